@@ -1,0 +1,445 @@
+//! What a person (or, later, a gate) may do to a workload, and what comes of it.
+
+use crate::state::Declared;
+use crate::{
+    Closed, CohortName, GroupName, KillState, OnRollback, ReleaseName, Weight, WorkloadSpec,
+    WorkloadState,
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// An allow or a deny list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ListKind {
+    /// Always the candidate while it is open.
+    Allow,
+    /// Never the candidate.
+    Deny,
+}
+
+/// Who is put on a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "id")]
+pub enum Subject {
+    /// A tenant id.
+    Tenant(Arc<str>),
+    /// A user id.
+    User(Arc<str>),
+}
+
+/// One change to a workload's runtime state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "command")]
+pub enum Command {
+    /// Sets the candidate's share; a share above zero opens a candidate that was rolled back.
+    SetWeight {
+        /// The new share.
+        weight: Weight,
+    },
+    /// Takes the candidate out at once: weight zero, cohorts closed, no rule leads to it.
+    Rollback,
+    /// Turns the kill switch on.
+    Kill,
+    /// Turns the kill switch off.
+    Revive,
+    /// Opens the next cohort.
+    EnableCohort {
+        /// The cohort; must be the next one in order.
+        cohort: CohortName,
+        /// Excluded tenants of the cohort that are opted in with it.
+        opt_in: Vec<Arc<str>>,
+    },
+    /// Closes the cohort that was opened last.
+    RollbackCohort,
+    /// Adds a tenant to an exclusion group.
+    Exclude {
+        /// The group.
+        group: GroupName,
+        /// The tenant.
+        tenant: Arc<str>,
+    },
+    /// Takes a tenant out of an exclusion group it was added to at run time.
+    Unexclude {
+        /// The group.
+        group: GroupName,
+        /// The tenant.
+        tenant: Arc<str>,
+    },
+    /// Lets an excluded tenant take part from now on.
+    OptIn {
+        /// The tenant.
+        tenant: Arc<str>,
+    },
+    /// Puts somebody on a list.
+    List {
+        /// Which list.
+        list: ListKind,
+        /// Who.
+        subject: Subject,
+    },
+    /// Takes somebody off a list.
+    Unlist {
+        /// Which list.
+        list: ListKind,
+        /// Who.
+        subject: Subject,
+    },
+    /// Takes over the roles the configuration declares now.
+    Declare,
+}
+
+impl Command {
+    /// The word used in the audit log and the API.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::SetWeight { .. } => "set_weight",
+            Self::Rollback => "rollback",
+            Self::Kill => "kill",
+            Self::Revive => "revive",
+            Self::EnableCohort { .. } => "enable_cohort",
+            Self::RollbackCohort => "rollback_cohort",
+            Self::Exclude { .. } => "exclude",
+            Self::Unexclude { .. } => "unexclude",
+            Self::OptIn { .. } => "opt_in",
+            Self::List { .. } => "list",
+            Self::Unlist { .. } => "unlist",
+            Self::Declare => "declare",
+        }
+    }
+
+    /// Whether the command must carry a reason.
+    #[must_use]
+    pub const fn needs_reason(&self) -> bool {
+        matches!(self, Self::Rollback | Self::Kill | Self::Revive | Self::OptIn { .. })
+    }
+}
+
+/// A command that makes no sense in the present state; nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no candidate to send anyone to.
+    #[error("workload has no candidate: declare one first")]
+    NoCandidate,
+    /// The cohort does not exist.
+    #[error("no cohort `{cohort}`; cohorts in order: {known}")]
+    UnknownCohort {
+        /// The name that was given.
+        cohort: CohortName,
+        /// The names that exist.
+        known: String,
+    },
+    /// Another cohort is next.
+    #[error("cohort `{cohort}` is not the next one: `{next}` is")]
+    CohortOutOfOrder {
+        /// The name that was given.
+        cohort: CohortName,
+        /// The one to enable first.
+        next: CohortName,
+    },
+    /// The cohort is already open.
+    #[error("cohort `{0}` is already enabled")]
+    CohortEnabled(CohortName),
+    /// No cohort is open.
+    #[error("no cohort is enabled")]
+    NoCohortEnabled,
+    /// The cohort has excluded tenants that nobody opted in.
+    #[error(
+        "cohort `{cohort}` contains excluded tenants: {tenants}; opt each one in, or take it out"
+    )]
+    ExcludedInCohort {
+        /// The cohort.
+        cohort: CohortName,
+        /// The tenants and their groups.
+        tenants: String,
+    },
+    /// The tenant is in no exclusion group.
+    #[error("tenant `{0}` is in no exclusion group, or is opted in already")]
+    NotExcluded(Arc<str>),
+    /// The entry comes from the configuration file.
+    #[error("`{0}` comes from the configuration file: remove it there and reload")]
+    FromConfig(Arc<str>),
+    /// The entry is not on the list.
+    #[error("`{0}` is not on the list")]
+    NotListed(Arc<str>),
+    /// An id that cannot be one.
+    #[error("an id has 1 to 256 bytes and no control characters")]
+    BadId,
+}
+
+/// What a command did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The state afterwards.
+    pub state: WorkloadState,
+    /// What changed, in words for the audit log and the person; empty when nothing did.
+    pub summary: String,
+}
+
+/// Applies `command` to `state`.
+///
+/// # Errors
+/// A [`Refusal`] when the command makes no sense now; the state is untouched.
+pub fn apply(
+    spec: &WorkloadSpec,
+    state: &WorkloadState,
+    command: &Command,
+    by: &str,
+    reason: &str,
+    now_ms: u64,
+) -> Result<Change, Refusal> {
+    let mut next = state.clone();
+    let summary = match command {
+        Command::SetWeight { weight } => set_weight(&mut next, *weight)?,
+        Command::Rollback => roll_back(spec, &mut next, by, reason, now_ms)?,
+        Command::Kill => kill(&mut next, by, reason, now_ms),
+        Command::Revive => revive(&mut next),
+        Command::EnableCohort { cohort, opt_in } => enable_cohort(spec, &mut next, cohort, opt_in)?,
+        Command::RollbackCohort => {
+            let cohort = next.cohorts.pop().ok_or(Refusal::NoCohortEnabled)?;
+            format!("cohort {cohort} closed")
+        }
+        Command::Exclude { group, tenant } => exclude(&mut next, group, tenant)?,
+        Command::Unexclude { group, tenant } => unexclude(spec, &mut next, group, tenant)?,
+        Command::OptIn { tenant } => opt_in(spec, &mut next, tenant)?,
+        Command::List { list, subject } => list_add(&mut next, *list, subject)?,
+        Command::Unlist { list, subject } => list_remove(spec, &mut next, *list, subject)?,
+        Command::Declare => declare(spec, &mut next),
+    };
+    Ok(Change { state: next, summary })
+}
+
+fn set_weight(state: &mut WorkloadState, weight: Weight) -> Result<String, Refusal> {
+    if state.candidate.is_none() {
+        return Err(Refusal::NoCandidate);
+    }
+    let before = std::mem::replace(&mut state.weight, weight);
+    let reopened = weight > Weight::ZERO && open(state);
+    Ok(match (before == weight, reopened) {
+        (_, true) => format!("candidate opened again at {weight}"),
+        (false, false) => format!("weight {before} -> {weight}"),
+        (true, false) => String::new(),
+    })
+}
+
+/// Opens a closed candidate; says whether it was closed.
+fn open(state: &mut WorkloadState) -> bool {
+    let was_closed = state.closed.take().is_some();
+    state.opening += u64::from(was_closed);
+    was_closed
+}
+
+fn roll_back(
+    spec: &WorkloadSpec,
+    state: &mut WorkloadState,
+    by: &str,
+    reason: &str,
+    now_ms: u64,
+) -> Result<String, Refusal> {
+    let Some(candidate) = &state.candidate else { return Err(Refusal::NoCandidate) };
+    if state.closed.is_some() {
+        return Ok(String::new());
+    }
+    let weight_before = std::mem::take(&mut state.weight);
+    let cohorts = std::mem::take(&mut state.cohorts).len();
+    state.closed = Some(Closed {
+        by: by.to_owned(),
+        reason: reason.to_owned(),
+        at_ms: now_ms,
+        weight_before,
+        finishing: spec.on_rollback == OnRollback::Finish,
+    });
+    Ok(format!(
+        "{candidate} rolled back from {weight_before} and {cohorts} cohorts to {}",
+        state.stable
+    ))
+}
+
+fn kill(state: &mut WorkloadState, by: &str, reason: &str, at_ms: u64) -> String {
+    if state.killed.is_some() {
+        return String::new();
+    }
+    state.killed = Some(KillState { by: by.to_owned(), reason: reason.to_owned(), at_ms });
+    // A conversation that was finishing on the candidate must not come back with the revival.
+    if let Some(closed) = &mut state.closed {
+        closed.finishing = false;
+    }
+    "killed".to_owned()
+}
+
+fn revive(state: &mut WorkloadState) -> String {
+    if state.killed.take().is_some() { "revived".to_owned() } else { String::new() }
+}
+
+fn enable_cohort(
+    spec: &WorkloadSpec,
+    state: &mut WorkloadState,
+    name: &CohortName,
+    opt_in: &[Arc<str>],
+) -> Result<String, Refusal> {
+    if state.candidate.is_none() {
+        return Err(Refusal::NoCandidate);
+    }
+    let Some(cohort) = spec.cohorts.iter().find(|cohort| cohort.name == *name) else {
+        let known: Vec<&str> = spec.cohorts.iter().map(|cohort| cohort.name.as_str()).collect();
+        return Err(Refusal::UnknownCohort { cohort: name.clone(), known: known.join(", ") });
+    };
+    if state.cohorts.contains(name) {
+        return Err(Refusal::CohortEnabled(name.clone()));
+    }
+    let next = spec.cohorts.iter().find(|cohort| !state.cohorts.contains(&cohort.name));
+    if let Some(next) = next.filter(|next| next.name != *name) {
+        return Err(Refusal::CohortOutOfOrder { cohort: name.clone(), next: next.name.clone() });
+    }
+    for tenant in opt_in {
+        let excluded = state.excluding_group(spec, tenant).is_some();
+        if !excluded || !cohort.tenants.contains(tenant) {
+            return Err(Refusal::NotExcluded(Arc::clone(tenant)));
+        }
+        state.opted_in.insert(Arc::clone(tenant));
+    }
+    let excluded: Vec<String> = cohort
+        .tenants
+        .iter()
+        .filter_map(|tenant| Some((tenant, state.excluding_group(spec, tenant)?)))
+        .map(|(tenant, group)| format!("{tenant} ({group})"))
+        .collect();
+    if !excluded.is_empty() {
+        return Err(Refusal::ExcludedInCohort {
+            cohort: name.clone(),
+            tenants: excluded.join(", "),
+        });
+    }
+    open(state);
+    state.cohorts.push(name.clone());
+    Ok(format!("cohort {name} enabled: {} tenants", cohort.tenants.len()))
+}
+
+fn exclude(
+    state: &mut WorkloadState,
+    group: &GroupName,
+    tenant: &Arc<str>,
+) -> Result<String, Refusal> {
+    check_id(tenant)?;
+    let opted_out = state.opted_in.remove(tenant);
+    let added = state.excluded.entry(group.clone()).or_default().insert(Arc::clone(tenant));
+    Ok(if added || opted_out {
+        format!("tenant {tenant} excluded as {group}")
+    } else {
+        String::new()
+    })
+}
+
+fn unexclude(
+    spec: &WorkloadSpec,
+    state: &mut WorkloadState,
+    group: &GroupName,
+    tenant: &Arc<str>,
+) -> Result<String, Refusal> {
+    let removed = state.excluded.get_mut(group).is_some_and(|tenants| tenants.remove(tenant));
+    state.excluded.retain(|_, tenants| !tenants.is_empty());
+    if removed {
+        return Ok(format!("tenant {tenant} no longer excluded as {group}"));
+    }
+    let configured = spec.exclusions.get(group).is_some_and(|tenants| tenants.contains(tenant));
+    Err(if configured {
+        Refusal::FromConfig(Arc::clone(tenant))
+    } else {
+        Refusal::NotListed(Arc::clone(tenant))
+    })
+}
+
+fn opt_in(
+    spec: &WorkloadSpec,
+    state: &mut WorkloadState,
+    tenant: &Arc<str>,
+) -> Result<String, Refusal> {
+    let group = state
+        .excluding_group(spec, tenant)
+        .ok_or_else(|| Refusal::NotExcluded(Arc::clone(tenant)))?
+        .clone();
+    state.opted_in.insert(Arc::clone(tenant));
+    Ok(format!("tenant {tenant} opted in from {group}"))
+}
+
+fn list_of(state: &mut WorkloadState, list: ListKind) -> &mut crate::Members {
+    match list {
+        ListKind::Allow => &mut state.allow,
+        ListKind::Deny => &mut state.deny,
+    }
+}
+
+fn list_add(
+    state: &mut WorkloadState,
+    list: ListKind,
+    subject: &Subject,
+) -> Result<String, Refusal> {
+    let members = list_of(state, list);
+    let (set, id) = match subject {
+        Subject::Tenant(id) => (&mut members.tenants, id),
+        Subject::User(id) => (&mut members.users, id),
+    };
+    check_id(id)?;
+    let word = if list == ListKind::Allow { "allowed" } else { "denied" };
+    Ok(if set.insert(Arc::clone(id)) { format!("{id} {word}") } else { String::new() })
+}
+
+fn list_remove(
+    spec: &WorkloadSpec,
+    state: &mut WorkloadState,
+    list: ListKind,
+    subject: &Subject,
+) -> Result<String, Refusal> {
+    let configured = if list == ListKind::Allow { &spec.allow } else { &spec.deny };
+    let members = list_of(state, list);
+    let (set, from_config, id) = match subject {
+        Subject::Tenant(id) => (&mut members.tenants, configured.tenants.contains(id), id),
+        Subject::User(id) => (&mut members.users, configured.users.contains(id), id),
+    };
+    if set.remove(id) {
+        let word = if list == ListKind::Allow { "allowed" } else { "denied" };
+        return Ok(format!("{id} no longer {word}"));
+    }
+    Err(if from_config {
+        Refusal::FromConfig(Arc::clone(id))
+    } else {
+        Refusal::NotListed(Arc::clone(id))
+    })
+}
+
+fn check_id(id: &str) -> Result<(), Refusal> {
+    let well_formed = !id.is_empty() && id.len() <= 256 && !id.chars().any(char::is_control);
+    if well_formed { Ok(()) } else { Err(Refusal::BadId) }
+}
+
+/// Takes over changed roles. A role that runtime commands moved stays moved until the declaration
+/// itself changes; a new candidate always begins closed to everyone, at weight zero.
+fn declare(spec: &WorkloadSpec, state: &mut WorkloadState) -> String {
+    let declared = Declared { stable: spec.stable.clone(), candidate: spec.candidate.clone() };
+    let mut changes = Vec::new();
+    if declared.stable != state.declared.stable && declared.stable != state.stable {
+        changes.push(format!("stable {} -> {}", state.stable, declared.stable));
+        state.stable = declared.stable.clone();
+    }
+    let same_candidate = declared.candidate == state.candidate;
+    if declared.candidate != state.declared.candidate && !same_candidate {
+        let name = |release: &Option<ReleaseName>| {
+            release.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
+        };
+        changes.push(format!(
+            "candidate {} -> {}",
+            name(&state.candidate),
+            name(&declared.candidate)
+        ));
+        state.candidate = declared.candidate.clone();
+        state.weight = Weight::ZERO;
+        state.cohorts.clear();
+        state.closed = None;
+        state.opening += 1;
+        state.salt = state.salt_for(spec);
+    }
+    state.declared = declared;
+    state.cohorts.retain(|name| spec.cohorts.iter().any(|cohort| cohort.name == *name));
+    changes.join(", ")
+}

@@ -1,0 +1,177 @@
+//! Exponential base-2 histograms: mergeable by addition, exact to about 1%.
+//!
+//! Scale 5: 32 buckets an octave, ratio 2^(1/32), relative error at most 1.09%. The layout is that
+//! of Prometheus native histograms with schema 5 and of OTLP exponential histograms: bucket `i`
+//! holds values in `(base^i, base^(i+1)]`, up to the rounding of exact powers.
+
+/// Buckets an octave.
+const PER_OCTAVE: u32 = 32;
+/// Values are microseconds from 1 to 2^42 (about 50 days); what lies outside is clamped.
+const OCTAVES: u32 = 42;
+const BUCKETS: usize = (PER_OCTAVE * OCTAVES) as usize;
+
+/// Counts of positive integers (microseconds, bytes, nano-dollars) in buckets of constant ratio.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Histogram {
+    /// Counts from bucket `first` on; grows as values come in, never beyond [`BUCKETS`].
+    counts: Vec<u64>,
+    first: usize,
+    count: u64,
+    sum: u64,
+}
+
+impl Histogram {
+    /// Counts one value; zero counts as one.
+    pub fn record(&mut self, value: u64) {
+        let index = bucket_of(value);
+        *self.slot(index) += 1;
+        self.count += 1;
+        self.sum = self.sum.saturating_add(value);
+    }
+
+    /// How many values were counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The values' sum.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        self.sum
+    }
+
+    /// Adds another histogram's counts.
+    pub fn merge(&mut self, other: &Self) {
+        for (offset, &count) in other.counts.iter().enumerate() {
+            if count > 0 {
+                *self.slot(other.first + offset) += count;
+            }
+        }
+        self.count += other.count;
+        self.sum = self.sum.saturating_add(other.sum);
+    }
+
+    /// Empties the histogram but keeps its memory.
+    pub fn clear(&mut self) {
+        self.counts.iter_mut().for_each(|count| *count = 0);
+        self.count = 0;
+        self.sum = 0;
+    }
+
+    /// The value at quantile `q` (0 to 1), as the geometric middle of its bucket.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Option<u64> {
+        let rank = ((q.clamp(0.0, 1.0) * self.count as f64).ceil() as u64).max(1);
+        let mut seen = 0;
+        self.buckets().find_map(|(value, count)| {
+            seen += count;
+            (seen >= rank).then_some(value)
+        })
+    }
+
+    /// The non-empty buckets in rising order: the geometric middle and the count.
+    pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let first = self.first;
+        self.counts
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+            .map(move |(offset, count)| (middle_of(first + offset), *count))
+    }
+
+    fn slot(&mut self, index: usize) -> &mut u64 {
+        if self.counts.is_empty() {
+            self.first = index;
+        }
+        if index < self.first {
+            let missing = self.first - index;
+            self.counts.splice(0..0, std::iter::repeat_n(0, missing));
+            self.first = index;
+        }
+        let offset = index - self.first;
+        if offset >= self.counts.len() {
+            self.counts.resize(offset + 1, 0);
+        }
+        &mut self.counts[offset]
+    }
+}
+
+/// The bucket from the float's own bits: the exponent is the octave, and the mantissa's place
+/// among 32 precomputed powers of 2^(1/32) is the bucket within it.
+fn bucket_of(value: u64) -> usize {
+    let value = value.max(1) as f64;
+    let bits = value.to_bits();
+    let octave = ((bits >> 52) as u32) - 1023;
+    if octave >= OCTAVES {
+        return BUCKETS - 1;
+    }
+    let mantissa = bits & ((1 << 52) - 1);
+    // The power's table is monotonic, and the linear guess is at most three places below it.
+    let mut within = (mantissa >> 47) as usize;
+    while within + 1 < PER_OCTAVE as usize && mantissa >= BOUNDS[within + 1] {
+        within += 1;
+    }
+    (octave * PER_OCTAVE) as usize + within
+}
+
+fn middle_of(index: usize) -> u64 {
+    let exponent = (index as f64 + 0.5) / f64::from(PER_OCTAVE);
+    exponent.exp2().round() as u64
+}
+
+/// Mantissa bits of 2^(i/32), i = 0..32.
+static BOUNDS: std::sync::LazyLock<[u64; PER_OCTAVE as usize]> = std::sync::LazyLock::new(|| {
+    std::array::from_fn(|i| (i as f64 / f64::from(PER_OCTAVE)).exp2().to_bits() & ((1 << 52) - 1))
+});
+
+#[cfg(test)]
+mod tests {
+    use super::{Histogram, bucket_of, middle_of};
+    use proptest::prelude::*;
+
+    #[test]
+    fn empty_has_no_quantile() {
+        assert_eq!(Histogram::default().quantile(0.5), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_within_two_per_cent_of_its_bucket(value in 64u64..1 << 41) {
+            let middle = middle_of(bucket_of(value)) as f64;
+            let error = (middle / value as f64 - 1.0).abs();
+            prop_assert!(error < 0.02, "{value} -> {middle}");
+        }
+
+        #[test]
+        fn buckets_rise_with_values(a: u64, b: u64) {
+            let (low, high) = (a.min(b), a.max(b));
+            prop_assert!(bucket_of(low) <= bucket_of(high));
+        }
+
+        #[test]
+        fn merging_is_counting_all(a: Vec<u32>, b: Vec<u32>) {
+            let count = |values: &[u32]| {
+                let mut histogram = Histogram::default();
+                values.iter().for_each(|v| histogram.record(u64::from(*v)));
+                histogram
+            };
+            let mut merged = count(&a);
+            merged.merge(&count(&b));
+            let all = count(&[a, b].concat());
+            prop_assert!(merged.buckets().eq(all.buckets()));
+            prop_assert_eq!((merged.count(), merged.sum()), (all.count(), all.sum()));
+        }
+
+        #[test]
+        fn quantiles_are_close_to_the_sorted_values(mut values in prop::collection::vec(100u64..10_000_000, 1..400), q in 0.0f64..1.0) {
+            let mut histogram = Histogram::default();
+            values.iter().for_each(|v| histogram.record(*v));
+            values.sort_unstable();
+            let rank = ((q * values.len() as f64).ceil() as usize).clamp(1, values.len());
+            let exact = values[rank - 1] as f64;
+            let shown = histogram.quantile(q).expect("not empty") as f64;
+            prop_assert!((shown / exact - 1.0).abs() < 0.02, "{shown} for {exact}");
+        }
+    }
+}

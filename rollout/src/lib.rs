@@ -1,0 +1,37 @@
+//! The pure core of Stagegate: who goes where, and what a command changes.
+//!
+//! Nothing here reads a clock, touches the network or a file, draws a random number, logs or
+//! counts. Time and keys come in as arguments; decisions and refusals come out as values. That is
+//! what lets the routing rules be proven by property tests and replayed after a crash.
+
+mod arm;
+mod bucket;
+mod command;
+mod force;
+mod histogram;
+mod membership;
+mod name;
+mod outcome;
+mod reason;
+mod record;
+mod spec;
+mod split;
+mod state;
+mod stats;
+mod weight;
+
+pub use arm::Arm;
+pub use bucket::{Bucket, Salt, murmur3_x86_32};
+pub use command::{Change, Command, ListKind, Refusal, Subject, apply};
+pub use force::{ForceError, ForceKey};
+pub use histogram::Histogram;
+pub use membership::{Members, Membership};
+pub use name::{CohortName, GroupName, InvalidName, ReleaseName, WorkloadName};
+pub use outcome::Outcome;
+pub use reason::Reason;
+pub use record::{DecodeError, Record, RecordBatch, records};
+pub use spec::{Cohort, Fallback, FixedResponse, OnRollback, SpecError, Sticky, WorkloadSpec};
+pub use split::{Choice, KeyKind, Split, Target, Who};
+pub use state::{Closed, Declared, KillState, WorkloadState};
+pub use stats::{Delta, Refusals, Series, SeriesKey};
+pub use weight::{InvalidWeight, Weight};

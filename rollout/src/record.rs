@@ -1,0 +1,279 @@
+//! The record of one decision, and the compact form in which workers hand over many.
+//!
+//! A worker appends every request's record to one byte buffer: no allocation of its own, no
+//! pointer to chase. The form is private to one version of the program except in the decision log,
+//! whose blocks begin with a version byte of the store's.
+
+use crate::{Arm, KeyKind, Outcome, Reason};
+
+/// Why one request went where it went, and how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// The request's id.
+    pub request_id: &'a str,
+    /// Arrival, in Unix milliseconds.
+    pub at_ms: u64,
+    /// Name of the workload.
+    pub workload: &'a str,
+    /// Name of the release that served, empty if none did.
+    pub release: &'a str,
+    /// The arm it counts under.
+    pub arm: Arm,
+    /// The rule that decided.
+    pub reason: Reason,
+    /// Cohort or group the rule names, else empty.
+    pub detail: &'a str,
+    /// Epoch of the plan that decided.
+    pub epoch: u64,
+    /// Which identity was hashed.
+    pub key: KeyKind,
+    /// The key's bucket, when the weight was asked.
+    pub bucket: Option<u32>,
+    /// The weight at the time, in 1/100000.
+    pub weight: u32,
+    /// Tenant id, empty if unknown.
+    pub tenant: &'a str,
+    /// User id, empty if unknown.
+    pub user: &'a str,
+    /// Conversation id, empty if unknown.
+    pub conversation: &'a str,
+    /// HTTP status the client got, 0 if none.
+    pub status: u16,
+    /// How the request ended.
+    pub outcome: Outcome,
+    /// Microseconds from the end of the request head to the end of the response.
+    pub duration_us: u64,
+    /// Microseconds from the end of the request head to the response head.
+    pub first_byte_us: u64,
+    /// How often the request was sent again.
+    pub retries: u8,
+}
+
+/// A form of a record that this version cannot read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("decision record is damaged")]
+pub struct DecodeError;
+
+/// Records in their compact form, in the order they were appended.
+#[derive(Clone, Debug, Default)]
+pub struct RecordBatch {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl RecordBatch {
+    /// A batch with room for `bytes`.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), len: 0 }
+    }
+
+    /// Appends a record. Texts are cut at 255 bytes, on a character boundary.
+    pub fn push(&mut self, record: &Record<'_>) {
+        let out = &mut self.bytes;
+        let start = out.len();
+        out.extend_from_slice(&[0, 0]);
+        let flags = record.arm.index() as u8 | u8::from(record.bucket.is_some()) << 1;
+        out.extend_from_slice(&[
+            flags,
+            record.reason.index() as u8,
+            record.key as u8,
+            record.outcome.index() as u8,
+            record.retries,
+        ]);
+        out.extend_from_slice(&record.status.to_le_bytes());
+        out.extend_from_slice(&record.at_ms.to_le_bytes());
+        for number in [
+            record.epoch,
+            u64::from(record.bucket.unwrap_or(0)),
+            u64::from(record.weight),
+            record.duration_us,
+            record.first_byte_us,
+        ] {
+            push_varint(out, number);
+        }
+        for text in [
+            record.request_id,
+            record.workload,
+            record.release,
+            record.detail,
+            record.tenant,
+            record.user,
+            record.conversation,
+        ] {
+            let text = &text[..text.floor_char_boundary(255)];
+            out.push(text.len() as u8);
+            out.extend_from_slice(text.as_bytes());
+        }
+        let length = (out.len() - start - 2) as u16;
+        out[start..start + 2].copy_from_slice(&length.to_le_bytes());
+        self.len += 1;
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The compact form.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Reads records back from their compact form.
+pub fn records(bytes: &[u8]) -> impl Iterator<Item = Result<Record<'_>, DecodeError>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let framed = rest.split_first_chunk::<2>().and_then(|(length, tail)| {
+            tail.split_at_checked(usize::from(u16::from_le_bytes(*length)))
+        });
+        let Some((body, tail)) = framed else {
+            rest = &[];
+            return Some(Err(DecodeError));
+        };
+        rest = tail;
+        Some(decode(body).ok_or(DecodeError))
+    })
+}
+
+fn decode(mut bytes: &[u8]) -> Option<Record<'_>> {
+    let input = &mut bytes;
+    let [flags, reason, key, outcome, retries] = *take::<5>(input)?;
+    let status = u16::from_le_bytes(*take::<2>(input)?);
+    let at_ms = u64::from_le_bytes(*take::<8>(input)?);
+    let [epoch, bucket, weight, duration_us, first_byte_us] = [
+        take_varint(input)?,
+        take_varint(input)?,
+        take_varint(input)?,
+        take_varint(input)?,
+        take_varint(input)?,
+    ];
+    Some(Record {
+        request_id: take_text(input)?,
+        workload: take_text(input)?,
+        release: take_text(input)?,
+        detail: take_text(input)?,
+        tenant: take_text(input)?,
+        user: take_text(input)?,
+        conversation: take_text(input)?,
+        at_ms,
+        arm: *Arm::ALL.get(usize::from(flags & 1))?,
+        reason: *Reason::ALL.get(usize::from(reason))?,
+        epoch,
+        key: *KeyKind::ALL.get(usize::from(key))?,
+        bucket: (flags & 2 != 0).then_some(bucket as u32),
+        weight: weight as u32,
+        status,
+        outcome: *Outcome::ALL.get(usize::from(outcome))?,
+        duration_us,
+        first_byte_us,
+        retries,
+    })
+}
+
+fn push_varint(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+fn take<'a, const N: usize>(input: &mut &'a [u8]) -> Option<&'a [u8; N]> {
+    let (head, tail) = input.split_first_chunk::<N>()?;
+    *input = tail;
+    Some(head)
+}
+
+fn take_varint(input: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let [byte] = *take::<1>(input)?;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+fn take_text<'a>(input: &mut &'a [u8]) -> Option<&'a str> {
+    let [length] = *take::<1>(input)?;
+    let (text, tail) = input.split_at_checked(usize::from(length))?;
+    *input = tail;
+    std::str::from_utf8(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Record, RecordBatch, records};
+    use crate::{Arm, KeyKind, Outcome, Reason};
+    use proptest::prelude::*;
+
+    fn sample<'a>(
+        request_id: &'a str,
+        tenant: &'a str,
+        bucket: Option<u32>,
+        duration_us: u64,
+    ) -> Record<'a> {
+        Record {
+            request_id,
+            at_ms: 1_700_000_000_000,
+            workload: "agent",
+            release: "v2",
+            arm: Arm::Candidate,
+            reason: Reason::Weight,
+            detail: "",
+            epoch: 7,
+            key: KeyKind::User,
+            bucket,
+            weight: 10_000,
+            tenant,
+            user: "u",
+            conversation: "",
+            status: 200,
+            outcome: Outcome::Ok,
+            duration_us,
+            first_byte_us: 12,
+            retries: 1,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reads_what_it_wrote(id in ".{0,60}", tenant in ".{0,60}", bucket: Option<u32>, duration: u64) {
+            let record = sample(&id, &tenant, bucket, duration);
+            let mut batch = RecordBatch::default();
+            batch.push(&record);
+            batch.push(&record);
+            let read: Vec<_> = records(batch.as_bytes()).collect();
+            prop_assert_eq!(read, vec![Ok(record), Ok(record)]);
+        }
+
+        #[test]
+        fn garbage_is_an_error_not_a_panic(bytes: Vec<u8>) {
+            let _ = records(&bytes).count();
+        }
+    }
+
+    #[test]
+    fn long_texts_are_cut_on_a_character() {
+        let long = "ä".repeat(200);
+        let mut batch = RecordBatch::default();
+        batch.push(&sample("id", &long, None, 1));
+        let read = records(batch.as_bytes()).next().expect("one").expect("readable");
+        assert_eq!(read.tenant, "ä".repeat(127));
+    }
+}

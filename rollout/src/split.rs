@@ -1,0 +1,232 @@
+//! The compiled split of one workload: who goes where, and by which rule.
+
+use crate::{
+    Arm, Bucket, CohortName, Fallback, GroupName, Reason, Salt, Sticky, Weight, WorkloadSpec,
+    WorkloadState,
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Who asks. Every part but the request id may be unknown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Who<'a> {
+    /// The request's id; never empty.
+    pub request: &'a str,
+    /// The tenant, if known.
+    pub tenant: Option<&'a str>,
+    /// The user, if known.
+    pub user: Option<&'a str>,
+    /// The conversation, if known.
+    pub conversation: Option<&'a str>,
+}
+
+/// Which identity was hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyKind {
+    /// The conversation id.
+    Conversation,
+    /// The user id.
+    User,
+    /// The tenant id.
+    Tenant,
+    /// The request id, because the workload says so or the wanted identity is unknown.
+    Request,
+}
+
+impl KeyKind {
+    /// Every kind; the position is the wire form of the decision log.
+    pub const ALL: [Self; 4] = [Self::Conversation, Self::User, Self::Tenant, Self::Request];
+
+    /// The word used in the API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Conversation => "conversation",
+            Self::User => "user",
+            Self::Tenant => "tenant",
+            Self::Request => "request",
+        }
+    }
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To a release by its role.
+    Arm(Arm),
+    /// To the release the kill switch names.
+    FallbackRelease,
+    /// To no backend: the kill switch's fixed answer.
+    Respond,
+}
+
+/// A decision and what it rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice<'a> {
+    /// Where the request goes.
+    pub target: Target,
+    /// The rule that decided.
+    pub reason: Reason,
+    /// The cohort or exclusion group the rule names.
+    pub detail: Option<&'a str>,
+    /// Which identity the bucket belongs to.
+    pub key: KeyKind,
+    /// The key's bucket, present when the weight was asked.
+    pub bucket: Option<Bucket>,
+}
+
+impl Choice<'_> {
+    /// The arm the choice counts under: everything that is not the candidate is stable's.
+    #[must_use]
+    pub const fn arm(&self) -> Arm {
+        match self.target {
+            Target::Arm(arm) => arm,
+            Target::FallbackRelease | Target::Respond => Arm::Stable,
+        }
+    }
+}
+
+/// One workload's routing at one epoch. Immutable: every change compiles a new one.
+#[derive(Clone, Debug)]
+pub struct Split {
+    spec: Arc<WorkloadSpec>,
+    state: Arc<WorkloadState>,
+    enabled: Vec<CohortName>,
+    kill: Option<Target>,
+    has_lists: bool,
+}
+
+impl Split {
+    /// Compiles what the configuration and the runtime state say together.
+    #[must_use]
+    pub fn new(spec: Arc<WorkloadSpec>, state: Arc<WorkloadState>) -> Self {
+        let kill = state.killed.as_ref().map(|_| match spec.fallback {
+            Fallback::Stable => Target::Arm(Arm::Stable),
+            Fallback::Release(_) => Target::FallbackRelease,
+            Fallback::Respond(_) => Target::Respond,
+        });
+        let lists = [&spec.allow, &spec.deny, &state.allow, &state.deny];
+        Self {
+            enabled: state.cohorts.clone(),
+            kill,
+            has_lists: lists.iter().any(|list| !list.is_empty()),
+            spec,
+            state,
+        }
+    }
+
+    /// The configuration this split was compiled from.
+    #[must_use]
+    pub fn spec(&self) -> &Arc<WorkloadSpec> {
+        &self.spec
+    }
+
+    /// The runtime state this split was compiled from.
+    #[must_use]
+    pub fn state(&self) -> &Arc<WorkloadState> {
+        &self.state
+    }
+
+    /// Share of keys that go to the candidate.
+    #[must_use]
+    pub fn weight(&self) -> Weight {
+        self.state.weight
+    }
+
+    /// Hashed before the targeting key.
+    #[must_use]
+    pub fn salt(&self) -> &Salt {
+        &self.state.salt
+    }
+
+    /// Decides. The first rule that applies wins; its name is the reason.
+    ///
+    /// `forced` is the arm of a verified force header. `pinned` is the arm the conversation began
+    /// on, already checked to be of this opening. While the candidate is closed nothing leads to
+    /// it, except a pin under the policy `finish`; while the workload is killed nothing at all.
+    #[must_use]
+    pub fn choose<'a>(
+        &'a self,
+        who: &Who<'_>,
+        forced: Option<Arm>,
+        pinned: Option<Arm>,
+    ) -> Choice<'a> {
+        let (key_kind, key) = self.key(who);
+        let decided = |arm, reason| Choice {
+            target: Target::Arm(arm),
+            reason,
+            detail: None,
+            key: key_kind,
+            bucket: None,
+        };
+        if let Some(target) = self.kill {
+            return Choice { target, ..decided(Arm::Stable, Reason::KillSwitch) };
+        }
+        if self.has_lists && self.is_denied(who) {
+            return decided(Arm::Stable, Reason::Denied);
+        }
+        if !self.state.is_open() {
+            let finishing = self.state.closed.as_ref().is_some_and(|closed| closed.finishing);
+            return match pinned {
+                Some(Arm::Candidate) if finishing => decided(Arm::Candidate, Reason::Pinned),
+                _ => decided(Arm::Stable, Reason::Default),
+            };
+        }
+        if let Some(arm) = forced {
+            return decided(arm, Reason::Forced);
+        }
+        if let Some(arm) = pinned {
+            return decided(arm, Reason::Pinned);
+        }
+        if let Some(group) = who.tenant.and_then(|tenant| self.excluding_group(tenant)) {
+            let detail = Some(group.as_str());
+            return Choice { detail, ..decided(Arm::Stable, Reason::Excluded) };
+        }
+        if self.has_lists && self.is_allowed(who) {
+            return decided(Arm::Candidate, Reason::Allowed);
+        }
+        if let Some(cohort) = who.tenant.and_then(|tenant| self.enabled_cohort(tenant)) {
+            let detail = Some(cohort.as_str());
+            return Choice { detail, ..decided(Arm::Candidate, Reason::Cohort) };
+        }
+        let bucket = self.state.salt.bucket(key);
+        let (arm, reason) = if bucket.is_below(self.state.weight) {
+            (Arm::Candidate, Reason::Weight)
+        } else {
+            (Arm::Stable, Reason::Default)
+        };
+        Choice { bucket: Some(bucket), ..decided(arm, reason) }
+    }
+
+    /// The targeting key: the identity the workload is sticky by, or the request id without it.
+    #[must_use]
+    pub fn key<'w>(&self, who: &Who<'w>) -> (KeyKind, &'w str) {
+        let wanted = match self.spec.sticky {
+            Sticky::Conversation => who.conversation.map(|key| (KeyKind::Conversation, key)),
+            Sticky::User => who.user.map(|key| (KeyKind::User, key)),
+            Sticky::Tenant => who.tenant.map(|key| (KeyKind::Tenant, key)),
+            Sticky::Request => None,
+        };
+        wanted.unwrap_or((KeyKind::Request, who.request))
+    }
+
+    fn is_denied(&self, who: &Who<'_>) -> bool {
+        [&self.spec.deny, &self.state.deny].iter().any(|list| list.contains(who.tenant, who.user))
+    }
+
+    fn is_allowed(&self, who: &Who<'_>) -> bool {
+        [&self.spec.allow, &self.state.allow].iter().any(|list| list.contains(who.tenant, who.user))
+    }
+
+    fn excluding_group(&self, tenant: &str) -> Option<&GroupName> {
+        self.state.excluding_group(&self.spec, tenant)
+    }
+
+    fn enabled_cohort(&self, tenant: &str) -> Option<&CohortName> {
+        if self.enabled.is_empty() {
+            return None;
+        }
+        self.spec.membership.cohort(tenant).filter(|cohort| self.enabled.contains(cohort))
+    }
+}

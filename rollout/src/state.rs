@@ -1,0 +1,127 @@
+//! The runtime state of one workload: what commands change and what the store remembers.
+
+use crate::{CohortName, GroupName, Members, ReleaseName, Salt, Weight, WorkloadSpec};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What commands change and a restart brings back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadState {
+    /// The release that serves everyone not sent elsewhere.
+    pub stable: ReleaseName,
+    /// The release under rollout.
+    pub candidate: Option<ReleaseName>,
+    /// Share of targeting keys that go to the candidate.
+    pub weight: Weight,
+    /// Hashed before the targeting key; changes with every new candidate.
+    pub salt: Salt,
+    /// How often the candidate was opened. A pin to the candidate holds only within the opening
+    /// it was made in, so that no old pin survives a rollback.
+    pub opening: u64,
+    /// Set by a rollback: nothing reaches the candidate until someone opens it again.
+    pub closed: Option<Closed>,
+    /// Set by the kill switch.
+    pub killed: Option<KillState>,
+    /// Enabled cohorts, in the order they were enabled.
+    pub cohorts: Vec<CohortName>,
+    /// Excluded tenants that were opted in by a deliberate command.
+    pub opted_in: BTreeSet<Arc<str>>,
+    /// Tenants added to exclusion groups at run time.
+    pub excluded: BTreeMap<GroupName, BTreeSet<Arc<str>>>,
+    /// Allow list entries made at run time.
+    pub allow: Members,
+    /// Deny list entries made at run time.
+    pub deny: Members,
+    /// What the configuration declared when it was last applied, to notice that it changed.
+    pub declared: Declared,
+}
+
+/// The roles the configuration declared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declared {
+    /// Declared stable release.
+    pub stable: ReleaseName,
+    /// Declared candidate.
+    pub candidate: Option<ReleaseName>,
+}
+
+/// Why nothing reaches the candidate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    /// Who rolled back.
+    pub by: String,
+    /// Their reason.
+    pub reason: String,
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+    /// The weight before, for the person who opens it again.
+    pub weight_before: Weight,
+    /// Conversations pinned to the candidate may end there (policy `finish`).
+    pub finishing: bool,
+}
+
+/// Who pulled the kill switch, why and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KillState {
+    /// Who killed the workload.
+    pub by: String,
+    /// Their reason.
+    pub reason: String,
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+}
+
+impl WorkloadState {
+    /// The state of a workload nobody has touched yet.
+    #[must_use]
+    pub fn initial(spec: &WorkloadSpec) -> Self {
+        let mut state = Self {
+            stable: spec.stable.clone(),
+            candidate: spec.candidate.clone(),
+            weight: spec.initial_weight,
+            salt: Salt::new(""),
+            opening: 1,
+            closed: None,
+            killed: None,
+            cohorts: Vec::new(),
+            opted_in: BTreeSet::new(),
+            excluded: BTreeMap::new(),
+            allow: Members::default(),
+            deny: Members::default(),
+            declared: Declared { stable: spec.stable.clone(), candidate: spec.candidate.clone() },
+        };
+        state.salt = state.salt_for(spec);
+        state
+    }
+
+    /// The salt of the present candidate's rollout: the configured one, or one that differs
+    /// between rollouts so that another rollout picks other first users.
+    #[must_use]
+    pub fn salt_for(&self, spec: &WorkloadSpec) -> Salt {
+        spec.salt.clone().unwrap_or_else(|| {
+            let candidate = self.candidate.as_ref().map_or("", ReleaseName::as_str);
+            Salt::new(&format!("{}/{candidate}/{}:", spec.name, self.opening))
+        })
+    }
+
+    /// Whether requests may reach the candidate by any rule.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.candidate.is_some() && self.closed.is_none()
+    }
+
+    /// The exclusion group that keeps `tenant` on stable, if one does.
+    #[must_use]
+    pub fn excluding_group<'a>(
+        &'a self,
+        spec: &'a WorkloadSpec,
+        tenant: &str,
+    ) -> Option<&'a GroupName> {
+        if self.opted_in.contains(tenant) {
+            return None;
+        }
+        let at_run_time = || self.excluded.iter().find(|(_, tenants)| tenants.contains(tenant));
+        spec.membership.group(tenant).or_else(|| at_run_time().map(|(group, _)| group))
+    }
+}
