@@ -1,1 +1,20 @@
-fn main() {}
+//! Stagegate: one binary that splits live traffic between two versions of an AI-agent backend,
+//! and takes the new one back in one step.
+
+mod cli;
+mod collect;
+mod demo;
+mod plane;
+mod reload;
+mod serve;
+mod wire;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    cli::run(cli::Cli::parse(), |args| serve::command(&args))
+}

@@ -1,1 +1,41 @@
-//! placeholder
+//! Stagegate's configuration: YAML in, checked settings out.
+//!
+//! [`Config::load`] reads a file and hands back either settings that need no further checking or
+//! every problem the file has, each with its line, its key, the value as written and what would be
+//! right. The raw types (in `raw`) are the one source of the reader, of the JSON Schema
+//! ([`schema()`]) and of the reference page ([`reference_markdown`]), so these three cannot drift.
+//!
+//! Nothing here opens a socket, starts a thread or writes a file; the only files read are the
+//! configuration and those it names.
+
+mod artifact;
+mod check;
+mod identity;
+mod load;
+mod problem;
+mod raw;
+mod read;
+mod reference;
+mod scalar;
+mod schema;
+mod secret;
+mod server;
+mod template;
+mod units;
+mod workload;
+
+pub use artifact::{Artifact, Endpoint, Release};
+pub use identity::{Identity, JwtAlgorithm, JwtKeys, Source};
+pub use problem::{Place, Problem, Problems};
+pub use reference::reference_markdown;
+pub use schema::schema;
+pub use secret::{Secret, TokenHash};
+pub use server::{
+    Admin, Config, ConnLimits, DecisionLog, Forwarded, Listener, Loaded, Role, Token,
+};
+pub use template::template;
+pub use units::{InvalidUnit, Rate, Size, Time};
+pub use workload::{
+    Health, HealthKind, HostHeader, HostPattern, Match, Protocol, Retry, StaleRetry, Timeouts,
+    Workload, WorkloadLimits,
+};

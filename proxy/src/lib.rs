@@ -1,1 +1,32 @@
-//! placeholder
+//! The data plane: listeners, workers, upstream pools, forwarding.
+//!
+//! It knows releases, splits and limits, but neither the configuration's syntax nor the admin API.
+//! Each worker is a thread with its own runtime, connections, pools and counts; what workers share
+//! is one immutable plan behind one pointer, and a few bounded tables. The request path takes no
+//! lock, touches no shared counter, and calls no metrics library.
+
+mod data_plane;
+mod endpoint;
+mod http1;
+mod identity;
+mod ids;
+mod limits;
+mod pins;
+mod plan;
+mod pool;
+mod problem;
+mod route;
+mod serve;
+mod shared;
+mod stats;
+mod watch;
+mod worker;
+
+pub use data_plane::{DataPlane, EndpointStatus, Settled};
+pub use endpoint::{Address, HealthSettings, Probe};
+pub use identity::{Identity, Jwt, JwtAlgorithm, JwtError, JwtSettings, Source};
+pub use limits::TenantLimits;
+pub use plan::{HostHeader, PrepareError, PreparedConfig, Replay, Timeouts, WorkloadSettings};
+pub use route::Match;
+pub use shared::{Forwarded, Settings, Sink};
+pub use stats::Report;

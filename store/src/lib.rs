@@ -1,1 +1,24 @@
-//! placeholder
+//! What outlives the process: runtime state and the chain of who changed it, and the decision log.
+//!
+//! Two stores with opposite promises, each in its own module:
+//!
+//! - [`Store`] loses nothing. A change it acknowledged survives `kill -9` and a power cut; a change
+//!   it cannot record is refused, and nothing of it remains.
+//! - [`DecisionLog`] never stands in the way. It takes every request's record without blocking and
+//!   drops, counting, what it cannot write.
+//!
+//! Everything here blocks. Asynchronous callers go through a blocking thread; only
+//! [`LogWriter::try_append`] may be called from anywhere.
+
+mod decisions;
+mod lock;
+mod state;
+
+pub use decisions::{
+    DecisionLog, Dropped, Filter, LogError, LogStatus, LogWriter, OwnedRecord, Recent, Retention,
+};
+pub use lock::LockError;
+pub use state::{
+    AuditEntry, AuditFilter, Broken, ChangedRelease, NewAudit, NewIdempotency, NewRelease,
+    RegisteredRelease, Saved, Store, StoreError, StoredResponse, Verified, VerifyError,
+};

@@ -1,1 +1,53 @@
-fn main() {}
+//! The project's chores, one command each: `cargo xtask test`, `bench`, `docs`.
+//!
+//! It only starts other programs and reads what they print, so that it builds in
+//! seconds and never has to change when the product does.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program")]
+
+mod bench;
+mod docs;
+mod process;
+mod project;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::project::Project;
+
+/// The project's chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run every check and every test; install what they need
+    Test(test::Args),
+    /// Measure Stagegate against nginx, HAProxy and Envoy in one run
+    Bench(bench::Args),
+    /// Write docs/reference from the code
+    Docs(docs::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = Project::find().and_then(|project| match &cli.chore {
+        Chore::Test(args) => test::run(&project, args),
+        Chore::Bench(args) => bench::run(&project, args),
+        Chore::Docs(args) => docs::run(&project, args),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What handlers take in: JSON bodies, query parameters, and all that comes with a change. Every
+//! refusal names the field and says what would be right.
+
+use super::error::{ApiError, Kind};
+use crate::auth::Caller;
+use crate::control::{IdempotencyKey, Order, Precondition};
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use stagegate_rollout::Command;
+
+/// Longest reason, in characters.
+const MAX_REASON: usize = 500;
+/// Longest idempotency key, in bytes.
+const MAX_KEY: usize = 128;
+
+/// A JSON body. An empty one is read as `{}`, so that bodies without required fields may be left
+/// out.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let is_json = is_json(request.headers());
+        let bytes = read(request, state).await?;
+        parse(&bytes, is_json).map(Self)
+    }
+}
+
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
+    Bytes::from_request(request, state).await.map_err(|rejection| {
+        let kind = match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
+            _ => Kind::BadRequest,
+        };
+        let limit = super::MAX_BODY;
+        match kind {
+            Kind::TooLarge => ApiError::new(kind, format!("a body may have at most {limit} bytes")),
+            _ => {
+                ApiError::new(kind, format!("the body was not received: {}", rejection.body_text()))
+            }
+        }
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    let essence = given.map(|it| it.split(';').next().unwrap_or_default().trim());
+    essence.is_some_and(|it| it.eq_ignore_ascii_case("application/json"))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8], is_json: bool) -> Result<T, ApiError> {
+    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    if !is_json && bytes != b"{}" {
+        return Err(ApiError::new(
+            Kind::NotJson,
+            "send the header `Content-Type: application/json`",
+        ));
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        let text = error.to_string();
+        match named_field(&text) {
+            Some(field) => ApiError::field(field, &&text),
+            None => {
+                ApiError::new(Kind::BadRequest, format!("the body is not as it should be: {text}"))
+            }
+        }
+    })
+}
+
+/// The field a serde message is about, where it names one.
+fn named_field(message: &str) -> Option<&str> {
+    let rest = ["missing field `", "unknown field `", "duplicate field `"]
+        .iter()
+        .find_map(|start| message.strip_prefix(start))?;
+    rest.split('`').next()
+}
+
+/// Query parameters.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(params)) => Ok(Self(params)),
+            Err(rejection) => Err(ApiError::new(Kind::BadRequest, rejection.body_text())),
+        }
+    }
+}
+
+/// Path parameters.
+pub(super) struct Segments<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segments<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Path::<T>::from_request_parts(parts, state).await {
+            Ok(Path(segments)) => Ok(Self(segments)),
+            Err(rejection) => Err(ApiError::new(Kind::BadRequest, rejection.body_text())),
+        }
+    }
+}
+
+/// A change as it was asked for: who, under which conditions, and with what body.
+pub(super) struct Change<T> {
+    caller: Caller,
+    precondition: Precondition,
+    idempotency: Option<IdempotencyKey>,
+    /// The request's body.
+    pub(super) body: T,
+}
+
+impl<T> Change<T> {
+    /// The order to carry out.
+    pub(super) fn order(self, workload: String, command: Command, reason: String) -> Order {
+        Order {
+            actor: self.caller.actor,
+            workload,
+            command,
+            reason,
+            precondition: self.precondition,
+            idempotency: self.idempotency,
+        }
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Change<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let caller = caller(request.extensions())?;
+        let precondition = precondition(request.headers())?;
+        let key = idempotency_key(request.headers())?;
+        let is_json = is_json(request.headers());
+        let mut hash = Sha256::new();
+        hash.update(request.method().as_str());
+        hash.update([0]);
+        hash.update(request.uri().path());
+        hash.update([0]);
+        let bytes = read(request, state).await?;
+        hash.update(&bytes);
+        let body = parse(&bytes, is_json)?;
+        let fingerprint = hex::encode(hash.finalize());
+        let idempotency = key.map(|key| IdempotencyKey { key, fingerprint });
+        Ok(Self { caller, precondition, idempotency, body })
+    }
+}
+
+/// Who is asking; put there by the guard.
+pub(super) fn caller(extensions: &http::Extensions) -> Result<Caller, ApiError> {
+    extensions
+        .get::<Caller>()
+        .cloned()
+        .ok_or_else(|| ApiError::new(Kind::Internal, "nobody checked who is asking"))
+}
+
+/// `If-Match`: one or several epochs, with or without quotes, or `*`.
+fn precondition(headers: &HeaderMap) -> Result<Precondition, ApiError> {
+    let mut epochs = Vec::new();
+    for value in headers.get_all(header::IF_MATCH) {
+        for tag in value.to_str().unwrap_or("?").split(',').map(str::trim) {
+            if tag == "*" {
+                return Ok(Precondition::None);
+            }
+            let number = tag.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(tag);
+            let epoch = number.parse().map_err(|_| {
+                let problem =
+                    format!("`{tag}` is not an epoch: send the ETag of the workload, like `\"7\"`");
+                ApiError::field("If-Match", &problem)
+            })?;
+            epochs.push(epoch);
+        }
+    }
+    Ok(if epochs.is_empty() { Precondition::None } else { Precondition::Epochs(epochs) })
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default();
+    let well_formed =
+        (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    if well_formed {
+        return Ok(Some(key.to_owned()));
+    }
+    let problem = format!("use 1 to {MAX_KEY} visible ASCII characters, for example a UUID");
+    Err(ApiError::field("Idempotency-Key", &problem))
+}
+
+/// A reason that must be given.
+pub(super) fn required_reason(text: &str) -> Result<String, ApiError> {
+    let reason = optional_reason(Some(text))?;
+    if reason.is_empty() {
+        let problem = format!("say why, in 1 to {MAX_REASON} characters");
+        return Err(ApiError::field("reason", &problem));
+    }
+    Ok(reason)
+}
+
+/// A reason that may be left out; then it is empty.
+pub(super) fn optional_reason(text: Option<&str>) -> Result<String, ApiError> {
+    let reason = text.unwrap_or_default().trim();
+    let length = reason.chars().count();
+    if length > MAX_REASON {
+        let problem = format!("it has {length} characters; at most {MAX_REASON} are kept");
+        return Err(ApiError::field("reason", &problem));
+    }
+    // A terminal that lists the audit would obey an escape sequence.
+    if reason.chars().any(|it| it.is_control() && !matches!(it, '\n' | '\t')) {
+        return Err(ApiError::field("reason", &"control characters are not allowed in it"));
+    }
+    Ok(reason.to_owned())
+}

@@ -1,0 +1,44 @@
+//! The route table.
+
+mod changes;
+mod lists;
+mod reads;
+mod records;
+mod system;
+
+use super::App;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Routes that need no token.
+pub(super) fn open() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(system::livez)).routes(routes!(system::readyz))
+}
+
+/// Routes that only a caller with the right role reaches.
+pub(super) fn guarded() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(system::metrics))
+        .routes(routes!(system::whoami))
+        .routes(routes!(system::reload))
+        .routes(routes!(reads::status))
+        .routes(routes!(reads::workloads))
+        .routes(routes!(reads::workload))
+        .routes(routes!(reads::releases))
+        .routes(routes!(reads::cohorts))
+        .routes(routes!(reads::explain))
+        .routes(routes!(changes::set_weight))
+        .routes(routes!(changes::rollback))
+        .routes(routes!(changes::kill))
+        .routes(routes!(changes::revive))
+        .routes(routes!(changes::enable_cohort))
+        .routes(routes!(changes::rollback_cohort))
+        .routes(routes!(lists::exclude, lists::unexclude))
+        .routes(routes!(lists::opt_in))
+        .routes(routes!(lists::allow, lists::unallow))
+        .routes(routes!(lists::deny, lists::undeny))
+        .routes(routes!(records::decision))
+        .routes(routes!(records::decisions))
+        .routes(routes!(records::audit))
+        .routes(routes!(records::verify_audit))
+}

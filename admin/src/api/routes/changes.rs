@@ -1,0 +1,125 @@
+//! Moving traffic: weight, rollback, kill switch, cohorts.
+
+use crate::api::error::ApiError;
+use crate::api::extract::{Change, Segments, optional_reason, required_reason};
+use crate::api::types::{Changed, EnableCohort, OptionalReason, Reason, SetWeight};
+use crate::api::{App, etag};
+use crate::control::Order;
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, header};
+use stagegate_rollout::{Command, Weight};
+
+/// Says that an answer is the kept one of an earlier request.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Carries an order out and answers it.
+pub(super) async fn carry_out(app: &App, order: Order) -> Result<Response, ApiError> {
+    let done = app.control.execute(order).await?;
+    let tag = [(header::ETAG, etag(done.changed.workload.epoch))];
+    let mut response = (tag, Json(done.changed)).into_response();
+    if done.replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// Sets the candidate's share.
+///
+/// A share above zero also opens a candidate that was rolled back.
+#[utoipa::path(put, path = "/v1/workloads/{workload}/weight", tag = "change",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    request_body = SetWeight, responses((status = 200, description = "Done.", body = Changed)))]
+pub(super) async fn set_weight(
+    State(app): State<App>,
+    Segments(workload): Segments<String>,
+    change: Change<SetWeight>,
+) -> Result<Response, ApiError> {
+    let weight: Weight =
+        change.body.weight.parse().map_err(|error| ApiError::field("weight", &error))?;
+    let reason = optional_reason(Some(&change.body.reason))?;
+    carry_out(&app, change.order(workload, Command::SetWeight { weight }, reason)).await
+}
+
+/// Takes the candidate out at once.
+///
+/// The answer comes when every worker follows; it says when the last new request went there.
+#[utoipa::path(post, path = "/v1/workloads/{workload}/rollback", tag = "change",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    request_body = Reason, responses((status = 200, description = "Done.", body = Changed)))]
+pub(super) async fn rollback(
+    State(app): State<App>,
+    Segments(workload): Segments<String>,
+    change: Change<Reason>,
+) -> Result<Response, ApiError> {
+    with_reason(&app, workload, change, Command::Rollback).await
+}
+
+/// Turns the kill switch on.
+#[utoipa::path(post, path = "/v1/workloads/{workload}/kill", tag = "change",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    request_body = Reason, responses((status = 200, description = "Done.", body = Changed)))]
+pub(super) async fn kill(
+    State(app): State<App>,
+    Segments(workload): Segments<String>,
+    change: Change<Reason>,
+) -> Result<Response, ApiError> {
+    with_reason(&app, workload, change, Command::Kill).await
+}
+
+/// Turns the kill switch off.
+#[utoipa::path(post, path = "/v1/workloads/{workload}/revive", tag = "change",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    request_body = Reason, responses((status = 200, description = "Done.", body = Changed)))]
+pub(super) async fn revive(
+    State(app): State<App>,
+    Segments(workload): Segments<String>,
+    change: Change<Reason>,
+) -> Result<Response, ApiError> {
+    with_reason(&app, workload, change, Command::Revive).await
+}
+
+/// A command that must say why.
+async fn with_reason(
+    app: &App,
+    workload: String,
+    change: Change<Reason>,
+    command: Command,
+) -> Result<Response, ApiError> {
+    let reason = required_reason(&change.body.reason)?;
+    carry_out(app, change.order(workload, command, reason)).await
+}
+
+/// Opens the next cohort.
+#[utoipa::path(post, path = "/v1/workloads/{workload}/cohorts/{cohort}/enable", tag = "change",
+    params(("workload" = String, Path, description = "Name of the workload"),
+        ("cohort" = String, Path, description = "The next cohort in order")),
+    request_body = Option<EnableCohort>, responses((status = 200, description = "Done.", body = Changed)))]
+pub(super) async fn enable_cohort(
+    State(app): State<App>,
+    Segments((workload, cohort)): Segments<(String, String)>,
+    change: Change<EnableCohort>,
+) -> Result<Response, ApiError> {
+    let cohort = cohort.parse().map_err(|error| ApiError::field("cohort", &error))?;
+    let opt_in = change.body.opt_in.iter().map(|tenant| tenant.as_str().into()).collect::<Vec<_>>();
+    // Opting somebody in is an override of an exclusion and must say why, here as on its own.
+    let reason = match change.body.reason.as_deref() {
+        given if opt_in.is_empty() => optional_reason(given)?,
+        given => required_reason(given.unwrap_or_default())?,
+    };
+    carry_out(&app, change.order(workload, Command::EnableCohort { cohort, opt_in }, reason)).await
+}
+
+/// Closes the cohort that was opened last.
+#[utoipa::path(post, path = "/v1/workloads/{workload}/cohorts/rollback", tag = "change",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    request_body = Option<OptionalReason>, responses((status = 200, description = "Done.", body = Changed)))]
+pub(super) async fn rollback_cohort(
+    State(app): State<App>,
+    Segments(workload): Segments<String>,
+    change: Change<OptionalReason>,
+) -> Result<Response, ApiError> {
+    let reason = optional_reason(change.body.reason.as_deref())?;
+    carry_out(&app, change.order(workload, Command::RollbackCohort, reason)).await
+}

@@ -1,0 +1,99 @@
+//! Reading what is in force.
+
+use crate::api::error::{ApiError, Kind};
+use crate::api::extract::{Body, Segments};
+use crate::api::types::{
+    Cohorts, ExplainRequest, Explanation, Releases, Status, WorkloadDetail, Workloads,
+};
+use crate::api::{App, etag};
+use crate::control::{Live, View};
+use crate::{describe, explain as explaining};
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header;
+
+/// Everything a person on call looks at first.
+#[utoipa::path(get, path = "/v1/status", tag = "read",
+    responses((status = 200, description = "The state of this Stagegate.", body = Status)))]
+pub(super) async fn status(State(app): State<App>) -> Json<Status> {
+    Json(crate::api::status::status(&app))
+}
+
+/// All workloads.
+#[utoipa::path(get, path = "/v1/workloads", tag = "read",
+    responses((status = 200, description = "In the order of the configuration.", body = Workloads)))]
+pub(super) async fn workloads(State(app): State<App>) -> Json<Workloads> {
+    let view = app.control.view();
+    let workloads = view.live.iter().map(describe::workload).collect();
+    Json(Workloads { epoch: view.epoch, workloads })
+}
+
+/// One workload.
+#[utoipa::path(get, path = "/v1/workloads/{workload}", tag = "read",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    responses((status = 200, description = "The workload.", body = WorkloadDetail,
+        headers(("etag" = String, description = "The workload's epoch, for If-Match")))))]
+pub(super) async fn workload(
+    State(app): State<App>,
+    Segments(name): Segments<String>,
+) -> Result<Response, ApiError> {
+    let view = app.control.view();
+    let live = find(&view, &name)?;
+    Ok(tagged(live, describe::workload(live)))
+}
+
+/// A workload's releases.
+#[utoipa::path(get, path = "/v1/workloads/{workload}/releases", tag = "read",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    responses((status = 200, description = "Every release ever registered.", body = Releases,
+        headers(("etag" = String, description = "The workload's epoch, for If-Match")))))]
+pub(super) async fn releases(
+    State(app): State<App>,
+    Segments(name): Segments<String>,
+) -> Result<Response, ApiError> {
+    let view = app.control.view();
+    let live = find(&view, &name)?;
+    let registered = app.control.read(move |store| Ok(store.releases(&name)?)).await?;
+    Ok(tagged(live, describe::releases(live, registered)))
+}
+
+/// A workload's cohorts.
+#[utoipa::path(get, path = "/v1/workloads/{workload}/cohorts", tag = "read",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    responses((status = 200, description = "In the order they open.", body = Cohorts,
+        headers(("etag" = String, description = "The workload's epoch, for If-Match")))))]
+pub(super) async fn cohorts(
+    State(app): State<App>,
+    Segments(name): Segments<String>,
+) -> Result<Response, ApiError> {
+    let view = app.control.view();
+    let live = find(&view, &name)?;
+    Ok(tagged(live, describe::cohorts(live)))
+}
+
+/// Where a request would go, and why.
+///
+/// A dry run of the current plan: nothing is sent, recorded or changed.
+#[utoipa::path(post, path = "/v1/explain", tag = "read", request_body = ExplainRequest,
+    responses((status = 200, description = "What the plan says.", body = Explanation)))]
+pub(super) async fn explain(
+    State(app): State<App>,
+    Body(request): Body<ExplainRequest>,
+) -> Result<Json<Explanation>, ApiError> {
+    let view = app.control.view();
+    let live = find(&view, &request.workload)?;
+    Ok(Json(explaining::dry_run(&live.split, view.epoch, &request)))
+}
+
+fn find<'a>(view: &'a View, name: &str) -> Result<&'a Live, ApiError> {
+    view.find(name).map(|(_, live)| live).ok_or_else(|| {
+        let known = view.known();
+        let detail = format!("there is no workload `{name}`; there are: {known}");
+        ApiError::new(Kind::NotFound, detail)
+    })
+}
+
+fn tagged<T: serde::Serialize>(live: &Live, body: T) -> Response {
+    ([(header::ETAG, etag(live.epoch))], Json(body)).into_response()
+}

@@ -1,0 +1,186 @@
+//! What was decided and who changed what.
+
+use crate::api::App;
+use crate::api::error::{ApiError, Kind};
+use crate::api::extract::{Params, Segments};
+use crate::api::types::{Audit, AuditCheck, AuditRecord, DecisionExplained, Decisions};
+use crate::data_plane::{DecisionFilter, DecisionSource, DecisionsUnavailable};
+use crate::explain;
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use stagegate_rollout::{Arm, Reason};
+use stagegate_store::{AuditEntry, AuditFilter, VerifyError};
+use std::sync::Arc;
+use utoipa::IntoParams;
+
+/// Most rows of one answer.
+const MAX_ROWS: usize = 1000;
+
+/// Which decisions to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DecisionQuery {
+    /// Only those of this workload.
+    workload: Option<String>,
+    /// Only those of this tenant.
+    tenant: Option<String>,
+    /// Only those of this arm: `stable` or `candidate`.
+    arm: Option<String>,
+    /// Only those this rule decided.
+    reason: Option<String>,
+    /// At most so many, 1 to 1000.
+    #[param(minimum = 1, maximum = 1000, default = 50)]
+    limit: Option<usize>,
+}
+
+/// Why one request went where it went.
+#[utoipa::path(get, path = "/v1/decisions/{request_id}", tag = "records",
+    params(("request_id" = String, Path, description = "The request's id")),
+    responses((status = 200, description = "The record, and the same in words.", body = DecisionExplained)))]
+pub(super) async fn decision(
+    State(app): State<App>,
+    Segments(request_id): Segments<String>,
+) -> Result<Json<DecisionExplained>, ApiError> {
+    let id = request_id.clone();
+    let found = ask(&app, move |log| log.get(&id)).await?;
+    let decision = found.ok_or_else(|| {
+        let detail = format!(
+            "no decision of request `{request_id}` is recorded: the id is wrong, the record has not been written yet (under a second), or its time is over"
+        );
+        ApiError::new(Kind::NotFound, detail)
+    })?;
+    Ok(Json(DecisionExplained { words: explain::recorded(&decision), decision }))
+}
+
+/// The newest decisions.
+#[utoipa::path(get, path = "/v1/decisions", tag = "records", params(DecisionQuery),
+    responses((status = 200, description = "Newest first.", body = Decisions)))]
+pub(super) async fn decisions(
+    State(app): State<App>,
+    Params(query): Params<DecisionQuery>,
+) -> Result<Json<Decisions>, ApiError> {
+    let limit = rows(query.limit)?;
+    let filter = DecisionFilter {
+        workload: query.workload,
+        tenant: query.tenant,
+        arm: query.arm.as_deref().map(arm).transpose()?,
+        reason: query.reason.as_deref().map(reason).transpose()?,
+    };
+    let decisions = ask(&app, move |log| log.recent(&filter, limit)).await?;
+    Ok(Json(Decisions { decisions }))
+}
+
+fn arm(text: &str) -> Result<Arm, ApiError> {
+    let wrong =
+        || ApiError::field("arm", &format!("`{text}` is no arm: use `stable` or `candidate`"));
+    Arm::from_label(text).ok_or_else(wrong)
+}
+
+fn reason(text: &str) -> Result<Reason, ApiError> {
+    Reason::ALL.into_iter().find(|reason| reason.label() == text).ok_or_else(|| {
+        let known: Vec<&str> = Reason::ALL.iter().map(|reason| reason.label()).collect();
+        ApiError::field(
+            "reason",
+            &format!("`{text}` is no reason: use one of {}", known.join(", ")),
+        )
+    })
+}
+
+fn rows(limit: Option<usize>) -> Result<usize, ApiError> {
+    match limit.unwrap_or(50) {
+        limit @ 1..=MAX_ROWS => Ok(limit),
+        other => Err(ApiError::field("limit", &format!("`{other}` is not from 1 to {MAX_ROWS}"))),
+    }
+}
+
+/// Asks the decision log on the blocking pool.
+async fn ask<T: Send + 'static>(
+    app: &App,
+    question: impl FnOnce(&dyn DecisionSource) -> Result<T, DecisionsUnavailable> + Send + 'static,
+) -> Result<T, ApiError> {
+    let Some(log) = app.decisions.clone() else {
+        let detail =
+            "the decision log is switched off: set `decision_log.enabled: true` and restart";
+        return Err(ApiError::new(Kind::NotFound, detail));
+    };
+    let log: Arc<dyn DecisionSource> = log;
+    tokio::task::spawn_blocking(move || question(&*log))
+        .await
+        .map_err(|error| ApiError::new(Kind::Internal, error.to_string()))?
+        .map_err(|error| ApiError::new(Kind::Unavailable, error.to_string()))
+}
+
+/// Which audit records to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AuditQuery {
+    /// Only those about this workload.
+    workload: Option<String>,
+    /// Only those by this actor.
+    actor: Option<String>,
+    /// Only older ones than this number.
+    before: Option<u64>,
+    /// At most so many, 1 to 1000.
+    #[param(minimum = 1, maximum = 1000, default = 50)]
+    limit: Option<usize>,
+}
+
+/// Who changed what, and why.
+#[utoipa::path(get, path = "/v1/audit", tag = "records", params(AuditQuery),
+    responses((status = 200, description = "Newest first.", body = Audit)))]
+pub(super) async fn audit(
+    State(app): State<App>,
+    Params(query): Params<AuditQuery>,
+) -> Result<Json<Audit>, ApiError> {
+    let limit = rows(query.limit)?;
+    let filter =
+        AuditFilter { workload: query.workload, actor: query.actor, before_seq: query.before };
+    let entries = app.control.read(move |store| Ok(store.audit(&filter, limit)?)).await?;
+    let is_full = entries.len() == limit;
+    let next_before = entries.last().filter(|it| is_full && it.seq > 1).map(|it| it.seq);
+    Ok(Json(Audit { entries: entries.into_iter().map(record).collect(), next_before }))
+}
+
+/// Recomputes the audit's hash chain.
+#[utoipa::path(get, path = "/v1/audit/verify", tag = "records",
+    responses((status = 200, description = "Whether the audit is whole.", body = AuditCheck)))]
+pub(super) async fn verify_audit(State(app): State<App>) -> Result<Json<AuditCheck>, ApiError> {
+    let check = |store: &stagegate_store::Store| match store.verify_audit() {
+        Ok(verified) => Ok(AuditCheck {
+            intact: true,
+            entries: verified.entries,
+            head: Some(verified.head),
+            broken_at: None,
+            problem: None,
+        }),
+        Err(VerifyError::Broken(broken)) => Ok(AuditCheck {
+            intact: false,
+            entries: broken.seq.saturating_sub(1),
+            head: None,
+            broken_at: Some(broken.seq),
+            problem: Some(broken.why),
+        }),
+        Err(VerifyError::Store(error)) => Err(error.into()),
+    };
+    Ok(Json(app.control.read(check).await?))
+}
+
+fn record(entry: AuditEntry) -> AuditRecord {
+    AuditRecord {
+        seq: entry.seq,
+        at_ms: entry.at_ms,
+        actor: entry.actor.to_string(),
+        workload: entry.workload.map(|it| it.to_string()),
+        action: entry.action,
+        reason: entry.reason,
+        summary: entry.summary,
+        epoch_before: entry.epoch_before,
+        epoch_after: entry.epoch,
+        details: serde_json::from_str(&entry.details).unwrap_or_default(),
+        prev_hash: entry.prev_hash,
+        hash: entry.hash,
+    }
+}

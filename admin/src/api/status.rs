@@ -1,0 +1,164 @@
+//! `/v1/status` and readiness, put together from all that can be known without waiting.
+
+use super::App;
+use super::types::{
+    ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Outcomes, Probe, ReloadStatus, Status,
+    Window, WorkloadStatus,
+};
+use crate::control::{Live, View, now_ms};
+use crate::data_plane::{DataPlaneStatus, SeriesStats};
+use crate::describe;
+use stagegate_rollout::{Arm, Outcome, ReleaseName, WorkloadName};
+
+pub(super) fn status(app: &App) -> Status {
+    let view = app.control.view();
+    let plane = app.control.plane().status();
+    let stats = app.stats.snapshot();
+    let store = app.control.store_status();
+    let decision_log = app
+        .decisions
+        .as_ref()
+        .map_or(DecisionLogStatus { enabled: false, healthy: true, dropped: 0 }, |log| {
+            log.status()
+        });
+    let not_ready_because = not_ready_because(&view, &plane);
+    let auth = match view.config.admin.tokens.is_empty() {
+        true => AuthMode::OpenLoopback,
+        false => AuthMode::Tokens,
+    };
+    let mut warnings = warnings(&view, &plane);
+    if let Some(error) = &store.last_error {
+        warnings.push(format!("changes are refused until the store works again: {error}"));
+    }
+    if !decision_log.healthy {
+        let dropped = decision_log.dropped;
+        warnings.push(format!("the decision log cannot be written; {dropped} records dropped"));
+    }
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at_ms: app.started_at_ms,
+        now_ms: now_ms(),
+        epoch: view.epoch,
+        ready: not_ready_because.is_empty(),
+        not_ready_because,
+        draining: plane.draining,
+        safe_start: view.safe_start.is_some(),
+        auth,
+        reload: ReloadStatus::clone(&view.reload),
+        store,
+        decision_log,
+        workloads: view.live.iter().map(|live| workload(live, &plane, &stats)).collect(),
+        workers: plane.workers,
+        dormant: view.dormant.keys().map(ToString::to_string).collect(),
+        warnings,
+    }
+}
+
+/// Why no traffic should be sent here; empty when it should.
+pub(super) fn not_ready_because(view: &View, plane: &DataPlaneStatus) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if plane.draining {
+        reasons.push("shutting down".to_owned());
+    }
+    for live in &view.live {
+        let (name, stable) = (&live.split.spec().name, &live.split.state().stable);
+        let endpoints = endpoints(plane, name, stable);
+        if !endpoints.is_empty() && endpoints.iter().all(|it| it.health == Probe::Unhealthy) {
+            reasons.push(format!(
+                "workload {name}: no endpoint of the stable release {stable} is healthy"
+            ));
+        }
+    }
+    reasons
+}
+
+fn warnings(view: &View, plane: &DataPlaneStatus) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Some(why) = &view.safe_start {
+        warnings.push(format!("everything goes to stable and nothing can be changed: {why}"));
+    }
+    if !view.reload.ok {
+        warnings.push("the configuration file was refused; the last good one stays".to_owned());
+    }
+    warnings.extend(view.reload.needs_restart.iter().cloned());
+    warnings.extend(view.warnings.iter().map(ToString::to_string));
+    for live in &view.live {
+        let (spec, state) = (live.split.spec(), live.split.state());
+        let Some(candidate) = state.candidate.as_ref().filter(|_| describe::is_open(state)) else {
+            continue;
+        };
+        let endpoints = endpoints(plane, &spec.name, candidate);
+        if !endpoints.is_empty() && endpoints.iter().all(|it| it.health == Probe::Unhealthy) {
+            warnings.push(format!(
+                "workload {}: no endpoint of the candidate {candidate} is healthy; its requests go to stable",
+                spec.name
+            ));
+        }
+    }
+    warnings
+}
+
+fn workload(live: &Live, plane: &DataPlaneStatus, stats: &[SeriesStats]) -> WorkloadStatus {
+    let (spec, state) = (live.split.spec(), live.split.state());
+    let arm = |arm: Arm, release: &ReleaseName| ArmStatus {
+        release: release.to_string(),
+        endpoints: endpoints(plane, &spec.name, release),
+        windows: windows(stats, spec.name.as_str(), release.as_str(), arm),
+    };
+    WorkloadStatus {
+        name: spec.name.to_string(),
+        epoch: live.epoch,
+        weight: state.weight.to_string(),
+        weight_ratio: state.weight.ratio(),
+        open: describe::is_open(state),
+        closed: describe::closed(state),
+        killed: describe::killed(state),
+        sticky: spec.sticky.label().to_owned(),
+        cohorts_enabled: state.cohorts.len() as u32,
+        cohorts_total: spec.cohorts.len() as u32,
+        next_cohort: describe::next_cohort(spec, state),
+        stable: arm(Arm::Stable, &state.stable),
+        candidate: state.candidate.as_ref().map(|release| arm(Arm::Candidate, release)),
+    }
+}
+
+fn endpoints(
+    plane: &DataPlaneStatus,
+    workload: &WorkloadName,
+    release: &ReleaseName,
+) -> Vec<EndpointStatus> {
+    let found = plane.releases.iter().find(|it| it.workload == *workload && it.release == *release);
+    found.map(|it| it.endpoints.clone()).unwrap_or_default()
+}
+
+fn windows(stats: &[SeriesStats], workload: &str, release: &str, arm: Arm) -> Vec<Window> {
+    let ours =
+        |it: &&SeriesStats| *it.workload == *workload && *it.release == *release && it.arm == arm;
+    let mut windows: Vec<Window> = stats.iter().filter(ours).map(window).collect();
+    windows.sort_by_key(|window| window.seconds);
+    windows
+}
+
+fn window(stats: &SeriesStats) -> Window {
+    let of = |outcome: Outcome| stats.outcomes[outcome.index()];
+    let requests: u64 = stats.outcomes.iter().sum();
+    let errors = of(Outcome::Transient) + of(Outcome::Permanent) + of(Outcome::External);
+    let ms = |us: Option<u64>| us.map(|us| us as f64 / 1e3);
+    let [p50, p95, p99] = stats.duration_us;
+    Window {
+        seconds: stats.seconds,
+        requests,
+        outcomes: Outcomes {
+            ok: of(Outcome::Ok),
+            transient: of(Outcome::Transient),
+            permanent: of(Outcome::Permanent),
+            external: of(Outcome::External),
+            client_gone: of(Outcome::ClientGone),
+        },
+        error_ratio: (requests > 0).then(|| errors as f64 / requests as f64),
+        p50_ms: ms(p50),
+        p95_ms: ms(p95),
+        p99_ms: ms(p99),
+        first_byte_p50_ms: ms(stats.first_byte_p50_us),
+    }
+}

@@ -1,0 +1,27 @@
+//! What goes over the wire: every request and answer of the admin API.
+//!
+//! These types are the contract. The command line, the OpenAPI document and the handlers all use
+//! them and nothing else, so they hold plain text and numbers, never the core's own types.
+//! Requests refuse unknown fields; answers may grow fields, so readers must ignore new ones.
+
+mod change;
+mod decision;
+mod problem;
+mod records;
+mod request;
+mod status;
+mod workload;
+
+pub use change::{Changed, Reloaded, RollbackTiming};
+pub use decision::{Decision, DecisionExplained, Decisions, Explanation, RuleCheck};
+pub use problem::{ConfigProblem, FieldProblem, Problem};
+pub use records::{Audit, AuditCheck, AuditRecord, Identity};
+pub use request::{EnableCohort, ExplainRequest, OptIn, OptionalReason, Reason, SetWeight};
+pub use status::{
+    ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Outcomes, Probe, ReloadStatus, Status,
+    StoreStatus, Window, WorkerStatus, WorkloadStatus,
+};
+pub use workload::{
+    Artifact, CandidateClosed, CohortDetail, Cohorts, ExclusionGroup, KillSwitch, ListEntries,
+    ReleaseDetail, Releases, WorkloadDetail, Workloads,
+};

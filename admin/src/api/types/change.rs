@@ -1,0 +1,61 @@
+//! Answers to changes.
+
+use super::{ConfigProblem, WorkloadDetail};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What a change did. `ETag` of the answer is the workload's epoch.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Changed {
+    /// The command as the audit names it, for example `set_weight`.
+    pub command: String,
+    /// False when the state already was as asked; then no new plan was made.
+    pub changed: bool,
+    /// What changed, in words.
+    #[schema(example = "weight 1% -> 10%")]
+    pub summary: String,
+    /// Epoch of the routing plan in force afterwards.
+    pub epoch: u64,
+    /// Number of the audit record.
+    pub audit_seq: u64,
+    /// Who did it.
+    pub actor: String,
+    /// The reason that was recorded; empty if none was given.
+    pub reason: String,
+    /// How fast the data plane followed; present where traffic is taken off the candidate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<RollbackTiming>,
+    /// The workload afterwards.
+    pub workload: WorkloadDetail,
+}
+
+/// How fast the candidate stopped getting new requests.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RollbackTiming {
+    /// Milliseconds from the commit in the store to the last new candidate request; 0 when none
+    /// arrived after the commit. Where the candidate keeps other traffic (a cohort was closed, one
+    /// tenant excluded), only an upper bound.
+    pub last_candidate_request_ms: f64,
+    /// Milliseconds from the commit until every worker had taken the new plan over.
+    pub acknowledged_ms: f64,
+    /// Workers that have taken the new plan over.
+    pub acknowledged_workers: u32,
+    /// Workers there are.
+    pub workers: u32,
+    /// Whether all workers acknowledged in time. If false, the change is in force but a stuck
+    /// worker may still send requests to the candidate.
+    pub settled: bool,
+}
+
+/// What a reload of the configuration did.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Reloaded {
+    /// Epoch of the routing plan in force afterwards.
+    pub epoch: u64,
+    /// What changed, one line each; empty when the file says what is already in force.
+    pub changes: Vec<String>,
+    /// Settings that changed in the file but need a restart, one line each.
+    pub needs_restart: Vec<String>,
+    /// Warnings about the new configuration.
+    pub warnings: Vec<ConfigProblem>,
+}

@@ -1,0 +1,116 @@
+//! Why requests went where they went.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Recorded decisions, newest first.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Decisions {
+    /// Newest first.
+    pub decisions: Vec<Decision>,
+}
+
+/// The record of one request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Decision {
+    /// The request's id.
+    pub request_id: String,
+    /// Arrival, in Unix milliseconds.
+    pub at_ms: u64,
+    /// Name of the workload.
+    pub workload: String,
+    /// The release that served; empty if none did.
+    pub release: String,
+    /// `stable` or `candidate`.
+    pub arm: String,
+    /// The rule that decided.
+    #[schema(example = "weight")]
+    pub reason: String,
+    /// The cohort or exclusion group the rule names; empty if none.
+    pub detail: String,
+    /// Epoch of the plan that decided.
+    pub epoch: u64,
+    /// Which identity was hashed: `conversation`, `user`, `tenant` or `request`.
+    pub key: String,
+    /// The key's bucket (0 to 99999), when the weight was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<u32>,
+    /// The weight at the time.
+    #[schema(example = "10%")]
+    pub weight: String,
+    /// Tenant id; empty if unknown.
+    pub tenant: String,
+    /// User id; empty if unknown.
+    pub user: String,
+    /// Conversation id; empty if unknown.
+    pub conversation: String,
+    /// HTTP status the client got; 0 if none.
+    pub status: u16,
+    /// How the request ended.
+    pub outcome: String,
+    /// Milliseconds to the end of the response.
+    pub duration_ms: f64,
+    /// Milliseconds to the response head.
+    pub first_byte_ms: f64,
+    /// How often the request was sent again.
+    pub retries: u8,
+}
+
+/// One recorded decision, and the same in words.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DecisionExplained {
+    /// The record.
+    pub decision: Decision,
+    /// Why the request went where it went, in one or two sentences.
+    pub words: String,
+}
+
+/// What the current plan would decide.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Explanation {
+    /// Name of the workload.
+    pub workload: String,
+    /// Epoch of the plan that was asked.
+    pub epoch: u64,
+    /// `stable`, `candidate`, `fallback_release` or `respond`.
+    pub target: String,
+    /// The release that would serve; absent for a fixed answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// The arm it would count under.
+    pub arm: String,
+    /// The rule that decided.
+    pub reason: String,
+    /// The cohort or exclusion group the rule names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Which identity would be hashed: `conversation`, `user`, `tenant` or `request`.
+    pub key_kind: String,
+    /// The identity itself.
+    pub key: String,
+    /// Hashed before the key.
+    pub salt: String,
+    /// Where the key falls, 0 to 99999, whether or not the weight was asked.
+    pub bucket: u32,
+    /// Keys with a bucket below this number go to the candidate.
+    pub weight_parts: u32,
+    /// The same as a share.
+    pub weight: String,
+    /// Every rule in the order it is tried, up to the one that decided.
+    pub rules: Vec<RuleCheck>,
+    /// All of it in one or two sentences.
+    pub words: String,
+    /// What a dry run cannot know.
+    pub caveats: Vec<String>,
+}
+
+/// One rule of the decision order.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RuleCheck {
+    /// The rule's name.
+    pub rule: String,
+    /// Whether it decided.
+    pub decided: bool,
+    /// What was found.
+    pub why: String,
+}

@@ -1,0 +1,72 @@
+//! The audit, and who is asking.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Audit records, newest first.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Audit {
+    /// Newest first.
+    pub entries: Vec<AuditRecord>,
+    /// Pass as `before` to get older ones; absent at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_before: Option<u64>,
+}
+
+/// One record of the hash-chained audit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AuditRecord {
+    /// Its number, from 1 without gaps.
+    pub seq: u64,
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+    /// Who.
+    pub actor: String,
+    /// On which workload, if on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<String>,
+    /// What was asked.
+    pub action: String,
+    /// Why.
+    pub reason: String,
+    /// What changed, in words.
+    pub summary: String,
+    /// Epoch before.
+    pub epoch_before: u64,
+    /// Epoch after.
+    pub epoch_after: u64,
+    /// The request's details.
+    #[schema(value_type = Object)]
+    pub details: serde_json::Value,
+    /// Hash of the record before, in hex.
+    pub prev_hash: String,
+    /// Hash of this record, in hex.
+    pub hash: String,
+}
+
+/// Whether the audit is whole.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AuditCheck {
+    /// Whether every record hashes to what it says and follows the one before it.
+    pub intact: bool,
+    /// Records that were checked; when broken, those before the first broken one.
+    pub entries: u64,
+    /// Hash of the newest record, in hex; keep it elsewhere to notice a rewritten audit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
+    /// Number of the first broken record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_at: Option<u64>,
+    /// What is wrong with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// `GET /v1/whoami`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Identity {
+    /// The name changes are recorded under.
+    pub actor: String,
+    /// `viewer`, `operator` or `admin`.
+    pub role: String,
+}

@@ -1,0 +1,193 @@
+//! One workload in full, its releases and its cohorts.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Every workload of the configuration.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Workloads {
+    /// Epoch of the routing plan in force.
+    pub epoch: u64,
+    /// In the order of the configuration file.
+    pub workloads: Vec<WorkloadDetail>,
+}
+
+/// One workload: what the file declares and what commands made of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WorkloadDetail {
+    /// Its name.
+    pub name: String,
+    /// Epoch of the workload's last change; the value of its `ETag`.
+    pub epoch: u64,
+    /// The release that serves everyone not sent elsewhere.
+    pub stable: String,
+    /// The release under rollout, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<String>,
+    /// Share of targeting keys that go to the candidate.
+    #[schema(example = "10%")]
+    pub weight: String,
+    /// The same share as a number from 0 to 1.
+    pub weight_ratio: f64,
+    /// Whether any rule may lead to the candidate: there is one, it was not rolled back, and the
+    /// workload is not killed.
+    pub open: bool,
+    /// Who rolled the candidate back; absent while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<CandidateClosed>,
+    /// Who pulled the kill switch; absent while the workload is alive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub killed: Option<KillSwitch>,
+    /// Where requests go while killed: `stable`, `release <name>` or `respond <status>`.
+    pub kill_fallback: String,
+    /// What decisions are sticky by: `tenant`, `user`, `conversation` or `request`.
+    pub sticky: String,
+    /// What a rollback does to running conversations: `migrate`, `finish` or `cut`.
+    pub on_rollback: String,
+    /// Hashed before the targeting key.
+    pub salt: String,
+    /// Cohorts in the order they open.
+    pub cohorts: Vec<CohortDetail>,
+    /// Groups of tenants that stay on stable.
+    pub exclusions: Vec<ExclusionGroup>,
+    /// Excluded tenants that were opted in since, and so take part.
+    pub opted_in: Vec<String>,
+    /// Always the candidate while it is open.
+    pub allow: ListEntries,
+    /// Never the candidate.
+    pub deny: ListEntries,
+}
+
+/// A candidate that was rolled back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CandidateClosed {
+    /// Who rolled back.
+    pub by: String,
+    /// Their reason.
+    pub reason: String,
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+    /// The weight before the rollback.
+    pub weight_before: String,
+    /// Whether conversations that began on the candidate still end there.
+    pub finishing: bool,
+}
+
+/// A pulled kill switch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct KillSwitch {
+    /// Who pulled it.
+    pub by: String,
+    /// Their reason.
+    pub reason: String,
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// The cohorts of one workload.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Cohorts {
+    /// Epoch of the workload's last change.
+    pub epoch: u64,
+    /// In the order they open.
+    pub cohorts: Vec<CohortDetail>,
+    /// The one that can be enabled next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// One cohort.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CohortDetail {
+    /// Its name.
+    pub name: String,
+    /// Whether its tenants go to the candidate.
+    pub enabled: bool,
+    /// How many tenants it has.
+    pub tenants: u64,
+    /// Its excluded tenants that nobody opted in, as `tenant (group)`; at most 20 are listed.
+    pub excluded: Vec<String>,
+}
+
+/// One group of tenants that stay on stable until opted in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ExclusionGroup {
+    /// The group's name.
+    pub group: String,
+    /// How many tenants the configuration file puts in it.
+    pub config_total: u64,
+    /// The first 100 of those, by name.
+    pub config_tenants: Vec<String>,
+    /// Tenants added at run time.
+    pub tenants: Vec<String>,
+}
+
+/// Who is on an allow or deny list.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ListEntries {
+    /// How many tenants and users the configuration file puts on it.
+    pub config_total: u64,
+    /// The first 100 of those tenants.
+    pub config_tenants: Vec<String>,
+    /// The first 100 of those users.
+    pub config_users: Vec<String>,
+    /// Tenants added at run time.
+    pub tenants: Vec<String>,
+    /// Users added at run time.
+    pub users: Vec<String>,
+}
+
+/// The releases of one workload.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Releases {
+    /// Epoch of the workload's last change.
+    pub epoch: u64,
+    /// By name.
+    pub releases: Vec<ReleaseDetail>,
+}
+
+/// One release: an immutable version of the workload's backend.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReleaseDetail {
+    /// Its name.
+    pub name: String,
+    /// `stable`, `candidate`, or absent while it serves neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Whether the configuration file still has it.
+    pub configured: bool,
+    /// Whether it was ever stable or candidate; from then on its artifact cannot change.
+    pub used: bool,
+    /// SHA-256 over the artifact's pins, in hex.
+    pub fingerprint: String,
+    /// What it is made of.
+    pub artifact: Artifact,
+    /// Its endpoints as `host:port`.
+    pub endpoints: Vec<String>,
+    /// When it was first seen, in Unix milliseconds.
+    pub registered_at_ms: u64,
+}
+
+/// The pinned parts of a release.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Artifact {
+    /// Model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Prompt version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// Tools version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tools: Option<String>,
+    /// Git tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub git_tag: Option<String>,
+    /// Image or package digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Free text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+}

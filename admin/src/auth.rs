@@ -1,0 +1,190 @@
+//! Who is asking, and may they.
+//!
+//! Roles: `viewer` reads (every `GET`, and the dry run `POST /v1/explain`), `operator` also
+//! changes and reloads, `admin` may do everything; nothing of this version needs more than
+//! `operator`, so `admin` is the role to give to people who will hold later, more dangerous verbs.
+//!
+//! Open to everyone: `/livez` and `/readyz` (a probe has no token), `/openapi.json` and `/docs`
+//! (they describe the program, not this installation). `/metrics` needs `viewer`: it names
+//! workloads, releases and endpoints. No path is opened by the caller's address, because behind a
+//! reverse proxy everyone comes from loopback.
+//!
+//! Without any token the listener must be on a loopback address, and everyone who reaches it acts
+//! as `local` with every right. A web page the user has open could reach it too, so then the
+//! `Host` must be a loopback name (DNS rebinding) and an `Origin`, if there is one, too.
+
+use sha2::{Digest, Sha256};
+use stagegate_config::{Role, Token};
+use std::net::IpAddr;
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+/// The actor of every request while no token is configured.
+pub const LOCAL_ACTOR: &str = "local";
+
+/// Who is asking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The name changes are recorded under.
+    pub actor: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// Why somebody may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// No `Authorization` header.
+    #[error("this needs a token: send `Authorization: Bearer sgt_…`")]
+    NoToken,
+    /// Not `Bearer <token>`.
+    #[error("the Authorization header is not `Bearer <token>`")]
+    Malformed,
+    /// Nobody's token.
+    #[error("the token is not one of the configured ones")]
+    UnknownToken,
+    /// The token is good for less.
+    #[error("the token's role is `{has}`; this needs `{needs}`")]
+    Role {
+        /// What the token has.
+        has: &'static str,
+        /// What would be needed.
+        needs: &'static str,
+    },
+    /// A name that is not this machine's, while no token protects the listener.
+    #[error(
+        "no token is configured, so only requests to a loopback name are answered: use localhost or 127.0.0.1, or configure admin.tokens"
+    )]
+    ForeignHost,
+    /// A web page of another site, while no token protects the listener.
+    #[error("no token is configured, so requests from web pages of other sites are refused")]
+    ForeignOrigin,
+}
+
+impl Denied {
+    /// Whether another token could help (401) or not (403).
+    #[must_use]
+    pub const fn is_unauthenticated(self) -> bool {
+        matches!(self, Self::NoToken | Self::Malformed | Self::UnknownToken)
+    }
+}
+
+/// The caller a bearer token belongs to.
+///
+/// # Errors
+/// When the header is absent, malformed or nobody's.
+pub fn authenticate(tokens: &[Token], authorization: Option<&[u8]>) -> Result<Caller, Denied> {
+    let header = authorization.ok_or(Denied::NoToken)?;
+    let (scheme, text) = header.split_at_checked(7).ok_or(Denied::Malformed)?;
+    if !scheme.eq_ignore_ascii_case(b"bearer ") {
+        return Err(Denied::Malformed);
+    }
+    let hash: [u8; 32] = Sha256::digest(text.trim_ascii()).into();
+    // Every token is compared to the end, so that the time tells nothing about which one it was
+    // or how much of it was right.
+    let mut found = u32::MAX;
+    for (index, token) in tokens.iter().enumerate() {
+        let same: Choice = token.hash.as_bytes().ct_eq(&hash);
+        found.conditional_assign(&(index as u32), same);
+    }
+    let token = tokens.get(found as usize).ok_or(Denied::UnknownToken)?;
+    Ok(Caller { actor: token.name.clone(), role: token.role })
+}
+
+/// Whether the caller's role reaches `needed`.
+///
+/// # Errors
+/// [`Denied::Role`] when it does not.
+pub fn authorize(caller: &Caller, needed: Role) -> Result<(), Denied> {
+    if caller.role >= needed {
+        return Ok(());
+    }
+    Err(Denied::Role { has: caller.role.label(), needs: needed.label() })
+}
+
+/// The caller of a listener without tokens: `local`, if the request was meant for this machine.
+///
+/// # Errors
+/// When `host` or `origin` name another machine.
+pub fn local(host: Option<&str>, origin: Option<&str>) -> Result<Caller, Denied> {
+    if !host.is_some_and(is_loopback_authority) {
+        return Err(Denied::ForeignHost);
+    }
+    if let Some(origin) = origin {
+        let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
+        if !is_loopback_authority(authority) {
+            return Err(Denied::ForeignOrigin);
+        }
+    }
+    Ok(Caller { actor: LOCAL_ACTOR.to_owned(), role: Role::Admin })
+}
+
+/// Whether `host[:port]` names this machine's loopback interface.
+fn is_loopback_authority(authority: &str) -> bool {
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_loopback_ip = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    is_loopback_ip || host == "localhost" || host.ends_with(".localhost")
+}
+
+/// A token that was just made. Its text is shown once; the configuration holds only the hash.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// The token itself: `sgt_` and 64 hex digits (256 random bits).
+    pub text: String,
+    /// `sha256:` and the hash of `text` in hex, as the configuration wants it.
+    pub hash: String,
+    /// The line to put under `admin.tokens`.
+    pub config_line: String,
+}
+
+/// No randomness could be had from the operating system.
+#[derive(Debug, thiserror::Error)]
+#[error("the operating system gave no random bytes: {0}")]
+pub struct NoRandomness(String);
+
+/// Makes a token for `name`.
+///
+/// # Errors
+/// When the operating system gives no random bytes.
+pub fn new_token(name: &str, role: Role) -> Result<NewToken, NoRandomness> {
+    let mut secret = [0u8; 32];
+    getrandom::fill(&mut secret).map_err(|error| NoRandomness(error.to_string()))?;
+    let text = format!("sgt_{}", hex::encode(secret));
+    let hash = format!("sha256:{}", hex::encode(Sha256::digest(&text)));
+    let role = role.label();
+    let config_line = format!("- {{ name: {name}, role: {role}, hash: \"{hash}\" }}");
+    Ok(NewToken { text, hash, config_line })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Denied, is_loopback_authority, local};
+
+    #[test]
+    fn only_loopback_names_are_this_machine() {
+        for host in
+            ["localhost", "LOCALHOST:9900", "127.0.0.1:1", "127.9.9.9", "[::1]:9900", "a.localhost"]
+        {
+            assert!(is_loopback_authority(host), "{host}");
+        }
+        for host in
+            ["", "evil.test", "localhost.evil.test:9900", "10.0.0.1", "[::2]", "notlocalhost"]
+        {
+            assert!(!is_loopback_authority(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_site_may_not_use_the_open_listener() {
+        assert_eq!(local(Some("evil.test"), None), Err(Denied::ForeignHost));
+        assert_eq!(local(None, None), Err(Denied::ForeignHost));
+        let from_page = local(Some("localhost:9900"), Some("https://evil.test"));
+        assert_eq!(from_page, Err(Denied::ForeignOrigin));
+        assert_eq!(local(Some("localhost"), Some("null")), Err(Denied::ForeignOrigin));
+        assert!(local(Some("localhost:9900"), Some("http://localhost:9900")).is_ok());
+        assert!(local(Some("127.0.0.1:9900"), None).is_ok());
+    }
+}

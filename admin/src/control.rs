@@ -1,0 +1,135 @@
+//! The driver: the one owner of runtime state.
+//!
+//! Every change goes the same way, one at a time: check what the caller believes (`If-Match`),
+//! ask the pure core what the command does, record it in the store, and only then publish the new
+//! plan. If the store refuses, nothing changed. Once begun, a change runs to its end even when the
+//! caller goes away. Readers never wait: they take the last published [`View`].
+
+mod audit;
+mod execute;
+mod keeper;
+mod reconcile;
+mod reload;
+mod safe;
+mod start;
+mod view;
+
+pub use execute::{Done, ExecuteError, IdempotencyKey, Order, Precondition};
+pub use keeper::KeeperError;
+pub(crate) use keeper::with_causes;
+pub use reload::ReloadError;
+pub use start::{StartError, Startup};
+pub use view::{Live, View};
+
+use crate::api::types::StoreStatus;
+use crate::data_plane::{DataPlane, Event, Observer};
+use keeper::Keeper;
+use stagegate_store::Store;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How long a change waits for every worker to follow before it answers that one did not.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A handle on the driver; cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// Held while a change is recorded and published.
+    turn: tokio::sync::Mutex<()>,
+    /// Held while a configuration is read and prepared, so that reloads queue up without keeping
+    /// a rollback waiting.
+    reloading: tokio::sync::Mutex<()>,
+    view: RwLock<Arc<View>>,
+    /// `None` without a readable store.
+    keeper: Option<Keeper>,
+    plane: Arc<dyn DataPlane>,
+    observer: Arc<dyn Observer>,
+    config_path: PathBuf,
+    store_failures: AtomicU64,
+    store_error: Mutex<Option<String>>,
+    limiter: audit::Limiter,
+}
+
+impl Control {
+    /// What is in force now.
+    #[must_use]
+    pub fn view(&self) -> Arc<View> {
+        Arc::clone(&self.inner.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Health of the state store.
+    #[must_use]
+    pub fn store_status(&self) -> StoreStatus {
+        let last_error =
+            self.inner.store_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        StoreStatus {
+            healthy: last_error.is_none() && self.inner.keeper.is_some(),
+            failures: self.inner.store_failures.load(Ordering::Relaxed),
+            last_error,
+        }
+    }
+
+    /// Reads from the state store, on the blocking pool. Works in a safe start too.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or there is none.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, KeeperError> + Send + 'static,
+    ) -> Result<T, KeeperError> {
+        let keeper = self.inner.keeper.as_ref().ok_or(KeeperError::ReadOnly)?;
+        keeper.with(|store| work(store)).await
+    }
+
+    /// The data plane this driver publishes to.
+    #[must_use]
+    pub fn plane(&self) -> &Arc<dyn DataPlane> {
+        &self.inner.plane
+    }
+}
+
+impl Inner {
+    fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_view(&self, view: View) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+    }
+
+    /// The store, for changes: there is none in a safe start.
+    fn keeper(&self) -> Result<&Keeper, KeeperError> {
+        if self.view().safe_start.is_some() {
+            return Err(KeeperError::ReadOnly);
+        }
+        self.keeper.as_ref().ok_or(KeeperError::ReadOnly)
+    }
+
+    /// Remembers how the last commit went.
+    fn note_commit<T>(&self, result: &Result<T, KeeperError>) {
+        let error = match result {
+            Ok(_) => None,
+            Err(error @ KeeperError::Store(_)) => {
+                self.store_failures.fetch_add(1, Ordering::Relaxed);
+                self.observer.on(&Event::StoreFailed);
+                tracing::error!(%error, "the state store refused; nothing changed");
+                Some(error.to_string())
+            }
+            // The keeper did its work; what it was asked made no sense.
+            Err(_) => return,
+        };
+        *self.store_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+}
+
+/// Unix milliseconds.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,111 @@
+//! The store, for callers that must not block.
+//!
+//! One connection, one lock: the store's calls run on the blocking pool one after the other.
+
+use stagegate_rollout::{WorkloadName, WorkloadState};
+use stagegate_store::{AuditEntry, AuditFilter, NewAudit, NewIdempotency, Store, StoreError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum KeeperError {
+    /// The store refused.
+    #[error("the state store refused: {0}")]
+    Store(String),
+    /// A release was given other contents under a name that has been used.
+    #[error("{0}")]
+    ReleaseChanged(String),
+    /// Started with `--safe-start`, or without a readable store.
+    #[error(
+        "this Stagegate was started safe: everything goes to stable and nothing can be changed; restart without --safe-start"
+    )]
+    ReadOnly,
+}
+
+impl From<StoreError> for KeeperError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::ReleaseChanged { .. } => Self::ReleaseChanged(error.to_string()),
+            _ => Self::Store(with_causes(&error)),
+        }
+    }
+}
+
+/// The error and what caused it, on one line. A cause that the error's own text already ends with
+/// is not said twice.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// What to record: everything that is one transaction.
+#[derive(Clone, Debug)]
+pub(super) struct Commit {
+    pub(super) entry: NewAudit,
+    pub(super) states: Vec<(WorkloadName, WorkloadState)>,
+    pub(super) epoch: u64,
+    pub(super) answer: Option<NewIdempotency>,
+}
+
+#[derive(Clone)]
+pub(super) struct Keeper {
+    store: Arc<Mutex<Store>>,
+}
+
+impl Keeper {
+    pub(super) fn new(store: Store) -> Self {
+        Self { store: Arc::new(Mutex::new(store)) }
+    }
+
+    /// Runs `work` on the blocking pool.
+    pub(super) async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T, KeeperError> + Send + 'static,
+    ) -> Result<T, KeeperError> {
+        let store = Arc::clone(&self.store);
+        let run = move || work(&mut store.lock().unwrap_or_else(PoisonError::into_inner));
+        tokio::task::spawn_blocking(run)
+            .await
+            .map_err(|error| KeeperError::Store(format!("its thread failed: {error}")))?
+    }
+
+    /// Number of the newest audit entry, 0 without any.
+    pub(super) async fn newest_seq(&self) -> Result<u64, KeeperError> {
+        let newest = |store: &mut Store| {
+            Ok(store.audit(&AuditFilter::default(), 1)?.first().map_or(0, |entry| entry.seq))
+        };
+        self.with(newest).await
+    }
+
+    pub(super) async fn commit(&self, commit: Commit) -> Result<AuditEntry, KeeperError> {
+        self.with(move |store| {
+            let Commit { entry, states, epoch, answer } = &commit;
+            match store.commit(entry, states, *epoch, answer.as_ref()) {
+                Ok(entry) => Ok(entry),
+                Err(error) => after_failure(store, &commit).ok_or_else(|| error.into()),
+            }
+        })
+        .await
+    }
+}
+
+/// A commit can fail to report although it reached the disk. If it did, the change is made, and to
+/// deny it would leave plan and store apart for good.
+fn after_failure(store: &Store, commit: &Commit) -> Option<AuditEntry> {
+    let filter = AuditFilter::default();
+    let newest = store.audit(&filter, 1).ok()?.into_iter().next()?;
+    let is_ours = newest.epoch == commit.epoch
+        && newest.epoch_before < newest.epoch
+        && newest.at_ms == commit.entry.at_ms
+        && *newest.actor == *commit.entry.actor
+        && newest.summary == commit.entry.summary;
+    is_ours.then_some(newest)
+}

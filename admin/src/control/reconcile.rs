@@ -1,0 +1,102 @@
+//! What a configuration makes of the states that are remembered. Pure.
+
+use stagegate_config::Config;
+use stagegate_rollout::{Command, Fallback, Split, WorkloadName, WorkloadState, apply};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The states under a configuration.
+#[derive(Debug)]
+pub(super) struct Reconciled {
+    /// One for each workload, in the order of the configuration.
+    pub(super) splits: Vec<Arc<Split>>,
+    /// States that are new or not as remembered.
+    pub(super) changed: Vec<(WorkloadName, WorkloadState)>,
+    /// What changed, one line each.
+    pub(super) notes: Vec<String>,
+    /// States of workloads the configuration does not have.
+    pub(super) dormant: BTreeMap<WorkloadName, WorkloadState>,
+}
+
+/// Applies what `config` declares to the remembered states.
+///
+/// # Errors
+/// One line for each role that would be left without its release.
+pub(super) fn reconcile(
+    config: &Config,
+    mut known: BTreeMap<WorkloadName, WorkloadState>,
+    by: &str,
+    now_ms: u64,
+) -> Result<Reconciled, Vec<String>> {
+    let mut done = Reconciled {
+        splits: Vec::new(),
+        changed: Vec::new(),
+        notes: Vec::new(),
+        dormant: BTreeMap::new(),
+    };
+    let mut problems = Vec::new();
+    for workload in &config.workloads {
+        let spec = &workload.spec;
+        let remembered = known.remove(&spec.name);
+        let state = match &remembered {
+            None => {
+                done.notes.push(format!("workload {} is new", spec.name));
+                WorkloadState::initial(spec)
+            }
+            Some(state) => match apply(spec, state, &Command::Declare, by, "", now_ms) {
+                Ok(change) => {
+                    if !change.summary.is_empty() {
+                        done.notes.push(format!("workload {}: {}", spec.name, change.summary));
+                    }
+                    change.state
+                }
+                Err(refusal) => {
+                    problems.push(format!("workload {}: {refusal}", spec.name));
+                    continue;
+                }
+            },
+        };
+        problems.extend(missing_releases(spec, &state));
+        if remembered.as_ref() != Some(&state) {
+            done.changed.push((spec.name.clone(), state.clone()));
+        }
+        done.splits.push(Arc::new(Split::new(Arc::clone(spec), Arc::new(state))));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    done.notes.extend(
+        known
+            .keys()
+            .map(|name| format!("workload {name} is not in the configuration; its state is kept")),
+    );
+    done.dormant = known;
+    Ok(done)
+}
+
+/// Roles of `state` whose release the configuration no longer has.
+fn missing_releases(spec: &stagegate_rollout::WorkloadSpec, state: &WorkloadState) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut must_exist = |role: &str, release| {
+        if !spec.releases.contains(release) {
+            problems.push(format!(
+                "workload {}: release `{release}` is its {role} now and must stay in `releases`; make another release {role} first",
+                spec.name
+            ));
+        }
+    };
+    must_exist("stable", &state.stable);
+    if let Some(candidate) = &state.candidate {
+        must_exist("candidate", candidate);
+    }
+    if let Fallback::Release(release) = &spec.fallback {
+        must_exist("kill switch's fallback", release);
+    }
+    if state.candidate.as_ref() == Some(&state.stable) {
+        problems.push(format!(
+            "workload {}: release `{}` would be both stable and candidate",
+            spec.name, state.stable
+        ));
+    }
+    problems
+}

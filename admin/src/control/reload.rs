@@ -1,0 +1,218 @@
+//! Taking over a changed configuration file: whole, or not at all.
+//!
+//! The API, a signal and the file watch all come here. Reading the file and preparing the data
+//! plane happen before the turn is taken, so that a slow name server never keeps a rollback
+//! waiting.
+
+use super::keeper::Commit;
+use super::{Control, Inner, KeeperError, Live, View, now_ms, reconcile, start};
+use crate::api::types::{ReloadStatus, Reloaded};
+use crate::data_plane::{Event, PrepareError, Prepared, Publication};
+use crate::describe;
+use serde_json::json;
+use stagegate_config::{Config, Loaded, Problems};
+use stagegate_store::NewAudit;
+use std::sync::Arc;
+
+/// Why a configuration was not taken over. The one before stays in force.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The file is wrong.
+    #[error("the configuration has {} problems", .0.0.len())]
+    Problems(Problems),
+    /// The file contradicts what is in force.
+    #[error("{}", .0.join("; "))]
+    Contradiction(Vec<String>),
+    /// The data plane cannot serve it.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The store refused.
+    #[error(transparent)]
+    Keeper(#[from] KeeperError),
+    /// A defect of the program.
+    #[error("the reload was lost: {0}")]
+    Lost(String),
+}
+
+impl Control {
+    /// Reads the configuration file again and takes it over if all of it is right.
+    ///
+    /// # Errors
+    /// A [`ReloadError`]; nothing changed then, and status and metrics say so.
+    pub async fn reload(&self, actor: &str) -> Result<Reloaded, ReloadError> {
+        let inner = Arc::clone(&self.inner);
+        let actor = actor.to_owned();
+        tokio::spawn(async move {
+            let _queue = inner.reloading.lock().await;
+            let result = inner.reload(&actor).await;
+            inner.note_reload(&actor, &result).await;
+            result
+        })
+        .await
+        .map_err(|error| ReloadError::Lost(error.to_string()))?
+    }
+}
+
+impl Inner {
+    async fn reload(&self, actor: &str) -> Result<Reloaded, ReloadError> {
+        if self.view().safe_start.is_some() {
+            return Err(KeeperError::ReadOnly.into());
+        }
+        let path = self.config_path.clone();
+        let loaded = tokio::task::spawn_blocking(move || Config::load(&path))
+            .await
+            .map_err(|error| ReloadError::Lost(error.to_string()))?;
+        let Loaded { mut config, warnings } = loaded.map_err(ReloadError::Problems)?;
+        let needs_restart = keep_what_needs_a_restart(&mut config, &self.view().config);
+        let admin = &config.admin;
+        if admin.tokens.is_empty() && !admin.address.ip().is_loopback() {
+            let why = format!(
+                "admin.tokens: removing the last token would open {} to everyone",
+                admin.address
+            );
+            return Err(ReloadError::Contradiction(vec![why]));
+        }
+        let config = Arc::new(config);
+        let prepared = self.plane.prepare(Arc::clone(&config)).await?;
+        let _turn = self.turn.lock().await;
+        self.take_over(actor, config, warnings, needs_restart, prepared).await
+    }
+
+    /// Records and publishes; the caller holds the turn.
+    async fn take_over(
+        &self,
+        actor: &str,
+        config: Arc<Config>,
+        warnings: Vec<stagegate_config::Problem>,
+        needs_restart: Vec<String>,
+        prepared: Prepared,
+    ) -> Result<Reloaded, ReloadError> {
+        let keeper = self.keeper()?;
+        let view = self.view();
+        let at_ms = now_ms();
+        let done = reconcile::reconcile(&config, view.states(), actor, at_ms)
+            .map_err(ReloadError::Contradiction)?;
+        let epoch = view.epoch + 1;
+        let live: Vec<Live> =
+            done.splits.into_iter().map(|split| successor(&view, split, epoch)).collect();
+        let touched: Vec<String> = live
+            .iter()
+            .filter(|it| it.epoch == epoch)
+            .map(|it| it.split.spec().name.to_string())
+            .collect();
+        let releases = start::releases(&config);
+        let by = actor.to_owned();
+        let registered =
+            keeper.with(move |store| Ok(store.register_releases(&releases, at_ms, &by)?)).await;
+        self.note_commit(&registered);
+        registered?;
+        let entry = NewAudit {
+            at_ms,
+            actor: actor.to_owned(),
+            workload: None,
+            action: "reload".to_owned(),
+            reason: String::new(),
+            summary: done.notes.join("; "),
+            details: json!({ "workloads": touched, "needs_restart": needs_restart }),
+        };
+        let recorded =
+            keeper.commit(Commit { entry, states: done.changed, epoch, answer: None }).await;
+        self.note_commit(&recorded);
+        recorded?;
+        let next = View {
+            epoch,
+            config: Arc::clone(&config),
+            live,
+            dormant: done.dormant,
+            warnings: warnings.clone(),
+            reload: ReloadStatus { needs_restart: needs_restart.clone(), ..view.reload.clone() },
+            safe_start: None,
+        };
+        let splits = next.splits();
+        self.plane.publish(Publication {
+            epoch,
+            config,
+            prepared: Some(prepared),
+            splits: splits.clone(),
+            cut: None,
+        });
+        self.set_view(next);
+        self.observer.on(&Event::Published { epoch, splits });
+        Ok(Reloaded {
+            epoch,
+            changes: done.notes,
+            needs_restart,
+            warnings: warnings.iter().map(describe::config_problem).collect(),
+        })
+    }
+
+    /// Puts the outcome into status, metrics, log and audit.
+    async fn note_reload(&self, actor: &str, result: &Result<Reloaded, ReloadError>) {
+        let at_ms = now_ms();
+        let problems = match result {
+            Ok(_) => Vec::new(),
+            Err(ReloadError::Problems(problems)) => {
+                problems.iter().map(describe::config_problem).collect()
+            }
+            Err(error) => {
+                vec![describe::problem_of_file(&self.config_path, &error.to_string())]
+            }
+        };
+        {
+            let _turn = self.turn.lock().await;
+            let view = self.view();
+            let mut next = View::clone(&view);
+            next.reload.ok = result.is_ok();
+            next.reload.at_ms = at_ms;
+            actor.clone_into(&mut next.reload.by);
+            next.reload.problems = problems;
+            if result.is_ok() {
+                next.reload.last_success_at_ms = at_ms;
+            }
+            self.set_view(next);
+        }
+        self.observer.on(&Event::Reloaded { ok: result.is_ok(), at_ms });
+        match result {
+            Ok(done) => tracing::info!(actor, epoch = done.epoch, "configuration reloaded"),
+            Err(error) => {
+                let why = match error {
+                    ReloadError::Problems(problems) => problems.to_string(),
+                    other => other.to_string(),
+                };
+                tracing::error!(actor, why, "configuration refused; the last good one stays");
+                self.audit_refused_reload(actor, &why).await;
+            }
+        }
+    }
+}
+
+/// The workload under the new configuration. Its epoch moves only if something of it changed.
+fn successor(view: &View, split: Arc<stagegate_rollout::Split>, epoch: u64) -> Live {
+    let mut after = Live { split, epoch };
+    if let Some((_, before)) = view.find(after.split.spec().name.as_str()) {
+        after.epoch = before.epoch;
+        if describe::workload(before) != describe::workload(&after) {
+            after.epoch = epoch;
+        }
+    }
+    after
+}
+
+/// Puts back what only a restart can change, and says what that is.
+fn keep_what_needs_a_restart(config: &mut Config, running: &Config) -> Vec<String> {
+    let mut kept = Vec::new();
+    macro_rules! keep {
+        ($key:literal, $($field:ident).+) => {
+            if config.$($field).+ != running.$($field).+ {
+                kept.push(format!("{} changed: restart to apply it", $key));
+                config.$($field).+ = running.$($field).+.clone();
+            }
+        };
+    }
+    keep!("listeners", listeners);
+    keep!("admin.address", admin.address);
+    keep!("data_dir", data_dir);
+    keep!("workers", workers);
+    keep!("decision_log", decision_log);
+    kept
+}

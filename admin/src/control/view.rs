@@ -1,0 +1,67 @@
+//! What is in force: one immutable value that readers share.
+
+use crate::api::types::ReloadStatus;
+use stagegate_config::Config;
+use stagegate_rollout::{Split, WorkloadName, WorkloadState};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A published plan and what it was made from.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Epoch of the plan.
+    pub epoch: u64,
+    /// The configuration in force.
+    pub config: Arc<Config>,
+    /// One for each workload, in the order of the configuration.
+    pub live: Vec<Live>,
+    /// State of workloads the configuration no longer has.
+    pub dormant: BTreeMap<WorkloadName, WorkloadState>,
+    /// How the configuration was last read.
+    pub reload: ReloadStatus,
+    /// Warnings about the configuration in force.
+    pub warnings: Vec<stagegate_config::Problem>,
+    /// Why everything goes to stable and nothing can be changed, if that is so.
+    pub safe_start: Option<String>,
+}
+
+/// A workload in force.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// Its routing.
+    pub split: Arc<Split>,
+    /// Epoch of its last change.
+    pub epoch: u64,
+}
+
+impl View {
+    /// The workload of this name and its place in the configuration.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<(usize, &Live)> {
+        self.live.iter().enumerate().find(|(_, live)| live.split.spec().name.as_str() == name)
+    }
+
+    /// The splits in the order of the configuration.
+    #[must_use]
+    pub fn splits(&self) -> Vec<Arc<Split>> {
+        self.live.iter().map(|live| Arc::clone(&live.split)).collect()
+    }
+
+    /// Names of all workloads, for people who mistyped one.
+    #[must_use]
+    pub fn known(&self) -> String {
+        let names: Vec<&str> =
+            self.live.iter().map(|live| live.split.spec().name.as_str()).collect();
+        names.join(", ")
+    }
+
+    /// Every state that is remembered, of live and dormant workloads.
+    pub(super) fn states(&self) -> BTreeMap<WorkloadName, WorkloadState> {
+        let mut states = self.dormant.clone();
+        for live in &self.live {
+            let (spec, state) = (live.split.spec(), live.split.state());
+            states.insert(spec.name.clone(), WorkloadState::clone(state));
+        }
+        states
+    }
+}

@@ -1,0 +1,209 @@
+//! What the control plane needs from the parts that carry, count and log traffic.
+//!
+//! Traits, so that this crate depends on none of them and tests can stand in for all.
+
+use crate::api::types::{Decision, DecisionLogStatus, EndpointStatus, WorkerStatus};
+use stagegate_config::Config;
+use stagegate_rollout::{Arm, Outcome, ReleaseName, Split, WorkloadName};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A boxed future, so that the traits can be used as objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The data plane: takes plans over and says how it is doing.
+pub trait DataPlane: Send + Sync + 'static {
+    /// Builds all that `config` needs beyond the splits (routes, endpoint sets, health checks,
+    /// limits) without letting a request see it. Called at start and on reload, before anything
+    /// is recorded. May take its time and may fail; then nothing changes.
+    fn prepare(&self, config: Arc<Config>) -> BoxFuture<'_, Result<Prepared, PrepareError>>;
+
+    /// Makes `plan` the one that routes. A pointer swap: must not block and cannot fail.
+    /// Called in the order of epochs, never concurrently.
+    fn publish(&self, plan: Publication);
+
+    /// Resolves when every worker routes by `epoch` or a later one, or after `patience`.
+    fn settled(
+        &self,
+        epoch: u64,
+        workload: WorkloadName,
+        patience: Duration,
+    ) -> BoxFuture<'_, Settled>;
+
+    /// A snapshot for status and readiness; must be cheap.
+    fn status(&self) -> DataPlaneStatus;
+}
+
+/// What [`DataPlane::prepare`] built. Only the data plane knows what is inside; it gets it back
+/// with the [`Publication`] that follows, or dropped when the reload fails after all.
+pub type Prepared = Box<dyn std::any::Any + Send>;
+
+/// A configuration the data plane cannot serve, for example an endpoint that does not resolve.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct PrepareError(pub String);
+
+/// One plan to route by.
+pub struct Publication {
+    /// Its number.
+    pub epoch: u64,
+    /// The configuration in force.
+    pub config: Arc<Config>,
+    /// What was prepared for `config`; `None` when the configuration is the one of the plan before.
+    pub prepared: Option<Prepared>,
+    /// One split for each workload, in the order of `config.workloads`.
+    pub splits: Vec<Arc<Split>>,
+    /// A workload whose running candidate responses are to be aborted (policy `cut`).
+    pub cut: Option<WorkloadName>,
+}
+
+/// How far the workers have followed a publication.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled {
+    /// When the last request was sent to the workload's candidate, as seen when the epoch had
+    /// settled; `None` if none ever was.
+    pub last_candidate_request: Option<Instant>,
+    /// Workers that route by the epoch or a later one.
+    pub acknowledged_workers: u32,
+    /// Workers there are.
+    pub workers: u32,
+}
+
+/// A snapshot of the data plane.
+#[derive(Clone, Debug, Default)]
+pub struct DataPlaneStatus {
+    /// Whether it is shutting down.
+    pub draining: bool,
+    /// Its threads.
+    pub workers: Vec<WorkerStatus>,
+    /// Endpoints of every release of the configuration.
+    pub releases: Vec<ReleaseHealth>,
+}
+
+/// Endpoints of one release.
+#[derive(Clone, Debug)]
+pub struct ReleaseHealth {
+    /// The workload.
+    pub workload: WorkloadName,
+    /// The release.
+    pub release: ReleaseName,
+    /// Its endpoints.
+    pub endpoints: Vec<EndpointStatus>,
+}
+
+/// Rolling statistics of what was served.
+pub trait StatsSource: Send + Sync + 'static {
+    /// The windows that end now, of every series: several lengths each.
+    fn snapshot(&self) -> Vec<SeriesStats>;
+}
+
+/// One series over one window that ends now.
+#[derive(Clone, Debug)]
+pub struct SeriesStats {
+    /// Name of the workload.
+    pub workload: Arc<str>,
+    /// Name of the release that served.
+    pub release: Arc<str>,
+    /// The arm the requests count under.
+    pub arm: Arm,
+    /// Length of the window in seconds.
+    pub seconds: u32,
+    /// Finished requests by [`Outcome::index`].
+    pub outcomes: [u64; Outcome::ALL.len()],
+    /// Median, 95th and 99th percentile of the whole duration in microseconds; `None` where there
+    /// are too few requests to say.
+    pub duration_us: [Option<u64>; 3],
+    /// Median time to the first byte in microseconds.
+    pub first_byte_p50_us: Option<u64>,
+}
+
+/// Where `/metrics` comes from.
+pub trait MetricsSource: Send + Sync + 'static {
+    /// The Prometheus text exposition of everything.
+    fn render(&self) -> String;
+}
+
+impl<F: Fn() -> String + Send + Sync + 'static> MetricsSource for F {
+    fn render(&self) -> String {
+        self()
+    }
+}
+
+/// The log of every request's decision. Calls may block on the disk; they are made on the blocking
+/// pool, except `status`, which must be cheap.
+pub trait DecisionSource: Send + Sync + 'static {
+    /// The newest record of this request id.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn get(&self, request_id: &str) -> Result<Option<Decision>, DecisionsUnavailable>;
+
+    /// The newest records that match, newest first.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn recent(
+        &self,
+        filter: &DecisionFilter,
+        limit: usize,
+    ) -> Result<Vec<Decision>, DecisionsUnavailable>;
+
+    /// How the log is doing.
+    fn status(&self) -> DecisionLogStatus;
+}
+
+/// Which decisions to list; what is `None` does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct DecisionFilter {
+    /// Name of the workload.
+    pub workload: Option<String>,
+    /// Tenant id.
+    pub tenant: Option<String>,
+    /// The arm.
+    pub arm: Option<Arm>,
+    /// The rule that decided.
+    pub reason: Option<stagegate_rollout::Reason>,
+}
+
+/// The decision log cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the decision log cannot be read: {0}")]
+pub struct DecisionsUnavailable(pub String);
+
+/// Something that happened in the control plane, for the crate that counts.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A plan was published.
+    Published {
+        /// Its number.
+        epoch: u64,
+        /// Its splits, in the order of the configuration.
+        splits: Vec<Arc<Split>>,
+    },
+    /// The candidate of a workload was taken out.
+    RolledBack {
+        /// The workload.
+        workload: WorkloadName,
+        /// Which command did it: `rollback` or `kill`.
+        command: &'static str,
+        /// From the commit to the last new candidate request.
+        last_candidate_request: Duration,
+    },
+    /// The configuration was read again.
+    Reloaded {
+        /// Whether it was taken over.
+        ok: bool,
+        /// When, in Unix milliseconds.
+        at_ms: u64,
+    },
+    /// A commit in the store failed; nothing changed.
+    StoreFailed,
+}
+
+/// Who is told of [`Event`]s. Called synchronously: must be quick.
+pub trait Observer: Send + Sync + 'static {
+    /// Takes note.
+    fn on(&self, event: &Event);
+}

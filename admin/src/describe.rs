@@ -1,0 +1,204 @@
+//! From the core's values to what goes over the wire. Nothing here decides anything.
+
+use crate::api::types::{
+    Artifact, CandidateClosed, CohortDetail, Cohorts, ConfigProblem, ExclusionGroup, KillSwitch,
+    ListEntries, ReleaseDetail, Releases, WorkloadDetail,
+};
+use crate::control::Live;
+use stagegate_rollout::{Cohort, Fallback, GroupName, Members, WorkloadSpec, WorkloadState};
+use stagegate_store::RegisteredRelease;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Most names of one list of the configuration that are shown.
+const SHOWN: usize = 100;
+/// Most excluded tenants of one cohort that are shown.
+const EXCLUDED_SHOWN: usize = 20;
+
+/// A workload in full.
+#[must_use]
+pub fn workload(live: &Live) -> WorkloadDetail {
+    let (spec, state) = (live.split.spec(), live.split.state());
+    WorkloadDetail {
+        name: spec.name.to_string(),
+        epoch: live.epoch,
+        stable: state.stable.to_string(),
+        candidate: state.candidate.as_ref().map(ToString::to_string),
+        weight: state.weight.to_string(),
+        weight_ratio: state.weight.ratio(),
+        open: is_open(state),
+        closed: closed(state),
+        killed: killed(state),
+        kill_fallback: match &spec.fallback {
+            Fallback::Stable => "stable".to_owned(),
+            Fallback::Release(release) => format!("release {release}"),
+            Fallback::Respond(answer) => format!("respond {}", answer.status),
+        },
+        sticky: spec.sticky.label().to_owned(),
+        on_rollback: spec.on_rollback.label().to_owned(),
+        salt: state.salt.to_string(),
+        cohorts: spec.cohorts.iter().map(|it| cohort(spec, state, it)).collect(),
+        exclusions: exclusions(spec, state),
+        opted_in: texts(&state.opted_in),
+        allow: list(&spec.allow, &state.allow),
+        deny: list(&spec.deny, &state.deny),
+    }
+}
+
+/// Whether any rule may lead to the candidate.
+#[must_use]
+pub fn is_open(state: &WorkloadState) -> bool {
+    state.is_open() && state.killed.is_none()
+}
+
+/// Who rolled the candidate back.
+#[must_use]
+pub fn closed(state: &WorkloadState) -> Option<CandidateClosed> {
+    state.closed.as_ref().map(|closed| CandidateClosed {
+        by: closed.by.clone(),
+        reason: closed.reason.clone(),
+        at_ms: closed.at_ms,
+        weight_before: closed.weight_before.to_string(),
+        finishing: closed.finishing,
+    })
+}
+
+/// Who pulled the kill switch.
+#[must_use]
+pub fn killed(state: &WorkloadState) -> Option<KillSwitch> {
+    state.killed.as_ref().map(|kill| KillSwitch {
+        by: kill.by.clone(),
+        reason: kill.reason.clone(),
+        at_ms: kill.at_ms,
+    })
+}
+
+/// The cohorts of a workload.
+#[must_use]
+pub fn cohorts(live: &Live) -> Cohorts {
+    let (spec, state) = (live.split.spec(), live.split.state());
+    Cohorts {
+        epoch: live.epoch,
+        cohorts: spec.cohorts.iter().map(|it| cohort(spec, state, it)).collect(),
+        next: next_cohort(spec, state),
+    }
+}
+
+/// The cohort that can be enabled next.
+#[must_use]
+pub fn next_cohort(spec: &WorkloadSpec, state: &WorkloadState) -> Option<String> {
+    let next = spec.cohorts.iter().find(|it| !state.cohorts.contains(&it.name))?;
+    Some(next.name.to_string())
+}
+
+fn cohort(spec: &WorkloadSpec, state: &WorkloadState, cohort: &Cohort) -> CohortDetail {
+    let excluded = cohort
+        .tenants
+        .iter()
+        .filter_map(|tenant| Some(format!("{tenant} ({})", state.excluding_group(spec, tenant)?)))
+        .take(EXCLUDED_SHOWN);
+    CohortDetail {
+        name: cohort.name.to_string(),
+        enabled: state.cohorts.contains(&cohort.name),
+        tenants: cohort.tenants.len() as u64,
+        excluded: excluded.collect(),
+    }
+}
+
+fn exclusions(spec: &WorkloadSpec, state: &WorkloadState) -> Vec<ExclusionGroup> {
+    let names: BTreeSet<&GroupName> = spec.exclusions.keys().chain(state.excluded.keys()).collect();
+    let group = |name: &GroupName| {
+        let configured = spec.exclusions.get(name).map_or(&[][..], Vec::as_slice);
+        ExclusionGroup {
+            group: name.to_string(),
+            config_total: configured.len() as u64,
+            config_tenants: texts(configured.iter().take(SHOWN)),
+            tenants: state.excluded.get(name).map(texts).unwrap_or_default(),
+        }
+    };
+    names.into_iter().map(group).collect()
+}
+
+fn list(config: &Members, runtime: &Members) -> ListEntries {
+    ListEntries {
+        config_total: (config.tenants.len() + config.users.len()) as u64,
+        config_tenants: texts(config.tenants.iter().take(SHOWN)),
+        config_users: texts(config.users.iter().take(SHOWN)),
+        tenants: texts(&runtime.tenants),
+        users: texts(&runtime.users),
+    }
+}
+
+fn texts<'a>(ids: impl IntoIterator<Item = &'a Arc<str>>) -> Vec<String> {
+    ids.into_iter().map(ToString::to_string).collect()
+}
+
+/// What a release is made of.
+#[must_use]
+pub fn artifact(artifact: &stagegate_config::Artifact) -> Artifact {
+    Artifact {
+        model: artifact.model.clone(),
+        prompt: artifact.prompt.clone(),
+        tools: artifact.tools.clone(),
+        git_tag: artifact.git_tag.clone(),
+        digest: artifact.digest.clone(),
+        notes: artifact.notes.clone(),
+    }
+}
+
+/// The releases of a workload: those the registry knows, with the roles they play now.
+#[must_use]
+pub fn releases(live: &Live, registered: Vec<RegisteredRelease>) -> Releases {
+    let (spec, state) = (live.split.spec(), live.split.state());
+    let describe = |release: RegisteredRelease| {
+        let role = if *state.stable.as_str() == *release.release {
+            Some("stable")
+        } else if state.candidate.as_ref().is_some_and(|it| *it.as_str() == *release.release) {
+            Some("candidate")
+        } else {
+            None
+        };
+        ReleaseDetail {
+            role: role.map(str::to_owned),
+            configured: spec.releases.contains(release.release.as_str()),
+            used: release.used_ms.is_some(),
+            fingerprint: release.fingerprint,
+            artifact: serde_json::from_value(release.artifact).unwrap_or_default(),
+            endpoints: release.endpoints,
+            registered_at_ms: release.registered_ms,
+            name: release.release,
+        }
+    };
+    Releases { epoch: live.epoch, releases: registered.into_iter().map(describe).collect() }
+}
+
+/// A problem or warning of the configuration. The bad value is part of the message.
+#[must_use]
+pub fn config_problem(problem: &stagegate_config::Problem) -> ConfigProblem {
+    let message = match &problem.value {
+        Some(value) => format!("`{value}` {}", problem.message),
+        None => problem.message.clone(),
+    };
+    ConfigProblem {
+        file: problem.file.to_string(),
+        line: problem.line,
+        column: problem.column,
+        key: problem.key.clone(),
+        message,
+        hint: problem.hint.clone(),
+    }
+}
+
+/// A problem of the file as a whole.
+#[must_use]
+pub fn problem_of_file(file: &Path, message: &str) -> ConfigProblem {
+    ConfigProblem {
+        file: file.display().to_string(),
+        line: 0,
+        column: 0,
+        key: String::new(),
+        message: message.to_owned(),
+        hint: String::new(),
+    }
+}

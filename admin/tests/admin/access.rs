@@ -1,0 +1,185 @@
+//! Who may do what.
+
+use crate::world::{CONFIG, World};
+use http::Method;
+use serde_json::{Value, json};
+use stagegate_admin::auth::new_token;
+use stagegate_config::Role;
+
+struct Tokens {
+    viewer: String,
+    operator: String,
+    admin: String,
+}
+
+async fn guarded() -> (World, Tokens) {
+    let make = |name: &str, role| new_token(name, role).unwrap();
+    let (viewer, operator, admin) = (
+        make("dashboard", Role::Viewer),
+        make("deployer", Role::Operator),
+        make("root", Role::Admin),
+    );
+    let lines = [&viewer, &operator, &admin].map(|it| format!("    {}\n", it.config_line)).concat();
+    let world = World::with(&format!("{CONFIG}admin:\n  tokens:\n{lines}")).await;
+    (world, Tokens { viewer: viewer.text, operator: operator.text, admin: admin.text })
+}
+
+async fn with(world: &World, method: Method, path: &str, token: &str, body: &Value) -> u16 {
+    let call = world.call(method, path).header("authorization", &format!("Bearer {token}"));
+    call.json(body).send().await.status.as_u16()
+}
+
+#[tokio::test]
+async fn viewers_read_operators_change() {
+    let (world, tokens) = guarded().await;
+    for path in [
+        "/v1/status",
+        "/v1/workloads",
+        "/v1/workloads/agent",
+        "/v1/workloads/agent/releases",
+        "/v1/workloads/agent/cohorts",
+        "/v1/decisions",
+        "/v1/audit",
+        "/v1/audit/verify",
+        "/v1/whoami",
+        "/metrics",
+    ] {
+        let without = world.call(Method::GET, path).send().await;
+        without.problem(401, "unauthenticated");
+        assert!(without.header("www-authenticate").starts_with("Bearer"), "{path}");
+        for token in [&tokens.viewer, &tokens.operator, &tokens.admin] {
+            assert_eq!(with(&world, Method::GET, path, token, &json!({})).await, 200, "{path}");
+        }
+    }
+    let explain = json!({ "workload": "agent" });
+    assert_eq!(with(&world, Method::POST, "/v1/explain", &tokens.viewer, &explain).await, 200);
+
+    let reason = json!({ "reason": "x" });
+    let weight = json!({ "weight": "2%" });
+    let agent = "/v1/workloads/agent";
+    for (method, path, body) in [
+        (Method::PUT, "/weight", &weight),
+        (Method::POST, "/rollback", &reason),
+        (Method::POST, "/kill", &reason),
+        (Method::POST, "/revive", &reason),
+        (Method::POST, "/cohorts/pilots/enable", &reason),
+        (Method::POST, "/cohorts/rollback", &reason),
+        (Method::PUT, "/exclusions/g/t", &reason),
+        (Method::DELETE, "/exclusions/g/t", &reason),
+        (Method::POST, "/exclusions/initech/opt-in", &reason),
+        (Method::PUT, "/allow/user/u", &reason),
+        (Method::DELETE, "/allow/user/u", &reason),
+        (Method::PUT, "/deny/tenant/t", &reason),
+        (Method::DELETE, "/deny/tenant/t", &reason),
+    ] {
+        let path = format!("{agent}{path}");
+        let anonymous = world.call(method.clone(), &path).json(body).send().await;
+        anonymous.problem(401, "unauthenticated");
+        let before = world.last_plan().0;
+        assert_eq!(with(&world, method.clone(), &path, &tokens.viewer, body).await, 403, "{path}");
+        assert_eq!(world.last_plan().0, before);
+        assert_eq!(
+            with(&world, method.clone(), &path, &tokens.operator, body).await,
+            200,
+            "{path}"
+        );
+    }
+    assert_eq!(with(&world, Method::POST, "/v1/reload", &tokens.viewer, &json!({})).await, 403);
+    assert_eq!(with(&world, Method::POST, "/v1/reload", &tokens.admin, &json!({})).await, 200);
+}
+
+#[tokio::test]
+async fn probes_and_the_description_of_the_api_need_no_token() {
+    let (world, _) = guarded().await;
+    for path in ["/livez", "/readyz", "/openapi.json", "/docs"] {
+        let call = world.call(Method::GET, path).without("host");
+        assert_eq!(call.send().await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_actor_is_the_tokens_name() {
+    let (mut world, tokens) = guarded().await;
+    world.token = Some(tokens.operator);
+    assert_eq!(
+        world.get("/v1/whoami").await.ok(),
+        json!({ "actor": "deployer", "role": "operator" })
+    );
+    assert_eq!(world.set_weight("3%").await.ok()["actor"], "deployer");
+    assert_eq!(world.get("/v1/status").await.ok()["auth"], "tokens");
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_refused_and_recorded_a_bounded_number_of_times() {
+    let (mut world, tokens) = guarded().await;
+    let almost = format!("{}0", &tokens.admin[..tokens.admin.len() - 1]);
+    for header in [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic dXNlcjpwYXNz",
+        &tokens.admin,
+        "Bearer sgt_",
+        "Bearer x y",
+        &format!("Bearer {almost}x"),
+        &format!("Bearer {}", &tokens.admin[4..]),
+    ] {
+        let call = world.call(Method::GET, "/v1/status").header("authorization", header);
+        call.send().await.problem(401, "unauthenticated");
+    }
+    for _ in 0..200 {
+        let call = world.call(Method::GET, "/v1/status").header("authorization", "Bearer no");
+        call.send().await.problem(401, "unauthenticated");
+    }
+    let lowercase = world.call(Method::GET, "/v1/status");
+    let lowercase = lowercase.header("authorization", &format!("bearer {}", tokens.viewer));
+    assert_eq!(lowercase.send().await.status, 200);
+
+    world.token = Some(tokens.operator);
+    // The turn is taken in order: once this is answered, the records before it are written.
+    world.set_weight("4%").await.ok();
+    let audit = world.get("/v1/audit?limit=1000&actor=unknown").await.ok();
+    let denied = audit["entries"].as_array().unwrap();
+    assert!((1..=60).contains(&denied.len()), "{} records of 209 refusals", denied.len());
+    assert_eq!(denied[0]["action"], "denied");
+    assert_eq!(denied[0]["details"]["path"], "/v1/status");
+    assert!(!audit.to_string().contains("sgt_"), "no token in the audit");
+    assert_eq!(world.get("/v1/audit/verify").await.ok()["intact"], true);
+}
+
+#[tokio::test]
+async fn without_tokens_only_loopback_names_are_answered() {
+    let world = World::open().await;
+    let foreign = world.call(Method::GET, "/v1/status").header("host", "evil.test:9900");
+    foreign.send().await.problem(403, "forbidden");
+    let nameless = world.call(Method::GET, "/v1/status").without("host");
+    nameless.send().await.problem(403, "forbidden");
+    let page = world.call(Method::POST, "/v1/reload").header("origin", "https://evil.test");
+    page.send().await.problem(403, "forbidden");
+    for host in ["127.0.0.1:9900", "[::1]:9900", "localhost"] {
+        let call = world.call(Method::GET, "/v1/status").header("host", host);
+        assert_eq!(call.send().await.status, 200, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_reload_replaces_tokens_at_once() {
+    let (mut world, tokens) = guarded().await;
+    world.token = Some(tokens.admin.clone());
+    let fresh = new_token("fresh", Role::Operator).unwrap();
+    let config = format!("{CONFIG}admin:\n  tokens:\n    {}\n", fresh.config_line);
+    std::fs::write(world.config_path(), config).unwrap();
+    world.post("/v1/reload", json!({})).await.ok();
+    world.get("/v1/status").await.problem(401, "unauthenticated");
+    world.token = Some(fresh.text);
+    assert_eq!(world.get("/v1/whoami").await.ok()["actor"], "fresh");
+}
+
+#[test]
+fn a_new_token_is_long_unlike_any_other_and_fits_the_configuration() {
+    let (one, two) = (new_token("a", Role::Viewer).unwrap(), new_token("a", Role::Viewer).unwrap());
+    assert_ne!(one.text, two.text);
+    assert!(one.text.starts_with("sgt_") && one.text.len() == 68, "{}", one.text);
+    assert!(one.config_line.contains(&one.hash) && !one.config_line.contains(&one.text));
+    assert!(stagegate_config::TokenHash::parse(&one.hash).is_some());
+}

@@ -1,0 +1,107 @@
+//! The OpenAPI document says what the router does.
+
+use crate::world::World;
+use http::Method;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+async fn document(world: &World) -> Value {
+    world.get("/openapi.json").await.ok()
+}
+
+fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            operations.push((path.clone(), method.to_uppercase(), operation.clone()));
+        }
+    }
+    operations
+}
+
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (key, member) in members {
+                match member {
+                    Value::String(target) if key == "$ref" => {
+                        found.insert(target.clone());
+                    }
+                    other => references(other, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn every_reference_leads_somewhere() {
+    let document = document(&World::open().await).await;
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 30, "{found:?}");
+    for target in found {
+        let pointer = target.strip_prefix('#').expect("within the document");
+        assert!(document.pointer(pointer).is_some(), "{target} leads nowhere");
+    }
+}
+
+#[tokio::test]
+async fn every_documented_route_is_served_and_no_other_method() {
+    let world = World::open().await;
+    let document = document(&world).await;
+    let operations = operations(&document);
+    let paths: BTreeSet<&String> = operations.iter().map(|(path, _, _)| path).collect();
+    assert_eq!((paths.len(), operations.len()), (27, 30), "{paths:#?}");
+    for path in paths {
+        let concrete: String = path.replace("{workload}", "agent").replace(['{', '}'], "");
+        for method in ["GET", "PUT", "POST", "DELETE", "PATCH"] {
+            let documented = operations.iter().any(|it| it.0 == *path && it.1 == method);
+            let call = world.call(method.parse::<Method>().unwrap(), &concrete);
+            let reply = call.send().await;
+            let served = reply.status != 405 && !reply.text.contains("there is nothing at");
+            assert_eq!(served, documented, "{method} {path}: {reply:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_operation_is_complete() {
+    let document = document(&World::open().await).await;
+    let mut ids = BTreeSet::new();
+    for (path, method, operation) in operations(&document) {
+        let name = format!("{method} {path}");
+        assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{name}");
+        assert!(operation["summary"].as_str().is_some_and(|it| !it.is_empty()), "{name}");
+        assert!(operation["responses"]["200"].is_object(), "{name}");
+        let is_guarded = operation["security"] == json!([{ "token": [] }]);
+        assert_eq!(is_guarded, operation["responses"]["401"].is_object(), "{name}");
+        assert_eq!(is_guarded, path.starts_with("/v1/") || path == "/metrics", "{name}");
+        let in_path = path.matches('{').count();
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        let described = parameters.iter().filter(|it| it["in"] == "path").count();
+        assert_eq!(in_path, described, "{name}");
+        if operation["tags"] == json!(["change"]) {
+            for status in ["400", "404", "409", "412", "413", "415", "422", "503"] {
+                assert!(operation["responses"][status].is_object(), "{name}: {status}");
+            }
+            assert!(operation.to_string().contains("#/components/parameters/IfMatch"), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_page_to_browse_it_needs_nothing_from_elsewhere() {
+    let world = World::open().await;
+    let page = world.get("/docs").await;
+    assert_eq!(page.status, 200);
+    assert!(page.header("content-type").starts_with("text/html"));
+    assert!(page.header("content-security-policy").contains("default-src 'none'"));
+    for elsewhere in ["http://", "https://", "src=", "@import", "<link"] {
+        assert!(!page.text.contains(elsewhere), "{elsewhere}");
+    }
+    assert!(page.text.contains("/openapi.json"));
+}

@@ -1,0 +1,18 @@
+//! The control plane as its users meet it: over HTTP, with a real store and a stand-in data plane.
+
+#![allow(clippy::unwrap_used)]
+
+mod access;
+mod audit;
+mod changes;
+mod document;
+mod errors;
+mod idempotency;
+mod lists;
+mod races;
+mod reads;
+mod reload;
+mod socket;
+mod start;
+mod store_failure;
+mod world;

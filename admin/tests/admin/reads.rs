@@ -1,0 +1,176 @@
+//! What is in force, what was decided, and why.
+
+use crate::world::World;
+use serde_json::{Value, json};
+use stagegate_admin::api::types::Probe;
+use stagegate_rollout::{Arm, KeyKind, Outcome, Reason, Record, RecordBatch};
+
+fn record<'a>(request_id: &'a str, tenant: &'a str) -> Record<'a> {
+    Record {
+        request_id,
+        at_ms: 1_700_000_000_000,
+        workload: "agent",
+        release: "v2",
+        arm: Arm::Candidate,
+        reason: Reason::Weight,
+        detail: "",
+        epoch: 7,
+        key: KeyKind::User,
+        bucket: Some(412),
+        weight: 1000,
+        tenant,
+        user: "ann",
+        conversation: "",
+        status: 200,
+        outcome: Outcome::Ok,
+        duration_us: 12_500,
+        first_byte_us: 3_000,
+        retries: 0,
+    }
+}
+
+#[tokio::test]
+async fn status_shows_all_a_person_on_call_needs() {
+    let world = World::open().await;
+    world.health("agent", "v1", &[Probe::Healthy]);
+    world.health("agent", "v2", &[Probe::Unhealthy]);
+    let status = world.get("/v1/status").await.ok();
+    assert_eq!(status["ready"], true);
+    assert_eq!(status["epoch"], 1);
+    assert_eq!(status["auth"], "open_loopback");
+    assert_eq!(status["store"], json!({ "healthy": true, "failures": 0 }));
+    assert_eq!(status["reload"]["by"], "start");
+    assert_eq!(status["workers"][0]["connections"], 3);
+    let agent = &status["workloads"][0];
+    assert_eq!(agent["name"], "agent");
+    assert_eq!(agent["weight"], "1%");
+    assert_eq!(agent["cohorts_total"], 2);
+    assert_eq!(agent["next_cohort"], "pilots");
+    assert_eq!(agent["stable"]["release"], "v1");
+    assert_eq!(agent["stable"]["windows"], json!([]));
+    let window = &agent["candidate"]["windows"][0];
+    assert_eq!(window["requests"], 110);
+    assert_eq!(window["outcomes"]["client_gone"], 10);
+    assert!((window["error_ratio"].as_f64().unwrap() - 10.0 / 110.0).abs() < 1e-9);
+    assert_eq!(window["p50_ms"], 1.5);
+    assert!(window.get("p99_ms").is_none(), "too few requests to say");
+    let warnings = status["warnings"].to_string();
+    assert!(warnings.contains("everyone on this machine"), "{warnings}");
+    assert!(warnings.contains("no endpoint of the candidate v2 is healthy"), "{warnings}");
+}
+
+#[tokio::test]
+async fn ready_means_that_every_stable_release_can_serve() {
+    let world = World::open().await;
+    assert_eq!(world.get("/readyz").await.text, "ok\n", "unknown health is no reason to wait");
+    world.health("agent", "v1", &[Probe::Unhealthy, Probe::Unknown]);
+    assert_eq!(world.get("/readyz").await.status, 200);
+    world.health("batch", "b1", &[Probe::Unhealthy]);
+    let problem = world.get("/readyz").await.problem(503, "not-ready");
+    assert!(problem["detail"].as_str().unwrap().contains("workload batch"), "{problem}");
+    assert_eq!(world.get("/livez").await.text, "ok\n");
+    world.plane.status.lock().unwrap().draining = true;
+    let problem = world.get("/readyz").await.problem(503, "not-ready");
+    assert!(problem["detail"].as_str().unwrap().contains("shutting down"), "{problem}");
+}
+
+#[tokio::test]
+async fn releases_show_their_pins_and_roles() {
+    let world = World::open().await;
+    let releases = world.get("/v1/workloads/agent/releases").await.ok()["releases"].clone();
+    assert_eq!(releases[0]["name"], "v1");
+    assert_eq!(releases[0]["role"], "stable");
+    assert_eq!(releases[1]["role"], "candidate");
+    assert_eq!(releases[1]["artifact"], json!({ "model": "m-2", "prompt": "p-1" }));
+    assert_eq!(releases[1]["endpoints"], json!(["127.0.0.1:9002"]));
+    assert_eq!(releases[1]["used"], true);
+    assert_eq!(releases[1]["fingerprint"].as_str().unwrap().len(), 64);
+}
+
+#[tokio::test]
+async fn metrics_and_whoami() {
+    let world = World::open().await;
+    let metrics = world.get("/metrics").await;
+    assert!(metrics.header("content-type").starts_with("text/plain; version=0.0.4"));
+    assert_eq!(metrics.text, "stagegate_up 1\n");
+    let who = world.get("/v1/whoami").await.ok();
+    assert_eq!(who, json!({ "actor": "local", "role": "admin" }));
+}
+
+async fn explain(world: &World, of: Value) -> Value {
+    let mut request = json!({ "workload": "agent" });
+    request.as_object_mut().unwrap().extend(of.as_object().unwrap().clone());
+    world.post("/v1/explain", request).await.ok()
+}
+
+#[tokio::test]
+async fn explain_says_which_rule_decides() {
+    let world = World::open().await;
+    let allowed = explain(&world, json!({ "user": "tester" })).await;
+    assert_eq!((&allowed["reason"], &allowed["release"]), (&json!("allowed"), &json!("v2")));
+    let denied = explain(&world, json!({ "tenant": "on-fire", "user": "tester" })).await;
+    assert_eq!((&denied["reason"], &denied["arm"]), (&json!("denied"), &json!("stable")));
+    let excluded = explain(&world, json!({ "tenant": "initech" })).await;
+    assert_eq!(excluded["reason"], "excluded");
+    assert_eq!(excluded["detail"], "high_value");
+    let rules: Vec<&str> = excluded["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["rule"].as_str().unwrap())
+        .collect();
+    assert_eq!(rules, ["kill_switch", "denied", "forced", "pinned", "excluded"]);
+
+    world.set_weight("100%").await.ok();
+    let by_weight = explain(&world, json!({ "user": "ann" })).await;
+    assert_eq!(by_weight["reason"], "weight");
+    assert_eq!(by_weight["key_kind"], "user");
+    assert_eq!(by_weight["weight_parts"], 100_000);
+    let (_, split) = world.last_plan();
+    let bucket = split.salt().bucket("ann").number();
+    assert_eq!(by_weight["bucket"], bucket);
+    let words = by_weight["words"].as_str().unwrap();
+    assert!(words.starts_with("Goes to candidate (v2): user `ann` falls in bucket"), "{words}");
+
+    world.post("/v1/workloads/agent/cohorts/pilots/enable", json!({})).await.ok();
+    let cohort = explain(&world, json!({ "tenant": "acme" })).await;
+    assert_eq!((&cohort["reason"], &cohort["detail"]), (&json!("cohort"), &json!("pilots")));
+
+    world.post("/v1/workloads/agent/rollback", json!({ "reason": "bad" })).await.ok();
+    let closed = explain(&world, json!({ "tenant": "acme" })).await;
+    assert_eq!((&closed["reason"], &closed["arm"]), (&json!("default"), &json!("stable")));
+    assert!(closed["words"].as_str().unwrap().contains("rolled back by local (bad)"));
+
+    world.post("/v1/workloads/agent/kill", json!({ "reason": "worse" })).await.ok();
+    let killed = explain(&world, json!({})).await;
+    assert_eq!(killed["reason"], "kill_switch");
+    assert!(killed["caveats"].to_string().contains("none was given"));
+    let unknown = world.post("/v1/explain", json!({ "workload": "nope" })).await;
+    assert!(unknown.problem(404, "not-found")["detail"].as_str().unwrap().contains("agent, batch"));
+}
+
+#[tokio::test]
+async fn decisions_are_found_by_id_and_listed() {
+    let world = World::open().await;
+    let mut batch = RecordBatch::default();
+    batch.push(&record("r-1", "acme"));
+    batch.push(&record("r-2", "globex"));
+    assert!(world.log.writer().try_append(batch));
+    let found = world.get("/v1/decisions/r-1").await.ok();
+    assert_eq!(found["decision"]["tenant"], "acme");
+    assert_eq!(found["decision"]["duration_ms"], 12.5);
+    assert_eq!(
+        found["words"],
+        "Went to candidate (v2) under plan 7: user `ann` fell in bucket 412, which is below 1000 (1%). The client got 200; the outcome was ok."
+    );
+    let some = world.get("/v1/decisions?workload=agent&tenant=globex&arm=candidate&reason=weight");
+    let some = some.await.ok();
+    assert_eq!(some["decisions"].as_array().unwrap().len(), 1);
+    assert_eq!(some["decisions"][0]["request_id"], "r-2");
+    let one = world.get("/v1/decisions?limit=1").await.ok();
+    assert_eq!(one["decisions"].as_array().unwrap().len(), 1);
+    world.get("/v1/decisions/nope").await.problem(404, "not-found");
+    for wrong in ["limit=0", "limit=1001", "limit=x", "arm=both", "reason=luck", "tennant=x"] {
+        world.get(&format!("/v1/decisions?{wrong}")).await.problem(400, "bad-request");
+    }
+}

@@ -1,0 +1,390 @@
+//! A control plane with everything around it: a directory, a configuration file, a real store, and
+//! stand-ins for the parts that carry and count traffic.
+
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use stagegate_admin::api::types::{EndpointStatus, Probe, WorkerStatus};
+use stagegate_admin::data_plane::{
+    BoxFuture, DataPlane, DataPlaneStatus, Event, Observer, PrepareError, Prepared, Publication,
+    ReleaseHealth, SeriesStats, Settled, StatsSource,
+};
+use stagegate_admin::{App, Control, StartError, Startup, router};
+use stagegate_config::Config;
+use stagegate_rollout::{Arm, Split, WorkloadName};
+use stagegate_store::{DecisionLog, Retention, Store};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// Two workloads: `agent` with everything, `batch` with one release.
+pub(crate) const CONFIG: &str = r#"
+listeners: [{ address: "127.0.0.1:8080" }]
+workloads:
+  agent:
+    match: [{ path_prefix: /agent/ }]
+    identity:
+      tenant: [{ header: x-tenant-id }]
+      user: [{ header: x-user-id }]
+    releases:
+      v1: { endpoints: ["http://127.0.0.1:9001"], artifact: { model: m-1, prompt: p-1 } }
+      v2: { endpoints: ["http://127.0.0.1:9002"], artifact: { model: m-2, prompt: p-1 } }
+    stable: v1
+    candidate: v2
+    weight: 1%
+    sticky: user
+    cohorts:
+      - { name: pilots, tenants: [acme, globex] }
+      - { name: rest, tenants: [initech, hooli] }
+    exclusions: { high_value: [initech] }
+    allow: { users: [tester] }
+    deny: { tenants: [on-fire] }
+  batch:
+    match: [{ path_prefix: /batch/ }]
+    releases:
+      b1: { endpoints: ["http://127.0.0.1:9003"] }
+    stable: b1
+"#;
+
+/// A stand-in data plane that remembers what it was told.
+#[derive(Default)]
+pub(crate) struct Plane {
+    pub(crate) published: Mutex<Vec<Published>>,
+    pub(crate) status: Mutex<DataPlaneStatus>,
+    pub(crate) refuses: Mutex<Option<String>>,
+    /// Workers that never follow.
+    pub(crate) stuck: Mutex<u32>,
+    /// Whether nobody ever hears of the workers again.
+    pub(crate) hangs: Mutex<bool>,
+}
+
+pub(crate) struct Published {
+    pub(crate) epoch: u64,
+    pub(crate) splits: Vec<Arc<Split>>,
+    pub(crate) prepared: bool,
+    pub(crate) cut: Option<WorkloadName>,
+    pub(crate) at: Instant,
+}
+
+/// When, after a publication, the stand-in's last request of the old plan left.
+pub(crate) const LAST_REQUEST_AFTER: Duration = Duration::from_millis(2);
+
+impl DataPlane for Plane {
+    fn prepare(&self, _: Arc<Config>) -> BoxFuture<'_, Result<Prepared, PrepareError>> {
+        let refused = self.refuses.lock().unwrap().clone();
+        Box::pin(async move {
+            match refused {
+                Some(why) => Err(PrepareError(why)),
+                None => Ok(Box::new(()) as Prepared),
+            }
+        })
+    }
+
+    fn publish(&self, plan: Publication) {
+        self.published.lock().unwrap().push(Published {
+            epoch: plan.epoch,
+            splits: plan.splits,
+            prepared: plan.prepared.is_some(),
+            cut: plan.cut,
+            at: Instant::now(),
+        });
+    }
+
+    fn settled(&self, epoch: u64, _: WorkloadName, _: Duration) -> BoxFuture<'_, Settled> {
+        let published = self.published.lock().unwrap();
+        let at = published.iter().find(|it| it.epoch == epoch).map(|it| it.at);
+        let stuck = *self.stuck.lock().unwrap();
+        if *self.hangs.lock().unwrap() {
+            return Box::pin(std::future::pending());
+        }
+        Box::pin(async move {
+            Settled {
+                last_candidate_request: at.map(|at| at + LAST_REQUEST_AFTER),
+                acknowledged_workers: 2 - stuck,
+                workers: 2,
+            }
+        })
+    }
+
+    fn status(&self) -> DataPlaneStatus {
+        self.status.lock().unwrap().clone()
+    }
+}
+
+/// Remembers events.
+#[derive(Default)]
+pub(crate) struct Events(pub(crate) Mutex<Vec<Event>>);
+
+impl Observer for Events {
+    fn on(&self, event: &Event) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+}
+
+/// Statistics of one series.
+struct Stats;
+
+impl StatsSource for Stats {
+    fn snapshot(&self) -> Vec<SeriesStats> {
+        vec![SeriesStats {
+            workload: "agent".into(),
+            release: "v2".into(),
+            arm: Arm::Candidate,
+            seconds: 60,
+            outcomes: [90, 4, 3, 3, 10],
+            duration_us: [Some(1500), None, None],
+            first_byte_p50_us: Some(700),
+        }]
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
+    pub(crate) plane: Arc<Plane>,
+    pub(crate) events: Arc<Events>,
+    pub(crate) control: Control,
+    pub(crate) router: Router,
+    pub(crate) app: App,
+    pub(crate) log: Arc<DecisionLog>,
+    pub(crate) token: Option<String>,
+}
+
+impl World {
+    /// A control plane without tokens.
+    pub(crate) async fn open() -> Self {
+        Self::with(CONFIG).await
+    }
+
+    /// A control plane with this configuration, in a new directory.
+    pub(crate) async fn with(config: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self::try_in(dir, config, false).await.map_err(|(error, _)| error).unwrap()
+    }
+
+    /// The same directory after a restart.
+    pub(crate) async fn restart(self) -> Self {
+        let config = std::fs::read_to_string(self.config_path()).unwrap();
+        Self::try_in(self.stop(), &config, false).await.map_err(|(error, _)| error).unwrap()
+    }
+
+    /// Ends everything and hands the directory back.
+    pub(crate) fn stop(self) -> TempDir {
+        let Self { dir, router, app, control, log, .. } = self;
+        drop((router, app, control, log));
+        dir
+    }
+
+    pub(crate) async fn try_in(
+        dir: TempDir,
+        config: &str,
+        safe_start: bool,
+    ) -> Result<Self, (StartError, TempDir)> {
+        let path = dir.path().join("stagegate.yaml");
+        std::fs::write(&path, config).unwrap();
+        let plane = Arc::new(Plane::default());
+        let events = Arc::new(Events::default());
+        let startup = startup(&path, &dir.path().join("data"), safe_start, &plane, &events);
+        let control = match Control::start(startup).await {
+            Ok(control) => control,
+            Err(error) => return Err((error, dir)),
+        };
+        let retention = Retention { max_age: Duration::from_secs(3600), max_bytes: 1 << 24 };
+        let log = DecisionLog::open(&dir.path().join("decisions"), retention).unwrap();
+        let log = Arc::new(log);
+        let app = App {
+            control: control.clone(),
+            stats: Arc::new(Stats),
+            metrics: Arc::new(|| "stagegate_up 1\n".to_owned()),
+            decisions: Some(Arc::clone(&log) as Arc<_>),
+            started_at_ms: 1,
+        };
+        let router = router(app.clone());
+        Ok(Self { dir, plane, events, control, router, app, log, token: None })
+    }
+
+    /// Another process on the same directory.
+    pub(crate) async fn second_start(&self, config: &str) -> Result<Control, StartError> {
+        let path = self.dir.path().join("second.yaml");
+        std::fs::write(&path, config).unwrap();
+        let (plane, events) = (Arc::default(), Arc::default());
+        let data = self.dir.path().join("data");
+        Control::start(startup(&path, &data, false, &plane, &events)).await
+    }
+
+    pub(crate) fn config_path(&self) -> PathBuf {
+        self.dir.path().join("stagegate.yaml")
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        database(self.dir.path())
+    }
+
+    pub(crate) fn call(&self, method: Method, path: &str) -> Call {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", "localhost:9900".parse().unwrap());
+        if let Some(token) = &self.token {
+            headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        }
+        let router = self.router.clone();
+        Call { router, method, path: path.to_owned(), headers, body: Vec::new() }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.call(Method::GET, path).send().await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
+        self.call(Method::POST, path).json(&body).send().await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Reply {
+        self.call(Method::PUT, path).json(&body).send().await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
+        self.call(Method::DELETE, path).send().await
+    }
+
+    pub(crate) async fn set_weight(&self, weight: &str) -> Reply {
+        let body = json!({ "weight": weight, "reason": "test" });
+        self.put("/v1/workloads/agent/weight", body).await
+    }
+
+    /// The workload `agent` as the API shows it.
+    pub(crate) async fn agent(&self) -> Value {
+        self.get("/v1/workloads/agent").await.ok()
+    }
+
+    /// The split of `agent` that was published last, and its epoch.
+    pub(crate) fn last_plan(&self) -> (u64, Arc<Split>) {
+        let published = self.plane.published.lock().unwrap();
+        let last = published.last().unwrap();
+        (last.epoch, Arc::clone(&last.splits[0]))
+    }
+
+    pub(crate) fn plans(&self) -> usize {
+        self.plane.published.lock().unwrap().len()
+    }
+
+    /// Says what health checks found.
+    pub(crate) fn health(&self, workload: &str, release: &str, health: &[Probe]) {
+        let endpoints = health.iter().enumerate().map(|(port, health)| EndpointStatus {
+            address: format!("127.0.0.1:{port}"),
+            health: *health,
+        });
+        let mut status = self.plane.status.lock().unwrap();
+        status.workers = vec![WorkerStatus { worker: 0, epoch: 1, connections: 3, in_flight: 1 }];
+        status.releases.push(ReleaseHealth {
+            workload: workload.parse().unwrap(),
+            release: release.parse().unwrap(),
+            endpoints: endpoints.collect(),
+        });
+    }
+}
+
+fn startup(
+    config_path: &Path,
+    data: &Path,
+    safe_start: bool,
+    plane: &Arc<Plane>,
+    events: &Arc<Events>,
+) -> Startup {
+    Startup {
+        loaded: Config::load(config_path).unwrap_or_else(|problems| panic!("{problems}")),
+        config_path: config_path.to_owned(),
+        store: Store::open(data),
+        safe_start,
+        plane: Arc::clone(plane) as Arc<dyn DataPlane>,
+        observer: Arc::clone(events) as Arc<dyn Observer>,
+    }
+}
+
+pub(crate) fn database(dir: &Path) -> PathBuf {
+    dir.join("data").join("state.db")
+}
+
+/// A request under construction.
+pub(crate) struct Call {
+    router: Router,
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Call {
+    pub(crate) fn json(mut self, body: &Value) -> Self {
+        self.body = body.to_string().into_bytes();
+        self.header("content-type", "application/json")
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.insert(name, value.parse().unwrap());
+        self
+    }
+
+    pub(crate) fn without(mut self, name: &'static str) -> Self {
+        self.headers.remove(name);
+        self
+    }
+
+    pub(crate) async fn send(self) -> Reply {
+        let mut request = Request::builder().method(self.method).uri(self.path);
+        *request.headers_mut().unwrap() = self.headers;
+        let request = request.body(Body::from(self.body)).unwrap();
+        let response = self.router.oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        Reply { status: parts.status, headers: parts.headers, text }
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Reply {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The body of a successful answer.
+    #[track_caller]
+    pub(crate) fn ok(&self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.text);
+        self.json()
+    }
+
+    /// The problem of a failed answer, after checking that it is a whole one.
+    #[track_caller]
+    pub(crate) fn problem(&self, status: u16, kind: &str) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let problem = self.json();
+        assert_eq!(problem["type"], format!("/problems/{kind}"), "{problem}");
+        assert_eq!(problem["status"], status);
+        for member in ["title", "detail", "instance"] {
+            assert!(problem[member].as_str().is_some_and(|it| !it.is_empty()), "{problem}");
+        }
+        assert_eq!(problem["request_id"], self.header("x-request-id"));
+        problem
+    }
+}

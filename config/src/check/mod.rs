@@ -1,0 +1,21 @@
+//! From raw to checked: what the parts mean together.
+//!
+//! Every function returns `None` only after the reason was reported, and checks as much as it can
+//! before it does, so that one bad value does not hide the next.
+
+mod identity;
+mod matching;
+mod members;
+mod release;
+mod server;
+mod traffic;
+mod workload;
+
+pub(crate) use server::config;
+
+use crate::read::At;
+
+/// The value without its place.
+fn plain<T>(at: Option<At<T>>) -> Option<T> {
+    at.map(|at| at.value)
+}

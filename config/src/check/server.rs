@@ -1,0 +1,190 @@
+//! The top of the file.
+
+use super::{matching, plain, workload};
+use crate::raw::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog};
+use crate::read::{At, Context};
+use crate::scalar::Workers;
+use crate::{Admin, Config, ConnLimits, DecisionLog, Listener, Size, Token};
+use ipnet::IpNet;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+/// Smallest and largest head of a request that makes sense.
+const HEADER_BYTES: std::ops::RangeInclusive<u64> = 8 << 10..=1 << 20;
+/// Below this, the decision log would be rotated away while it is written.
+const MIN_LOG_SIZE: u64 = 16 << 20;
+
+/// Checks everything.
+pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
+    let listeners = listeners(&raw, cx);
+    let admin = plain(raw.admin).and_then(|raw| admin(raw, cx));
+    check_addresses(&raw.listeners, admin.as_ref(), cx);
+    let trusted_proxies = raw.trusted_proxies.as_ref().map(|at| trusted(&at.value, cx));
+    let limits = plain(raw.limits).and_then(|raw| conn_limits(raw, cx));
+    let decision_log = plain(raw.decision_log).and_then(|raw| decision_log(raw, cx));
+    let workloads = workloads(raw.workloads, cx);
+    let data_dir = plain(raw.data_dir).map(|path| cx.base_dir.join(path.0));
+    let workers = raw.workers.map(|at| match at.value {
+        Workers::Auto => std::thread::available_parallelism().map_or(1, usize::from),
+        Workers::Count(count) => count,
+    });
+    Some(Config {
+        listeners: listeners?,
+        admin: admin?,
+        data_dir: data_dir?,
+        trusted_proxies: trusted_proxies?,
+        forwarded: plain(raw.forwarded)?,
+        workers: workers?,
+        drain_timeout: plain(raw.drain_timeout)?.0,
+        limits: limits?,
+        decision_log: decision_log?,
+        workloads: workloads?,
+    })
+}
+
+fn listeners(raw: &RawConfig, _cx: &mut Context<'_>) -> Option<Vec<Listener>> {
+    let listeners = &raw.listeners.as_ref()?.value.0;
+    listeners
+        .iter()
+        .map(|at| Some(Listener { address: at.value.address.as_ref()?.value }))
+        .collect()
+}
+
+fn admin(raw: RawAdmin, cx: &mut Context<'_>) -> Option<Admin> {
+    let mut names = HashMap::new();
+    let mut hashes: Vec<&[u8; 32]> = Vec::new();
+    let raw_tokens = raw.tokens?;
+    for token in &raw_tokens.value {
+        if let Some(name) = &token.value.name
+            && let Some(line) = names.insert(name.value.0.as_str(), name.site.mark.line)
+        {
+            let message = format!("is already the name of the token in line {line}");
+            cx.problem(
+                &name.site,
+                message,
+                "give every token its own name: it is the actor of the audit",
+            );
+        }
+        if let Some(hash) = &token.value.hash {
+            if hashes.contains(&hash.value.as_bytes()) {
+                cx.problem(
+                    &hash.site,
+                    "is the hash of another token too",
+                    "make another token with `stagegate token new`",
+                );
+            }
+            hashes.push(hash.value.as_bytes());
+        }
+    }
+    let address = raw.address?;
+    if raw_tokens.value.is_empty() {
+        if address.value.ip().is_loopback() {
+            cx.warn(
+                &raw_tokens.site,
+                "is empty: everyone on this machine may change the workloads",
+                "make a token with `stagegate token new`",
+            );
+        } else {
+            cx.problem(
+                &address.site,
+                "is reachable from other machines, and there are no tokens",
+                "add `tokens` (see `stagegate token new`), or use a loopback address like `127.0.0.1:9900`",
+            );
+        }
+    }
+    let tokens = raw_tokens.value.into_iter().map(|At { value: token, .. }| {
+        Some(Token {
+            name: plain(token.name)?.0,
+            role: plain(token.role)?,
+            hash: plain(token.hash)?,
+        })
+    });
+    Some(Admin { address: address.value, tokens: tokens.collect::<Option<_>>()? })
+}
+
+/// Two sockets cannot share an address; finding out at start would be late.
+fn check_addresses(
+    listeners: &Option<At<crate::read::NonEmpty<crate::raw::RawListener>>>,
+    admin: Option<&Admin>,
+    cx: &mut Context<'_>,
+) {
+    let mut seen: Vec<(SocketAddr, String)> = Vec::new();
+    if let Some(admin) = admin.filter(|admin| admin.address.port() != 0) {
+        seen.push((admin.address, "the admin address".to_owned()));
+    }
+    for listener in listeners.iter().flat_map(|at| &at.value.0) {
+        let Some(at) = &listener.value.address else { continue };
+        if at.value.port() == 0 {
+            continue;
+        }
+        match seen.iter().find(|(address, _)| *address == at.value) {
+            Some((_, what)) => {
+                cx.problem(&at.site, format!("is already {what}"), "give it another port");
+            }
+            None => seen.push((at.value, format!("the listener in line {}", at.site.mark.line))),
+        }
+    }
+}
+
+fn trusted(networks: &[At<IpNet>], cx: &mut Context<'_>) -> Vec<IpNet> {
+    for at in networks.iter().filter(|at| at.value.prefix_len() == 0) {
+        cx.warn(
+            &at.site,
+            "trusts every client: anyone can claim any address and identity",
+            "name the networks of your own proxies",
+        );
+    }
+    networks.iter().map(|at| at.value).collect()
+}
+
+fn conn_limits(raw: RawConnLimits, cx: &mut Context<'_>) -> Option<ConnLimits> {
+    let header_bytes = raw.header_bytes?;
+    if !HEADER_BYTES.contains(&header_bytes.value.0) {
+        cx.problem(
+            &header_bytes.site,
+            "is not a size from 8KiB to 1MiB",
+            "write a size from `8KiB` to `1MiB`",
+        );
+        return None;
+    }
+    Some(ConnLimits {
+        connections: plain(raw.connections)?.0 as usize,
+        header_bytes: header_bytes.value.0 as usize,
+        headers: plain(raw.headers)?.0 as usize,
+        header_timeout: plain(raw.header_timeout)?.0,
+        keep_alive: plain(raw.keep_alive)?.0,
+        body_idle: plain(raw.body_idle)?.0,
+    })
+}
+
+fn decision_log(raw: RawDecisionLog, cx: &mut Context<'_>) -> Option<DecisionLog> {
+    let max_size = raw.max_size?;
+    if max_size.value < Size(MIN_LOG_SIZE) {
+        cx.problem(&max_size.site, "is below 16MiB", "write at least `16MiB`");
+        return None;
+    }
+    Some(DecisionLog {
+        enabled: plain(raw.enabled)?,
+        max_age: plain(raw.max_age)?.0,
+        max_size: max_size.value.0,
+    })
+}
+
+fn workloads(
+    raw: Option<At<crate::read::Map<stagegate_rollout::WorkloadName, crate::raw::RawWorkload>>>,
+    cx: &mut Context<'_>,
+) -> Option<Vec<crate::Workload>> {
+    let At { value: raw, site } = raw?;
+    if raw.0.is_empty() {
+        cx.problem(
+            &site,
+            "has no workload",
+            "add one: a name, and below it `match`, `releases` and `stable`",
+        );
+        return None;
+    }
+    matching::check_distinct(&raw, cx);
+    let checked: Vec<_> =
+        raw.0.into_iter().map(|(name, raw)| workload::workload(name, raw, cx)).collect();
+    checked.into_iter().collect()
+}

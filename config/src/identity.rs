@@ -1,0 +1,89 @@
+//! Checked settings of where a request's identity comes from.
+
+use crate::Secret;
+use std::path::PathBuf;
+
+/// Where tenant, user and conversation of a request come from. In each list the first source that
+/// yields something wins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Sources of the tenant id.
+    pub tenant: Vec<Source>,
+    /// Sources of the user id.
+    pub user: Vec<Source>,
+    /// Sources of the conversation id.
+    pub conversation: Vec<Source>,
+    /// Whether conversation ids are also learned from responses.
+    pub learned: bool,
+    /// How tokens are verified; present whenever a source reads a token.
+    pub jwt: Option<JwtKeys>,
+    /// Largest request body that is looked into for `body` sources, in bytes.
+    pub max_inspect_bytes: usize,
+}
+
+impl Identity {
+    /// Every source of the three lists.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.tenant.iter().chain(&self.user).chain(&self.conversation)
+    }
+}
+
+/// One place of a request an id can be read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A request header, by its lower-case name.
+    Header(String),
+    /// A cookie.
+    Cookie(String),
+    /// A claim of a verified token.
+    Jwt(String),
+    /// A JSON pointer (RFC 6901) into a JSON request body.
+    Body(String),
+    /// A segment of the path; 1 is the first.
+    PathSegment(usize),
+}
+
+/// How tokens are verified. A token that cannot be verified is no identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JwtKeys {
+    /// JSON Web Key Set file.
+    pub jwks: Option<PathBuf>,
+    /// Shared secret of HS256.
+    pub secret: Option<Secret>,
+    /// Public key file in PEM form.
+    pub public_key: Option<PathBuf>,
+    /// Accepted algorithms, never empty; each has a key to go with it.
+    pub algorithms: Vec<JwtAlgorithm>,
+    /// Required `iss`.
+    pub issuer: Option<String>,
+    /// Required `aud`.
+    pub audience: Option<String>,
+    /// Lower-case name of the header the token is in; a leading `Bearer ` is skipped.
+    pub header: String,
+}
+
+/// A signature algorithm of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JwtAlgorithm {
+    /// HMAC with SHA-256.
+    Hs256,
+    /// RSA PKCS#1 v1.5 with SHA-256.
+    Rs256,
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// Ed25519.
+    EdDsa,
+}
+
+impl JwtAlgorithm {
+    /// The name used in token headers.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+}

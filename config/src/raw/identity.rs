@@ -1,0 +1,87 @@
+//! Where a request's identity comes from.
+
+use crate::read::{At, choice, raw, words};
+use crate::scalar::{CookieName, FilePath, HeaderName, Int, JsonPointer, JwtSecret, Line};
+use crate::{JwtAlgorithm, Size};
+
+raw! {
+    /// Sources of a request's identity. In each list the first source that yields something wins.
+    pub(crate) struct RawIdentity {
+        /// Sources of the tenant id.
+        tenant: Vec<At<RawSource>> = default("[]"),
+        /// Sources of the user id.
+        user: Vec<At<RawSource>> = default("[]"),
+        /// Sources of the conversation id; here `learned` is possible too.
+        conversation: Vec<At<RawSource>> = default("[]"),
+        /// How tokens are verified; needed by `jwt` sources.
+        jwt: RawJwt = optional,
+        /// Largest request body that is looked into for `body` sources, up to 16MiB. Larger bodies
+        /// are forwarded without a look.
+        max_inspect_bytes: Size = default("64KiB"),
+    }
+}
+
+choice! {
+    /// One place an id can be read from.
+    pub(crate) enum RawSource {
+        words {
+            /// Ids that backends issue in their responses. Only for conversations.
+            "learned" => Learned,
+        }
+        keys {
+            /// A request header.
+            "header" => Header(HeaderName),
+            /// A cookie.
+            "cookie" => Cookie(CookieName),
+            /// A claim of a verified token. A token that cannot be verified is no identity.
+            "jwt" => Jwt(Line),
+            /// A JSON pointer into a JSON request body.
+            "body" => Body(JsonPointer),
+            /// A segment of the path.
+            "path" => Path(RawSegment),
+        }
+    }
+}
+
+raw! {
+    /// A segment of the path.
+    pub(crate) struct RawSegment {
+        /// Which one; 1 is the first.
+        segment: Int<1, 64> = required,
+    }
+}
+
+raw! {
+    /// How tokens are verified: `jwks`, `public_key` or `secret` must be given.
+    pub(crate) struct RawJwt {
+        /// JSON Web Key Set file.
+        jwks: FilePath = optional,
+        /// Public key file in PEM form.
+        public_key: FilePath = optional,
+        /// Shared secret of HS256, at least 16 characters.
+        secret: JwtSecret = optional,
+        /// Accepted algorithms. By default HS256 with a secret, and RS256, ES256 and EdDSA with
+        /// public keys.
+        algorithms: Vec<At<JwtAlgorithm>> = optional,
+        /// Required `iss` claim.
+        issuer: Line = optional,
+        /// Required `aud` claim.
+        audience: Line = optional,
+        /// Header the token is in; a leading `Bearer ` is skipped.
+        header: HeaderName = default("authorization"),
+    }
+}
+
+words! {
+    /// A signature algorithm.
+    JwtAlgorithm, |algorithm| algorithm.label(), {
+        /// HMAC with SHA-256.
+        Hs256,
+        /// RSA PKCS#1 v1.5 with SHA-256.
+        Rs256,
+        /// ECDSA on P-256 with SHA-256.
+        Es256,
+        /// Ed25519.
+        EdDsa,
+    }
+}

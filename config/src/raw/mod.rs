@@ -1,0 +1,16 @@
+//! The configuration as it is written. These declarations are the one source of the reader, the
+//! schema and the reference; what the parts mean together is checked in `check`.
+
+mod identity;
+mod release;
+mod server;
+mod traffic;
+mod workload;
+
+pub(crate) use identity::{RawIdentity, RawJwt, RawSource};
+pub(crate) use release::{RawArtifact, RawRelease};
+pub(crate) use server::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener};
+pub(crate) use traffic::{
+    RawHealth, RawHostHeader, RawLimits, RawMatch, RawProbe, RawRetry, RawTimeouts,
+};
+pub(crate) use workload::{RawCohort, RawFallback, RawMembers, RawRespond, RawWorkload};

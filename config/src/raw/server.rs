@@ -1,0 +1,121 @@
+//! The top of the file.
+
+use super::RawWorkload;
+use crate::read::{At, Map, NonEmpty, raw, words};
+use crate::scalar::Wait;
+use crate::scalar::{FilePath, Int, TokenName, Workers};
+use crate::{Forwarded, Role, Size, Time, TokenHash};
+use ipnet::IpNet;
+use stagegate_rollout::WorkloadName;
+use std::net::SocketAddr;
+
+raw! {
+    /// The whole file.
+    pub(crate) struct RawConfig {
+        /// Where client traffic is accepted.
+        listeners: NonEmpty<RawListener> = required,
+        /// The control plane: REST API, metrics, health.
+        admin: RawAdmin = default("{}"),
+        /// Directory of state and decision log. A relative path is taken from this file's directory.
+        data_dir: FilePath = default("./stagegate-data"),
+        /// Networks whose forwarding and identity headers are believed.
+        trusted_proxies: Vec<At<IpNet>> = default("[]"),
+        /// What happens to the `X-Forwarded-*` and `Forwarded` headers of a client.
+        forwarded: Forwarded = default("trusted"),
+        /// Worker threads of the data plane; `auto` means one a core.
+        workers: Workers = default("auto"),
+        /// How long running responses may finish after a stop signal.
+        drain_timeout: Time = default("30s"),
+        /// Limits of client connections.
+        limits: RawConnLimits = default("{}"),
+        /// The record of every routing decision.
+        decision_log: RawDecisionLog = default("{}"),
+        /// The agent workflows behind the proxy, by name. A request belongs to the most specific
+        /// match.
+        workloads: Map<WorkloadName, RawWorkload> = required,
+    }
+}
+
+raw! {
+    /// A socket that accepts client traffic, plain HTTP/1.1.
+    pub(crate) struct RawListener {
+        /// IP address and port.
+        address: SocketAddr = required,
+    }
+}
+
+raw! {
+    /// The control plane's listener.
+    pub(crate) struct RawAdmin {
+        /// IP address and port. Without tokens it must be a loopback address.
+        address: SocketAddr = default("127.0.0.1:9900"),
+        /// Who may use it. Without tokens, anyone on this machine may.
+        tokens: Vec<At<RawToken>> = default("[]"),
+    }
+}
+
+raw! {
+    /// One caller of the control plane; `stagegate token new` makes one.
+    pub(crate) struct RawToken {
+        /// Name that appears as actor in the audit.
+        name: TokenName = required,
+        /// What the caller may do.
+        role: Role = required,
+        /// SHA-256 of the token, `sha256:` and 64 hex digits.
+        hash: TokenHash = required,
+    }
+}
+
+raw! {
+    /// Limits of client connections, over all listeners.
+    pub(crate) struct RawConnLimits {
+        /// Most connections at a time.
+        connections: Int<1, 16_777_216> = default("65536"),
+        /// Most bytes of a request's head, from 8KiB to 1MiB.
+        header_bytes: Size = default("32KiB"),
+        /// Most header fields of a request.
+        headers: Int<1, 1000> = default("100"),
+        /// Longest time from the first byte of a request's head to its end.
+        header_timeout: Wait = default("10s"),
+        /// Longest time a connection may wait for its next request.
+        keep_alive: Wait = default("75s"),
+        /// Longest pause between two parts of a request body.
+        body_idle: Wait = default("60s"),
+    }
+}
+
+raw! {
+    /// The record of every routing decision, for `explain`.
+    pub(crate) struct RawDecisionLog {
+        /// Whether it is written.
+        enabled: bool = default("true"),
+        /// Records older than this are removed.
+        max_age: Wait = default("7d"),
+        /// Above this size the oldest records are removed; at least 16MiB.
+        max_size: Size = default("4GiB"),
+    }
+}
+
+words! {
+    /// What a token permits.
+    Role, |role| role.label(), {
+        /// Reading.
+        Viewer,
+        /// Reading and changing.
+        Operator,
+        /// Everything.
+        Admin,
+    }
+}
+
+words! {
+    /// What happens to a client's own forwarding headers.
+    Forwarded, |forwarded| forwarded.label(), {
+        /// Kept and appended to when the peer is a trusted proxy, dropped otherwise.
+        Trusted,
+        /// Always kept and appended to.
+        Append,
+        /// Always dropped.
+        Drop,
+    }
+}

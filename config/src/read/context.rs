@@ -1,0 +1,148 @@
+//! What reading and checking share: where problems go, and the world outside the text.
+
+use super::cursor::Site;
+use super::env::{EnvError, substitute};
+use crate::{Place, Problem};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Most problems kept: a wrong file of a million tenants must not answer with a million lines.
+const MAX_PROBLEMS: usize = 1000;
+
+/// Collects problems and warnings; knows the file, its directory and the environment.
+pub(crate) struct Context<'a> {
+    pub(crate) file: Arc<str>,
+    pub(crate) base_dir: &'a Path,
+    env: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+    dropped: usize,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(
+        file: &str,
+        base_dir: &'a Path,
+        env: &'a dyn Fn(&str) -> Option<String>,
+    ) -> Self {
+        Self {
+            file: file.into(),
+            base_dir,
+            env,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+            dropped: 0,
+        }
+    }
+
+    /// Something is wrong with the value at `site`.
+    pub(crate) fn problem(
+        &mut self,
+        site: &Site,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        let problem = self.describe(site, message.into(), hint.into());
+        self.push(problem);
+    }
+
+    /// Whether something is already reported at `key` or below it: then what hangs on it need not be
+    /// reported as well.
+    pub(crate) fn reported(&self, key: &str) -> bool {
+        self.problems.iter().any(|problem| {
+            let below = problem.key.strip_prefix(key);
+            below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+
+    /// Counts a problem instead of describing it when enough are kept already: finding the place of
+    /// every one of a million would take longer than anyone waits.
+    pub(crate) fn only_counts(&mut self) -> bool {
+        let full = self.problems.len() >= MAX_PROBLEMS;
+        self.dropped += usize::from(full);
+        full
+    }
+
+    /// Something is wrong in another file.
+    pub(crate) fn push(&mut self, problem: Problem) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(problem);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// The value at `site` is allowed but doubtful.
+    pub(crate) fn warn(
+        &mut self,
+        site: &Site,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        if self.warnings.len() < MAX_PROBLEMS {
+            let warning = self.describe(site, message.into(), hint.into());
+            self.warnings.push(warning);
+        }
+    }
+
+    /// Where a site is, for those who outlive the reading.
+    pub(crate) fn place(&self, site: &Site) -> Place {
+        Place {
+            file: Arc::clone(&self.file),
+            line: site.mark.line,
+            column: site.mark.column,
+            key: site.key.clone(),
+        }
+    }
+
+    fn describe(&self, site: &Site, message: String, hint: String) -> Problem {
+        let Place { file, line, column, key } = self.place(site);
+        Problem { file, line, column, key, value: site.written.clone(), message, hint }
+    }
+
+    /// A value's text with its variables replaced; `None` when that is impossible, which is then
+    /// already reported.
+    pub(crate) fn substitute(&mut self, text: &str, site: &Site) -> Option<String> {
+        match substitute(text, self.env) {
+            Ok(text) => Some(text),
+            Err(EnvError::Missing(name)) => {
+                self.problem(
+                    site,
+                    format!("needs the environment variable {name}, which is not set"),
+                    format!("set {name}, or write `${{{name}:-default}}`"),
+                );
+                None
+            }
+            Err(EnvError::Malformed) => {
+                self.problem(
+                    site,
+                    "has a `${` that does not begin a variable",
+                    "write `${NAME}`, `${NAME:-default}`, or `$${` for a literal `${`",
+                );
+                None
+            }
+        }
+    }
+
+    /// Problems and warnings, each in the order of the files.
+    pub(crate) fn finish(mut self) -> (Vec<Problem>, Vec<Problem>) {
+        let main = Arc::clone(&self.file);
+        let order = |problem: &Problem| {
+            (problem.file != main, Arc::clone(&problem.file), problem.line, problem.column)
+        };
+        self.problems.sort_by_key(order);
+        self.warnings.sort_by_key(order);
+        if self.dropped > 0 {
+            self.problems.push(Problem {
+                file: main,
+                line: 0,
+                column: 0,
+                key: String::new(),
+                value: None,
+                message: format!("has {} more problems", self.dropped),
+                hint: "fix those above first".into(),
+            });
+        }
+        (self.problems, self.warnings)
+    }
+}

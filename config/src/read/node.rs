@@ -1,0 +1,55 @@
+//! The tree a YAML text is read into: every node knows where it is written.
+
+use std::rc::Rc;
+
+/// A position in the text, both from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Mark {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+}
+
+/// One value. Aliases share nodes, so `size` and `depth` count what the tree expands to.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) mark: Mark,
+    pub(crate) content: Content,
+    pub(crate) size: u64,
+    pub(crate) depth: u32,
+}
+
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// Text; `plain` when it is written without quotes.
+    Scalar {
+        text: String,
+        plain: bool,
+    },
+    List(Vec<Rc<Node>>),
+    /// Entries in the order of the file, duplicates included.
+    Map(Vec<(Key, Rc<Node>)>),
+}
+
+/// A mapping's key.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) text: String,
+    pub(crate) mark: Mark,
+}
+
+impl Node {
+    /// Whether nothing is written: `key:`, `~` or `null`.
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(&self.content, Content::Scalar { text, plain: true }
+            if matches!(text.as_str(), "" | "~" | "null"))
+    }
+
+    /// What kind of value this is, for messages.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self.content {
+            Content::Scalar { .. } => "a single value",
+            Content::List(_) => "a list",
+            Content::Map(_) => "a mapping",
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What raw values look like: the one description behind the JSON Schema and the reference.
+
+/// The form of a value.
+pub(crate) enum Shape {
+    /// A single value.
+    Scalar(Scalar),
+    /// One fixed word.
+    Word(&'static str),
+    /// A mapping with known keys.
+    Struct { name: &'static str, doc: String, fields: Vec<Field> },
+    /// One of several words or of several one-key mappings.
+    Choice { name: &'static str, doc: String, words: Vec<Form>, keys: Vec<Field> },
+    /// A list.
+    List { item: Box<Shape>, at_least_one: bool },
+    /// A mapping whose keys the user chooses.
+    Map { key: Box<Shape>, value: Box<Shape> },
+    /// One of several forms.
+    Either(Vec<Shape>),
+}
+
+/// A single value's form.
+pub(crate) struct Scalar {
+    /// What it is called in messages and tables: `duration`.
+    pub(crate) name: &'static str,
+    /// What it is in JSON.
+    pub(crate) json: Json,
+}
+
+/// What a single value is in JSON Schema.
+#[derive(Clone, Copy)]
+pub(crate) enum Json {
+    Bool,
+    /// From, to.
+    Integer(u64, u64),
+    /// Any text.
+    Text,
+    /// A text of this form (ECMA 262).
+    Pattern(&'static str),
+    /// A name of this form, which to YAML may look like a number.
+    Name(&'static str),
+    /// A whole number from this one on, or a text of this form.
+    IntegerOr(u64, &'static str),
+    /// The number 0 or a text of this form.
+    ZeroOr(&'static str),
+}
+
+/// One key of a mapping.
+pub(crate) struct Field {
+    pub(crate) key: &'static str,
+    pub(crate) doc: String,
+    pub(crate) need: Need,
+    pub(crate) shape: Shape,
+}
+
+/// One word of a choice.
+pub(crate) struct Form {
+    pub(crate) word: &'static str,
+    pub(crate) doc: String,
+}
+
+/// Whether a key must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    Required,
+    Optional,
+    /// Read from this YAML text when the key is absent.
+    Default(&'static str),
+}
+
+impl Shape {
+    /// The form in a few words.
+    pub(crate) fn kind(&self) -> String {
+        match self {
+            Self::Scalar(scalar) => scalar.name.to_owned(),
+            Self::Word(word) => format!("`{word}`"),
+            Self::Struct { .. } => "mapping".to_owned(),
+            Self::Choice { words, keys, .. } => {
+                let words = words.iter().map(|form| format!("`{}`", form.word));
+                let keys = keys.iter().map(|field| format!("`{{{}: …}}`", field.key));
+                words.chain(keys).collect::<Vec<_>>().join(", ")
+            }
+            Self::List { item, .. } => match item.as_ref() {
+                Self::Scalar(_) | Self::Struct { .. } => format!("list of {}s", item.kind()),
+                _ => format!("list of {}", item.kind()),
+            },
+            Self::Map { key, value } => format!("mapping from {} to {}", key.kind(), value.kind()),
+            Self::Either(shapes) => shapes.iter().map(Self::kind).collect::<Vec<_>>().join(" or "),
+        }
+    }
+}

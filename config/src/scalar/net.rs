@@ -1,0 +1,247 @@
+//! Addresses, hosts, URLs, paths and header fields.
+
+use super::{FromText, Wrong};
+use crate::read::Json;
+use crate::{Endpoint, HostPattern};
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+impl FromText for SocketAddr {
+    const NAME: &'static str = "address";
+    const JSON: Json = Json::Text;
+    const HINT: &'static str = "write an IP address and a port, like `0.0.0.0:8080` or `[::]:8080`";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        text.parse().map_err(|_| "is not an IP address with a port".into())
+    }
+}
+
+impl FromText for IpNet {
+    const NAME: &'static str = "network";
+    const JSON: Json = Json::Text;
+    const HINT: &'static str = "write a network like `10.0.0.0/8` or an address like `10.1.2.3`";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let single = || text.parse::<IpAddr>().map(Self::from).ok();
+        let network = text.parse::<Self>().ok().or_else(single);
+        network.map(|network| network.trunc()).ok_or_else(|| "is not a network".into())
+    }
+}
+
+/// An IP address or a DNS name, in lower case; an IPv6 address without brackets.
+#[derive(Clone)]
+pub(crate) struct HostName(pub(crate) String);
+
+impl HostName {
+    /// Reads what may stand before the port of a URL.
+    fn parse(text: &str) -> Option<Self> {
+        if let Some(v6) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            return v6.parse::<Ipv6Addr>().ok().map(|address| Self(address.to_string()));
+        }
+        let name = text.to_ascii_lowercase();
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        };
+        let labels = name.len() <= 253 && name.split('.').all(label);
+        // A name whose last label is a number is a mistyped IPv4 address.
+        let number = name.rsplit('.').next().is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()));
+        let valid = labels && (!number || name.parse::<std::net::Ipv4Addr>().is_ok());
+        valid.then_some(Self(name))
+    }
+}
+
+impl FromText for HostName {
+    const NAME: &'static str = "host name";
+    const JSON: Json = Json::Text;
+    const HINT: &'static str = "write a name like `agents.example.com`";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        Self::parse(text).ok_or_else(|| "is not a host name".into())
+    }
+}
+
+impl FromText for HostPattern {
+    const NAME: &'static str = "host pattern";
+    const JSON: Json = Json::Text;
+    const HINT: &'static str =
+        "write `agents.example.com` or `*.example.com`, without scheme, port or path";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let (below, name) = text.strip_prefix("*.").map_or((false, text), |rest| (true, rest));
+        let HostName(name) = HostName::parse(name).ok_or("is not a host name or `*.` and one")?;
+        match (below, name.parse::<IpAddr>()) {
+            (true, Ok(_)) => Err("puts a wildcard before an IP address".into()),
+            (true, Err(_)) => Ok(Self::Below(name)),
+            (false, _) => Ok(Self::Exact(name)),
+        }
+    }
+}
+
+impl FromText for Endpoint {
+    const NAME: &'static str = "endpoint";
+    const JSON: Json = Json::Pattern("^http://[^/]+:[0-9]+$");
+    const HINT: &'static str = "write `http://host:port`";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        if text.starts_with("https://") {
+            return Err(Wrong::with_hint(
+                "uses TLS, which is not supported towards backends by this version",
+                "write `http://host:port`",
+            ));
+        }
+        let rest = text.strip_prefix("http://").ok_or("does not begin with `http://`")?;
+        if rest.contains(['/', '?', '#', '@']) {
+            return Err("has more than a host and a port".into());
+        }
+        // The colons of an IPv6 address are inside brackets, the port's is not.
+        let split =
+            rest.rsplit_once(':').filter(|(host, _)| !host.starts_with('[') || host.ends_with(']'));
+        let (host, port) = split.ok_or("has no port")?;
+        let HostName(host) =
+            HostName::parse(host).ok_or("has a host that is neither an IP address nor a name")?;
+        let digits = port.bytes().all(|b| b.is_ascii_digit());
+        match port.parse() {
+            Ok(port) if digits && port > 0 => Ok(Self { host, port }),
+            _ => Err("has a port that is not from 1 to 65535".into()),
+        }
+    }
+}
+
+/// Characters of a URL's path that need no escape, plus `%`.
+fn is_path(text: &str) -> bool {
+    text.starts_with('/')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'"' | b'<' | b'>' | b'\\'))
+}
+
+/// What a path starts with.
+#[derive(Clone)]
+pub(crate) struct PathPrefix(pub(crate) String);
+
+impl FromText for PathPrefix {
+    const NAME: &'static str = "path prefix";
+    const JSON: Json = Json::Pattern("^/");
+    const HINT: &'static str = "write the beginning of a path, like `/support/`";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let valid = is_path(text).then(|| Self(text.to_owned()));
+        valid.ok_or_else(|| "is not a path that begins with `/` and has no query".into())
+    }
+}
+
+/// A path with an optional query.
+#[derive(Clone)]
+pub(crate) struct UrlPath(pub(crate) String);
+
+impl FromText for UrlPath {
+    const NAME: &'static str = "path";
+    const JSON: Json = Json::Pattern("^/");
+    const HINT: &'static str = "write a path like `/healthz`";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let (path, query) = text.split_once('?').unwrap_or((text, ""));
+        let query = query.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
+        let valid = (is_path(path) && query).then(|| Self(text.to_owned()));
+        valid.ok_or_else(|| "is not a path that begins with `/`".into())
+    }
+}
+
+/// A header field's name, in lower case. Cookie names share its grammar but keep their case.
+#[derive(Clone)]
+pub(crate) struct HeaderName(pub(crate) String);
+
+/// A token of RFC 9110, section 5.6.2.
+pub(super) fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+impl FromText for HeaderName {
+    const NAME: &'static str = "header name";
+    const JSON: Json = Json::Pattern("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$");
+    const HINT: &'static str = "write a header's name like `x-tenant-id`";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let valid = is_token(text).then(|| Self(text.to_ascii_lowercase()));
+        valid.ok_or_else(|| "is not a header name".into())
+    }
+}
+
+/// A header field's value: visible ASCII with spaces inside.
+#[derive(Clone)]
+pub(crate) struct HeaderValue(pub(crate) String);
+
+impl FromText for HeaderValue {
+    const NAME: &'static str = "header value";
+    const JSON: Json = Json::Text;
+    const HINT: &'static str = "write visible ASCII characters";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let visible = !text.is_empty()
+            && text.trim() == text
+            && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+        let valid = visible.then(|| Self(text.to_owned()));
+        valid.ok_or_else(|| "is not a header value".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Endpoint, FromText, HostPattern, IpNet};
+
+    #[test]
+    fn endpoints_are_a_host_and_a_port() {
+        for (text, shown) in [
+            ("http://10.0.0.1:9001", "http://10.0.0.1:9001"),
+            ("http://Agent-Stable:8001", "http://agent-stable:8001"),
+            ("http://[::1]:80", "http://[::1]:80"),
+        ] {
+            assert_eq!(
+                Endpoint::from_text(text).ok().map(|e| e.to_string()).as_deref(),
+                Some(shown)
+            );
+        }
+        for text in [
+            "",
+            "http://",
+            "http://a",
+            "http://a:",
+            "http://a:0",
+            "http://a:65536",
+            "http://a:+1",
+            "http://a:1/x",
+            "http://u@a:1",
+            "https://a:1",
+            "a:1",
+            "http://::1:80",
+            "http://[::1]",
+            "http://10.0.0.300:80",
+            "http://a..b:1",
+            "http://-a:1",
+            "ftp://a:1",
+            "http://[::1:80",
+        ] {
+            assert!(Endpoint::from_text(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_names_without_ports() {
+        assert!(HostPattern::from_text("*.Example.com").is_ok());
+        for text in ["", "*", "*.", "*.10.0.0.1", "a:80", "http://a", "a/b", "a.*.b", "a b"] {
+            assert!(HostPattern::from_text(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_single_address_is_a_network_too() {
+        let shown = |text| IpNet::from_text(text).ok().map(|network| network.to_string());
+        assert_eq!(shown("10.1.2.3").as_deref(), Some("10.1.2.3/32"));
+        assert_eq!(shown("10.1.2.3/8").as_deref(), Some("10.0.0.0/8"));
+        assert_eq!(shown("10.1.2.3/33"), None);
+    }
+}

@@ -1,0 +1,234 @@
+//! The table behind `malformed.rs`: a right file, and one mistake each.
+
+/// One mistake and the only problem that must be reported for it.
+pub(crate) struct Case {
+    /// The part of the base file that is replaced.
+    pub(crate) from: &'static str,
+    /// What it is replaced with.
+    pub(crate) to: &'static str,
+    /// The key the problem names.
+    pub(crate) key: &'static str,
+    /// The line it names.
+    pub(crate) line: u32,
+    /// A part of the printed problem.
+    pub(crate) says: &'static str,
+}
+
+/// A file without problems or warnings.
+pub(crate) const BASE: &str = r#"listeners:
+  - address: 127.0.0.1:8080
+admin:
+  address: 127.0.0.1:9900
+  tokens:
+    - { name: ops, role: operator, hash: "sha256:0000000000000000000000000000000000000000000000000000000000000000" }
+data_dir: data
+trusted_proxies: [10.0.0.0/8]
+forwarded: trusted
+workers: 2
+drain_timeout: 30s
+limits: { connections: 100, header_bytes: 32KiB, headers: 50 }
+decision_log: { enabled: true, max_age: 7d, max_size: 1GiB }
+workloads:
+  agent:
+    match: [{ host: a.example.com, path_prefix: /a, headers: { x-kind: chat } }]
+    protocol: auto
+    identity:
+      tenant: [{ header: x-tenant }]
+      conversation: [learned]
+    releases:
+      v1: { endpoints: ["http://10.0.0.1:80"], artifact: { model: m-1 } }
+      v2: { endpoints: ["http://10.0.0.2:80"], artifact: { git_tag: t-2 } }
+    stable: v1
+    candidate: v2
+    weight: 1%
+    sticky: tenant
+    on_rollback: migrate
+    cohorts: [{ name: pilots, tenants: [acme] }]
+    exclusions: { high: [initech] }
+    allow: { users: [u-1] }
+    kill_switch: { fallback: stable }
+    health: { http: /healthz, every: 5s, healthy: 1, unhealthy: 3 }
+    timeouts: { connect: 2s, total: 30m }
+    limits: { body: 32MiB, tenant: { rate: 100/s, in_flight: 10 } }
+    retry: { stale: idempotent, connect_attempts: 2 }
+    host_header: preserve
+    force: { secret: "${FORCE}" }
+"#;
+
+const fn case(
+    from: &'static str,
+    to: &'static str,
+    key: &'static str,
+    line: u32,
+    says: &'static str,
+) -> Case {
+    Case { from, to, key, line, says }
+}
+
+/// The mistakes, in the order of the file.
+#[rustfmt::skip]
+pub(crate) const CASES: &[Case] = &[
+    // YAML itself.
+    case("data_dir: data", "data_dir: [data", "", 8, "is not YAML here"),
+    case("data_dir: data", "data_dir: 'data", "", 8, "is not YAML here"),
+    case("data_dir: data", "\tdata_dir: data", "", 7, "is not YAML here"),
+    case("data_dir: data", "data_dir: *nowhere", "", 7, "is not YAML here"),
+    case("data_dir: data", "data_dir: !path data", "", 7, "`!path`"),
+    case("data_dir: data", "data_dir: data\n---\nmore: 1", "", 8, "second document"),
+    case("data_dir: data", "? [a]\n: b", "", 7, "is a key that is a list or a mapping"),
+    case("data_dir: data", "data_dir: &d [*d]", "", 7, "alias to a value that contains it"),
+
+    // Keys.
+    case("data_dir: data", "data_dri: data", "data_dri", 7, "did you mean `data_dir`?"),
+    case("data_dir: data", "zzz: 1", "zzz", 7, "known here: listeners, admin"),
+    case("data_dir: data", "data_dir: data\ndata_dir: other", "data_dir", 8, "first in line 7"),
+    case("data_dir: data", "policies: {}", "policies", 7, "not supported by this version"),
+    case("data_dir: data", "notify: []", "notify", 7, "not supported by this version"),
+    case("data_dir: data", "<<: { a: b }", "[\"<<\"]", 7, "merge keys are not supported"),
+    case("    weight: 1%", "    sampling: { stable: 2% }", "workloads.agent.sampling", 26, "not supported by this version"),
+    case("    weight: 1%", "    Weight: 1%", "workloads.agent.Weight", 26, "did you mean `weight`?"),
+    case("on_rollback: migrate", "on-rollback: migrate", "workloads.agent.on-rollback", 28, "did you mean `on_rollback`?"),
+    case("artifact: { model: m-1 }", "artifact: { model: m-1, a note }", "workloads.agent.releases.v1.artifact[\"a note\"]", 22, "put that text in quotes"),
+
+    // Listeners and admin.
+    case("  - address: 127.0.0.1:8080", "  []", "listeners", 1, "is empty"),
+    case("listeners:\n  - address: 127.0.0.1:8080", "listeners: here", "listeners", 1, "not a list"),
+    case("listeners:\n  - address: 127.0.0.1:8080\n", "", "listeners", 1, "is missing"),
+    case("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    port: 8080", "listeners[0].port", 3, "is not a known key"),
+    case("127.0.0.1:8080", "localhost:8080", "listeners[0].address", 2, "is not an IP address with a port"),
+    case("127.0.0.1:8080", "127.0.0.1:99999", "listeners[0].address", 2, "is not an IP address with a port"),
+    case("127.0.0.1:8080", "127.0.0.1:9900", "listeners[0].address", 2, "is already the admin address"),
+    case("  - address: 127.0.0.1:8080", "  - address: 127.0.0.1:8080\n  - address: 127.0.0.1:8080", "listeners[1].address", 3, "is already the listener in line 2"),
+    case("  - address: 127.0.0.1:8080", "  - { address: 127.0.0.1:8080, tls: {} }", "listeners[0].tls", 2, "TLS on listeners is not supported"),
+    case("role: operator", "role: root", "admin.tokens[0].role", 6, "`viewer`, `operator`, `admin`"),
+    case("role: operator", "role: operater", "admin.tokens[0].role", 6, "did you mean `operator`?"),
+    case("role: operator, ", "", "admin.tokens[0].role", 6, "is missing"),
+    case("name: ops", "name: 'o p s'", "admin.tokens[0].name", 6, "is not a token name"),
+    case("sha256:0000000000000000000000000000000000000000000000000000000000000000", "sha256:00", "admin.tokens[0].hash", 6, "`***` is not a token hash"),
+    case("data_dir: data", "data_dir: ''", "data_dir", 7, "is not a path"),
+
+    // The rest of the top.
+    case("[10.0.0.0/8]", "[10.0.0.0/40]", "trusted_proxies[0]", 8, "is not a network"),
+    case("[10.0.0.0/8]", "10.0.0.0/8", "trusted_proxies", 8, "is a single value, not a list"),
+    case("forwarded: trusted", "forwarded: maybe", "forwarded", 9, "write one of `trusted`, `append`, `drop`"),
+    case("workers: 2", "workers: 0", "workers", 10, "is not a number of threads"),
+    case("workers: 2", "workers: two", "workers", 10, "is not a number of threads"),
+    case("drain_timeout: 30s", "drain_timeout: 30", "drain_timeout", 11, "`30` is not a duration"),
+    case("drain_timeout: 30s", "drain_timeout: { s: 30 }", "drain_timeout", 11, "is a mapping, not a duration"),
+    case("connections: 100", "connections: 0", "limits.connections", 12, "from 1 to 16777216"),
+    case("header_bytes: 32KiB", "header_bytes: 32KB", "limits.header_bytes", 12, "is not a size"),
+    case("header_bytes: 32KiB", "header_bytes: 1KiB", "limits.header_bytes", 12, "from 8KiB to 1MiB"),
+    case("headers: 50", "headers: -1", "limits.headers", 12, "is not a whole number"),
+    case("enabled: true", "enabled: yes", "decision_log.enabled", 13, "neither `true` nor `false`"),
+    case("max_age: 7d", "max_age: 0", "decision_log.max_age", 13, "is zero"),
+    case("max_size: 1GiB", "max_size: 1KiB", "decision_log.max_size", 13, "below 16MiB"),
+
+    // Matching and identity.
+    case("  agent:\n", "  an agent:\n", "workloads[\"an agent\"]", 15, "is not a workload name"),
+    case("match: [{ host: a.example.com, path_prefix: /a, headers: { x-kind: chat } }]", "match: []", "workloads.agent.match", 16, "is empty"),
+    case("    match: [{ host: a.example.com, path_prefix: /a, headers: { x-kind: chat } }]\n", "", "workloads.agent.match", 15, "is missing"),
+    case("host: a.example.com", "host: http://a", "workloads.agent.match[0].host", 16, "without scheme, port or path"),
+    case("host: a.example.com", "host: '*'", "workloads.agent.match[0].host", 16, "is not a host name"),
+    case("host: a.example.com", "host: a:80", "workloads.agent.match[0].host", 16, "is not a host name"),
+    case("path_prefix: /a", "path_prefix: a", "workloads.agent.match[0].path_prefix", 16, "begins with `/`"),
+    case("path_prefix: /a", "path_prefix: /a?b", "workloads.agent.match[0].path_prefix", 16, "has no query"),
+    case("x-kind: chat", "x kind: chat", "workloads.agent.match[0].headers[\"x kind\"]", 16, "is not a header name"),
+    case("x-kind: chat", "x-kind: \"a\\nb\"", "workloads.agent.match[0].headers.x-kind", 16, "is not a header value"),
+    case("x-kind: chat } }]", "x-kind: chat } }, { host: a.example.com, path_prefix: /a/, headers: { X-Kind: chat } }]", "workloads.agent.match[1]", 16, "same condition"),
+    case("protocol: auto", "protocol: openai", "workloads.agent.protocol", 17, "`openai-chat`"),
+    case("{ header: x-tenant }", "{ header: 'x tenant' }", "workloads.agent.identity.tenant[0].header", 19, "is not a header name"),
+    case("{ header: x-tenant }", "{ mtls: san }", "workloads.agent.identity.tenant[0].mtls", 19, "client certificates as identity is not supported"),
+    case("{ header: x-tenant }", "{ header: a, cookie: b }", "workloads.agent.identity.tenant[0]", 19, "has 2 keys where exactly one belongs"),
+    case("{ header: x-tenant }", "{}", "workloads.agent.identity.tenant[0]", 19, "has 0 keys"),
+    case("{ header: x-tenant }", "{ haeder: a }", "workloads.agent.identity.tenant[0].haeder", 19, "did you mean `header`?"),
+    case("{ header: x-tenant }", "x-tenant", "workloads.agent.identity.tenant[0]", 19, "`{header: …}`"),
+    case("{ header: x-tenant }", "learned", "workloads.agent.identity.tenant[0]", 19, "for conversations only"),
+    case("{ header: x-tenant }", "{ body: user_id }", "workloads.agent.identity.tenant[0].body", 19, "is not a JSON pointer"),
+    case("{ header: x-tenant }", "{ body: /a~2 }", "workloads.agent.identity.tenant[0].body", 19, "is not a JSON pointer"),
+    case("{ header: x-tenant }", "{ cookie: 'a;b' }", "workloads.agent.identity.tenant[0].cookie", 19, "is not a cookie name"),
+    case("{ header: x-tenant }", "{ path: 2 }", "workloads.agent.identity.tenant[0].path", 19, "not a mapping"),
+    case("{ header: x-tenant }", "{ path: { segment: 0 } }", "workloads.agent.identity.tenant[0].path.segment", 19, "from 1 to 64"),
+    case("{ header: x-tenant }", "{ jwt: org }", "workloads.agent.identity.tenant[0]", 19, "no keys to verify it with"),
+    case("[learned]", "[{ jwt: c }]\n      jwt: {}", "workloads.agent.identity.jwt", 21, "has no key"),
+    case("[learned]", "[{ jwt: c }]\n      jwt: { secret: short }", "workloads.agent.identity.jwt.secret", 21, "shorter than 16 bytes"),
+    case("[learned]", "[{ jwt: c }]\n      jwt: { jwks: none.json }", "workloads.agent.identity.jwt.jwks", 21, "cannot be read"),
+    case("[learned]", "[{ jwt: c }]\n      jwt: { jwks: Cargo.toml }", "workloads.agent.identity.jwt.jwks", 21, "JSON Web Key Set"),
+    case("[learned]", "[{ jwt: c }]\n      jwt: { public_key: Cargo.toml }", "workloads.agent.identity.jwt.public_key", 21, "public key in PEM form"),
+    case("[learned]", "[{ jwt: c }]\n      jwt: { jwks: examples/jwks.json, algorithms: [HS256] }", "workloads.agent.identity.jwt.algorithms[0]", 21, "needs a `secret`"),
+    case("[learned]", "[{ jwt: c }]\n      jwt: { jwks: examples/jwks.json, algorithms: [none] }", "workloads.agent.identity.jwt.algorithms[0]", 21, "`HS256`"),
+    case("[learned]", "[{ jwt: c }]\n      jwt: { jwks: examples/jwks.json, algorithms: [] }", "workloads.agent.identity.jwt.algorithms", 21, "accepts no algorithm"),
+    case("[learned]", "[learned]\n      max_inspect_bytes: 1GiB", "workloads.agent.identity.max_inspect_bytes", 21, "above 16MiB"),
+
+    // Releases and arms.
+    case("http://10.0.0.1:80", "https://10.0.0.1:80", "workloads.agent.releases.v1.endpoints[0]", 22, "uses TLS"),
+    case("http://10.0.0.1:80", "http://10.0.0.1", "workloads.agent.releases.v1.endpoints[0]", 22, "has no port"),
+    case("http://10.0.0.1:80", "http://10.0.0.1:80/v1", "workloads.agent.releases.v1.endpoints[0]", 22, "more than a host and a port"),
+    case("http://10.0.0.1:80", "10.0.0.1:80", "workloads.agent.releases.v1.endpoints[0]", 22, "does not begin with `http://`"),
+    case("[\"http://10.0.0.1:80\"]", "[\"http://a:1\", \"http://A:1\"]", "workloads.agent.releases.v1.endpoints[1]", 22, "is listed twice"),
+    case("[\"http://10.0.0.1:80\"]", "[]", "workloads.agent.releases.v1.endpoints", 22, "write at least one endpoint"),
+    case("endpoints: [\"http://10.0.0.1:80\"], ", "", "workloads.agent.releases.v1.endpoints", 22, "is missing"),
+    case("model: m-1", "model: ''", "workloads.agent.releases.v1.artifact.model", 22, "is empty"),
+    case("model: m-1", "digest: sha256:123", "workloads.agent.releases.v1.artifact.digest", 22, "is not a SHA-256 digest"),
+    case("git_tag: t-2", "git_tag: t-2, git: t-3", "workloads.agent.releases.v2.artifact.git", 23, "beside `git_tag`"),
+    case("stable: v1", "stable: v3", "workloads.agent.stable", 24, "write one of: v1, v2"),
+    case("    stable: v1\n", "", "workloads.agent.stable", 15, "is missing"),
+    case("candidate: v2", "candidate: v3", "workloads.agent.candidate", 25, "`v3` is not among the workload's releases"),
+    case("candidate: v2", "candidate: v1", "workloads.agent.candidate", 25, "is the stable release too"),
+    case("    candidate: v2\n", "", "workloads.agent.weight", 25, "needs a candidate"),
+    case("weight: 1%", "weight: 110%", "workloads.agent.weight", 26, "is not a share"),
+    case("weight: 1%", "weight: 0.5", "workloads.agent.weight", 26, "write a share like `10%`"),
+    case("weight: 1%", "weight: [1%]", "workloads.agent.weight", 26, "is a list, not a share"),
+    case("weight: 1%", "weight: ${NO_SUCH}", "workloads.agent.weight", 26, "environment variable NO_SUCH"),
+    case("weight: 1%", "weight: ${1%", "workloads.agent.weight", 26, "does not begin a variable"),
+    case("sticky: tenant", "sticky: session", "workloads.agent.sticky", 27, "`conversation`"),
+    case("on_rollback: migrate", "on_rollback: drain", "workloads.agent.on_rollback", 28, "`migrate`, `finish`, `cut`"),
+
+    // Who.
+    case("{ name: pilots, tenants: [acme] }", "{ name: pilots }", "workloads.agent.cohorts[0].tenants", 29, "is missing"),
+    case("tenants: [acme]", "tenants: acme", "workloads.agent.cohorts[0].tenants", 29, "not a list"),
+    case("[acme]", "[' acme']", "workloads.agent.cohorts[0].tenants[0]", 29, "is not an id"),
+    case("[acme]", "[~]", "workloads.agent.cohorts[0].tenants[0]", 29, "has no value"),
+    case("[acme]", "['file:none.txt']", "workloads.agent.cohorts[0].tenants[0]", 29, "cannot be read"),
+    case("[acme]", "['file:src']", "workloads.agent.cohorts[0].tenants[0]", 29, "not a regular file"),
+    case("tenants: [acme] }]", "tenants: [acme] }, { name: pilots, tenants: [globex] }]", "workloads.agent.cohorts[1].name", 29, "name of the cohort in line 29"),
+    case("tenants: [acme] }]", "tenants: [acme] }, { name: mid, tenants: [globex, acme] }]", "workloads.agent.cohorts[1].tenants[1]", 29, "in cohort `pilots` already"),
+    case("{ high: [initech] }", "[initech]", "workloads.agent.exclusions", 30, "is a list, not a mapping"),
+    case("{ high: [initech] }", "{ high: [initech], high: [medco] }", "workloads.agent.exclusions.high", 30, "is given twice"),
+    case("{ users: [u-1] }", "{ user: [u-1] }", "workloads.agent.allow.user", 31, "did you mean `users`?"),
+    case("fallback: stable", "fallback: candidate", "workloads.agent.kill_switch.fallback", 32, "`{respond: …}`"),
+    case("fallback: stable", "fallback: { release: v3 }", "workloads.agent.kill_switch.fallback.release", 32, "write one of: v1, v2"),
+    case("fallback: stable", "fallback: { respond: { status: 999 } }", "workloads.agent.kill_switch.fallback.respond.status", 32, "from 200 to 599"),
+    case("fallback: stable", "fallback: { respond: { content_type: \"a\\nb\" } }", "workloads.agent.kill_switch.fallback.respond.content_type", 32, "is not a header value"),
+
+    // Traffic.
+    case("http: /healthz", "http: healthz", "workloads.agent.health.http", 33, "write a path like `/healthz`"),
+    case("http: /healthz", "http: { host: a }", "workloads.agent.health.http.path", 33, "is missing"),
+    case("http: /healthz", "http: /healthz, tcp: true", "workloads.agent.health.tcp", 33, "beside `http`"),
+    case("http: /healthz", "tcp: false", "workloads.agent.health.tcp", 33, "`health: off`"),
+    case("every: 5s", "every: 0s", "workloads.agent.health.every", 33, "is zero"),
+    case("healthy: 1,", "healthy: 0,", "workloads.agent.health.healthy", 33, "from 1 to 100"),
+    case("connect: 2s", "connect: 2 seconds", "workloads.agent.timeouts.connect", 34, "is not a duration"),
+    case("total: 30m", "totla: 30m", "workloads.agent.timeouts.totla", 34, "did you mean `total`?"),
+    case("body: 32MiB", "body: lots", "workloads.agent.limits.body", 35, "is not a size"),
+    case("rate: 100/s", "rate: 100/m", "workloads.agent.limits.tenant.rate", 35, "like `100/s`"),
+    case("rate: 100/s", "rate: 0/s", "workloads.agent.limits.tenant.rate", 35, "is not a rate"),
+    case("in_flight: 10", "in_flight: 0", "workloads.agent.limits.tenant.in_flight", 35, "from 1 to 1000000"),
+    case("stale: idempotent", "stale: always", "workloads.agent.retry.stale", 36, "`idempotent`, `any`, `off`"),
+    case("connect_attempts: 2", "connect_attempts: 99", "workloads.agent.retry.connect_attempts", 36, "from 1 to 10"),
+    case("host_header: preserve", "host_header: { name: 'a b' }", "workloads.agent.host_header.name", 37, "is not a host name"),
+    case("\"${FORCE}\"", "\"${SHORT}\"", "workloads.agent.force.secret", 38, "`***` is shorter than 16 bytes"),
+    case("\"${FORCE}\"", "\"${EMPTY}\"", "workloads.agent.force.secret", 38, "shorter than 16 bytes"),
+    case("{ secret: \"${FORCE}\" }", "{}", "workloads.agent.force.secret", 38, "is missing"),
+
+    // One mistake, one answer: what hangs on a wrong value is not reported too.
+    case("candidate: v2", "candidate: v 2", "workloads.agent.candidate", 25, "is not a release name"),
+    case("v2: { endpoints: [\"http://10.0.0.2:80\"], artifact: { git_tag: t-2 } }", "v2: http://10.0.0.2:80", "workloads.agent.releases.v2", 23, "not a mapping"),
+    case("[learned]", "[{ jwt: c }]\n      jwt: keys.json", "workloads.agent.identity.jwt", 21, "not a mapping"),
+    case("[learned]", "[{ jwt: c }]\n      jwt: { secret: '', algorithms: [HS256] }", "workloads.agent.identity.jwt.secret", 21, "shorter than 16 bytes"),
+    case("{ host: a.example.com, path_prefix: /a, headers: { x-kind: chat } }", "{ host: 'a b' }, {}", "workloads.agent.match[0].host", 16, "is not a host name"),
+
+    // Between workloads.
+    case("    force: { secret: \"${FORCE}\" }", "  other:\n    match: [{ host: A.example.com, path_prefix: /a, headers: { x-kind: chat } }]\n    releases: { v1: { endpoints: ['http://b:1'] } }\n    stable: v1", "workloads.other.match[0]", 39, "same condition as workload `agent` has in line 16"),
+    case("    force: { secret: \"${FORCE}\" }", "  other:\n    match: [{}]\n    releases: {}\n    stable: v1", "workloads.other.releases", 40, "has no release"),
+    case("    force: { secret: \"${FORCE}\" }", "  agent:\n    match: [{}]", "workloads.agent", 38, "is given twice"),
+];

@@ -1,0 +1,184 @@
+//! The examples that users copy from are read without problems, and say what they claim to say.
+
+use serde_json::Value;
+use stagegate_config::{Config, HealthKind, Loaded, Rate, Source};
+use stagegate_rollout::{CohortName, Fallback, Sticky, Weight};
+use std::path::Path;
+use std::time::Duration;
+
+fn env(name: &str) -> Option<String> {
+    match name {
+        "DEPLOYER_TOKEN_HASH" | "STAGEGATE_TOKEN_HASH" => {
+            Some(format!("sha256:{}", "ab".repeat(32)))
+        }
+        "READER_TOKEN_HASH" | "PROMETHEUS_TOKEN_HASH" => {
+            Some(format!("sha256:{}", "cd".repeat(32)))
+        }
+        "FORCE_SECRET" => Some("a force secret of the tests".to_owned()),
+        _ => None,
+    }
+}
+
+fn examples() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples"))
+}
+
+fn load(name: &str) -> Loaded {
+    let text = std::fs::read_to_string(examples().join(name)).expect("the example exists");
+    Config::parse(&text, name, examples(), &env).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[test]
+fn every_example_is_read_without_problems() {
+    let mut seen = 0;
+    for entry in std::fs::read_dir(examples()).expect("examples") {
+        let name = entry.expect("an entry").file_name().into_string().expect("a name");
+        if name.ends_with(".yaml") {
+            let loaded = load(&name);
+            let doubts: Vec<_> = loaded.warnings.iter().map(|w| w.key.as_str()).collect();
+            // That nobody has a token is the one doubt an example on loopback may raise.
+            assert!(
+                doubts.iter().all(|key| *key == "admin.tokens"),
+                "{name}: {:?}",
+                loaded.warnings
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen >= 4);
+}
+
+#[test]
+fn the_minimal_example_means_the_defaults() {
+    let config = load("minimal.yaml").config;
+    assert_eq!(config.admin.address.to_string(), "127.0.0.1:9900");
+    assert_eq!(config.data_dir, examples().join("./stagegate-data"));
+    assert_eq!(config.drain_timeout, Duration::from_secs(30));
+    assert_eq!((config.limits.connections, config.limits.headers), (65536, 100));
+    assert_eq!(config.decision_log.max_size, 4 << 30);
+    assert!(config.workers >= 1 && config.decision_log.enabled);
+
+    let workload = config.workload("agent").expect("declared");
+    assert_eq!(workload.spec.initial_weight, Weight::ZERO);
+    assert_eq!(workload.spec.sticky, Sticky::Conversation);
+    assert_eq!(workload.timeouts.total, Some(Duration::from_secs(1800)));
+    assert_eq!(workload.limits.body, 32 << 20);
+    let health = workload.health.as_ref().expect("on by default");
+    assert_eq!((&health.kind, health.unhealthy), (&HealthKind::Tcp, 3));
+    assert_eq!(workload.identity.max_inspect_bytes, 65536);
+    assert!(workload.force.is_none() && workload.identity.sources().next().is_none());
+    assert_eq!((workload.place.line, workload.place.key.as_str()), (7, "workloads.agent"));
+}
+
+#[test]
+fn the_full_example_means_what_it_says() {
+    let config = load("full.yaml").config;
+    assert_eq!(config.listeners.len(), 2);
+    assert_eq!(config.trusted_proxies.len(), 3);
+    assert_eq!(config.admin.tokens[0].hash.as_bytes(), &[0xab; 32]);
+    let workload = &config.workloads[0];
+    assert_eq!(workload.matches.len(), 2);
+    assert_eq!(workload.matches[1].headers, [("x-agent".to_owned(), "support".to_owned())]);
+    assert_eq!(workload.identity.conversation[1], Source::PathSegment(3));
+    assert!(workload.identity.learned);
+    let keys = workload.identity.jwt.as_ref().expect("keys");
+    assert_eq!(keys.jwks.as_deref(), Some(examples().join("jwks.json").as_path()));
+    assert_eq!(workload.spec.cohorts[1].tenants.len(), 3, "the file has three tenants");
+    assert_eq!(
+        workload.spec.membership.cohort("wayne").map(CohortName::as_str),
+        Some("mid-market")
+    );
+    let Fallback::Respond(answer) = &workload.spec.fallback else { panic!("a fixed answer") };
+    assert_eq!(answer.retry_after, Some(Duration::from_secs(60)));
+    let v43 = &workload.releases["v43"];
+    assert_eq!(v43.artifact.git_tag.as_deref(), Some("support-agent@v43"));
+    assert_eq!(workload.limits.tenant_rate.map(Rate::per_second), Some(100));
+    assert!(workload.force.is_some());
+}
+
+#[test]
+fn the_full_example_names_every_key() {
+    let text = std::fs::read_to_string(examples().join("full.yaml")).expect("the example exists");
+    let mut keys = Vec::new();
+    collect_keys(&stagegate_config::schema(), &mut keys);
+    assert!(keys.len() > 80, "{} keys", keys.len());
+    for key in keys {
+        let named = text.match_indices(&format!("{key}:")).any(|(at, _)| {
+            !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+        });
+        assert!(named, "full.yaml does not show `{key}`");
+    }
+}
+
+fn collect_keys(schema: &Value, keys: &mut Vec<String>) {
+    match schema {
+        Value::Object(map) => {
+            if let Some(Value::Object(properties)) = map.get("properties") {
+                keys.extend(properties.keys().cloned());
+            }
+            map.values().for_each(|inner| collect_keys(inner, keys));
+        }
+        Value::Array(items) => items.iter().for_each(|inner| collect_keys(inner, keys)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_starter_is_read_without_problems() {
+    let text = stagegate_config::template("http://127.0.0.1:9001", "http://127.0.0.1:9002");
+    let loaded = Config::parse(&text, "stagegate.yaml", examples(), &|_| None)
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    let workload = &loaded.config.workloads[0];
+    let endpoint = |release: &str| workload.releases[release].endpoints[0].to_string();
+    assert_eq!(endpoint("v1"), "http://127.0.0.1:9001");
+    assert_eq!(endpoint("v2"), "http://127.0.0.1:9002");
+}
+
+#[test]
+fn every_part_may_be_left_empty() {
+    let text = "\
+listeners: [{ address: '127.0.0.1:0' }]
+admin:
+data_dir:
+trusted_proxies:
+limits:
+decision_log: {}
+workloads:
+  agent:
+    match: [{ host:, headers: }]
+    identity: { tenant:, jwt: , max_inspect_bytes: }
+    releases: { v1: { endpoints: ['http://a:1'], artifact: } }
+    stable: v1
+    candidate: ~
+    weight: null
+    cohorts:
+    exclusions:
+    allow: {}
+    kill_switch: { fallback: { respond: {} } }
+    health:
+    timeouts: {}
+    limits: { tenant: }
+    retry: {}
+    force:
+";
+    let loaded = Config::parse(text, "stagegate.yaml", examples(), &env)
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    let workload = &loaded.config.workloads[0];
+    assert!(workload.matches[0].host.is_none() && workload.force.is_none());
+    let Fallback::Respond(answer) = &workload.spec.fallback else { panic!("a fixed answer") };
+    assert_eq!((answer.status, answer.body.as_str()), (503, ""));
+}
+
+#[test]
+fn a_health_check_never_outlasts_its_interval_by_default() {
+    let text = include_str!("../examples/docker.yaml").replace("every: 2s", "every: 500ms");
+    let loaded = Config::parse(&text, "docker.yaml", examples(), &env).expect("no problems");
+    let health = loaded.config.workloads[0].health.as_ref().expect("on");
+    assert_eq!(health.timeout, Duration::from_millis(500));
+}
+
+#[test]
+fn a_file_is_loaded_relative_to_itself() {
+    let loaded = Config::load(&examples().join("cohorts.yaml")).expect("no problems");
+    assert_eq!(loaded.config.workloads[0].spec.cohorts[1].tenants.len(), 4);
+}

@@ -1,0 +1,237 @@
+//! The data plane as the rest of the program sees it: start, publish, settle, drain.
+
+use crate::pins::Pins;
+use crate::plan::{Plan, PreparedConfig};
+use crate::problem::Problem;
+use crate::shared::{Settings, Shared, Sink};
+use crate::worker::{self, Message, Settle};
+use arc_swap::ArcSwap;
+use stagegate_rollout::Split;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// A running data plane.
+pub struct DataPlane {
+    shared: Arc<Shared>,
+    workers: Vec<mpsc::UnboundedSender<Message>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    stop: watch::Sender<bool>,
+}
+
+/// How far the workers have followed a publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// When a request of the workload last went to the candidate, if one ever did.
+    pub last_candidate: Option<Instant>,
+    /// Workers that follow the publication.
+    pub acknowledged: usize,
+    /// Workers there are.
+    pub workers: usize,
+}
+
+/// An endpoint's state, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointStatus {
+    /// Name of the workload.
+    pub workload: String,
+    /// Name of the release.
+    pub release: String,
+    /// `host:port` as configured.
+    pub authority: String,
+    /// Whether requests may go there; `None` where nobody checks.
+    pub healthy: Option<bool>,
+}
+
+impl DataPlane {
+    /// Starts the workers. Nothing is served until a plan is published and a listener added.
+    ///
+    /// # Errors
+    /// When a thread cannot be started or the system has no randomness.
+    pub fn start(settings: Settings, sink: Sink) -> std::io::Result<Self> {
+        let mut random = [0; 12];
+        getrandom::fill(&mut random).map_err(|error| std::io::Error::other(error.to_string()))?;
+        let (name, seed) = (&random[..4], &random[4..]);
+        let name: String = name.iter().map(|b| format!("{b:02x}")).collect();
+        let shared = Arc::new(Shared {
+            live: (0..settings.workers).map(|_| AtomicUsize::new(0)).collect(),
+            settings,
+            plan: ArcSwap::default(),
+            published: AtomicU64::new(0),
+            pins: Pins::new(),
+            sink,
+            via: format!("stagegate-{name}").into(),
+            seed: seed.iter().fold(0, |n, b| n << 8 | u64::from(*b)),
+        });
+        let (mut workers, mut threads) = (Vec::new(), Vec::new());
+        for index in 0..shared.settings.workers {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            let shared = Arc::clone(&shared);
+            let run = move || {
+                if let Err(error) = worker::run(shared, index, receiver) {
+                    tracing::error!(%error, index, "worker cannot run");
+                }
+            };
+            threads.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(run)?);
+            workers.push(sender);
+        }
+        let (stop, _) = watch::channel(false);
+        Ok(Self { shared, workers, threads: Mutex::new(threads), stop })
+    }
+
+    /// Accepts connections from `listener` until the drain; call on the control runtime.
+    ///
+    /// # Errors
+    /// When the listener cannot be used.
+    pub fn listen(&self, listener: StdListener) -> std::io::Result<SocketAddr> {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let listener = TcpListener::from_std(listener)?;
+        tokio::spawn(accept(
+            listener,
+            Arc::clone(&self.shared),
+            self.workers.clone(),
+            self.stop.subscribe(),
+        ));
+        Ok(address)
+    }
+
+    /// Puts a plan in force. From here on every new decision follows it.
+    pub fn publish(&self, epoch: u64, config: &PreparedConfig, splits: &[Arc<Split>]) {
+        self.shared.plan.store(Arc::new(Plan::new(epoch, config, splits)));
+        self.shared.published.fetch_add(1, Ordering::Release);
+    }
+
+    /// Ends the running answers of a workload's candidate, as soon as each worker hears of it.
+    pub fn cut(&self, workload: &Arc<str>) {
+        for worker in &self.workers {
+            let _ = worker.send(Message::Cut(Arc::clone(workload)));
+        }
+    }
+
+    /// Waits until every worker follows the latest plan, at most for `patience`. Once a worker
+    /// follows, it sends no request of `workload` any more that was decided under an older plan.
+    pub async fn settled(&self, workload: &Arc<str>, patience: Duration) -> Settled {
+        let ask = |worker: &mpsc::UnboundedSender<Message>| {
+            let (reply, answer) = oneshot::channel();
+            let settle = Settle { workload: Arc::clone(workload), reply };
+            worker.send(Message::Settle(settle)).ok().map(|()| answer)
+        };
+        let answers: Vec<_> = self.workers.iter().filter_map(ask).collect();
+        let deadline = tokio::time::Instant::now() + patience;
+        let mut settled =
+            Settled { last_candidate: None, acknowledged: 0, workers: self.workers.len() };
+        for answer in answers {
+            let Ok(Ok(last_candidate)) = tokio::time::timeout_at(deadline, answer).await else {
+                continue;
+            };
+            settled.acknowledged += 1;
+            settled.last_candidate = settled.last_candidate.max(last_candidate);
+        }
+        settled
+    }
+
+    /// Every endpoint of the plan in force.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<EndpointStatus> {
+        let plan = self.shared.plan.load();
+        let of_workload = |workload: &crate::plan::Workload| {
+            let name = &workload.prepared.name;
+            let releases = workload.prepared.releases();
+            let checked = workload.prepared.settings.health.is_some();
+            let of_release = |release: &Arc<crate::plan::Release>| {
+                let status = |endpoint: &Arc<crate::endpoint::Endpoint>| EndpointStatus {
+                    workload: name.to_string(),
+                    release: release.name.to_string(),
+                    authority: endpoint.address.authority.to_string(),
+                    healthy: checked.then(|| endpoint.is_healthy()),
+                };
+                release.endpoints.all().iter().map(status).collect::<Vec<_>>()
+            };
+            releases.flat_map(of_release).collect::<Vec<_>>()
+        };
+        plan.workloads.iter().flat_map(of_workload).collect()
+    }
+
+    /// Client connections by worker.
+    #[must_use]
+    pub fn connections(&self) -> Vec<usize> {
+        self.shared.live.iter().map(|live| live.load(Ordering::Relaxed)).collect()
+    }
+
+    /// How many conversations were pinned since the start.
+    #[must_use]
+    pub fn pins_made(&self) -> usize {
+        self.shared.pins.made()
+    }
+
+    /// Stops accepting, lets running answers finish, and ends the workers. Answers that still run
+    /// after `timeout` are abandoned; says whether all finished.
+    pub async fn drain(&self, timeout: Duration) -> bool {
+        let _ = self.stop.send(true);
+        for worker in &self.workers {
+            let _ = worker.send(Message::Drain);
+        }
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let ended = tokio::task::spawn_blocking(move || {
+            threads.into_iter().for_each(|thread| drop(thread.join()))
+        });
+        tokio::time::timeout(timeout, ended).await.is_ok()
+    }
+}
+
+impl std::fmt::Debug for DataPlane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DataPlane({} workers)", self.workers.len())
+    }
+}
+
+/// Hands every accepted connection to the worker with the fewest: an answer may stream for an
+/// hour, so hashing connections onto workers would leave cores uneven.
+async fn accept(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    workers: Vec<mpsc::UnboundedSender<Message>>,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let stream = match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
+            Ok(stream) => stream,
+            Err(error) => {
+                // Out of file descriptors, mostly: wait for some to be closed.
+                tracing::warn!(%error, "cannot accept");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let (stream, peer) = stream;
+        let counts = shared.live.iter().map(|live| live.load(Ordering::Relaxed));
+        let total: usize = counts.clone().sum();
+        if total >= shared.settings.connections {
+            turn_away(stream);
+            continue;
+        }
+        let Some((index, _)) = counts.enumerate().min_by_key(|(_, count)| *count) else { return };
+        shared.live[index].fetch_add(1, Ordering::Relaxed);
+        let _ = stream.set_nodelay(true);
+        if workers[index].send(Message::Serve(stream, peer)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells a client that there is no room. The answer fits the socket's buffer, so this never waits.
+fn turn_away(mut stream: StdStream) {
+    let _ = stream.write_all(&Problem::Overloaded.answer("", true, true));
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+}

@@ -1,0 +1,15 @@
+//! HTTP/1.x messages as bytes: parsing, framing and rewriting, without any IO.
+//!
+//! A proxy's security rests on both of its sides agreeing where a message ends. So everything here
+//! is strict (RFC 9112 without its leniencies): what could be read in two ways is refused, and what
+//! is forwarded is forwarded with the very bytes that were checked.
+
+mod body;
+mod field;
+mod head;
+mod rewrite;
+
+pub(crate) use body::{BodyError, BodyReader, Piece};
+pub(crate) use field::{Known, tokens};
+pub(crate) use head::{BodyLength, HeadLimits, RequestHead, ResponseHead, Status};
+pub(crate) use rewrite::{AnswerAs, ForwardTo, Forwarding, client_head, upstream_head};

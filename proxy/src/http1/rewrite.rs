@@ -1,0 +1,205 @@
+//! The head that goes on: what came, less what is about the connection it came on, plus what the
+//! proxy has to say. Runs of untouched fields are copied as they came, order and case included.
+
+use super::field::{Field, Known};
+use super::head::{BodyLength, RequestHead, ResponseHead};
+use std::io::Write as _;
+
+/// What does not change between the requests of one client connection.
+#[derive(Debug)]
+pub(crate) struct Forwarding {
+    /// The client's address as text.
+    pub(crate) peer: String,
+    /// `for=` value of `Forwarded`: quoted and bracketed for IPv6 (RFC 7239 6).
+    pub(crate) peer_node: String,
+    /// Keep the client's own forwarding fields and append to them.
+    pub(crate) keep_client_values: bool,
+    /// This proxy's `Via` pseudonym.
+    pub(crate) via: std::sync::Arc<str>,
+}
+
+/// What the proxy says of one forwarded request.
+pub(crate) struct ForwardTo<'a> {
+    pub(crate) request_id: &'a str,
+    pub(crate) arm: &'a str,
+    pub(crate) release: &'a str,
+    pub(crate) epoch: u64,
+    /// Value of `Host`.
+    pub(crate) host: &'a str,
+    /// Still wait for `100 Continue` upstream; false once the proxy said it itself.
+    pub(crate) expect: bool,
+}
+
+/// Writes the head of the request to the endpoint.
+pub(crate) fn upstream_head(
+    out: &mut Vec<u8>,
+    head: &[u8],
+    request: &RequestHead,
+    from: &Forwarding,
+    to: &ForwardTo<'_>,
+) {
+    put(
+        out,
+        &[
+            request.method(head).as_bytes(),
+            b" ",
+            request.target(head).as_bytes(),
+            b" HTTP/1.1\r\nHost: ",
+            to.host.as_bytes(),
+            b"\r\n",
+        ],
+    );
+    let keep = |field: &Field| match field.known {
+        Known::Other | Known::ContentLength | Known::Trailer => !field.nominated,
+        Known::Expect => to.expect,
+        _ => false,
+    };
+    copy_fields(out, head, &request.fields, request.len, keep);
+    if request.body == Some(BodyLength::Chunked) {
+        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+    }
+    if let Some(at) = request.upgrade {
+        put(out, &[b"Connection: Upgrade\r\nUpgrade: ", request.fields[at].value(head), b"\r\n"]);
+    }
+    if request.accepts_trailers {
+        out.extend_from_slice(b"TE: trailers\r\n");
+    }
+    forwarding_fields(out, head, request, from);
+    put(
+        out,
+        &[
+            b"x-request-id: ",
+            to.request_id.as_bytes(),
+            b"\r\nstagegate-arm: ",
+            to.arm.as_bytes(),
+            b"\r\nstagegate-release: ",
+            to.release.as_bytes(),
+        ],
+    );
+    let _ = write!(out, "\r\nstagegate-epoch: {}\r\n\r\n", to.epoch);
+}
+
+fn forwarding_fields(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, from: &Forwarding) {
+    let host = request.host(head).as_bytes();
+    let inherited = |known| request.known(head, known).filter(|_| from.keep_client_values);
+    list_field(out, b"X-Forwarded-For: ", inherited(Known::XForwardedFor), &[from.peer.as_bytes()]);
+    match inherited(Known::XForwardedProto).next() {
+        Some(value) => put(out, &[b"X-Forwarded-Proto: ", value, b"\r\n"]),
+        None => out.extend_from_slice(b"X-Forwarded-Proto: http\r\n"),
+    }
+    match inherited(Known::XForwardedHost).next() {
+        Some(value) => put(out, &[b"X-Forwarded-Host: ", value, b"\r\n"]),
+        None if host.is_empty() => {}
+        None => put(out, &[b"X-Forwarded-Host: ", host, b"\r\n"]),
+    }
+    let node = from.peer_node.as_bytes();
+    if host.is_empty() {
+        list_field(
+            out,
+            b"Forwarded: ",
+            inherited(Known::Forwarded),
+            &[b"for=", node, b";proto=http"],
+        );
+    } else {
+        let own: &[&[u8]] = &[b"for=", node, b";host=\"", host, b"\";proto=http"];
+        list_field(out, b"Forwarded: ", inherited(Known::Forwarded), own);
+    }
+    let version: &[u8] = if request.http_11 { b"1.1 " } else { b"1.0 " };
+    list_field(out, b"Via: ", request.known(head, Known::Via), &[version, from.via.as_bytes()]);
+}
+
+/// Writes one list field: the earlier members, then our own.
+fn list_field<'a>(
+    out: &mut Vec<u8>,
+    name: &[u8],
+    earlier: impl Iterator<Item = &'a [u8]>,
+    own: &[&[u8]],
+) {
+    out.extend_from_slice(name);
+    for value in earlier.filter(|value| !value.is_empty()) {
+        put(out, &[value, b", "]);
+    }
+    put(out, own);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// How the answer goes to the client.
+pub(crate) struct AnswerAs<'a> {
+    pub(crate) request_id: &'a str,
+    /// The body is sent chunked.
+    pub(crate) chunked: bool,
+    /// The connection is closed after the answer.
+    pub(crate) close: bool,
+    /// The client speaks HTTP/1.1.
+    pub(crate) http_11: bool,
+    /// The answer switches protocols.
+    pub(crate) upgrade: bool,
+}
+
+/// Writes the head of the answer to the client; `answer` is `None` for interim (1xx) answers.
+pub(crate) fn client_head(
+    out: &mut Vec<u8>,
+    head: &[u8],
+    response: &ResponseHead,
+    answer: Option<&AnswerAs<'_>>,
+) {
+    let _ = write!(out, "HTTP/1.1 {:03} ", response.status);
+    put(out, &[response.reason(head), b"\r\n"]);
+    let no_length = response.status < 200 || response.status == 204;
+    let keep = |field: &Field| match field.known {
+        Known::ContentLength => !no_length && !field.nominated,
+        Known::TransferEncoding | Known::RequestId | Known::Stagegate | Known::StagegateForce => {
+            false
+        }
+        known => !known.is_hop_by_hop() && !field.nominated,
+    };
+    copy_fields(out, head, &response.fields, response.len, keep);
+    let Some(answer) = answer else {
+        out.extend_from_slice(b"\r\n");
+        return;
+    };
+    put(out, &[b"x-request-id: ", answer.request_id.as_bytes(), b"\r\n"]);
+    if answer.upgrade {
+        let protocol = response.fields.iter().find(|field| field.known == Known::Upgrade);
+        let protocol = protocol.map_or(&b"websocket"[..], |field| field.value(head));
+        put(out, &[b"Connection: Upgrade\r\nUpgrade: ", protocol, b"\r\n"]);
+    } else if answer.close {
+        out.extend_from_slice(b"Connection: close\r\n");
+    } else if !answer.http_11 {
+        out.extend_from_slice(b"Connection: keep-alive\r\n");
+    }
+    if answer.chunked {
+        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Copies the lines of the fields that `keep` wants, neighbours in one piece.
+fn copy_fields(
+    out: &mut Vec<u8>,
+    head: &[u8],
+    fields: &[Field],
+    len: usize,
+    keep: impl Fn(&Field) -> bool,
+) {
+    let mut run: Option<usize> = None;
+    for field in fields {
+        match (keep(field), run) {
+            (true, None) => run = Some(field.start()),
+            (false, Some(start)) => {
+                out.extend_from_slice(&head[start..field.start()]);
+                run = None;
+            }
+            _ => {}
+        }
+    }
+    if let Some(start) = run {
+        out.extend_from_slice(&head[start..len - 2]);
+    }
+}
+
+fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    for part in parts {
+        out.extend_from_slice(part);
+    }
+}

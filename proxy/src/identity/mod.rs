@@ -1,0 +1,144 @@
+//! Who asks: tenant, user and conversation from the places a workload names.
+
+mod json;
+mod jwt;
+mod learn;
+
+pub use jwt::{Jwt, JwtAlgorithm, JwtError, JwtSettings};
+
+pub(crate) use jwt::JwtCache;
+pub(crate) use learn::{Learner, learns_from};
+
+use crate::http1::RequestHead;
+use std::borrow::Cow;
+
+/// Longest identity in bytes; a longer one is no identity.
+const MAX_ID: usize = 256;
+
+/// One place an identity may come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A request header.
+    Header(String),
+    /// A cookie.
+    Cookie(String),
+    /// A claim of the verified bearer token.
+    Jwt(String),
+    /// A JSON pointer into the request body (RFC 6901).
+    Body(String),
+    /// A path segment, counted from zero.
+    PathSegment(usize),
+}
+
+/// Where a workload's identities come from; the first place that has one wins.
+#[derive(Debug, Default)]
+pub struct Identity {
+    /// Places for the tenant.
+    pub tenant: Vec<Source>,
+    /// Places for the user.
+    pub user: Vec<Source>,
+    /// Places for the conversation.
+    pub conversation: Vec<Source>,
+    /// Conversation ids that backends issue are recognised in requests and learned from responses.
+    pub learned: bool,
+    /// How bearer tokens are verified; without it no token is an identity.
+    pub jwt: Option<Jwt>,
+    /// Request bodies are read up to this many bytes to find an identity.
+    pub max_inspect_bytes: usize,
+}
+
+/// What one request's identities came out as.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) tenant: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) conversation: Option<String>,
+}
+
+impl Identity {
+    /// Whether the request body can make a difference that the head did not settle.
+    pub(crate) fn wants_body(&self, found: &Found) -> bool {
+        let from_body = |sources: &[Source]| sources.iter().any(|s| matches!(s, Source::Body(_)));
+        (found.tenant.is_none() && from_body(&self.tenant))
+            || (found.user.is_none() && from_body(&self.user))
+            || (found.conversation.is_none() && (self.learned || from_body(&self.conversation)))
+    }
+
+    /// Identities in head and, if it was read, body. Sources are asked in order, so a body that
+    /// was not read only leaves out what it alone could say.
+    pub(crate) fn find(
+        &self,
+        head: &[u8],
+        request: &RequestHead,
+        body: Option<&[u8]>,
+        tokens: &mut JwtCache,
+        now_s: u64,
+    ) -> Found {
+        let mut claims = None;
+        let mut ask = |sources: &[Source]| {
+            sources.iter().find_map(|source| match source {
+                Source::Header(name) => plain(request.field(head, name)?),
+                Source::Cookie(name) => cookie(head, request, name),
+                Source::PathSegment(n) => segment(request.target(head), *n),
+                Source::Body(pointer) => json::string_at(body?, pointer).and_then(checked),
+                Source::Jwt(claim) => {
+                    let jwt = self.jwt.as_ref()?;
+                    let claims = claims.get_or_insert_with(|| {
+                        let header = request.field(head, jwt.header())?;
+                        tokens.claims(jwt, header, now_s)
+                    });
+                    claims.as_ref()?.get(claim.as_str()).cloned().and_then(checked)
+                }
+            })
+        };
+        let (tenant, user, conversation) =
+            (ask(&self.tenant), ask(&self.user), ask(&self.conversation));
+        let issued = || {
+            self.learned.then(|| learn::issued_id(head, request, body)).flatten().and_then(checked)
+        };
+        Found { tenant, user, conversation: conversation.or_else(issued) }
+    }
+}
+
+fn plain(value: &[u8]) -> Option<String> {
+    std::str::from_utf8(value).ok().map(str::trim).map(str::to_owned).and_then(checked)
+}
+
+fn checked(id: String) -> Option<String> {
+    let well_formed = !id.is_empty() && id.len() <= MAX_ID && !id.chars().any(char::is_control);
+    well_formed.then_some(id)
+}
+
+fn cookie(head: &[u8], request: &RequestHead, name: &str) -> Option<String> {
+    let all =
+        request.fields.iter().filter(|field| field.name(head).eq_ignore_ascii_case(b"cookie"));
+    all.flat_map(|field| field.value(head).split(|&b| b == b';')).find_map(|pair| {
+        let (key, value) = std::str::from_utf8(pair).ok()?.trim().split_once('=')?;
+        (key == name).then(|| value.trim_matches('"').to_owned()).and_then(checked)
+    })
+}
+
+fn segment(target: &str, n: usize) -> Option<String> {
+    let path = target.split('?').next()?;
+    let text = path.split('/').filter(|part| !part.is_empty()).nth(n)?;
+    checked(percent_decoded(text)?.into_owned())
+}
+
+fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('%') {
+        return Some(Cow::Borrowed(text));
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digit = |at: usize| (*rest.get(at)? as char).to_digit(16);
+        bytes.push((digit(0)? * 16 + digit(1)?) as u8);
+        rest = &rest[2..];
+    }
+    String::from_utf8(bytes).ok().map(Cow::Owned)
+}

@@ -1,0 +1,243 @@
+//! One epoch's routing: everything a worker needs to send a request on, immutable.
+
+use crate::endpoint::{Address, EndpointSet, HealthSettings};
+use crate::identity::Identity;
+use crate::limits::{Allowance, TenantLimits};
+use crate::pins::Pin;
+use crate::route::{Match, Routes};
+use foldhash::fast::FixedState;
+use stagegate_rollout::{Arm, ForceKey, ReleaseName, Split, WorkloadName};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// What the data plane is told of one workload, besides its split.
+#[derive(Debug)]
+pub struct WorkloadSettings {
+    /// The workload's name.
+    pub name: WorkloadName,
+    /// The ways into it.
+    pub matches: Vec<Match>,
+    /// Where its identities come from.
+    pub identity: Identity,
+    /// Its releases and their addresses.
+    pub releases: Vec<(ReleaseName, Vec<Address>)>,
+    /// How endpoints are checked; unchecked endpoints count as healthy.
+    pub health: Option<HealthSettings>,
+    /// Its deadlines.
+    pub timeouts: Timeouts,
+    /// Largest request body in bytes.
+    pub body_limit: u64,
+    /// Limits per tenant.
+    pub tenant: TenantLimits,
+    /// What force headers are checked with; without it they are ignored.
+    pub force: Option<ForceKey>,
+    /// What `Host` the endpoints see.
+    pub host: HostHeader,
+    /// Which requests are sent again when a pooled connection turns out to be dead.
+    pub replay: Replay,
+    /// How many endpoints are tried for a connection.
+    pub connect_attempts: u32,
+}
+
+/// Deadlines of one workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// To open a connection.
+    pub connect: Duration,
+    /// From the end of the request to the response head.
+    pub first_byte: Duration,
+    /// Without any progress, in a body or a tunnel.
+    pub idle: Duration,
+    /// For the whole request; none when absent.
+    pub total: Option<Duration>,
+    /// For which an unused connection is kept; must be below the backend's own.
+    pub pool_idle: Duration,
+}
+
+/// What `Host` the endpoints see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum HostHeader {
+    /// The client's.
+    #[default]
+    Preserve,
+    /// The endpoint's own `host:port`.
+    Endpoint,
+    /// A fixed one.
+    Name(String),
+}
+
+/// Which requests are sent again when a pooled connection turns out to be dead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Replay {
+    /// Idempotent methods, and requests with an `Idempotency-Key`.
+    #[default]
+    Idempotent,
+    /// All: for backends that never do anything before they answer.
+    Any,
+    /// None.
+    Off,
+}
+
+/// A release at run time.
+#[derive(Debug)]
+pub(crate) struct Release {
+    pub(crate) name: Arc<str>,
+    /// Unique in the process and stable across plans, for stats and pins.
+    pub(crate) number: u32,
+    pub(crate) endpoints: EndpointSet,
+}
+
+/// A workload's settings at run time, shared by the plans of one configuration.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) settings: WorkloadSettings,
+    pub(crate) name: Arc<str>,
+    releases: HashMap<ReleaseName, Arc<Release>, FixedState>,
+    pub(crate) allowance: Option<Arc<Allowance>>,
+}
+
+impl Prepared {
+    pub(crate) fn releases(&self) -> impl Iterator<Item = &Arc<Release>> {
+        self.releases.values()
+    }
+}
+
+static NEXT_RELEASE: AtomicU32 = AtomicU32::new(0);
+
+/// A configuration the data plane is ready to publish plans of.
+#[derive(Clone, Debug, Default)]
+pub struct PreparedConfig {
+    pub(crate) workloads: Vec<Arc<Prepared>>,
+    pub(crate) routes: Arc<Routes>,
+}
+
+/// A configuration the data plane cannot serve.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("workload `{workload}`, release `{release}`: {why}")]
+pub struct PrepareError {
+    /// The workload.
+    pub workload: WorkloadName,
+    /// The release.
+    pub release: ReleaseName,
+    /// What is wrong.
+    pub why: String,
+}
+
+impl PreparedConfig {
+    /// Gets ready: starts health checks, takes over from `before` what did not change.
+    /// Must be called on the control runtime, where the checks run.
+    ///
+    /// # Errors
+    /// A [`PrepareError`] when endpoints cannot be used; nothing is started then.
+    pub async fn prepare(
+        settings: Vec<WorkloadSettings>,
+        before: &Self,
+    ) -> Result<Self, PrepareError> {
+        let mut routes = Routes::default();
+        let mut workloads = Vec::with_capacity(settings.len());
+        for (position, settings) in settings.into_iter().enumerate() {
+            settings.matches.iter().for_each(|rule| routes.add(rule, position));
+            let old = before.workloads.iter().find(|old| old.settings.name == settings.name);
+            let mut releases = HashMap::default();
+            for (name, addresses) in &settings.releases {
+                let old = old.and_then(|old| old.releases.get(name));
+                let release = match old {
+                    Some(old) if old.endpoints.is_for(addresses, settings.health.as_ref()) => {
+                        Arc::clone(old)
+                    }
+                    _ => {
+                        let endpoints = EndpointSet::start(addresses, settings.health.clone())
+                            .await
+                            .map_err(|why| PrepareError {
+                                workload: settings.name.clone(),
+                                release: name.clone(),
+                                why,
+                            })?;
+                        let number = old.map_or_else(
+                            || NEXT_RELEASE.fetch_add(1, Ordering::Relaxed),
+                            |old| old.number,
+                        );
+                        Arc::new(Release { name: name.shared(), number, endpoints })
+                    }
+                };
+                releases.insert(name.clone(), release);
+            }
+            let limited = settings.tenant != TenantLimits::default();
+            let old_allowance =
+                old.and_then(|old| old.allowance.clone()).filter(|a| a.is_for(settings.tenant));
+            let allowance = limited.then(|| {
+                old_allowance.unwrap_or_else(|| Arc::new(Allowance::new(settings.tenant)))
+            });
+            workloads.push(Arc::new(Prepared {
+                name: settings.name.shared(),
+                settings,
+                releases,
+                allowance,
+            }));
+        }
+        Ok(Self { workloads, routes: Arc::new(routes) })
+    }
+}
+
+/// One epoch's routing.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) epoch: u64,
+    pub(crate) routes: Arc<Routes>,
+    pub(crate) workloads: Vec<Workload>,
+}
+
+/// One workload in a plan.
+#[derive(Debug)]
+pub(crate) struct Workload {
+    pub(crate) prepared: Arc<Prepared>,
+    pub(crate) split: Arc<Split>,
+    pub(crate) stable: Option<Arc<Release>>,
+    pub(crate) candidate: Option<Arc<Release>>,
+    pub(crate) fallback: Option<Arc<Release>>,
+}
+
+impl Plan {
+    /// Joins a prepared configuration and the splits of its workloads.
+    pub(crate) fn new(epoch: u64, config: &PreparedConfig, splits: &[Arc<Split>]) -> Self {
+        let workload = |prepared: &Arc<Prepared>| {
+            let split = splits.iter().find(|split| split.spec().name == prepared.settings.name)?;
+            let release = |name: &ReleaseName| prepared.releases.get(name).cloned();
+            let fallback = match &split.spec().fallback {
+                stagegate_rollout::Fallback::Release(name) => release(name),
+                _ => None,
+            };
+            Some(Workload {
+                stable: release(&split.state().stable),
+                candidate: split.state().candidate.as_ref().and_then(release),
+                fallback,
+                split: Arc::clone(split),
+                prepared: Arc::clone(prepared),
+            })
+        };
+        // The route table counts positions, so a workload without a split would shift the rest.
+        let workloads: Vec<Workload> = config.workloads.iter().filter_map(workload).collect();
+        let complete = workloads.len() == config.workloads.len();
+        let routes = if complete { Arc::clone(&config.routes) } else { Arc::default() };
+        Self { epoch, routes, workloads }
+    }
+}
+
+impl Workload {
+    /// The arm a pin still leads to: stable's release always, the candidate's only within the
+    /// opening the pin was made in.
+    pub(crate) fn pinned(&self, pin: &Pin) -> Option<Arm> {
+        let is = |release: &Option<Arc<Release>>| {
+            release.as_ref().is_some_and(|r| r.number == pin.release)
+        };
+        if is(&self.stable) {
+            Some(Arm::Stable)
+        } else if is(&self.candidate) && pin.opening == self.split.state().opening {
+            Some(Arm::Candidate)
+        } else {
+            None
+        }
+    }
+}

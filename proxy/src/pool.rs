@@ -1,0 +1,86 @@
+//! Upstream connections of one worker: no lock, no channel, no task of their own.
+
+use foldhash::fast::FixedState;
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::task::{Context, Waker};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Unused connections kept for one endpoint.
+const MAX_IDLE: usize = 1024;
+
+/// One worker's connections by endpoint.
+#[derive(Debug, Default)]
+pub(crate) struct Pools {
+    endpoints: HashMap<u64, Pool, FixedState>,
+}
+
+#[derive(Debug, Default)]
+struct Pool {
+    /// The latest used one last.
+    idle: Vec<Idle>,
+    /// Requests under way, for choosing the least loaded endpoint.
+    in_flight: u64,
+}
+
+#[derive(Debug)]
+struct Idle {
+    stream: TcpStream,
+    expires_ms: u64,
+}
+
+impl Pools {
+    /// The latest used connection that is still open.
+    pub(crate) fn take(&mut self, endpoint: u64, now_ms: u64) -> Option<TcpStream> {
+        let pool = self.endpoints.get_mut(&endpoint)?;
+        while let Some(mut idle) = pool.idle.pop() {
+            if now_ms < idle.expires_ms && is_open(&mut idle.stream) {
+                return Some(idle.stream);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection that has nothing more to say.
+    pub(crate) fn keep(&mut self, endpoint: u64, stream: TcpStream, expires_ms: u64) {
+        let pool = self.endpoints.entry(endpoint).or_default();
+        if pool.idle.len() < MAX_IDLE {
+            pool.idle.push(Idle { stream, expires_ms });
+        }
+    }
+
+    pub(crate) fn in_flight(&self, endpoint: u64) -> u64 {
+        self.endpoints.get(&endpoint).map_or(0, |pool| pool.in_flight)
+    }
+
+    pub(crate) fn all_in_flight(&self) -> u64 {
+        self.endpoints.values().map(|pool| pool.in_flight).sum()
+    }
+
+    pub(crate) fn begin(&mut self, endpoint: u64) {
+        self.endpoints.entry(endpoint).or_default().in_flight += 1;
+    }
+
+    pub(crate) fn end(&mut self, endpoint: u64) {
+        if let Some(pool) = self.endpoints.get_mut(&endpoint) {
+            pool.in_flight = pool.in_flight.saturating_sub(1);
+        }
+    }
+
+    /// Closes what was not used for its time, and forgets endpoints that nobody uses.
+    pub(crate) fn sweep(&mut self, now_ms: u64) {
+        self.endpoints.retain(|_, pool| {
+            pool.idle.retain_mut(|idle| now_ms < idle.expires_ms && is_open(&mut idle.stream));
+            !pool.idle.is_empty() || pool.in_flight > 0
+        });
+    }
+}
+
+/// Whether the peer has neither closed nor said anything: a connection that speaks without being
+/// asked is as useless as a closed one.
+fn is_open(stream: &mut TcpStream) -> bool {
+    let mut byte = [0];
+    let mut cx = Context::from_waker(Waker::noop());
+    Pin::new(stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+}

@@ -1,0 +1,158 @@
+//! One request's story, from its head to its record.
+
+use crate::http1::{Known, RequestHead};
+use crate::identity::Found;
+use crate::ids;
+use crate::plan::{Plan, Release};
+use crate::problem::Problem;
+use crate::stats::Finished;
+use crate::worker::Worker;
+use stagegate_rollout::{Arm, Choice, KeyKind, Outcome, Reason, Record, Who};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// What is known of a request under way.
+pub(super) struct Call {
+    pub(super) id: String,
+    pub(super) found: Found,
+    pub(super) retries: u8,
+    /// Set at the response head.
+    pub(super) first_byte_us: u64,
+    pub(super) status: u16,
+    pub(super) bytes_out: u64,
+    started: Instant,
+    at_ms: u64,
+}
+
+/// What was decided for a request, kept apart from the plan it was decided under.
+pub(super) struct Decision {
+    pub(super) plan: Rc<Arc<Plan>>,
+    pub(super) workload: usize,
+    pub(super) arm: Arm,
+    pub(super) reason: Reason,
+    detail: Option<String>,
+    key: KeyKind,
+    bucket: Option<u32>,
+    pub(super) release: Option<Arc<Release>>,
+}
+
+impl Decision {
+    pub(super) fn new(plan: &Rc<Arc<Plan>>, workload: usize, choice: &Choice<'_>) -> Self {
+        Self {
+            plan: Rc::clone(plan),
+            workload,
+            arm: choice.arm(),
+            reason: choice.reason,
+            detail: choice.detail.map(str::to_owned),
+            key: choice.key,
+            bucket: choice.bucket.map(|bucket| bucket.number()),
+            release: None,
+        }
+    }
+
+    pub(super) fn workload(&self) -> &crate::plan::Workload {
+        &self.plan.workloads[self.workload]
+    }
+}
+
+impl Call {
+    /// Begins with the client's request id, or one of our own.
+    pub(super) fn begin(worker: &Worker, head: &[u8], request: &RequestHead) -> Self {
+        let at_ms =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as u64);
+        let mut id = String::with_capacity(36);
+        match request.known(head, Known::RequestId).next().filter(|id| ids::is_well_formed(id)) {
+            Some(given) => id.extend(given.iter().map(|&b| char::from(b))),
+            None => worker.ids.borrow_mut().write(at_ms, &mut id),
+        }
+        Self {
+            id,
+            found: Found::default(),
+            retries: 0,
+            first_byte_us: 0,
+            status: 0,
+            bytes_out: 0,
+            started: Instant::now(),
+            at_ms,
+        }
+    }
+
+    pub(super) fn now_s(&self) -> u64 {
+        self.at_ms / 1000
+    }
+
+    pub(super) fn who(&self) -> Who<'_> {
+        Who {
+            request: &self.id,
+            tenant: self.found.tenant.as_deref(),
+            user: self.found.user.as_deref(),
+            conversation: self.found.conversation.as_deref(),
+        }
+    }
+
+    pub(super) fn elapsed_us(&self) -> u64 {
+        self.started.elapsed().as_micros() as u64
+    }
+
+    /// Counts the request and keeps its record.
+    pub(super) fn finish(&self, worker: &Worker, decision: &Decision, outcome: Outcome) {
+        let workload = decision.workload();
+        let duration_us = self.elapsed_us();
+        fn text(id: &Option<String>) -> &str {
+            id.as_deref().unwrap_or("")
+        }
+
+        let record = Record {
+            request_id: &self.id,
+            at_ms: self.at_ms,
+            workload: &workload.prepared.name,
+            release: decision.release.as_ref().map_or("", |release| &release.name),
+            arm: decision.arm,
+            reason: decision.reason,
+            detail: decision.detail.as_deref().unwrap_or(""),
+            epoch: decision.plan.epoch,
+            key: decision.key,
+            bucket: decision.bucket,
+            weight: workload.split.weight().parts(),
+            tenant: text(&self.found.tenant),
+            user: text(&self.found.user),
+            conversation: text(&self.found.conversation),
+            status: self.status,
+            outcome,
+            duration_us,
+            first_byte_us: self.first_byte_us,
+            retries: self.retries,
+        };
+        let finished = Finished {
+            outcome,
+            reason: decision.reason,
+            duration_us,
+            first_byte_us: self.first_byte_us,
+            bytes_out: self.bytes_out,
+            retries: self.retries,
+        };
+        worker.stats.borrow_mut().finish(
+            &workload.prepared.name,
+            decision.release.as_deref(),
+            decision.arm,
+            finished,
+            &record,
+        );
+        worker.report_if_full();
+    }
+}
+
+/// The class a proxy-made answer counts under: what the release is to blame for, and how.
+pub(super) const fn outcome_of(problem: Problem) -> Outcome {
+    match problem {
+        Problem::StableDown
+        | Problem::UpstreamConnect
+        | Problem::ConnectTimeout
+        | Problem::UpstreamReset
+        | Problem::FirstByteTimeout
+        | Problem::TotalTimeout => Outcome::Transient,
+        Problem::UpstreamMalformed(_) => Outcome::Permanent,
+        _ => Outcome::ClientGone,
+    }
+}

@@ -1,0 +1,223 @@
+//! One client connection: heads in, requests on, answers back, until one side has enough.
+
+mod call;
+mod exchange;
+mod inspect;
+mod request;
+mod tunnel;
+
+use crate::http1::{Forwarding, HeadLimits, RequestHead, Status};
+use crate::problem::Problem;
+use crate::watch::Watched;
+use crate::worker::Worker;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Bytes of later requests that are read while one is under way.
+const MAX_AHEAD: usize = 64 * 1024;
+/// Bytes and time spent on what a client still sends after its last answer, so that a reset does
+/// not take the answer back.
+const LINGER_BYTES: usize = 512 * 1024;
+const LINGER_TIME: Duration = Duration::from_secs(2);
+/// Buffers larger than this are given back between requests.
+const KEEP_BUFFER: usize = 16 * 1024;
+
+/// Counts a connection as live until it is dropped.
+pub(crate) struct Live(Rc<Worker>);
+
+impl Live {
+    pub(crate) fn new(worker: &Rc<Worker>) -> Self {
+        worker.connections.set(worker.connections.get() + 1);
+        Self(Rc::clone(worker))
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get() - 1);
+        self.0.shared.live[self.0.index].fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What happens to the connection after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    /// The next request.
+    KeepAlive,
+    /// Closed once the client has the answer.
+    Close,
+    /// Closed at once: the answer is incomplete and must look so.
+    Abort,
+}
+
+/// A client connection and its buffers, used again for every request.
+struct Client {
+    worker: Rc<Worker>,
+    stream: TcpStream,
+    /// Bytes from the client that belong to the present request's head, its body or a later one.
+    input: Vec<u8>,
+    head: RequestHead,
+    watch: Watched,
+    forwarding: Forwarding,
+    up: Vec<u8>,
+    down: Vec<u8>,
+}
+
+/// Serves one client connection to its end.
+pub(crate) async fn connection(
+    worker: Rc<Worker>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    live: Live,
+) {
+    let ip = peer.ip().to_canonical();
+    let peer = ip.to_string();
+    let forwarding = Forwarding {
+        peer_node: if ip.is_ipv6() { format!("\"[{peer}]\"") } else { peer.clone() },
+        keep_client_values: worker.shared.settings.keeps_forwarded(ip),
+        via: std::sync::Arc::clone(&worker.shared.via),
+        peer,
+    };
+    let watch = worker.watches.add();
+    let mut client = Client {
+        stream,
+        input: Vec::new(),
+        head: RequestHead::default(),
+        watch,
+        forwarding,
+        up: Vec::new(),
+        down: Vec::new(),
+        worker,
+    };
+    client.serve().await;
+    drop(live);
+}
+
+impl Client {
+    async fn serve(&mut self) {
+        let mut first = true;
+        loop {
+            match self.read_head(first).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(problem) => {
+                    self.worker.stats.borrow_mut().refuse(None, problem.reason());
+                    if self.write(&problem.answer("", true, true)).await {
+                        self.linger().await;
+                    }
+                    return;
+                }
+            }
+            first = false;
+            match self.request().await {
+                After::KeepAlive => self.shrink(),
+                After::Close => return self.linger().await,
+                After::Abort => return,
+            }
+        }
+    }
+
+    /// Reads until a whole head is in `input`; false when the client has left or there is no next
+    /// request to wait for.
+    async fn read_head(&mut self, first: bool) -> Result<bool, Problem> {
+        let settings = &self.worker.shared.settings;
+        let limits = HeadLimits { bytes: settings.header_bytes, fields: settings.headers };
+        let (header_timeout, keep_alive) = (settings.header_timeout, settings.keep_alive);
+        let mut started = false;
+        self.watch.set(if first { header_timeout } else { keep_alive });
+        loop {
+            // Empty lines before a request are ignored (RFC 9112 2.2).
+            let empty = self.input.chunks_exact(2).take_while(|line| *line == b"\r\n").count() * 2;
+            self.input.drain(..empty);
+            if !self.input.is_empty() {
+                if let Status::Complete(()) = self.head.parse(&self.input, limits)? {
+                    self.watch.set_at(u64::MAX);
+                    return Ok(true);
+                }
+                if !started {
+                    started = true;
+                    self.watch.set(header_timeout);
+                }
+            }
+            match poll_fn(|cx| self.poll_more(cx, started)).await {
+                More::Bytes => {}
+                More::End => return Ok(false),
+                More::Late if started => return Err(Problem::RequestTimeout),
+                More::Late => return Ok(false),
+            }
+        }
+    }
+
+    fn poll_more(&mut self, cx: &mut Context<'_>, started: bool) -> Poll<More> {
+        let mut buffer = self.worker.read_buffer.borrow_mut();
+        let mut buffer = ReadBuf::new(&mut buffer);
+        match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+            Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                self.input.extend_from_slice(buffer.filled());
+                return Poll::Ready(More::Bytes);
+            }
+            Poll::Ready(_) => return Poll::Ready(More::End),
+            Poll::Pending => {}
+        }
+        if self.watch.poll_due(cx) {
+            return Poll::Ready(More::Late);
+        }
+        if self.worker.draining.get() && !started { Poll::Ready(More::End) } else { Poll::Pending }
+    }
+
+    /// Writes all of `bytes`; false when the client has left or does not read.
+    async fn write(&mut self, mut bytes: &[u8]) -> bool {
+        self.watch.set(Duration::from_secs(10));
+        let written = poll_fn(|cx| {
+            while !bytes.is_empty() {
+                if self.watch.poll_due(cx) {
+                    return Poll::Ready(false);
+                }
+                match ready!(Pin::new(&mut self.stream).poll_write(cx, bytes)) {
+                    Ok(n) if n > 0 => bytes = &bytes[n..],
+                    _ => return Poll::Ready(false),
+                }
+            }
+            Poll::Ready(true)
+        })
+        .await;
+        self.watch.set_at(u64::MAX);
+        written
+    }
+
+    /// Says that nothing more will come, and reads a while what the client still has to say.
+    async fn linger(&mut self) {
+        self.watch.set(LINGER_TIME);
+        let mut left = LINGER_BYTES;
+        let _ = poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await;
+        while left > 0 {
+            self.input.clear();
+            match poll_fn(|cx| self.poll_more(cx, true)).await {
+                More::Bytes => left = left.saturating_sub(self.input.len()),
+                More::End | More::Late => return,
+            }
+        }
+    }
+
+    fn shrink(&mut self) {
+        for buffer in [&mut self.input, &mut self.up, &mut self.down] {
+            if buffer.capacity() > KEEP_BUFFER {
+                buffer.shrink_to(KEEP_BUFFER / 4);
+            }
+        }
+    }
+}
+
+/// What came of waiting for bytes.
+enum More {
+    Bytes,
+    End,
+    Late,
+}

@@ -1,0 +1,473 @@
+//! One request: who asks, where it goes, and the answer.
+
+use super::call::{Call, Decision, outcome_of};
+use super::exchange::{End, Exchange, Receiving, Sending};
+use super::{After, Client};
+use crate::endpoint::Endpoint;
+use crate::http1::{BodyLength, ForwardTo, Known, tokens, upstream_head};
+use crate::identity::Learner;
+use crate::plan::{HostHeader, Plan, Release, Replay, Workload};
+use crate::problem::Problem;
+use stagegate_rollout::{Arm, Fallback, OnRollback, Outcome, Reason, Target};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+
+/// Where a request is sent, or what is said instead.
+enum Route {
+    To(Decision, Arc<Release>),
+    Respond(Decision),
+    Refuse(Decision, Problem),
+}
+
+/// A connection to an endpoint.
+struct Connected {
+    stream: TcpStream,
+    endpoint: Arc<Endpoint>,
+    reused: bool,
+}
+
+impl Client {
+    /// Serves the request whose head is in the input.
+    pub(super) async fn request(&mut self) -> After {
+        let worker = Rc::clone(&self.worker);
+        let mut call = Call::begin(&worker, &self.input, &self.head);
+        let plan = worker.plan();
+        let Some(position) = plan.routes.find(&self.input, &self.head) else {
+            return self.refuse(&call, None, Problem::NoRoute).await;
+        };
+        let workload = &plan.workloads[position];
+        let name = &workload.prepared.name;
+        if let Some(problem) = self.unacceptable(workload) {
+            return self.refuse(&call, Some(name), problem).await;
+        }
+        let mut expect = self.head.expects_continue;
+        match self.identify(workload, &mut call, &mut expect).await {
+            Ok(true) => {}
+            Ok(false) => return After::Abort,
+            Err(problem) => return self.refuse(&call, Some(name), problem).await,
+        }
+        let allowance = workload.prepared.allowance.clone();
+        let _under_way = match allowance
+            .map(|allowance| allowance.take(call.found.tenant.as_deref().unwrap_or("")))
+        {
+            Some(Err(problem)) => return self.refuse(&call, Some(name), problem).await,
+            Some(Ok(guard)) => guard,
+            None => None,
+        };
+        let after = self.forward(&mut call, plan, expect).await;
+        self.watch.serving(None);
+        self.watch.set_at(u64::MAX);
+        after
+    }
+
+    /// What no endpoint needs to see.
+    fn unacceptable(&self, workload: &Workload) -> Option<Problem> {
+        let own = self.forwarding.via.as_bytes();
+        let is_own = |hop: &[u8]| hop.split(|&b| b == b' ').any(|part| part == own);
+        let loops = self.head.known(&self.input, Known::Via).any(|via| tokens(via).any(is_own));
+        let too_large = matches!(self.head.body, Some(BodyLength::Bytes(bytes)) if bytes > workload.prepared.settings.body_limit);
+        match (loops, too_large) {
+            (true, _) => Some(Problem::LoopDetected),
+            (_, true) => Some(Problem::BodyTooLarge),
+            _ => None,
+        }
+    }
+
+    /// Finds out who asks; reads the body where only it can tell. Ok(false): the client left.
+    async fn identify(
+        &mut self,
+        workload: &Workload,
+        call: &mut Call,
+        expect: &mut bool,
+    ) -> Result<bool, Problem> {
+        let worker = Rc::clone(&self.worker);
+        let identity = &workload.prepared.settings.identity;
+        let mut tokens = worker.tokens.borrow_mut();
+        call.found = identity.find(&self.input, &self.head, None, &mut tokens, call.now_s());
+        drop(tokens);
+        let limit = identity.max_inspect_bytes;
+        if !identity.wants_body(&call.found) || !self.is_inspectable(limit) {
+            return Ok(true);
+        }
+        *expect = false;
+        if !self.read_body(limit).await? {
+            return Ok(false);
+        }
+        if let Some(body) = self.body_read().filter(|body| body.len() <= limit) {
+            let mut tokens = worker.tokens.borrow_mut();
+            call.found =
+                identity.find(&self.input, &self.head, Some(&body), &mut tokens, call.now_s());
+        }
+        Ok(true)
+    }
+
+    /// Decides, connects and exchanges, again when the plan moves or a connection proves dead.
+    async fn forward(&mut self, call: &mut Call, mut plan: Rc<Arc<Plan>>, expect: bool) -> After {
+        let worker = Rc::clone(&self.worker);
+        let mut tried: Vec<u64> = Vec::new();
+        let mut fresh = false;
+        let mut over_ms = None;
+        loop {
+            let Some(position) = plan.routes.find(&self.input, &self.head) else {
+                return self.refuse(call, None, Problem::NoRoute).await;
+            };
+            let settings = &plan.workloads[position].prepared.settings;
+            let over_ms = *over_ms.get_or_insert_with(|| {
+                settings.timeouts.total.map_or(u64::MAX, |total| self.watch.after(total))
+            });
+            let (decision, release) = match self.decide(call, &plan, position) {
+                Route::To(decision, release) => (decision, release),
+                Route::Respond(decision) => return self.respond(call, &decision).await,
+                Route::Refuse(decision, problem) => {
+                    return self.fail(call, &decision, problem).await;
+                }
+            };
+            let connected =
+                match self.connect(call, &decision, &release, &tried, fresh, over_ms).await {
+                    Ok(connected) => connected,
+                    Err((endpoint, problem)) => {
+                        tried.push(endpoint.id);
+                        let again = tried.len() < settings.connect_attempts as usize
+                            && release.endpoints.pick(None, &tried, |_| 0).is_some();
+                        if !again {
+                            return self.fail(call, &decision, problem).await;
+                        }
+                        call.retries = call.retries.saturating_add(1);
+                        plan = worker.plan();
+                        continue;
+                    }
+                };
+            let Connected { mut stream, endpoint, reused } = connected;
+            let (end, consumed, learned) = self
+                .exchange(call, &decision, &mut stream, &endpoint, reused, expect, over_ms)
+                .await;
+            if let Some(id) = learned {
+                let now_s = call.now_s();
+                self.pin(&decision, &id, now_s);
+            }
+            match end {
+                End::Outdated => {
+                    self.keep(&decision, &endpoint, stream);
+                    plan = worker.plan();
+                }
+                End::Stale if self.may_replay(&decision) => {
+                    call.retries = call.retries.saturating_add(1);
+                    fresh = true;
+                    plan = worker.plan();
+                }
+                End::Stale => return self.fail(call, &decision, Problem::UpstreamReset).await,
+                End::Refused(problem) => return self.fail(call, &decision, problem).await,
+                End::Done { keep_client, keep_upstream } => {
+                    call.finish(&worker, &decision, Outcome::of_status(call.status));
+                    if keep_upstream {
+                        self.keep(&decision, &endpoint, stream);
+                    }
+                    self.input.drain(..consumed);
+                    return if keep_client { After::KeepAlive } else { After::Close };
+                }
+                End::Upgraded => {
+                    let ahead = self.input.split_off(consumed);
+                    self.input.clear();
+                    let idle = decision.workload().prepared.settings.timeouts.idle;
+                    call.bytes_out += self.tunnel(&mut stream, ahead, idle).await;
+                    call.finish(&worker, &decision, Outcome::Ok);
+                    return After::Close;
+                }
+                End::ClientGone | End::Cut => {
+                    call.finish(&worker, &decision, Outcome::ClientGone);
+                    return After::Abort;
+                }
+                End::Broken => {
+                    call.finish(&worker, &decision, Outcome::Permanent);
+                    self.break_off();
+                    return After::Abort;
+                }
+            }
+        }
+    }
+
+    fn decide(&self, call: &Call, plan: &Rc<Arc<Plan>>, position: usize) -> Route {
+        let workload = &plan.workloads[position];
+        let settings = &workload.prepared.settings;
+        let forced = settings.force.as_ref().and_then(|key| {
+            let header = self.head.known(&self.input, Known::StagegateForce).next()?;
+            key.verify(&settings.name, std::str::from_utf8(header).ok()?, call.now_s()).ok()
+        });
+        let pins = &self.worker.shared.pins;
+        let pinned = call.found.conversation.as_deref().filter(|_| keeps_pins(workload)).and_then(
+            |conversation| {
+                let pin = pins.get(&workload.prepared.name, conversation, call.now_s())?;
+                workload.pinned(&pin)
+            },
+        );
+        let choice = workload.split.choose(&call.who(), forced, pinned);
+        let mut decision = Decision::new(plan, position, &choice);
+        let release = match choice.target {
+            Target::Respond => return Route::Respond(decision),
+            Target::FallbackRelease => workload.fallback.as_ref(),
+            Target::Arm(Arm::Stable) => workload.stable.as_ref(),
+            Target::Arm(Arm::Candidate) => {
+                match workload.candidate.as_ref().filter(|r| r.endpoints.any_healthy()) {
+                    Some(candidate) => Some(candidate),
+                    None => {
+                        decision.arm = Arm::Stable;
+                        decision.reason = Reason::CandidateDown;
+                        workload.stable.as_ref()
+                    }
+                }
+            }
+        };
+        decision.release = release.cloned();
+        if decision.arm == Arm::Candidate && finishes_conversations(workload) && pinned.is_none() {
+            if let (Some(id), Some(release)) = (&call.found.conversation, release) {
+                let opening = workload.split.state().opening;
+                pins.put(
+                    &workload.prepared.name,
+                    id,
+                    Arm::Candidate,
+                    release.number,
+                    opening,
+                    call.now_s(),
+                );
+            }
+        }
+        match release {
+            Some(release) if release.endpoints.any_healthy() => {
+                Route::To(decision, Arc::clone(release))
+            }
+            _ => Route::Refuse(decision, Problem::StableDown),
+        }
+    }
+
+    /// A pooled connection, or a new one within the deadline.
+    async fn connect(
+        &mut self,
+        call: &Call,
+        decision: &Decision,
+        release: &Arc<Release>,
+        tried: &[u64],
+        fresh: bool,
+        over_ms: u64,
+    ) -> Result<Connected, (Arc<Endpoint>, Problem)> {
+        let worker = Rc::clone(&self.worker);
+        let load = |endpoint: &Endpoint| worker.pools.borrow().in_flight(endpoint.id);
+        let affinity = call.found.conversation.as_deref();
+        let picked = release
+            .endpoints
+            .pick(affinity, tried, load)
+            .or_else(|| release.endpoints.pick(None, &[], load));
+        let Some(endpoint) = picked.or_else(|| release.endpoints.all().first()).cloned() else {
+            unreachable!("a release has at least one endpoint")
+        };
+        let pooled = if fresh {
+            None
+        } else {
+            worker.pools.borrow_mut().take(endpoint.id, worker.watches.now_ms())
+        };
+        if let Some(stream) = pooled {
+            return Ok(Connected { stream, endpoint, reused: true });
+        }
+        let timeout = decision.workload().prepared.settings.timeouts.connect;
+        self.watch.set_at(self.watch.after(timeout).min(over_ms));
+        let mut connecting = std::pin::pin!(TcpStream::connect(endpoint.address.socket));
+        let connected = poll_fn(|cx| match connecting.as_mut().poll(cx) {
+            std::task::Poll::Ready(result) => std::task::Poll::Ready(Some(result)),
+            std::task::Poll::Pending if self.watch.poll_due(cx) => std::task::Poll::Ready(None),
+            std::task::Poll::Pending => std::task::Poll::Pending,
+        })
+        .await;
+        match connected {
+            Some(Ok(stream)) => {
+                let _ = stream.set_nodelay(true);
+                Ok(Connected { stream, endpoint, reused: false })
+            }
+            Some(Err(_)) => Err((endpoint, Problem::UpstreamConnect)),
+            None => Err((endpoint, Problem::ConnectTimeout)),
+        }
+    }
+
+    /// Sends the request and passes the answer on. Gives how it ended, how much of the input it
+    /// took, and the conversation id the answer issued.
+    #[allow(clippy::too_many_arguments)] // the parts of one exchange, each from another place
+    async fn exchange(
+        &mut self,
+        call: &mut Call,
+        decision: &Decision,
+        upstream: &mut TcpStream,
+        endpoint: &Endpoint,
+        reused: bool,
+        expect: bool,
+        over_ms: u64,
+    ) -> (End, usize, Option<String>) {
+        let worker = Rc::clone(&self.worker);
+        let settings = &decision.workload().prepared.settings;
+        let host = match &settings.host {
+            HostHeader::Preserve => {
+                Some(self.head.host(&self.input)).filter(|host| !host.is_empty())
+            }
+            HostHeader::Endpoint => None,
+            HostHeader::Name(name) => Some(name.as_str()),
+        };
+        let to = ForwardTo {
+            request_id: &call.id,
+            arm: decision.arm.label(),
+            release: decision.release.as_ref().map_or("", |release| &release.name),
+            epoch: decision.plan.epoch,
+            host: host.unwrap_or(&endpoint.address.authority),
+            expect,
+        };
+        self.up.clear();
+        upstream_head(&mut self.up, &self.input, &self.head, &self.forwarding, &to);
+        let candidate = decision.release.as_ref().filter(|_| decision.arm == Arm::Candidate);
+        self.watch.serving(candidate.map(|release| release.number));
+        let length = self.head.body.unwrap_or(BodyLength::None);
+        let learner = settings.identity.learned.then(Learner::default);
+        worker.pools.borrow_mut().begin(endpoint.id);
+        let mut exchange = Exchange {
+            worker: &worker,
+            watch: &self.watch,
+            client: &mut self.stream,
+            upstream,
+            request: &self.head,
+            call,
+            decision,
+            timeouts: settings.timeouts,
+            body_limit: settings.body_limit,
+            reused,
+            over_ms,
+            sending: Sending::new(&mut self.input, self.head.len, length, &mut self.up),
+            receiving: Receiving::new(&mut self.down, learner),
+        };
+        exchange.set_deadline();
+        let end = poll_fn(|cx| exchange.poll(cx)).await;
+        let (consumed, learned) = (exchange.sending.consumed(), exchange.receiving.learned.take());
+        worker.pools.borrow_mut().end(endpoint.id);
+        (end, consumed, learned)
+    }
+
+    fn keep(&self, decision: &Decision, endpoint: &Endpoint, stream: TcpStream) {
+        let idle = decision.workload().prepared.settings.timeouts.pool_idle;
+        self.worker.pools.borrow_mut().keep(endpoint.id, stream, self.watch.after(idle));
+    }
+
+    /// Pins a conversation id that a release has issued to it.
+    fn pin(&self, decision: &Decision, id: &str, now_s: u64) {
+        let workload = decision.workload();
+        if let Some(release) = &decision.release {
+            let opening = workload.split.state().opening;
+            self.worker.shared.pins.put(
+                &workload.prepared.name,
+                id,
+                decision.arm,
+                release.number,
+                opening,
+                now_s,
+            );
+        }
+    }
+
+    /// Whether the request may be sent a second time although a dead connection may have taken it
+    /// in (RFC 9110 9.2.2).
+    fn may_replay(&self, decision: &Decision) -> bool {
+        let idempotent = || {
+            matches!(self.head.method(&self.input), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
+                || self.head.field(&self.input, "idempotency-key").is_some()
+        };
+        match decision.workload().prepared.settings.replay {
+            Replay::Any => true,
+            Replay::Idempotent => idempotent(),
+            Replay::Off => false,
+        }
+    }
+
+    /// The kill switch's fixed answer.
+    async fn respond(&mut self, call: &mut Call, decision: &Decision) -> After {
+        let worker = Rc::clone(&self.worker);
+        let Fallback::Respond(fixed) = &decision.workload().split.spec().fallback else {
+            return self.fail(call, decision, Problem::StableDown).await;
+        };
+        let retry_after =
+            fixed.retry_after.map(|time| format!("Retry-After: {}\r\n", time.as_secs()));
+        let close = !self.discard_body();
+        let answer = format!(
+            "HTTP/1.1 {} \r\nContent-Type: {}\r\nContent-Length: {}\r\nstagegate-reason: kill_switch\r\nx-request-id: {}\r\n{}{}\r\n{}",
+            fixed.status,
+            fixed.content_type,
+            fixed.body.len(),
+            call.id,
+            retry_after.unwrap_or_default(),
+            if close { "Connection: close\r\n" } else { "" },
+            if self.head.is_head { "" } else { &fixed.body },
+        );
+        call.status = fixed.status;
+        call.first_byte_us = call.elapsed_us().max(1);
+        call.finish(&worker, decision, Outcome::Ok);
+        self.finish_with(answer.as_bytes(), close).await
+    }
+
+    /// Answers a request that was decided but cannot be served.
+    async fn fail(&mut self, call: &mut Call, decision: &Decision, problem: Problem) -> After {
+        call.status = problem.status();
+        call.finish(&self.worker, decision, outcome_of(problem));
+        self.refuse(call, Some(&decision.workload().prepared.name), problem).await
+    }
+
+    /// Answers a request with a problem of our own.
+    async fn refuse(
+        &mut self,
+        call: &Call,
+        workload: Option<&Arc<str>>,
+        problem: Problem,
+    ) -> After {
+        self.worker.stats.borrow_mut().refuse(workload, problem.reason());
+        let close = problem.closes() || !self.discard_body();
+        let answer = problem.answer(&call.id, close, !self.head.is_head);
+        self.finish_with(&answer, close).await
+    }
+
+    async fn finish_with(&mut self, answer: &[u8], close: bool) -> After {
+        if !self.write(answer).await {
+            return After::Abort;
+        }
+        if close { After::Close } else { After::KeepAlive }
+    }
+
+    /// Takes the unforwarded request off the input; false when its end has not come yet, so that
+    /// the connection cannot be used again.
+    fn discard_body(&mut self) -> bool {
+        let end = match self.head.body {
+            Some(BodyLength::None) => Some(self.head.len),
+            Some(BodyLength::Bytes(bytes)) => {
+                usize::try_from(bytes).ok().and_then(|bytes| self.head.len.checked_add(bytes))
+            }
+            _ => None,
+        };
+        let complete = end.filter(|&end| {
+            end <= self.input.len() && self.head.keep_alive && !self.worker.draining.get()
+        });
+        if let Some(end) = complete {
+            self.input.drain(..end);
+        }
+        complete.is_some()
+    }
+
+    /// Makes the close that follows look like the failure it is, also to a client that takes a
+    /// clean close for the end of the body.
+    fn break_off(&self) {
+        if !self.head.http_11 {
+            let _ =
+                socket2::SockRef::from(&self.stream).set_linger(Some(std::time::Duration::ZERO));
+        }
+    }
+}
+
+/// Whether any pin of the workload can matter.
+fn keeps_pins(workload: &Workload) -> bool {
+    workload.prepared.settings.identity.learned || finishes_conversations(workload)
+}
+
+fn finishes_conversations(workload: &Workload) -> bool {
+    workload.split.spec().on_rollback == OnRollback::Finish
+}

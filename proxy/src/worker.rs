@@ -1,0 +1,212 @@
+//! One worker: a thread with its own runtime, connections, pools and counts.
+
+use crate::identity::JwtCache;
+use crate::ids::Ids;
+use crate::plan::Plan;
+use crate::pool::Pools;
+use crate::serve;
+use crate::shared::Shared;
+use crate::stats::{Report, Stats};
+use crate::watch::{TICK_MS, Watches};
+use foldhash::fast::FixedState;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::{SocketAddr, TcpStream as StdStream};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+
+/// Time between two reports.
+pub(crate) const HAND_OVER: Duration = Duration::from_millis(250);
+/// A backlog of records that is handed over at once.
+const MAX_BACKLOG: usize = 1 << 20;
+/// Time between two looks at unused upstream connections.
+const SWEEP_MS: u64 = 5_000;
+/// Bytes read or written in one go.
+pub(crate) const SCRATCH: usize = 64 * 1024;
+
+/// What a worker is told.
+pub(crate) enum Message {
+    /// Serve this connection.
+    Serve(StdStream, SocketAddr),
+    /// Say when everything published before this message has taken effect.
+    Settle(Settle),
+    /// End the running answers of this workload's candidate.
+    Cut(Arc<str>),
+    /// Finish what runs, take nothing more, then end.
+    Drain,
+}
+
+/// A question whether a change has taken effect.
+pub(crate) struct Settle {
+    /// The workload that changed.
+    pub(crate) workload: Arc<str>,
+    /// Gets the time of the last request that went to its candidate.
+    pub(crate) reply: oneshot::Sender<Option<Instant>>,
+}
+
+/// State of one worker, shared by its tasks and nobody else.
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) index: usize,
+    pub(crate) watches: Rc<Watches>,
+    pub(crate) pools: RefCell<Pools>,
+    pub(crate) stats: RefCell<Stats>,
+    pub(crate) tokens: RefCell<JwtCache>,
+    pub(crate) ids: RefCell<Ids>,
+    pub(crate) read_buffer: RefCell<Box<[u8]>>,
+    pub(crate) draining: Cell<bool>,
+    pub(crate) connections: Cell<usize>,
+    plan: RefCell<Rc<Arc<Plan>>>,
+    seen: Cell<u64>,
+    last_candidate: RefCell<HashMap<Arc<str>, Instant, FixedState>>,
+}
+
+impl Worker {
+    fn new(shared: Arc<Shared>, index: usize) -> Self {
+        let seed = shared.seed.wrapping_add(index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Self {
+            index,
+            watches: Rc::default(),
+            pools: RefCell::default(),
+            stats: RefCell::default(),
+            tokens: RefCell::default(),
+            ids: RefCell::new(Ids::new(seed)),
+            read_buffer: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
+            draining: Cell::new(false),
+            connections: Cell::new(0),
+            plan: RefCell::new(Rc::new(shared.plan.load_full())),
+            seen: Cell::new(u64::MAX),
+            last_candidate: RefCell::default(),
+            shared,
+        }
+    }
+
+    /// The plan in force. One atomic load a request; the counted reference is the worker's own.
+    pub(crate) fn plan(&self) -> Rc<Arc<Plan>> {
+        let published = self.shared.published.load(Ordering::Acquire);
+        if self.seen.replace(published) != published {
+            *self.plan.borrow_mut() = Rc::new(self.shared.plan.load_full());
+            self.tokens.borrow_mut().clear();
+        }
+        Rc::clone(&self.plan.borrow())
+    }
+
+    /// Whether `plan` is still the one in force.
+    pub(crate) fn is_current(&self, plan: &Rc<Arc<Plan>>) -> bool {
+        self.shared.published.load(Ordering::Acquire) == self.seen.get()
+            && Rc::ptr_eq(plan, &self.plan.borrow())
+    }
+
+    /// Notes that a request has just gone to the candidate.
+    pub(crate) fn sent_to_candidate(&self, workload: &Arc<str>) {
+        let mut last = self.last_candidate.borrow_mut();
+        match last.get_mut(workload) {
+            Some(at) => *at = Instant::now(),
+            None => {
+                last.insert(Arc::clone(workload), Instant::now());
+            }
+        }
+    }
+
+    /// Hands over what was counted.
+    fn report(&self) {
+        let (delta, records) = self.stats.borrow_mut().take();
+        (self.shared.sink)(Report {
+            worker: self.index,
+            epoch: self.plan().epoch,
+            connections: self.connections.get(),
+            in_flight: self.pools.borrow().all_in_flight(),
+            delta,
+            records,
+        });
+    }
+
+    /// Reports early when many records wait, so that no burst grows the memory.
+    pub(crate) fn report_if_full(&self) {
+        if self.stats.borrow().backlog() > MAX_BACKLOG {
+            self.report();
+        }
+    }
+
+    /// Answers a settle: this worker takes the new plan from here on. Tasks of a worker do not run
+    /// at the same time, and each looks at the plan in the step in which it sends its request.
+    fn settle(&self, settle: Settle) {
+        let last_candidate = self.last_candidate.borrow().get(&settle.workload).copied();
+        let _ = settle.reply.send(last_candidate);
+    }
+
+    fn cut(&self, workload: &Arc<str>) {
+        let plan = self.plan();
+        let of_workload = plan.workloads.iter().find(|w| w.prepared.name == *workload);
+        if let Some(release) = of_workload.and_then(|workload| workload.candidate.as_ref()) {
+            self.watches.cut(release.number);
+        }
+    }
+}
+
+/// Runs a worker on this thread until it has drained.
+///
+/// # Errors
+/// When the runtime cannot be built.
+pub(crate) fn run(
+    shared: Arc<Shared>,
+    index: usize,
+    messages: mpsc::UnboundedReceiver<Message>,
+) -> std::io::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let local = tokio::task::LocalSet::new();
+    let worker = Rc::new(Worker::new(shared, index));
+    local.block_on(&runtime, work(Rc::clone(&worker), messages));
+    worker.report();
+    Ok(())
+}
+
+async fn work(worker: Rc<Worker>, mut messages: mpsc::UnboundedReceiver<Message>) {
+    let started = Instant::now();
+    let mut ticks = tokio::time::interval(Duration::from_millis(TICK_MS));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut report_at, mut sweep_at) = (0, SWEEP_MS);
+    loop {
+        tokio::select! {
+            message = messages.recv() => match message {
+                Some(Message::Serve(stream, peer)) => begin(&worker, stream, peer),
+                Some(Message::Settle(settle)) => worker.settle(settle),
+                Some(Message::Cut(workload)) => worker.cut(&workload),
+                Some(Message::Drain) | None => {
+                    worker.draining.set(true);
+                    worker.watches.wake_all();
+                }
+            },
+            _ = ticks.tick() => {
+                let now_ms = started.elapsed().as_millis() as u64;
+                worker.watches.tick(now_ms);
+                if now_ms >= report_at {
+                    report_at = now_ms + HAND_OVER.as_millis() as u64;
+                    worker.report();
+                }
+                if now_ms >= sweep_at {
+                    sweep_at = now_ms + SWEEP_MS;
+                    worker.pools.borrow_mut().sweep(now_ms);
+                }
+            }
+        }
+        if worker.draining.get() && worker.connections.get() == 0 {
+            return;
+        }
+    }
+}
+
+fn begin(worker: &Rc<Worker>, stream: StdStream, peer: SocketAddr) {
+    let live = serve::Live::new(worker);
+    match TcpStream::from_std(stream) {
+        Ok(stream) => {
+            tokio::task::spawn_local(serve::connection(Rc::clone(worker), stream, peer, live));
+        }
+        Err(error) => tracing::warn!(%error, "connection cannot be served"),
+    }
+}

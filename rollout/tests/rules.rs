@@ -1,0 +1,237 @@
+//! The order of the routing rules, and what commands do, told as stories.
+
+use stagegate_rollout::{
+    Arm, Cohort, Command, Fallback, ListKind, Members, OnRollback, Reason, Refusal, Split, Sticky,
+    Subject, Target, Weight, Who, WorkloadSpec, WorkloadState, apply,
+};
+use std::sync::Arc;
+
+fn spec() -> WorkloadSpec {
+    let tenants = |names: &[&str]| names.iter().map(|name| Arc::from(*name)).collect();
+    let mut spec = WorkloadSpec::new("agent".parse().expect("name"), "v1".parse().expect("name"));
+    spec.releases.extend(["v0", "v2"].map(|name| name.parse().expect("name")));
+    spec.candidate = Some("v2".parse().expect("name"));
+    spec.sticky = Sticky::User;
+    spec.cohorts = vec![
+        Cohort { name: "pilots".parse().expect("name"), tenants: tenants(&["acme", "globex"]) },
+        Cohort { name: "mid".parse().expect("name"), tenants: tenants(&["initech", "hooli"]) },
+    ];
+    spec.exclusions.insert("regulated".parse().expect("name"), tenants(&["initech", "medco"]));
+    spec.deny.users.insert("banned".into());
+    spec.check().expect("consistent")
+}
+
+/// A workload under commands.
+struct Story {
+    spec: Arc<WorkloadSpec>,
+    state: WorkloadState,
+}
+
+impl Story {
+    fn new(spec: WorkloadSpec) -> Self {
+        let state = WorkloadState::initial(&spec);
+        Self { spec: Arc::new(spec), state }
+    }
+
+    fn try_to(&mut self, command: &Command) -> Result<String, Refusal> {
+        let change = apply(&self.spec, &self.state, command, "ada", "because", 1_000)?;
+        self.state = change.state;
+        Ok(change.summary)
+    }
+
+    fn does(&mut self, command: &Command) -> &mut Self {
+        self.try_to(command).expect("accepted");
+        self
+    }
+
+    fn weight(&mut self, share: &str) -> &mut Self {
+        self.does(&Command::SetWeight { weight: share.parse().expect("a share") })
+    }
+
+    fn enable(&mut self, cohort: &str, opt_in: &[&str]) -> Result<String, Refusal> {
+        let opt_in = opt_in.iter().map(|tenant| Arc::from(*tenant)).collect();
+        self.try_to(&Command::EnableCohort { cohort: cohort.parse().expect("name"), opt_in })
+    }
+
+    fn ask(
+        &self,
+        tenant: &str,
+        user: &str,
+        forced: Option<Arm>,
+        pinned: Option<Arm>,
+    ) -> (Target, Reason) {
+        let split = Split::new(Arc::clone(&self.spec), Arc::new(self.state.clone()));
+        let who = Who { request: "r", tenant: Some(tenant), user: Some(user), conversation: None };
+        let choice = split.choose(&who, forced, pinned);
+        (choice.target, choice.reason)
+    }
+}
+
+const STABLE: Target = Target::Arm(Arm::Stable);
+const CANDIDATE: Target = Target::Arm(Arm::Candidate);
+
+#[test]
+fn the_first_rule_that_applies_decides() {
+    let mut story = Story::new(spec());
+    let user = |id: &str| Subject::User(id.into());
+    story.weight("100%").does(&Command::List { list: ListKind::Allow, subject: user("friend") });
+    story.enable("pilots", &[]).expect("next in order");
+    let (force, pin) = (Some(Arm::Candidate), Some(Arm::Stable));
+    assert_eq!(story.ask("x", "banned", force, None), (STABLE, Reason::Denied));
+    assert_eq!(story.ask("medco", "u", force, pin), (CANDIDATE, Reason::Forced));
+    assert_eq!(story.ask("acme", "friend", None, pin), (STABLE, Reason::Pinned));
+    assert_eq!(story.ask("medco", "friend", None, None), (STABLE, Reason::Excluded));
+    assert_eq!(story.ask("acme", "friend", None, None), (CANDIDATE, Reason::Allowed));
+    assert_eq!(story.ask("acme", "u", None, None), (CANDIDATE, Reason::Cohort));
+    assert_eq!(story.ask("x", "u", None, None), (CANDIDATE, Reason::Weight));
+    story.weight("0%");
+    assert_eq!(story.ask("x", "u", None, None), (STABLE, Reason::Default));
+    assert_eq!(
+        story.ask("acme", "u", None, None),
+        (CANDIDATE, Reason::Cohort),
+        "weight 0 leaves cohorts open"
+    );
+    story.does(&Command::Kill);
+    assert_eq!(
+        story.ask("acme", "friend", force, Some(Arm::Candidate)),
+        (STABLE, Reason::KillSwitch)
+    );
+}
+
+#[test]
+fn a_rollback_closes_every_way_and_is_the_same_twice() {
+    let mut story = Story::new(spec());
+    story
+        .weight("50%")
+        .does(&Command::List { list: ListKind::Allow, subject: Subject::Tenant("acme".into()) });
+    story.enable("pilots", &[]).expect("next in order");
+    story.does(&Command::Rollback);
+    let closed = story.state.clone();
+    assert_eq!(story.try_to(&Command::Rollback), Ok(String::new()));
+    assert_eq!(story.state, closed);
+    assert_eq!(story.state.weight, Weight::ZERO);
+    for forced in [None, Some(Arm::Candidate)] {
+        for pinned in [None, Some(Arm::Candidate)] {
+            assert_eq!(story.ask("acme", "u", forced, pinned).0, STABLE, "{forced:?} {pinned:?}");
+        }
+    }
+    let opening = story.state.opening;
+    story.weight("1%");
+    assert!(story.state.closed.is_none());
+    assert!(story.state.opening > opening, "pins from before the rollback are void");
+}
+
+#[test]
+fn under_finish_only_pinned_conversations_end_on_the_candidate_and_a_kill_ends_even_them() {
+    let mut finishing = spec();
+    finishing.on_rollback = OnRollback::Finish;
+    let mut story = Story::new(finishing);
+    story.weight("100%").does(&Command::Rollback);
+    assert_eq!(story.ask("x", "u", None, Some(Arm::Candidate)), (CANDIDATE, Reason::Pinned));
+    assert_eq!(story.ask("x", "u", Some(Arm::Candidate), None).0, STABLE);
+    story.does(&Command::Kill).does(&Command::Revive);
+    assert_eq!(story.ask("x", "u", None, Some(Arm::Candidate)).0, STABLE);
+}
+
+#[test]
+fn the_kill_switch_has_three_fallbacks() {
+    for (fallback, target) in [
+        (Fallback::Stable, STABLE),
+        (Fallback::Release("v0".parse().expect("name")), Target::FallbackRelease),
+        (
+            Fallback::Respond(stagegate_rollout::FixedResponse {
+                status: 503,
+                retry_after: None,
+                content_type: "text/plain".into(),
+                body: String::new(),
+            }),
+            Target::Respond,
+        ),
+    ] {
+        let mut killed = spec();
+        killed.fallback = fallback;
+        let mut story = Story::new(killed);
+        story.weight("100%").does(&Command::Kill);
+        assert_eq!(story.ask("acme", "u", None, None), (target, Reason::KillSwitch));
+        story.does(&Command::Revive);
+        assert_eq!(story.ask("x", "u", None, None), (CANDIDATE, Reason::Weight));
+    }
+}
+
+#[test]
+fn cohorts_open_in_order_close_latest_first_and_mind_exclusions() {
+    let mut story = Story::new(spec());
+    assert!(matches!(story.enable("mid", &[]), Err(Refusal::CohortOutOfOrder { .. })));
+    assert!(matches!(story.enable("none", &[]), Err(Refusal::UnknownCohort { .. })));
+    story.enable("pilots", &[]).expect("next in order");
+    assert!(matches!(story.enable("pilots", &[]), Err(Refusal::CohortEnabled(_))));
+    let Err(Refusal::ExcludedInCohort { tenants, .. }) = story.enable("mid", &[]) else {
+        panic!("not refused")
+    };
+    assert_eq!(tenants, "initech (regulated)");
+    assert!(matches!(story.enable("mid", &["medco"]), Err(Refusal::NotExcluded(_))));
+    story.enable("mid", &["initech"]).expect("opted in by name");
+    assert_eq!(story.ask("initech", "u", None, None), (CANDIDATE, Reason::Cohort));
+    story.does(&Command::RollbackCohort);
+    assert_eq!(story.ask("hooli", "u", None, None).0, STABLE);
+    assert_eq!(story.ask("acme", "u", None, None).0, CANDIDATE, "the earlier cohort stays");
+    story.does(&Command::RollbackCohort);
+    assert_eq!(story.try_to(&Command::RollbackCohort), Err(Refusal::NoCohortEnabled));
+}
+
+#[test]
+fn entries_of_the_configuration_are_taken_out_only_there() {
+    let mut story = Story::new(spec());
+    let banned = Subject::User("banned".into());
+    let unlist = Command::Unlist { list: ListKind::Deny, subject: banned };
+    assert!(matches!(story.try_to(&unlist), Err(Refusal::FromConfig(_))));
+    let unexclude =
+        Command::Unexclude { group: "regulated".parse().expect("name"), tenant: "medco".into() };
+    assert!(matches!(story.try_to(&unexclude), Err(Refusal::FromConfig(_))));
+    story.does(&Command::Exclude {
+        group: "escalated".parse().expect("name"),
+        tenant: "umbrella".into(),
+    });
+    story.weight("100%");
+    assert_eq!(story.ask("umbrella", "u", None, None), (STABLE, Reason::Excluded));
+    story.does(&Command::OptIn { tenant: "umbrella".into() });
+    assert_eq!(story.ask("umbrella", "u", None, None), (CANDIDATE, Reason::Weight));
+}
+
+#[test]
+fn a_declared_candidate_begins_at_nothing_and_unchanged_declarations_change_nothing() {
+    let mut story = Story::new(spec());
+    story.weight("50%").does(&Command::Rollback);
+    assert_eq!(story.try_to(&Command::Declare), Ok(String::new()));
+    assert!(story.state.closed.is_some(), "a reload does not open what was rolled back");
+    let mut newer = spec();
+    newer.candidate = Some("v0".parse().expect("name"));
+    let salt = story.state.salt.clone();
+    story.spec = Arc::new(newer);
+    story.does(&Command::Declare);
+    assert_eq!(story.state.weight, Weight::ZERO);
+    assert!(story.state.closed.is_none());
+    assert_ne!(story.state.salt, salt, "another rollout picks other first users");
+}
+
+#[test]
+fn contradictions_are_all_reported() {
+    let mut bad = spec();
+    bad.candidate = Some(bad.stable.clone());
+    bad.fallback = Fallback::Release("gone".parse().expect("name"));
+    bad.cohorts[1].tenants.push("acme".into());
+    bad.allow = Members::default();
+    assert_eq!(bad.check().expect_err("contradictory").len(), 3);
+}
+
+#[test]
+fn state_survives_its_stored_form() {
+    let mut story = Story::new(spec());
+    story
+        .weight("12.345%")
+        .does(&Command::Exclude { group: "escalated".parse().expect("name"), tenant: "t".into() });
+    story.enable("pilots", &[]).expect("next in order");
+    story.does(&Command::Rollback).does(&Command::Kill);
+    let stored = serde_json::to_string(&story.state).expect("serialises");
+    assert_eq!(serde_json::from_str::<WorkloadState>(&stored).expect("reads back"), story.state);
+}

@@ -1,0 +1,142 @@
+//! Worker reports on their way: counts to telemetry, records to the decision log, and the last
+//! word of each worker for the status page. Nothing is decided here.
+
+use stagegate_admin::api::types::WorkerStatus;
+use stagegate_admin::data_plane::{Event, MetricsSource, Observer, SeriesStats, StatsSource};
+use stagegate_proxy::{Report, Sink};
+use stagegate_rollout::Delta;
+use stagegate_store::{DecisionLog, LogWriter};
+use stagegate_telemetry::{EndpointGauge, PlanGauges, ReloadResult, RollbackKind, Telemetry};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+use tokio::sync::mpsc;
+
+/// What the workers last said of themselves.
+#[derive(Debug, Default)]
+pub(crate) struct Workers(Mutex<Vec<WorkerStatus>>);
+
+impl Workers {
+    pub(crate) fn all(&self) -> Vec<WorkerStatus> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, report: &Report) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        for missing in all.len()..=report.worker {
+            all.push(WorkerStatus {
+                worker: number(missing),
+                epoch: 0,
+                connections: 0,
+                in_flight: 0,
+            });
+        }
+        let status = &mut all[report.worker];
+        status.epoch = report.epoch;
+        status.connections = report.connections as u64;
+        status.in_flight = report.in_flight;
+    }
+}
+
+/// The sink workers report to, and the counts that come out of it. The sink runs on the workers'
+/// threads: it hands on and returns.
+pub(crate) fn sink(
+    workers: Arc<Workers>,
+    log: Option<LogWriter>,
+) -> (Sink, mpsc::UnboundedReceiver<Delta>) {
+    let (counts, counted) = mpsc::unbounded_channel();
+    let sink = move |report: Report| {
+        workers.note(&report);
+        if let Some(log) = &log {
+            log.try_append(report.records);
+        }
+        if !report.delta.is_empty() {
+            let _ = counts.send(report.delta);
+        }
+    };
+    (Arc::new(sink), counted)
+}
+
+/// Feeds counts to telemetry until the workers have ended.
+pub(crate) async fn absorb(telemetry: Arc<Telemetry>, mut counted: mpsc::UnboundedReceiver<Delta>) {
+    while let Some(delta) = counted.recv().await {
+        telemetry.absorb(&delta, Instant::now());
+    }
+}
+
+/// Telemetry as the control plane sees it.
+pub(crate) struct Figures {
+    pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) log: Option<Arc<DecisionLog>>,
+    pub(crate) workers: Arc<Workers>,
+    pub(crate) plane: Arc<crate::plane::Plane>,
+}
+
+impl StatsSource for Figures {
+    fn snapshot(&self) -> Vec<SeriesStats> {
+        let micros = |time: Option<Duration>| time.map(|time| time.as_micros() as u64);
+        let of_series = |series: stagegate_telemetry::SeriesSnapshot| {
+            let key = series.key.clone();
+            series.windows.map(|window| SeriesStats {
+                workload: Arc::clone(&key.workload),
+                release: Arc::clone(&key.release),
+                arm: key.arm,
+                seconds: window.span.length().as_secs() as u32,
+                outcomes: window.outcomes,
+                duration_us: [window.duration.p50, window.duration.p95, window.duration.p99]
+                    .map(micros),
+                first_byte_p50_us: micros(window.first_byte.p50),
+            })
+        };
+        self.telemetry.snapshot(Instant::now()).into_iter().flat_map(of_series).collect()
+    }
+}
+
+impl MetricsSource for Figures {
+    fn render(&self) -> String {
+        let endpoints = self.plane.endpoints().into_iter().filter_map(|endpoint| {
+            Some(EndpointGauge {
+                workload: endpoint.workload.into(),
+                release: endpoint.release.into(),
+                endpoint: endpoint.authority.into(),
+                healthy: endpoint.healthy?,
+            })
+        });
+        self.telemetry.set_endpoints(&endpoints.collect::<Vec<_>>());
+        let connections: Vec<u64> =
+            self.workers.all().iter().map(|worker| worker.connections).collect();
+        self.telemetry.set_connections(&connections);
+        self.telemetry.set_pins(self.plane.pins_made());
+        if let Some(log) = &self.log {
+            self.telemetry.set_decision_log(log.healthy(), &log.dropped().by_reason());
+        }
+        self.telemetry.render()
+    }
+}
+
+/// Turns what happens in the control plane into figures.
+pub(crate) struct Counter(pub(crate) Arc<Telemetry>);
+
+impl Observer for Counter {
+    fn on(&self, event: &Event) {
+        match event {
+            Event::Published { epoch, splits } => {
+                let gauges: Vec<PlanGauges> = splits
+                    .iter()
+                    .map(|split| PlanGauges::of(split.spec(), split.state()))
+                    .collect();
+                self.0.set_plan(*epoch, &gauges);
+            }
+            Event::RolledBack { workload, command, .. } => {
+                if let Some(kind) = RollbackKind::of_command(command) {
+                    self.0.rolled_back(&workload.shared(), kind);
+                }
+            }
+            Event::Reloaded { ok, at_ms } => {
+                let result = if *ok { ReloadResult::Applied } else { ReloadResult::Refused };
+                self.0.reloaded(result, UNIX_EPOCH + Duration::from_millis(*at_ms));
+            }
+            Event::StoreFailed => self.0.store_failed(),
+        }
+    }
+}

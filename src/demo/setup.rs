@@ -1,0 +1,169 @@
+//! Where the demo lives: its directory, its ports and its configuration file.
+
+use super::agent::Profile;
+use anyhow::Context;
+use stagegate_rollout::Arm;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The demo's one workload.
+pub(super) const WORKLOAD: &str = "support-agent";
+/// Tenants of the demo's clients, all about equally busy.
+pub(super) const TENANTS: [&str; 8] =
+    ["acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "tyrell"];
+/// The tenant in an exclusion group: never on the candidate until opted in.
+pub(super) const EXCLUDED_TENANT: &str = "initech";
+/// Names the tenant of a request.
+pub(super) const TENANT_HEADER: &str = "x-tenant-id";
+/// Names the user of a request.
+pub(super) const USER_HEADER: &str = "x-user-id";
+/// Names the conversation of a request.
+pub(super) const CONVERSATION_HEADER: &str = "x-session-id";
+
+const STABLE: &str = "v1";
+const CANDIDATE: &str = "v2";
+
+/// How the two agents behave: the candidate has another model and is a little slower.
+pub(super) fn profile(arm: Arm, seed: u64) -> Profile {
+    let (name, model, latency_ms, error_rate) = match arm {
+        Arm::Stable => (STABLE, "demo-large-1", 12, 0.003),
+        Arm::Candidate => (CANDIDATE, "demo-large-2", 17, 0.006),
+    };
+    Profile {
+        name: name.to_owned(),
+        model: model.to_owned(),
+        latency: Duration::from_millis(latency_ms),
+        error_rate,
+        seed: seed.wrapping_add(arm.index() as u64),
+    }
+}
+
+/// The arm whose agent has this name.
+pub(super) fn arm_of(agent: &str) -> Option<Arm> {
+    match agent {
+        STABLE => Some(Arm::Stable),
+        CANDIDATE => Some(Arm::Candidate),
+        _ => None,
+    }
+}
+
+/// The demo's directory: given and kept, or temporary and removed at the end.
+#[derive(Debug)]
+pub(super) struct Home {
+    path: PathBuf,
+    /// Removes the directory when dropped.
+    temporary: Option<TempDir>,
+}
+
+impl Home {
+    /// Makes the directory.
+    pub(super) fn open(given: Option<&Path>) -> anyhow::Result<Self> {
+        if let Some(path) = given {
+            std::fs::create_dir_all(path)
+                .with_context(|| format!("cannot make the directory {}", path.display()))?;
+            return Ok(Self { path: std::path::absolute(path)?, temporary: None });
+        }
+        let temporary = tempfile::Builder::new()
+            .prefix("stagegate-demo-")
+            .tempdir()
+            .context("cannot make a temporary directory")?;
+        Ok(Self { path: temporary.path().to_owned(), temporary: Some(temporary) })
+    }
+
+    /// Whether the directory stays when the demo ends.
+    pub(super) const fn is_kept(&self) -> bool {
+        self.temporary.is_none()
+    }
+
+    /// The configuration file.
+    pub(super) fn config_file(&self) -> PathBuf {
+        self.path.join("stagegate.yaml")
+    }
+
+    /// Writes the configuration file.
+    pub(super) fn write_config(&self, places: &Places) -> anyhow::Result<()> {
+        let file = self.config_file();
+        std::fs::write(&file, config_text(places))
+            .with_context(|| format!("cannot write {}", file.display()))
+    }
+}
+
+/// Where everything listens.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places {
+    pub(super) proxy: SocketAddr,
+    pub(super) admin: SocketAddr,
+    pub(super) stable: SocketAddr,
+    pub(super) candidate: SocketAddr,
+}
+
+/// The wanted port of this machine if it is free, else one the system chooses.
+pub(super) fn free_port(wanted: u16) -> anyhow::Result<SocketAddr> {
+    let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    let listener = bind(wanted).or_else(|_| bind(0)).context("no free port on this machine")?;
+    Ok(listener.local_addr()?)
+}
+
+/// The configuration: small, and with every kind of rule to play with.
+fn config_text(places: &Places) -> String {
+    let Places { proxy, admin, stable, candidate } = places;
+    format!(
+        r#"# Written by `stagegate demo`, anew at every start. Change it while the demo runs, then `stagegate reload`.
+listeners:
+  - address: {proxy}
+admin:
+  address: {admin}
+data_dir: data
+
+workloads:
+  {WORKLOAD}:
+    match: [{{ path_prefix: / }}]
+    identity:
+      tenant: [{{ header: {TENANT_HEADER} }}]
+      user: [{{ header: {USER_HEADER} }}]
+      conversation: [{{ header: {CONVERSATION_HEADER} }}, {{ body: /previous_response_id }}, learned]
+    releases:
+      {STABLE}: {{ endpoints: ["http://{stable}"], artifact: {{ model: demo-large-1, prompt: p-118, tools: t-31, git: support-agent@{STABLE} }} }}
+      {CANDIDATE}: {{ endpoints: ["http://{candidate}"], artifact: {{ model: demo-large-2, prompt: p-119, tools: t-31, git: support-agent@{CANDIDATE} }} }}
+    stable: {STABLE}
+    candidate: {CANDIDATE}
+    sticky: conversation
+    cohorts:
+      - {{ name: pilots, tenants: [acme, globex] }}
+      - {{ name: mid-market, tenants: [umbrella, hooli] }}
+    exclusions: {{ high_value: [{EXCLUDED_TENANT}] }}
+    health: {{ http: /healthz, every: 1s, healthy: 1, unhealthy: 3 }}
+    force: {{ secret: "{FORCE_SECRET}" }}
+"#
+    )
+}
+
+/// Signs force headers in the demo; a real one comes from the environment.
+pub(super) const FORCE_SECRET: &str = "demo-force-secret-1";
+
+#[cfg(test)]
+mod tests {
+    use super::{EXCLUDED_TENANT, Home, Places, TENANTS, WORKLOAD, free_port};
+
+    #[test]
+    fn the_demos_configuration_has_no_problems() {
+        let home = Home::open(None).expect("a directory");
+        let place = || free_port(0).expect("a free port");
+        let places = Places { proxy: place(), admin: place(), stable: place(), candidate: place() };
+        home.write_config(&places).expect("written");
+        let loaded = stagegate_config::Config::load(&home.config_file())
+            .unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(loaded.config.workload(WORKLOAD).is_some());
+        assert_eq!(loaded.config.admin.address, places.admin);
+        assert!(TENANTS.contains(&EXCLUDED_TENANT));
+    }
+
+    #[test]
+    fn a_taken_port_is_not_asked_for_twice() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = taken.local_addr().expect("bound").port();
+        assert_ne!(free_port(port).expect("another").port(), port);
+    }
+}

@@ -1,0 +1,125 @@
+//! The data plane as the control plane wants it.
+
+use crate::collect::Workers;
+use crate::wire;
+use stagegate_admin::api::types::{EndpointStatus, Probe};
+use stagegate_admin::data_plane::{
+    BoxFuture, DataPlane, DataPlaneStatus, PrepareError, Prepared, Publication, ReleaseHealth,
+    Settled,
+};
+use stagegate_config::Config;
+use stagegate_proxy::{self as proxy, PreparedConfig};
+use stagegate_rollout::WorkloadName;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The proxy behind the control plane's trait.
+pub(crate) struct Plane {
+    proxy: proxy::DataPlane,
+    workers: Arc<Workers>,
+    /// What the plan in force was made from.
+    prepared: Mutex<PreparedConfig>,
+    draining: AtomicBool,
+}
+
+impl Plane {
+    pub(crate) fn new(proxy: proxy::DataPlane, workers: Arc<Workers>) -> Self {
+        Self { proxy, workers, prepared: Mutex::default(), draining: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn proxy(&self) -> &proxy::DataPlane {
+        &self.proxy
+    }
+
+    pub(crate) fn endpoints(&self) -> Vec<proxy::EndpointStatus> {
+        self.proxy.endpoints()
+    }
+
+    pub(crate) fn pins_made(&self) -> u64 {
+        self.proxy.pins_made() as u64
+    }
+
+    /// From here on the process is not ready for new traffic.
+    pub(crate) fn begin_drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    fn in_force(&self) -> PreparedConfig {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl DataPlane for Plane {
+    fn prepare(&self, config: Arc<Config>) -> BoxFuture<'_, Result<Prepared, PrepareError>> {
+        Box::pin(async move {
+            let translated = tokio::task::spawn_blocking(move || wire::workloads(&config)).await;
+            let settings = match translated {
+                Ok(Ok(settings)) => settings,
+                Ok(Err(error)) => return Err(PrepareError(format!("{error:#}"))),
+                Err(error) => return Err(PrepareError(error.to_string())),
+            };
+            let prepared = PreparedConfig::prepare(settings, &self.in_force()).await;
+            let prepared = prepared.map_err(|error| PrepareError(error.to_string()))?;
+            Ok(Box::new(prepared) as Prepared)
+        })
+    }
+
+    fn publish(&self, plan: Publication) {
+        let mut in_force = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Ok(prepared)) =
+            plan.prepared.map(|prepared| prepared.downcast::<PreparedConfig>())
+        {
+            *in_force = *prepared;
+        }
+        self.proxy.publish(plan.epoch, &in_force, &plan.splits);
+        if let Some(workload) = plan.cut {
+            self.proxy.cut(&workload.shared());
+        }
+    }
+
+    fn settled(
+        &self,
+        _epoch: u64,
+        workload: WorkloadName,
+        patience: Duration,
+    ) -> BoxFuture<'_, Settled> {
+        Box::pin(async move {
+            let settled = self.proxy.settled(&workload.shared(), patience).await;
+            Settled {
+                last_candidate_request: settled.last_candidate,
+                acknowledged_workers: settled.acknowledged as u32,
+                workers: settled.workers as u32,
+            }
+        })
+    }
+
+    fn status(&self) -> DataPlaneStatus {
+        let mut releases: Vec<ReleaseHealth> = Vec::new();
+        for endpoint in self.endpoints() {
+            let status = EndpointStatus {
+                address: endpoint.authority,
+                health: match endpoint.healthy {
+                    Some(true) => Probe::Healthy,
+                    Some(false) => Probe::Unhealthy,
+                    None => Probe::Unknown,
+                },
+            };
+            let same = |of: &&mut ReleaseHealth| {
+                of.workload.as_str() == endpoint.workload && of.release.as_str() == endpoint.release
+            };
+            if let Some(release) = releases.iter_mut().find(same) {
+                release.endpoints.push(status);
+            } else if let (Ok(workload), Ok(release)) =
+                (endpoint.workload.parse(), endpoint.release.parse())
+            {
+                releases.push(ReleaseHealth { workload, release, endpoints: vec![status] });
+            }
+        }
+        DataPlaneStatus {
+            draining: self.draining.load(Ordering::Relaxed),
+            workers: self.workers.all(),
+            releases,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The composition root: every part made, joined, run and ended, in that order.
+
+use crate::cli::{LogFormat, ServeArgs};
+use crate::collect::{self, Counter, Figures, Workers};
+use crate::plane::Plane;
+use crate::{reload, wire};
+use anyhow::Context as _;
+use stagegate_admin::data_plane::DecisionSource;
+use stagegate_admin::{App, Control, Startup};
+use stagegate_config::{Config, Loaded};
+use stagegate_proxy::DataPlane;
+use stagegate_store::{DecisionLog, Retention, Store};
+use stagegate_telemetry::{Options, Telemetry};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// How to start.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ServeOptions {
+    /// Send everything to stable and change nothing.
+    pub(crate) safe_start: bool,
+}
+
+/// A running Stagegate.
+pub(crate) struct Running {
+    /// Where the first listener accepts.
+    pub(crate) proxy_addr: SocketAddr,
+    /// Where the admin API answers.
+    pub(crate) admin_addr: SocketAddr,
+    control: Control,
+    plane: Arc<Plane>,
+    drain_timeout: Duration,
+    tasks: Vec<JoinHandle<()>>,
+    end_admin: oneshot::Sender<()>,
+    admin: JoinHandle<std::io::Result<()>>,
+    log: Option<Arc<DecisionLog>>,
+}
+
+/// `stagegate serve`.
+pub(crate) fn command(args: &ServeArgs) -> ExitCode {
+    let format = match args.log_format {
+        LogFormat::Text => stagegate_telemetry::LogFormat::Text,
+        LogFormat::Json => stagegate_telemetry::LogFormat::Json,
+    };
+    if let Err(error) = stagegate_telemetry::init_logging(format, &args.log) {
+        return failed(&format!("error: {error}"));
+    }
+    let loaded = match Config::load(&args.config) {
+        Ok(loaded) => loaded,
+        Err(problems) => return failed(&problems.to_string()),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("control")
+        .enable_all()
+        .build();
+    let served = runtime.context("no runtime").and_then(|runtime| {
+        let served = runtime.block_on(serve(loaded, args));
+        // Answers that outlived the drain must not keep the process.
+        runtime.shutdown_background();
+        served
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&format!("error: {error:#}")),
+    }
+}
+
+fn failed(message: &str) -> ExitCode {
+    crate::cli::output::note(message);
+    ExitCode::FAILURE
+}
+
+async fn serve(loaded: Loaded, args: &ServeArgs) -> anyhow::Result<()> {
+    let path = args.config.clone();
+    let running =
+        start_loaded(loaded, path.clone(), ServeOptions { safe_start: args.safe_start }).await?;
+    let hangups = tokio::spawn(reload::on_hangup(running.control.clone()));
+    let control = running.control.clone();
+    let changes = tokio::spawn(async move { reload::on_change(control, &path).await });
+    asked_to_end().await?;
+    hangups.abort();
+    changes.abort();
+    tracing::info!("draining");
+    running.stop().await
+}
+
+/// Resolves on SIGTERM or SIGINT.
+async fn asked_to_end() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Starts everything a configuration asks for.
+///
+/// # Errors
+/// When any part cannot start; what had started ends with the process.
+pub(crate) async fn start(
+    config: Config,
+    path: PathBuf,
+    options: ServeOptions,
+) -> anyhow::Result<Running> {
+    start_loaded(Loaded { config, warnings: Vec::new() }, path, options).await
+}
+
+async fn start_loaded(
+    loaded: Loaded,
+    path: PathBuf,
+    options: ServeOptions,
+) -> anyhow::Result<Running> {
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    raise_file_limit();
+    let config = loaded.config.clone();
+    // Bound before anything else is done, so that a second process fails without side effects.
+    let listeners: Vec<TcpListener> =
+        config.listeners.iter().map(|l| bind(l.address)).collect::<anyhow::Result<_>>()?;
+    let admin = tokio::net::TcpListener::from_std(bind(config.admin.address)?)?;
+    let admin_addr = admin.local_addr()?;
+
+    let telemetry =
+        Arc::new(Telemetry::new(Options::new(env!("CARGO_PKG_VERSION"), Instant::now())));
+    // Before anything else in the directory: it is the store that says who else has it.
+    let data_dir = config.data_dir.clone();
+    let store = tokio::task::spawn_blocking(move || Store::open(&data_dir)).await?;
+    let log = decision_log(&config);
+    if config.decision_log.enabled && log.is_none() {
+        telemetry.set_decision_log(false, &[]);
+    }
+    let workers = Arc::new(Workers::default());
+    let (sink, counted) = collect::sink(Arc::clone(&workers), log.as_ref().map(|log| log.writer()));
+    let proxy = DataPlane::start(wire::settings(&config), sink).context("no worker threads")?;
+    let plane = Arc::new(Plane::new(proxy, Arc::clone(&workers)));
+    let startup = Startup {
+        loaded,
+        config_path: path,
+        store,
+        safe_start: options.safe_start,
+        plane: Arc::clone(&plane) as _,
+        observer: Arc::new(Counter(Arc::clone(&telemetry))),
+    };
+    let control = Control::start(startup).await?;
+    telemetry.set_safe_start(control.view().safe_start.is_some());
+
+    let mut proxy_addr = None;
+    for listener in listeners {
+        let address = plane.proxy().listen(listener)?;
+        tracing::info!(%address, "proxying");
+        proxy_addr.get_or_insert(address);
+    }
+    let figures = Arc::new(Figures {
+        telemetry: Arc::clone(&telemetry),
+        log: log.clone(),
+        workers,
+        plane: Arc::clone(&plane),
+    });
+    let app = App {
+        control: control.clone(),
+        stats: Arc::clone(&figures) as _,
+        metrics: figures,
+        decisions: log.clone().map(|log| log as Arc<dyn DecisionSource>),
+        started_at_ms: SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |t| t.as_millis() as u64),
+    };
+    let (end_admin, ended) = oneshot::channel();
+    let admin = tokio::spawn(stagegate_admin::serve(admin, app, async {
+        let _ = ended.await;
+    }));
+    tracing::info!(address = %admin_addr, "admin API");
+    let tasks = vec![tokio::spawn(collect::absorb(telemetry, counted))];
+    Ok(Running {
+        proxy_addr: proxy_addr.context("no listener")?,
+        admin_addr,
+        control,
+        plane,
+        drain_timeout: config.drain_timeout,
+        tasks,
+        end_admin,
+        admin,
+        log,
+    })
+}
+
+impl Running {
+    /// Stops accepting, lets running answers finish, and ends everything.
+    ///
+    /// # Errors
+    /// When a part did not end as it should.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        self.plane.begin_drain();
+        if !self.plane.proxy().drain(self.drain_timeout).await {
+            tracing::warn!(timeout = ?self.drain_timeout, "answers that still ran were abandoned");
+        }
+        let _ = self.end_admin.send(());
+        self.admin.await??;
+        self.tasks.iter().for_each(JoinHandle::abort);
+        if let Some(log) = self.log {
+            tokio::task::spawn_blocking(move || log.flush()).await?;
+        }
+        Ok(())
+    }
+}
+
+fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let bound = || -> std::io::Result<TcpListener> {
+        let socket = socket2::Socket::new(
+            socket2::Domain::for_address(address),
+            socket2::Type::STREAM,
+            None,
+        )?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(4096)?;
+        Ok(socket.into())
+    };
+    bound().with_context(|| format!("cannot listen on {address}"))
+}
+
+/// The decision log, or none if it cannot be had: traffic matters more.
+fn decision_log(config: &Config) -> Option<Arc<DecisionLog>> {
+    let settings = &config.decision_log;
+    if !settings.enabled {
+        return None;
+    }
+    let directory: &Path = &config.data_dir.join("decisions");
+    match DecisionLog::open(
+        directory,
+        Retention { max_age: settings.max_age, max_bytes: settings.max_size },
+    ) {
+        Ok(log) => Some(Arc::new(log)),
+        Err(error) => {
+            tracing::error!(%error, directory = %directory.display(), "no decision log: decisions are not recorded");
+            None
+        }
+    }
+}
+
+/// Each connection is a file: take as many as the system lets us have.
+fn raise_file_limit() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}

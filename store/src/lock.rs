@@ -1,0 +1,87 @@
+//! One process per directory: an exclusive lock on a file that names its holder.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a holder may take to let go: a killed process holds the lock until the system has taken
+/// it down, and one it was starting just then holds a copy for a moment.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often to try in that time.
+const RETRY_EVERY: Duration = Duration::from_millis(20);
+
+/// A directory that cannot be had for this process alone.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process holds it.
+    #[error("{} is in use by process {pid}: stop that one, or give this one another data_dir", dir.display())]
+    Held {
+        /// The directory.
+        dir: PathBuf,
+        /// The holder as it named itself, `unknown` if it did not get that far.
+        pid: String,
+    },
+    /// The directory or its lock file cannot be made.
+    #[error("cannot lock {}: is it a directory this user may write to?", path.display())]
+    Io {
+        /// What was being opened.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// Holds the directory until dropped; the system lets go when the process dies, however it dies.
+#[derive(Debug)]
+pub(crate) struct DirLock {
+    _file: File,
+}
+
+impl DirLock {
+    /// Creates `dir` if need be and takes it.
+    pub(crate) fn take(dir: &Path) -> Result<Self, LockError> {
+        let path = dir.join("lock");
+        let failed = |source| LockError::Io { path: path.clone(), source };
+        // Who asked for what is nobody else's business.
+        DirBuilder::new().recursive(true).mode(0o750).create(dir).map_err(failed)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed)?;
+        match lock_soon(&file) {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                let named = file.read_to_string(&mut pid).is_ok() && !pid.trim().is_empty();
+                let pid = if named { pid.trim().to_owned() } else { "unknown".to_owned() };
+                return Err(LockError::Held { dir: dir.to_owned(), pid });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        // Naming ourselves is a courtesy to whoever comes second: on a full disk we do without.
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()));
+        Ok(Self { _file: file })
+    }
+}
+
+/// Takes the lock, waiting a little for a holder that is on its way out.
+fn lock_soon(file: &File) -> Result<(), TryLockError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(RETRY_EVERY);
+            }
+            other => return other,
+        }
+    }
+}

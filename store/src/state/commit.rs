@@ -1,0 +1,115 @@
+//! Recording a change: state, epoch, audit entry and answer in one transaction.
+
+use super::{AuditEntry, NewAudit, NewIdempotency, Store, StoreError, idempotency, release};
+use rusqlite::{Transaction, TransactionBehavior, params};
+use stagegate_rollout::{WorkloadName, WorkloadState};
+
+impl Store {
+    /// Records a change, durably and as a whole.
+    ///
+    /// `states` are the workloads' states after it and `epoch` the number of the plan that comes of
+    /// it: one more than the last. What made no new plan (a refusal, a failed login) comes without
+    /// states and with the last epoch; a new plan without new states (a reload) is fine too. The
+    /// releases that the states name are marked as used from now on.
+    ///
+    /// # Errors
+    /// When the epoch does not follow, the idempotency key is taken or the disk refuses. Nothing
+    /// changed then.
+    pub fn commit(
+        &mut self,
+        entry: &NewAudit,
+        states: &[(WorkloadName, WorkloadState)],
+        epoch: u64,
+        answer: Option<&NewIdempotency>,
+    ) -> Result<AuditEntry, StoreError> {
+        let recording = StoreError::doing("recording a change");
+        let change =
+            self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(recording)?;
+        let (last, seq, prev_hash) = change
+            .query_row("SELECT epoch, entries, hash FROM head", [], |row| {
+                Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, String>(2)?))
+            })
+            .map_err(recording)?;
+        let new_plan = last.checked_add(1) == Some(epoch);
+        let same_plan = last == epoch && states.is_empty();
+        if !new_plan && !same_plan {
+            return Err(StoreError::EpochGap { last, given: epoch });
+        }
+        for (name, state) in states {
+            save_state(&change, name, state, entry.at_ms)?;
+        }
+        let mut entry = AuditEntry {
+            seq: seq + 1,
+            at_ms: entry.at_ms,
+            actor: entry.actor.as_str().into(),
+            workload: entry.workload.as_deref().map(Into::into),
+            action: entry.action.clone(),
+            reason: entry.reason.clone(),
+            summary: entry.summary.clone(),
+            epoch_before: last,
+            epoch,
+            details: entry.details.to_string(),
+            prev_hash,
+            hash: String::new(),
+        };
+        entry.hash = entry.expected_hash();
+        append(&change, &entry)?;
+        if let Some(answer) = answer {
+            idempotency::keep(&change, answer, entry.at_ms)?;
+        }
+        change.commit().map_err(recording)?;
+        Ok(entry)
+    }
+}
+
+fn save_state(
+    change: &Transaction<'_>,
+    name: &WorkloadName,
+    state: &WorkloadState,
+    at_ms: u64,
+) -> Result<(), StoreError> {
+    let text = serde_json::to_string(state).map_err(|e| StoreError::Damaged {
+        what: format!("new state of workload `{name}`"),
+        why: e.to_string(),
+    })?;
+    change
+        .execute(
+            "INSERT INTO workload VALUES (?1, ?2) ON CONFLICT DO UPDATE SET state = excluded.state",
+            params![name.as_str(), text],
+        )
+        .map_err(StoreError::doing("recording a workload's state"))?;
+    for used in [Some(&state.stable), state.candidate.as_ref()].into_iter().flatten() {
+        release::mark_used(change, name.as_str(), used.as_str(), at_ms)?;
+    }
+    Ok(())
+}
+
+fn append(change: &Transaction<'_>, entry: &AuditEntry) -> Result<(), StoreError> {
+    let appending = StoreError::doing("appending to the audit log");
+    let columns = AuditEntry::COLUMNS;
+    let sql = format!(
+        "INSERT INTO audit ({columns}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+    );
+    let row = params![
+        entry.seq,
+        entry.at_ms,
+        entry.actor,
+        entry.workload,
+        entry.action,
+        entry.reason,
+        entry.summary,
+        entry.epoch_before,
+        entry.epoch,
+        entry.details,
+        entry.prev_hash,
+        entry.hash,
+    ];
+    change.prepare_cached(&sql).and_then(|mut sql| sql.execute(row)).map_err(appending)?;
+    change
+        .execute(
+            "UPDATE head SET epoch = ?1, entries = ?2, hash = ?3",
+            params![entry.epoch, entry.seq, entry.hash],
+        )
+        .map_err(appending)?;
+    Ok(())
+}

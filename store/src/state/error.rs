@@ -1,0 +1,74 @@
+//! Why the state store refused.
+
+use super::release::ChangedRelease;
+use crate::LockError;
+use std::path::PathBuf;
+
+/// A refusal of the state store. Nothing changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The data directory cannot be had.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The database cannot be opened.
+    #[error("cannot open the state store {}", path.display())]
+    Open {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// A later version of the program wrote the database.
+    #[error(
+        "the state store has schema {found}, this version knows up to {known}: run the version that wrote it, or a later one"
+    )]
+    NewerSchema {
+        /// Schema of the file.
+        found: i64,
+        /// Latest schema this version knows.
+        known: i64,
+    },
+    /// Reading or writing failed: a full disk, a failing one, a damaged file.
+    #[error("the state store failed while {doing}: {source}")]
+    Sqlite {
+        /// What was attempted.
+        doing: &'static str,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// Something stored makes no sense.
+    #[error("the state store is damaged: {what}: {why}")]
+    Damaged {
+        /// What was read.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The change does not follow the last one.
+    #[error("epoch {given} does not follow epoch {last}: a change must be number {}", last + 1)]
+    EpochGap {
+        /// Epoch of the last committed change.
+        last: u64,
+        /// Epoch of the refused one.
+        given: u64,
+    },
+    /// The idempotency key already has an answer.
+    #[error("idempotency key `{key}` already has an answer")]
+    IdempotencyKeyTaken {
+        /// The key.
+        key: String,
+    },
+    /// A release that took part in a rollout was given other contents under the same name.
+    #[error("{}", ChangedRelease::describe(changed))]
+    ReleaseChanged {
+        /// Each such release.
+        changed: Vec<ChangedRelease>,
+    },
+}
+
+impl StoreError {
+    /// Wraps SQLite's errors with what was attempted.
+    pub(super) fn doing(doing: &'static str) -> impl Fn(rusqlite::Error) -> Self + Copy {
+        move |source| Self::Sqlite { doing, source }
+    }
+}

@@ -1,0 +1,90 @@
+//! The tables, and how an older file is brought up to date.
+
+use super::StoreError;
+use rusqlite::Connection;
+use std::time::Duration;
+
+/// One script per schema version, in order; a file at version N has the first N applied.
+const MIGRATIONS: &[&str] = &["
+    -- One row: where the history ends. Written with every entry, so that a history whose end was
+    -- cut off does not pass for a shorter one.
+    CREATE TABLE head (
+        one     INTEGER PRIMARY KEY CHECK (one = 1),
+        epoch   INTEGER NOT NULL,
+        entries INTEGER NOT NULL,
+        hash    TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO head VALUES (1, 0, 0, '');
+
+    CREATE TABLE workload (
+        name  TEXT PRIMARY KEY,
+        state TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE audit (
+        seq          INTEGER PRIMARY KEY,
+        at_ms        INTEGER NOT NULL,
+        actor        TEXT NOT NULL,
+        workload     TEXT,
+        action       TEXT NOT NULL,
+        reason       TEXT NOT NULL,
+        summary      TEXT NOT NULL,
+        epoch_before INTEGER NOT NULL,
+        epoch        INTEGER NOT NULL,
+        details      TEXT NOT NULL,
+        prev_hash    TEXT NOT NULL,
+        hash         TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX audit_by_workload ON audit (workload, seq);
+    CREATE INDEX audit_by_actor ON audit (actor, seq);
+
+    CREATE TABLE idempotency (
+        key         TEXT PRIMARY KEY,
+        at_ms       INTEGER NOT NULL,
+        actor       TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        response    TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX idempotency_by_age ON idempotency (at_ms);
+
+    CREATE TABLE release (
+        workload      TEXT NOT NULL,
+        name          TEXT NOT NULL,
+        fingerprint   TEXT NOT NULL,
+        artifact      TEXT NOT NULL,
+        endpoints     TEXT NOT NULL,
+        registered_ms INTEGER NOT NULL,
+        registered_by TEXT NOT NULL,
+        PRIMARY KEY (workload, name)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Apart from the registry: a state may name a release before it is registered.
+    CREATE TABLE release_used (
+        workload TEXT NOT NULL,
+        name     TEXT NOT NULL,
+        at_ms    INTEGER NOT NULL,
+        PRIMARY KEY (workload, name)
+    ) STRICT, WITHOUT ROWID;
+"];
+
+/// Sets the connection up and brings the file to the latest schema. The inner error is a file that
+/// a later version wrote.
+pub(super) fn prepare(db: &mut Connection) -> rusqlite::Result<Result<(), StoreError>> {
+    // The process lock keeps others out; a backup tool may still hold a read lock for a moment.
+    db.busy_timeout(Duration::from_secs(5))?;
+    let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let known = MIGRATIONS.len() as i64;
+    if found > known {
+        return Ok(Err(StoreError::NewerSchema { found, known }));
+    }
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "cell_size_check", true)?;
+    for (version, script) in (1..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
+        let step = db.transaction()?;
+        step.execute_batch(script)?;
+        step.pragma_update(None, "user_version", version)?;
+        step.commit()?;
+    }
+    Ok(Ok(()))
+}

@@ -1,0 +1,123 @@
+//! Every metric by name, in one place: what it is called, what it counts, in which unit and with
+//! which labels. Nothing else in the project spells a metric name.
+//!
+//! Label values come from the configuration or from closed enums, never from requests; ids never
+//! become labels. Units are base units: seconds, bytes, ratios from 0 to 1.
+
+use metrics::Unit;
+
+/// What a metric's value means over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows, until a restart.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts values by size.
+    Histogram,
+}
+
+impl Kind {
+    /// The word Prometheus uses.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// One metric family.
+#[derive(Debug)]
+pub struct Metric {
+    /// Its name, as Prometheus shows it.
+    pub name: &'static str,
+    /// Counter, gauge or histogram.
+    pub kind: Kind,
+    /// The unit of its value.
+    pub unit: Unit,
+    /// Names of its labels, in order.
+    pub labels: &'static [&'static str],
+    /// One sentence for people.
+    pub help: &'static str,
+}
+
+macro_rules! metrics {
+    ($($const:ident = $kind:ident $name:literal [$($label:literal),*] $unit:ident, $help:literal;)*) => {
+        $(pub(crate) static $const: Metric = Metric {
+            name: $name,
+            kind: Kind::$kind,
+            unit: Unit::$unit,
+            labels: &[$($label),*],
+            help: $help,
+        };)*
+
+        /// Every metric, in the order the documentation shows them.
+        pub static ALL: &[&Metric] = &[$(&$const),*];
+    };
+}
+
+metrics! {
+    REQUESTS = Counter "stagegate_requests_total" ["workload", "release", "arm", "outcome"] Count,
+        "Finished requests by how they ended; forced ones are counted apart";
+    REQUEST_DURATION = Histogram "stagegate_request_duration_seconds" ["workload", "release", "arm"] Seconds,
+        "Time from the end of the request head to the end of the response";
+    FIRST_BYTE = Histogram "stagegate_time_to_first_byte_seconds" ["workload", "release", "arm"] Seconds,
+        "Time from the end of the request head to the response head";
+    RESPONSE_BYTES = Counter "stagegate_response_bytes_total" ["workload", "release", "arm"] Bytes,
+        "Response body bytes sent to clients";
+    RETRIES = Counter "stagegate_retries_total" ["workload", "release", "arm"] Count,
+        "Requests sent to an endpoint again, nothing of a response having been seen";
+    FORCED = Counter "stagegate_forced_requests_total" ["workload", "release", "arm"] Count,
+        "Requests that a tester's signed force header sent to an arm";
+    DECISIONS = Counter "stagegate_decisions_total" ["workload", "reason"] Count,
+        "Routing decisions by the rule that decided";
+    REFUSED = Counter "stagegate_refused_total" ["workload", "reason"] Count,
+        "Requests and connections the proxy itself answered or ended; no workload label if none was matched";
+    WEIGHT = Gauge "stagegate_candidate_weight_ratio" ["workload"] Count,
+        "Share of targeting keys that the weight sends to the candidate, 0 to 1";
+    ARM_INFO = Gauge "stagegate_arm_info" ["workload", "release", "arm"] Count,
+        "Always 1; says which release is stable and which the candidate";
+    PLAN_EPOCH = Gauge "stagegate_plan_epoch" [] Count,
+        "Number of the routing plan in force";
+    KILLED = Gauge "stagegate_workload_killed" ["workload"] Count,
+        "1 while the workload's kill switch is on";
+    CLOSED = Gauge "stagegate_candidate_closed" ["workload"] Count,
+        "1 while a rollback keeps everyone off the candidate";
+    ROLLBACKS = Counter "stagegate_rollbacks_total" ["workload", "reason"] Count,
+        "Times traffic was taken off the candidate: by rollback, by closing the latest cohort, by the kill switch";
+    ENDPOINT_HEALTHY = Gauge "stagegate_endpoint_healthy" ["workload", "release", "endpoint"] Count,
+        "Share of the endpoint's addresses that pass their health checks, 0 to 1; absent without checks";
+    CONFIG_SUCCESS = Gauge "stagegate_config_reload_success" [] Count,
+        "1 if the configuration file was good when it was last read; 0 means an older one is in force";
+    CONFIG_TIMESTAMP = Gauge "stagegate_config_last_reload_timestamp_seconds" [] Seconds,
+        "Unix time at which the configuration in force was taken over";
+    CONFIG_RELOADS = Counter "stagegate_config_reloads_total" ["result"] Count,
+        "Readings of the configuration file by result, the one at start included";
+    LOG_HEALTHY = Gauge "stagegate_decision_log_healthy" [] Count,
+        "1 while decision records are being written";
+    LOG_DROPPED = Counter "stagegate_decision_log_dropped_total" ["reason"] Count,
+        "Decision records that could not be kept, by reason; traffic is not affected";
+    STORE_FAILURES = Counter "stagegate_store_failures_total" [] Count,
+        "Changes refused because the state store could not record them";
+    SAFE_START = Gauge "stagegate_safe_start" [] Count,
+        "1 while the process runs safe, by --safe-start or because the store cannot be read: everything goes to stable, nothing can be changed";
+    CONNECTIONS = Gauge "stagegate_connections" ["worker"] Count,
+        "Open client connections";
+    PINS = Gauge "stagegate_pins" [] Count,
+        "Conversations pinned to the arm they began on";
+    PROCESS_CPU = Counter "process_cpu_seconds_total" [] Seconds,
+        "CPU time the process has used, user and system";
+    PROCESS_MEMORY = Gauge "process_resident_memory_bytes" [] Bytes,
+        "Memory of the process that is in RAM";
+    PROCESS_FDS = Gauge "process_open_fds" [] Count,
+        "Open file descriptors of the process";
+    PROCESS_MAX_FDS = Gauge "process_max_fds" [] Count,
+        "File descriptors the process may open";
+    PROCESS_START = Gauge "process_start_time_seconds" [] Seconds,
+        "Unix time at which the process started";
+    BUILD_INFO = Gauge "stagegate_build_info" ["version"] Count,
+        "Always 1; says which version runs";
+}

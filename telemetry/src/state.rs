@@ -1,0 +1,137 @@
+//! What the rest of the process reports as it is now, as opposed to what it counts.
+
+use stagegate_rollout::{Arm, ReleaseName, WorkloadSpec, WorkloadState};
+use std::sync::Arc;
+
+/// What the gauges show of one workload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanGauges {
+    /// The workload's name.
+    pub workload: Arc<str>,
+    /// Its stable release.
+    pub stable: Arc<str>,
+    /// Its candidate, if it has one.
+    pub candidate: Option<Arc<str>>,
+    /// Every release that is configured for it: others' series come to an end.
+    pub releases: Vec<Arc<str>>,
+    /// Share of targeting keys that the weight sends to the candidate, 0 to 1.
+    pub weight: f64,
+    /// Whether the kill switch is on.
+    pub killed: bool,
+    /// Whether a rollback keeps everyone off the candidate.
+    pub closed: bool,
+}
+
+impl PlanGauges {
+    /// The gauges of a workload in this state.
+    #[must_use]
+    pub fn of(spec: &WorkloadSpec, state: &WorkloadState) -> Self {
+        Self {
+            workload: spec.name.shared(),
+            stable: state.stable.shared(),
+            candidate: state.candidate.as_ref().map(ReleaseName::shared),
+            releases: spec.releases.iter().map(ReleaseName::shared).collect(),
+            weight: state.weight.ratio(),
+            killed: state.killed.is_some(),
+            closed: state.closed.is_some(),
+        }
+    }
+
+    /// The arms that can serve, each with its release.
+    pub(crate) fn arms(&self) -> impl Iterator<Item = (&Arc<str>, Arm)> {
+        let candidate = self.candidate.as_ref().map(|release| (release, Arm::Candidate));
+        std::iter::once((&self.stable, Arm::Stable)).chain(candidate)
+    }
+}
+
+/// The health of one address of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointGauge {
+    /// The workload's name.
+    pub workload: Arc<str>,
+    /// The release's name.
+    pub release: Arc<str>,
+    /// Host and port, as the configuration writes them; a name may stand for several addresses.
+    pub endpoint: Arc<str>,
+    /// Whether it passes its checks.
+    pub healthy: bool,
+}
+
+/// How a reading of the configuration file ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadResult {
+    /// The file was good and is in force.
+    Applied,
+    /// The file was refused whole; what was in force stays.
+    Refused,
+}
+
+impl ReloadResult {
+    /// Every result, in the order tables show them.
+    pub const ALL: [Self; 2] = [Self::Applied, Self::Refused];
+
+    /// The word used as a label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What took traffic off a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RollbackKind {
+    /// The rollback command.
+    Rollback,
+    /// The latest cohort was closed.
+    Cohort,
+    /// The kill switch.
+    Kill,
+}
+
+impl RollbackKind {
+    /// Every kind, in the order tables show them.
+    pub const ALL: [Self; 3] = [Self::Rollback, Self::Cohort, Self::Kill];
+
+    /// The word used as a label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Rollback => "rollback",
+            Self::Cohort => "cohort",
+            Self::Kill => "kill",
+        }
+    }
+
+    /// What a command with this label takes off a candidate, if it does.
+    #[must_use]
+    pub fn of_command(command: &str) -> Option<Self> {
+        match command {
+            "rollback" => Some(Self::Rollback),
+            "rollback_cohort" => Some(Self::Cohort),
+            "kill" => Some(Self::Kill),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RollbackKind;
+    use stagegate_rollout::Command;
+
+    #[test]
+    fn commands_that_take_traffic_off_the_candidate_are_known_by_their_labels() {
+        for (command, kind) in [
+            (Command::Rollback, Some(RollbackKind::Rollback)),
+            (Command::RollbackCohort, Some(RollbackKind::Cohort)),
+            (Command::Kill, Some(RollbackKind::Kill)),
+            (Command::Revive, None),
+            (Command::Declare, None),
+        ] {
+            assert_eq!(RollbackKind::of_command(command.label()), kind, "{}", command.label());
+        }
+    }
+}

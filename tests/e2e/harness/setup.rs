@@ -1,0 +1,162 @@
+//! Writes the `stagegate.yaml` of a story: small defaults, and every key can be set.
+
+use super::Backend;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// A whole configuration.
+#[derive(Clone)]
+pub struct Setup {
+    settings: BTreeMap<String, String>,
+    admin: BTreeMap<String, String>,
+    workloads: Vec<Workload>,
+    /// Where to listen, for configurations that must know it beforehand.
+    pub listen: Option<SocketAddr>,
+}
+
+/// One workload of it.
+#[derive(Clone)]
+pub struct Workload {
+    name: String,
+    settings: BTreeMap<String, String>,
+    releases: Vec<(String, Vec<SocketAddr>)>,
+}
+
+impl Setup {
+    /// A configuration with one workload.
+    pub fn of(workload: Workload) -> Self {
+        let mut setup = Self {
+            settings: BTreeMap::new(),
+            admin: BTreeMap::new(),
+            workloads: vec![workload],
+            listen: None,
+        };
+        setup.set("drain_timeout", "5s");
+        setup.set("workers", "2");
+        setup
+    }
+
+    /// Sets a top-level key to a YAML flow value.
+    pub fn set(&mut self, key: &str, value: &str) -> &mut Self {
+        self.settings.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// As [`Setup::set`], for chaining from a constructor.
+    pub fn with(mut self, key: &str, value: &str) -> Self {
+        self.set(key, value);
+        self
+    }
+
+    /// Sets a key of `admin`.
+    pub fn with_admin(mut self, key: &str, value: &str) -> Self {
+        self.admin.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Fixes the address clients connect to.
+    pub fn listen(&mut self, address: SocketAddr) -> &mut Self {
+        self.listen = Some(address);
+        self
+    }
+
+    /// Adds a workload.
+    pub fn and(mut self, workload: Workload) -> Self {
+        self.workloads.push(workload);
+        self
+    }
+
+    /// The first workload, to change it.
+    pub fn workload(&mut self) -> &mut Workload {
+        &mut self.workloads[0]
+    }
+
+    /// The file's text.
+    pub fn yaml(&self, proxy: SocketAddr, admin: SocketAddr, data_dir: &str) -> String {
+        let mut text = format!("listeners:\n  - address: {proxy}\nadmin:\n  address: {admin}\n");
+        for (key, value) in &self.admin {
+            text.push_str(&format!("  {key}: {value}\n"));
+        }
+        text.push_str(&format!("data_dir: {data_dir}\n"));
+        for (key, value) in &self.settings {
+            text.push_str(&format!("{key}: {value}\n"));
+        }
+        text.push_str("workloads:\n");
+        for workload in &self.workloads {
+            workload.write(&mut text);
+        }
+        text
+    }
+}
+
+impl Workload {
+    /// A workload named `agent` that takes every path and has one release, `v1`.
+    pub fn new(stable: &Backend) -> Self {
+        Self::at(stable.address)
+    }
+
+    /// As [`Workload::new`], with the address of a backend that is not ours.
+    pub fn at(stable: SocketAddr) -> Self {
+        let workload = Self {
+            name: "agent".to_owned(),
+            settings: BTreeMap::new(),
+            releases: vec![("v1".to_owned(), vec![stable])],
+        };
+        workload
+            .with("match", "[{ path_prefix: / }]")
+            .with("stable", "v1")
+            .with("health", "off")
+            .with("sticky", "user")
+            .with(
+                "identity",
+                "{ tenant: [{ header: x-tenant-id }], user: [{ header: x-user-id }], \
+                 conversation: [{ header: x-session-id }] }",
+            )
+    }
+
+    /// A workload with a candidate, `v2`, that nobody reaches yet.
+    pub fn canary(stable: &Backend, candidate: &Backend) -> Self {
+        Self::new(stable).release("v2", candidate.address).with("candidate", "v2")
+    }
+
+    /// Gives it another name.
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// Registers a release.
+    pub fn release(mut self, name: &str, address: SocketAddr) -> Self {
+        self.releases.push((name.to_owned(), vec![address]));
+        self
+    }
+
+    /// Adds another endpoint to the release registered last.
+    pub fn replica(mut self, address: SocketAddr) -> Self {
+        self.releases.last_mut().expect("a release").1.push(address);
+        self
+    }
+
+    /// Sets a key to a YAML flow value.
+    pub fn set(&mut self, key: &str, value: &str) -> &mut Self {
+        self.settings.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// As [`Workload::set`], for chaining from a constructor.
+    pub fn with(mut self, key: &str, value: &str) -> Self {
+        self.set(key, value);
+        self
+    }
+
+    fn write(&self, text: &mut String) {
+        text.push_str(&format!("  {}:\n    releases:\n", self.name));
+        for (name, addresses) in &self.releases {
+            let urls: Vec<String> = addresses.iter().map(|a| format!("\"http://{a}\"")).collect();
+            text.push_str(&format!("      {name}: {{ endpoints: [{}] }}\n", urls.join(", ")));
+        }
+        for (key, value) in &self.settings {
+            text.push_str(&format!("    {key}: {value}\n"));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The SDKs that agents are written with, unmodified, through Stagegate to mock model servers.
+
+use crate::harness::tools::{Mock, script};
+use crate::harness::wire::{request, request_with};
+use crate::harness::{Backend, Setup, Stagegate, Wire, Workload, free_address};
+
+/// aimock is stable, fakellm the candidate.
+async fn two_mocks() -> (Mock, Mock, Stagegate) {
+    let (stable, candidate) = (Mock::aimock().await, Mock::fakellm().await);
+    let workload = Workload::at(stable.address)
+        .release("v2", candidate.address)
+        .with("candidate", "v2")
+        .with("sticky", "request");
+    let stagegate = Stagegate::start(&Setup::of(workload)).await;
+    (stable, candidate, stagegate)
+}
+
+#[tokio::test]
+async fn openai_and_anthropic_clients_notice_nothing() {
+    let (_stable, candidate, stagegate) = two_mocks().await;
+    let url = format!("http://{}", stagegate.proxy);
+    let openai_url = format!("{url}/v1");
+    let mut before = 0;
+    for weight in ["0%", "100%", "50%"] {
+        stagegate.admin.weight(weight).await;
+        let printed = script("openai_client.py", &[&openai_url]).await;
+        assert_eq!(printed.matches("ok ").count(), 6);
+        let printed = script("anthropic_client.py", &[&url]).await;
+        assert_eq!(printed.matches("ok ").count(), 6);
+        let stats =
+            Wire::connect(candidate.address).await.ask(&request("GET /_fakellm/stats", &[])).await;
+        let total = stats.json()["total_requests"].as_u64().expect("a number");
+        let served = total - std::mem::replace(&mut before, total);
+        // 56 requests of the one client, 55 of the other.
+        match weight {
+            "0%" => assert_eq!(served, 0),
+            "100%" => assert_eq!(served, 111),
+            _ => assert!((20..=91).contains(&served), "{served} of 111 at {weight}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn sdk_streams_arrive_token_by_token() {
+    let backend = free_address();
+    let stagegate = Stagegate::start(&Setup::of(Workload::at(backend))).await;
+    let (host, port) = (backend.ip().to_string(), backend.port().to_string());
+    let url = format!("http://{}", stagegate.proxy);
+    let printed = script("lockstep_streams.py", &[&host, &port, &url]).await;
+    print!("{printed}");
+    assert_eq!(printed.matches("ok ").count(), 2);
+}
+
+#[tokio::test]
+async fn websocket_clients_notice_nothing() {
+    let server = Mock::script("websocket_server.py").await;
+    let stagegate = Stagegate::start(&Setup::of(Workload::at(server.address))).await;
+    let url = format!("ws://{}/", stagegate.proxy);
+    assert_eq!(script("websocket_client.py", &[&url]).await.matches("ok ").count(), 4);
+}
+
+#[tokio::test]
+async fn no_byte_of_a_model_servers_answer_differs() {
+    let stable = Mock::aimock().await;
+    let other = Backend::start("candidate");
+    let workload =
+        Workload::at(stable.address).release("v2", other.address).with("candidate", "v2");
+    let stagegate = Stagegate::start(&Setup::of(workload)).await;
+    let ask = |stream: bool| {
+        let body = format!(
+            r#"{{"model":"m-5","stream":{stream},"messages":[{{"role":"user","content":"greet me"}}]}}"#
+        );
+        let fields = [
+            ("content-type", "application/json"),
+            ("authorization", "Bearer test"),
+            ("x-request-id", "the-same-id"),
+        ];
+        request_with("POST /v1/chat/completions", &fields, &body)
+    };
+    let hop = ["connection", "keep-alive", "transfer-encoding", "date", "x-request-id"];
+    for text in
+        [ask(false), ask(true), request("GET /v1/models", &[]), request("GET /nowhere", &[])]
+    {
+        let direct = Wire::connect(stable.address).await.ask(&text).await;
+        let through = stagegate.connect().await.ask(&text).await;
+        let fields = |head: &crate::harness::Head| -> Vec<(String, String)> {
+            let kept =
+                |(name, _): &&(String, String)| !hop.contains(&name.to_ascii_lowercase().as_str());
+            head.fields.iter().filter(kept).cloned().collect()
+        };
+        assert_eq!(through.head.start, direct.head.start);
+        assert_eq!(fields(&through.head), fields(&direct.head));
+        assert_eq!(through.text(), direct.text());
+    }
+}

