@@ -67,9 +67,7 @@ impl DataPlane for Plane {
 
     fn publish(&self, plan: Publication) {
         let mut in_force = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Ok(prepared)) =
-            plan.prepared.map(|prepared| prepared.downcast::<PreparedConfig>())
-        {
+        if let Some(Ok(prepared)) = plan.prepared.map(Prepared::downcast::<PreparedConfig>) {
             *in_force = *prepared;
         }
         self.proxy.publish(plan.epoch, &in_force, &plan.splits);

@@ -58,7 +58,7 @@ fn workload(workload: &config::Workload) -> anyhow::Result<proxy::WorkloadSettin
         },
         body_limit: workload.limits.body,
         tenant: proxy::TenantLimits {
-            rate: workload.limits.tenant_rate.map(|rate| rate.per_second()),
+            rate: workload.limits.tenant_rate.map(stagegate_config::Rate::per_second),
             in_flight: workload.limits.tenant_in_flight,
         },
         force: workload.force.clone(),

@@ -180,7 +180,7 @@ impl DataPlane {
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         let ended = tokio::task::spawn_blocking(move || {
-            threads.into_iter().for_each(|thread| drop(thread.join()))
+            threads.into_iter().for_each(|thread| drop(thread.join()));
         });
         tokio::time::timeout(timeout, ended).await.is_ok()
     }

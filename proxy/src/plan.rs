@@ -8,6 +8,7 @@ use crate::route::{Match, Routes};
 use foldhash::fast::FixedState;
 use stagegate_rollout::{Arm, ForceKey, ReleaseName, Split, WorkloadName};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -222,6 +223,33 @@ impl Plan {
         let complete = workloads.len() == config.workloads.len();
         let routes = if complete { Arc::clone(&config.routes) } else { Arc::default() };
         Self { epoch, routes, workloads }
+    }
+}
+
+/// A worker's own handle on the plan in force: cloning it touches no counter that another worker
+/// touches.
+#[derive(Clone, Debug)]
+pub(crate) struct InForce(Rc<Shared>);
+
+#[derive(Debug)]
+struct Shared(Arc<Plan>);
+
+impl InForce {
+    pub(crate) fn new(plan: Arc<Plan>) -> Self {
+        Self(Rc::new(Shared(plan)))
+    }
+
+    /// Whether both are handles on the same publication.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl std::ops::Deref for InForce {
+    type Target = Plan;
+
+    fn deref(&self) -> &Plan {
+        &self.0.0
     }
 }
 

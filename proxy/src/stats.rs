@@ -4,7 +4,7 @@ use crate::plan::Release;
 use stagegate_rollout::{Arm, Delta, Outcome, Reason, Record, RecordBatch, Series, SeriesKey};
 use std::sync::Arc;
 
-/// What a worker hands over every [`crate::worker::HAND_OVER`].
+/// What a worker hands over four times a second.
 #[derive(Debug)]
 pub struct Report {
     /// The worker's number.

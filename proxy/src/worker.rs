@@ -2,7 +2,7 @@
 
 use crate::identity::JwtCache;
 use crate::ids::Ids;
-use crate::plan::Plan;
+use crate::plan::InForce;
 use crate::pool::Pools;
 use crate::serve;
 use crate::shared::Shared;
@@ -60,7 +60,7 @@ pub(crate) struct Worker {
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
     pub(crate) draining: Cell<bool>,
     pub(crate) connections: Cell<usize>,
-    plan: RefCell<Rc<Arc<Plan>>>,
+    plan: RefCell<InForce>,
     seen: Cell<u64>,
     last_candidate: RefCell<HashMap<Arc<str>, Instant, FixedState>>,
 }
@@ -78,7 +78,7 @@ impl Worker {
             read_buffer: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
             draining: Cell::new(false),
             connections: Cell::new(0),
-            plan: RefCell::new(Rc::new(shared.plan.load_full())),
+            plan: RefCell::new(InForce::new(shared.plan.load_full())),
             seen: Cell::new(u64::MAX),
             last_candidate: RefCell::default(),
             shared,
@@ -86,19 +86,19 @@ impl Worker {
     }
 
     /// The plan in force. One atomic load a request; the counted reference is the worker's own.
-    pub(crate) fn plan(&self) -> Rc<Arc<Plan>> {
+    pub(crate) fn plan(&self) -> InForce {
         let published = self.shared.published.load(Ordering::Acquire);
         if self.seen.replace(published) != published {
-            *self.plan.borrow_mut() = Rc::new(self.shared.plan.load_full());
+            *self.plan.borrow_mut() = InForce::new(self.shared.plan.load_full());
             self.tokens.borrow_mut().clear();
         }
-        Rc::clone(&self.plan.borrow())
+        self.plan.borrow().clone()
     }
 
     /// Whether `plan` is still the one in force.
-    pub(crate) fn is_current(&self, plan: &Rc<Arc<Plan>>) -> bool {
+    pub(crate) fn is_current(&self, plan: &InForce) -> bool {
         self.shared.published.load(Ordering::Acquire) == self.seen.get()
-            && Rc::ptr_eq(plan, &self.plan.borrow())
+            && plan.is(&self.plan.borrow())
     }
 
     /// Notes that a request has just gone to the candidate.

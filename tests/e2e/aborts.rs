@@ -1,7 +1,8 @@
 //! One side disappears: the other hears of it at once, and nobody mistakes it for a clean end.
 
-use crate::harness::wire::{Chunk, request, request_with};
-use crate::harness::{Backend, End, Setup, Stagegate, Workload, eventually};
+use crate::harness::{
+    Backend, Chunk, End, Setup, Stagegate, Workload, eventually, request, request_with,
+};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -50,9 +51,9 @@ async fn a_client_that_goes_takes_its_request_along() {
                 wire.head().await;
             }
             if reset {
-                wire.reset()
+                wire.reset();
             } else {
-                drop(wire)
+                drop(wire);
             }
             expected += 1;
             let what = format!("the backend to hear that the client of {path} is gone ({reset})");

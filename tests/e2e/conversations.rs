@@ -1,7 +1,6 @@
 //! Conversations whose ids a backend issued stay with the arm that issued them.
 
-use crate::harness::wire::request_with;
-use crate::harness::{Backend, Exchange, Response, Setup, Stagegate, Wire, Workload};
+use crate::harness::{Backend, Exchange, Response, Setup, Stagegate, Wire, Workload, request_with};
 use serde_json::{Value, json};
 use std::rc::Rc;
 

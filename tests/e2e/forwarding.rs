@@ -1,7 +1,8 @@
 //! What of a message is passed on, what is not, and what the proxy adds.
 
-use crate::harness::wire::{request, request_with};
-use crate::harness::{Backend, Head, Setup, Stagegate, Workload, free_address};
+use crate::harness::{
+    Backend, Head, Setup, Stagegate, Workload, free_address, request, request_with,
+};
 use std::collections::BTreeSet;
 
 async fn one_backend() -> (Backend, Stagegate) {

@@ -1,7 +1,8 @@
 //! Where messages end: bodiless answers, interim answers, trailers, pipelines, old versions.
 
-use crate::harness::wire::{request, request_with};
-use crate::harness::{Backend, End, Setup, Stagegate, Workload, eventually, within};
+use crate::harness::{
+    Backend, End, Setup, Stagegate, Workload, eventually, request, request_with, within,
+};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -202,10 +203,10 @@ async fn an_answer_may_come_while_the_request_still_flows() {
     let mut wire = stagegate.connect().await;
     wire.send(request("POST /", &[("content-length", "10")]) + "12345").await;
     assert_eq!(wire.head().await.status(), 200);
-    let crate::harness::wire::Chunk::Data(early) = wire.chunk().await else { panic!("no chunk") };
+    let crate::harness::Chunk::Data(early) = wire.chunk().await else { panic!("no chunk") };
     assert_eq!(early, b"early");
     wire.send("67890").await;
-    let crate::harness::wire::Chunk::Data(late) = wire.chunk().await else { panic!("no chunk") };
+    let crate::harness::Chunk::Data(late) = wire.chunk().await else { panic!("no chunk") };
     assert_eq!(late, b" and 10 bytes later");
 }
 
@@ -279,4 +280,22 @@ async fn a_refused_upgrade_is_an_ordinary_answer() {
     let upgrade = request("GET /", &[("connection", "upgrade"), ("upgrade", "shout")]);
     assert_eq!(wire.ask(&upgrade).await.status(), 200);
     assert_eq!(within("the same connection", wire.ask(&request("GET /", &[]))).await.status(), 200);
+}
+
+#[tokio::test]
+async fn an_upgrade_to_cleartext_http2_is_not_passed_on() {
+    let backend = Backend::start("stable");
+    let stagegate = behind(&backend).await;
+    let fields = [
+        ("connection", "Upgrade, HTTP2-Settings"),
+        ("upgrade", "h2c"),
+        ("http2-settings", "AAMAAABkAARAAAAAAAIAAAAA"),
+    ];
+    let response = stagegate.get("/", &fields).await;
+    assert_eq!(response.status(), 200, "an ordinary request");
+    let seen = backend.last().head;
+    for name in ["upgrade", "http2-settings"] {
+        assert_eq!(seen.get(name), None, "it would carry requests past every rule");
+    }
+    assert!(!seen.lists("connection", "upgrade"));
 }

@@ -1,7 +1,9 @@
 //! Health checks, replicas, and what happens when an arm is down.
 
-use crate::harness::backend::plain;
-use crate::harness::{Backend, Setup, Stagegate, Workload, eventually, eventually_async};
+use crate::harness::backend::{Seen, plain};
+use crate::harness::{
+    Backend, Setup, Stagegate, Workload, eventually, eventually_async, free_address, request_with,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -95,7 +97,7 @@ async fn a_port_that_nobody_answers_is_unhealthy() {
 
 #[tokio::test]
 async fn a_conversation_keeps_its_replica_and_the_replicas_share_the_rest() {
-    let replicas = ["a", "b", "c"].map(|name| switchable(name));
+    let replicas = ["a", "b", "c"].map(switchable);
     let workload = Workload::new(&replicas[0].0)
         .replica(replicas[1].0.address)
         .replica(replicas[2].0.address)
@@ -131,4 +133,21 @@ async fn a_conversation_keeps_its_replica_and_the_replicas_share_the_rest() {
     }
     eventually("all checks to go on", || replicas.iter().all(|(backend, _)| backend.open() > 0))
         .await;
+}
+
+#[tokio::test]
+async fn a_replica_that_refuses_connections_is_passed_over() {
+    let (alive, nobody) = (Backend::start("alive"), free_address());
+    let workload = Workload::at(nobody).replica(alive.address).with("sticky", "conversation");
+    let stagegate = Stagegate::start(&Setup::of(workload)).await;
+    for number in 0..30 {
+        let id = format!("conversation-{number}");
+        let text = request_with("POST /", &[("x-session-id", &id)], "hello");
+        let response = stagegate.connect().await.ask(&text).await;
+        assert_eq!(response.status(), 200, "{}", response.text());
+        assert_eq!(response.arm(), "alive");
+    }
+    let whole = |seen: &Seen| seen.body.as_ref().is_some_and(|body| body.bytes == b"hello");
+    assert!(alive.seen().iter().all(whole), "with its body");
+    assert_eq!(alive.arrivals(), 30, "each once");
 }

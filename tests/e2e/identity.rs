@@ -1,8 +1,9 @@
 //! Who asks: tokens made by a foreign implementation, cookies, bodies, paths.
 
 use crate::harness::tools::script;
-use crate::harness::wire::{request, request_with};
-use crate::harness::{Backend, Setup, Stagegate, Workload, eventually_async};
+use crate::harness::{
+    Backend, Setup, Stagegate, Workload, eventually_async, request, request_with,
+};
 use serde_json::{Value, json};
 
 /// Everyone is on stable but the tenant acme, the user ada and the conversation's own: whoever

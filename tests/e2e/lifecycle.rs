@@ -1,8 +1,9 @@
 //! Start, stop and reload: nothing is lost that could be finished, nothing bad is taken over.
 
 use crate::harness::stagegate::BINARY;
-use crate::harness::wire::{Chunk, request};
-use crate::harness::{Backend, End, Setup, Stagegate, Workload, eventually, eventually_async};
+use crate::harness::{
+    Backend, Chunk, End, Setup, Stagegate, Workload, eventually, eventually_async, request,
+};
 use rustix::process::Signal;
 use serde_json::json;
 use std::process::Command;
@@ -33,7 +34,10 @@ async fn a_stop_lets_running_answers_finish() {
     assert_eq!(wire.head().await.status(), 200);
     let Chunk::Data(_) = wire.chunk().await else { panic!("no chunk") };
 
+    let mut idle = stagegate.connect().await;
+
     stagegate.signal(Signal::TERM);
+    assert_eq!(idle.ended().await, (End::Closed, Vec::new()), "an idle connection is closed");
     eventually_async("new connections to be refused", async || {
         tokio::net::TcpStream::connect(stagegate.proxy).await.is_err()
     })
@@ -217,4 +221,23 @@ async fn readiness_follows_the_plan_and_liveness_the_process() {
     })
     .await;
     eventually("no error in the log", || !stagegate.log().contains("ERROR")).await;
+}
+
+#[tokio::test]
+async fn connections_are_spread_evenly_over_the_workers() {
+    let backend = Backend::start("stable");
+    let setup = Setup::of(Workload::new(&backend)).with("workers", "4");
+    let stagegate = Stagegate::start(&setup).await;
+    let mut wires = Vec::new();
+    for _ in 0..40 {
+        let mut wire = stagegate.connect().await;
+        assert_eq!(wire.ask(&request("GET /", &[])).await.status(), 200);
+        wires.push(wire);
+    }
+    eventually_async("every worker to report its tenth", async || {
+        let status = stagegate.admin.get("/v1/status").await.ok().json;
+        let workers = status["workers"].as_array().expect("workers").clone();
+        workers.len() == 4 && workers.iter().all(|worker| worker["connections"] == 10)
+    })
+    .await;
 }

@@ -1,7 +1,8 @@
 //! Limits: of bodies, of a tenant's rate and of its requests under way, of connections.
 
-use crate::harness::wire::{request, request_with};
-use crate::harness::{Backend, End, Setup, Stagegate, Wire, Workload, eventually};
+use crate::harness::{
+    Backend, End, Setup, Stagegate, Wire, Workload, eventually, request, request_with,
+};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 

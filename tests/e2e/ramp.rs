@@ -1,7 +1,6 @@
 //! Growing the weight only adds keys, and shrinking it only removes them, over the wire.
 
-use crate::harness::wire::request;
-use crate::harness::{Backend, Setup, Stagegate, Wire, Workload, eventually};
+use crate::harness::{Backend, Setup, Stagegate, Wire, Workload, eventually, request};
 use stagegate_rollout::{Salt, Weight};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -1,8 +1,9 @@
 //! The SDKs that agents are written with, unmodified, through Stagegate to mock model servers.
 
 use crate::harness::tools::{Mock, script};
-use crate::harness::wire::{request, request_with};
-use crate::harness::{Backend, Setup, Stagegate, Wire, Workload, free_address};
+use crate::harness::{
+    Backend, Setup, Stagegate, Wire, Workload, free_address, request, request_with,
+};
 
 /// aimock is stable, fakellm the candidate.
 async fn two_mocks() -> (Mock, Mock, Stagegate) {

@@ -1,8 +1,7 @@
 //! The abort invariant over the wire: once a rollback is acknowledged, no new request reaches the
 //! candidate, whatever stickiness, pins, cohorts, lists and force headers say.
 
-use crate::harness::wire::request;
-use crate::harness::{Backend, Exchange, Setup, Stagegate, Wire, Workload, eventually};
+use crate::harness::{Backend, Exchange, Setup, Stagegate, Wire, Workload, eventually, request};
 use serde_json::json;
 use stagegate_rollout::{Arm, ForceKey};
 use std::net::SocketAddr;
@@ -49,7 +48,7 @@ async fn hammer(
             1 => fields.push(("x-tenant-id", "pilot")),
             2 => fields.push(("x-tenant-id", "allowed")),
             3 if session.is_some() => {
-                fields.push(("mcp-session-id", session.as_deref().unwrap_or_default()))
+                fields.push(("mcp-session-id", session.as_deref().unwrap_or_default()));
             }
             4 => fields.push(("x-session-id", &conversation)),
             _ => fields.push(("x-tenant-id", &tenant)),
@@ -189,6 +188,8 @@ struct Scene {
     stagegate: Stagegate,
     session: String,
     running: Wire,
+    /// Connections of the candidate before the rollback.
+    open: usize,
 }
 
 async fn scene(policy: &str) -> Scene {
@@ -206,9 +207,10 @@ async fn scene(policy: &str) -> Scene {
     let mut running = stagegate.connect().await;
     running.send(request("GET /stream", &[("mcp-session-id", &session)])).await;
     assert_eq!(running.head().await.status(), 200);
-    let crate::harness::wire::Chunk::Data(_) = running.chunk().await else { panic!("no chunk") };
+    let crate::harness::Chunk::Data(_) = running.chunk().await else { panic!("no chunk") };
+    let open = candidate.open();
     stagegate.admin.rollback().await;
-    Scene { stable, candidate, finish, stagegate, session, running }
+    Scene { stable, candidate, finish, stagegate, session, running, open }
 }
 
 impl Scene {
@@ -219,8 +221,8 @@ impl Scene {
     async fn running_finishes(&mut self) {
         self.finish.add_permits(1);
         let rest = self.running.chunk().await;
-        assert!(matches!(rest, crate::harness::wire::Chunk::Data(data) if data == b"finished"));
-        assert!(matches!(self.running.chunk().await, crate::harness::wire::Chunk::Last(_)));
+        assert!(matches!(rest, crate::harness::Chunk::Data(data) if data == b"finished"));
+        assert!(matches!(self.running.chunk().await, crate::harness::Chunk::Last(_)));
     }
 }
 
@@ -249,8 +251,43 @@ async fn finish_lets_conversations_end_where_they_began() {
 async fn cut_ends_the_candidates_answers_too() {
     let mut scene = scene("cut").await;
     let rest = scene.running.chunk().await;
-    assert!(matches!(rest, crate::harness::wire::Chunk::Cut(_)), "an abort, not a clean end");
-    eventually("the candidate to be told", || scene.candidate.open() == 0).await;
+    assert!(matches!(rest, crate::harness::Chunk::Cut(_)), "an abort, not a clean end");
+    eventually("the candidate to be told", || scene.candidate.open() < scene.open).await;
     assert_eq!(scene.next().await, "stable");
     assert_eq!(scene.stagegate.get("/", &[]).await.arm(), "stable");
+}
+
+#[tokio::test]
+async fn cut_ends_the_candidates_tunnels_and_nobody_elses() {
+    let tunnel = async |exchange: &mut Exchange| {
+        exchange
+            .send(
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n",
+            )
+            .await;
+        while let Ok(bytes) = exchange.wire.bytes(4).await {
+            exchange.send(bytes).await;
+        }
+        exchange.close();
+    };
+    let (stable, candidate) = (Backend::with("stable", tunnel), Backend::with("candidate", tunnel));
+    let workload = Workload::canary(&stable, &candidate)
+        .with("on_rollback", "cut")
+        .with("allow", "{ users: [tester] }");
+    let stagegate = Stagegate::start(&Setup::of(workload)).await;
+    let open = async |user: &str| {
+        let fields = [("connection", "upgrade"), ("upgrade", "echo"), ("x-user-id", user)];
+        let mut wire = stagegate.connect().await;
+        wire.send(request("GET /", &fields) + "ping").await;
+        assert_eq!(wire.head().await.status(), 101);
+        assert_eq!(wire.bytes(4).await.expect("an echo"), b"ping");
+        wire
+    };
+    let (mut of_stable, mut of_candidate) = (open("somebody").await, open("tester").await);
+    assert_eq!((stable.arrivals(), candidate.arrivals()), (1, 1));
+    stagegate.admin.rollback().await;
+    of_candidate.ended().await;
+    eventually("the candidate to be told", || candidate.open() == 0).await;
+    of_stable.send("more").await;
+    assert_eq!(of_stable.bytes(4).await.expect("an echo"), b"more", "stable's goes on");
 }

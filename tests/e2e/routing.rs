@@ -1,7 +1,6 @@
 //! Who goes where, decided live through the admin API, and why, told afterwards.
 
-use crate::harness::wire::request;
-use crate::harness::{Backend, Setup, Stagegate, Workload, eventually_async};
+use crate::harness::{Backend, Setup, Stagegate, Workload, eventually_async, request};
 use serde_json::{Value, json};
 use stagegate_rollout::{Arm, ForceKey};
 use std::time::SystemTime;

@@ -1,7 +1,6 @@
 //! Streams: every chunk goes out when it comes in.
 
-use crate::harness::wire::{Chunk, request};
-use crate::harness::{Backend, Setup, Stagegate, Wire, Workload};
+use crate::harness::{Backend, Chunk, Setup, Stagegate, Wire, Workload, request};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;

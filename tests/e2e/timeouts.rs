@@ -1,8 +1,7 @@
 //! Every wait has an end, and the end says which one it was. The configured times are small; what
 //! is asserted is who ends the exchange and how, never how long it took.
 
-use crate::harness::wire::request;
-use crate::harness::{Backend, End, Setup, Stagegate, Workload, eventually};
+use crate::harness::{Backend, End, Setup, Stagegate, Workload, eventually, request};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -245,7 +245,7 @@ mod tests {
                     Piece::Data(piece) => data.extend_from_slice(piece),
                     Piece::ChunkStart(_) | Piece::ChunkEnd => {}
                     Piece::Trailers => {
-                        trailers = String::from_utf8_lossy(reader.trailers()).into_owned()
+                        trailers = String::from_utf8_lossy(reader.trailers()).into_owned();
                     }
                     Piece::End => {
                         return Ok((data, trailers, true, bytes.len() - (end - input.len())));

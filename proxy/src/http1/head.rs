@@ -191,14 +191,10 @@ impl RequestHead {
             match field.known {
                 Known::Other => {}
                 Known::Host => {
-                    if host.replace(value).is_some() {
-                        return Err(Problem::BadRequest("more than one Host"));
-                    }
+                    only_one(&mut host, value, "more than one Host")?;
                 }
                 Known::ContentLength => {
-                    if length.replace(content_length(value)?).is_some() {
-                        return Err(Problem::BadRequest("more than one Content-Length"));
-                    }
+                    only_one(&mut length, content_length(value)?, "more than one Content-Length")?;
                 }
                 Known::TransferEncoding => {
                     if chunked {
@@ -379,6 +375,11 @@ impl ResponseHead {
         };
         Ok(())
     }
+}
+
+/// Keeps the value of a field that may come once.
+fn only_one<T>(slot: &mut Option<T>, value: T, otherwise: &'static str) -> Result<(), Bad> {
+    if slot.replace(value).is_some() { Err(Problem::BadRequest(otherwise)) } else { Ok(()) }
 }
 
 /// Marks the fields a `Connection` option names. One that would change the framing or the routing

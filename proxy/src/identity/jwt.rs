@@ -114,7 +114,7 @@ impl Jwt {
         }
         if let Some(pem) = &settings.public_key {
             let unusable = |e| JwtError::Key(String::new(), e);
-            let readers: [(Algorithm, fn(&[u8]) -> jsonwebtoken::errors::Result<DecodingKey>); 3] = [
+            let readers: [(Algorithm, ReadKey); 3] = [
                 (Algorithm::RS256, DecodingKey::from_rsa_pem),
                 (Algorithm::ES256, DecodingKey::from_ec_pem),
                 (Algorithm::EdDSA, DecodingKey::from_ed_pem),
@@ -195,6 +195,7 @@ fn algorithm_of(jwk: &jsonwebtoken::jwk::Jwk) -> Option<Algorithm> {
 }
 
 type Claims = HashMap<String, String>;
+type ReadKey = fn(&[u8]) -> jsonwebtoken::errors::Result<DecodingKey>;
 
 /// Verified tokens of one worker, so that a signature is checked once and not with every request.
 /// Emptied whole when full: simple, bounded, and rare.

@@ -53,19 +53,13 @@ pub(crate) struct Found {
     pub(crate) tenant: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) conversation: Option<String>,
+    /// The body was not read and might say something else.
+    pub(crate) needs_body: bool,
 }
 
 impl Identity {
-    /// Whether the request body can make a difference that the head did not settle.
-    pub(crate) fn wants_body(&self, found: &Found) -> bool {
-        let from_body = |sources: &[Source]| sources.iter().any(|s| matches!(s, Source::Body(_)));
-        (found.tenant.is_none() && from_body(&self.tenant))
-            || (found.user.is_none() && from_body(&self.user))
-            || (found.conversation.is_none() && (self.learned || from_body(&self.conversation)))
-    }
-
-    /// Identities in head and, if it was read, body. Sources are asked in order, so a body that
-    /// was not read only leaves out what it alone could say.
+    /// Identities in head and, if it was read, body. Sources are asked in order; where a body that
+    /// was not read would have been asked, [`Found::needs_body`] says so.
     pub(crate) fn find(
         &self,
         head: &[u8],
@@ -74,13 +68,16 @@ impl Identity {
         tokens: &mut JwtCache,
         now_s: u64,
     ) -> Found {
-        let mut claims = None;
+        let (mut claims, mut needs_body) = (None, false);
         let mut ask = |sources: &[Source]| {
             sources.iter().find_map(|source| match source {
                 Source::Header(name) => plain(request.field(head, name)?),
                 Source::Cookie(name) => cookie(head, request, name),
                 Source::PathSegment(n) => segment(request.target(head), *n),
-                Source::Body(pointer) => json::string_at(body?, pointer).and_then(checked),
+                Source::Body(pointer) => {
+                    needs_body |= body.is_none();
+                    json::string_at(body?, pointer).and_then(checked)
+                }
                 Source::Jwt(claim) => {
                     let jwt = self.jwt.as_ref()?;
                     let claims = claims.get_or_insert_with(|| {
@@ -96,7 +93,9 @@ impl Identity {
         let issued = || {
             self.learned.then(|| learn::issued_id(head, request, body)).flatten().and_then(checked)
         };
-        Found { tenant, user, conversation: conversation.or_else(issued) }
+        let conversation = conversation.or_else(issued);
+        needs_body |= self.learned && conversation.is_none() && body.is_none();
+        Found { tenant, user, conversation, needs_body }
     }
 }
 

@@ -3,12 +3,11 @@
 use crate::http1::{Known, RequestHead};
 use crate::identity::Found;
 use crate::ids;
-use crate::plan::{Plan, Release};
+use crate::plan::{InForce, Release};
 use crate::problem::Problem;
 use crate::stats::Finished;
 use crate::worker::Worker;
 use stagegate_rollout::{Arm, Choice, KeyKind, Outcome, Reason, Record, Who};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -27,7 +26,7 @@ pub(super) struct Call {
 
 /// What was decided for a request, kept apart from the plan it was decided under.
 pub(super) struct Decision {
-    pub(super) plan: Rc<Arc<Plan>>,
+    pub(super) plan: InForce,
     pub(super) workload: usize,
     pub(super) arm: Arm,
     pub(super) reason: Reason,
@@ -38,15 +37,15 @@ pub(super) struct Decision {
 }
 
 impl Decision {
-    pub(super) fn new(plan: &Rc<Arc<Plan>>, workload: usize, choice: &Choice<'_>) -> Self {
+    pub(super) fn new(plan: &InForce, workload: usize, choice: &Choice<'_>) -> Self {
         Self {
-            plan: Rc::clone(plan),
+            plan: plan.clone(),
             workload,
             arm: choice.arm(),
             reason: choice.reason,
             detail: choice.detail.map(str::to_owned),
             key: choice.key,
-            bucket: choice.bucket.map(|bucket| bucket.number()),
+            bucket: choice.bucket.map(stagegate_rollout::Bucket::number),
             release: None,
         }
     }

@@ -5,8 +5,8 @@ use super::exchange::{End, Exchange, Receiving, Sending};
 use super::{After, Client};
 use crate::endpoint::Endpoint;
 use crate::http1::{BodyLength, ForwardTo, Known, tokens, upstream_head};
-use crate::identity::Learner;
-use crate::plan::{HostHeader, Plan, Release, Replay, Workload};
+use crate::identity::{Found, Identity, Learner};
+use crate::plan::{HostHeader, InForce, Release, Replay, Workload};
 use crate::problem::Problem;
 use stagegate_rollout::{Arm, Fallback, OnRollback, Outcome, Reason, Target};
 use std::future::poll_fn;
@@ -82,13 +82,10 @@ impl Client {
         call: &mut Call,
         expect: &mut bool,
     ) -> Result<bool, Problem> {
-        let worker = Rc::clone(&self.worker);
         let identity = &workload.prepared.settings.identity;
-        let mut tokens = worker.tokens.borrow_mut();
-        call.found = identity.find(&self.input, &self.head, None, &mut tokens, call.now_s());
-        drop(tokens);
+        call.found = self.ask(identity, None, call.now_s());
         let limit = identity.max_inspect_bytes;
-        if !identity.wants_body(&call.found) || !self.is_inspectable(limit) {
+        if !call.found.needs_body || !self.is_inspectable(limit) {
             return Ok(true);
         }
         *expect = false;
@@ -96,15 +93,18 @@ impl Client {
             return Ok(false);
         }
         if let Some(body) = self.body_read().filter(|body| body.len() <= limit) {
-            let mut tokens = worker.tokens.borrow_mut();
-            call.found =
-                identity.find(&self.input, &self.head, Some(&body), &mut tokens, call.now_s());
+            call.found = self.ask(identity, Some(&body), call.now_s());
         }
         Ok(true)
     }
 
+    fn ask(&self, identity: &Identity, body: Option<&[u8]>, now_s: u64) -> Found {
+        let mut tokens = self.worker.tokens.borrow_mut();
+        identity.find(&self.input, &self.head, body, &mut tokens, now_s)
+    }
+
     /// Decides, connects and exchanges, again when the plan moves or a connection proves dead.
-    async fn forward(&mut self, call: &mut Call, mut plan: Rc<Arc<Plan>>, expect: bool) -> After {
+    async fn forward(&mut self, call: &mut Call, mut plan: InForce, expect: bool) -> After {
         let worker = Rc::clone(&self.worker);
         let mut tried: Vec<u64> = Vec::new();
         let mut fresh = false;
@@ -188,7 +188,7 @@ impl Client {
         }
     }
 
-    fn decide(&self, call: &Call, plan: &Rc<Arc<Plan>>, position: usize) -> Route {
+    fn decide(&self, call: &Call, plan: &InForce, position: usize) -> Route {
         let workload = &plan.workloads[position];
         let settings = &workload.prepared.settings;
         let forced = settings.force.as_ref().and_then(|key| {
@@ -220,18 +220,11 @@ impl Client {
             }
         };
         decision.release = release.cloned();
-        if decision.arm == Arm::Candidate && finishes_conversations(workload) && pinned.is_none() {
-            if let (Some(id), Some(release)) = (&call.found.conversation, release) {
-                let opening = workload.split.state().opening;
-                pins.put(
-                    &workload.prepared.name,
-                    id,
-                    Arm::Candidate,
-                    release.number,
-                    opening,
-                    call.now_s(),
-                );
-            }
+        let begins = decision.arm == Arm::Candidate && pinned.is_none();
+        if let (Some(id), true) =
+            (&call.found.conversation, begins && finishes_conversations(workload))
+        {
+            self.pin(&decision, id, call.now_s());
         }
         match release {
             Some(release) if release.endpoints.any_healthy() => {

@@ -1,61 +1,67 @@
 //! The admin API as a person would call it with curl.
 
-use super::wire::{End, Response, Wire, request_with};
+use super::message::{End, Response, request_with};
+use super::wire::Wire;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
 
 /// A caller of the admin API.
 #[derive(Clone, Debug)]
-pub struct Admin {
+pub(crate) struct Admin {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     token: Option<String>,
 }
 
 /// An answer of the admin API.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The JSON body; null when there is none.
-    pub json: Value,
+    pub(crate) json: Value,
     /// The whole response.
-    pub response: Response,
+    pub(crate) response: Response,
 }
 
 impl Answer {
     /// The answer, which must be a success.
-    pub fn ok(self) -> Self {
+    pub(crate) fn ok(self) -> Self {
         assert!((200..300).contains(&self.status), "refused: {} {}", self.status, self.json);
         self
     }
 
     /// The epoch after the change.
-    pub fn epoch(&self) -> u64 {
+    pub(crate) fn epoch(&self) -> u64 {
         self.json["epoch"].as_u64().unwrap_or_else(|| panic!("no epoch in {}", self.json))
     }
 }
 
 impl Admin {
     /// The API at `address`, without a token.
-    pub fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(address: SocketAddr) -> Self {
         Self { address, token: None }
     }
 
     /// The same API, called with a token.
-    pub fn with_token(&self, token: &str) -> Self {
+    pub(crate) fn with_token(&self, token: &str) -> Self {
         Self { address: self.address, token: Some(token.to_owned()) }
     }
 
     /// Calls the API.
-    pub async fn call(&self, line: &str, fields: &[(&str, &str)], body: Option<&Value>) -> Answer {
+    pub(crate) async fn call(
+        &self,
+        line: &str,
+        fields: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Answer {
         let answer = self.try_call(line, fields, body).await;
         answer.unwrap_or_else(|| panic!("no answer to {line} at {}", self.address))
     }
 
     /// Calls the API; nothing when it goes away before it has answered.
-    pub async fn try_call(
+    pub(crate) async fn try_call(
         &self,
         line: &str,
         fields: &[(&str, &str)],
@@ -84,49 +90,49 @@ impl Admin {
     }
 
     /// Reads a resource.
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.call(&format!("GET {path}"), &[], None).await
     }
 
     /// Posts to a resource.
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.call(&format!("POST {path}"), &[], Some(&body)).await
     }
 
     /// Changes something of the workload `agent`, which must work.
-    pub async fn change(&self, line: &str, body: Value) -> Answer {
+    pub(crate) async fn change(&self, line: &str, body: Value) -> Answer {
         let (method, rest) = line.split_once(' ').expect("a method and a path");
         let line = format!("{method} /v1/workloads/agent/{rest}");
         self.call(&line, &[], Some(&body)).await.ok()
     }
 
     /// Sets the candidate's weight.
-    pub async fn weight(&self, weight: &str) -> Answer {
+    pub(crate) async fn weight(&self, weight: &str) -> Answer {
         self.change("PUT weight", json!({ "weight": weight, "reason": "a test moves it" })).await
     }
 
     /// Takes the candidate out.
-    pub async fn rollback(&self) -> Answer {
+    pub(crate) async fn rollback(&self) -> Answer {
         self.change("POST rollback", json!({ "reason": "a test rolls back" })).await
     }
 
     /// Turns the kill switch on.
-    pub async fn kill(&self) -> Answer {
+    pub(crate) async fn kill(&self) -> Answer {
         self.change("POST kill", json!({ "reason": "a test kills" })).await
     }
 
     /// Turns the kill switch off.
-    pub async fn revive(&self) -> Answer {
+    pub(crate) async fn revive(&self) -> Answer {
         self.change("POST revive", json!({ "reason": "a test revives" })).await
     }
 
     /// The state of the workload `agent`.
-    pub async fn workload(&self) -> Value {
+    pub(crate) async fn workload(&self) -> Value {
         self.get("/v1/workloads/agent").await.ok().json
     }
 
     /// The sum of all series of a metric whose labels contain every one of `labels`.
-    pub async fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+    pub(crate) async fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         let text = self.get("/metrics").await.ok().response.text();
         let series = text.lines().filter(|line| {
             let rest = line.strip_prefix(name).unwrap_or_default();

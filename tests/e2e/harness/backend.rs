@@ -4,7 +4,8 @@
 //! and dropping it takes down its listener and every connection at once.
 
 use super::free_address;
-use super::wire::{Body, Head, Wire};
+use super::message::{Body, Head};
+use super::wire::Wire;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -15,9 +16,9 @@ use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
 /// A running backend.
-pub struct Backend {
+pub(crate) struct Backend {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     log: Arc<Log>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -25,11 +26,11 @@ pub struct Backend {
 
 /// A request that arrived.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// Its head.
-    pub head: Head,
+    pub(crate) head: Head,
     /// Its body, once the script has read it.
-    pub body: Option<Body>,
+    pub(crate) body: Option<Body>,
 }
 
 #[derive(Default)]
@@ -42,13 +43,13 @@ struct Log {
 }
 
 /// One request being answered.
-pub struct Exchange {
+pub(crate) struct Exchange {
     /// The head that arrived.
-    pub request: Head,
+    pub(crate) request: Head,
     /// The connection, for scripts that write their own bytes.
-    pub wire: Wire,
+    pub(crate) wire: Wire,
     /// The backend's name; answers carry it as `x-arm`.
-    pub arm: Rc<str>,
+    pub(crate) arm: Rc<str>,
     keep: bool,
     log: Arc<Log>,
     index: Option<usize>,
@@ -56,17 +57,17 @@ pub struct Exchange {
 
 impl Backend {
     /// A backend that answers every request with 200 and says which arm it is.
-    pub fn start(name: &str) -> Self {
+    pub(crate) fn start(name: &str) -> Self {
         Self::with(name, plain)
     }
 
     /// A backend with a script.
-    pub fn with(name: &str, script: impl AsyncFn(&mut Exchange) + Send + 'static) -> Self {
+    pub(crate) fn with(name: &str, script: impl AsyncFn(&mut Exchange) + Send + 'static) -> Self {
         Self::at(free_address(), name, script)
     }
 
     /// A backend with a script at a given address.
-    pub fn at(
+    pub(crate) fn at(
         address: SocketAddr,
         name: &str,
         script: impl AsyncFn(&mut Exchange) + Send + 'static,
@@ -94,32 +95,32 @@ impl Backend {
     }
 
     /// How many requests arrived.
-    pub fn arrivals(&self) -> usize {
+    pub(crate) fn arrivals(&self) -> usize {
         self.log.arrivals.load(Ordering::SeqCst)
     }
 
     /// How many connections are open now.
-    pub fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.log.open.load(Ordering::SeqCst)
     }
 
     /// The newest plan by which a request came here.
-    pub fn newest_epoch(&self) -> u64 {
+    pub(crate) fn newest_epoch(&self) -> u64 {
         self.log.newest_epoch.load(Ordering::SeqCst)
     }
 
     /// From now on counts requests without keeping them.
-    pub fn count_only(&self) {
+    pub(crate) fn count_only(&self) {
         self.log.counting_only.store(true, Ordering::SeqCst);
     }
 
     /// The requests that arrived so far.
-    pub fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.log.seen.lock().expect("log").clone()
     }
 
     /// The last request that arrived.
-    pub fn last(&self) -> Seen {
+    pub(crate) fn last(&self) -> Seen {
         self.log.seen.lock().expect("log").last().cloned().expect("a request arrived")
     }
 }
@@ -137,7 +138,7 @@ impl Drop for Backend {
 
 impl Exchange {
     /// Reads the whole request body; it is kept in the log.
-    pub async fn body(&mut self) -> Body {
+    pub(crate) async fn body(&mut self) -> Body {
         let body = self.wire.request_body(&self.request).await;
         if let Some(index) = self.index {
             self.log.seen.lock().expect("log")[index].body = Some(body.clone());
@@ -146,25 +147,25 @@ impl Exchange {
     }
 
     /// Answers with a sized body.
-    pub async fn reply(&mut self, status: &str, fields: &[(&str, &str)], body: &[u8]) {
+    pub(crate) async fn reply(&mut self, status: &str, fields: &[(&str, &str)], body: &[u8]) {
         let head = self.head(status, fields, &format!("content-length: {}\r\n", body.len()));
         self.send([head.as_bytes(), body].concat()).await;
     }
 
     /// Begins a chunked answer.
-    pub async fn begin_chunked(&mut self, status: &str, fields: &[(&str, &str)]) {
+    pub(crate) async fn begin_chunked(&mut self, status: &str, fields: &[(&str, &str)]) {
         let head = self.head(status, fields, "transfer-encoding: chunked\r\n");
         self.send(head).await;
     }
 
     /// Sends one chunk.
-    pub async fn chunk(&mut self, data: &[u8]) {
+    pub(crate) async fn chunk(&mut self, data: &[u8]) {
         let size = format!("{:x}\r\n", data.len());
         self.send([size.as_bytes(), data, b"\r\n"].concat()).await;
     }
 
     /// Ends a chunked answer.
-    pub async fn end_chunked(&mut self, trailers: &[(&str, &str)]) {
+    pub(crate) async fn end_chunked(&mut self, trailers: &[(&str, &str)]) {
         let mut text = "0\r\n".to_owned();
         for (name, value) in trailers {
             text.push_str(&format!("{name}: {value}\r\n"));
@@ -173,14 +174,14 @@ impl Exchange {
     }
 
     /// Sends raw bytes; a proxy that has gone ends the connection after the script.
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         if self.wire.try_send(bytes).await.is_err() {
             self.keep = false;
         }
     }
 
     /// Ends the connection after this exchange.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.keep = false;
     }
 
@@ -194,14 +195,14 @@ impl Exchange {
 }
 
 /// The script that answers with 200 and the arm's name.
-pub async fn plain(exchange: &mut Exchange) {
+pub(crate) async fn plain(exchange: &mut Exchange) {
     exchange.body().await;
     let arm = Rc::clone(&exchange.arm);
     exchange.reply("200 OK", &[("content-type", "text/plain")], arm.as_bytes()).await;
 }
 
 /// The script that answers with the request's body.
-pub async fn echo(exchange: &mut Exchange) {
+pub(crate) async fn echo(exchange: &mut Exchange) {
     let body = exchange.body().await;
     exchange.reply("200 OK", &[], &body.bytes).await;
 }

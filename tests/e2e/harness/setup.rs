@@ -6,17 +6,17 @@ use std::net::SocketAddr;
 
 /// A whole configuration.
 #[derive(Clone)]
-pub struct Setup {
+pub(crate) struct Setup {
     settings: BTreeMap<String, String>,
     admin: BTreeMap<String, String>,
     workloads: Vec<Workload>,
     /// Where to listen, for configurations that must know it beforehand.
-    pub listen: Option<SocketAddr>,
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 /// One workload of it.
 #[derive(Clone)]
-pub struct Workload {
+pub(crate) struct Workload {
     name: String,
     settings: BTreeMap<String, String>,
     releases: Vec<(String, Vec<SocketAddr>)>,
@@ -24,7 +24,7 @@ pub struct Workload {
 
 impl Setup {
     /// A configuration with one workload.
-    pub fn of(workload: Workload) -> Self {
+    pub(crate) fn of(workload: Workload) -> Self {
         let mut setup = Self {
             settings: BTreeMap::new(),
             admin: BTreeMap::new(),
@@ -37,42 +37,42 @@ impl Setup {
     }
 
     /// Sets a top-level key to a YAML flow value.
-    pub fn set(&mut self, key: &str, value: &str) -> &mut Self {
+    pub(crate) fn set(&mut self, key: &str, value: &str) -> &mut Self {
         self.settings.insert(key.to_owned(), value.to_owned());
         self
     }
 
     /// As [`Setup::set`], for chaining from a constructor.
-    pub fn with(mut self, key: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, key: &str, value: &str) -> Self {
         self.set(key, value);
         self
     }
 
     /// Sets a key of `admin`.
-    pub fn with_admin(mut self, key: &str, value: &str) -> Self {
+    pub(crate) fn with_admin(mut self, key: &str, value: &str) -> Self {
         self.admin.insert(key.to_owned(), value.to_owned());
         self
     }
 
     /// Fixes the address clients connect to.
-    pub fn listen(&mut self, address: SocketAddr) -> &mut Self {
+    pub(crate) fn listen(&mut self, address: SocketAddr) -> &mut Self {
         self.listen = Some(address);
         self
     }
 
     /// Adds a workload.
-    pub fn and(mut self, workload: Workload) -> Self {
+    pub(crate) fn and(mut self, workload: Workload) -> Self {
         self.workloads.push(workload);
         self
     }
 
     /// The first workload, to change it.
-    pub fn workload(&mut self) -> &mut Workload {
+    pub(crate) fn workload(&mut self) -> &mut Workload {
         &mut self.workloads[0]
     }
 
     /// The file's text.
-    pub fn yaml(&self, proxy: SocketAddr, admin: SocketAddr, data_dir: &str) -> String {
+    pub(crate) fn yaml(&self, proxy: SocketAddr, admin: SocketAddr, data_dir: &str) -> String {
         let mut text = format!("listeners:\n  - address: {proxy}\nadmin:\n  address: {admin}\n");
         for (key, value) in &self.admin {
             text.push_str(&format!("  {key}: {value}\n"));
@@ -91,12 +91,12 @@ impl Setup {
 
 impl Workload {
     /// A workload named `agent` that takes every path and has one release, `v1`.
-    pub fn new(stable: &Backend) -> Self {
+    pub(crate) fn new(stable: &Backend) -> Self {
         Self::at(stable.address)
     }
 
     /// As [`Workload::new`], with the address of a backend that is not ours.
-    pub fn at(stable: SocketAddr) -> Self {
+    pub(crate) fn at(stable: SocketAddr) -> Self {
         let workload = Self {
             name: "agent".to_owned(),
             settings: BTreeMap::new(),
@@ -115,36 +115,36 @@ impl Workload {
     }
 
     /// A workload with a candidate, `v2`, that nobody reaches yet.
-    pub fn canary(stable: &Backend, candidate: &Backend) -> Self {
+    pub(crate) fn canary(stable: &Backend, candidate: &Backend) -> Self {
         Self::new(stable).release("v2", candidate.address).with("candidate", "v2")
     }
 
     /// Gives it another name.
-    pub fn named(mut self, name: &str) -> Self {
+    pub(crate) fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
         self
     }
 
     /// Registers a release.
-    pub fn release(mut self, name: &str, address: SocketAddr) -> Self {
+    pub(crate) fn release(mut self, name: &str, address: SocketAddr) -> Self {
         self.releases.push((name.to_owned(), vec![address]));
         self
     }
 
     /// Adds another endpoint to the release registered last.
-    pub fn replica(mut self, address: SocketAddr) -> Self {
+    pub(crate) fn replica(mut self, address: SocketAddr) -> Self {
         self.releases.last_mut().expect("a release").1.push(address);
         self
     }
 
     /// Sets a key to a YAML flow value.
-    pub fn set(&mut self, key: &str, value: &str) -> &mut Self {
+    pub(crate) fn set(&mut self, key: &str, value: &str) -> &mut Self {
         self.settings.insert(key.to_owned(), value.to_owned());
         self
     }
 
     /// As [`Workload::set`], for chaining from a constructor.
-    pub fn with(mut self, key: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, key: &str, value: &str) -> Self {
         self.set(key, value);
         self
     }

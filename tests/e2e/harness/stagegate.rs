@@ -1,6 +1,7 @@
 //! The built binary, started as a person starts it, and ended for certain.
 
-use super::wire::{Response, Wire, request};
+use super::message::{Response, request};
+use super::wire::Wire;
 use super::{Admin, Setup, eventually, eventually_async, free_address};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
@@ -11,35 +12,35 @@ use std::sync::Mutex;
 use tempfile::TempDir;
 
 /// The binary under test.
-pub const BINARY: &str = env!("CARGO_BIN_EXE_stagegate");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_stagegate");
 
 /// A running `stagegate serve`.
-pub struct Stagegate {
+pub(crate) struct Stagegate {
     /// Where clients connect.
-    pub proxy: SocketAddr,
+    pub(crate) proxy: SocketAddr,
     /// The admin API.
-    pub admin: Admin,
+    pub(crate) admin: Admin,
     child: Mutex<Child>,
     dir: TempDir,
 }
 
 impl Stagegate {
     /// Starts with this configuration and waits until it is ready.
-    pub async fn start(setup: &Setup) -> Self {
+    pub(crate) async fn start(setup: &Setup) -> Self {
         let stagegate = Self::launch(setup);
         stagegate.ready().await;
         stagegate
     }
 
     /// Starts without waiting.
-    pub fn launch(setup: &Setup) -> Self {
+    pub(crate) fn launch(setup: &Setup) -> Self {
         let dir = TempDir::new().expect("a directory");
         let data = dir.path().join("data").display().to_string();
         Self::launch_at(setup, dir, &data)
     }
 
     /// Starts without waiting, with this data directory.
-    pub fn launch_in(setup: &Setup, data: &str) -> Self {
+    pub(crate) fn launch_in(setup: &Setup, data: &str) -> Self {
         Self::launch_at(setup, TempDir::new().expect("a directory"), data)
     }
 
@@ -67,7 +68,7 @@ impl Stagegate {
     }
 
     /// Waits until `/readyz` says yes.
-    pub async fn ready(&self) {
+    pub(crate) async fn ready(&self) {
         eventually_async("readiness", async || {
             if let Some(status) = self.exited() {
                 panic!("ended with {status} instead of getting ready:\n{}", self.log());
@@ -82,58 +83,58 @@ impl Stagegate {
     }
 
     /// Where the configuration lies.
-    pub fn config_path(&self) -> PathBuf {
+    pub(crate) fn config_path(&self) -> PathBuf {
         self.dir.path().join("stagegate.yaml")
     }
 
     /// Replaces the configuration file, as an editor does: new file, then rename.
-    pub fn rewrite(&self, setup: &Setup) {
+    pub(crate) fn rewrite(&self, setup: &Setup) {
         let data = self.dir.path().join("data").display().to_string();
         self.write_config(&setup.yaml(self.proxy, self.admin.address, &data));
     }
 
     /// Replaces the configuration file by any text.
-    pub fn write_config(&self, text: &str) {
+    pub(crate) fn write_config(&self, text: &str) {
         let new = self.dir.path().join("stagegate.yaml.new");
         std::fs::write(&new, text).expect("write the configuration");
         std::fs::rename(new, self.config_path()).expect("replace the configuration");
     }
 
     /// What it has logged.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 
     /// A new connection to the proxy.
-    pub async fn connect(&self) -> Wire {
+    pub(crate) async fn connect(&self) -> Wire {
         Wire::connect(self.proxy).await
     }
 
     /// One `GET` on a connection of its own.
-    pub async fn get(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+    pub(crate) async fn get(&self, path: &str, fields: &[(&str, &str)]) -> Response {
         self.connect().await.ask(&request(&format!("GET {path}"), fields)).await
     }
 
     /// Sends a signal.
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let id = self.child.lock().expect("child").id();
         let pid = Pid::from_raw(id.cast_signed()).expect("a process id");
         kill_process(pid, signal).expect("signal the process");
     }
 
     /// The exit status, once it has ended.
-    pub fn exited(&self) -> Option<ExitStatus> {
+    pub(crate) fn exited(&self) -> Option<ExitStatus> {
         self.child.lock().expect("child").try_wait().expect("wait for the process")
     }
 
     /// Waits until it has ended.
-    pub async fn ended(&self) -> ExitStatus {
+    pub(crate) async fn ended(&self) -> ExitStatus {
         eventually("the process to end", || self.exited().is_some()).await;
         self.exited().expect("it has ended")
     }
 
     /// `kill -9`, and nothing else.
-    pub fn kill_hard(&self) {
+    pub(crate) fn kill_hard(&self) {
         let mut child = self.child.lock().expect("child");
         // Fails only if it has ended already, which `wait` then tells.
         let _ = child.kill();
@@ -141,23 +142,23 @@ impl Stagegate {
     }
 
     /// Starts again on the same directory and waits until it is ready.
-    pub async fn restart(&self) {
+    pub(crate) async fn restart(&self) {
         self.restart_with(&[]).await;
     }
 
     /// Starts again with extra arguments.
-    pub async fn restart_with(&self, extra: &[&str]) {
+    pub(crate) async fn restart_with(&self, extra: &[&str]) {
         self.start_again(extra);
         self.ready().await;
     }
 
     /// Starts again without waiting.
-    pub fn start_again(&self, extra: &[&str]) {
+    pub(crate) fn start_again(&self, extra: &[&str]) {
         *self.child.lock().expect("child") = Self::spawn(&self.dir, extra);
     }
 
     /// Runs a command of the same binary against this instance's admin API.
-    pub fn cli(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn cli(&self, arguments: &[&str]) -> Output {
         Command::new(BINARY)
             .args(arguments)
             .env("STAGEGATE_ADMIN", format!("http://{}", self.admin.address))
@@ -167,13 +168,13 @@ impl Stagegate {
     }
 
     /// How many files the process has open.
-    pub fn open_files(&self) -> usize {
+    pub(crate) fn open_files(&self) -> usize {
         let id = self.child.lock().expect("child").id();
         std::fs::read_dir(format!("/proc/{id}/fd")).expect("the process lives").count()
     }
 
     /// Resident memory in KiB.
-    pub fn resident_kib(&self) -> u64 {
+    pub(crate) fn resident_kib(&self) -> u64 {
         let id = self.child.lock().expect("child").id();
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it lives");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");

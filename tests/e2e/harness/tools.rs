@@ -1,6 +1,7 @@
 //! Real clients and mock backends from the package registries, installed once into `target/`.
 
-use super::wire::{Wire, request};
+use super::message::request;
+use super::wire::Wire;
 use super::{PATIENCE, POLL, eventually_async, free_address};
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -13,12 +14,12 @@ fn root() -> &'static Path {
 }
 
 /// A file beside the tests.
-pub fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     root().join("tests/e2e/clients").join(name)
 }
 
 /// The Python environment with everything in `requirements.txt`.
-pub fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let venv = root().join("target/venv");
     installed("venv", "tests/e2e/requirements.txt", |wanted| {
         run(Command::new("python3").args(["-m", "venv"]).arg(&venv));
@@ -30,7 +31,7 @@ pub fn python() -> PathBuf {
 }
 
 /// The directory with everything in `package.json`.
-pub fn node() -> PathBuf {
+pub(crate) fn node() -> PathBuf {
     let home = root().join("target/node");
     installed("node", "tests/e2e/package.json", |wanted| {
         fs::copy(wanted, home.join("package.json")).expect("copy package.json");
@@ -66,7 +67,7 @@ fn run(command: &mut Command) {
 }
 
 /// Runs a client script to its end; what it printed. It must succeed.
-pub async fn script(name: &str, arguments: &[&str]) -> String {
+pub(crate) async fn script(name: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(python());
     command.arg(fixture(name)).args(arguments).env("PYTHONDONTWRITEBYTECODE", "1");
     let dir = tempfile::TempDir::new().expect("a directory");
@@ -104,15 +105,15 @@ impl Drop for Owned {
 }
 
 /// A mock backend in a process of its own, ended when dropped.
-pub struct Mock {
+pub(crate) struct Mock {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     _process: Owned,
 }
 
 impl Mock {
     /// The npm package `@copilotkit/aimock`.
-    pub async fn aimock() -> Self {
+    pub(crate) async fn aimock() -> Self {
         let address = free_address();
         let home = node().join("node_modules/@copilotkit/aimock");
         let manifest = fs::read_to_string(home.join("package.json")).expect("read its manifest");
@@ -127,7 +128,7 @@ impl Mock {
     }
 
     /// The Python package `fakellm`.
-    pub async fn fakellm() -> Self {
+    pub(crate) async fn fakellm() -> Self {
         let address = free_address();
         let mut command = Command::new(python());
         command.args(["-c", "from fakellm.cli import main; main()", "serve"]);
@@ -138,7 +139,7 @@ impl Mock {
     }
 
     /// A script of ours that listens at the address it is given.
-    pub async fn script(name: &str) -> Self {
+    pub(crate) async fn script(name: &str) -> Self {
         let address = free_address();
         let mut command = Command::new(python());
         command.arg(fixture(name)).arg(address.ip().to_string()).arg(address.port().to_string());

@@ -3,6 +3,7 @@
 //! It is deliberately simple and strict: what a test compares are the bytes on the wire, not what
 //! a forgiving library makes of them.
 
+use super::message::{Body, End, Head, Response, field};
 use super::within;
 use socket2::SockRef;
 use std::io;
@@ -12,61 +13,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// A connection and the bytes that were read from it but not yet used.
-pub struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-/// The head of a request or a response.
-#[derive(Clone, Debug, Default)]
-pub struct Head {
-    /// Request line or status line.
-    pub start: String,
-    /// Fields in wire order, names as written.
-    pub fields: Vec<(String, String)>,
-    /// The bytes, with the empty line.
-    pub raw: Vec<u8>,
-}
-
-/// How a message ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// By its own framing.
-    Complete,
-    /// The connection was closed before the message was complete.
-    Closed,
-    /// The connection was reset before the message was complete.
-    Reset,
-    /// Its framing is broken.
-    Broken,
-}
-
-/// The body of a message.
-#[derive(Clone, Debug)]
-pub struct Body {
-    /// The content without framing.
-    pub bytes: Vec<u8>,
-    /// The chunks as framed by the peer; one element for other framings.
-    pub chunks: Vec<Vec<u8>>,
-    /// Trailer fields.
-    pub trailers: Vec<(String, String)>,
-    /// How it ended.
-    pub end: End,
-}
-
-/// A whole response.
-#[derive(Clone, Debug)]
-pub struct Response {
-    /// Interim (1xx) heads before it.
-    pub interim: Vec<Head>,
-    /// The final head.
-    pub head: Head,
-    /// The body.
-    pub body: Body,
-}
-
 /// One step of a chunked body.
-pub enum Chunk {
+pub(crate) enum Chunk {
     /// Content.
     Data(Vec<u8>),
     /// The last chunk with its trailers.
@@ -75,125 +28,47 @@ pub enum Chunk {
     Cut(End),
 }
 
-impl Head {
-    fn parse(raw: Vec<u8>) -> Self {
-        let text = String::from_utf8_lossy(&raw).into_owned();
-        let mut lines = text.split("\r\n");
-        let start = lines.next().unwrap_or_default().to_owned();
-        let fields = lines.take_while(|line| !line.is_empty()).map(field).collect();
-        Self { start, fields, raw }
-    }
-
-    /// The status of a response.
-    pub fn status(&self) -> u16 {
-        let code = self.start.split(' ').nth(1).and_then(|code| code.parse().ok());
-        code.unwrap_or_else(|| panic!("not a status line: {:?}", self.start))
-    }
-
-    /// The method of a request.
-    pub fn method(&self) -> &str {
-        self.start.split(' ').next().unwrap_or_default()
-    }
-
-    /// The target of a request.
-    pub fn target(&self) -> &str {
-        self.start.split(' ').nth(1).unwrap_or_default()
-    }
-
-    /// The value of the first field named `name`.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).first().copied()
-    }
-
-    /// The values of all fields named `name`, in order.
-    pub fn all(&self, name: &str) -> Vec<&str> {
-        let named = self.fields.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
-        named.map(|(_, value)| value.as_str()).collect()
-    }
-
-    /// Whether a list field contains `token`.
-    pub fn lists(&self, name: &str, token: &str) -> bool {
-        let values = self.all(name);
-        values.iter().flat_map(|v| v.split(',')).any(|v| v.trim().eq_ignore_ascii_case(token))
-    }
-}
-
-impl Body {
-    fn ended(end: End) -> Self {
-        Self { bytes: Vec::new(), chunks: Vec::new(), trailers: Vec::new(), end }
-    }
-}
-
-impl Response {
-    /// The status of the final head.
-    pub fn status(&self) -> u16 {
-        self.head.status()
-    }
-
-    /// The body as text.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body.bytes).into_owned()
-    }
-
-    /// The body as JSON.
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body.bytes)
-            .unwrap_or_else(|e| panic!("not JSON ({e}): {} {}", self.head.start, self.text()))
-    }
-
-    /// The arm whose backend answered.
-    pub fn arm(&self) -> &str {
-        let arm = self.head.get("x-arm");
-        arm.unwrap_or_else(|| panic!("no backend answered: {} {}", self.head.start, self.text()))
-    }
-
-    /// Why the proxy itself answered, if it did.
-    pub fn reason(&self) -> Option<&str> {
-        self.head.get("stagegate-reason")
-    }
-}
-
 impl Wire {
     /// Connects to `address`.
-    pub async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = within("a connection", TcpStream::connect(address)).await;
         Self::new(stream.unwrap_or_else(|e| panic!("connect to {address}: {e}")))
     }
 
     /// Takes over an accepted connection.
-    pub fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("set TCP_NODELAY");
         Self { stream, buffer: Vec::new() }
     }
 
     /// Sends `bytes`, which the peer must take.
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.try_send(bytes).await.expect("send to the peer");
     }
 
     /// Sends `bytes`; the peer may have gone.
-    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+    pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         within("the peer to read", self.stream.write_all(bytes.as_ref())).await
     }
 
     /// Says that nothing more will be sent; reading goes on.
-    pub async fn finish_sending(&mut self) {
+    pub(crate) async fn finish_sending(&mut self) {
         // A peer that has already reset the connection is no failure of this side.
         let _ = self.stream.shutdown().await;
     }
 
     /// Resets the connection (RST instead of FIN).
-    pub fn reset(self) {
+    pub(crate) fn reset(self) {
         SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("set SO_LINGER");
     }
 
     /// The other end's address.
-    pub fn peer(&self) -> SocketAddr {
+    pub(crate) fn peer(&self) -> SocketAddr {
         self.stream.peer_addr().expect("address of the peer")
     }
 
     /// Whether the connection is still open in both directions with nothing left to read.
-    pub fn is_quiet(&mut self) -> bool {
+    pub(crate) fn is_quiet(&mut self) -> bool {
         let mut bytes = [0; 1];
         let read = self.stream.try_read(&mut bytes);
         self.buffer.is_empty() && matches!(read, Err(e) if e.kind() == io::ErrorKind::WouldBlock)
@@ -210,13 +85,13 @@ impl Wire {
     }
 
     /// Waits, for as long as it takes, until there is something to read; false at the end.
-    pub async fn readable(&mut self) -> bool {
+    pub(crate) async fn readable(&mut self) -> bool {
         !self.buffer.is_empty()
             || matches!(self.stream.read_buf(&mut self.buffer).await, Ok(count) if count > 0)
     }
 
     /// The next head; `Err` says how the connection ended instead.
-    pub async fn try_head(&mut self) -> Result<Head, End> {
+    pub(crate) async fn try_head(&mut self) -> Result<Head, End> {
         loop {
             if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
                 return Ok(Head::parse(self.take(end + 4)));
@@ -226,7 +101,7 @@ impl Wire {
     }
 
     /// The next head, which must come.
-    pub async fn head(&mut self) -> Head {
+    pub(crate) async fn head(&mut self) -> Head {
         match self.try_head().await {
             Ok(head) => head,
             Err(end) => panic!("no head but {end:?} after {:?}", lossy(&self.buffer)),
@@ -245,7 +120,7 @@ impl Wire {
     }
 
     /// Exactly `count` bytes.
-    pub async fn bytes(&mut self, count: usize) -> Result<Vec<u8>, End> {
+    pub(crate) async fn bytes(&mut self, count: usize) -> Result<Vec<u8>, End> {
         while self.buffer.len() < count {
             self.fill().await?;
         }
@@ -253,7 +128,7 @@ impl Wire {
     }
 
     /// The next chunk of a chunked body.
-    pub async fn chunk(&mut self) -> Chunk {
+    pub(crate) async fn chunk(&mut self) -> Chunk {
         match self.try_chunk().await {
             Ok(chunk) => chunk,
             Err(end) => Chunk::Cut(end),
@@ -279,7 +154,7 @@ impl Wire {
     }
 
     /// The body that belongs to the head of a request.
-    pub async fn request_body(&mut self, head: &Head) -> Body {
+    pub(crate) async fn request_body(&mut self, head: &Head) -> Body {
         if head.lists("transfer-encoding", "chunked") {
             return self.chunked_body().await;
         }
@@ -290,7 +165,7 @@ impl Wire {
     }
 
     /// The body that belongs to the head of a response to `method`.
-    pub async fn response_body(&mut self, head: &Head, method: &str) -> Body {
+    pub(crate) async fn response_body(&mut self, head: &Head, method: &str) -> Body {
         let status = head.status();
         if method == "HEAD" || matches!(status, 100..=199 | 204 | 304) {
             return self.sized_body(0).await;
@@ -330,7 +205,7 @@ impl Wire {
     }
 
     /// Everything until the connection ends: the body of a response without length.
-    pub async fn rest(&mut self) -> Body {
+    pub(crate) async fn rest(&mut self) -> Body {
         let end = loop {
             if let Err(end) = self.fill().await {
                 break if end == End::Closed { End::Complete } else { end };
@@ -341,12 +216,12 @@ impl Wire {
     }
 
     /// The whole response to a request that was sent with `method`.
-    pub async fn response(&mut self, method: &str) -> Response {
+    pub(crate) async fn response(&mut self, method: &str) -> Response {
         self.try_response(method).await.unwrap_or_else(|end| panic!("no response but {end:?}"))
     }
 
     /// The whole response, or how the connection ended instead of a head.
-    pub async fn try_response(&mut self, method: &str) -> Result<Response, End> {
+    pub(crate) async fn try_response(&mut self, method: &str) -> Result<Response, End> {
         let mut interim = Vec::new();
         let head = loop {
             let head = self.try_head().await?;
@@ -360,13 +235,13 @@ impl Wire {
     }
 
     /// Sends a request and reads the whole response.
-    pub async fn ask(&mut self, request: &str) -> Response {
+    pub(crate) async fn ask(&mut self, request: &str) -> Response {
         self.send(request).await;
         self.response(request.split(' ').next().unwrap_or_default()).await
     }
 
     /// Waits until the peer ends the connection; says how, and what it still sent.
-    pub async fn ended(&mut self) -> (End, Vec<u8>) {
+    pub(crate) async fn ended(&mut self) -> (End, Vec<u8>) {
         let end = loop {
             if let Err(end) = self.fill().await {
                 break end;
@@ -379,28 +254,6 @@ impl Wire {
         let rest = self.buffer.split_off(count);
         std::mem::replace(&mut self.buffer, rest)
     }
-}
-
-/// A request without a body, as text: `GET` unless `line` names another method.
-pub fn request(line: &str, fields: &[(&str, &str)]) -> String {
-    let mut text = format!("{line} HTTP/1.1\r\nhost: agents.test\r\n");
-    for (name, value) in fields {
-        text.push_str(&format!("{name}: {value}\r\n"));
-    }
-    text + "\r\n"
-}
-
-/// A request with a body and its length.
-pub fn request_with(line: &str, fields: &[(&str, &str)], body: &str) -> String {
-    let length = body.len().to_string();
-    let mut all = fields.to_vec();
-    all.push(("content-length", &length));
-    request(line, &all) + body
-}
-
-fn field(line: &str) -> (String, String) {
-    let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("not a field: {line:?}"));
-    (name.to_owned(), value.trim().to_owned())
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {

@@ -1,22 +1,22 @@
 //! The table: what is sent, what the answer may be.
 
 /// One malformed request.
-pub struct Case {
+pub(crate) struct Case {
     /// What is wrong with it.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The bytes on the wire.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// The statuses that answer it rightly; none means that closing without an answer is right too.
-    pub status: &'static [u16],
+    pub(crate) status: &'static [u16],
     /// How the bytes go on.
-    pub then: Then,
+    pub(crate) then: Then,
     /// Complete requests before the malformed one, which the backend rightly sees.
-    pub valid_before: usize,
+    pub(crate) valid_before: usize,
 }
 
 /// What the client does after the bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Then {
+pub(crate) enum Then {
     /// Sends a request that must never be served: after such bytes nothing on this connection may.
     Smuggle,
     /// Says that nothing more will come.
@@ -66,7 +66,7 @@ fn cut(name: &'static str, bytes: &str) -> Case {
 }
 
 /// Every case.
-pub fn all() -> Vec<Case> {
+pub(crate) fn all() -> Vec<Case> {
     [framing(), chunks(), fields(), hosts(), lines(), sizes(), sequences()]
         .into_iter()
         .flatten()

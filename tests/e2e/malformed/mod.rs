@@ -3,8 +3,7 @@
 
 mod cases;
 
-use crate::harness::wire::request;
-use crate::harness::{Backend, End, Setup, Stagegate, Wire, Workload, eventually};
+use crate::harness::{Backend, End, Setup, Stagegate, Wire, Workload, eventually, request};
 use cases::{Case, Then};
 use std::collections::BTreeSet;
 

@@ -1,14 +1,14 @@
 //! The laboratory: an origin, the proxies in front of it, each on its core.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::bench::http;
 use crate::bench::proxy::{Kind, Proxy, Setup};
 use crate::process::{Background, run};
 use crate::project::Project;
@@ -96,7 +96,7 @@ impl Lab {
         let mut process = start(&label, command, &self.dir)?;
         await_answer(&label, proxy_port, &mut || process.expect_running())?;
         let version = version(setup.kind, program)?;
-        self.proxies.push(Proxy::new(setup, version, proxy_port, process));
+        self.proxies.push(Proxy::new(setup, version, [proxy_port, admin_port], process));
         Ok(())
     }
 
@@ -115,11 +115,43 @@ impl Lab {
         &self.dir
     }
 
+    /// An error if a decision log dropped records: leaving work out is cheap.
+    pub(super) fn expect_complete_logs(&self) -> Result<()> {
+        for proxy in self.proxies.iter().filter(|proxy| proxy.setup.logs_decisions()) {
+            match dropped(proxy)? {
+                0 => println!("{}: every decision was logged", proxy.label()),
+                some => bail!("{} dropped {some} records of its decision log", proxy.label()),
+            }
+        }
+        Ok(())
+    }
+
     /// An error if anything has ended.
     pub(super) fn expect_running(&mut self) -> Result<()> {
         self.origin.expect_running()?;
         self.proxies.iter_mut().try_for_each(Proxy::expect_running)
     }
+}
+
+/// The records that a Stagegate could not write into its decision log.
+fn dropped(proxy: &Proxy) -> Result<u64> {
+    let metrics = http::get(proxy.admin_port(), "/metrics")
+        .with_context(|| format!("asking {} for its metrics", proxy.label()))?;
+    sum(&metrics, "stagegate_decision_log_dropped_total")
+        .with_context(|| format!("reading the metrics of {}", proxy.label()))
+}
+
+/// The sum of a metric over its labels; an error if it is not there.
+fn sum(metrics: &str, name: &str) -> Result<u64> {
+    let mut values = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix(name)?.strip_prefix('{')?.rsplit_once(' '))
+        .map(|(_, value)| value.parse::<u64>().with_context(|| format!("{name} is {value}")))
+        .peekable();
+    if values.peek().is_none() {
+        bail!("no {name} in: {}", metrics.lines().next().unwrap_or("an empty answer"));
+    }
+    values.sum()
 }
 
 /// Builds the release binary and says where it is.
@@ -149,7 +181,7 @@ fn await_answer(label: &str, port: u16, alive: &mut dyn FnMut() -> Result<()>) -
     let patience = Instant::now() + Duration::from_secs(20);
     loop {
         alive().with_context(|| format!("see target/bench/run/{label}.log"))?;
-        let answer = ask(port);
+        let answer = http::get(port, "/small");
         if answer.as_ref().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 ")) {
             return Ok(());
         }
@@ -161,17 +193,6 @@ fn await_answer(label: &str, port: u16, alive: &mut dyn FnMut() -> Result<()>) -
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-fn ask(port: u16) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    stream.write_all(
-        b"GET /small HTTP/1.1\r\nHost: agents.example.com\r\nConnection: close\r\n\r\n",
-    )?;
-    let mut head = vec![0; 256];
-    let length = stream.read(&mut head)?;
-    Ok(String::from_utf8_lossy(&head[..length]).into_owned())
 }
 
 /// Two ports that nobody listens on.
@@ -243,6 +264,14 @@ mod tests {
     fn bodies_have_the_length_asked_for() {
         assert_eq!(body(300).len(), 300);
         assert_eq!(body(1024).len(), 1024);
+    }
+
+    #[test]
+    fn a_metric_is_summed_over_its_labels() {
+        let metrics =
+            "# HELP lost x\nlost{why=\"a\"} 2\nlost{why=\"b\"} 3\nlost_too{why=\"a\"} 9\n";
+        assert_eq!(sum(metrics, "lost").expect("there"), 5);
+        assert!(sum(metrics, "los").is_err());
     }
 
     #[test]

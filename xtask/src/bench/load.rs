@@ -32,6 +32,20 @@ impl Load {
     /// Sends requests to a proxy of the lab for so long. An error if one of them
     /// failed: a proxy that refuses is fast, and its figures mean nothing.
     pub(super) fn run(self, lab: &Lab, proxy: usize, time: Duration) -> Result<Seen> {
+        let seen = self.send(lab, proxy, time)?;
+        if seen.requests == 0 {
+            bail!("{} answered nothing in {time:?}", lab.proxies()[proxy].label());
+        }
+        Ok(seen)
+    }
+
+    /// Opens connections and fills caches. On a busy machine this can be over
+    /// before anything was answered, which is no error yet.
+    pub(super) fn warm_up(self, lab: &Lab, proxy: usize) -> Result<()> {
+        self.send(lab, proxy, Duration::from_millis(500)).map(|_| ())
+    }
+
+    fn send(self, lab: &Lab, proxy: usize, time: Duration) -> Result<Seen> {
         let proxy = &lab.proxies()[proxy];
         // wrk itself takes whole seconds only; the interrupt ends a shorter run
         // and is a second line of defence for the others.
@@ -70,12 +84,8 @@ fn parse(printed: &str) -> Result<Seen> {
     if bad + broken > 0 {
         bail!("{bad} requests had a bad status, {broken} broke: {line}");
     }
-    let requests = field("requests")?;
-    if requests == 0 {
-        bail!("no request was answered: {line}");
-    }
     Ok(Seen {
-        requests,
+        requests: field("requests")?,
         duration: Duration::from_micros(field("duration_us")?),
         p50: Duration::from_micros(field("p50_us")?),
         p99: Duration::from_micros(field("p99_us")?),

@@ -6,6 +6,7 @@
 //! on who else is using it. `docs/BENCHMARKS.md` says how to read the result.
 
 mod case;
+mod http;
 mod lab;
 mod load;
 mod procfs;
@@ -101,13 +102,14 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
         }
     }
     report::print(&lab, &cells);
+    lab.expect_complete_logs()?;
     report::write(project, &lab, &cells)
 }
 
 /// One measurement: a short warm-up, then the load with the clock running.
 fn measure(lab: &mut Lab, cell: &Cell, seconds: Duration) -> Result<Round> {
     let load = load::Load { case: cell.case, connections: cell.connections };
-    load.run(lab, cell.proxy, Duration::from_millis(400))?;
+    load.warm_up(lab, cell.proxy)?;
     let pid = lab.proxies()[cell.proxy].pid();
     let before = procfs::cpu_time(pid)?;
     let seen = load.run(lab, cell.proxy, seconds)?;

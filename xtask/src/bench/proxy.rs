@@ -95,6 +95,11 @@ pub(super) struct Setup {
 }
 
 impl Setup {
+    /// Whether every request is written into a decision log.
+    pub(super) fn logs_decisions(&self) -> bool {
+        self.kind == Kind::Stagegate && self.features == "all"
+    }
+
     pub(super) fn label(&self) -> String {
         match self.kind {
             Kind::Stagegate => format!("{}-{}", self.kind.label(), self.features),
@@ -108,16 +113,27 @@ pub(super) struct Proxy {
     pub(super) setup: Setup,
     pub(super) version: String,
     port: u16,
+    admin_port: u16,
     process: Background,
 }
 
 impl Proxy {
-    pub(super) fn new(setup: Setup, version: String, port: u16, process: Background) -> Self {
-        Self { setup, version, port, process }
+    pub(super) fn new(
+        setup: Setup,
+        version: String,
+        [port, admin_port]: [u16; 2],
+        process: Background,
+    ) -> Self {
+        Self { setup, version, port, admin_port, process }
     }
 
     pub(super) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where Stagegate's admin API is; the peers have none.
+    pub(super) fn admin_port(&self) -> u16 {
+        self.admin_port
     }
 
     pub(super) fn pid(&self) -> u32 {
