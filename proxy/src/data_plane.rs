@@ -1,16 +1,15 @@
 //! The data plane as the rest of the program sees it: start, publish, settle, drain.
 
+use crate::accept::Acceptor;
 use crate::pins::Pins;
 use crate::plan::{Plan, PreparedConfig};
-use crate::problem::Problem;
 use crate::shared::{Settings, Shared, Sink};
 use crate::worker::{self, Message, Settle};
 use arc_swap::ArcSwap;
 use stagegate_rollout::Split;
-use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -21,6 +20,7 @@ pub struct DataPlane {
     shared: Arc<Shared>,
     workers: Vec<mpsc::UnboundedSender<Message>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    acceptors: Mutex<Vec<tokio::task::JoinHandle<()>>>,
     stop: watch::Sender<bool>,
 }
 
@@ -81,7 +81,13 @@ impl DataPlane {
             workers.push(sender);
         }
         let (stop, _) = watch::channel(false);
-        Ok(Self { shared, workers, threads: Mutex::new(threads), stop })
+        Ok(Self {
+            shared,
+            workers,
+            threads: Mutex::new(threads),
+            acceptors: Mutex::default(),
+            stop,
+        })
     }
 
     /// Accepts connections from `listener` until the drain; call on the control runtime.
@@ -92,12 +98,9 @@ impl DataPlane {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let listener = TcpListener::from_std(listener)?;
-        tokio::spawn(accept(
-            listener,
-            Arc::clone(&self.shared),
-            self.workers.clone(),
-            self.stop.subscribe(),
-        ));
+        let acceptor = Acceptor::new(Arc::clone(&self.shared), self.workers.clone());
+        let accepting = tokio::spawn(acceptor.run(listener, self.stop.subscribe()));
+        lock(&self.acceptors).push(accepting);
         Ok(address)
     }
 
@@ -174,11 +177,15 @@ impl DataPlane {
     /// after `timeout` are abandoned; says whether all finished.
     pub async fn drain(&self, timeout: Duration) -> bool {
         let _ = self.stop.send(true);
+        // What the system had accepted for us by now is still served.
+        let acceptors = std::mem::take(&mut *lock(&self.acceptors));
+        for accepting in acceptors {
+            let _ = accepting.await;
+        }
         for worker in &self.workers {
             let _ = worker.send(Message::Drain);
         }
-        let threads =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads = std::mem::take(&mut *lock(&self.threads));
         let ended = tokio::task::spawn_blocking(move || {
             threads.into_iter().for_each(|thread| drop(thread.join()));
         });
@@ -186,52 +193,13 @@ impl DataPlane {
     }
 }
 
+/// The guarded lists are whole between any two statements, even if a thread panicked.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl std::fmt::Debug for DataPlane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "DataPlane({} workers)", self.workers.len())
     }
-}
-
-/// Hands every accepted connection to the worker with the fewest: an answer may stream for an
-/// hour, so hashing connections onto workers would leave cores uneven.
-async fn accept(
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    workers: Vec<mpsc::UnboundedSender<Message>>,
-    mut stop: watch::Receiver<bool>,
-) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => return,
-        };
-        let stream = match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
-            Ok(stream) => stream,
-            Err(error) => {
-                // Out of file descriptors, mostly: wait for some to be closed.
-                tracing::warn!(%error, "cannot accept");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let (stream, peer) = stream;
-        let counts = shared.live.iter().map(|live| live.load(Ordering::Relaxed));
-        let total: usize = counts.clone().sum();
-        if total >= shared.settings.connections {
-            turn_away(stream);
-            continue;
-        }
-        let Some((index, _)) = counts.enumerate().min_by_key(|(_, count)| *count) else { return };
-        shared.live[index].fetch_add(1, Ordering::Relaxed);
-        let _ = stream.set_nodelay(true);
-        if workers[index].send(Message::Serve(stream, peer)).is_err() {
-            return;
-        }
-    }
-}
-
-/// Tells a client that there is no room. The answer fits the socket's buffer, so this never waits.
-fn turn_away(mut stream: StdStream) {
-    let _ = stream.write_all(&Problem::Overloaded.answer("", true, true));
-    let _ = stream.shutdown(std::net::Shutdown::Write);
 }

@@ -122,33 +122,29 @@ impl EndpointSet {
         self.endpoints.iter().any(|endpoint| endpoint.is_healthy())
     }
 
-    /// The endpoint for a request: with an affinity key always the same one while it is healthy,
-    /// else the one with the least load by `load`. Endpoints in `tried` are left out.
+    /// The place in [`EndpointSet::all`] of the endpoint for a request: with an affinity key always
+    /// the same one while it is healthy, else the one with the least load by `load`. Endpoints in
+    /// `tried` are left out.
     pub(crate) fn pick(
         &self,
         affinity: Option<&str>,
-        tried: &[u64],
+        tried: &[usize],
         load: impl Fn(&Endpoint) -> u64,
-    ) -> Option<&Arc<Endpoint>> {
-        let usable =
-            |endpoint: &&Arc<Endpoint>| endpoint.is_healthy() && !tried.contains(&endpoint.id);
-        match (affinity, self.endpoints.len()) {
-            (_, 1) | (None, _) => {
-                self.endpoints.iter().filter(usable).min_by_key(|endpoint| load(endpoint))
-            }
-            (Some(key), count) => {
-                let find = |backend: &Backend| {
-                    self.endpoints
-                        .iter()
-                        .find(|e| Some(&e.address.socket) == backend.addr.as_inet())
+    ) -> Option<usize> {
+        let usable = |at: usize| self.endpoints[at].is_healthy() && !tried.contains(&at);
+        let count = self.endpoints.len();
+        match affinity.filter(|_| count > 1) {
+            None => (0..count).filter(|&at| usable(at)).min_by_key(|&at| load(&self.endpoints[at])),
+            Some(key) => {
+                let place = |backend: &Backend| {
+                    let is = |e: &Arc<Endpoint>| Some(&e.address.socket) == backend.addr.as_inet();
+                    self.endpoints.iter().position(is)
                 };
-                let accept = |backend: &Backend, ready: bool| {
-                    ready && find(backend).is_some_and(|endpoint| usable(&endpoint))
-                };
+                let accept =
+                    |backend: &Backend, ready: bool| ready && place(backend).is_some_and(usable);
                 // Ketama puts about 160 points on the ring for each endpoint.
-                self.ring
-                    .select_with(key.as_bytes(), count * 160, accept)
-                    .and_then(|backend| find(&backend))
+                let backend = self.ring.select_with(key.as_bytes(), count * 160, accept)?;
+                place(&backend)
             }
         }
     }

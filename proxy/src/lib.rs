@@ -5,6 +5,7 @@
 //! is one immutable plan behind one pointer, and a few bounded tables. The request path takes no
 //! lock, touches no shared counter, and calls no metrics library.
 
+mod accept;
 mod data_plane;
 mod endpoint;
 mod http1;

@@ -190,6 +190,14 @@ pub(crate) struct Plan {
     pub(crate) workloads: Vec<Workload>,
 }
 
+/// The part a release plays. Kept instead of the release itself, whose counted reference would be
+/// one that all workers count on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Arm(Arm),
+    Fallback,
+}
+
 /// One workload in a plan.
 #[derive(Debug)]
 pub(crate) struct Workload {
@@ -254,6 +262,16 @@ impl std::ops::Deref for InForce {
 }
 
 impl Workload {
+    /// The release that plays `role`.
+    pub(crate) fn role(&self, role: Role) -> Option<&Release> {
+        let release = match role {
+            Role::Arm(Arm::Stable) => &self.stable,
+            Role::Arm(Arm::Candidate) => &self.candidate,
+            Role::Fallback => &self.fallback,
+        };
+        release.as_deref()
+    }
+
     /// The arm a pin still leads to: stable's release always, the candidate's only within the
     /// opening the pin was made in.
     pub(crate) fn pinned(&self, pin: &Pin) -> Option<Arm> {

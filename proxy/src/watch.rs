@@ -93,6 +93,11 @@ impl Watched {
         self.set_at(self.after(timeout));
     }
 
+    /// Brings the deadline forward to this far from now, if it is later.
+    pub(crate) fn at_most(&self, timeout: Duration) {
+        self.set_at(self.watch.due_ms.get().min(self.after(timeout)));
+    }
+
     /// The worker's time after `timeout`, never early.
     pub(crate) fn after(&self, timeout: Duration) -> u64 {
         let ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);

@@ -27,14 +27,17 @@ fn held(finish: &Arc<Semaphore>) -> Backend {
 async fn a_stop_lets_running_answers_finish() {
     let finish = Arc::new(Semaphore::new(0));
     let backend = held(&finish);
-    let setup = Setup::of(Workload::new(&backend)).with("drain_timeout", "60s");
-    let stagegate = Stagegate::start(&setup).await;
+    let workload = Workload::new(&backend).with("match", "[{ host: agents.test }]");
+    let stagegate = Stagegate::start(&Setup::of(workload).with("drain_timeout", "60s")).await;
     let mut wire = stagegate.connect().await;
     wire.send(request("GET /", &[])).await;
     assert_eq!(wire.head().await.status(), 200);
     let Chunk::Data(_) = wire.chunk().await else { panic!("no chunk") };
 
+    // Served once, so that a worker certainly holds it.
     let mut idle = stagegate.connect().await;
+    let elsewhere = request("GET /", &[]).replace("agents.test", "elsewhere.test");
+    assert_eq!(idle.ask(&elsewhere).await.status(), 404);
 
     stagegate.signal(Signal::TERM);
     assert_eq!(idle.ended().await, (End::Closed, Vec::new()), "an idle connection is closed");

@@ -3,12 +3,11 @@
 use crate::http1::{Known, RequestHead};
 use crate::identity::Found;
 use crate::ids;
-use crate::plan::{InForce, Release};
+use crate::plan::{InForce, Release, Role, Workload};
 use crate::problem::Problem;
 use crate::stats::Finished;
 use crate::worker::Worker;
 use stagegate_rollout::{Arm, Choice, KeyKind, Outcome, Reason, Record, Who};
-use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// What is known of a request under way.
@@ -33,7 +32,8 @@ pub(super) struct Decision {
     detail: Option<String>,
     key: KeyKind,
     bucket: Option<u32>,
-    pub(super) release: Option<Arc<Release>>,
+    /// Which of the workload's releases serves; none when the proxy answers itself.
+    pub(super) role: Option<Role>,
 }
 
 impl Decision {
@@ -46,12 +46,17 @@ impl Decision {
             detail: choice.detail.map(str::to_owned),
             key: choice.key,
             bucket: choice.bucket.map(stagegate_rollout::Bucket::number),
-            release: None,
+            role: None,
         }
     }
 
-    pub(super) fn workload(&self) -> &crate::plan::Workload {
+    pub(super) fn workload(&self) -> &Workload {
         &self.plan.workloads[self.workload]
+    }
+
+    /// The release that serves.
+    pub(super) fn release(&self) -> Option<&Release> {
+        self.workload().role(self.role?)
     }
 }
 
@@ -96,7 +101,7 @@ impl Call {
 
     /// Counts the request and keeps its record.
     pub(super) fn finish(&self, worker: &Worker, decision: &Decision, outcome: Outcome) {
-        let workload = decision.workload();
+        let (workload, release) = (decision.workload(), decision.release());
         let duration_us = self.elapsed_us();
         fn text(id: &Option<String>) -> &str {
             id.as_deref().unwrap_or("")
@@ -106,7 +111,7 @@ impl Call {
             request_id: &self.id,
             at_ms: self.at_ms,
             workload: &workload.prepared.name,
-            release: decision.release.as_ref().map_or("", |release| &release.name),
+            release: release.map_or("", |release| &release.name),
             arm: decision.arm,
             reason: decision.reason,
             detail: decision.detail.as_deref().unwrap_or(""),
@@ -133,7 +138,7 @@ impl Call {
         };
         worker.stats.borrow_mut().finish(
             &workload.prepared.name,
-            decision.release.as_deref(),
+            release,
             decision.arm,
             finished,
             &record,

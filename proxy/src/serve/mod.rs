@@ -26,6 +26,8 @@ const MAX_AHEAD: usize = 64 * 1024;
 /// not take the answer back.
 const LINGER_BYTES: usize = 512 * 1024;
 const LINGER_TIME: Duration = Duration::from_secs(2);
+/// Time a client that was let in during a drain has to say what it wants.
+const DRAIN_GRACE: Duration = Duration::from_secs(1);
 /// Buffers larger than this are given back between requests.
 const KEEP_BUFFER: usize = 16 * 1024;
 
@@ -146,7 +148,7 @@ impl Client {
                     self.watch.set(header_timeout);
                 }
             }
-            match poll_fn(|cx| self.poll_more(cx, started)).await {
+            match poll_fn(|cx| self.poll_more(cx, started || first)).await {
                 More::Bytes => {}
                 More::End => return Ok(false),
                 More::Late if started => return Err(Problem::RequestTimeout),
@@ -155,7 +157,12 @@ impl Client {
         }
     }
 
-    fn poll_more(&mut self, cx: &mut Context<'_>, started: bool) -> Poll<More> {
+    /// Reads once. A drain ends the wait only where nothing was `promised`: neither by a client
+    /// that has begun to speak nor to one that has just been let in.
+    fn poll_more(&mut self, cx: &mut Context<'_>, promised: bool) -> Poll<More> {
+        if self.worker.draining.get() && promised && self.input.is_empty() {
+            self.watch.at_most(DRAIN_GRACE);
+        }
         let mut buffer = self.worker.read_buffer.borrow_mut();
         let mut buffer = ReadBuf::new(&mut buffer);
         match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
@@ -169,7 +176,7 @@ impl Client {
         if self.watch.poll_due(cx) {
             return Poll::Ready(More::Late);
         }
-        if self.worker.draining.get() && !started { Poll::Ready(More::End) } else { Poll::Pending }
+        if self.worker.draining.get() && !promised { Poll::Ready(More::End) } else { Poll::Pending }
     }
 
     /// Writes all of `bytes`; false when the client has left or does not read.

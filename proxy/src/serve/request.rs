@@ -6,7 +6,7 @@ use super::{After, Client};
 use crate::endpoint::Endpoint;
 use crate::http1::{BodyLength, ForwardTo, Known, tokens, upstream_head};
 use crate::identity::{Found, Identity, Learner};
-use crate::plan::{HostHeader, InForce, Release, Replay, Workload};
+use crate::plan::{HostHeader, InForce, Replay, Role, Workload};
 use crate::problem::Problem;
 use stagegate_rollout::{Arm, Fallback, OnRollback, Outcome, Reason, Target};
 use std::future::poll_fn;
@@ -16,15 +16,16 @@ use tokio::net::TcpStream;
 
 /// Where a request is sent, or what is said instead.
 enum Route {
-    To(Decision, Arc<Release>),
+    To(Decision),
     Respond(Decision),
     Refuse(Decision, Problem),
 }
 
-/// A connection to an endpoint.
+/// A connection to one of the release's endpoints.
 struct Connected {
     stream: TcpStream,
-    endpoint: Arc<Endpoint>,
+    /// Its place in the release's set.
+    endpoint: usize,
     reused: bool,
 }
 
@@ -106,7 +107,7 @@ impl Client {
     /// Decides, connects and exchanges, again when the plan moves or a connection proves dead.
     async fn forward(&mut self, call: &mut Call, mut plan: InForce, expect: bool) -> After {
         let worker = Rc::clone(&self.worker);
-        let mut tried: Vec<u64> = Vec::new();
+        let mut tried: Vec<usize> = Vec::new();
         let mut fresh = false;
         let mut over_ms = None;
         loop {
@@ -117,31 +118,31 @@ impl Client {
             let over_ms = *over_ms.get_or_insert_with(|| {
                 settings.timeouts.total.map_or(u64::MAX, |total| self.watch.after(total))
             });
-            let (decision, release) = match self.decide(call, &plan, position) {
-                Route::To(decision, release) => (decision, release),
+            let decision = match self.decide(call, &plan, position) {
+                Route::To(decision) => decision,
                 Route::Respond(decision) => return self.respond(call, &decision).await,
                 Route::Refuse(decision, problem) => {
                     return self.fail(call, &decision, problem).await;
                 }
             };
-            let connected =
-                match self.connect(call, &decision, &release, &tried, fresh, over_ms).await {
-                    Ok(connected) => connected,
-                    Err((endpoint, problem)) => {
-                        tried.push(endpoint.id);
-                        let again = tried.len() < settings.connect_attempts as usize
-                            && release.endpoints.pick(None, &tried, |_| 0).is_some();
-                        if !again {
-                            return self.fail(call, &decision, problem).await;
-                        }
-                        call.retries = call.retries.saturating_add(1);
-                        plan = worker.plan();
-                        continue;
+            let connected = match self.connect(call, &decision, &tried, fresh, over_ms).await {
+                Ok(connected) => connected,
+                Err((endpoint, problem)) => {
+                    tried.push(endpoint);
+                    let more = decision.release().is_some_and(|release| {
+                        release.endpoints.pick(None, &tried, |_| 0).is_some()
+                    });
+                    if !more || tried.len() >= settings.connect_attempts as usize {
+                        return self.fail(call, &decision, problem).await;
                     }
-                };
+                    call.retries = call.retries.saturating_add(1);
+                    plan = worker.plan();
+                    continue;
+                }
+            };
             let Connected { mut stream, endpoint, reused } = connected;
             let (end, consumed, learned) = self
-                .exchange(call, &decision, &mut stream, &endpoint, reused, expect, over_ms)
+                .exchange(call, &decision, &mut stream, endpoint, reused, expect, over_ms)
                 .await;
             if let Some(id) = learned {
                 let now_s = call.now_s();
@@ -149,7 +150,7 @@ impl Client {
             }
             match end {
                 End::Outdated => {
-                    self.keep(&decision, &endpoint, stream);
+                    self.keep(&decision, endpoint, stream);
                     plan = worker.plan();
                 }
                 End::Stale if self.may_replay(&decision) => {
@@ -162,7 +163,7 @@ impl Client {
                 End::Done { keep_client, keep_upstream } => {
                     call.finish(&worker, &decision, Outcome::of_status(call.status));
                     if keep_upstream {
-                        self.keep(&decision, &endpoint, stream);
+                        self.keep(&decision, endpoint, stream);
                     }
                     self.input.drain(..consumed);
                     return if keep_client { After::KeepAlive } else { After::Close };
@@ -204,34 +205,29 @@ impl Client {
         );
         let choice = workload.split.choose(&call.who(), forced, pinned);
         let mut decision = Decision::new(plan, position, &choice);
-        let release = match choice.target {
+        let role = match choice.target {
             Target::Respond => return Route::Respond(decision),
-            Target::FallbackRelease => workload.fallback.as_ref(),
-            Target::Arm(Arm::Stable) => workload.stable.as_ref(),
-            Target::Arm(Arm::Candidate) => {
-                match workload.candidate.as_ref().filter(|r| r.endpoints.any_healthy()) {
-                    Some(candidate) => Some(candidate),
-                    None => {
-                        decision.arm = Arm::Stable;
-                        decision.reason = Reason::CandidateDown;
-                        workload.stable.as_ref()
-                    }
-                }
-            }
+            Target::FallbackRelease => Role::Fallback,
+            Target::Arm(arm) => Role::Arm(arm),
         };
-        decision.release = release.cloned();
+        let is_up =
+            |role| workload.role(role).is_some_and(|release| release.endpoints.any_healthy());
+        decision.role = Some(role);
+        if role == Role::Arm(Arm::Candidate) && !is_up(role) {
+            decision.arm = Arm::Stable;
+            decision.reason = Reason::CandidateDown;
+            decision.role = Some(Role::Arm(Arm::Stable));
+        }
+        if !decision.role.is_some_and(is_up) {
+            return Route::Refuse(decision, Problem::StableDown);
+        }
         let begins = decision.arm == Arm::Candidate && pinned.is_none();
         if let (Some(id), true) =
             (&call.found.conversation, begins && finishes_conversations(workload))
         {
             self.pin(&decision, id, call.now_s());
         }
-        match release {
-            Some(release) if release.endpoints.any_healthy() => {
-                Route::To(decision, Arc::clone(release))
-            }
-            _ => Route::Refuse(decision, Problem::StableDown),
-        }
+        Route::To(decision)
     }
 
     /// A pooled connection, or a new one within the deadline.
@@ -239,28 +235,25 @@ impl Client {
         &mut self,
         call: &Call,
         decision: &Decision,
-        release: &Arc<Release>,
-        tried: &[u64],
+        tried: &[usize],
         fresh: bool,
         over_ms: u64,
-    ) -> Result<Connected, (Arc<Endpoint>, Problem)> {
+    ) -> Result<Connected, (usize, Problem)> {
         let worker = Rc::clone(&self.worker);
         let load = |endpoint: &Endpoint| worker.pools.borrow().in_flight(endpoint.id);
         let affinity = call.found.conversation.as_deref();
-        let picked = release
-            .endpoints
-            .pick(affinity, tried, load)
-            .or_else(|| release.endpoints.pick(None, &[], load));
-        let Some(endpoint) = picked.or_else(|| release.endpoints.all().first()).cloned() else {
-            unreachable!("a release has at least one endpoint")
-        };
+        let Some(release) = decision.release() else { return Err((0, Problem::StableDown)) };
+        // All tried or ill by now: the first is as good as any to say so.
+        let picked = release.endpoints.pick(affinity, tried, load);
+        let at = picked.or_else(|| release.endpoints.pick(None, &[], load)).unwrap_or(0);
+        let endpoint = &release.endpoints.all()[at];
         let pooled = if fresh {
             None
         } else {
             worker.pools.borrow_mut().take(endpoint.id, worker.watches.now_ms())
         };
         if let Some(stream) = pooled {
-            return Ok(Connected { stream, endpoint, reused: true });
+            return Ok(Connected { stream, endpoint: at, reused: true });
         }
         let timeout = decision.workload().prepared.settings.timeouts.connect;
         self.watch.set_at(self.watch.after(timeout).min(over_ms));
@@ -274,10 +267,10 @@ impl Client {
         match connected {
             Some(Ok(stream)) => {
                 let _ = stream.set_nodelay(true);
-                Ok(Connected { stream, endpoint, reused: false })
+                Ok(Connected { stream, endpoint: at, reused: false })
             }
-            Some(Err(_)) => Err((endpoint, Problem::UpstreamConnect)),
-            None => Err((endpoint, Problem::ConnectTimeout)),
+            Some(Err(_)) => Err((at, Problem::UpstreamConnect)),
+            None => Err((at, Problem::ConnectTimeout)),
         }
     }
 
@@ -289,13 +282,17 @@ impl Client {
         call: &mut Call,
         decision: &Decision,
         upstream: &mut TcpStream,
-        endpoint: &Endpoint,
+        endpoint: usize,
         reused: bool,
         expect: bool,
         over_ms: u64,
     ) -> (End, usize, Option<String>) {
         let worker = Rc::clone(&self.worker);
         let settings = &decision.workload().prepared.settings;
+        let Some(release) = decision.release() else {
+            return (End::Refused(Problem::StableDown), 0, None);
+        };
+        let endpoint = &release.endpoints.all()[endpoint];
         let host = match &settings.host {
             HostHeader::Preserve => {
                 Some(self.head.host(&self.input)).filter(|host| !host.is_empty())
@@ -306,15 +303,14 @@ impl Client {
         let to = ForwardTo {
             request_id: &call.id,
             arm: decision.arm.label(),
-            release: decision.release.as_ref().map_or("", |release| &release.name),
+            release: &release.name,
             epoch: decision.plan.epoch,
             host: host.unwrap_or(&endpoint.address.authority),
             expect,
         };
         self.up.clear();
         upstream_head(&mut self.up, &self.input, &self.head, &self.forwarding, &to);
-        let candidate = decision.release.as_ref().filter(|_| decision.arm == Arm::Candidate);
-        self.watch.serving(candidate.map(|release| release.number));
+        self.watch.serving((decision.arm == Arm::Candidate).then_some(release.number));
         let length = self.head.body.unwrap_or(BodyLength::None);
         let learner = settings.identity.learned.then(Learner::default);
         worker.pools.borrow_mut().begin(endpoint.id);
@@ -340,7 +336,9 @@ impl Client {
         (end, consumed, learned)
     }
 
-    fn keep(&self, decision: &Decision, endpoint: &Endpoint, stream: TcpStream) {
+    fn keep(&self, decision: &Decision, endpoint: usize, stream: TcpStream) {
+        let Some(release) = decision.release() else { return };
+        let endpoint = &release.endpoints.all()[endpoint];
         let idle = decision.workload().prepared.settings.timeouts.pool_idle;
         self.worker.pools.borrow_mut().keep(endpoint.id, stream, self.watch.after(idle));
     }
@@ -348,7 +346,7 @@ impl Client {
     /// Pins a conversation id that a release has issued to it.
     fn pin(&self, decision: &Decision, id: &str, now_s: u64) {
         let workload = decision.workload();
-        if let Some(release) = &decision.release {
+        if let Some(release) = decision.release() {
             let opening = workload.split.state().opening;
             self.worker.shared.pins.put(
                 &workload.prepared.name,

@@ -85,10 +85,8 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     for round in 0..args.rounds as usize {
         println!("round {} of {}", round + 1, args.rounds);
         for group in cells.chunks_mut(proxies) {
-            // Another one goes first in each round, so that nobody always follows
-            // the same neighbour.
-            for turn in 0..proxies {
-                let cell = &mut group[(turn + round) % proxies];
+            for turn in order(proxies, round) {
+                let cell = &mut group[turn];
                 let measured = measure(&mut lab, cell, seconds)?;
                 cell.rounds.push(measured);
             }
@@ -106,6 +104,19 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     report::write(project, &lab, &cells)
 }
 
+/// In which order `count` proxies are measured: another one first in each round,
+/// and with other steps between them, so that nobody always follows the same one.
+fn order(count: usize, round: usize) -> impl Iterator<Item = usize> {
+    // A step without a common divisor visits all of them.
+    let steps: Vec<usize> = (1..=count).filter(|step| coprime(*step, count)).collect();
+    let step = steps.get(round % steps.len().max(1)).copied().unwrap_or(1);
+    (0..count).map(move |turn| (turn * step + round) % count)
+}
+
+fn coprime(a: usize, b: usize) -> bool {
+    if b == 0 { a == 1 } else { coprime(b, a % b) }
+}
+
 /// One measurement: a short warm-up, then the load with the clock running.
 fn measure(lab: &mut Lab, cell: &Cell, seconds: Duration) -> Result<Round> {
     let load = load::Load { case: cell.case, connections: cell.connections };
@@ -116,4 +127,30 @@ fn measure(lab: &mut Lab, cell: &Cell, seconds: Duration) -> Result<Round> {
     let cpu = procfs::cpu_time(pid)?.saturating_sub(before);
     lab.expect_running()?;
     Ok(Round { cpu, rss_kib: procfs::resident_kib(pid)?, seen })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_round_measures_everyone_once() {
+        for count in 1..=7 {
+            for round in 0..10 {
+                let mut seen: Vec<usize> = order(count, round).collect();
+                seen.sort_unstable();
+                assert_eq!(seen, (0..count).collect::<Vec<_>>(), "{count} proxies, round {round}");
+            }
+        }
+    }
+
+    #[test]
+    fn neighbours_change_from_round_to_round() {
+        let follows = |round| -> Vec<usize> {
+            let order: Vec<usize> = order(5, round).collect();
+            order.windows(2).filter(|pair| pair[1] == 0).map(|pair| pair[0]).collect()
+        };
+        let before: std::collections::BTreeSet<usize> = (0..5).flat_map(follows).collect();
+        assert!(before.len() > 2, "only {before:?} are measured before the first one");
+    }
 }
