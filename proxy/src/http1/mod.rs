@@ -7,9 +7,13 @@
 mod body;
 mod field;
 mod head;
+mod request;
+mod response;
 mod rewrite;
 
 pub(crate) use body::{BodyError, BodyReader, Piece};
 pub(crate) use field::{Known, tokens};
-pub(crate) use head::{BodyLength, HeadLimits, RequestHead, ResponseHead, Status};
+pub(crate) use head::{BodyLength, HeadLimits, Status};
+pub(crate) use request::RequestHead;
+pub(crate) use response::ResponseHead;
 pub(crate) use rewrite::{AnswerAs, ForwardTo, Forwarding, client_head, upstream_head};

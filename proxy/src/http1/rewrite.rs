@@ -2,7 +2,9 @@
 //! proxy has to say. Runs of untouched fields are copied as they came, order and case included.
 
 use super::field::{Field, Known};
-use super::head::{BodyLength, RequestHead, ResponseHead};
+use super::head::BodyLength;
+use super::request::RequestHead;
+use super::response::ResponseHead;
 use std::io::Write as _;
 
 /// What does not change between the requests of one client connection.
@@ -201,5 +203,72 @@ fn copy_fields(
 fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
     for part in parts {
         out.extend_from_slice(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AnswerAs, ForwardTo, Forwarding, client_head, upstream_head};
+    use crate::http1::{HeadLimits, RequestHead, ResponseHead, Status};
+
+    const LIMITS: HeadLimits = HeadLimits { bytes: 8192, fields: 50 };
+
+    fn forwarded(head: &str, keep_client_values: bool) -> String {
+        let mut request = RequestHead::default();
+        request.parse(head.as_bytes(), LIMITS).expect("accepted");
+        let from = Forwarding {
+            peer: "10.0.0.9".into(),
+            peer_node: "10.0.0.9".into(),
+            keep_client_values,
+            via: "stagegate-1".into(),
+        };
+        let to = ForwardTo {
+            request_id: "r-1",
+            arm: "stable",
+            release: "v1",
+            epoch: 7,
+            host: "h",
+            expect: false,
+        };
+        let mut out = Vec::new();
+        upstream_head(&mut out, head.as_bytes(), &request, &from, &to);
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn what_is_about_the_connection_stays_and_the_rest_goes_on_as_it_came() {
+        let head = "GET /p HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nConnection: X-B, close\r\nX-B: 2\r\n\
+            stagegate-arm: candidate\r\nKeep-Alive: 5\r\nx-C:3\r\nX-Forwarded-For: 1.1.1.1\r\nx-request-id: mine\r\n\r\n";
+        assert_eq!(
+            forwarded(head, false),
+            "GET /p HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nx-C:3\r\nX-Forwarded-For: 10.0.0.9\r\nX-Forwarded-Proto: http\r\n\
+             X-Forwarded-Host: h\r\nForwarded: for=10.0.0.9;host=\"h\";proto=http\r\nVia: 1.1 stagegate-1\r\n\
+             x-request-id: r-1\r\nstagegate-arm: stable\r\nstagegate-release: v1\r\nstagegate-epoch: 7\r\n\r\n"
+        );
+        assert!(forwarded(head, true).contains("X-Forwarded-For: 1.1.1.1, 10.0.0.9\r\n"));
+    }
+
+    #[test]
+    fn an_answer_keeps_its_fields_and_gets_the_framing_it_is_sent_with() {
+        let head = "HTTP/1.1 200 Fine\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\nstagegate-reason: x\r\n\r\n";
+        let Ok(Status::Complete(response)) =
+            ResponseHead::parse(head.as_bytes(), false, LIMITS, Vec::new())
+        else {
+            panic!("not accepted")
+        };
+        let mut out = Vec::new();
+        let answer = AnswerAs {
+            request_id: "r-1",
+            chunked: true,
+            close: false,
+            http_11: true,
+            upgrade: false,
+        };
+        client_head(&mut out, head.as_bytes(), &response, Some(&answer));
+        let text = String::from_utf8(out).expect("text");
+        assert_eq!(
+            text,
+            "HTTP/1.1 200 Fine\r\nX-A: 1\r\nx-request-id: r-1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
     }
 }

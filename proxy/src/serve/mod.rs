@@ -1,5 +1,6 @@
 //! One client connection: heads in, requests on, answers back, until one side has enough.
 
+mod answer;
 mod call;
 mod exchange;
 mod inspect;

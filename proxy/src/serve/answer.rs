@@ -1,0 +1,96 @@
+//! What the proxy answers itself, and how a connection goes on after it.
+
+use super::call::{Call, Decision, outcome_of};
+use super::{After, Client};
+use crate::http1::BodyLength;
+use crate::problem::Problem;
+use stagegate_rollout::{Fallback, Outcome};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Client {
+    /// The kill switch's fixed answer.
+    pub(super) async fn respond(&mut self, call: &mut Call, decision: &Decision) -> After {
+        let worker = Rc::clone(&self.worker);
+        let Fallback::Respond(fixed) = &decision.workload().split.spec().fallback else {
+            return self.fail(call, decision, Problem::StableDown).await;
+        };
+        let retry_after =
+            fixed.retry_after.map(|time| format!("Retry-After: {}\r\n", time.as_secs()));
+        let close = !self.discard_body();
+        let answer = format!(
+            "HTTP/1.1 {} \r\nContent-Type: {}\r\nContent-Length: {}\r\nstagegate-reason: kill_switch\r\nx-request-id: {}\r\n{}{}\r\n{}",
+            fixed.status,
+            fixed.content_type,
+            fixed.body.len(),
+            call.id,
+            retry_after.unwrap_or_default(),
+            if close { "Connection: close\r\n" } else { "" },
+            if self.head.is_head { "" } else { &fixed.body },
+        );
+        call.status = fixed.status;
+        call.first_byte_us = call.elapsed_us().max(1);
+        call.finish(&worker, decision, Outcome::Ok);
+        self.finish_with(answer.as_bytes(), close).await
+    }
+
+    /// Answers a request that was decided but cannot be served.
+    pub(super) async fn fail(
+        &mut self,
+        call: &mut Call,
+        decision: &Decision,
+        problem: Problem,
+    ) -> After {
+        call.status = problem.status();
+        call.finish(&self.worker, decision, outcome_of(problem));
+        self.refuse(call, Some(&decision.workload().prepared.name), problem).await
+    }
+
+    /// Answers a request with a problem of our own.
+    pub(super) async fn refuse(
+        &mut self,
+        call: &Call,
+        workload: Option<&Arc<str>>,
+        problem: Problem,
+    ) -> After {
+        self.worker.stats.borrow_mut().refuse(workload, problem.reason());
+        let close = problem.closes() || !self.discard_body();
+        let answer = problem.answer(&call.id, close, !self.head.is_head);
+        self.finish_with(&answer, close).await
+    }
+
+    async fn finish_with(&mut self, answer: &[u8], close: bool) -> After {
+        if !self.write(answer).await {
+            return After::Abort;
+        }
+        if close { After::Close } else { After::KeepAlive }
+    }
+
+    /// Takes the unforwarded request off the input; false when its end has not come yet, so that
+    /// the connection cannot be used again.
+    fn discard_body(&mut self) -> bool {
+        let end = match self.head.body {
+            Some(BodyLength::None) => Some(self.head.len),
+            Some(BodyLength::Bytes(bytes)) => {
+                usize::try_from(bytes).ok().and_then(|bytes| self.head.len.checked_add(bytes))
+            }
+            _ => None,
+        };
+        let complete = end.filter(|&end| {
+            end <= self.input.len() && self.head.keep_alive && !self.worker.draining.get()
+        });
+        if let Some(end) = complete {
+            self.input.drain(..end);
+        }
+        complete.is_some()
+    }
+
+    /// Makes the close that follows look like the failure it is, also to a client that takes a
+    /// clean close for the end of the body.
+    pub(super) fn break_off(&self) {
+        if !self.head.http_11 {
+            let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+}

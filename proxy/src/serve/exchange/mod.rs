@@ -1,0 +1,165 @@
+//! One request and its answer between two connections, both directions at once.
+//!
+//! Nothing is buffered beyond one read: bytes go out when they come in, and a side that does not
+//! take them stops the other from being read.
+
+mod receiving;
+mod sending;
+
+pub(super) use receiving::Receiving;
+pub(super) use sending::Sending;
+
+use super::MAX_AHEAD;
+use super::call::{Call, Decision};
+use crate::http1::RequestHead;
+use crate::plan::Timeouts;
+use crate::problem::Problem;
+use crate::watch::Watched;
+use crate::worker::Worker;
+use receiving::Coding;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::TcpStream;
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The whole answer reached the client.
+    Done {
+        /// The client may send another request.
+        keep_client: bool,
+        /// The upstream connection may carry another request.
+        keep_upstream: bool,
+    },
+    /// Nothing was sent, and the plan has changed: decide again.
+    Outdated,
+    /// The connection was dead: no byte of an answer came, and the request can be sent again.
+    Stale,
+    /// No byte of an answer reached the client; this is the answer instead.
+    Refused(Problem),
+    /// The client left, or does not read.
+    ClientGone,
+    /// The answer broke off after it had begun.
+    Broken,
+    /// A rollback ended the answer.
+    Cut,
+    /// The protocol was switched.
+    Upgraded,
+}
+
+/// An exchange under way.
+pub(super) struct Exchange<'a> {
+    pub(super) worker: &'a Worker,
+    pub(super) watch: &'a Watched,
+    pub(super) client: &'a mut TcpStream,
+    pub(super) upstream: &'a mut TcpStream,
+    pub(super) request: &'a RequestHead,
+    pub(super) call: &'a mut Call,
+    pub(super) decision: &'a Decision,
+    pub(super) timeouts: Timeouts,
+    pub(super) body_limit: u64,
+    /// The connection carried a request before, so it may be dead.
+    pub(super) reused: bool,
+    /// The worker's time at which the whole request is over.
+    pub(super) over_ms: u64,
+    pub(super) sending: Sending<'a>,
+    pub(super) receiving: Receiving<'a>,
+}
+
+impl Exchange<'_> {
+    /// Drives the exchange.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if !self.sending.begun && !self.worker.is_current(&self.decision.plan) {
+            return Poll::Ready(End::Outdated);
+        }
+        match self.step(cx) {
+            Ok(()) => {}
+            Err(end) => return Poll::Ready(end),
+        }
+        if self.watch.is_cut() {
+            return Poll::Ready(if self.receiving.has_answered() {
+                End::Cut
+            } else {
+                End::Refused(Problem::UpstreamReset)
+            });
+        }
+        if self.watch.poll_due(cx) { Poll::Ready(self.late()) } else { Poll::Pending }
+    }
+
+    /// Moves everything that can be moved.
+    fn step(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        loop {
+            let sent = self.send(cx)?;
+            let received = self.receive(cx)?;
+            if self.receiving.finished {
+                return Err(self.end());
+            }
+            if !sent && !received {
+                return self.watch_client(cx);
+            }
+            self.set_deadline();
+        }
+    }
+
+    /// Sets the deadline of the step that is waited for.
+    pub(super) fn set_deadline(&self) {
+        let sending = &self.sending;
+        let step = self.watch.after(match (self.receiving.has_answered(), sending.is_flushed()) {
+            (false, true) => self.timeouts.first_byte,
+            // Everything that came went on: the client has the word.
+            (false, false) if sending.written == sending.out.len() => {
+                self.worker.shared.settings.body_idle
+            }
+            _ => self.timeouts.idle,
+        });
+        self.watch.set_at(step.min(self.over_ms));
+    }
+
+    /// What a passed deadline means.
+    fn late(&self) -> End {
+        let client_is_slow = self.receiving.written < self.receiving.out.len();
+        let total = self.worker.watches.now_ms() >= self.over_ms;
+        match (self.receiving.has_answered(), self.sending.is_flushed()) {
+            _ if client_is_slow && !total => End::ClientGone,
+            (true, _) => End::Broken,
+            (false, _) if total => End::Refused(Problem::TotalTimeout),
+            (false, true) => End::Refused(Problem::FirstByteTimeout),
+            // The upstream does not take the request, or the client does not send it.
+            (false, false) if self.sending.written < self.sending.out.len() => {
+                End::Refused(Problem::FirstByteTimeout)
+            }
+            (false, false) => End::Refused(Problem::RequestTimeout),
+        }
+    }
+
+    /// While nothing else moves: notices that the client leaves, and reads ahead a little.
+    fn watch_client(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        let sending = &mut self.sending;
+        while (sending.is_done() || sending.broken) && sending.input.len() - sending.at < MAX_AHEAD
+        {
+            let mut buffer = self.worker.read_buffer.borrow_mut();
+            let mut read = ReadBuf::new(&mut buffer);
+            match Pin::new(&mut *self.client).poll_read(cx, &mut read) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(())) if !read.filled().is_empty() => {
+                    sending.input.extend_from_slice(read.filled());
+                }
+                Poll::Ready(_) => return Err(End::ClientGone),
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&self) -> End {
+        let Some(answer) = &self.receiving.answer else { return End::Broken };
+        if answer.coding == Coding::Tunnel {
+            return End::Upgraded;
+        }
+        let sent = self.sending.is_done() && self.sending.is_flushed() && !self.sending.broken;
+        End::Done {
+            keep_client: answer.keep_client && sent,
+            keep_upstream: answer.keep_upstream && sent,
+        }
+    }
+}

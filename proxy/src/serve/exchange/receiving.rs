@@ -1,0 +1,324 @@
+//! The way of the answer: from the endpoint to the client.
+
+use super::{End, Exchange};
+use crate::http1::{
+    AnswerAs, BodyLength, BodyReader, HeadLimits, Piece, ResponseHead, Status, client_head,
+};
+use crate::identity::{Learner, learns_from};
+use crate::problem::Problem;
+use std::io::{IoSlice, Write as _};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Bytes up to which copying is cheaper than a vectored write.
+const WORTH_COPYING: usize = 8 * 1024;
+
+/// The way of the answer.
+pub(in crate::serve) struct Receiving<'a> {
+    pub(super) out: &'a mut Vec<u8>,
+    pub(super) written: usize,
+    /// A byte of the answer was written to the client.
+    pub(super) begun: bool,
+    /// A head that came in pieces.
+    pub(super) partial: Vec<u8>,
+    pub(super) answer: Option<Answer>,
+    /// An interim answer came.
+    pub(super) interim: bool,
+    pub(super) finished: bool,
+    pub(super) learner: Option<Learner>,
+    pub(in crate::serve) learned: Option<String>,
+}
+
+/// An answer whose head has come.
+pub(super) struct Answer {
+    pub(super) body: BodyReader,
+    pub(super) coding: Coding,
+    pub(super) keep_upstream: bool,
+    pub(super) keep_client: bool,
+}
+
+/// How the answer's body goes to the client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// As it is.
+    Plain,
+    /// Chunked, as it came.
+    Chunks,
+    /// Chunked, though it came until close.
+    IntoChunks,
+    /// Upgraded: no body, but a tunnel.
+    Tunnel,
+}
+
+impl<'a> Receiving<'a> {
+    pub(in crate::serve) fn new(out: &'a mut Vec<u8>, learner: Option<Learner>) -> Self {
+        out.clear();
+        Self {
+            out,
+            written: 0,
+            begun: false,
+            partial: Vec::new(),
+            answer: None,
+            interim: false,
+            finished: false,
+            learner,
+            learned: None,
+        }
+    }
+
+    /// Whether the client has seen anything of an answer.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answer.is_some()
+    }
+}
+
+impl Exchange<'_> {
+    /// Passes on what can be passed on of the answer; true on progress.
+    pub(super) fn receive(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        let mut progress = false;
+        loop {
+            if !self.flush_answer(cx, &[], &mut progress)? {
+                return Ok(progress);
+            }
+            if self.answer_is_over() {
+                self.receiving.finished = true;
+                return Ok(true);
+            }
+            let worker = self.worker;
+            let mut buffer = worker.read_buffer.borrow_mut();
+            let mut read = ReadBuf::new(&mut buffer);
+            match Pin::new(&mut *self.upstream).poll_read(cx, &mut read) {
+                Poll::Pending => return Ok(progress),
+                Poll::Ready(Ok(())) if !read.filled().is_empty() => {
+                    progress = true;
+                    self.take_answer(cx, read.filled(), &mut progress)?;
+                }
+                Poll::Ready(ended) => {
+                    self.upstream_ended(ended.is_ok())?;
+                    progress = true;
+                }
+            }
+        }
+    }
+
+    fn answer_is_over(&self) -> bool {
+        self.receiving
+            .answer
+            .as_ref()
+            .is_some_and(|answer| answer.body.is_done() || answer.coding == Coding::Tunnel)
+    }
+
+    /// Writes gathered answer bytes and then `more`, what cannot be written of it is gathered.
+    /// False when the client takes no more for now.
+    fn flush_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut more: &[u8],
+        progress: &mut bool,
+    ) -> Result<bool, End> {
+        let receiving = &mut self.receiving;
+        if more.len() <= WORTH_COPYING && !receiving.out.is_empty() {
+            receiving.out.extend_from_slice(std::mem::take(&mut more));
+        }
+        loop {
+            let gathered = &receiving.out[receiving.written..];
+            if gathered.is_empty() && more.is_empty() {
+                receiving.out.clear();
+                receiving.written = 0;
+                return Ok(true);
+            }
+            let client = Pin::new(&mut *self.client);
+            let written = match (gathered.is_empty(), more.is_empty()) {
+                (false, true) => client.poll_write(cx, gathered),
+                (true, _) => client.poll_write(cx, more),
+                (false, false) => {
+                    client.poll_write_vectored(cx, &[IoSlice::new(gathered), IoSlice::new(more)])
+                }
+            };
+            match written {
+                Poll::Ready(Ok(n)) if n > 0 => {
+                    let of_gathered = n.min(gathered.len());
+                    receiving.written += of_gathered;
+                    receiving.begun |= receiving.answer.is_some();
+                    more = &more[n - of_gathered..];
+                    *progress = true;
+                }
+                Poll::Ready(_) => return Err(End::ClientGone),
+                Poll::Pending => {
+                    receiving.out.extend_from_slice(more);
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    /// Takes bytes from the upstream: heads first, then the body.
+    fn take_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        progress: &mut bool,
+    ) -> Result<(), End> {
+        let mut joined = std::mem::take(&mut self.receiving.partial);
+        let mut rest = bytes;
+        if !joined.is_empty() {
+            joined.extend_from_slice(bytes);
+            rest = &joined;
+        }
+        while self.receiving.answer.is_none() {
+            let settings = &self.worker.shared.settings;
+            let limits =
+                HeadLimits { bytes: settings.header_bytes.max(64 * 1024), fields: usize::MAX };
+            let malformed = |why| End::Refused(Problem::UpstreamMalformed(why));
+            match ResponseHead::parse(rest, self.request.is_head, limits, Vec::new())
+                .map_err(malformed)?
+            {
+                Status::Partial => {
+                    self.receiving.partial = rest.to_vec();
+                    return Ok(());
+                }
+                Status::Complete(head) => {
+                    let (of_head, after) = rest.split_at(head.len);
+                    self.take_head(of_head, &head)?;
+                    rest = after;
+                }
+            }
+        }
+        self.take_body(cx, rest, progress)
+    }
+
+    fn take_head(&mut self, bytes: &[u8], head: &ResponseHead) -> Result<(), End> {
+        let receiving = &mut self.receiving;
+        if head.is_interim() {
+            // HTTP/1.0 knows no interim answers.
+            if self.request.http_11 {
+                client_head(receiving.out, bytes, head, None);
+            }
+            receiving.interim = true;
+            return Ok(());
+        }
+        let upgrade = head.status == 101;
+        if upgrade && self.request.upgrade.is_none() {
+            return Err(End::Refused(Problem::UpstreamMalformed(
+                "switches protocols without being asked",
+            )));
+        }
+        let until_close = head.body == BodyLength::UntilClose;
+        let http_11 = self.request.http_11;
+        let coding = match head.body {
+            _ if upgrade => Coding::Tunnel,
+            BodyLength::Chunked if http_11 => Coding::Chunks,
+            BodyLength::UntilClose if http_11 => Coding::IntoChunks,
+            _ => Coding::Plain,
+        };
+        // An HTTP/1.0 client learns of the end of a body of unknown length only by the close.
+        let ends_by_close = !http_11 && (until_close || head.body == BodyLength::Chunked);
+        let keep_client = self.request.keep_alive && !ends_by_close && !self.worker.draining.get();
+        let answer = AnswerAs {
+            request_id: &self.call.id,
+            chunked: matches!(coding, Coding::Chunks | Coding::IntoChunks),
+            close: !keep_client,
+            http_11,
+            upgrade,
+        };
+        client_head(receiving.out, bytes, head, Some(&answer));
+        self.call.first_byte_us = self.call.elapsed_us().max(1);
+        self.call.status = head.status;
+        if receiving.learner.is_some() {
+            receiving.learned = Learner::from_head(bytes, head);
+            if receiving.learned.is_some() || !learns_from(bytes, head) {
+                receiving.learner = None;
+            }
+        }
+        let body = BodyReader::new(if upgrade { BodyLength::None } else { head.body });
+        receiving.answer = Some(Answer {
+            body,
+            coding,
+            keep_upstream: head.keep_alive && !until_close,
+            keep_client,
+        });
+        Ok(())
+    }
+
+    fn take_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        progress: &mut bool,
+    ) -> Result<(), End> {
+        let mut rest = bytes;
+        loop {
+            let receiving = &mut self.receiving;
+            let Some(answer) = &mut receiving.answer else { return Ok(()) };
+            let out = &mut *receiving.out;
+            // Once a byte is out, all that is left of a broken body is to break off.
+            let broken = if receiving.begun {
+                End::Broken
+            } else {
+                End::Refused(Problem::UpstreamMalformed("body breaks its framing"))
+            };
+            match (answer.body.read(&mut rest).map_err(|_| broken)?, answer.coding) {
+                (Piece::Data(data), coding) => {
+                    self.call.bytes_out += data.len() as u64;
+                    if let Some(id) =
+                        receiving.learner.as_mut().and_then(|learner| learner.feed(data))
+                    {
+                        receiving.learned = Some(id);
+                    }
+                    match coding {
+                        Coding::Chunks => out.extend_from_slice(data),
+                        Coding::IntoChunks => {
+                            let _ = write!(out, "{:x}\r\n", data.len());
+                            out.extend_from_slice(data);
+                            out.extend_from_slice(b"\r\n");
+                        }
+                        // What the client does not take at once is gathered, at most one read's worth.
+                        Coding::Plain | Coding::Tunnel => {
+                            self.flush_answer(cx, data, progress)?;
+                        }
+                    }
+                }
+                (Piece::ChunkStart(size), Coding::Chunks) => {
+                    let _ = write!(out, "{size:x}\r\n");
+                }
+                (Piece::ChunkEnd, Coding::Chunks) => out.extend_from_slice(b"\r\n"),
+                (Piece::Trailers, Coding::Chunks) => {
+                    out.extend_from_slice(b"0\r\n");
+                    out.extend_from_slice(answer.body.trailers());
+                    out.extend_from_slice(b"\r\n");
+                }
+                (Piece::ChunkStart(_) | Piece::ChunkEnd | Piece::Trailers, _) => {}
+                (Piece::End, Coding::Tunnel) => {
+                    out.extend_from_slice(rest);
+                    return Ok(());
+                }
+                (Piece::End, _) => {
+                    // Bytes after the answer belong to nothing: do not use the connection again.
+                    answer.keep_upstream &= rest.is_empty();
+                    return Ok(());
+                }
+                (Piece::More, _) => return Ok(()),
+            }
+        }
+    }
+
+    /// The upstream closed (cleanly or not) where it was to send something.
+    fn upstream_ended(&mut self, clean: bool) -> Result<(), End> {
+        let Some(answer) = &mut self.receiving.answer else {
+            let nothing_came = self.receiving.partial.is_empty() && !self.receiving.interim;
+            if nothing_came && self.reused && self.sending.is_replayable() {
+                return Err(End::Stale);
+            }
+            return Err(End::Refused(Problem::UpstreamReset));
+        };
+        if !answer.body.ends_with_connection() || !clean {
+            return Err(End::Broken);
+        }
+        answer.body = BodyReader::new(BodyLength::None);
+        if answer.coding == Coding::IntoChunks {
+            self.receiving.out.extend_from_slice(b"0\r\n\r\n");
+        }
+        Ok(())
+    }
+}
