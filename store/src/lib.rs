@@ -19,6 +19,6 @@ pub use decisions::{
 };
 pub use lock::LockError;
 pub use state::{
-    AuditEntry, AuditFilter, Broken, ChangedRelease, NewAudit, NewIdempotency, NewRelease,
-    RegisteredRelease, Saved, Store, StoreError, StoredResponse, Verified, VerifyError,
+    AuditEntry, AuditFilter, AuditReader, Broken, ChangedRelease, NewAudit, NewIdempotency,
+    NewRelease, RegisteredRelease, Saved, Store, StoreError, StoredResponse, Verified, VerifyError,
 };

@@ -3,6 +3,7 @@
 use crate::http1::{Known, RequestHead};
 use crate::identity::Found;
 use crate::ids;
+use crate::pins::Pins;
 use crate::plan::{InForce, Release, Role, Workload};
 use crate::problem::Problem;
 use crate::stats::Finished;
@@ -57,6 +58,16 @@ impl Decision {
     /// The release that serves.
     pub(super) fn release(&self) -> Option<&Release> {
         self.workload().role(self.role?)
+    }
+
+    /// Pins a conversation to the release that serves. Done before the client can know the id, so
+    /// that not even its next request finds another release.
+    pub(super) fn pin(&self, pins: &Pins, conversation: &str, now_s: u64) {
+        let workload = self.workload();
+        if let Some(release) = self.release() {
+            let (name, opening) = (&workload.prepared.name, workload.split.state().opening);
+            pins.put(name, conversation, self.arm, release.number, opening, now_s);
+        }
     }
 }
 

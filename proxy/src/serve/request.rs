@@ -140,13 +140,9 @@ impl Client {
                 }
             };
             let Connected { mut stream, endpoint, reused } = connected;
-            let (end, consumed, learned) = self
+            let (end, consumed) = self
                 .exchange(call, &decision, &mut stream, endpoint, reused, expect, over_ms)
                 .await;
-            if let Some(id) = learned {
-                let now_s = call.now_s();
-                self.pin(&decision, &id, now_s);
-            }
             match end {
                 End::Outdated => {
                     self.keep(&decision, endpoint, stream);
@@ -175,12 +171,11 @@ impl Client {
                     call.finish(&worker, &decision, Outcome::Ok);
                     return After::Close;
                 }
-                End::ClientGone | End::Cut => {
-                    call.finish(&worker, &decision, Outcome::ClientGone);
-                    return After::Abort;
-                }
-                End::Broken => {
-                    call.finish(&worker, &decision, Outcome::Permanent);
+                End::ClientGone | End::Cut | End::Broken => {
+                    // Neither a client that leaves nor a rollback that cuts blames the release.
+                    let broken = end == End::Broken;
+                    let outcome = if broken { Outcome::Permanent } else { Outcome::ClientGone };
+                    call.finish(&worker, &decision, outcome);
                     self.break_off();
                     return After::Abort;
                 }
@@ -224,7 +219,7 @@ impl Client {
         if let (Some(id), true) =
             (&call.found.conversation, begins && finishes_conversations(workload))
         {
-            self.pin(&decision, id, call.now_s());
+            decision.pin(pins, id, call.now_s());
         }
         Route::To(decision)
     }
@@ -273,8 +268,8 @@ impl Client {
         }
     }
 
-    /// Sends the request and passes the answer on. Gives how it ended, how much of the input it
-    /// took, and the conversation id the answer issued.
+    /// Sends the request and passes the answer on. Gives how it ended, and how much of the input
+    /// the request took.
     #[allow(clippy::too_many_arguments)] // the parts of one exchange, each from another place
     async fn exchange(
         &mut self,
@@ -285,11 +280,11 @@ impl Client {
         reused: bool,
         expect: bool,
         over_ms: u64,
-    ) -> (End, usize, Option<String>) {
+    ) -> (End, usize) {
         let worker = Rc::clone(&self.worker);
         let settings = &decision.workload().prepared.settings;
         let Some(release) = decision.release() else {
-            return (End::Refused(Problem::StableDown), 0, None);
+            return (End::Refused(Problem::StableDown), 0);
         };
         let endpoint = &release.endpoints.all()[endpoint];
         let host = match &settings.host {
@@ -330,9 +325,9 @@ impl Client {
         };
         exchange.set_deadline();
         let end = poll_fn(|cx| exchange.poll(cx)).await;
-        let (consumed, learned) = (exchange.sending.consumed(), exchange.receiving.learned.take());
+        let consumed = exchange.sending.consumed();
         worker.pools.borrow_mut().end(endpoint.id);
-        (end, consumed, learned)
+        (end, consumed)
     }
 
     fn keep(&self, decision: &Decision, endpoint: usize, stream: TcpStream) {
@@ -340,22 +335,6 @@ impl Client {
         let endpoint = &release.endpoints.all()[endpoint];
         let idle = decision.workload().prepared.settings.timeouts.pool_idle;
         self.worker.pools.borrow_mut().keep(endpoint.id, stream, self.watch.after(idle));
-    }
-
-    /// Pins a conversation id that a release has issued to it.
-    fn pin(&self, decision: &Decision, id: &str, now_s: u64) {
-        let workload = decision.workload();
-        if let Some(release) = decision.release() {
-            let opening = workload.split.state().opening;
-            self.worker.shared.pins.put(
-                &workload.prepared.name,
-                id,
-                decision.arm,
-                release.number,
-                opening,
-                now_s,
-            );
-        }
     }
 
     /// Whether the request may be sent a second time although a dead connection may have taken it

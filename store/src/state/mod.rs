@@ -16,7 +16,7 @@ pub use audit::{AuditEntry, AuditFilter, NewAudit};
 pub use error::StoreError;
 pub use idempotency::{NewIdempotency, StoredResponse};
 pub use release::{ChangedRelease, NewRelease, RegisteredRelease};
-pub use verify::{Broken, Verified, VerifyError};
+pub use verify::{AuditReader, Broken, Verified, VerifyError};
 
 use crate::lock::DirLock;
 use rusqlite::Connection;

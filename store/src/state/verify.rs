@@ -1,6 +1,7 @@
 //! Checking the audit chain from its first entry to its last.
 
 use super::{AuditEntry, Store, StoreError};
+use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 
 /// A chain in which nothing was altered, removed or moved.
@@ -34,18 +35,43 @@ pub enum VerifyError {
     Store(#[from] StoreError),
 }
 
+/// A view of the audit log of its own, so that a long check keeps no change waiting.
+#[derive(Debug)]
+pub struct AuditReader(Connection);
+
 impl Store {
+    /// Opens a reader beside this store.
+    ///
+    /// # Errors
+    /// When the file cannot be opened a second time.
+    pub fn audit_reader(&self) -> Result<AuditReader, StoreError> {
+        let opening = StoreError::doing("opening the audit log");
+        let path = self.db.path().unwrap_or_default();
+        let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(path, read_only).map(AuditReader).map_err(opening)
+    }
+
     /// Recomputes every hash of the audit chain and compares its end with the recorded one.
     ///
     /// # Errors
     /// [`VerifyError::Broken`] with the first entry that does not hold.
     pub fn verify_audit(&self) -> Result<Verified, VerifyError> {
+        self.audit_reader()?.verify()
+    }
+}
+
+impl AuditReader {
+    /// As [`Store::verify_audit`], over the entries there are when it begins.
+    ///
+    /// # Errors
+    /// [`VerifyError::Broken`] with the first entry that does not hold.
+    pub fn verify(&self) -> Result<Verified, VerifyError> {
         let reading = StoreError::doing("verifying the audit log");
         let columns = AuditEntry::COLUMNS;
-        let mut rows = self
-            .db
-            .prepare(&format!("SELECT {columns} FROM audit ORDER BY seq"))
-            .map_err(reading)?;
+        // One snapshot, so that an entry made meanwhile is no break.
+        let db = self.0.unchecked_transaction().map_err(reading)?;
+        let mut rows =
+            db.prepare(&format!("SELECT {columns} FROM audit ORDER BY seq")).map_err(reading)?;
         let mut rows = rows.query([]).map_err(reading)?;
         let mut sound = Verified { entries: 0, head: String::new() };
         while let Some(row) = rows.next().map_err(reading)? {
@@ -66,8 +92,7 @@ impl Store {
             }
             sound = Verified { entries: seq, head: entry.hash };
         }
-        let (entries, hash): (u64, String) = self
-            .db
+        let (entries, hash): (u64, String) = db
             .query_row("SELECT entries, hash FROM head", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .map_err(reading)?;
         if entries != sound.entries || hash != sound.head {

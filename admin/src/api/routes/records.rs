@@ -4,6 +4,7 @@ use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Params, Segments};
 use crate::api::types::{Audit, AuditCheck, AuditRecord, DecisionExplained, Decisions};
+use crate::control::KeeperError;
 use crate::data_plane::{DecisionFilter, DecisionSource, DecisionsUnavailable};
 use crate::explain;
 use axum::Json;
@@ -148,7 +149,9 @@ pub(super) async fn audit(
 #[utoipa::path(get, path = "/v1/audit/verify", tag = "records",
     responses((status = 200, description = "Whether the audit is whole.", body = AuditCheck)))]
 pub(super) async fn verify_audit(State(app): State<App>) -> Result<Json<AuditCheck>, ApiError> {
-    let check = |store: &stagegate_store::Store| match store.verify_audit() {
+    // Beside the driver's connection: a rollback must not wait for a long check.
+    let reader = app.control.read(|store| Ok(store.audit_reader()?)).await?;
+    let check = move || match reader.verify() {
         Ok(verified) => Ok(AuditCheck {
             intact: true,
             entries: verified.entries,
@@ -163,9 +166,10 @@ pub(super) async fn verify_audit(State(app): State<App>) -> Result<Json<AuditChe
             broken_at: Some(broken.seq),
             problem: Some(broken.why),
         }),
-        Err(VerifyError::Store(error)) => Err(error.into()),
+        Err(VerifyError::Store(error)) => Err(KeeperError::from(error)),
     };
-    Ok(Json(app.control.read(check).await?))
+    let checked = tokio::task::spawn_blocking(check).await;
+    Ok(Json(checked.map_err(|error| KeeperError::Store(error.to_string()))??))
 }
 
 fn record(entry: AuditEntry) -> AuditRecord {

@@ -27,7 +27,6 @@ pub(in crate::serve) struct Receiving<'a> {
     pub(super) interim: bool,
     pub(super) finished: bool,
     pub(super) learner: Option<Learner>,
-    pub(in crate::serve) learned: Option<String>,
 }
 
 /// An answer whose head has come.
@@ -63,7 +62,6 @@ impl<'a> Receiving<'a> {
             interim: false,
             finished: false,
             learner,
-            learned: None,
         }
     }
 
@@ -226,9 +224,12 @@ impl Exchange<'_> {
         self.call.first_byte_us = self.call.elapsed_us().max(1);
         self.call.status = head.status;
         if receiving.learner.is_some() {
-            receiving.learned = Learner::from_head(bytes, head);
-            if receiving.learned.is_some() || !learns_from(bytes, head) {
+            let id = Learner::from_head(bytes, head);
+            if id.is_some() || !learns_from(bytes, head) {
                 receiving.learner = None;
+            }
+            if let Some(id) = id {
+                self.decision.pin(&self.worker.shared.pins, &id, self.call.now_s());
             }
         }
         let body = BodyReader::new(if upgrade { BodyLength::None } else { head.body });
@@ -264,7 +265,7 @@ impl Exchange<'_> {
                     if let Some(id) =
                         receiving.learner.as_mut().and_then(|learner| learner.feed(data))
                     {
-                        receiving.learned = Some(id);
+                        self.decision.pin(&self.worker.shared.pins, &id, self.call.now_s());
                     }
                     match coding {
                         Coding::Chunks => out.extend_from_slice(data),
