@@ -69,6 +69,7 @@ impl DataPlane for Plane {
         let mut in_force = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Ok(prepared)) = plan.prepared.map(Prepared::downcast::<PreparedConfig>) {
             *in_force = *prepared;
+            self.proxy.configure(wire::settings(&plan.config));
         }
         self.proxy.publish(plan.epoch, &in_force, &plan.splits);
         if let Some(workload) = plan.cut {

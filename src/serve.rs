@@ -15,7 +15,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -34,7 +34,6 @@ pub(crate) struct Running {
     pub(crate) admin_addr: SocketAddr,
     control: Control,
     plane: Arc<Plane>,
-    drain_timeout: Duration,
     tasks: Vec<JoinHandle<()>>,
     end_admin: oneshot::Sender<()>,
     admin: JoinHandle<std::io::Result<()>>,
@@ -141,7 +140,8 @@ async fn start_loaded(
     }
     let workers = Arc::new(Workers::default());
     let (sink, counted) = collect::sink(Arc::clone(&workers), log.as_ref().map(|log| log.writer()));
-    let proxy = DataPlane::start(wire::settings(&config), sink).context("no worker threads")?;
+    let proxy = DataPlane::start(config.workers, wire::settings(&config), sink)
+        .context("no worker threads")?;
     let plane = Arc::new(Plane::new(proxy, Arc::clone(&workers)));
     let startup = Startup {
         loaded,
@@ -186,7 +186,6 @@ async fn start_loaded(
         admin_addr,
         control,
         plane,
-        drain_timeout: config.drain_timeout,
         tasks,
         end_admin,
         admin,
@@ -201,8 +200,9 @@ impl Running {
     /// When a part did not end as it should.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.plane.begin_drain();
-        if !self.plane.proxy().drain(self.drain_timeout).await {
-            tracing::warn!(timeout = ?self.drain_timeout, "answers that still ran were abandoned");
+        let timeout = self.control.view().config.drain_timeout;
+        if !self.plane.proxy().drain(timeout).await {
+            tracing::warn!(?timeout, "answers that still ran were abandoned");
         }
         let _ = self.end_admin.send(());
         self.admin.await??;

@@ -11,7 +11,6 @@ use std::path::Path;
 pub(crate) fn settings(config: &config::Config) -> proxy::Settings {
     let limits = &config.limits;
     proxy::Settings {
-        workers: config.workers,
         header_bytes: limits.header_bytes,
         headers: limits.headers,
         header_timeout: limits.header_timeout,

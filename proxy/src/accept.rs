@@ -53,7 +53,7 @@ impl Acceptor {
         let Ok(stream) = stream.into_std() else { return };
         let live = &self.shared.live;
         let counts = live.iter().map(|live| live.load(Ordering::Relaxed));
-        if counts.clone().sum::<usize>() >= self.shared.settings.connections {
+        if counts.clone().sum::<usize>() >= self.shared.settings.load().connections {
             return turn_away(stream);
         }
         let Some((index, _)) = counts.enumerate().min_by_key(|(_, count)| *count) else { return };

@@ -53,14 +53,14 @@ impl DataPlane {
     ///
     /// # Errors
     /// When a thread cannot be started or the system has no randomness.
-    pub fn start(settings: Settings, sink: Sink) -> std::io::Result<Self> {
+    pub fn start(workers: usize, settings: Settings, sink: Sink) -> std::io::Result<Self> {
         let mut random = [0; 12];
         getrandom::fill(&mut random).map_err(|error| std::io::Error::other(error.to_string()))?;
         let (name, seed) = (&random[..4], &random[4..]);
         let name: String = name.iter().map(|b| format!("{b:02x}")).collect();
         let shared = Arc::new(Shared {
-            live: (0..settings.workers).map(|_| AtomicUsize::new(0)).collect(),
-            settings,
+            live: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            settings: ArcSwap::from_pointee(settings),
             plan: ArcSwap::default(),
             published: AtomicU64::new(0),
             pins: Pins::new(),
@@ -69,7 +69,7 @@ impl DataPlane {
             seed: seed.iter().fold(0, |n, b| n << 8 | u64::from(*b)),
         });
         let (mut workers, mut threads) = (Vec::new(), Vec::new());
-        for index in 0..shared.settings.workers {
+        for index in 0..shared.live.len() {
             let (sender, receiver) = mpsc::unbounded_channel();
             let shared = Arc::clone(&shared);
             let run = move || {
@@ -102,6 +102,11 @@ impl DataPlane {
         let accepting = tokio::spawn(acceptor.run(listener, self.stop.subscribe()));
         lock(&self.acceptors).push(accepting);
         Ok(address)
+    }
+
+    /// Replaces the settings that hold for all workloads.
+    pub fn configure(&self, settings: Settings) {
+        self.shared.settings.store(Arc::new(settings));
     }
 
     /// Puts a plan in force. From here on every new decision follows it.

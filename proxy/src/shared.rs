@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Duration;
 
-/// Settings of the data plane that hold for all workloads. They are read once, at start.
+/// Settings of the data plane that hold for all workloads. New ones hold from the next connection,
+/// request or step on.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Worker threads.
-    pub workers: usize,
     /// Largest request head in bytes.
     pub header_bytes: usize,
     /// Most fields in a head.
@@ -62,7 +61,7 @@ pub type Sink = Arc<dyn Fn(Report) + Send + Sync>;
 
 /// What all workers share.
 pub(crate) struct Shared {
-    pub(crate) settings: Settings,
+    pub(crate) settings: ArcSwap<Settings>,
     pub(crate) plan: ArcSwap<Plan>,
     /// Counts publications; a worker that has not seen the latest fetches the plan.
     pub(crate) published: AtomicU64,

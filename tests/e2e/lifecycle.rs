@@ -174,6 +174,25 @@ async fn a_reload_does_not_disturb_running_answers_or_runtime_state() {
 }
 
 #[tokio::test]
+async fn a_reload_takes_over_what_holds_for_all_workloads() {
+    let backend = Backend::start("stable");
+    let setup = Setup::of(Workload::new(&backend));
+    let stagegate = Stagegate::start(&setup).await;
+    let long = "x".repeat(9000);
+    let forwarded = [("x-forwarded-for", "192.0.2.7"), ("x-long", long.as_str())];
+    assert_eq!(stagegate.get("/", &forwarded).await.status(), 200);
+    assert_eq!(backend.last().head.all("x-forwarded-for"), ["127.0.0.1"]);
+
+    let limits = "{ header_bytes: 8KiB }";
+    let changed = setup.with("limits", limits).with("trusted_proxies", "[127.0.0.0/8]");
+    stagegate.rewrite(&changed);
+    stagegate.admin.post("/v1/reload", json!({})).await.ok();
+    assert_eq!(stagegate.get("/", &forwarded).await.status(), 431);
+    assert_eq!(stagegate.get("/", &forwarded[..1]).await.status(), 200);
+    assert_eq!(backend.last().head.all("x-forwarded-for"), ["192.0.2.7, 127.0.0.1"]);
+}
+
+#[tokio::test]
 async fn a_configuration_with_problems_is_refused_at_the_start() {
     let backend = Backend::start("stable");
     let mut setup = Setup::of(Workload::new(&backend));

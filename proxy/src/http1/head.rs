@@ -13,7 +13,7 @@ pub(crate) struct HeadLimits {
 }
 
 /// Fields that fit the parser's stack table.
-pub(super) const MAX_FIELDS: usize = 256;
+pub(super) const MAX_FIELDS: usize = 1000;
 /// A head that is refused: what the client is told.
 pub(crate) type Bad = Problem;
 

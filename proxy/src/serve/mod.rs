@@ -84,7 +84,7 @@ pub(crate) async fn connection(
     let peer = ip.to_string();
     let forwarding = Forwarding {
         peer_node: if ip.is_ipv6() { format!("\"[{peer}]\"") } else { peer.clone() },
-        keep_client_values: worker.shared.settings.keeps_forwarded(ip),
+        keep_client_values: worker.shared.settings.load().keeps_forwarded(ip),
         via: std::sync::Arc::clone(&worker.shared.via),
         peer,
     };
@@ -130,9 +130,10 @@ impl Client {
     /// Reads until a whole head is in `input`; false when the client has left or there is no next
     /// request to wait for.
     async fn read_head(&mut self, first: bool) -> Result<bool, Problem> {
-        let settings = &self.worker.shared.settings;
+        let settings = self.worker.shared.settings.load();
         let limits = HeadLimits { bytes: settings.header_bytes, fields: settings.headers };
         let (header_timeout, keep_alive) = (settings.header_timeout, settings.keep_alive);
+        drop(settings);
         let mut started = false;
         self.watch.set(if first { header_timeout } else { keep_alive });
         loop {

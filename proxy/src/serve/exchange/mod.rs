@@ -109,7 +109,7 @@ impl Exchange<'_> {
             (false, true) => self.timeouts.first_byte,
             // Everything that came went on: the client has the word.
             (false, false) if sending.written == sending.out.len() => {
-                self.worker.shared.settings.body_idle
+                self.worker.shared.settings.load().body_idle
             }
             _ => self.timeouts.idle,
         });

@@ -165,7 +165,7 @@ impl Exchange<'_> {
             rest = &joined;
         }
         while self.receiving.answer.is_none() {
-            let settings = &self.worker.shared.settings;
+            let settings = self.worker.shared.settings.load();
             let limits =
                 HeadLimits { bytes: settings.header_bytes.max(64 * 1024), fields: usize::MAX };
             let malformed = |why| End::Refused(Problem::UpstreamMalformed(why));
