@@ -1,42 +1,15 @@
 //! Worker reports on their way: counts to telemetry, records to the decision log, and the last
 //! word of each worker for the status page. Nothing is decided here.
 
-use stagegate_admin::api::types::WorkerStatus;
+use crate::workers::Workers;
 use stagegate_admin::data_plane::{Event, MetricsSource, Observer, SeriesStats, StatsSource};
 use stagegate_proxy::{Report, Sink};
 use stagegate_rollout::Delta;
 use stagegate_store::{DecisionLog, LogWriter};
 use stagegate_telemetry::{EndpointGauge, PlanGauges, ReloadResult, RollbackKind, Telemetry};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::sync::mpsc;
-
-/// What the workers last said of themselves.
-#[derive(Debug, Default)]
-pub(crate) struct Workers(Mutex<Vec<WorkerStatus>>);
-
-impl Workers {
-    pub(crate) fn all(&self) -> Vec<WorkerStatus> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn note(&self, report: &Report) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        for missing in all.len()..=report.worker {
-            all.push(WorkerStatus {
-                worker: number(missing),
-                epoch: 0,
-                connections: 0,
-                in_flight: 0,
-            });
-        }
-        let status = &mut all[report.worker];
-        status.epoch = report.epoch;
-        status.connections = report.connections as u64;
-        status.in_flight = report.in_flight;
-    }
-}
 
 /// The sink workers report to, and the counts that come out of it. The sink runs on the workers'
 /// threads: it hands on and returns.

@@ -6,8 +6,10 @@ mod collect;
 mod demo;
 mod plane;
 mod reload;
+mod run;
 mod serve;
 mod wire;
+mod workers;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -16,5 +18,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    cli::run(cli::Cli::parse(), |args| serve::command(&args))
+    cli::run(cli::Cli::parse(), |args| run::serve(&args))
 }

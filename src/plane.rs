@@ -1,7 +1,7 @@
 //! The data plane as the control plane wants it.
 
-use crate::collect::Workers;
 use crate::wire;
+use crate::workers::Workers;
 use stagegate_admin::api::types::{EndpointStatus, Probe};
 use stagegate_admin::data_plane::{
     BoxFuture, DataPlane, DataPlaneStatus, PrepareError, Prepared, Publication, ReleaseHealth,

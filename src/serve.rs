@@ -1,9 +1,9 @@
 //! The composition root: every part made, joined, run and ended, in that order.
 
-use crate::cli::{LogFormat, ServeArgs};
-use crate::collect::{self, Counter, Figures, Workers};
+use crate::collect::{self, Counter, Figures};
 use crate::plane::Plane;
-use crate::{reload, wire};
+use crate::wire;
+use crate::workers::Workers;
 use anyhow::Context as _;
 use stagegate_admin::data_plane::DecisionSource;
 use stagegate_admin::{App, Control, Startup};
@@ -13,7 +13,6 @@ use stagegate_store::{DecisionLog, Retention, Store};
 use stagegate_telemetry::{Options, Telemetry};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
@@ -32,73 +31,12 @@ pub(crate) struct Running {
     pub(crate) proxy_addr: SocketAddr,
     /// Where the admin API answers.
     pub(crate) admin_addr: SocketAddr,
-    control: Control,
+    pub(crate) control: Control,
     plane: Arc<Plane>,
     tasks: Vec<JoinHandle<()>>,
     end_admin: oneshot::Sender<()>,
     admin: JoinHandle<std::io::Result<()>>,
     log: Option<Arc<DecisionLog>>,
-}
-
-/// `stagegate serve`.
-pub(crate) fn command(args: &ServeArgs) -> ExitCode {
-    let format = match args.log_format {
-        LogFormat::Text => stagegate_telemetry::LogFormat::Text,
-        LogFormat::Json => stagegate_telemetry::LogFormat::Json,
-    };
-    if let Err(error) = stagegate_telemetry::init_logging(format, &args.log) {
-        return failed(&format!("error: {error}"));
-    }
-    let loaded = match Config::load(&args.config) {
-        Ok(loaded) => loaded,
-        Err(problems) => return failed(&problems.to_string()),
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("control")
-        .enable_all()
-        .build();
-    let served = runtime.context("no runtime").and_then(|runtime| {
-        let served = runtime.block_on(serve(loaded, args));
-        // Answers that outlived the drain must not keep the process.
-        runtime.shutdown_background();
-        served
-    });
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&format!("error: {error:#}")),
-    }
-}
-
-fn failed(message: &str) -> ExitCode {
-    crate::cli::output::note(message);
-    ExitCode::FAILURE
-}
-
-async fn serve(loaded: Loaded, args: &ServeArgs) -> anyhow::Result<()> {
-    let path = args.config.clone();
-    let running =
-        start_loaded(loaded, path.clone(), ServeOptions { safe_start: args.safe_start }).await?;
-    let hangups = tokio::spawn(reload::on_hangup(running.control.clone()));
-    let control = running.control.clone();
-    let changes = tokio::spawn(async move { reload::on_change(control, &path).await });
-    asked_to_end().await?;
-    hangups.abort();
-    changes.abort();
-    tracing::info!("draining");
-    running.stop().await
-}
-
-/// Resolves on SIGTERM or SIGINT.
-async fn asked_to_end() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
 }
 
 /// Starts everything a configuration asks for.
@@ -113,7 +51,8 @@ pub(crate) async fn start(
     start_loaded(Loaded { config, warnings: Vec::new() }, path, options).await
 }
 
-async fn start_loaded(
+/// As [`start`], with the warnings the configuration came with.
+pub(crate) async fn start_loaded(
     loaded: Loaded,
     path: PathBuf,
     options: ServeOptions,

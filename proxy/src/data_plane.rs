@@ -3,8 +3,9 @@
 use crate::accept::Acceptor;
 use crate::pins::Pins;
 use crate::plan::{Plan, PreparedConfig};
+use crate::run;
 use crate::shared::{Settings, Shared, Sink};
-use crate::worker::{self, Message, Settle};
+use crate::worker::{Message, Settle};
 use arc_swap::ArcSwap;
 use stagegate_rollout::Split;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -72,12 +73,12 @@ impl DataPlane {
         for index in 0..shared.live.len() {
             let (sender, receiver) = mpsc::unbounded_channel();
             let shared = Arc::clone(&shared);
-            let run = move || {
-                if let Err(error) = worker::run(shared, index, receiver) {
+            let body = move || {
+                if let Err(error) = run::worker(shared, index, receiver) {
                     tracing::error!(%error, index, "worker cannot run");
                 }
             };
-            threads.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(run)?);
+            threads.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(body)?);
             workers.push(sender);
         }
         let (stop, _) = watch::channel(false);

@@ -17,6 +17,7 @@ mod plan;
 mod pool;
 mod problem;
 mod route;
+mod run;
 mod serve;
 mod shared;
 mod stats;

@@ -4,10 +4,9 @@ use crate::identity::JwtCache;
 use crate::ids::Ids;
 use crate::plan::InForce;
 use crate::pool::Pools;
-use crate::serve;
 use crate::shared::Shared;
 use crate::stats::{Report, Stats};
-use crate::watch::{TICK_MS, Watches};
+use crate::watch::Watches;
 use foldhash::fast::FixedState;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -16,15 +15,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// Time between two reports.
 pub(crate) const HAND_OVER: Duration = Duration::from_millis(250);
 /// A backlog of records that is handed over at once.
 const MAX_BACKLOG: usize = 1 << 20;
-/// Time between two looks at unused upstream connections.
-const SWEEP_MS: u64 = 5_000;
 /// Bytes read or written in one go.
 pub(crate) const SCRATCH: usize = 64 * 1024;
 
@@ -66,7 +62,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    fn new(shared: Arc<Shared>, index: usize) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, index: usize) -> Self {
         let seed = shared.seed.wrapping_add(index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Self {
             index,
@@ -113,7 +109,7 @@ impl Worker {
     }
 
     /// Hands over what was counted.
-    fn report(&self) {
+    pub(crate) fn report(&self) {
         let (delta, records) = self.stats.borrow_mut().take();
         (self.shared.sink)(Report {
             worker: self.index,
@@ -134,12 +130,12 @@ impl Worker {
 
     /// Answers a settle: this worker takes the new plan from here on. Tasks of a worker do not run
     /// at the same time, and each looks at the plan in the step in which it sends its request.
-    fn settle(&self, settle: Settle) {
+    pub(crate) fn settle(&self, settle: Settle) {
         let last_candidate = self.last_candidate.borrow().get(&settle.workload).copied();
         let _ = settle.reply.send(last_candidate);
     }
 
-    fn cut(&self, workload: &Arc<str>) {
+    pub(crate) fn cut(&self, workload: &Arc<str>) {
         let plan = self.plan();
         let of_workload = plan.workloads.iter().find(|w| w.prepared.name == *workload);
         if let Some(release) = of_workload.and_then(|workload| workload.candidate.as_ref()) {
@@ -148,65 +144,19 @@ impl Worker {
     }
 }
 
-/// Runs a worker on this thread until it has drained.
-///
-/// # Errors
-/// When the runtime cannot be built.
-pub(crate) fn run(
-    shared: Arc<Shared>,
-    index: usize,
-    messages: mpsc::UnboundedReceiver<Message>,
-) -> std::io::Result<()> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let local = tokio::task::LocalSet::new();
-    let worker = Rc::new(Worker::new(shared, index));
-    local.block_on(&runtime, work(Rc::clone(&worker), messages));
-    worker.report();
-    Ok(())
-}
+/// Counts a connection as live until it is dropped.
+pub(crate) struct Live(Rc<Worker>);
 
-async fn work(worker: Rc<Worker>, mut messages: mpsc::UnboundedReceiver<Message>) {
-    let started = Instant::now();
-    let mut ticks = tokio::time::interval(Duration::from_millis(TICK_MS));
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut report_at, mut sweep_at) = (0, SWEEP_MS);
-    loop {
-        tokio::select! {
-            message = messages.recv() => match message {
-                Some(Message::Serve(stream, peer)) => begin(&worker, stream, peer),
-                Some(Message::Settle(settle)) => worker.settle(settle),
-                Some(Message::Cut(workload)) => worker.cut(&workload),
-                Some(Message::Drain) | None => {
-                    worker.draining.set(true);
-                    worker.watches.wake_all();
-                }
-            },
-            _ = ticks.tick() => {
-                let now_ms = started.elapsed().as_millis() as u64;
-                worker.watches.tick(now_ms);
-                if now_ms >= report_at {
-                    report_at = now_ms + HAND_OVER.as_millis() as u64;
-                    worker.report();
-                }
-                if now_ms >= sweep_at {
-                    sweep_at = now_ms + SWEEP_MS;
-                    worker.pools.borrow_mut().sweep(now_ms);
-                }
-            }
-        }
-        if worker.draining.get() && worker.connections.get() == 0 {
-            return;
-        }
+impl Live {
+    pub(crate) fn new(worker: &Rc<Worker>) -> Self {
+        worker.connections.set(worker.connections.get() + 1);
+        Self(Rc::clone(worker))
     }
 }
 
-fn begin(worker: &Rc<Worker>, stream: StdStream, peer: SocketAddr) {
-    let live = serve::Live::new(worker);
-    match TcpStream::from_std(stream) {
-        Ok(stream) => {
-            tokio::task::spawn_local(serve::connection(Rc::clone(worker), stream, peer, live));
-        }
-        Err(error) => tracing::warn!(%error, "connection cannot be served"),
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get() - 1);
+        self.0.shared.live[self.0.index].fetch_sub(1, Ordering::Relaxed);
     }
 }

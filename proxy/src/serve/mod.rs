@@ -10,12 +10,11 @@ mod tunnel;
 use crate::http1::{Forwarding, HeadLimits, RequestHead, Status};
 use crate::problem::Problem;
 use crate::watch::Watched;
-use crate::worker::Worker;
+use crate::worker::{Live, Worker};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -31,23 +30,6 @@ const LINGER_TIME: Duration = Duration::from_secs(2);
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
 /// Buffers larger than this are given back between requests.
 const KEEP_BUFFER: usize = 16 * 1024;
-
-/// Counts a connection as live until it is dropped.
-pub(crate) struct Live(Rc<Worker>);
-
-impl Live {
-    pub(crate) fn new(worker: &Rc<Worker>) -> Self {
-        worker.connections.set(worker.connections.get() + 1);
-        Self(Rc::clone(worker))
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.0.connections.set(self.0.connections.get() - 1);
-        self.0.shared.live[self.0.index].fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// What happens to the connection after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,78 @@
+//! A worker's thread: takes connections and questions until it has drained.
+
+use crate::serve;
+use crate::shared::Shared;
+use crate::watch::TICK_MS;
+use crate::worker::{HAND_OVER, Live, Message, Worker};
+use std::net::{SocketAddr, TcpStream as StdStream};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+/// Time between two looks at unused upstream connections.
+const SWEEP_MS: u64 = 5_000;
+
+/// Runs a worker on this thread until it has drained.
+///
+/// # Errors
+/// When the runtime cannot be built.
+pub(crate) fn worker(
+    shared: Arc<Shared>,
+    index: usize,
+    messages: mpsc::UnboundedReceiver<Message>,
+) -> std::io::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let local = tokio::task::LocalSet::new();
+    let worker = Rc::new(Worker::new(shared, index));
+    local.block_on(&runtime, work(Rc::clone(&worker), messages));
+    worker.report();
+    Ok(())
+}
+
+async fn work(worker: Rc<Worker>, mut messages: mpsc::UnboundedReceiver<Message>) {
+    let started = Instant::now();
+    let mut ticks = tokio::time::interval(Duration::from_millis(TICK_MS));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut report_at, mut sweep_at) = (0, SWEEP_MS);
+    loop {
+        tokio::select! {
+            message = messages.recv() => match message {
+                Some(Message::Serve(stream, peer)) => begin(&worker, stream, peer),
+                Some(Message::Settle(settle)) => worker.settle(settle),
+                Some(Message::Cut(workload)) => worker.cut(&workload),
+                Some(Message::Drain) | None => {
+                    worker.draining.set(true);
+                    worker.watches.wake_all();
+                }
+            },
+            _ = ticks.tick() => {
+                let now_ms = started.elapsed().as_millis() as u64;
+                worker.watches.tick(now_ms);
+                if now_ms >= report_at {
+                    report_at = now_ms + HAND_OVER.as_millis() as u64;
+                    worker.report();
+                }
+                if now_ms >= sweep_at {
+                    sweep_at = now_ms + SWEEP_MS;
+                    worker.pools.borrow_mut().sweep(now_ms);
+                }
+            }
+        }
+        if worker.draining.get() && worker.connections.get() == 0 {
+            return;
+        }
+    }
+}
+
+fn begin(worker: &Rc<Worker>, stream: StdStream, peer: SocketAddr) {
+    let live = Live::new(worker);
+    match TcpStream::from_std(stream) {
+        Ok(stream) => {
+            tokio::task::spawn_local(serve::connection(Rc::clone(worker), stream, peer, live));
+        }
+        Err(error) => tracing::warn!(%error, "connection cannot be served"),
+    }
+}
