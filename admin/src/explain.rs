@@ -111,7 +111,7 @@ fn checks(split: &Split, who: &Who<'_>, choice: &Choice<'_>, bucket: u32) -> Vec
             Reason::Cohort => cohort(spec, state, who.tenant),
             Reason::Weight => by_weight(split, who, bucket),
             Reason::Default => default(state),
-            Reason::CandidateDown => break,
+            Reason::CandidateDown | Reason::Refused => break,
         };
         rules.push(RuleCheck { rule: rule.label().to_owned(), decided, why });
         if decided {
@@ -209,6 +209,7 @@ pub fn recorded(decision: &Decision) -> String {
         "candidate_down" => {
             "the candidate was chosen but had no healthy endpoint, so stable served".to_owned()
         }
+        "refused" => format!("it was refused before anything was decided ({detail})"),
         _ => bucket(),
     };
     let destination = if decision.release.is_empty() {

@@ -68,6 +68,11 @@ impl Stats {
         self.records.push(record);
     }
 
+    /// Keeps the record of a request for which nothing was decided.
+    pub(crate) fn note(&mut self, record: &Record<'_>) {
+        self.records.push(record);
+    }
+
     /// Counts an answer of the proxy's own.
     pub(crate) fn refuse(&mut self, workload: Option<&Arc<str>>, reason: &'static str) {
         let key = (workload.cloned().unwrap_or_else(|| Arc::from("")), reason);

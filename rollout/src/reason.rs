@@ -26,11 +26,13 @@ pub enum Reason {
     Default,
     /// The candidate was chosen but had no healthy endpoint: stable.
     CandidateDown,
+    /// The proxy answered before anything was decided: a limit, a loop, no workload.
+    Refused,
 }
 
 impl Reason {
     /// Every reason, in decision order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::KillSwitch,
         Self::Denied,
         Self::Forced,
@@ -41,6 +43,7 @@ impl Reason {
         Self::Weight,
         Self::Default,
         Self::CandidateDown,
+        Self::Refused,
     ];
 
     /// The word used in labels, headers and the API.
@@ -57,7 +60,14 @@ impl Reason {
             Self::Weight => "weight",
             Self::Default => "default",
             Self::CandidateDown => "candidate_down",
+            Self::Refused => "refused",
         }
+    }
+
+    /// Whether a rule decided; refusals are counted apart.
+    #[must_use]
+    pub const fn is_decision(self) -> bool {
+        !matches!(self, Self::Refused)
     }
 
     /// Position in [`Reason::ALL`]; the one-byte wire form of the decision log.

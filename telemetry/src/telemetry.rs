@@ -282,7 +282,7 @@ impl Telemetry {
         counter(&names::RESPONSE_BYTES, None).increment(series.bytes_out);
         counter(&names::RETRIES, None).increment(series.retries);
         counter(&names::FORCED, None).increment(series.forced);
-        for reason in Reason::ALL {
+        for reason in Reason::ALL.into_iter().filter(|reason| reason.is_decision()) {
             let labels = [shared(&key.workload), SharedString::const_str(reason.label())];
             let count = series.reasons[reason.index()];
             self.prometheus.counter(&names::DECISIONS, &labels).increment(count);

@@ -59,6 +59,18 @@ async fn one_tenants_rate_does_not_touch_another() {
     let wait: u64 =
         refused.head.get("retry-after").expect("when to come back").parse().expect("seconds");
     assert!((1..=60).contains(&wait));
+    let id = refused.head.get("x-request-id").expect("an id");
+    let path = format!("/v1/decisions/{id}");
+    crate::harness::eventually_async("the refusal to be explained", async || {
+        stagegate.admin.get(&path).await.status == 200
+    })
+    .await;
+    let decision = stagegate.admin.get(&path).await.json["decision"].clone();
+    assert_eq!(
+        (&decision["reason"], &decision["detail"]),
+        (&"refused".into(), &"rate_limited".into())
+    );
+    assert_eq!((&decision["tenant"], &decision["release"]), (&"greedy".into(), &"".into()));
     let modest = stagegate.get("/", &[("x-tenant-id", "modest")]).await;
     assert_eq!(modest.status(), 200, "another tenant is served");
     assert_eq!(stagegate.get("/", &[]).await.status(), 200, "and so is one without a tenant");

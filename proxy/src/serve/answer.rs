@@ -3,6 +3,7 @@
 use super::call::{Call, Decision, outcome_of};
 use super::{After, Client};
 use crate::http1::BodyLength;
+use crate::plan::{InForce, Workload};
 use crate::problem::Problem;
 use stagegate_rollout::{Fallback, Outcome};
 use std::rc::Rc;
@@ -44,11 +45,23 @@ impl Client {
     ) -> After {
         call.status = problem.status();
         call.finish(&self.worker, decision, outcome_of(problem));
-        self.refuse(call, Some(&decision.workload().prepared.name), problem).await
+        self.answer(call, Some(&decision.workload().prepared.name), problem).await
     }
 
-    /// Answers a request with a problem of our own.
+    /// Answers a request before anything was decided for it.
     pub(super) async fn refuse(
+        &mut self,
+        call: &Call,
+        plan: &InForce,
+        workload: Option<&Workload>,
+        problem: Problem,
+    ) -> After {
+        call.refused(&self.worker, plan, workload, problem);
+        self.answer(call, workload.map(|workload| &workload.prepared.name), problem).await
+    }
+
+    /// Answers with a problem of our own.
+    async fn answer(
         &mut self,
         call: &Call,
         workload: Option<&Arc<str>>,

@@ -113,48 +113,77 @@ impl Call {
     /// Counts the request and keeps its record.
     pub(super) fn finish(&self, worker: &Worker, decision: &Decision, outcome: Outcome) {
         let (workload, release) = (decision.workload(), decision.release());
-        let duration_us = self.elapsed_us();
-        fn text(id: &Option<String>) -> &str {
-            id.as_deref().unwrap_or("")
-        }
-
         let record = Record {
-            request_id: &self.id,
-            at_ms: self.at_ms,
             workload: &workload.prepared.name,
             release: release.map_or("", |release| &release.name),
             arm: decision.arm,
             reason: decision.reason,
             detail: decision.detail.as_deref().unwrap_or(""),
-            epoch: decision.plan.epoch,
             key: decision.key,
             bucket: decision.bucket,
             weight: workload.split.weight().parts(),
-            tenant: text(&self.found.tenant),
-            user: text(&self.found.user),
-            conversation: text(&self.found.conversation),
-            status: self.status,
             outcome,
-            duration_us,
-            first_byte_us: self.first_byte_us,
-            retries: self.retries,
+            ..self.record(&decision.plan)
         };
         let finished = Finished {
             outcome,
             reason: decision.reason,
-            duration_us,
+            duration_us: record.duration_us,
             first_byte_us: self.first_byte_us,
             bytes_out: self.bytes_out,
             retries: self.retries,
         };
-        worker.stats.borrow_mut().finish(
-            &workload.prepared.name,
-            release,
-            decision.arm,
-            finished,
-            &record,
-        );
+        let name = &workload.prepared.name;
+        worker.stats.borrow_mut().finish(name, release, decision.arm, finished, &record);
         worker.report_if_full();
+    }
+
+    /// Keeps the record of a request that was refused before anything was decided.
+    pub(super) fn refused(
+        &self,
+        worker: &Worker,
+        plan: &InForce,
+        workload: Option<&Workload>,
+        problem: Problem,
+    ) {
+        let record = Record {
+            workload: workload.map_or("", |workload| &workload.prepared.name),
+            weight: workload.map_or(0, |workload| workload.split.weight().parts()),
+            detail: problem.reason(),
+            status: problem.status(),
+            outcome: outcome_of(problem),
+            ..self.record(plan)
+        };
+        worker.stats.borrow_mut().note(&record);
+        worker.report_if_full();
+    }
+
+    /// What is known of any request; nothing was decided.
+    fn record(&self, plan: &InForce) -> Record<'_> {
+        fn text(id: &Option<String>) -> &str {
+            id.as_deref().unwrap_or("")
+        }
+        Record {
+            request_id: &self.id,
+            at_ms: self.at_ms,
+            workload: "",
+            release: "",
+            arm: Arm::Stable,
+            reason: Reason::Refused,
+            detail: "",
+            epoch: plan.epoch,
+            key: KeyKind::Request,
+            bucket: None,
+            weight: 0,
+            tenant: text(&self.found.tenant),
+            user: text(&self.found.user),
+            conversation: text(&self.found.conversation),
+            status: self.status,
+            outcome: Outcome::ClientGone,
+            duration_us: self.elapsed_us(),
+            first_byte_us: self.first_byte_us,
+            retries: self.retries,
+        }
     }
 }
 

@@ -35,24 +35,23 @@ impl Client {
         let mut call = Call::begin(&worker, &self.input, &self.head);
         let plan = worker.plan();
         let Some(position) = plan.routes.find(&self.input, &self.head) else {
-            return self.refuse(&call, None, Problem::NoRoute).await;
+            return self.refuse(&call, &plan, None, Problem::NoRoute).await;
         };
         let workload = &plan.workloads[position];
-        let name = &workload.prepared.name;
         if let Some(problem) = self.unacceptable(workload) {
-            return self.refuse(&call, Some(name), problem).await;
+            return self.refuse(&call, &plan, Some(workload), problem).await;
         }
         let mut expect = self.head.expects_continue;
         match self.identify(workload, &mut call, &mut expect).await {
             Ok(true) => {}
             Ok(false) => return After::Abort,
-            Err(problem) => return self.refuse(&call, Some(name), problem).await,
+            Err(problem) => return self.refuse(&call, &plan, Some(workload), problem).await,
         }
         let allowance = workload.prepared.allowance.clone();
         let _under_way = match allowance
             .map(|allowance| allowance.take(call.found.tenant.as_deref().unwrap_or("")))
         {
-            Some(Err(problem)) => return self.refuse(&call, Some(name), problem).await,
+            Some(Err(problem)) => return self.refuse(&call, &plan, Some(workload), problem).await,
             Some(Ok(guard)) => guard,
             None => None,
         };
@@ -111,7 +110,7 @@ impl Client {
         let mut over_ms = None;
         loop {
             let Some(position) = plan.routes.find(&self.input, &self.head) else {
-                return self.refuse(call, None, Problem::NoRoute).await;
+                return self.refuse(call, &plan, None, Problem::NoRoute).await;
             };
             let settings = &plan.workloads[position].prepared.settings;
             let over_ms = *over_ms.get_or_insert_with(|| {
