@@ -138,9 +138,11 @@ impl PreparedConfig {
     ) -> Result<Self, PrepareError> {
         let mut routes = Routes::default();
         let mut workloads = Vec::with_capacity(settings.len());
+        let old_by_name: HashMap<_, _, FixedState> =
+            before.workloads.iter().map(|old| (&old.settings.name, old)).collect();
         for (position, settings) in settings.into_iter().enumerate() {
             settings.matches.iter().for_each(|rule| routes.add(rule, position));
-            let old = before.workloads.iter().find(|old| old.settings.name == settings.name);
+            let old = old_by_name.get(&settings.name);
             let mut releases = HashMap::default();
             for (name, addresses) in &settings.releases {
                 let old = old.and_then(|old| old.releases.get(name));
@@ -211,8 +213,10 @@ pub(crate) struct Workload {
 impl Plan {
     /// Joins a prepared configuration and the splits of its workloads.
     pub(crate) fn new(epoch: u64, config: &PreparedConfig, splits: &[Arc<Split>]) -> Self {
+        let by_name: HashMap<_, _, FixedState> =
+            splits.iter().map(|split| (&split.spec().name, split)).collect();
         let workload = |prepared: &Arc<Prepared>| {
-            let split = splits.iter().find(|split| split.spec().name == prepared.settings.name)?;
+            let split = *by_name.get(&prepared.settings.name)?;
             let release = |name: &ReleaseName| prepared.releases.get(name).cloned();
             let fallback = match &split.spec().fallback {
                 stagegate_rollout::Fallback::Release(name) => release(name),

@@ -18,7 +18,7 @@ use std::sync::Arc;
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     /// The file is wrong.
-    #[error("the configuration has {} problems", .0.0.len())]
+    #[error("the configuration has {} problem{}", .0.0.len(), if .0.0.len() == 1 { "" } else { "s" })]
     Problems(Problems),
     /// The file contradicts what is in force.
     #[error("{}", .0.join("; "))]
