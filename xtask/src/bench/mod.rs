@@ -4,9 +4,12 @@
 //! core; the load generator and the origin share another one. What counts is the
 //! CPU time per request and its ratio to HAProxy: rates depend on the machine and
 //! on who else is using it. `docs/BENCHMARKS.md` says how to read the result.
+//! With `--check` it counts instructions of the pure hot paths instead.
 
+mod baseline;
 mod case;
 mod http;
+mod instructions;
 mod lab;
 mod load;
 mod procfs;
@@ -50,10 +53,23 @@ pub(crate) struct Args {
     /// A built stagegate to measure; built in release mode when absent
     #[arg(long)]
     binary: Option<PathBuf>,
+    /// Instead, count the instructions of the pure hot paths, with valgrind, and fail if one costs
+    /// over 5% more than the committed figure
+    #[arg(long, exclusive = true)]
+    check: bool,
+    /// Instead, count them and write the figures to be committed
+    #[arg(long, exclusive = true)]
+    bless: bool,
 }
 
-/// Measures, prints the table and writes `target/bench/summary.json`.
+/// Measures, prints the table and writes `target/bench/summary.json`; or counts instructions.
 pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
+    if args.check {
+        return instructions::check(project);
+    }
+    if args.bless {
+        return instructions::bless(project);
+    }
     if std::thread::available_parallelism().is_ok_and(|cores| cores.get() < 2) {
         bail!("needs two cores: one for the proxy, one for the load and the origin");
     }
