@@ -93,16 +93,13 @@ pub fn next_cohort(spec: &WorkloadSpec, state: &WorkloadState) -> Option<String>
 }
 
 fn cohort(spec: &WorkloadSpec, state: &WorkloadState, cohort: &Cohort) -> CohortDetail {
-    let excluded = cohort
-        .tenants
-        .iter()
-        .filter_map(|tenant| Some(format!("{tenant} ({})", state.excluding_group(spec, tenant)?)))
-        .take(EXCLUDED_SHOWN);
+    let excluded = state.excluded_in(spec, &cohort.name);
+    let excluded = excluded.iter().map(|(tenant, group)| format!("{tenant} ({group})"));
     CohortDetail {
         name: cohort.name.to_string(),
         enabled: state.cohorts.contains(&cohort.name),
         tenants: cohort.tenants.len() as u64,
-        excluded: excluded.collect(),
+        excluded: excluded.take(EXCLUDED_SHOWN).collect(),
     }
 }
 

@@ -298,17 +298,14 @@ fn enable_cohort(
     }
     for tenant in opt_in {
         let excluded = state.excluding_group(spec, tenant).is_some();
-        if !excluded || !cohort.tenants.contains(tenant) {
+        if !excluded || spec.membership.cohort(tenant) != Some(name) {
             return Err(Refusal::NotExcluded(Arc::clone(tenant)));
         }
         state.opted_in.insert(Arc::clone(tenant));
     }
-    let excluded: Vec<String> = cohort
-        .tenants
-        .iter()
-        .filter_map(|tenant| Some((tenant, state.excluding_group(spec, tenant)?)))
-        .map(|(tenant, group)| format!("{tenant} ({group})"))
-        .collect();
+    let excluded = state.excluded_in(spec, name);
+    let excluded: Vec<String> =
+        excluded.iter().map(|(tenant, group)| format!("{tenant} ({group})")).collect();
     if !excluded.is_empty() {
         return Err(Refusal::ExcludedInCohort {
             cohort: name.clone(),

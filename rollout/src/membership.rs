@@ -38,6 +38,8 @@ pub struct Membership {
     tenants: HashMap<Arc<str>, Member, FixedState>,
     cohorts: Vec<CohortName>,
     groups: Vec<GroupName>,
+    /// Tenants in a cohort and in a group: few, but asked for with every look at a cohort.
+    both: Vec<Arc<str>>,
 }
 
 /// Positions in the lists of [`Membership`].
@@ -82,7 +84,15 @@ impl Membership {
                 index.tenants.entry(Arc::clone(tenant)).or_default().group.get_or_insert(number);
             }
         }
+        let both = index.tenants.iter().filter(|(_, m)| m.cohort.is_some() && m.group.is_some());
+        index.both = both.map(|(tenant, _)| Arc::clone(tenant)).collect();
         index
+    }
+
+    /// Tenants that are in a cohort and in an exclusion group.
+    #[must_use]
+    pub fn in_both(&self) -> &[Arc<str>] {
+        &self.both
     }
 
     /// The cohort the tenant belongs to, enabled or not.

@@ -111,6 +111,22 @@ impl WorkloadState {
         self.candidate.is_some() && self.closed.is_none()
     }
 
+    /// The excluded tenants of a cohort, each with its group. Costs what is excluded, not what the
+    /// cohort has.
+    #[must_use]
+    pub fn excluded_in<'a>(
+        &'a self,
+        spec: &'a WorkloadSpec,
+        cohort: &CohortName,
+    ) -> BTreeMap<&'a Arc<str>, &'a GroupName> {
+        let at_run_time = self.excluded.values().flatten();
+        let maybe = spec.membership.in_both().iter().chain(at_run_time);
+        maybe
+            .filter(|tenant| spec.membership.cohort(tenant) == Some(cohort))
+            .filter_map(|tenant| Some((tenant, self.excluding_group(spec, tenant)?)))
+            .collect()
+    }
+
     /// The exclusion group that keeps `tenant` on stable, if one does.
     #[must_use]
     pub fn excluding_group<'a>(
