@@ -97,12 +97,14 @@ impl Membership {
 
     /// The cohort the tenant belongs to, enabled or not.
     #[must_use]
+    #[inline] // asked with every decision
     pub fn cohort(&self, tenant: &str) -> Option<&CohortName> {
         self.tenants.get(tenant)?.cohort.map(|number| &self.cohorts[number as usize])
     }
 
     /// The exclusion group the tenant belongs to, opted in or not.
     #[must_use]
+    #[inline] // asked with every decision
     pub fn group(&self, tenant: &str) -> Option<&GroupName> {
         self.tenants.get(tenant)?.group.map(|number| &self.groups[number as usize])
     }

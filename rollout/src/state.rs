@@ -129,6 +129,7 @@ impl WorkloadState {
 
     /// The exclusion group that keeps `tenant` on stable, if one does.
     #[must_use]
+    #[inline] // asked with every decision
     pub fn excluding_group<'a>(
         &'a self,
         spec: &'a WorkloadSpec,
