@@ -8,6 +8,7 @@ mod plane;
 mod reload;
 mod run;
 mod serve;
+mod signals;
 mod wire;
 mod workers;
 

@@ -1,19 +1,16 @@
 //! `stagegate serve`: runs until somebody wants it to end.
 
-use crate::cli::{LogFormat, ServeArgs, output};
+use crate::cli::{ServeArgs, output};
 use crate::reload;
 use crate::serve::{ServeOptions, start_loaded};
+use crate::signals::asked_to_end;
 use anyhow::Context as _;
 use stagegate_config::{Config, Loaded};
 use std::process::ExitCode;
 
 /// `stagegate serve`.
 pub(crate) fn serve(args: &ServeArgs) -> ExitCode {
-    let format = match args.log_format {
-        LogFormat::Text => stagegate_telemetry::LogFormat::Text,
-        LogFormat::Json => stagegate_telemetry::LogFormat::Json,
-    };
-    if let Err(error) = stagegate_telemetry::init_logging(format, &args.log) {
+    if let Err(error) = stagegate_telemetry::init_logging(args.log_format.into(), &args.log) {
         return failed(&format!("error: {error}"));
     }
     let loaded = match Config::load(&args.config) {
@@ -49,21 +46,9 @@ async fn until_asked_to_end(loaded: Loaded, args: &ServeArgs) -> anyhow::Result<
     let hangups = tokio::spawn(reload::on_hangup(running.control.clone()));
     let control = running.control.clone();
     let changes = tokio::spawn(async move { reload::on_change(control, &path).await });
-    asked_to_end().await?;
+    asked_to_end().await;
     hangups.abort();
     changes.abort();
     tracing::info!("draining");
     running.stop().await
-}
-
-/// Resolves on SIGTERM or SIGINT.
-async fn asked_to_end() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
 }

@@ -19,6 +19,7 @@ pub(crate) use agent::{AgentArgs, run as run_agent};
 use crate::cli::client::{AdminClient, Conditions, Failure, typed};
 use crate::cli::output;
 use crate::serve::{self, ServeOptions};
+use crate::signals::asked_to_end;
 use anyhow::{Context, bail};
 use clap::Args;
 use setup::{Home, Places, WORKLOAD};
@@ -83,20 +84,6 @@ pub(crate) fn run(args: &DemoArgs) -> ExitCode {
 /// A runtime for what is not the data plane.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
-}
-
-/// Resolves when a person (Ctrl-C) or the system (SIGTERM) wants the program to end.
-async fn asked_to_end() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        },
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
-        }
-    }
 }
 
 async fn demo(args: &DemoArgs) -> anyhow::Result<bool> {

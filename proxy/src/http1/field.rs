@@ -120,3 +120,9 @@ impl Field {
 pub(crate) fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&b| b == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
 }
+
+/// The value of the first field of this name.
+pub(super) fn first<'a>(fields: &[Field], head: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let is = |field: &&Field| field.name(head).eq_ignore_ascii_case(name.as_bytes());
+    fields.iter().find(is).map(|field| field.value(head))
+}

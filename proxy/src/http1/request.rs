@@ -1,6 +1,6 @@
 //! Request heads: what they ask for, and how long the body is.
 
-use super::field::{Field, Known, tokens};
+use super::field::{Field, Known, first, tokens};
 use super::head::{
     Bad, BodyLength, HeadLimits, MAX_FIELDS, Status, check_line_ends, content_length, nominate,
     place, text, transfer_coding,
@@ -98,9 +98,7 @@ impl RequestHead {
 
     /// The first field of this name.
     pub(crate) fn field<'a>(&self, head: &'a [u8], name: &str) -> Option<&'a [u8]> {
-        let found =
-            self.fields.iter().find(|field| field.name(head).eq_ignore_ascii_case(name.as_bytes()));
-        found.map(|field| field.value(head))
+        first(&self.fields, head, name)
     }
 
     /// The values of every field of this kind.

@@ -1,6 +1,6 @@
 //! Response heads: what they say, and how long the body is.
 
-use super::field::{Field, Known, tokens};
+use super::field::{Field, Known, first, tokens};
 use super::head::{
     BodyLength, HeadLimits, MAX_FIELDS, Status, check_line_ends, content_length, nominate, place,
     transfer_coding,
@@ -68,9 +68,7 @@ impl ResponseHead {
     }
 
     pub(crate) fn field<'a>(&self, head: &'a [u8], name: &str) -> Option<&'a [u8]> {
-        let found =
-            self.fields.iter().find(|field| field.name(head).eq_ignore_ascii_case(name.as_bytes()));
-        found.map(|field| field.value(head))
+        first(&self.fields, head, name)
     }
 
     pub(crate) fn is_interim(&self) -> bool {
