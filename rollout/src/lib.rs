@@ -18,6 +18,7 @@ mod spec;
 mod split;
 mod state;
 mod stats;
+mod usage;
 mod weight;
 
 pub use arm::Arm;
@@ -33,5 +34,6 @@ pub use record::{DecodeError, Record, RecordBatch, records};
 pub use spec::{Cohort, Fallback, FixedResponse, OnRollback, SpecError, Sticky, WorkloadSpec};
 pub use split::{Choice, KeyKind, Split, Target, Who};
 pub use state::{Closed, Declared, KillState, WorkloadState};
-pub use stats::{Delta, Refusals, Series, SeriesKey};
+pub use stats::{Delta, Refusals, Scores, Series, SeriesKey, TenantUse};
+pub use usage::{CostTruth, TokenKind};
 pub use weight::{InvalidWeight, Weight};

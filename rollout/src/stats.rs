@@ -1,8 +1,9 @@
 //! What workers count, in the one form that gates, Prometheus and (later) a fleet all read.
 //! Everything merges by addition.
 
+use crate::usage::{CostTruth, TokenKind};
 use crate::{Arm, Histogram, Outcome, Reason};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// What a series is about. Names are shared with the plan, so that a key costs two pointers.
@@ -31,8 +32,46 @@ pub struct Series {
     pub retries: u64,
     /// Response body bytes sent to clients.
     pub bytes_out: u64,
-    /// Requests that a tester's header forced; counted here alone, never in the fields above.
+    /// Requests that a tester's header forced; counted here alone, never in the other fields.
     pub forced: u64,
+    /// Answers with a 4xx status that blames the client: failures only where they come more often
+    /// than on stable.
+    pub rejected: u64,
+    /// Microseconds between two body chunks of a stream.
+    pub between_chunks_us: Histogram,
+    /// Microseconds by stage, as the backend names them (`Server-Timing`); capped in number.
+    pub stages: BTreeMap<Arc<str>, Histogram>,
+    /// Tokens by [`TokenKind::index`].
+    pub tokens: [u64; TokenKind::ALL.len()],
+    /// Responses by how their cost is known, by [`CostTruth::index`].
+    pub costs: [u64; CostTruth::ALL.len()],
+    /// Nano-dollars of every response whose cost is known at all; its sum is the spend.
+    pub cost_nanos: Histogram,
+    /// Results of scored responses.
+    pub scores: Scores,
+}
+
+/// Results of scored responses, of the live sample and of its labelled part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scores {
+    /// Scored responses that passed.
+    pub passed: u64,
+    /// Scored responses that failed.
+    pub failed: u64,
+    /// Of the responses with a known right answer, those that passed.
+    pub labelled_passed: u64,
+    /// Of the responses with a known right answer, those that failed.
+    pub labelled_failed: u64,
+}
+
+impl Scores {
+    /// Adds another count.
+    pub const fn merge(&mut self, other: &Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.labelled_passed += other.labelled_passed;
+        self.labelled_failed += other.labelled_failed;
+    }
 }
 
 impl Series {
@@ -54,12 +93,41 @@ impl Series {
         self.retries += other.retries;
         self.bytes_out += other.bytes_out;
         self.forced += other.forced;
+        self.rejected += other.rejected;
+        self.between_chunks_us.merge(&other.between_chunks_us);
+        for (stage, times) in &other.stages {
+            self.stages.entry(Arc::clone(stage)).or_default().merge(times);
+        }
+        add(&mut self.tokens, &other.tokens);
+        add(&mut self.costs, &other.costs);
+        self.cost_nanos.merge(&other.cost_nanos);
+        self.scores.merge(&other.scores);
     }
 }
 
 /// A request or connection that the proxy itself answered or ended, by workload (empty where none
 /// was matched) and reason (the `stagegate-reason` header).
 pub type Refusals = HashMap<(Arc<str>, &'static str), u64>;
+
+/// What one tenant of a workload used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TenantUse {
+    /// Finished requests.
+    pub requests: u64,
+    /// Tokens of every kind.
+    pub tokens: u64,
+    /// Known cost in nano-dollars.
+    pub cost_nanos: u64,
+}
+
+impl TenantUse {
+    /// Adds another count.
+    pub const fn merge(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.tokens += other.tokens;
+        self.cost_nanos += other.cost_nanos;
+    }
+}
 
 /// Counts since the last hand-over, of one worker or merged from several.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,6 +136,11 @@ pub struct Delta {
     pub series: HashMap<SeriesKey, Series>,
     /// Answers of the proxy's own making.
     pub refusals: Refusals,
+    /// Use by workload and tenant, of a capped set of tenants; the rest counts under `other`.
+    pub tenants: HashMap<(Arc<str>, Arc<str>), TenantUse>,
+    /// Buckets of the keys that the weight alone assigned to an arm, by workload, while a rollout
+    /// is under way: what tells whether the split is the one that was asked for. With repeats.
+    pub assigned: HashMap<Arc<str>, Vec<u32>>,
 }
 
 impl Delta {
@@ -79,11 +152,20 @@ impl Delta {
         for (key, count) in &other.refusals {
             *self.refusals.entry(key.clone()).or_default() += count;
         }
+        for (key, used) in &other.tenants {
+            self.tenants.entry(key.clone()).or_default().merge(used);
+        }
+        for (workload, buckets) in &other.assigned {
+            self.assigned.entry(Arc::clone(workload)).or_default().extend(buckets);
+        }
     }
 
     /// Whether nothing was counted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.series.is_empty() && self.refusals.is_empty()
+        self.series.is_empty()
+            && self.refusals.is_empty()
+            && self.tenants.is_empty()
+            && self.assigned.is_empty()
     }
 }
