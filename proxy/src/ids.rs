@@ -36,6 +36,11 @@ impl Ids {
         }
     }
 
+    /// A number that is good for telling things apart, and for nothing secret.
+    pub(crate) fn random(&mut self) -> u64 {
+        self.next()
+    }
+
     /// SplitMix64 (Steele, Lea, Flood 2014).
     fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -9,6 +9,7 @@ mod accept;
 mod data_plane;
 mod endpoint;
 mod http1;
+mod http2;
 mod identity;
 mod ids;
 mod limits;

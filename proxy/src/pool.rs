@@ -1,11 +1,14 @@
 //! Upstream connections of one worker: no lock, no channel, no task of their own.
 
+use crate::http2::{Connection, Outgoing};
 use crate::transport::Stream;
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Waker};
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio::sync::Mutex;
 
 /// Unused connections kept for one endpoint.
 const MAX_IDLE: usize = 1024;
@@ -20,8 +23,20 @@ pub(crate) struct Pools {
 struct Pool {
     /// The latest used one last.
     idle: Vec<Idle>,
+    /// HTTP/2 connections, each for many requests.
+    shared: Vec<Shared>,
+    /// Held by whoever opens a connection that others can share, so that they wait for it.
+    opening: Rc<Mutex<()>>,
+    /// The endpoint was given the choice and speaks HTTP/1.1.
+    chose_http1: bool,
     /// Requests under way, for choosing the least loaded endpoint.
     in_flight: u64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    connection: Connection,
+    expires_ms: u64,
 }
 
 #[derive(Debug)]
@@ -50,6 +65,33 @@ impl Pools {
         }
     }
 
+    /// A request on a connection that others use too, and whether it carried one before. Its time
+    /// unused begins anew.
+    pub(crate) fn share(&mut self, endpoint: u64, expires_ms: u64) -> Option<(Outgoing, bool)> {
+        let pool = self.endpoints.get_mut(&endpoint)?;
+        let shared = pool.shared.iter_mut().find(|shared| shared.connection.has_room())?;
+        shared.expires_ms = expires_ms;
+        let used = shared.connection.is_used();
+        Some((shared.connection.open(), used))
+    }
+
+    /// Adds a connection that requests can share.
+    pub(crate) fn add_shared(&mut self, endpoint: u64, connection: Connection, expires_ms: u64) {
+        let pool = self.endpoints.entry(endpoint).or_default();
+        pool.shared.push(Shared { connection, expires_ms });
+    }
+
+    /// What is held while a connection to share is opened; none where the endpoint does not share.
+    pub(crate) fn opening(&mut self, endpoint: u64) -> Option<Rc<Mutex<()>>> {
+        let pool = self.endpoints.entry(endpoint).or_default();
+        (!pool.chose_http1).then(|| Rc::clone(&pool.opening))
+    }
+
+    /// Notes what the endpoint chose.
+    pub(crate) fn note_choice(&mut self, endpoint: u64, http2: bool) {
+        self.endpoints.entry(endpoint).or_default().chose_http1 = !http2;
+    }
+
     pub(crate) fn in_flight(&self, endpoint: u64) -> u64 {
         self.endpoints.get(&endpoint).map_or(0, |pool| pool.in_flight)
     }
@@ -72,7 +114,11 @@ impl Pools {
     pub(crate) fn sweep(&mut self, now_ms: u64) {
         self.endpoints.retain(|_, pool| {
             pool.idle.retain_mut(|idle| now_ms < idle.expires_ms && is_open(&mut idle.stream));
-            !pool.idle.is_empty() || pool.in_flight > 0
+            pool.shared.retain(|shared| {
+                let connection = &shared.connection;
+                connection.is_open() && (now_ms < shared.expires_ms || !connection.is_idle())
+            });
+            !pool.idle.is_empty() || !pool.shared.is_empty() || pool.in_flight > 0
         });
     }
 }

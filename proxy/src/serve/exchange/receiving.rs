@@ -317,7 +317,8 @@ impl Exchange<'_> {
     fn upstream_ended(&mut self, clean: bool) -> Result<(), End> {
         let Some(answer) = &mut self.receiving.answer else {
             let nothing_came = self.receiving.partial.is_empty() && !self.receiving.interim;
-            if nothing_came && self.reused && self.sending.is_replayable() {
+            let resendable = self.reused || self.upstream.is_unprocessed();
+            if nothing_came && resendable && self.sending.is_replayable() {
                 return Err(End::Stale);
             }
             return Err(End::Refused(Problem::UpstreamReset));
