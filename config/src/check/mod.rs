@@ -8,6 +8,7 @@ mod matching;
 mod members;
 mod release;
 mod server;
+mod tls;
 mod traffic;
 mod workload;
 

@@ -5,7 +5,7 @@ mod net;
 mod quantity;
 mod text;
 
-pub(crate) use file::{FilePath, Member, is_id};
+pub(crate) use file::{FileMode, FilePath, Member, is_id};
 pub(crate) use net::{HeaderName, HeaderValue, HostName, PathPrefix, UrlPath};
 pub(crate) use quantity::{Int, Wait, Workers};
 pub(crate) use text::{
