@@ -19,6 +19,7 @@ pub use decisions::{
 };
 pub use lock::LockError;
 pub use state::{
-    AuditEntry, AuditFilter, AuditReader, Broken, ChangedRelease, NewAudit, NewIdempotency,
-    NewRelease, RegisteredRelease, Saved, Store, StoreError, StoredResponse, Verified, VerifyError,
+    AuditEntry, AuditFilter, AuditReader, Broken, ChangedRelease, ChannelRecord, Ending, Lost,
+    Message, NewAudit, NewIdempotency, NewMessage, NewRelease, Outbox, RegisteredRelease, Saved,
+    Store, StoreError, StoredResponse, Verified, VerifyError,
 };

@@ -22,6 +22,18 @@ impl Store {
         epoch: u64,
         answer: Option<&NewIdempotency>,
     ) -> Result<AuditEntry, StoreError> {
+        self.commit_with(entry, states, epoch, answer, |_| Ok(()))
+    }
+
+    /// As [`Store::commit`], with something `more` in the same transaction.
+    pub(super) fn commit_with(
+        &mut self,
+        entry: &NewAudit,
+        states: &[(WorkloadName, WorkloadState)],
+        epoch: u64,
+        answer: Option<&NewIdempotency>,
+        more: impl FnOnce(&Transaction<'_>) -> Result<(), StoreError>,
+    ) -> Result<AuditEntry, StoreError> {
         let recording = StoreError::doing("recording a change");
         let change =
             self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(recording)?;
@@ -57,6 +69,7 @@ impl Store {
         if let Some(answer) = answer {
             idempotency::keep(&change, answer, entry.at_ms)?;
         }
+        more(&change)?;
         change.commit().map_err(recording)?;
         Ok(entry)
     }

@@ -8,6 +8,7 @@ mod audit;
 mod commit;
 mod error;
 mod idempotency;
+mod outbox;
 mod release;
 mod schema;
 mod verify;
@@ -15,6 +16,7 @@ mod verify;
 pub use audit::{AuditEntry, AuditFilter, NewAudit};
 pub use error::StoreError;
 pub use idempotency::{NewIdempotency, StoredResponse};
+pub use outbox::{ChannelRecord, Ending, Lost, Message, NewMessage, Outbox};
 pub use release::{ChangedRelease, NewRelease, RegisteredRelease};
 pub use verify::{AuditReader, Broken, Verified, VerifyError};
 

@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use std::time::Duration;
 
 /// One script per schema version, in order; a file at version N has the first N applied.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     -- One row: where the history ends. Written with every entry, so that a history whose end was
     -- cut off does not pass for a shorter one.
     CREATE TABLE head (
@@ -65,7 +66,32 @@ const MIGRATIONS: &[&str] = &["
         at_ms    INTEGER NOT NULL,
         PRIMARY KEY (workload, name)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    OUTBOX,
+];
+
+/// Messages on their way out; see `outbox`.
+const OUTBOX: &str = "
+    CREATE TABLE outbox (
+        id        INTEGER PRIMARY KEY AUTOINCREMENT,
+        channel   TEXT NOT NULL,
+        notice    TEXT NOT NULL,
+        topic     TEXT NOT NULL,
+        rank      INTEGER NOT NULL,
+        body      TEXT NOT NULL,
+        at_ms     INTEGER NOT NULL,
+        due_ms    INTEGER NOT NULL,
+        state     TEXT NOT NULL DEFAULT 'pending',
+        attempts  INTEGER NOT NULL DEFAULT 0,
+        failed_ms INTEGER,
+        error     TEXT,
+        ended_ms  INTEGER,
+        UNIQUE (channel, notice)
+    ) STRICT;
+    CREATE INDEX outbox_pending ON outbox (channel, topic, id) WHERE state = 'pending';
+    CREATE INDEX outbox_ended ON outbox (ended_ms) WHERE state <> 'pending';
+    CREATE INDEX outbox_failed ON outbox (channel, failed_ms) WHERE failed_ms IS NOT NULL;
+";
 
 /// Sets the connection up and brings the file to the latest schema. The inner error is a file that
 /// a later version wrote.
