@@ -1,6 +1,9 @@
 //! Recording a change: state, epoch, audit entry and answer in one transaction.
 
-use super::{AuditEntry, NewAudit, NewIdempotency, Store, StoreError, idempotency, release};
+use super::{
+    Attachment, AuditEntry, NewAudit, NewIdempotency, Store, StoreError, attachment, idempotency,
+    release,
+};
 use rusqlite::{Transaction, TransactionBehavior, params};
 use stagegate_rollout::{WorkloadName, WorkloadState};
 
@@ -22,17 +25,21 @@ impl Store {
         epoch: u64,
         answer: Option<&NewIdempotency>,
     ) -> Result<AuditEntry, StoreError> {
-        self.commit_with(entry, states, epoch, answer, |_| Ok(()))
+        self.commit_with(entry, states, epoch, answer, &[])
     }
 
-    /// As [`Store::commit`], with something `more` in the same transaction.
-    pub(super) fn commit_with(
+    /// As [`Store::commit`], with rows that belong to the change: all of it is recorded, or none.
+    ///
+    /// # Errors
+    /// As [`Store::commit`], and when an attachment is refused (a used release that would change
+    /// or go, an analysis that is not there).
+    pub fn commit_with(
         &mut self,
         entry: &NewAudit,
         states: &[(WorkloadName, WorkloadState)],
         epoch: u64,
         answer: Option<&NewIdempotency>,
-        more: impl FnOnce(&Transaction<'_>) -> Result<(), StoreError>,
+        attachments: &[Attachment],
     ) -> Result<AuditEntry, StoreError> {
         let recording = StoreError::doing("recording a change");
         let change =
@@ -49,6 +56,9 @@ impl Store {
         }
         for (name, state) in states {
             save_state(&change, name, state, entry.at_ms)?;
+        }
+        for attached in attachments {
+            attachment::write(&change, attached, entry)?;
         }
         let mut entry = AuditEntry {
             seq: seq + 1,
@@ -69,7 +79,6 @@ impl Store {
         if let Some(answer) = answer {
             idempotency::keep(&change, answer, entry.at_ms)?;
         }
-        more(&change)?;
         change.commit().map_err(recording)?;
         Ok(entry)
     }
