@@ -242,6 +242,12 @@ impl Notifier {
         Ok(health.collect())
     }
 
+    /// Names of the channels, in the order of the configuration.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        (self.inner.settings.channels)().into_iter().map(|channel| channel.name).collect()
+    }
+
     /// How many messages wait, those for channels that are no longer configured included. Blocks
     /// on the disk for a moment.
     ///
