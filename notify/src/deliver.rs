@@ -13,6 +13,7 @@ use crate::notifier::{Inner, Outcome};
 use crate::{Channel, Notice, Notifier};
 use stagegate_store::{Ending, Lost, Message, StoreError};
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -106,6 +107,8 @@ impl Inner {
         if tidy {
             self.tidy(now_ms)?;
         }
+        let waiting = self.with_outbox(|outbox| outbox.pending())?;
+        self.waiting.store(waiting, Ordering::Relaxed);
         let mut ready = Vec::new();
         let mut again_ms = u64::MAX;
         for channel in channels.into_iter().filter(|channel| !busy.contains(&channel.name)) {

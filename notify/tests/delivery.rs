@@ -223,6 +223,7 @@ async fn dead_channels_keep_nobody_else_from_hearing() {
     assert!(why(world.health("nobody").await).contains("connect"));
     assert_eq!(why(world.health("nonsense").await), "its URL cannot be used");
     assert_eq!(world.health("hanging").await.pending, 20);
+    world.until("the figure to follow", || world.notifier.waiting() == 60).await;
     // Twenty messages wait, but the dead channel is asked about once, not twenty times.
     assert!(hanging.got().len() < 15, "{}", hanging.got().len());
 }
