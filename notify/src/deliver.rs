@@ -26,8 +26,8 @@ const MEMORY_MS: u64 = 7 * LIFETIME_MS;
 const QUEUE: u64 = 1000;
 /// Time between two looks at what is too old or too much.
 const TIDY_EVERY_MS: u64 = 60 * 1000;
-/// Longest time between two looks at the outbox: the clock may jump.
-const LOOK_EVERY_MS: u64 = 30 * 1000;
+/// Longest time between two looks at the outbox: the clock may jump, and a wake be forgotten.
+const LOOK_EVERY_MS: u64 = 5 * 1000;
 /// How long nothing is sent when the outbox fails: what cannot be marked as sent would be sent
 /// again and again.
 const STORE_PAUSE_MS: u64 = 60 * 1000;

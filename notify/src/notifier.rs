@@ -182,7 +182,7 @@ impl Notifier {
         Ok(new)
     }
 
-    /// Says that something was enqueued.
+    /// Says that something was enqueued; without it, that is noticed within five seconds.
     pub fn wake(&self) {
         self.inner.wake.notify_one();
     }
@@ -253,7 +253,7 @@ impl Notifier {
     }
 
     /// How many messages waited when delivery last looked, which is after every try and at least
-    /// every half a minute. Never blocks: for scrapes.
+    /// every five seconds. Never blocks: for scrapes.
     #[must_use]
     pub fn waiting(&self) -> u64 {
         self.inner.waiting.load(Ordering::Relaxed)
