@@ -12,6 +12,7 @@ mod artifact;
 mod check;
 mod identity;
 mod load;
+mod notify;
 mod problem;
 mod raw;
 mod read;
@@ -27,6 +28,7 @@ mod workload;
 
 pub use artifact::{Artifact, Endpoint, EndpointProtocol, Release};
 pub use identity::{CertificateName, Identity, JwtAlgorithm, JwtKeys, Source};
+pub use notify::{Channel, ChannelTarget};
 pub use problem::{Place, Problem, Problems};
 pub use reference::reference_markdown;
 pub use schema::schema;
