@@ -36,6 +36,6 @@ pub use server::{
 pub use template::template;
 pub use units::{InvalidUnit, Rate, Size, Time};
 pub use workload::{
-    Health, HealthKind, HostHeader, HostPattern, Match, Protocol, Retry, StaleRetry, Timeouts,
-    Workload, WorkloadLimits,
+    Ejection, FallbackToStable, Health, HealthKind, HostHeader, HostPattern, Match, Protocol,
+    Retry, StaleRetry, Timeouts, Workload, WorkloadLimits,
 };

@@ -11,6 +11,6 @@ pub(crate) use identity::{RawIdentity, RawJwt, RawSource};
 pub(crate) use release::{RawArtifact, RawRelease};
 pub(crate) use server::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener};
 pub(crate) use traffic::{
-    RawHealth, RawHostHeader, RawLimits, RawMatch, RawProbe, RawRetry, RawTimeouts,
+    RawEjection, RawHealth, RawHostHeader, RawLimits, RawMatch, RawProbe, RawRetry, RawTimeouts,
 };
 pub(crate) use workload::{RawCohort, RawFallback, RawMembers, RawRespond, RawWorkload};
