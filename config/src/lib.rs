@@ -40,6 +40,6 @@ pub use template::template;
 pub use tls::{Certificate, ClientAuth, ListenerTls, UpstreamTls};
 pub use units::{InvalidUnit, Rate, Size, Time};
 pub use workload::{
-    Health, HealthKind, HostHeader, HostPattern, Match, Protocol, Retry, StaleRetry, Timeouts,
-    Workload, WorkloadLimits,
+    Ejection, FallbackToStable, Health, HealthKind, HostHeader, HostPattern, Match, Protocol,
+    Retry, StaleRetry, Timeouts, Workload, WorkloadLimits,
 };

@@ -189,6 +189,8 @@ impl Forwarded {
 pub struct ConnLimits {
     /// Most connections at a time.
     pub connections: usize,
+    /// Most requests at a time.
+    pub in_flight: Option<usize>,
     /// Most bytes of a request's head.
     pub header_bytes: usize,
     /// Most header fields of a request.

@@ -191,6 +191,7 @@ fn conn_limits(raw: RawConnLimits, cx: &mut Context<'_>) -> Option<ConnLimits> {
     }
     Some(ConnLimits {
         connections: plain(raw.connections)?.0 as usize,
+        in_flight: plain(raw.in_flight).map(|number| number.0 as usize),
         header_bytes: header_bytes.value.0 as usize,
         headers: plain(raw.headers)?.0 as usize,
         header_timeout: plain(raw.header_timeout)?.0,

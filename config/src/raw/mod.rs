@@ -15,6 +15,6 @@ pub(crate) use release::{RawArtifact, RawRelease};
 pub(crate) use server::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener};
 pub(crate) use tls::{RawCertificate, RawTls, RawUpstreamTls};
 pub(crate) use traffic::{
-    RawHealth, RawHostHeader, RawLimits, RawMatch, RawProbe, RawRetry, RawTimeouts,
+    RawEjection, RawHealth, RawHostHeader, RawLimits, RawMatch, RawProbe, RawRetry, RawTimeouts,
 };
 pub(crate) use workload::{RawCohort, RawFallback, RawMembers, RawRespond, RawWorkload};

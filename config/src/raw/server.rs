@@ -84,6 +84,9 @@ raw! {
     pub(crate) struct RawConnLimits {
         /// Most connections at a time.
         connections: Int<1, 16_777_216> = default("65536"),
+        /// Most requests at a time; above it they are answered 503 with `Retry-After`. The
+        /// candidate's are refused from four fifths of it on, so that stable's have room.
+        in_flight: Int<1, 16_777_216> = optional,
         /// Most bytes of a request's head, from 8KiB to 1MiB.
         header_bytes: Size = default("32KiB"),
         /// Most header fields of a request.
