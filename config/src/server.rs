@@ -1,6 +1,6 @@
 //! Checked settings of the whole process. Every value here is valid; nothing needs checking again.
 
-use crate::{ListenerTls, Problem, Problems, TokenHash, Workload};
+use crate::{Channel, ListenerTls, Problem, Problems, TokenHash, Workload};
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -38,6 +38,8 @@ pub struct Config {
     pub decision_log: DecisionLog,
     /// Time between two look-ups of endpoints' names.
     pub resolve_every: Duration,
+    /// Who is told of what happens, in the order of the file.
+    pub notify: Vec<Channel>,
     /// The workloads in the order of the file; at least one.
     pub workloads: Vec<Workload>,
 }
@@ -187,6 +189,8 @@ impl Forwarded {
 pub struct ConnLimits {
     /// Most connections at a time.
     pub connections: usize,
+    /// Most requests at a time.
+    pub in_flight: Option<usize>,
     /// Most bytes of a request's head.
     pub header_bytes: usize,
     /// Most header fields of a request.

@@ -6,6 +6,7 @@
 mod identity;
 mod matching;
 mod members;
+mod notify;
 mod release;
 mod server;
 mod tls;

@@ -46,6 +46,7 @@ pub(crate) fn workload(
     let limits = plain(raw.limits).and_then(traffic::limits);
     let health = raw.health.and_then(|raw| traffic::health(raw, cx));
     let retry = plain(raw.retry).and_then(traffic::retry);
+    let ejection = plain(raw.ejection).and_then(traffic::ejection);
     let kill_switch = plain(raw.kill_switch).and_then(|raw| plain(raw.fallback));
     let (fallback, fallback_site) = fallback(kill_switch);
     let cohorts = cohorts(raw.cohorts, cx);
@@ -141,6 +142,8 @@ pub(crate) fn workload(
         },
         host_header: traffic::host_header(plain(raw.host_header)?),
         retry: retry?,
+        ejection: ejection?,
+        fallback_to_stable: plain(raw.fallback_to_stable)?,
         place,
     })
 }
