@@ -5,6 +5,7 @@ mod call;
 mod exchange;
 mod inspect;
 mod request;
+mod resilience;
 mod tunnel;
 mod welcome;
 
