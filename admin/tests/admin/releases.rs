@@ -230,6 +230,7 @@ async fn what_is_wrong_with_a_release_is_told_field_by_field() {
     assert_eq!(fields, ["endpoints[0]", "endpoints[1]", "artifact.model", "artifact.digest"]);
     for (part, value) in [
         ("name", json!("a b")),
+        ("name", json!("diff")),
         ("endpoints", json!([])),
         ("artifact", json!({ "modle": "m" })),
         ("reason", json!("\u{1b}[2J")),
