@@ -59,7 +59,7 @@ impl ReleaseChange {
             Self::Remove { name } => json!({ "release": name }),
             Self::Add { name, release } => json!({
                 "release": name,
-                "endpoints": release.endpoints.iter().map(Endpoint::authority).collect::<Vec<_>>(),
+                "endpoints": release.endpoints.iter().map(Endpoint::to_string).collect::<Vec<_>>(),
                 "artifact": describe::artifact(&release.artifact),
                 "fingerprint": release.fingerprint(),
             }),
