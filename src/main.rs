@@ -4,6 +4,7 @@
 mod cli;
 mod collect;
 mod demo;
+mod listen;
 mod plane;
 mod reload;
 mod run;

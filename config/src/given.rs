@@ -62,7 +62,7 @@ impl Release {
             }
         }
         if wrong.0.is_empty() {
-            Ok(Self { endpoints: read, artifact, origin: Origin::RunTime })
+            Ok(Self { endpoints: read, artifact, origin: Origin::RunTime, upstream_tls: None })
         } else {
             Err(wrong.0)
         }

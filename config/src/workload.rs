@@ -1,6 +1,6 @@
 //! Checked settings of one workload.
 
-use crate::{Identity, Place, Rate, Release};
+use crate::{Identity, Place, Rate, Release, UpstreamTls};
 use stagegate_rollout::{ForceKey, Policy, ReleaseName, WorkloadSpec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ pub struct Workload {
     pub policy: Arc<Policy>,
     /// Every release by name; the same names as in `spec.releases`.
     pub releases: BTreeMap<ReleaseName, Release>,
+    /// TLS towards the endpoints of releases that say nothing of their own.
+    pub upstream_tls: UpstreamTls,
     /// Timeouts towards the backend.
     pub timeouts: Timeouts,
     /// Limits of requests.

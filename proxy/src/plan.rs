@@ -151,7 +151,9 @@ impl PreparedConfig {
                         Arc::clone(old)
                     }
                     _ => {
-                        let endpoints = EndpointSet::start(addresses, settings.health.clone())
+                        let before = old.map(|old| &old.endpoints);
+                        let health = settings.health.clone();
+                        let endpoints = EndpointSet::start(addresses, health, before)
                             .await
                             .map_err(|why| PrepareError {
                                 workload: settings.name.clone(),

@@ -10,6 +10,7 @@ mod members;
 mod policy;
 mod release;
 mod server;
+mod tls;
 mod traffic;
 mod workload;
 

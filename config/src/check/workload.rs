@@ -2,7 +2,7 @@
 
 use super::members::{Ids, ids};
 use super::policy::Policies;
-use super::{identity, matching, plain, release, traffic};
+use super::{identity, matching, plain, release, tls, traffic};
 use crate::raw::{RawCohort, RawFallback, RawMembers, RawRespond, RawWorkload};
 use crate::read::{At, Context, Site, join};
 use crate::scalar::Member;
@@ -42,6 +42,7 @@ pub(crate) fn workload(
         .and_then(|list| list.0.iter().map(|at| matching::rule(&at.value)).collect());
     let releases = release::releases(raw.releases, cx);
     let identity = raw.identity.and_then(|at| identity::identity(at, cx));
+    let upstream_tls = raw.upstream_tls.and_then(|at| tls::upstream(at, cx));
     let timeouts = plain(raw.timeouts).and_then(|raw| traffic::timeouts(raw, cx));
     let limits_site = raw.limits.as_ref().map(|at| at.site.clone());
     let limits = plain(raw.limits).and_then(traffic::limits);
@@ -134,6 +135,7 @@ pub(crate) fn workload(
         identity: identity?,
         policy: policy?,
         releases: releases?,
+        upstream_tls: upstream_tls?,
         timeouts: timeouts?,
         limits: limits?,
         health: health?,

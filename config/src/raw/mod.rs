@@ -5,6 +5,7 @@ mod identity;
 mod policy;
 mod release;
 mod server;
+mod tls;
 mod traffic;
 mod workload;
 
@@ -12,6 +13,7 @@ pub(crate) use identity::{RawIdentity, RawJwt, RawSource};
 pub(crate) use policy::{Against, RawGate, RawPolicy, RawStep, TimingWord};
 pub(crate) use release::{RawArtifact, RawRelease};
 pub(crate) use server::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener};
+pub(crate) use tls::{RawCertificate, RawTls, RawUpstreamTls};
 pub(crate) use traffic::{
     RawHealth, RawHostHeader, RawLimits, RawMatch, RawProbe, RawRetry, RawTimeouts,
 };

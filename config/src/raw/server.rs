@@ -1,10 +1,10 @@
 //! The top of the file.
 
-use super::{RawPolicy, RawWorkload};
+use super::{RawPolicy, RawTls, RawWorkload};
 use crate::read::{At, Map, NonEmpty, raw, words};
 use crate::scalar::Wait;
-use crate::scalar::{FilePath, Int, PolicyName, TokenName, Workers};
-use crate::{Forwarded, Role, Size, Time, TokenHash};
+use crate::scalar::{FileMode, FilePath, Int, PolicyName, TokenName, Workers};
+use crate::{Forwarded, ListenAddress, Role, Size, Time, TokenHash};
 use ipnet::IpNet;
 use stagegate_rollout::WorkloadName;
 use std::net::SocketAddr;
@@ -30,6 +30,8 @@ raw! {
         limits: RawConnLimits = default("{}"),
         /// The record of every routing decision.
         decision_log: RawDecisionLog = default("{}"),
+        /// Time between two look-ups of the names of endpoints.
+        resolve_every: Wait = default("30s"),
         /// The agent workflows behind the proxy, by name. A request belongs to the most specific
         /// match.
         workloads: Map<WorkloadName, RawWorkload> = required,
@@ -39,10 +41,19 @@ raw! {
 }
 
 raw! {
-    /// A socket that accepts client traffic, plain HTTP/1.1.
+    /// A socket that accepts client traffic: HTTP/1.1 and HTTP/2.
     pub(crate) struct RawListener {
-        /// IP address and port.
-        address: SocketAddr = required,
+        /// IP address and port, or `unix:` and the path of a socket.
+        address: ListenAddress = required,
+        /// Permissions of a Unix socket.
+        mode: FileMode = default("'0660'"),
+        /// Speaks TLS.
+        tls: RawTls = optional,
+        /// Takes HTTP/2: with TLS by ALPN, without by prior knowledge.
+        http2: bool = default("true"),
+        /// Every connection begins with a PROXY protocol header, version 1 or 2. Connections from
+        /// others than `trusted_proxies` are closed.
+        proxy_protocol: bool = default("false"),
     }
 }
 

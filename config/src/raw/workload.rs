@@ -2,6 +2,7 @@
 
 use super::{
     RawHealth, RawHostHeader, RawIdentity, RawLimits, RawMatch, RawRelease, RawRetry, RawTimeouts,
+    RawUpstreamTls,
 };
 use crate::Protocol;
 use crate::read::{At, Map, NonEmpty, OrOff, choice, raw, words};
@@ -48,6 +49,8 @@ raw! {
         kill_switch: RawKillSwitch = default("{}"),
         /// Active health checks of every endpoint, or `off`.
         health: OrOff<RawHealth> = default("{}"),
+        /// TLS towards `https:` and `h2:` endpoints.
+        upstream_tls: RawUpstreamTls = default("{}"),
         /// Timeouts towards the backend.
         timeouts: RawTimeouts = default("{}"),
         /// Limits of requests.

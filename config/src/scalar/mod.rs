@@ -6,7 +6,7 @@ mod net;
 mod quantity;
 mod text;
 
-pub(crate) use file::{FilePath, Member, is_id};
+pub(crate) use file::{FileMode, FilePath, Member, is_id};
 pub(crate) use gate::{Bound, Chance, Margin, MeasureName, Owner, PolicyName, Ratio};
 pub(crate) use net::{HeaderName, HeaderValue, HostName, PathPrefix, UrlPath};
 pub(crate) use quantity::{Int, Wait, Workers};
