@@ -5,6 +5,7 @@ mod cli;
 mod collect;
 mod demo;
 mod listen;
+mod notify;
 mod plane;
 mod reload;
 mod run;

@@ -2,6 +2,7 @@
 
 use crate::collect::{self, Counter, Figures};
 use crate::listen::{self, SocketFile};
+use crate::notify;
 use crate::plane::Plane;
 use crate::wire;
 use crate::workers::Workers;
@@ -81,6 +82,7 @@ pub(crate) async fn start_loaded(
     // Before anything else in the directory: it is the store that says who else has it.
     let data_dir = config.data_dir.clone();
     let store = tokio::task::spawn_blocking(move || Store::open(&data_dir)).await?;
+    let outbox = notify::outbox(&store);
     let log = decision_log(&config);
     if config.decision_log.enabled && log.is_none() {
         telemetry.set_decision_log(false, &[]);
@@ -109,17 +111,20 @@ pub(crate) async fn start_loaded(
         tracing::info!(address, tls, "proxying");
         proxy_addr = proxy_addr.or(bound);
     }
+    let notifier = outbox.map(|outbox| notify::notifier(outbox, &control, &telemetry));
     let figures = Arc::new(Figures {
         telemetry: Arc::clone(&telemetry),
         log: log.clone(),
         workers,
         plane: Arc::clone(&plane),
+        notifier: notifier.clone(),
     });
     let app = App {
         control: control.clone(),
         stats: Arc::clone(&figures) as _,
         metrics: figures,
         decisions: log.clone().map(|log| log as Arc<dyn DecisionSource>),
+        notifier: notifier.clone(),
         started_at_ms: SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |t| t.as_millis() as u64),
@@ -129,7 +134,8 @@ pub(crate) async fn start_loaded(
         let _ = ended.await;
     }));
     tracing::info!(address = %admin_addr, "admin API");
-    let tasks = vec![tokio::spawn(collect::absorb(telemetry, counted))];
+    let mut tasks = vec![tokio::spawn(collect::absorb(telemetry, counted))];
+    tasks.extend(notifier.map(|notifier| tokio::spawn(notifier.run())));
     Ok(Running {
         proxy_addr,
         _socket_files: files.into_iter().flatten().collect(),

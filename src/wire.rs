@@ -17,6 +17,7 @@ pub(crate) fn settings(config: &config::Config) -> proxy::Settings {
         keep_alive: limits.keep_alive,
         body_idle: limits.body_idle,
         connections: limits.connections,
+        in_flight: limits.in_flight,
         trusted_proxies: config.trusted_proxies.clone(),
         forwarded: match config.forwarded {
             config::Forwarded::Trusted => proxy::Forwarded::Trusted,
@@ -73,6 +74,23 @@ fn workload(workload: &config::Workload) -> anyhow::Result<proxy::WorkloadSettin
             config::StaleRetry::Off => proxy::Replay::Off,
         },
         connect_attempts: workload.retry.connect_attempts,
+        retry: proxy::RetrySettings {
+            budget: workload.retry.budget.ratio(),
+            attempts: workload.retry.attempts,
+            on_unavailable: workload.retry.unavailable,
+            backoff: workload.retry.backoff,
+            longest_wait: workload.retry.longest_wait,
+        },
+        ejection: workload.ejection.map(|ejection| proxy::Ejection {
+            failures: ejection.failures,
+            slow: ejection.slow,
+            time: ejection.time,
+        }),
+        fallback_to_stable: workload.fallback_to_stable == config::FallbackToStable::OnConnectError,
+        endpoint: proxy::EndpointLimits {
+            in_flight: workload.limits.endpoint_in_flight,
+            pending: workload.limits.endpoint_pending,
+        },
     })
 }
 

@@ -13,6 +13,7 @@ mod check;
 mod given;
 mod identity;
 mod load;
+mod notify;
 mod problem;
 mod raw;
 mod read;
@@ -29,6 +30,7 @@ mod workload;
 pub use artifact::{Artifact, Endpoint, EndpointProtocol, Origin, Release};
 pub use given::InvalidRelease;
 pub use identity::{CertificateName, Identity, JwtAlgorithm, JwtKeys, Source};
+pub use notify::{Channel, ChannelTarget};
 pub use problem::{Place, Problem, Problems};
 pub use reference::reference_markdown;
 pub use schema::schema;
@@ -40,6 +42,6 @@ pub use template::template;
 pub use tls::{Certificate, ClientAuth, ListenerTls, UpstreamTls};
 pub use units::{InvalidUnit, Rate, Size, Time};
 pub use workload::{
-    Health, HealthKind, HostHeader, HostPattern, Match, Protocol, Retry, StaleRetry, Timeouts,
-    Workload, WorkloadLimits,
+    Ejection, FallbackToStable, Health, HealthKind, HostHeader, HostPattern, Match, Protocol,
+    Retry, StaleRetry, Timeouts, Workload, WorkloadLimits,
 };

@@ -1,6 +1,6 @@
 //! Checked settings of the whole process. Every value here is valid; nothing needs checking again.
 
-use crate::{ListenerTls, Problem, Problems, TokenHash, Workload};
+use crate::{Channel, ListenerTls, Problem, Problems, TokenHash, Workload};
 use ipnet::IpNet;
 use stagegate_rollout::Policy;
 use std::collections::BTreeMap;
@@ -41,6 +41,8 @@ pub struct Config {
     pub decision_log: DecisionLog,
     /// Time between two look-ups of endpoints' names.
     pub resolve_every: Duration,
+    /// Who is told of what happens, in the order of the file.
+    pub notify: Vec<Channel>,
     /// The workloads in the order of the file; at least one.
     pub workloads: Vec<Workload>,
     /// Every policy by name, also those no workload uses; `default` is always there.
@@ -192,6 +194,8 @@ impl Forwarded {
 pub struct ConnLimits {
     /// Most connections at a time.
     pub connections: usize,
+    /// Most requests at a time.
+    pub in_flight: Option<usize>,
     /// Most bytes of a request's head.
     pub header_bytes: usize,
     /// Most header fields of a request.

@@ -15,10 +15,12 @@ mod http1;
 mod identity;
 mod ids;
 mod limits;
+mod outlier;
 mod pins;
 mod plan;
 mod pool;
 mod problem;
+mod retry;
 mod route;
 mod run;
 mod serve;
@@ -33,7 +35,11 @@ pub use data_plane::{DataPlane, EndpointStatus, Settled};
 pub use endpoint::{Address, HealthSettings, Probe, Protocol, Target};
 pub use identity::{Identity, Jwt, JwtAlgorithm, JwtError, JwtSettings, Source};
 pub use limits::TenantLimits;
-pub use plan::{HostHeader, PrepareError, PreparedConfig, Replay, Timeouts, WorkloadSettings};
+pub use outlier::Ejection;
+pub use plan::{
+    EndpointLimits, HostHeader, PrepareError, PreparedConfig, Replay, Timeouts, WorkloadSettings,
+};
+pub use retry::RetrySettings;
 pub use route::Match;
 pub use shared::{Forwarded, Settings, Sink};
 pub use stats::Report;

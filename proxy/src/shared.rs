@@ -25,6 +25,8 @@ pub struct Settings {
     pub body_idle: Duration,
     /// Most client connections.
     pub connections: usize,
+    /// Most requests at a time, over all workers.
+    pub in_flight: Option<usize>,
     /// Peers whose forwarding fields are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// What happens to a client's own forwarding fields.

@@ -17,6 +17,7 @@ mod identity;
 mod lifecycle;
 mod limits;
 mod malformed;
+mod notify;
 mod proxy_protocol;
 mod ramp;
 mod real_clients;

@@ -1,13 +1,14 @@
 //! The top of the file.
 
 use super::policy::Policies;
-use super::{matching, plain, tls, workload};
-use crate::raw::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener};
-use crate::read::{At, Context, NonEmpty};
+use super::{matching, notify, plain, tls, workload};
+use crate::raw::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener, RawWorkload};
+use crate::read::{At, Context, Map, NonEmpty};
 use crate::scalar::Workers;
 use crate::{Admin, Config, ConnLimits, DecisionLog, ListenAddress, Listener, Size, Token};
 use ipnet::IpNet;
-use std::collections::HashMap;
+use stagegate_rollout::WorkloadName;
+use std::collections::{BTreeSet, HashMap};
 
 /// Smallest and largest head of a request that makes sense.
 const HEADER_BYTES: std::ops::RangeInclusive<u64> = 8 << 10..=1 << 20;
@@ -24,6 +25,8 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
     let trusted_proxies = raw.trusted_proxies.as_ref().map(|at| trusted(&at.value, cx));
     let limits = plain(raw.limits).and_then(|raw| conn_limits(raw, cx));
     let decision_log = plain(raw.decision_log).and_then(|raw| decision_log(raw, cx));
+    let declared = raw.workloads.as_ref().map(|at| names(&at.value));
+    let notify = notify::channels(raw.notify, declared.as_ref(), cx);
     let mut policies = Policies::new(raw.policies, cx);
     let workloads = workloads(raw.workloads, &mut policies, cx);
     let policies = policies.finish(cx);
@@ -43,9 +46,14 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         limits: limits?,
         decision_log: decision_log?,
         resolve_every: plain(raw.resolve_every)?.0,
+        notify: notify?,
         workloads: workloads?,
         policies: policies?,
     })
+}
+
+fn names(workloads: &Map<WorkloadName, RawWorkload>) -> BTreeSet<WorkloadName> {
+    workloads.0.iter().map(|(name, _)| name.value.clone()).collect()
 }
 
 fn listeners(
@@ -187,6 +195,7 @@ fn conn_limits(raw: RawConnLimits, cx: &mut Context<'_>) -> Option<ConnLimits> {
     }
     Some(ConnLimits {
         connections: plain(raw.connections)?.0 as usize,
+        in_flight: plain(raw.in_flight).map(|number| number.0 as usize),
         header_bytes: header_bytes.value.0 as usize,
         headers: plain(raw.headers)?.0 as usize,
         header_timeout: plain(raw.header_timeout)?.0,
@@ -209,7 +218,7 @@ fn decision_log(raw: RawDecisionLog, cx: &mut Context<'_>) -> Option<DecisionLog
 }
 
 fn workloads(
-    raw: Option<At<crate::read::Map<stagegate_rollout::WorkloadName, crate::raw::RawWorkload>>>,
+    raw: Option<At<Map<WorkloadName, RawWorkload>>>,
     policies: &mut Policies,
     cx: &mut Context<'_>,
 ) -> Option<Vec<crate::Workload>> {

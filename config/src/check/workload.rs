@@ -49,6 +49,7 @@ pub(crate) fn workload(
     let health = raw.health.and_then(|raw| traffic::health(raw, cx));
     let policy = raw.policy.and_then(|name| policies.of_workload(&name, cx));
     let retry = plain(raw.retry).and_then(traffic::retry);
+    let ejection = plain(raw.ejection).and_then(traffic::ejection);
     let kill_switch = plain(raw.kill_switch).and_then(|raw| plain(raw.fallback));
     let (fallback, fallback_site) = fallback(kill_switch);
     let cohorts = cohorts(raw.cohorts, cx);
@@ -145,6 +146,8 @@ pub(crate) fn workload(
         },
         host_header: traffic::host_header(plain(raw.host_header)?),
         retry: retry?,
+        ejection: ejection?,
+        fallback_to_stable: plain(raw.fallback_to_stable)?,
         place,
     })
 }

@@ -1,6 +1,6 @@
 //! The top of the file.
 
-use super::{RawPolicy, RawTls, RawWorkload};
+use super::{RawChannel, RawPolicy, RawTls, RawWorkload};
 use crate::read::{At, Map, NonEmpty, raw, words};
 use crate::scalar::Wait;
 use crate::scalar::{FileMode, FilePath, Int, PolicyName, TokenName, Workers};
@@ -32,6 +32,8 @@ raw! {
         decision_log: RawDecisionLog = default("{}"),
         /// Time between two look-ups of the names of endpoints.
         resolve_every: Wait = default("30s"),
+        /// Who is told of what happens. Nobody, by default.
+        notify: Vec<At<RawChannel>> = default("[]"),
         /// The agent workflows behind the proxy, by name. A request belongs to the most specific
         /// match.
         workloads: Map<WorkloadName, RawWorkload> = required,
@@ -84,6 +86,9 @@ raw! {
     pub(crate) struct RawConnLimits {
         /// Most connections at a time.
         connections: Int<1, 16_777_216> = default("65536"),
+        /// Most requests at a time; above it they are answered 503 with `Retry-After`. The
+        /// candidate's are refused from four fifths of it on, so that stable's have room.
+        in_flight: Int<1, 16_777_216> = optional,
         /// Most bytes of a request's head, from 8KiB to 1MiB.
         header_bytes: Size = default("32KiB"),
         /// Most header fields of a request.

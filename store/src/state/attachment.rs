@@ -4,6 +4,7 @@ use super::analysis::{self, NewAnalysis};
 use super::drill::{self, NewDrill};
 use super::evidence::{self, EvidenceSnapshot};
 use super::history::{self, RolloutRecord};
+use super::outbox::{self, NewMessage};
 use super::{NewAudit, NewRelease, StoreError, commit, release};
 use rusqlite::Transaction;
 use stagegate_rollout::{ReleaseName, WorkloadName, WorkloadState};
@@ -48,6 +49,9 @@ pub enum Attachment {
     },
     /// A drill that was held.
     Drill(NewDrill),
+    /// A message that tells of the change: sent if and only if the change was made, and left out
+    /// where its channel was told before.
+    Tell(NewMessage),
 }
 
 pub(super) fn write(
@@ -69,5 +73,6 @@ pub(super) fn write(
         Attachment::Evidence(snapshot) => evidence::put(change, snapshot),
         Attachment::ForgetEvidence { workload } => evidence::forget(change, workload),
         Attachment::Drill(new) => drill::put(change, new),
+        Attachment::Tell(message) => outbox::put(change, message, entry.at_ms).map(drop),
     }
 }
