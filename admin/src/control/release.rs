@@ -26,7 +26,7 @@ pub enum ReleaseChange {
         /// Its name.
         name: ReleaseName,
         /// What it is.
-        release: Release,
+        release: Box<Release>,
     },
     /// Forget it.
     Remove {
@@ -238,7 +238,7 @@ fn with_change(config: &Config, order: &ReleaseOrder) -> Config {
     if let Some(workload) = found {
         match &order.change {
             ReleaseChange::Add { name, release } => {
-                workload.put_release(name.clone(), release.clone());
+                workload.put_release(name.clone(), Release::clone(release));
             }
             ReleaseChange::Remove { name } => workload.remove_release(name),
         }

@@ -105,7 +105,8 @@ pub(super) async fn add(
         };
         ApiError::fields(wrong.into_iter().map(field).collect())
     })?;
-    let order = change.release_order(workload, ReleaseChange::Add { name, release }, reason);
+    let add = ReleaseChange::Add { name, release: Box::new(release) };
+    let order = change.release_order(workload, add, reason);
     Ok(replied(app.control.change_release(order).await?))
 }
 
