@@ -21,6 +21,7 @@ mod notify;
 mod proxy_protocol;
 mod ramp;
 mod real_clients;
+mod releases;
 mod resilience;
 mod rollback;
 mod routing;
