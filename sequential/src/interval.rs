@@ -72,6 +72,13 @@ pub fn at_most(counted: Tally, alpha: Alpha) -> f64 {
     if f > 0.0 { bisect(0.0, 1.0, |p| beta_cdf(p, s + 1.0, f) < 1.0 - alpha.get()) } else { 1.0 }
 }
 
+/// The lower bound alone, which may then use up all of `alpha`: "at least so many".
+#[must_use]
+pub fn at_least(counted: Tally, alpha: Alpha) -> f64 {
+    let (s, f) = (counted.failures(), counted.passes());
+    if s > 0.0 { bisect(0.0, 1.0, |p| beta_cdf(p, s, f + 1.0) < alpha.get()) } else { 0.0 }
+}
+
 /// Bounds of the candidate's failure share minus stable's at one look (Miettinen and Nurminen
 /// 1985). It is the promotion's test turned inside out, so what is shown and what is decided agree.
 /// From -1 to 1 while an arm has no units.
