@@ -1,27 +1,13 @@
 //! What can be computed exactly is: probabilities by dynamic programming over counts, expectations
 //! by adding up all outcomes.
 
-use stagegate_sequential::{Alpha, Claim, CoinTest, MeanTest, ShareTest, SplitHealth, Tally, plan};
+mod support;
 
-fn tally(failures: u64, total: u64) -> Tally {
-    Tally::of(failures, total).expect("counts")
-}
+use stagegate_sequential::{Alpha, Claim, CoinTest, MeanTest, ShareTest, SplitHealth, plan};
+use support::{binomial, tally};
 
 fn share(limit: f64) -> ShareTest {
     ShareTest::new(limit, Claim::Above).expect("a limit")
-}
-
-/// The probabilities of 0, 1, ... n failures among n units.
-fn binomial(n: u64, p: f64) -> Vec<f64> {
-    let mut masses = vec![1.0];
-    for _ in 0..n {
-        masses.push(0.0);
-        for k in (0..masses.len()).rev() {
-            let fails = if k > 0 { masses[k - 1] * p } else { 0.0 };
-            masses[k] = masses[k] * (1.0 - p) + fails;
-        }
-    }
-    masses
 }
 
 /// The probability that a share test of `limit` has rejected by each number of units, looked at

@@ -1,25 +1,14 @@
 //! What is shown and what promotes: intervals cover, tests keep their size, known values hold.
 
+mod support;
+
 use stagegate_sequential::promotion::{against_limit, against_stable};
 use stagegate_sequential::{Alpha, Tally, interval, plan};
 use std::time::Duration;
-
-fn tally(failures: u64, total: u64) -> Tally {
-    Tally::of(failures, total).expect("counts")
-}
+use support::{binomial, tally};
 
 fn close(got: f64, want: f64, tolerance: f64) {
     assert!((got - want).abs() <= tolerance, "got {got}, want {want}");
-}
-
-/// The probabilities of 0, 1, ... n failures among n units.
-fn binomial(n: u64, p: f64) -> Vec<f64> {
-    let mut masses = vec![(1.0 - p).powf(n as f64)];
-    for k in 1..=n {
-        let last = masses[masses.len() - 1];
-        masses.push(last * (n - k + 1) as f64 / k as f64 * p / (1.0 - p));
-    }
-    masses
 }
 
 #[test]
