@@ -2,6 +2,7 @@
 
 use crate::alpha::Alpha;
 use crate::error::InvalidParameter;
+use crate::promotion::Moments;
 use crate::risk_difference::score;
 use crate::special::{beta_cdf, bisect, ln_beta, normal_quantile};
 use crate::tally::Tally;
@@ -95,4 +96,26 @@ pub fn difference(candidate: Tally, stable: Tally, alpha: Alpha) -> Interval {
         low: bisect(-1.0, c - s, |delta| at(delta) > z),
         high: bisect(c - s, 1.0, |delta| at(delta) > -z),
     }
+}
+
+/// Bounds of the candidate's mean in multiples of stable's at one look (Fieller 1954): the
+/// promotion's cost test turned inside out. `None` while an arm has fewer than two units, or
+/// stable's mean is so uncertain that no ratio can be ruled out.
+#[must_use]
+pub fn mean_ratio(candidate: Moments, stable: Moments, alpha: Alpha) -> Option<Interval> {
+    let (c, s) = (candidate.mean()?, stable.mean()?);
+    let (c_variance, s_variance) = (candidate.variance_of_mean()?, stable.variance_of_mean()?);
+    let z = normal_quantile(1.0 - alpha.get() / 2.0);
+    if s <= z * s_variance.sqrt() {
+        return None;
+    }
+    // How far the data lie above a ratio, in units of what chance explains; falls as it grows.
+    let above = |ratio: f64| c - ratio * s - z * (c_variance + ratio * ratio * s_variance).sqrt();
+    let below = |ratio: f64| ratio * s - c - z * (c_variance + ratio * ratio * s_variance).sqrt();
+    let mut far = 2.0 * c / s + 1.0;
+    while below(far) < 0.0 && far < f64::MAX / 2.0 {
+        far *= 2.0;
+    }
+    let low = if above(0.0) > 0.0 { bisect(0.0, c / s, |ratio| above(ratio) > 0.0) } else { 0.0 };
+    Some(Interval { low, high: bisect(c / s, far, |ratio| below(ratio) < 0.0) })
 }

@@ -53,7 +53,7 @@ proptest! {
     }
 
     #[test]
-    fn no_counts_overflow(failures in 0u64..=1_000_000_000, blocks in 1u32..20) {
+    fn no_counts_overflow(failures in prop_oneof![0u64..=70_000_000, 0u64..=1_000_000_000], blocks in 1u32..20) {
         let (mut share, mut coin) = (share(), coin());
         let mut health = SplitHealth::new();
         for _ in 0..blocks {
@@ -67,8 +67,12 @@ proptest! {
         prop_assert!(share.ln_value().is_finite());
         prop_assert!(coin.ln_value().is_finite());
         prop_assert!(health.ln_value().is_finite());
-        // One part in ten thousand is far outside a billion units' noise only when it is above.
-        prop_assert_eq!(share.rejects(Alpha::ROLLBACK), failures > 50_000_000 + 100_000);
+        // The least alternative is a tenth more; what is nearer to the limit is not looked for.
+        if failures >= 55_000_000 {
+            prop_assert!(share.rejects(Alpha::ROLLBACK) && coin.rejects(Alpha::ROLLBACK));
+        } else if failures <= 50_000_000 {
+            prop_assert!(!share.rejects(Alpha::ROLLBACK) && !coin.rejects(Alpha::ROLLBACK));
+        }
     }
 
     #[test]

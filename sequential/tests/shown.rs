@@ -2,7 +2,7 @@
 
 mod support;
 
-use stagegate_sequential::promotion::{against_limit, against_stable};
+use stagegate_sequential::promotion::{Moments, against_limit, against_stable, mean_ratio};
 use stagegate_sequential::{Alpha, Tally, interval, plan};
 use std::time::Duration;
 use support::{binomial, tally};
@@ -184,4 +184,22 @@ fn the_plan_knows_what_stable_costs_in_time() {
     assert_eq!(plan::time_for(5000, 100.0, 0.01, 1.0), Some(Duration::from_secs(5000)));
     assert_eq!(plan::time_for(5000, 100.0, 0.0, 1.0), None);
     assert_eq!(plan::time_for(1, f64::MIN_POSITIVE, 0.1, 1.0), None);
+}
+
+#[test]
+fn the_bounds_of_a_cost_ratio_are_where_the_promotions_test_turns() {
+    let moments = |units: &[(f64, u64)]| Moments::of(units.iter().copied()).expect("values");
+    let candidate = moments(&[(0.9, 80), (1.0, 90), (4.0, 10)]);
+    let stable = moments(&[(0.8, 800), (1.0, 900), (4.0, 100)]);
+    let shown = interval::mean_ratio(candidate, stable, Alpha::PROMOTION).expect("bounds");
+    let p_value = |limit| mean_ratio(candidate, stable, limit).expect("a limit").p_value;
+    close(p_value(shown.high), 0.025, 1e-6);
+    close(p_value(shown.low), 0.975, 1e-6);
+    assert!(shown.contains(1.0));
+    // Nothing is said about a ratio to a mean that may be zero, or to no mean at all.
+    let rare = moments(&[(0.0, 99), (7.0, 1)]);
+    assert_eq!(interval::mean_ratio(candidate, rare, Alpha::PROMOTION), None);
+    assert_eq!(interval::mean_ratio(candidate, Moments::default(), Alpha::PROMOTION), None);
+    let free = interval::mean_ratio(moments(&[(0.0, 9)]), stable, Alpha::PROMOTION);
+    assert_eq!(free.map(|shown| shown.low), Some(0.0));
 }
