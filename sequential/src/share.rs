@@ -120,6 +120,36 @@ impl<A: Accumulator> Share<A> {
         }
     }
 
+    /// Counts units that failed by degrees, as `(how far from 0 to 1, how many)`: a score's distance
+    /// from the best, or the share of a conversation's turns that failed. The test then is about
+    /// their mean.
+    ///
+    /// Every unit's factor is the straight line between those of a pass and of a failure, so what
+    /// holds of the latter holds of all (Waudby-Smith and Ramdas 2024). [`Share::update`] with the
+    /// degrees added up would be valid too, but hardly ever find anything.
+    ///
+    /// # Errors
+    /// When a degree is not from 0 to 1; then nothing was counted.
+    pub fn update_graded(
+        &mut self,
+        units: impl IntoIterator<Item = (f64, u64)>,
+    ) -> Result<(), InvalidParameter> {
+        let mut ln_factors = [0.0; Claim::ALTERNATIVES];
+        let mut counted = false;
+        for (degree, count) in units {
+            let valid = (0.0..=1.0).contains(&degree);
+            InvalidParameter::unless(valid, "degree", degree, "from 0 to 1")?;
+            for (ln_factor, (failure, unit)) in ln_factors.iter_mut().zip(self.ln_steps) {
+                *ln_factor += count as f64 * ((degree * failure.exp_m1()).ln_1p() - unit);
+            }
+            counted |= count > 0;
+        }
+        if counted {
+            self.evidence.multiply(&ln_factors);
+        }
+        Ok(())
+    }
+
     /// The limit.
     #[must_use]
     pub const fn limit(&self) -> f64 {

@@ -167,3 +167,22 @@ fn a_splits_evidence_is_one_on_average_while_it_follows_the_weight() {
     assert!((mean_at(0.3) - 1.0).abs() < 1e-9, "{}", mean_at(0.3));
     assert!(mean_at(0.4) > 1.0);
 }
+
+#[test]
+fn evidence_by_degrees_is_one_on_average_at_the_limit() {
+    // Three units that fail by 0.2 with probability 0.75 and by 0.6 otherwise: mean 0.3.
+    let mean_at = |limit: f64| -> f64 {
+        binomial(3, 0.25)
+            .iter()
+            .zip(0..)
+            .map(|(mass, worse)| {
+                let mut test = share(limit);
+                test.update_graded([(0.2, 3 - worse), (0.6, worse)]).expect("degrees");
+                mass * test.ln_value().exp()
+            })
+            .sum()
+    };
+    assert!((mean_at(0.3) - 1.0).abs() < 1e-12);
+    assert!(mean_at(0.35) < 1.0);
+    assert!(mean_at(0.25) > 1.0);
+}

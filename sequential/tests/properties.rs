@@ -32,6 +32,15 @@ proptest! {
     }
 
     #[test]
+    fn all_or_nothing_by_degrees_is_a_count(tick in counts(200)) {
+        let (mut counted, mut graded) = (share(), share());
+        counted.update(tick);
+        let (failures, passes) = (tick.failures() as u64, tick.passes() as u64);
+        graded.update_graded([(1.0, failures), (0.0, passes)]).expect("degrees");
+        prop_assert!((counted.ln_value() - graded.ln_value()).abs() < 1e-9);
+    }
+
+    #[test]
     fn one_more_failure_never_lowers_the_evidence(ticks in prop::collection::vec(counts(50), 1..8), which: prop::sample::Index) {
         let which = which.index(ticks.len());
         let (mut fewer, mut more) = (share(), share());
@@ -201,6 +210,7 @@ fn bad_input_is_an_error_that_names_it_and_never_a_panic() {
         assert!(CoinTest::new(bad, Claim::Above).is_err(), "{bad}");
         assert!(MeanTest::new().update([(1.0, 1)], bad).is_err(), "{bad}");
     }
+    assert!(share().update_graded([(0.5, 1), (1.01, 1)]).is_err());
     let mut mean = MeanTest::new();
     let error = mean.update([(2.0, 1), (-3.0, 1)], 1.0).expect_err("negative").to_string();
     assert_eq!(error, "`value` is -3: it must be a number from 0 on");

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Runs per scenario: all, and with `--quick`.
-const RUNS: (u64, u64) = (10_000, 600);
+const RUNS: (u64, u64) = (10_000, 400);
 /// Those that only show what carelessness costs get this part of them.
-const CARELESS: u64 = 10;
+const CARELESS: u64 = 4;
 
 struct Args {
     quick: bool,

@@ -61,10 +61,10 @@ pub enum Rule {
     Evidence {
         /// The test.
         test: Box<Test>,
-        /// How much a response is worth.
-        effect: DesignEffect,
-        /// Whether slices are kept apart.
-        slices: bool,
+        /// How it is fed.
+        counting: Counting,
+        /// Whether responses hang together.
+        units: Units,
         /// Whether later beginnings are bet on.
         restarts: bool,
     },
@@ -93,19 +93,14 @@ impl Rule {
     /// # Errors
     /// Never with the scenarios' constants.
     pub fn begin(kind: RuleKind, scenario: &Scenario) -> Result<Self, InvalidParameter> {
-        let careful = scenario.counting == Counting::Careful;
         Ok(match kind {
             RuleKind::EProcess | RuleKind::WithoutRestarts => Self::Evidence {
                 test: Box::new(match scenario.reference {
                     Reference::Limit => Test::Share(ShareTest::new(NORMAL, Claim::Above)?),
                     Reference::Stable => Test::Coin(CoinTest::new(1.0, Claim::Above)?),
                 }),
-                effect: if careful && scenario.units == Units::Conversations {
-                    conversations::design_effect()?
-                } else {
-                    DesignEffect::NONE
-                },
-                slices: careful,
+                counting: scenario.counting,
+                units: scenario.units,
                 restarts: kind == RuleKind::EProcess,
             },
             RuleKind::Threshold | RuleKind::ZTest => Self::Totals {
@@ -122,8 +117,8 @@ impl Rule {
     /// Never with events of a stream.
     pub fn see(&mut self, event: &Event) -> Result<bool, InvalidParameter> {
         match self {
-            Self::Evidence { test, effect, slices, restarts } => {
-                test.see(event, *effect, *slices)?;
+            Self::Evidence { test, counting, units, restarts } => {
+                test.see(event, *counting, *units)?;
                 if event.ends_block && *restarts {
                     test.begin_block();
                 }
@@ -150,17 +145,32 @@ impl Test {
     fn see(
         &mut self,
         event: &Event,
-        effect: DesignEffect,
-        slices: bool,
+        counting: Counting,
+        units: Units,
     ) -> Result<(), InvalidParameter> {
+        let by_conversation = units == Units::Conversations && counting == Counting::Careful;
+        let effect = if units == Units::Conversations && counting == Counting::Deflated {
+            conversations::design_effect()?
+        } else {
+            DesignEffect::NONE
+        };
         let mine = Tally::of(u64::from(event.failed), 1)?.deflated(effect);
         match self {
+            Self::Share(test) if by_conversation => {
+                test.update_graded(event.conversation.map(|failed| (failed, 1)))?;
+            }
             Self::Share(test) => test.update(mine),
+            Self::Coin(test) if by_conversation => {
+                let (failures, total) = event.stable_first_turns;
+                let mine = if event.first_turn { mine } else { Tally::default() };
+                test.update(mine, Tally::of(failures, total)?);
+            }
             Self::Coin(test) => {
                 for (slice, (failures, total)) in event.stable.into_iter().enumerate() {
                     let theirs = Tally::of(failures, total)?.deflated(effect);
                     let mine = if slice == event.slice { mine } else { Tally::default() };
-                    test.update_slice(if slices { slice } else { 0 }, mine, theirs);
+                    let slice = if counting == Counting::Careless { 0 } else { slice };
+                    test.update_slice(slice, mine, theirs);
                 }
             }
         }

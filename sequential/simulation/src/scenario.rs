@@ -69,8 +69,11 @@ pub enum Mix {
 /// How the e-process is fed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Counting {
-    /// As the product does: clustered units divided by their design effect, slices apart.
+    /// As the product does: slices apart, a conversation one unit (against a limit by the share of
+    /// its turns that failed, against stable by its first turn).
     Careful,
+    /// Turns, divided by their design effect: better than nothing, but an approximation.
+    Deflated,
     /// Every turn a unit, all slices one: what happens if one does not care.
     Careless,
 }
@@ -208,14 +211,25 @@ impl Scenario {
             units: Units::Conversations,
             ..Self::plain(reference, 0.5, ratio).named(name)
         };
-        let careless =
-            |scenario| Self { counting: Counting::Careless, promised: false, ..scenario };
+        let count = |counting, scenario| Self { counting, promised: false, ..scenario };
         vec![
-            of(Reference::Limit, 1.0, "limit, conversations: good"),
-            of(Reference::Limit, 2.0, "limit, conversations: 5% -> 10%"),
-            careless(of(Reference::Limit, 1.0, "limit, every turn a unit: good")),
-            of(Reference::Stable, 1.0, "stable, w 50%, conversations: good"),
-            careless(of(Reference::Stable, 1.0, "stable, w 50%, every turn a unit: good")),
+            of(Reference::Limit, 1.0, "limit, a conversation a unit: good"),
+            of(Reference::Limit, 2.0, "limit, a conversation a unit: 5% -> 10%"),
+            count(
+                Counting::Deflated,
+                of(Reference::Limit, 1.0, "limit, turns by design effect: good"),
+            ),
+            count(
+                Counting::Deflated,
+                of(Reference::Limit, 2.0, "limit, turns by design effect: 5% -> 10%"),
+            ),
+            count(Counting::Careless, of(Reference::Limit, 1.0, "limit, every turn a unit: good")),
+            of(Reference::Stable, 1.0, "stable, w 50%, a conversation a unit: good"),
+            of(Reference::Stable, 2.0, "stable, w 50%, a conversation a unit: 5% -> 10%"),
+            count(
+                Counting::Careless,
+                of(Reference::Stable, 1.0, "stable, w 50%, every turn a unit: good"),
+            ),
         ]
     }
 

@@ -22,6 +22,12 @@ pub struct Event {
     pub slice: usize,
     /// Stable's `(failures, responses)` per slice.
     pub stable: [(u64, u64); 2],
+    /// Whether it is the first turn of its conversation.
+    pub first_turn: bool,
+    /// Stable's failures and responses among first turns.
+    pub stable_first_turns: (u64, u64),
+    /// If it is the last turn of its conversation: the share of the turns that failed.
+    pub conversation: Option<f64>,
     /// Whether five minutes are over with it.
     pub ends_block: bool,
     /// Failed candidate responses since the change that were served when this one is consumed.
@@ -43,18 +49,29 @@ pub struct Stream<'a> {
 /// The conversation that an arm's next response belongs to.
 #[derive(Clone, Copy, Debug, Default)]
 struct Talk {
+    turns: u64,
     turns_left: u64,
+    failures: u64,
     factor: f64,
 }
 
 impl Talk {
-    fn next(&mut self, rng: &mut Rng) -> f64 {
-        if self.turns_left == 0 {
-            self.turns_left = 1 + rng.before_success(1.0 / talk::TURNS);
-            self.factor = if rng.chance(talk::BAD) { talk::FACTOR_BAD } else { talk::FACTOR_OTHER };
+    /// How much more often than others the next turn fails, and whether it is the first.
+    fn next(&mut self, rng: &mut Rng) -> (f64, bool) {
+        let first = self.turns_left == 0;
+        if first {
+            let turns = 1 + rng.before_success(1.0 / talk::TURNS);
+            let factor = if rng.chance(talk::BAD) { talk::FACTOR_BAD } else { talk::FACTOR_OTHER };
+            *self = Self { turns, turns_left: turns, failures: 0, factor };
         }
         self.turns_left -= 1;
-        self.factor
+        (self.factor, first)
+    }
+
+    /// Notes how the turn went; the share of failed turns if it was the last.
+    fn end_turn(&mut self, failed: bool) -> Option<f64> {
+        self.failures += u64::from(failed);
+        (self.turns > 0 && self.turns_left == 0).then(|| self.failures as f64 / self.turns as f64)
     }
 }
 
@@ -101,14 +118,17 @@ impl<'a> Stream<'a> {
         };
         let mine = match (scenario.units, scenario.mix) {
             (Units::Conversations, _) => {
-                let failed = (0..others)
-                    .filter(|_| {
-                        let factor = self.stable_talk.next(&mut self.rng);
-                        self.rng.chance(normal * factor)
-                    })
-                    .count();
-                event.stable[0] = (failed as u64, others);
-                self.candidate_talk.next(&mut self.rng)
+                event.stable[0].1 = others;
+                for _ in 0..others {
+                    let (factor, first) = self.stable_talk.next(&mut self.rng);
+                    let failed = u64::from(self.rng.chance(normal * factor));
+                    event.stable[0].0 += failed;
+                    event.stable_first_turns.0 += failed * u64::from(first);
+                    event.stable_first_turns.1 += u64::from(first);
+                }
+                let (factor, first) = self.candidate_talk.next(&mut self.rng);
+                event.first_turn = first;
+                factor
             }
             (Units::Independent, Mix::Same) => {
                 event.stable[0] = (self.rng.binomial(others, normal), others);
@@ -125,6 +145,7 @@ impl<'a> Stream<'a> {
             }
         };
         event.failed = self.rng.chance(normal * mine * ratio);
+        event.conversation = self.candidate_talk.end_turn(event.failed);
         self.failures += u64::from(event.failed && self.seen >= scenario.from);
         self.seen += 1;
         event.failures_served = self.failures;
