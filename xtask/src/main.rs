@@ -1,4 +1,5 @@
-//! The project's chores, one command each: `cargo xtask test`, `bench`, `fuzz`, `docs`.
+//! The project's chores, one command each: `cargo xtask test`, `bench`, `simulate`, `fuzz`,
+//! `docs`.
 //!
 //! It only starts other programs and reads what they print, so that it builds in
 //! seconds and never has to change when the product does.
@@ -10,6 +11,7 @@ mod docs;
 mod fuzz;
 mod process;
 mod project;
+mod simulate;
 mod test;
 mod tools;
 
@@ -35,6 +37,8 @@ enum Chore {
     Bench(bench::Args),
     /// Feed what reads strangers' bytes with bytes that coverage chooses
     Fuzz(fuzz::Args),
+    /// Check the statistics' figures in thousands of seeded rollouts
+    Simulate(simulate::Args),
     /// Write docs/reference from the code
     Docs(docs::Args),
 }
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         Chore::Test(args) => test::run(&project, args),
         Chore::Bench(args) => bench::run(&project, args),
         Chore::Fuzz(args) => fuzz::run(&project, args),
+        Chore::Simulate(args) => simulate::run(&project, args),
         Chore::Docs(args) => docs::run(&project, args),
     });
     match done {
