@@ -265,7 +265,9 @@ impl Track {
                 now.candidate.times.clear();
             }
             let past = &mut self.past;
-            self.ring.add(frame.at_ms, &now, |old| past.add(&old.candidate));
+            if frame.kind() != Kind::OfWorkload {
+                self.ring.add(frame.at_ms, &now, |old| past.add(&old.candidate));
+            }
         }
         self.take_look(frame);
         self.tick_clock(frame);

@@ -16,10 +16,8 @@ pub(super) fn act(
     analysis: &Analysis,
     now_ms: u64,
 ) -> Option<Done> {
-    let rollout = state.rollout.as_deref()?;
-    let is_current = analysis.rollout == rollout.id && analysis.step == rollout.step;
-    // A killed workload sends nobody to the candidate: there is nothing to judge.
-    if !rollout.is_active() || !is_current || state.killed.is_some() {
+    let rollout = state.judged()?;
+    if analysis.rollout != rollout.id || analysis.step != rollout.step {
         return None;
     }
     if let Some(trigger) = &analysis.trigger {

@@ -160,8 +160,7 @@ impl<D: Draw> World<D> {
     pub(crate) fn judge(&mut self, tick: &Tick) -> Vec<Effect> {
         let spent = tick.stable.cost_nanos.sum() + tick.candidate.cost_nanos.sum();
         self.book.add(self.now_ms, spent);
-        let rollout = self.state.rollout.as_deref().filter(|rollout| rollout.is_active());
-        let Some(rollout) = rollout.filter(|_| self.state.killed.is_none()) else {
+        let Some(rollout) = self.state.judged() else {
             self.newest = None;
             return Vec::new();
         };
@@ -193,6 +192,7 @@ impl<D: Draw> World<D> {
         self.state = serde_json::from_str(&state).expect("reads back");
         let evidence = serde_json::to_string(&stored).expect("serialises");
         self.evidence = serde_json::from_str(&evidence).expect("reads back");
+        assert_eq!(self.evidence.as_ref(), stored, "read back as it was");
         self.newest = None;
     }
 }
