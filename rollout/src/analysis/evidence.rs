@@ -234,6 +234,7 @@ impl Evidence {
             measurements,
             trigger,
             outage: moment.condition.outage,
+            silent: self.flow.silent_ms >= rollout.policy.no_data_alert_ms,
             split: self.split.reading(),
             observed_ms: self.observed_ms,
             needed_ms,
