@@ -170,7 +170,7 @@ pub(crate) fn listeners(
                 certificates: tls.certificates.iter().map(certificate).collect(),
                 client_authorities: tls.client_ca.clone(),
                 client_required: tls.client_auth == config::ClientAuth::Required,
-                http2: false,
+                http2: listener.http2,
             };
             proxy::ServerTls::new(settings, before)
                 .with_context(|| format!("listeners[{index}].tls"))

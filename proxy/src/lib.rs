@@ -12,6 +12,7 @@ mod endpoint;
 #[doc(hidden)]
 pub mod fuzz;
 mod http1;
+mod http2;
 mod identity;
 mod ids;
 mod limits;

@@ -11,6 +11,8 @@ mod conversations;
 mod crash;
 mod forwarding;
 mod framing;
+mod grpc;
+mod h2;
 mod harness;
 mod health;
 mod identity;
