@@ -134,7 +134,7 @@ fn plan_gate(policy: &Policy, rates: &Rates, place: usize, gate_place: usize) ->
     let is_scored = gate.axis == Axis::Eval;
     let (of_candidate, of_stable) =
         if is_scored { (rates.scored_candidate, rates.scored_stable) } else { (1.0, 1.0) };
-    let needed = super::track::needed(policy, gate, place);
+    let needed = super::frame::needed(policy, gate, place);
     let time = |units| statistics::time_for(units, rates.rps, weight, of_candidate).map(millis);
     let mut planned = PlannedGate {
         gate: gate.id(),

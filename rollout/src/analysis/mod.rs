@@ -31,6 +31,7 @@ mod evidence;
 mod evident;
 mod flow;
 mod forecast;
+mod frame;
 mod report;
 mod ring;
 mod spend;
