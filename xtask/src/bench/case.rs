@@ -180,6 +180,11 @@ impl Case {
             Load::Rate { .. } | Load::Streams => false,
         }
     }
+
+    /// Whether it speaks HTTP/2.
+    pub(super) fn needs_http2(&self) -> bool {
+        matches!(self.load, Load::H2 { .. })
+    }
 }
 
 /// The end of `cargo xtask bench --help`.

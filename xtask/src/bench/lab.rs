@@ -76,6 +76,7 @@ impl Lab {
             ("most_connections", most_connections()?.to_string()),
             ("most_files", open_files_limit()?.to_string()),
             ("haproxy_option", haproxy_option(origin).to_owned()),
+            ("nginx_connections", nginx_connections(origin).to_string()),
         ];
         let command = origin::command(origin, programs, &configs, &dir, [stable, candidate])?;
         let mut origin = start("origin", command, &dir)?;
@@ -192,6 +193,14 @@ fn haproxy_option(origin: origin::Kind) -> &'static str {
     match origin {
         origin::Kind::Static => "",
         origin::Kind::Events => "option http-no-delay",
+    }
+}
+
+/// nginx allocates them all at its start, and begins to close idle ones with a sixteenth left.
+fn nginx_connections(origin: origin::Kind) -> u32 {
+    match origin {
+        origin::Kind::Static => 8_192,
+        origin::Kind::Events => 65_536,
     }
 }
 

@@ -145,6 +145,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     let mut rate = args.rate;
     for mut suite in std::mem::take(&mut plan.suites) {
         let mut lab = Lab::open(project, &programs, &suite.setups(), suite.origin)?;
+        plan.skipped.extend(suite.try_out(&lab)?);
         measure(&mut lab, &plan, &mut suite, &mut rate)?;
         lab.expect_complete_logs()?;
         plan.suites.push(suite);

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
+
 use crate::bench::case::{Case, Load, Who};
-use crate::bench::origin;
+use crate::bench::lab::Lab;
 use crate::bench::proxy::{Setup, Takes};
 use crate::bench::report::Cell;
 use crate::bench::schema::Knows;
+use crate::bench::{load, origin};
 
 /// The cells of one laboratory: all cases that want the same origin.
 pub(super) struct Suite {
@@ -25,6 +28,23 @@ impl Suite {
             }
         }
         setups
+    }
+
+    /// Takes out what turns out not to work in a running laboratory; says what, and why.
+    pub(super) fn try_out(&mut self, lab: &Lab) -> Result<Vec<String>> {
+        let mut skipped = Vec::new();
+        for group in &mut self.groups {
+            for cell in std::mem::take(group) {
+                match load::try_out(lab.proxy(cell.setup)?, cell.case) {
+                    Ok(()) => group.push(cell),
+                    Err(why) => {
+                        let (case, setup) = (cell.case.name, cell.setup.label());
+                        skipped.push(format!("{case} of {setup}: {why:#}"));
+                    }
+                }
+            }
+        }
+        Ok(skipped)
     }
 }
 

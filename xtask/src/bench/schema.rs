@@ -28,12 +28,12 @@ impl Knows {
     }
 
     fn read(schema: &Value) -> Self {
-        let listener = "/properties/listeners/items/properties/tls";
-        let workload = "/properties/workloads/additionalProperties/properties/cost";
-        Self {
-            tls: schema.pointer(listener).is_some(),
-            signals: schema.pointer(workload).is_some(),
-        }
+        let has = |place: &str, key: &str| {
+            schema.pointer(place).is_some_and(|properties| properties.get(key).is_some())
+        };
+        let listener = "/properties/listeners/items/properties";
+        let workload = "/properties/workloads/additionalProperties/properties";
+        Self { tls: has(listener, "tls"), signals: has(workload, "cost") }
     }
 }
 

@@ -46,6 +46,16 @@ pub(super) fn send(
     })
 }
 
+/// Whether a proxy takes HTTP/2 at all; if not, what it said instead.
+pub(super) fn try_out(proxy: &Proxy) -> Result<()> {
+    let printed = output(
+        on_load_core(Path::new("h2load"))?
+            .args(["--requests", "1", "--clients", "1"])
+            .arg(format!("https://127.0.0.1:{}/small", proxy.ports().tls)),
+    )?;
+    requests(&printed).map(|_| ())
+}
+
 /// How many were answered; an error unless all were, and over HTTP/2.
 fn requests(printed: &str) -> Result<u64> {
     let line = |prefix: &str| {

@@ -75,6 +75,11 @@ pub(super) struct Effort {
     pub(super) rate: u64,
 }
 
+/// Whether a proxy can take a case that its configuration promises; an error says why not.
+pub(super) fn try_out(proxy: &Proxy, case: &Case) -> Result<()> {
+    if case.needs_http2() { h2load::try_out(proxy) } else { Ok(()) }
+}
+
 /// A short warm-up, then the load with the clock running. An error if a request failed: a
 /// proxy that refuses is fast, and its figures mean nothing.
 pub(super) fn measure(lab: &Lab, proxy: &Proxy, case: &Case, effort: Effort) -> Result<Round> {
