@@ -19,6 +19,7 @@ mod procfs;
 mod programs;
 mod proxy;
 mod report;
+mod rounds;
 mod schema;
 mod syscalls;
 mod template;
@@ -26,13 +27,12 @@ mod template;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::builder::PossibleValuesParser;
 
-use crate::bench::case::{Case, Load};
+use crate::bench::case::Case;
 use crate::bench::lab::Lab;
-use crate::bench::load::Effort;
-use crate::bench::plan::{Plan, Suite, Wanted};
+use crate::bench::plan::{Plan, Wanted};
 use crate::bench::programs::Programs;
 use crate::bench::proxy::{Kind, Setup};
 use crate::bench::report::Cell;
@@ -146,7 +146,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     for mut suite in std::mem::take(&mut plan.suites) {
         let mut lab = Lab::open(project, &programs, &suite.setups(), suite.origin)?;
         plan.skipped.extend(suite.try_out(&lab)?);
-        measure(&mut lab, &plan, &mut suite, &mut rate)?;
+        plan.skipped.extend(rounds::measure(&mut lab, &plan, &mut suite, &mut rate)?);
         lab.expect_complete_logs()?;
         plan.suites.push(suite);
     }
@@ -155,7 +155,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     print!("{}", report::tables(&cells));
     report::write(project, &cells)?;
     for line in &plan.skipped {
-        println!("skipped: {line}");
+        println!("left out: {line}");
     }
     Ok(())
 }
@@ -168,116 +168,5 @@ fn can_trace() -> bool {
             println!("system calls are not counted: {error:#}");
             false
         }
-    }
-}
-
-/// Fills the cells of a suite, load by load, round by round.
-fn measure(lab: &mut Lab, plan: &Plan, suite: &mut Suite, rate: &mut Option<u64>) -> Result<()> {
-    let idle = idle(lab)?;
-    let mut highest = None;
-    for group in &mut suite.groups {
-        let Some(&Cell { case, connections, .. }) = group.first() else { continue };
-        let mut effort = Effort { connections, time: plan.time(case), rate: 0 };
-        if matches!(case.load, Load::Rate { .. }) {
-            effort.rate = match *rate {
-                Some(given) => given,
-                None => *rate.insert(seventy_percent(lab, highest)?),
-            };
-            println!("{}: {} requests a second", case.name, effort.rate);
-        }
-        let rounds = plan.rounds(case);
-        println!("{}, {connections} connections: {rounds} rounds", case.name);
-        for round in 0..rounds as usize {
-            for turn in order(group.len(), round) {
-                let cell = &mut group[turn];
-                let proxy = lab.proxy(cell.setup)?;
-                cell.rounds.push(load::measure(lab, proxy, case, effort)?);
-                lab.expect_running()?;
-            }
-        }
-        for cell in group.iter_mut() {
-            let proxy = lab.proxy(cell.setup)?;
-            cell.idle_kib =
-                idle.iter().find(|(setup, _)| *setup == cell.setup).map(|(_, kib)| *kib);
-            if plan.counts_syscalls(cell) && proxy.pid().is_some() {
-                // Some machines forbid tracing, which must not cost the rest of the run.
-                match syscalls::per_request(lab, proxy, case, effort) {
-                    Ok(calls) => cell.syscalls = Some(calls),
-                    Err(error) => println!("system calls not counted: {error:#}"),
-                }
-            }
-        }
-        // What HAProxy makes of the plainest case is what the constant rate is taken from.
-        if case.name == "get-300b" && connections == 64 {
-            let haproxy = group.iter().find(|cell| cell.setup.kind == Kind::Haproxy);
-            highest = haproxy.and_then(|cell| {
-                report::median(cell.rounds.iter().filter_map(report::rate).collect())
-            });
-        }
-    }
-    Ok(())
-}
-
-/// The resident memory of each proxy before it serves.
-fn idle(lab: &Lab) -> Result<Vec<(Setup, u64)>> {
-    let processes = lab.proxies().iter().filter_map(|proxy| Some((proxy.setup, proxy.pid()?)));
-    processes.map(|(setup, pid)| Ok((setup, procfs::resident_kib(pid)?))).collect()
-}
-
-/// The rate of the constant-rate case: 70% of HAProxy's highest, measured now if it was not yet.
-fn seventy_percent(lab: &Lab, highest: Option<f64>) -> Result<u64> {
-    let highest = match highest {
-        Some(rate) => rate,
-        None => {
-            let haproxy = lab.proxies().iter().find(|proxy| proxy.setup.kind == Kind::Haproxy);
-            let haproxy = haproxy.context(
-                "the constant rate is a share of HAProxy's highest: give --rate, or put haproxy among --proxies",
-            )?;
-            let effort = Effort { connections: 64, time: Duration::from_secs(2), rate: 0 };
-            let plainest = Case::all().first().context("there is a case")?;
-            let round = load::measure(lab, haproxy, plainest, effort)?;
-            report::rate(&round).unwrap_or_default()
-        }
-    };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive rate")]
-    Ok((highest * 0.7).max(1.0) as u64)
-}
-
-/// In which order `count` proxies are measured: another one first in each round,
-/// and with other steps between them, so that nobody always follows the same one.
-fn order(count: usize, round: usize) -> impl Iterator<Item = usize> {
-    // A step without a common divisor visits all of them.
-    let steps: Vec<usize> = (1..=count).filter(|step| coprime(*step, count)).collect();
-    let step = steps.get(round % steps.len().max(1)).copied().unwrap_or(1);
-    (0..count).map(move |turn| (turn * step + round) % count)
-}
-
-fn coprime(a: usize, b: usize) -> bool {
-    if b == 0 { a == 1 } else { coprime(b, a % b) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_round_measures_everyone_once() {
-        for count in 1..=7 {
-            for round in 0..10 {
-                let mut seen: Vec<usize> = order(count, round).collect();
-                seen.sort_unstable();
-                assert_eq!(seen, (0..count).collect::<Vec<_>>(), "{count} proxies, round {round}");
-            }
-        }
-    }
-
-    #[test]
-    fn neighbours_change_from_round_to_round() {
-        let follows = |round| -> Vec<usize> {
-            let order: Vec<usize> = order(5, round).collect();
-            order.windows(2).filter(|pair| pair[1] == 0).map(|pair| pair[0]).collect()
-        };
-        let before: std::collections::BTreeSet<usize> = (0..5).flat_map(follows).collect();
-        assert!(before.len() > 2, "only {before:?} are measured before the first one");
     }
 }
