@@ -19,6 +19,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::clock::now_us;
 use crate::latency::Latencies;
+use crate::span::{micros, seconds};
 use crate::{request, response};
 
 /// What to connect to.
@@ -37,8 +38,8 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 64)]
     connections: usize,
     /// Seconds that are measured
-    #[arg(long, default_value_t = 3.0)]
-    seconds: f64,
+    #[arg(long, default_value = "3", value_parser = seconds)]
+    seconds: Duration,
 }
 
 /// Connects, asks, reads, and does it again until the time is up; then reports.
@@ -47,7 +48,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let name = ServerName::try_from(args.name.clone())
         .with_context(|| format!("--name is {:?}, not a host name", args.name))?;
     let requests: Rc<[Vec<u8>]> = request::of_all_users("/small", "Connection: close\r\n").into();
-    let until = now_us() + u64::try_from(Duration::from_secs_f64(args.seconds).as_micros())?;
+    let until = now_us() + micros(args.seconds);
     let began = now_us();
     let mut clients = Vec::new();
     for client in 0..args.connections {

@@ -14,6 +14,7 @@ mod latency;
 mod rate;
 mod request;
 mod response;
+mod span;
 mod streams;
 
 use std::process::ExitCode;

@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use crate::clock::{Ticker, now_us};
 use crate::latency::Latencies;
+use crate::span::{micros, seconds};
 use crate::{request, response};
 
 /// What falls due between two ticks falls due at the first of them.
@@ -38,8 +39,8 @@ pub(crate) struct Args {
     #[arg(long)]
     rate: u32,
     /// Seconds that are measured
-    #[arg(long, default_value_t = 3.0)]
-    seconds: f64,
+    #[arg(long, default_value = "3", value_parser = seconds)]
+    seconds: Duration,
 }
 
 /// What all connections share.
@@ -76,7 +77,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         });
     }
     let began = now_us();
-    pace(&shared, args.rate, Duration::from_secs_f64(args.seconds)).await?;
+    pace(&shared, args.rate, args.seconds).await?;
     let duration = now_us() - began;
     let (latencies, waiting) = (shared.latencies.borrow(), shared.due.borrow().len());
     println!(
@@ -108,10 +109,6 @@ async fn pace(shared: &Shared, rate: u32, time: Duration) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// One connection: takes what is due, one request at a time.

@@ -21,6 +21,7 @@ use crate::events::STAMP;
 use crate::latency::Latencies;
 use crate::request;
 use crate::response::Head;
+use crate::span::seconds;
 
 /// How many streams are being opened at a time: few, so that the time to the first byte is not
 /// that of a queue.
@@ -36,8 +37,8 @@ pub(crate) struct Args {
     #[arg(long)]
     count: usize,
     /// Seconds that are measured once all are open
-    #[arg(long, default_value_t = 5.0)]
-    seconds: f64,
+    #[arg(long, default_value = "5", value_parser = seconds)]
+    seconds: Duration,
 }
 
 /// What all streams share.
@@ -74,7 +75,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     println!("stagegate-bench phase=open");
     shared.delays.borrow_mut().clear();
     let began = now_us();
-    tokio::time::sleep(Duration::from_secs_f64(args.seconds)).await;
+    tokio::time::sleep(args.seconds).await;
     shared.expect_whole()?;
     let duration = now_us() - began;
     {
