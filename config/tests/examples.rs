@@ -1,8 +1,8 @@
 //! The examples that users copy from are read without problems, and say what they claim to say.
 
 use serde_json::Value;
-use stagegate_config::{Config, HealthKind, Loaded, Rate, Source};
-use stagegate_rollout::{CohortName, Fallback, Sticky, Weight};
+use stagegate_config::{ChannelTarget, ClientAuth, Config, HealthKind, Loaded, Rate, Source};
+use stagegate_rollout::{CohortName, Fallback, Severity, Sticky, Weight};
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +14,9 @@ fn env(name: &str) -> Option<String> {
         "READER_TOKEN_HASH" | "PROMETHEUS_TOKEN_HASH" => {
             Some(format!("sha256:{}", "cd".repeat(32)))
         }
+        "PAGERDUTY_KEY" => Some("R0UT1NG".to_owned()),
+        "SLACK_URL" => Some("https://hooks.example.com/services/T0/B0/x".to_owned()),
+        "WEBHOOK_SECRET" => Some("a webhook secret of the tests".to_owned()),
         "FORCE_SECRET" => Some("a force secret of the tests".to_owned()),
         _ => None,
     }
@@ -73,7 +76,11 @@ fn the_minimal_example_means_the_defaults() {
 #[test]
 fn the_full_example_means_what_it_says() {
     let config = load("full.yaml").config;
-    assert_eq!(config.listeners.len(), 2);
+    assert_eq!(config.listeners.len(), 3);
+    let tls = config.listeners[1].tls.as_ref().expect("the second listener speaks TLS");
+    assert_eq!((tls.certificates.len(), tls.client_auth), (1, ClientAuth::Optional));
+    assert_eq!(config.listeners[2].address.to_string(), "unix:/run/stagegate/agents.sock");
+    assert_eq!(config.listeners[2].mode, 0o660);
     assert_eq!(config.trusted_proxies.len(), 3);
     assert_eq!(config.admin.tokens[0].hash.as_bytes(), &[0xab; 32]);
     let workload = &config.workloads[0];
@@ -94,6 +101,26 @@ fn the_full_example_means_what_it_says() {
     assert_eq!(v43.artifact.git_tag.as_deref(), Some("support-agent@v43"));
     assert_eq!(workload.limits.tenant_rate.map(Rate::per_second), Some(100));
     assert!(workload.force.is_some());
+}
+
+#[test]
+fn the_full_example_tells_people() {
+    let channels = load("full.yaml").config.notify;
+    let [pager, chat, deploys, alerts] = channels.as_slice() else { panic!("{channels:?}") };
+    assert_eq!(
+        (pager.owners.as_slice(), pager.severity),
+        (&["oncall".to_owned()][..], Severity::Critical)
+    );
+    assert_eq!(pager.workloads[0].as_str(), "support-agent");
+    let ChannelTarget::PagerDuty { url, key } = &pager.target else { panic!("{pager:?}") };
+    assert_eq!(key.expose(), "R0UT1NG");
+    assert_eq!(url.expose(), "https://events.pagerduty.com/v2/enqueue");
+    let ChannelTarget::Alertmanager { url } = &alerts.target else { panic!("{alerts:?}") };
+    assert_eq!(url.expose(), "http://alertmanager.internal:9093/api/v2/alerts");
+    assert_eq!((chat.severity, alerts.severity), (Severity::Info, Severity::Warning));
+    assert!(matches!(&deploys.target, ChannelTarget::Webhook { secret: Some(_), .. }));
+    let shown = format!("{channels:?}");
+    assert!(!shown.contains("R0UT1NG") && !shown.contains("https://"), "{shown}");
 }
 
 #[test]
@@ -143,6 +170,7 @@ data_dir:
 trusted_proxies:
 limits:
 decision_log: {}
+notify:
 workloads:
   agent:
     match: [{ host:, headers: }]

@@ -3,7 +3,9 @@
 use crate::endpoint::{Address, EndpointSet, HealthSettings};
 use crate::identity::Identity;
 use crate::limits::{Allowance, TenantLimits};
+use crate::outlier::Ejection;
 use crate::pins::Pin;
+use crate::retry::RetrySettings;
 use crate::route::{Match, Routes};
 use foldhash::fast::FixedState;
 use stagegate_rollout::{Arm, ForceKey, ReleaseName, Split, WorkloadName};
@@ -40,6 +42,23 @@ pub struct WorkloadSettings {
     pub replay: Replay,
     /// How many endpoints are tried for a connection.
     pub connect_attempts: u32,
+    /// How requests are sent again otherwise.
+    pub retry: RetrySettings,
+    /// When an endpoint is left out for failing real requests.
+    pub ejection: Option<Ejection>,
+    /// A request that finds no connection to the candidate goes to stable.
+    pub fallback_to_stable: bool,
+    /// Limits of each endpoint.
+    pub endpoint: EndpointLimits,
+}
+
+/// Limits of each endpoint, over all workers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EndpointLimits {
+    /// Most requests at a time.
+    pub in_flight: Option<u32>,
+    /// Requests that may wait for their turn.
+    pub pending: u32,
 }
 
 /// Deadlines of one workload.
@@ -151,7 +170,9 @@ impl PreparedConfig {
                         Arc::clone(old)
                     }
                     _ => {
-                        let endpoints = EndpointSet::start(addresses, settings.health.clone())
+                        let before = old.map(|old| &old.endpoints);
+                        let health = settings.health.clone();
+                        let endpoints = EndpointSet::start(addresses, health, before)
                             .await
                             .map_err(|why| PrepareError {
                                 workload: settings.name.clone(),

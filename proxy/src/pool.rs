@@ -1,11 +1,11 @@
 //! Upstream connections of one worker: no lock, no channel, no task of their own.
 
+use crate::transport::Stream;
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::task::{Context, Waker};
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
 
 /// Unused connections kept for one endpoint.
 const MAX_IDLE: usize = 1024;
@@ -26,13 +26,13 @@ struct Pool {
 
 #[derive(Debug)]
 struct Idle {
-    stream: TcpStream,
+    stream: Stream,
     expires_ms: u64,
 }
 
 impl Pools {
     /// The latest used connection that is still open.
-    pub(crate) fn take(&mut self, endpoint: u64, now_ms: u64) -> Option<TcpStream> {
+    pub(crate) fn take(&mut self, endpoint: u64, now_ms: u64) -> Option<Stream> {
         let pool = self.endpoints.get_mut(&endpoint)?;
         while let Some(mut idle) = pool.idle.pop() {
             if now_ms < idle.expires_ms && is_open(&mut idle.stream) {
@@ -43,7 +43,7 @@ impl Pools {
     }
 
     /// Keeps a connection that has nothing more to say.
-    pub(crate) fn keep(&mut self, endpoint: u64, stream: TcpStream, expires_ms: u64) {
+    pub(crate) fn keep(&mut self, endpoint: u64, stream: Stream, expires_ms: u64) {
         let pool = self.endpoints.entry(endpoint).or_default();
         if pool.idle.len() < MAX_IDLE {
             pool.idle.push(Idle { stream, expires_ms });
@@ -79,7 +79,7 @@ impl Pools {
 
 /// Whether the peer has neither closed nor said anything: a connection that speaks without being
 /// asked is as useless as a closed one.
-fn is_open(stream: &mut TcpStream) -> bool {
+fn is_open(stream: &mut Stream) -> bool {
     let mut byte = [0];
     let mut cx = Context::from_waker(Waker::noop());
     Pin::new(stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()

@@ -6,11 +6,11 @@ use crate::plan::InForce;
 use crate::pool::Pools;
 use crate::shared::Shared;
 use crate::stats::{Report, Stats};
+use crate::transport::Arrival;
 use crate::watch::Watches;
 use foldhash::fast::FixedState;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpStream as StdStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,7 +27,7 @@ pub(crate) const SCRATCH: usize = 64 * 1024;
 /// What a worker is told.
 pub(crate) enum Message {
     /// Serve this connection.
-    Serve(StdStream, SocketAddr),
+    Serve(Arrival),
     /// Say when everything published before this message has taken effect.
     Settle(Settle),
     /// End the running answers of this workload's candidate.

@@ -2,6 +2,7 @@
 
 mod changes;
 mod lists;
+mod notify;
 mod reads;
 mod records;
 mod system;
@@ -37,6 +38,8 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(lists::opt_in))
         .routes(routes!(lists::allow, lists::unallow))
         .routes(routes!(lists::deny, lists::undeny))
+        .routes(routes!(notify::channels))
+        .routes(routes!(notify::test_channel))
         .routes(routes!(records::decision))
         .routes(routes!(records::decisions))
         .routes(routes!(records::audit))

@@ -236,11 +236,7 @@ pub(super) fn releases(config: &Config) -> Vec<NewRelease> {
                 release: name.clone(),
                 fingerprint: release.fingerprint(),
                 artifact: json!(crate::describe::artifact(&release.artifact)),
-                endpoints: release
-                    .endpoints
-                    .iter()
-                    .map(stagegate_config::Endpoint::authority)
-                    .collect(),
+                endpoints: release.endpoints.iter().map(stagegate_config::Endpoint::name).collect(),
             });
         }
     }

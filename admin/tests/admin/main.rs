@@ -9,6 +9,7 @@ mod document;
 mod errors;
 mod idempotency;
 mod lists;
+mod notify;
 mod races;
 mod reads;
 mod reload;

@@ -6,8 +6,10 @@
 mod identity;
 mod matching;
 mod members;
+mod notify;
 mod release;
 mod server;
+mod tls;
 mod traffic;
 mod workload;
 

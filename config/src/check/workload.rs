@@ -1,7 +1,7 @@
 //! One workload: its parts, and whether they agree.
 
 use super::members::{Ids, ids};
-use super::{identity, matching, plain, release, traffic};
+use super::{identity, matching, plain, release, tls, traffic};
 use crate::raw::{RawCohort, RawFallback, RawMembers, RawRespond, RawWorkload};
 use crate::read::{At, Context, Site, join};
 use crate::scalar::Member;
@@ -40,11 +40,13 @@ pub(crate) fn workload(
         .and_then(|list| list.0.iter().map(|at| matching::rule(&at.value)).collect());
     let releases = release::releases(raw.releases, cx);
     let identity = raw.identity.and_then(|at| identity::identity(at, cx));
+    let upstream_tls = raw.upstream_tls.and_then(|at| tls::upstream(at, cx));
     let timeouts = plain(raw.timeouts).and_then(|raw| traffic::timeouts(raw, cx));
     let limits_site = raw.limits.as_ref().map(|at| at.site.clone());
     let limits = plain(raw.limits).and_then(traffic::limits);
     let health = raw.health.and_then(|raw| traffic::health(raw, cx));
     let retry = plain(raw.retry).and_then(traffic::retry);
+    let ejection = plain(raw.ejection).and_then(traffic::ejection);
     let kill_switch = plain(raw.kill_switch).and_then(|raw| plain(raw.fallback));
     let (fallback, fallback_site) = fallback(kill_switch);
     let cohorts = cohorts(raw.cohorts, cx);
@@ -130,6 +132,7 @@ pub(crate) fn workload(
         protocol: plain(raw.protocol)?,
         identity: identity?,
         releases: releases?,
+        upstream_tls: upstream_tls?,
         timeouts: timeouts?,
         limits: limits?,
         health: health?,
@@ -139,6 +142,8 @@ pub(crate) fn workload(
         },
         host_header: traffic::host_header(plain(raw.host_header)?),
         retry: retry?,
+        ejection: ejection?,
+        fallback_to_stable: plain(raw.fallback_to_stable)?,
         place,
     })
 }

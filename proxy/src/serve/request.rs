@@ -8,10 +8,10 @@ use crate::http1::{BodyLength, ForwardTo, Known, tokens, upstream_head};
 use crate::identity::{Found, Identity, Learner};
 use crate::plan::{HostHeader, InForce, Replay, Role, Workload};
 use crate::problem::Problem;
+use crate::transport::{Stream, dial};
 use stagegate_rollout::{Arm, OnRollback, Outcome, Reason, Target};
 use std::future::poll_fn;
 use std::rc::Rc;
-use tokio::net::TcpStream;
 
 /// Where a request is sent, or what is said instead.
 enum Route {
@@ -22,7 +22,7 @@ enum Route {
 
 /// A connection to one of the release's endpoints.
 struct Connected {
-    stream: TcpStream,
+    stream: Stream,
     /// Its place in the release's set.
     endpoint: usize,
     reused: bool,
@@ -63,7 +63,7 @@ impl Client {
 
     /// What no endpoint needs to see.
     fn unacceptable(&self, workload: &Workload) -> Option<Problem> {
-        let own = self.forwarding.via.as_bytes();
+        let own = self.guest.forwarding.via.as_bytes();
         let is_own = |hop: &[u8]| hop.split(|&b| b == b' ').any(|part| part == own);
         let loops = self.head.known(&self.input, Known::Via).any(|via| tokens(via).any(is_own));
         let too_large = matches!(self.head.body, Some(BodyLength::Bytes(bytes)) if bytes > workload.prepared.settings.body_limit);
@@ -99,7 +99,8 @@ impl Client {
 
     fn ask(&self, identity: &Identity, body: Option<&[u8]>, now_s: u64) -> Found {
         let mut tokens = self.worker.tokens.borrow_mut();
-        identity.find(&self.input, &self.head, body, &mut tokens, now_s)
+        let names = self.guest.names.as_ref();
+        identity.find(&self.input, &self.head, body, names, &mut tokens, now_s)
     }
 
     /// Decides, connects and exchanges, again when the plan moves or a connection proves dead.
@@ -250,7 +251,7 @@ impl Client {
         }
         let timeout = decision.workload().prepared.settings.timeouts.connect;
         self.watch.set_at(self.watch.after(timeout).min(over_ms));
-        let mut connecting = std::pin::pin!(TcpStream::connect(endpoint.address.socket));
+        let mut connecting = std::pin::pin!(dial(&endpoint.address, self.head.upgrade.is_some()));
         let connected = poll_fn(|cx| match connecting.as_mut().poll(cx) {
             std::task::Poll::Ready(result) => std::task::Poll::Ready(Some(result)),
             std::task::Poll::Pending if self.watch.poll_due(cx) => std::task::Poll::Ready(None),
@@ -258,8 +259,8 @@ impl Client {
         })
         .await;
         match connected {
-            Some(Ok(stream)) => {
-                let _ = stream.set_nodelay(true);
+            Some(Ok((wire, _))) => {
+                let stream = Stream::Wire(wire);
                 Ok(Connected { stream, endpoint: at, reused: false })
             }
             Some(Err(_)) => Err((at, Problem::UpstreamConnect)),
@@ -274,7 +275,7 @@ impl Client {
         &mut self,
         call: &mut Call,
         decision: &Decision,
-        upstream: &mut TcpStream,
+        upstream: &mut Stream,
         endpoint: usize,
         reused: bool,
         expect: bool,
@@ -302,7 +303,7 @@ impl Client {
             expect,
         };
         self.up.clear();
-        upstream_head(&mut self.up, &self.input, &self.head, &self.forwarding, &to);
+        upstream_head(&mut self.up, &self.input, &self.head, &self.guest.forwarding, &to);
         self.watch.serving((decision.arm == Arm::Candidate).then_some(release.number));
         let length = self.head.body.unwrap_or(BodyLength::None);
         let learner = settings.identity.learned.then(Learner::default);
@@ -329,7 +330,7 @@ impl Client {
         (end, consumed)
     }
 
-    fn keep(&self, decision: &Decision, endpoint: usize, stream: TcpStream) {
+    fn keep(&self, decision: &Decision, endpoint: usize, stream: Stream) {
         let Some(release) = decision.release() else { return };
         let endpoint = &release.endpoints.all()[endpoint];
         let idle = decision.workload().prepared.settings.timeouts.pool_idle;

@@ -18,6 +18,8 @@ const WORTH_COPYING: usize = 8 * 1024;
 pub(in crate::serve) struct Receiving<'a> {
     pub(super) out: &'a mut Vec<u8>,
     pub(super) written: usize,
+    /// Written bytes have not all left yet.
+    pub(super) unflushed: bool,
     /// A byte of the answer was written to the client.
     pub(super) begun: bool,
     /// A head that came in pieces.
@@ -56,6 +58,7 @@ impl<'a> Receiving<'a> {
         Self {
             out,
             written: 0,
+            unflushed: false,
             begun: false,
             partial: Vec::new(),
             answer: None,
@@ -124,7 +127,13 @@ impl Exchange<'_> {
             if gathered.is_empty() && more.is_empty() {
                 receiving.out.clear();
                 receiving.written = 0;
-                return Ok(true);
+                // What lies on top of a socket may hold bytes back until it can write them.
+                let flushed = Pin::new(&mut *self.client).poll_flush(cx);
+                receiving.unflushed = flushed.is_pending();
+                return match flushed {
+                    Poll::Ready(Err(_)) => Err(End::ClientGone),
+                    flushed => Ok(flushed.is_ready()),
+                };
             }
             let client = Pin::new(&mut *self.client);
             let written = match (gathered.is_empty(), more.is_empty()) {

@@ -4,11 +4,14 @@
 //! the control runtime, and what they find is mirrored into one flag per endpoint, so that the
 //! request path reads a flag and takes no lock.
 
-use pingora_load_balancing::health_check::{HealthCheck, HttpHealthCheck, TcpHealthCheck};
+mod address;
+mod check;
+
+pub use address::{Address, Protocol, Target};
+
 use pingora_load_balancing::selection::Consistent;
 use pingora_load_balancing::{Backend, Backends, LoadBalancer, discovery};
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -45,15 +48,6 @@ pub enum Probe {
     },
 }
 
-/// One address of a release.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Address {
-    /// Where connections go.
-    pub socket: SocketAddr,
-    /// `host:port` as it was configured, for the `Host` field and for people.
-    pub authority: Arc<str>,
-}
-
 /// One endpoint at run time.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
@@ -80,32 +74,37 @@ pub(crate) struct EndpointSet {
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl EndpointSet {
-    /// Prepares the set and starts its checks on `runtime`. Endpoints count as healthy until a
-    /// check says otherwise.
+    /// Prepares the set and starts its checks. Endpoints count as healthy until a check says
+    /// otherwise; those that were in `before` are the same, connections and health included.
     pub(crate) async fn start(
         addresses: &[Address],
         health: Option<HealthSettings>,
+        before: Option<&Self>,
     ) -> Result<Self, String> {
-        let endpoints: Vec<Arc<Endpoint>> = addresses
-            .iter()
-            .map(|address| {
-                let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-                Arc::new(Endpoint { id, address: address.clone(), healthy: AtomicBool::new(true) })
-            })
-            .collect();
+        let before = before.map_or(&[][..], |before| &before.endpoints);
+        let endpoint = |address: &Address| {
+            if let Some(same) = before.iter().find(|old| old.address == *address) {
+                // Its checks may have changed: a verdict that nobody renews must not stay.
+                same.healthy.fetch_or(health.is_none(), Ordering::Relaxed);
+                return Arc::clone(same);
+            }
+            let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+            Arc::new(Endpoint { id, address: address.clone(), healthy: AtomicBool::new(true) })
+        };
+        let endpoints: Vec<Arc<Endpoint>> = addresses.iter().map(endpoint).collect();
         let backends: Result<BTreeSet<Backend>, _> =
-            addresses.iter().map(|address| Backend::new(&address.socket.to_string())).collect();
+            addresses.iter().map(|address| Backend::new(&address.ring_key().to_string())).collect();
         let backends = backends.map_err(|e| e.to_string())?;
         let mut ring = LoadBalancer::<Consistent>::from_backends(Backends::new(
             discovery::Static::new(backends),
         ));
         if let Some(health) = &health {
-            ring.set_health_check(check(health, addresses));
+            ring.set_health_check(Box::new(check::Check::new(health, addresses)));
         }
         ring.update().await.map_err(|e| e.to_string())?;
         let ring = Arc::new(ring);
         let checks = health.as_ref().map(|health| {
-            tokio::spawn(keep_checking(Arc::clone(&ring), endpoints.clone(), health.every))
+            tokio::spawn(keep_checking(Arc::clone(&ring), endpoints.clone(), health.clone()))
         });
         Ok(Self { endpoints, health, ring, checks })
     }
@@ -137,7 +136,8 @@ impl EndpointSet {
             None => (0..count).filter(|&at| usable(at)).min_by_key(|&at| load(&self.endpoints[at])),
             Some(key) => {
                 let place = |backend: &Backend| {
-                    let is = |e: &Arc<Endpoint>| Some(&e.address.socket) == backend.addr.as_inet();
+                    let is =
+                        |e: &Arc<Endpoint>| Some(&e.address.ring_key()) == backend.addr.as_inet();
                     self.endpoints.iter().position(is)
                 };
                 let accept =
@@ -164,68 +164,32 @@ impl std::fmt::Debug for EndpointSet {
     }
 }
 
-fn check(health: &HealthSettings, addresses: &[Address]) -> Box<dyn HealthCheck + Send + Sync> {
-    match &health.probe {
-        Probe::Tcp => {
-            let mut check = TcpHealthCheck::new();
-            check.consecutive_success = health.healthy;
-            check.consecutive_failure = health.unhealthy;
-            check.peer_template.options.connection_timeout = Some(health.timeout);
-            check
-        }
-        Probe::Http { path, host, status } => {
-            let own = addresses.first().map_or("localhost", |address| &address.authority);
-            let mut check = HttpHealthCheck::<()>::new(host.as_deref().unwrap_or(own), false);
-            check.consecutive_success = health.healthy;
-            check.consecutive_failure = health.unhealthy;
-            let options = &mut check.peer_template.options;
-            options.connection_timeout = Some(health.timeout);
-            options.read_timeout = Some(health.timeout);
-            options.write_timeout = Some(health.timeout);
-            if let Ok(uri) = path.parse() {
-                check.req.set_uri(uri);
-            }
-            let wanted = *status;
-            check.validator = Some(Box::new(move |response| {
-                if response.status.as_u16() == wanted {
-                    return Ok(());
-                }
-                pingora_error::Error::e_explain(
-                    pingora_error::ErrorType::CustomCode(
-                        "health check status",
-                        response.status.as_u16(),
-                    ),
-                    "unexpected status",
-                )
-            }));
-            Box::new(check)
-        }
-    }
-}
-
 async fn keep_checking(
     ring: Arc<LoadBalancer<Consistent>>,
     endpoints: Vec<Arc<Endpoint>>,
-    every: Duration,
+    health: HealthSettings,
 ) {
-    let mut ticks = tokio::time::interval(every);
+    let mut ticks = tokio::time::interval(health.every);
+    let mut rounds = 0;
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let backends = ring.backends();
         backends.run_health_check(true).await;
+        rounds += 1;
         for backend in backends.get_backend().iter() {
             let ready = backends.ready(backend);
             for endpoint in
-                endpoints.iter().filter(|e| Some(&e.address.socket) == backend.addr.as_inet())
+                endpoints.iter().filter(|e| Some(&e.address.ring_key()) == backend.addr.as_inet())
             {
+                // The ring takes everyone for healthy until it has seen enough failures: till then
+                // an endpoint that was ill before stays so.
+                if rounds < health.unhealthy && !endpoint.is_healthy() {
+                    continue;
+                }
                 if endpoint.healthy.swap(ready, Ordering::Relaxed) != ready {
                     let health = if ready { "healthy" } else { "unhealthy" };
-                    tracing::warn!(
-                        endpoint = &*endpoint.address.authority,
-                        health,
-                        "endpoint changed"
-                    );
+                    tracing::warn!(endpoint = &*endpoint.address.name, health, "endpoint changed");
                 }
             }
         }
