@@ -13,6 +13,7 @@ pub(super) use cell::{Cell, median, rate};
 pub(super) use summary::write;
 pub(super) use table::tables;
 
+use crate::bench::case::Who;
 use crate::bench::programs::Programs;
 use crate::bench::proxy::Kind;
 
@@ -44,4 +45,12 @@ pub(super) fn heading(
 /// The measurements of another product under the same load.
 fn peer<'a>(cells: &'a [Cell], cell: &Cell, kind: Kind) -> Option<&'a Cell> {
     cells.iter().find(|other| other.same_load(cell) && other.setup.kind == kind)
+}
+
+/// What the reading of usage costs: the CPU time per request of a set-up with it, by that of the
+/// same set-up without, round by round.
+fn signals_ratio(cells: &[Cell], cell: &Cell) -> Option<f64> {
+    let is_pair = cell.case.who == Who::SignalsPair && cell.setup.features == "signals";
+    let bare = cells.iter().find(|other| other.same_load(cell) && other.setup.features == "bare");
+    cell.ratio_to(bare.filter(|_| is_pair)?)
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::bench::case::Load;
 use crate::bench::proxy::Kind;
 use crate::bench::report::cell::{Cell, core_share, cpu_us, rate, rss_kib};
-use crate::bench::report::peer;
+use crate::bench::report::{peer, signals_ratio};
 
 const REQUESTS: &str = "\
     | proxy | CPU us/request (min–max) | ratio to HAProxy | requests/s | p50 us | p99 us | p99.9 us | RSS MiB | core used | syscalls/request |\n\
@@ -28,6 +28,9 @@ pub(in crate::bench) fn tables(cells: &[Cell]) -> String {
         }
         let row = if streams { stream_row(cells, cell) } else { request_row(cells, cell) };
         let _ = writeln!(text, "| {} | {} |", cell.setup.label(), row.join(" | "));
+        if let Some(ratio) = signals_ratio(cells, cell) {
+            let _ = writeln!(text, "\nreading usage costs {ratio:.3} of not reading it");
+        }
     }
     text
 }
