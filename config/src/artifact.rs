@@ -12,8 +12,20 @@ pub struct Release {
     pub endpoints: Vec<Endpoint>,
     /// What it is made of.
     pub artifact: Artifact,
+    /// Where it was declared.
+    pub origin: Origin,
     /// TLS towards its endpoints, where it is not the workload's.
     pub upstream_tls: Option<UpstreamTls>,
+}
+
+/// Where a release was declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// In the configuration file.
+    #[default]
+    File,
+    /// While the program ran.
+    RunTime,
 }
 
 /// One address a release is served at.
@@ -148,14 +160,15 @@ impl Release {
 
 #[cfg(test)]
 mod tests {
-    use super::{Artifact, Endpoint, EndpointProtocol, Release};
+    use super::{Artifact, Endpoint, EndpointProtocol, Origin, Release};
 
     fn at(host: &str, port: u16) -> Endpoint {
         Endpoint::Tcp { protocol: EndpointProtocol::Http, host: host.into(), port }
     }
 
     fn release(artifact: Artifact) -> Release {
-        Release { endpoints: vec![at("a", 1)], artifact, upstream_tls: None }
+        let endpoints = vec![at("a", 1)];
+        Release { endpoints, artifact, origin: Origin::File, upstream_tls: None }
     }
 
     #[test]

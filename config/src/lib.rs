@@ -10,6 +10,7 @@
 
 mod artifact;
 mod check;
+mod given;
 mod identity;
 mod load;
 mod notify;
@@ -26,7 +27,8 @@ mod tls;
 mod units;
 mod workload;
 
-pub use artifact::{Artifact, Endpoint, EndpointProtocol, Release};
+pub use artifact::{Artifact, Endpoint, EndpointProtocol, Origin, Release};
+pub use given::InvalidRelease;
 pub use identity::{CertificateName, Identity, JwtAlgorithm, JwtKeys, Source};
 pub use notify::{Channel, ChannelTarget};
 pub use problem::{Place, Problem, Problems};

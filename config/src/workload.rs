@@ -1,7 +1,7 @@
 //! Checked settings of one workload.
 
 use crate::{Identity, Place, Rate, Release, UpstreamTls};
-use stagegate_rollout::{ForceKey, ReleaseName, WorkloadSpec};
+use stagegate_rollout::{ForceKey, Policy, ReleaseName, WorkloadSpec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,8 @@ pub struct Workload {
     pub protocol: Protocol,
     /// Where a request's identity comes from.
     pub identity: Identity,
+    /// What a rollout of the workload must go through.
+    pub policy: Arc<Policy>,
     /// Every release by name; the same names as in `spec.releases`.
     pub releases: BTreeMap<ReleaseName, Release>,
     /// TLS towards the endpoints of releases that say nothing of their own.
@@ -39,6 +41,20 @@ pub struct Workload {
     pub fallback_to_stable: FallbackToStable,
     /// Where the workload is written.
     pub place: Place,
+}
+
+impl Workload {
+    /// Adds or replaces a release, for routing too.
+    pub fn put_release(&mut self, name: ReleaseName, release: Release) {
+        Arc::make_mut(&mut self.spec).releases.insert(name.clone());
+        self.releases.insert(name, release);
+    }
+
+    /// Takes a release away, for routing too. The caller sees to it that nothing goes there.
+    pub fn remove_release(&mut self, name: &ReleaseName) {
+        Arc::make_mut(&mut self.spec).releases.remove(name);
+        self.releases.remove(name);
+    }
 }
 
 /// A condition on requests: every part that is given must hold.

@@ -1,6 +1,7 @@
 //! Upstream connections of one worker: no lock, no channel, no task of their own.
 
 use crate::http2::{Connection, Outgoing};
+use crate::retry::{RetryBudget, RetrySettings};
 use crate::transport::Stream;
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
@@ -8,7 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 /// Unused connections kept for one endpoint.
 const MAX_IDLE: usize = 1024;
@@ -31,6 +32,11 @@ struct Pool {
     chose_http1: bool,
     /// Requests under way, for choosing the least loaded endpoint.
     in_flight: u64,
+    /// Requests that wait for their turn.
+    pending: u32,
+    /// Told when a request has ended.
+    ended: Rc<Notify>,
+    retries: RetryBudget,
 }
 
 #[derive(Debug)]
@@ -100,13 +106,44 @@ impl Pools {
         self.endpoints.values().map(|pool| pool.in_flight).sum()
     }
 
-    pub(crate) fn begin(&mut self, endpoint: u64) {
-        self.endpoints.entry(endpoint).or_default().in_flight += 1;
+    /// A request goes to the endpoint; when it is not itself a retry, it pays for others.
+    pub(crate) fn begin(&mut self, endpoint: u64, pays: Option<&RetrySettings>) {
+        let pool = self.endpoints.entry(endpoint).or_default();
+        pool.in_flight += 1;
+        if let Some(retry) = pays {
+            pool.retries.pay(retry);
+        }
+    }
+
+    /// Whether a request to the endpoint may be sent again, which uses up a retry.
+    pub(crate) fn may_retry(&mut self, endpoint: u64, retry: &RetrySettings) -> bool {
+        self.endpoints.entry(endpoint).or_default().retries.take(retry)
+    }
+
+    /// Takes a place among those that wait for one of the endpoint's turns; what it gives is told
+    /// when one is free. None when `most` wait already.
+    pub(crate) fn queue(&mut self, endpoint: u64, most: u32) -> Option<Rc<Notify>> {
+        let pool = self.endpoints.entry(endpoint).or_default();
+        if pool.pending >= most {
+            return None;
+        }
+        pool.pending += 1;
+        Some(Rc::clone(&pool.ended))
+    }
+
+    /// Gives the place back.
+    pub(crate) fn unqueue(&mut self, endpoint: u64) {
+        if let Some(pool) = self.endpoints.get_mut(&endpoint) {
+            pool.pending = pool.pending.saturating_sub(1);
+        }
     }
 
     pub(crate) fn end(&mut self, endpoint: u64) {
         if let Some(pool) = self.endpoints.get_mut(&endpoint) {
             pool.in_flight = pool.in_flight.saturating_sub(1);
+            if pool.pending > 0 {
+                pool.ended.notify_one();
+            }
         }
     }
 
@@ -118,7 +155,8 @@ impl Pools {
                 let connection = &shared.connection;
                 connection.is_open() && (now_ms < shared.expires_ms || !connection.is_idle())
             });
-            !pool.idle.is_empty() || !pool.shared.is_empty() || pool.in_flight > 0
+            let used = pool.in_flight > 0 || pool.pending > 0;
+            used || !pool.idle.is_empty() || !pool.shared.is_empty()
         });
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Run with `cargo nextest run --test e2e`; it needs Python 3, Node and npm, and installs the real
 //! clients it pins (`requirements.txt`, `package.json`) into `target/` by itself.
-//! `STAGEGATE_SOAK_SECONDS=600` turns the short memory test into the long one.
+//! `cargo xtask soak` turns the short mixed load into a long one.
 // Figures that a test measured are printed; a test that cannot go on says so by panicking.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
 
@@ -23,6 +23,8 @@ mod notify;
 mod proxy_protocol;
 mod ramp;
 mod real_clients;
+mod releases;
+mod resilience;
 mod rollback;
 mod routing;
 mod soak;

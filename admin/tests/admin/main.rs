@@ -12,6 +12,7 @@ mod lists;
 mod notify;
 mod races;
 mod reads;
+mod releases;
 mod reload;
 mod socket;
 mod start;

@@ -3,7 +3,7 @@
 use super::plain;
 use crate::raw::{RawArtifact, RawRelease};
 use crate::read::{At, Context, Map};
-use crate::{Artifact, Endpoint, Release};
+use crate::{Artifact, Endpoint, Origin, Release};
 use stagegate_rollout::ReleaseName;
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ fn release(raw: RawRelease, cx: &mut Context<'_>) -> Option<Release> {
             Some(super::tls::upstream(at, cx)?)
         }
     };
-    Some(Release { endpoints, artifact: artifact?, upstream_tls })
+    Some(Release { endpoints, artifact: artifact?, origin: Origin::File, upstream_tls })
 }
 
 fn artifact(raw: RawArtifact, cx: &mut Context<'_>) -> Option<Artifact> {

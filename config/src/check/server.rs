@@ -1,5 +1,6 @@
 //! The top of the file.
 
+use super::policy::Policies;
 use super::{matching, notify, plain, tls, workload};
 use crate::raw::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener, RawWorkload};
 use crate::read::{At, Context, Map, NonEmpty};
@@ -26,7 +27,9 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
     let decision_log = plain(raw.decision_log).and_then(|raw| decision_log(raw, cx));
     let declared = raw.workloads.as_ref().map(|at| names(&at.value));
     let notify = notify::channels(raw.notify, declared.as_ref(), cx);
-    let workloads = workloads(raw.workloads, cx);
+    let mut policies = Policies::new(raw.policies, cx);
+    let workloads = workloads(raw.workloads, &mut policies, cx);
+    let policies = policies.finish(cx);
     let data_dir = plain(raw.data_dir).map(|path| cx.base_dir.join(path.0));
     let workers = raw.workers.map(|at| match at.value {
         Workers::Auto => std::thread::available_parallelism().map_or(1, usize::from),
@@ -45,6 +48,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         resolve_every: plain(raw.resolve_every)?.0,
         notify: notify?,
         workloads: workloads?,
+        policies: policies?,
     })
 }
 
@@ -215,6 +219,7 @@ fn decision_log(raw: RawDecisionLog, cx: &mut Context<'_>) -> Option<DecisionLog
 
 fn workloads(
     raw: Option<At<Map<WorkloadName, RawWorkload>>>,
+    policies: &mut Policies,
     cx: &mut Context<'_>,
 ) -> Option<Vec<crate::Workload>> {
     let At { value: raw, site } = raw?;
@@ -228,6 +233,6 @@ fn workloads(
     }
     matching::check_distinct(&raw, cx);
     let checked: Vec<_> =
-        raw.0.into_iter().map(|(name, raw)| workload::workload(name, raw, cx)).collect();
+        raw.0.into_iter().map(|(name, raw)| workload::workload(name, raw, policies, cx)).collect();
     checked.into_iter().collect()
 }

@@ -3,6 +3,7 @@
 
 mod identity;
 mod notify;
+mod policy;
 mod release;
 mod server;
 mod tls;
@@ -11,6 +12,7 @@ mod workload;
 
 pub(crate) use identity::{RawIdentity, RawJwt, RawSource};
 pub(crate) use notify::RawChannel;
+pub(crate) use policy::{Against, RawGate, RawPolicy, RawStep, TimingWord};
 pub(crate) use release::{RawArtifact, RawRelease};
 pub(crate) use server::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener};
 pub(crate) use tls::{RawCertificate, RawTls, RawUpstreamTls};

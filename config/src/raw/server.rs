@@ -1,9 +1,9 @@
 //! The top of the file.
 
-use super::{RawChannel, RawTls, RawWorkload};
+use super::{RawChannel, RawPolicy, RawTls, RawWorkload};
 use crate::read::{At, Map, NonEmpty, raw, words};
 use crate::scalar::Wait;
-use crate::scalar::{FileMode, FilePath, Int, TokenName, Workers};
+use crate::scalar::{FileMode, FilePath, Int, PolicyName, TokenName, Workers};
 use crate::{Forwarded, ListenAddress, Role, Size, Time, TokenHash};
 use ipnet::IpNet;
 use stagegate_rollout::WorkloadName;
@@ -37,6 +37,8 @@ raw! {
         /// The agent workflows behind the proxy, by name. A request belongs to the most specific
         /// match.
         workloads: Map<WorkloadName, RawWorkload> = required,
+        /// What rollouts must go through, by name. `default` is built in and may be replaced.
+        policies: Map<PolicyName, RawPolicy> = default("{}"),
     }
 }
 

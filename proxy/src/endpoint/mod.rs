@@ -9,6 +9,7 @@ mod check;
 
 pub use address::{Address, Protocol, Target};
 
+use crate::outlier::{Admission, Standing};
 use pingora_load_balancing::selection::Consistent;
 use pingora_load_balancing::{Backend, Backends, LoadBalancer, discovery};
 use std::collections::BTreeSet;
@@ -55,6 +56,8 @@ pub(crate) struct Endpoint {
     pub(crate) id: u64,
     pub(crate) address: Address,
     healthy: AtomicBool,
+    /// How it did with real requests.
+    pub(crate) standing: Standing,
 }
 
 impl Endpoint {
@@ -89,7 +92,13 @@ impl EndpointSet {
                 return Arc::clone(same);
             }
             let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-            Arc::new(Endpoint { id, address: address.clone(), healthy: AtomicBool::new(true) })
+            let standing = Standing::default();
+            Arc::new(Endpoint {
+                id,
+                address: address.clone(),
+                healthy: AtomicBool::new(true),
+                standing,
+            })
         };
         let endpoints: Vec<Arc<Endpoint>> = addresses.iter().map(endpoint).collect();
         let backends: Result<BTreeSet<Backend>, _> =
@@ -121,18 +130,44 @@ impl EndpointSet {
         self.endpoints.iter().any(|endpoint| endpoint.is_healthy())
     }
 
+    /// Whether a healthy endpoint is left beside those in `tried`.
+    pub(crate) fn any_left(&self, tried: &[usize]) -> bool {
+        (0..self.endpoints.len()).any(|at| self.is_left(at, tried))
+    }
+
+    fn is_left(&self, at: usize, tried: &[usize]) -> bool {
+        self.endpoints[at].is_healthy() && !tried.contains(&at)
+    }
+
     /// The place in [`EndpointSet::all`] of the endpoint for a request: with an affinity key always
     /// the same one while it is healthy, else the one with the least load by `load`. Endpoints in
-    /// `tried` are left out.
+    /// `tried` are left out, and those ejected at `now_ms` unless no other is left; one whose time
+    /// is over gets this request to prove itself, and nobody else for `trial`.
     pub(crate) fn pick(
         &self,
         affinity: Option<&str>,
         tried: &[usize],
+        now_ms: u64,
+        trial: Duration,
         load: impl Fn(&Endpoint) -> u64,
     ) -> Option<usize> {
-        let usable = |at: usize| self.endpoints[at].is_healthy() && !tried.contains(&at);
         let count = self.endpoints.len();
-        match affinity.filter(|_| count > 1) {
+        if count == 1 {
+            return self.is_left(0, tried).then_some(0);
+        }
+        let admission = |at: usize| self.endpoints[at].standing.admission(now_ms);
+        let on_trial = (0..count).find(|&at| {
+            admission(at) == Admission::Trial
+                && self.is_left(at, tried)
+                && self.endpoints[at].standing.begin_trial(now_ms, trial)
+        });
+        if on_trial.is_some() {
+            return on_trial;
+        }
+        let free = |at: usize| self.is_left(at, tried) && admission(at) == Admission::Free;
+        let any_free = (0..count).any(free);
+        let usable = |at: usize| if any_free { free(at) } else { self.is_left(at, tried) };
+        match affinity {
             None => (0..count).filter(|&at| usable(at)).min_by_key(|&at| load(&self.endpoints[at])),
             Some(key) => {
                 let place = |backend: &Backend| {

@@ -191,6 +191,7 @@ impl Call {
 pub(super) const fn outcome_of(problem: Problem) -> Outcome {
     match problem {
         Problem::StableDown
+        | Problem::EndpointBusy
         | Problem::UpstreamConnect
         | Problem::ConnectTimeout
         | Problem::UpstreamReset

@@ -1,7 +1,7 @@
 //! A connection for a request: one that is kept, one that is shared, or a new one.
 
-use super::Client;
 use super::call::{Call, Decision};
+use super::{Client, resilience};
 use crate::endpoint::{Endpoint, Protocol};
 use crate::http2::Connection;
 use crate::problem::Problem;
@@ -34,9 +34,13 @@ impl Client {
         let affinity = call.found.conversation.as_deref();
         let Some(release) = decision.release() else { return Err((0, Problem::StableDown)) };
         // All tried or ill by now: the first is as good as any to say so.
-        let picked = release.endpoints.pick(affinity, tried, load);
-        let at = picked.or_else(|| release.endpoints.pick(None, &[], load)).unwrap_or(0);
+        let (now_ms, trial) = (worker.watches.now_ms(), resilience::trial(decision.workload()));
+        let pick = |affinity, tried| release.endpoints.pick(affinity, tried, now_ms, trial, load);
+        let at = pick(affinity, tried).or_else(|| pick(None, &[])).unwrap_or(0);
         let endpoint = &release.endpoints.all()[at];
+        let timeouts = decision.workload().prepared.settings.timeouts;
+        let due_ms = self.watch.after(timeouts.connect).min(over_ms);
+        self.turn(decision, endpoint, due_ms).await.map_err(|problem| (at, problem))?;
         let pooled = if fresh {
             None
         } else {
@@ -45,8 +49,7 @@ impl Client {
         if let Some(stream) = pooled {
             return Ok(Connected { stream, endpoint: at, reused: true });
         }
-        let timeouts = decision.workload().prepared.settings.timeouts;
-        self.watch.set_at(self.watch.after(timeouts.connect).min(over_ms));
+        self.watch.set_at(due_ms);
         let expires_ms = self.watch.after(timeouts.pool_idle);
         let opened = self.in_time(self.open(endpoint, fresh, expires_ms)).await;
         match opened {

@@ -7,6 +7,7 @@ mod exchange;
 mod inspect;
 mod multiplex;
 mod request;
+mod resilience;
 mod tunnel;
 mod welcome;
 

@@ -39,6 +39,9 @@ impl Client {
             Ok(false) => return After::Abort,
             Err(problem) => return self.refuse(&call, &plan, Some(workload), problem).await,
         }
+        let Some(_place) = worker.admit() else {
+            return self.refuse(&call, &plan, Some(workload), Problem::Busy).await;
+        };
         let allowance = workload.prepared.allowance.clone();
         let _under_way = match allowance
             .map(|allowance| allowance.take(call.found.tenant.as_deref().unwrap_or("")))
@@ -99,7 +102,7 @@ impl Client {
     async fn forward(&mut self, call: &mut Call, mut plan: InForce, expect: bool) -> After {
         let worker = Rc::clone(&self.worker);
         let mut tried: Vec<usize> = Vec::new();
-        let mut fresh = false;
+        let (mut fresh, mut fallen_back) = (false, false);
         let mut over_ms = None;
         loop {
             let Some(position) = plan.routes.find(&self.input, &self.head) else {
@@ -109,7 +112,7 @@ impl Client {
             let over_ms = *over_ms.get_or_insert_with(|| {
                 settings.timeouts.total.map_or(u64::MAX, |total| self.watch.after(total))
             });
-            let decision = match self.decide(call, &plan, position) {
+            let decision = match self.decide(call, &plan, position, fallen_back) {
                 Route::To(decision) => decision,
                 Route::Respond(decision) => return self.respond(call, &decision).await,
                 Route::Refuse(decision, problem) => {
@@ -120,11 +123,15 @@ impl Client {
                 Ok(connected) => connected,
                 Err((endpoint, problem)) => {
                     tried.push(endpoint);
-                    let more = decision.release().is_some_and(|release| {
-                        release.endpoints.pick(None, &tried, |_| 0).is_some()
-                    });
-                    if !more || tried.len() >= settings.connect_attempts as usize {
-                        return self.fail(call, &decision, problem).await;
+                    if problem != Problem::EndpointBusy {
+                        self.judge_unconnected(&decision, endpoint);
+                    }
+                    if !self.may_try_another(&decision, endpoint, &tried) {
+                        if !self.falls_back(&decision) {
+                            return self.fail(call, &decision, problem).await;
+                        }
+                        fallen_back = true;
+                        tried.clear();
                     }
                     call.retries = call.retries.saturating_add(1);
                     plan = worker.plan();
@@ -135,7 +142,17 @@ impl Client {
             let (end, consumed) = self
                 .exchange(call, &decision, &mut stream, endpoint, reused, expect, over_ms)
                 .await;
+            self.judge(&decision, endpoint, &end, call.status, call.first_byte_us);
             match end {
+                End::Again(wait) => {
+                    drop(stream);
+                    if !self.pause(wait, over_ms).await {
+                        return self.fail(call, &decision, Problem::TotalTimeout).await;
+                    }
+                    call.retries = call.retries.saturating_add(1);
+                    fresh = true;
+                    plan = worker.plan();
+                }
                 End::Outdated => {
                     self.keep(&decision, endpoint, stream);
                     plan = worker.plan();
@@ -182,7 +199,8 @@ impl Client {
         }
     }
 
-    fn decide(&self, call: &Call, plan: &InForce, position: usize) -> Route {
+    /// `fallen_back`: the candidate took no connection, and stable is to serve instead.
+    fn decide(&self, call: &Call, plan: &InForce, position: usize, fallen_back: bool) -> Route {
         let workload = &plan.workloads[position];
         let settings = &workload.prepared.settings;
         let forced = settings.force.as_ref().and_then(|key| {
@@ -206,13 +224,16 @@ impl Client {
         let is_up =
             |role| workload.role(role).is_some_and(|release| release.endpoints.any_healthy());
         decision.role = Some(role);
-        if role == Role::Arm(Arm::Candidate) && !is_up(role) {
+        if role == Role::Arm(Arm::Candidate) && (fallen_back || !is_up(role)) {
             decision.arm = Arm::Stable;
             decision.reason = Reason::CandidateDown;
             decision.role = Some(Role::Arm(Arm::Stable));
         }
         if !decision.role.is_some_and(is_up) {
             return Route::Refuse(decision, Problem::StableDown);
+        }
+        if decision.arm == Arm::Candidate && self.worker.is_busy_for_candidates() {
+            return Route::Refuse(decision, Problem::Busy);
         }
         let begins = decision.arm == Arm::Candidate && pinned.is_none();
         if let (Some(id), true) =
@@ -262,7 +283,9 @@ impl Client {
         self.watch.serving((decision.arm == Arm::Candidate).then_some(release.number));
         let length = self.head.body.unwrap_or(BodyLength::None);
         let learner = settings.identity.learned.then(Learner::default);
-        worker.pools.borrow_mut().begin(endpoint.id);
+        let pays = (call.retries == 0).then_some(&settings.retry);
+        worker.pools.borrow_mut().begin(endpoint.id, pays);
+        let retry = self.retry(decision, call.retries);
         let mut exchange = Exchange {
             worker: &worker,
             watch: &self.watch,
@@ -273,6 +296,8 @@ impl Client {
             decision,
             timeouts: settings.timeouts,
             body_limit: settings.body_limit,
+            retry,
+            endpoint: endpoint.id,
             reused,
             over_ms,
             sending: Sending::new(&mut self.input, self.head.len, length, &mut self.up),
@@ -287,7 +312,7 @@ impl Client {
 
     /// Whether the request may be sent a second time although a dead connection may have taken it
     /// in (RFC 9110 9.2.2).
-    fn may_replay(&self, decision: &Decision) -> bool {
+    pub(super) fn may_replay(&self, decision: &Decision) -> bool {
         let idempotent = || {
             matches!(self.head.method(&self.input), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
                 || self.head.field(&self.input, "idempotency-key").is_some()

@@ -14,12 +14,14 @@ use super::call::{Call, Decision};
 use crate::http1::RequestHead;
 use crate::plan::Timeouts;
 use crate::problem::Problem;
+use crate::retry::RetrySettings;
 use crate::transport::Stream;
 use crate::watch::Watched;
 use crate::worker::Worker;
 use receiving::Coding;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// How an exchange ended.
@@ -36,6 +38,8 @@ pub(super) enum End {
     Outdated,
     /// The connection was dead: no byte of an answer came, and the request can be sent again.
     Stale,
+    /// The endpoint is unavailable for a moment: ask again after this time.
+    Again(Duration),
     /// No byte of an answer reached the client; this is the answer instead.
     Refused(Problem),
     /// The client left, or does not read.
@@ -59,6 +63,10 @@ pub(super) struct Exchange<'a> {
     pub(super) decision: &'a Decision,
     pub(super) timeouts: Timeouts,
     pub(super) body_limit: u64,
+    /// Where an answer 503 is worth asking again: how, and the number of the retry.
+    pub(super) retry: Option<(RetrySettings, u32)>,
+    /// The endpoint's id, whose retries these are.
+    pub(super) endpoint: u64,
     /// The connection carried a request before, so it may be dead.
     pub(super) reused: bool,
     /// The worker's time at which the whole request is over.

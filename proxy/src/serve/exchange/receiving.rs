@@ -9,6 +9,7 @@ use crate::problem::Problem;
 use std::io::{IoSlice, Write as _};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes up to which copying is cheaper than a vectored write.
@@ -205,6 +206,12 @@ impl Exchange<'_> {
             receiving.interim = true;
             return Ok(());
         }
+        if head.status == 503
+            && let Some(wait) = self.worth_another(bytes, head)
+        {
+            return Err(End::Again(wait));
+        }
+        let receiving = &mut self.receiving;
         let upgrade = head.status == 101;
         if upgrade && self.request.upgrade.is_none() {
             return Err(End::Refused(Problem::UpstreamMalformed(
@@ -249,6 +256,26 @@ impl Exchange<'_> {
             keep_client,
         });
         Ok(())
+    }
+
+    /// How long to wait before the request is sent again instead of passing this answer on; none
+    /// when it is not to be.
+    fn worth_another(&mut self, bytes: &[u8], head: &ResponseHead) -> Option<Duration> {
+        let (settings, number) = self.retry?;
+        if !self.sending.is_replayable() || self.receiving.interim {
+            return None;
+        }
+        let asked = head.field(bytes, "retry-after");
+        let asked = match asked.map(|value| std::str::from_utf8(value).ok()?.parse().ok()) {
+            None => None,
+            Some(Some(seconds)) => Some(Duration::from_secs(seconds)),
+            // A date, or nonsense: not for us to wait for.
+            Some(None) => return None,
+        };
+        let chance = (self.worker.ids.borrow_mut().random() >> 32) as u32;
+        let wait = settings.wait(number, asked, chance)?;
+        let mut pools = self.worker.pools.borrow_mut();
+        pools.may_retry(self.endpoint, &settings).then_some(wait)
     }
 
     fn take_body(
