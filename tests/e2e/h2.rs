@@ -352,3 +352,19 @@ async fn real_clients_agree_on_http2_or_do_without() {
     let mut wire = stagegate.connect().await;
     assert_eq!(wire.ask(&request("GET /", &[])).await.status(), 200);
 }
+
+#[tokio::test]
+async fn a_connection_that_nobody_uses_ends_with_a_goodbye() {
+    let backend = Backend::start("stable");
+    let setup = Setup::of(Workload::new(&backend))
+        .with("limits", "{ keep_alive: 200ms, header_timeout: 200ms }");
+    let stagegate = Stagegate::start(&setup).await;
+    let mut client = H2::connect(stagegate.proxy).await;
+    let answer = client.ask(h2_request("GET /", &[]), b"").await.expect("an answer");
+    assert_eq!(answer.text(), "stable");
+    within("a goodbye", client.closed()).await;
+    // A preface without an end is a head without an end.
+    let mut wire = stagegate.connect().await;
+    wire.send("PRI * HTTP/2.0\r\n\r\nSM").await;
+    assert_eq!(wire.head().await.status(), 408);
+}

@@ -79,6 +79,11 @@ impl H2 {
         self.requests.is_extended_connect_protocol_enabled()
     }
 
+    /// Waits until the peer has ended the connection, cleanly.
+    pub(crate) async fn closed(&mut self) {
+        (&mut self.connection).await.expect("the task").expect("a goodbye, not an error");
+    }
+
     /// How the connection ended.
     pub(crate) async fn ended(self) -> Result<(), h2::Error> {
         drop(self.requests);
