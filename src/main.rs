@@ -5,6 +5,7 @@ mod cli;
 mod collect;
 mod demo;
 mod plane;
+mod probe;
 mod reload;
 mod run;
 mod serve;

@@ -1,15 +1,15 @@
 //! The data plane as the control plane wants it.
 
-use crate::wire;
+use crate::{probe, wire};
 use crate::workers::Workers;
 use stagegate_admin::api::types::{EndpointStatus, Probe};
 use stagegate_admin::data_plane::{
-    BoxFuture, DataPlane, DataPlaneStatus, PrepareError, Prepared, Publication, ReleaseHealth,
-    Settled,
+    BoxFuture, DataPlane, DataPlaneStatus, PrepareError, Prepared, Probed, Publication,
+    ReleaseHealth, Settled,
 };
 use stagegate_config::Config;
 use stagegate_proxy::{self as proxy, PreparedConfig};
-use stagegate_rollout::WorkloadName;
+use stagegate_rollout::{ReleaseName, WorkloadName};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -120,5 +120,20 @@ impl DataPlane for Plane {
             workers: self.workers.all(),
             releases,
         }
+    }
+
+    fn probe(
+        &self,
+        config: Arc<Config>,
+        workload: WorkloadName,
+        release: ReleaseName,
+    ) -> BoxFuture<'_, Vec<Probed>> {
+        Box::pin(async move {
+            let found = config.workloads.iter().find(|it| it.spec.name == workload);
+            match found {
+                Some(found) => probe::release(found, &release).await,
+                None => Vec::new(),
+            }
+        })
     }
 }

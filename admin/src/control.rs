@@ -7,6 +7,7 @@
 
 mod audit;
 mod execute;
+mod intake;
 mod keeper;
 mod reconcile;
 mod reload;

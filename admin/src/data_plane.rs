@@ -34,6 +34,24 @@ pub trait DataPlane: Send + Sync + 'static {
 
     /// A snapshot for status and readiness; must be cheap.
     fn status(&self) -> DataPlaneStatus;
+
+    /// Sends real requests to every endpoint of a release of `config`, now. Bounded in time by the
+    /// workload's health settings; empty when there is no such release.
+    fn probe(
+        &self,
+        config: Arc<Config>,
+        workload: WorkloadName,
+        release: ReleaseName,
+    ) -> BoxFuture<'_, Vec<Probed>>;
+}
+
+/// What probing one endpoint found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probed {
+    /// `host:port` as configured.
+    pub address: String,
+    /// How long a warm answer took, or what went wrong.
+    pub answered: Result<Duration, String>,
 }
 
 /// What [`DataPlane::prepare`] built. Only the data plane knows what is inside; it gets it back

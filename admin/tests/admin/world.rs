@@ -8,12 +8,12 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use stagegate_admin::api::types::{EndpointStatus, Probe, WorkerStatus};
 use stagegate_admin::data_plane::{
-    BoxFuture, DataPlane, DataPlaneStatus, Event, Observer, PrepareError, Prepared, Publication,
-    ReleaseHealth, SeriesStats, Settled, StatsSource,
+    BoxFuture, DataPlane, DataPlaneStatus, Event, Observer, PrepareError, Prepared, Probed,
+    Publication, ReleaseHealth, SeriesStats, Settled, StatsSource,
 };
 use stagegate_admin::{App, Control, StartError, Startup, router};
 use stagegate_config::Config;
-use stagegate_rollout::{Arm, Split, WorkloadName};
+use stagegate_rollout::{Arm, ReleaseName, Split, WorkloadName};
 use stagegate_store::{DecisionLog, Retention, Store};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -60,6 +60,8 @@ pub(crate) struct Plane {
     pub(crate) stuck: Mutex<u32>,
     /// Whether nobody ever hears of the workers again.
     pub(crate) hangs: Mutex<bool>,
+    /// Endpoints that do not answer a probe.
+    pub(crate) asleep: Mutex<Vec<String>>,
 }
 
 pub(crate) struct Published {
@@ -112,6 +114,29 @@ impl DataPlane for Plane {
 
     fn status(&self) -> DataPlaneStatus {
         self.status.lock().unwrap().clone()
+    }
+
+    fn probe(
+        &self,
+        config: Arc<Config>,
+        workload: WorkloadName,
+        release: ReleaseName,
+    ) -> BoxFuture<'_, Vec<Probed>> {
+        let workload = config.workloads.iter().find(|it| it.spec.name == workload);
+        let endpoints = workload.and_then(|it| it.releases.get(&release));
+        let asleep = self.asleep.lock().unwrap().clone();
+        let answer = |address: String| Probed {
+            answered: match asleep.contains(&address) {
+                true => Err("connection refused".to_owned()),
+                false => Ok(Duration::from_millis(1)),
+            },
+            address,
+        };
+        let probed: Vec<Probed> = endpoints
+            .into_iter()
+            .flat_map(|release| release.endpoints.iter().map(|it| answer(it.authority())))
+            .collect();
+        Box::pin(async move { probed })
     }
 }
 
