@@ -19,6 +19,8 @@ pub use decisions::{
 };
 pub use lock::LockError;
 pub use state::{
-    AuditEntry, AuditFilter, AuditReader, Broken, ChangedRelease, NewAudit, NewIdempotency,
-    NewRelease, RegisteredRelease, Saved, Store, StoreError, StoredResponse, Verified, VerifyError,
+    Attachment, AuditEntry, AuditFilter, AuditReader, Broken, ChangedRelease, EvidenceSnapshot,
+    Forgotten, MeasuredRetention, NewAnalysis, NewAudit, NewDrill, NewIdempotency, NewRelease,
+    RecordedWindow, RegisteredRelease, RolloutRecord, Saved, Store, StoreError, StoredAnalysis,
+    StoredResponse, Verified, VerifyError, WindowReader,
 };

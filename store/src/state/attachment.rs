@@ -1,0 +1,58 @@
+//! Rows that belong to a change and are recorded with it, in one transaction.
+
+use super::analysis::{self, NewAnalysis};
+use super::drill::{self, NewDrill};
+use super::history::{self, RolloutRecord};
+use super::{NewAudit, NewRelease, StoreError, evidence, release};
+use rusqlite::Transaction;
+use stagegate_rollout::{ReleaseName, WorkloadName};
+
+/// Something that is recorded together with a change, see
+/// [`Store::commit_with`](super::Store::commit_with).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attachment {
+    /// A release that somebody registers while the program runs; whoever makes the change is
+    /// remembered as the one who did.
+    AddRelease(NewRelease),
+    /// A release registered while the program ran is forgotten; refused once it was used.
+    RemoveRelease {
+        /// Its workload.
+        workload: WorkloadName,
+        /// Its name.
+        release: ReleaseName,
+    },
+    /// A rollout's row of the history, new or replaced.
+    Rollout(RolloutRecord),
+    /// An analysis, new or replaced.
+    Analysis(NewAnalysis),
+    /// The change rests on this analysis, stored earlier or attached before: it is kept for ever.
+    Decisive {
+        /// The analysis' id.
+        id: String,
+    },
+    /// All evidence of the workload is forgotten: a new rollout or step begins with none.
+    ForgetEvidence {
+        /// The workload.
+        workload: WorkloadName,
+    },
+    /// A drill that was held.
+    Drill(NewDrill),
+}
+
+pub(super) fn write(
+    change: &Transaction<'_>,
+    attached: &Attachment,
+    entry: &NewAudit,
+) -> Result<(), StoreError> {
+    match attached {
+        Attachment::AddRelease(new) => release::add(change, new, entry.at_ms, &entry.actor),
+        Attachment::RemoveRelease { workload, release } => {
+            release::remove(change, workload, release)
+        }
+        Attachment::Rollout(record) => history::put(change, record),
+        Attachment::Analysis(new) => analysis::put(change, new),
+        Attachment::Decisive { id } => analysis::keep(change, id),
+        Attachment::ForgetEvidence { workload } => evidence::forget(change, workload),
+        Attachment::Drill(new) => drill::put(change, new),
+    }
+}
