@@ -12,8 +12,10 @@ mod histogram;
 mod membership;
 mod name;
 mod outcome;
+mod policy;
 mod reason;
 mod record;
+mod severity;
 mod spec;
 mod split;
 mod state;
@@ -29,8 +31,13 @@ pub use histogram::Histogram;
 pub use membership::{Members, Membership};
 pub use name::{CohortName, GroupName, InvalidName, ReleaseName, WorkloadName};
 pub use outcome::Outcome;
+pub use policy::{
+    Amount, Axis, ErrorClass, Gate, GateId, InvalidAmount, Limit, Measure, Policy, PolicyError,
+    PolicyKey, Quantile, Span, Step, Then, Timing,
+};
 pub use reason::Reason;
 pub use record::{DecodeError, Record, RecordBatch, records};
+pub use severity::Severity;
 pub use spec::{Cohort, Fallback, FixedResponse, OnRollback, SpecError, Sticky, WorkloadSpec};
 pub use split::{Choice, KeyKind, Split, Target, Who};
 pub use state::{Closed, Declared, KillState, WorkloadState};
