@@ -6,6 +6,7 @@
 //! caller goes away. Readers never wait: they take the last published [`View`].
 
 mod audit;
+mod drill;
 mod execute;
 mod intake;
 mod keeper;
@@ -15,6 +16,7 @@ mod safe;
 mod start;
 mod view;
 
+pub use drill::DrillOrder;
 pub use execute::{Done, ExecuteError, IdempotencyKey, Order, Precondition};
 pub use keeper::KeeperError;
 pub(crate) use keeper::with_causes;

@@ -187,7 +187,7 @@ impl From<ExecuteError> for ApiError {
                 error.current = Some(Box::new(live));
                 error
             }
-            ExecuteError::Refused(_) => Self::new(Kind::Refused, detail),
+            ExecuteError::Refused(_) | ExecuteError::NotNow(_) => Self::new(Kind::Refused, detail),
             ExecuteError::KeyReused => Self::new(Kind::KeyReused, detail),
             ExecuteError::Keeper(error) => error.into(),
             ExecuteError::Lost(_) => Self::new(Kind::Internal, detail),

@@ -3,7 +3,7 @@
 
 use super::error::{ApiError, Kind};
 use crate::auth::Caller;
-use crate::control::{IdempotencyKey, Order, Precondition};
+use crate::control::{DrillOrder, IdempotencyKey, Order, Precondition};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::request::Parts;
@@ -124,6 +124,17 @@ impl<T> Change<T> {
             actor: self.caller.actor,
             workload,
             command,
+            reason,
+            precondition: self.precondition,
+            idempotency: self.idempotency,
+        }
+    }
+
+    /// The drill to hold.
+    pub(super) fn drill(self, workload: String, reason: String) -> DrillOrder {
+        DrillOrder {
+            actor: self.caller.actor,
+            workload,
             reason,
             precondition: self.precondition,
             idempotency: self.idempotency,

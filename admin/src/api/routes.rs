@@ -1,6 +1,7 @@
 //! The route table.
 
 mod changes;
+mod drills;
 mod lists;
 mod reads;
 mod records;
@@ -33,6 +34,7 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(changes::revive))
         .routes(routes!(changes::enable_cohort))
         .routes(routes!(changes::rollback_cohort))
+        .routes(routes!(drills::drill))
         .routes(routes!(lists::exclude, lists::unexclude))
         .routes(routes!(lists::opt_in))
         .routes(routes!(lists::allow, lists::unallow))

@@ -6,6 +6,7 @@
 
 mod change;
 mod decision;
+mod drill;
 mod problem;
 mod records;
 mod request;
@@ -14,6 +15,7 @@ mod workload;
 
 pub use change::{Changed, Reloaded, RollbackTiming};
 pub use decision::{Decision, DecisionExplained, Decisions, Explanation, RuleCheck};
+pub use drill::{DrillCheck, DrillReport};
 pub use problem::{ConfigProblem, FieldProblem, Problem};
 pub use records::{Audit, AuditCheck, AuditRecord, Identity};
 pub use request::{EnableCohort, ExplainRequest, OptIn, OptionalReason, Reason, SetWeight};

@@ -5,6 +5,7 @@ use super::{Control, Inner, KeeperError, Live, PATIENCE, View, now_ms};
 use crate::api::types::{Changed, RollbackTiming};
 use crate::data_plane::{Event, Publication, Settled};
 use crate::describe;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use stagegate_rollout::{
     Change, Command, ListKind, OnRollback, Refusal, Split, Weight, WorkloadName, WorkloadState,
@@ -12,7 +13,7 @@ use stagegate_rollout::{
 };
 use stagegate_store::{NewAudit, NewIdempotency};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A command and everything that came with it.
 #[derive(Clone, Debug)]
@@ -88,6 +89,9 @@ pub enum ExecuteError {
     /// The command makes no sense now.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Something around the workload is not as the command needs it.
+    #[error("{0}")]
+    NotNow(String),
     /// The key belongs to another request.
     #[error("the Idempotency-Key was used for another request: use a new one")]
     KeyReused,
@@ -127,7 +131,7 @@ impl Inner {
         let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
         let in_force = {
             let _turn = self.turn.lock().await;
-            match self.answered(&order, key.as_deref()).await? {
+            match self.answered(key.as_deref(), order.idempotency.as_ref()).await? {
                 Some(changed) => Err(changed),
                 None => Ok(self.change(&order, key).await?),
             }
@@ -147,12 +151,12 @@ impl Inner {
     }
 
     /// The answer an earlier request with the same key got.
-    async fn answered(
+    pub(super) async fn answered<T: DeserializeOwned>(
         &self,
-        order: &Order,
         key: Option<&str>,
-    ) -> Result<Option<Changed>, ExecuteError> {
-        let (Some(key), Some(given)) = (key, &order.idempotency) else { return Ok(None) };
+        given: Option<&IdempotencyKey>,
+    ) -> Result<Option<T>, ExecuteError> {
+        let (Some(key), Some(given)) = (key, given) else { return Ok(None) };
         let key = key.to_owned();
         let stored =
             self.keeper()?.with(move |store| Ok(store.idempotent(&key, now_ms())?)).await?;
@@ -160,9 +164,9 @@ impl Inner {
         if stored.fingerprint != given.fingerprint {
             return Err(ExecuteError::KeyReused);
         }
-        let changed = serde_json::from_str(&stored.response)
+        let answer = serde_json::from_str(&stored.response)
             .map_err(|error| KeeperError::Store(format!("a kept answer is damaged: {error}")))?;
-        Ok(Some(changed))
+        Ok(Some(answer))
     }
 
     /// Checks, applies, records and publishes; the caller holds the turn.
@@ -172,9 +176,7 @@ impl Inner {
         let (place, live) = view.find(&order.workload).ok_or_else(|| {
             ExecuteError::UnknownWorkload { name: order.workload.clone(), known: view.known() }
         })?;
-        if !order.precondition.holds(live.epoch) {
-            return Err(ExecuteError::Stale { live: live.clone() });
-        }
+        is_stale(&order.precondition, live)?;
         let (spec, before) = (live.split.spec(), live.split.state());
         let at_ms = now_ms();
         let applied = apply(spec, before, &order.command, &order.actor, &order.reason, at_ms);
@@ -203,6 +205,7 @@ impl Inner {
                 states,
                 epoch,
                 answer: answer(order, key.clone(), &changed),
+                attached: Vec::new(),
             })
             .await;
         self.note_commit(&recorded);
@@ -222,7 +225,7 @@ impl Inner {
         Ok(InForce { changed, committed, key })
     }
 
-    fn publish_one(
+    pub(super) fn publish_one(
         &self,
         view: &View,
         place: usize,
@@ -257,16 +260,8 @@ impl Inner {
             return changed;
         };
         let acknowledged = committed.elapsed();
-        let last = settled
-            .last_candidate_request
-            .map_or_else(Default::default, |at| at.saturating_duration_since(committed));
-        changed.rollback = Some(RollbackTiming {
-            last_candidate_request_ms: last.as_secs_f64() * 1e3,
-            acknowledged_ms: acknowledged.as_secs_f64() * 1e3,
-            acknowledged_workers: settled.acknowledged_workers,
-            workers: settled.workers,
-            settled: settled.acknowledged_workers >= settled.workers,
-        });
+        let last = last_after(&settled, committed);
+        changed.rollback = Some(timing(&settled, committed, acknowledged));
         if changed.changed
             && matches!(order.command, Command::Rollback | Command::RollbackCohort | Command::Kill)
         {
@@ -300,6 +295,35 @@ impl Inner {
         if let Err(error) = kept {
             tracing::warn!(%error, "the timing of a rollback was not kept for repeated requests");
         }
+    }
+}
+
+/// Whether the caller believes something else.
+pub(super) fn is_stale(precondition: &Precondition, live: &Live) -> Result<(), ExecuteError> {
+    if precondition.holds(live.epoch) {
+        return Ok(());
+    }
+    Err(ExecuteError::Stale { live: live.clone() })
+}
+
+/// From the commit to the last new candidate request; zero when none left after it.
+fn last_after(settled: &Settled, committed: Instant) -> Duration {
+    let last = settled.last_candidate_request;
+    last.map_or(Duration::ZERO, |at| at.saturating_duration_since(committed))
+}
+
+/// How fast the workers followed a change of `committed`, all that did after `acknowledged`.
+pub(super) fn timing(
+    settled: &Settled,
+    committed: Instant,
+    acknowledged: Duration,
+) -> RollbackTiming {
+    RollbackTiming {
+        last_candidate_request_ms: last_after(settled, committed).as_secs_f64() * 1e3,
+        acknowledged_ms: acknowledged.as_secs_f64() * 1e3,
+        acknowledged_workers: settled.acknowledged_workers,
+        workers: settled.workers,
+        settled: settled.acknowledged_workers >= settled.workers,
     }
 }
 

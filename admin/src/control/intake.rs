@@ -60,8 +60,7 @@ impl Intake {
         for (workload, watch) in wanted {
             let same = before.remove(&workload).filter(|kept| {
                 let Watch { evidence, stable, candidate, .. } = &kept.watch;
-                (evidence, stable, candidate)
-                    == (&watch.evidence, &watch.stable, &watch.candidate)
+                (evidence, stable, candidate) == (&watch.evidence, &watch.stable, &watch.candidate)
             });
             let new = || Kept { watch, counted: Counted::default() };
             kept.insert(workload, same.unwrap_or_else(new));

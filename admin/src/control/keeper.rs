@@ -3,7 +3,9 @@
 //! One connection, one lock: the store's calls run on the blocking pool one after the other.
 
 use stagegate_rollout::{WorkloadName, WorkloadState};
-use stagegate_store::{AuditEntry, AuditFilter, NewAudit, NewIdempotency, Store, StoreError};
+use stagegate_store::{
+    Attachment, AuditEntry, AuditFilter, NewAudit, NewIdempotency, Store, StoreError,
+};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Why the store did not do what was asked.
@@ -53,6 +55,15 @@ pub(super) struct Commit {
     pub(super) states: Vec<(WorkloadName, WorkloadState)>,
     pub(super) epoch: u64,
     pub(super) answer: Option<NewIdempotency>,
+    /// Rows that belong to the change.
+    pub(super) attached: Vec<Attachment>,
+}
+
+impl Commit {
+    /// A record without a change: nothing but the entry, at the epoch in force.
+    pub(super) const fn entry_only(entry: NewAudit, epoch: u64) -> Self {
+        Self { entry, states: Vec::new(), epoch, answer: None, attached: Vec::new() }
+    }
 }
 
 #[derive(Clone)]
@@ -87,8 +98,8 @@ impl Keeper {
 
     pub(super) async fn commit(&self, commit: Commit) -> Result<AuditEntry, KeeperError> {
         self.with(move |store| {
-            let Commit { entry, states, epoch, answer } = &commit;
-            match store.commit(entry, states, *epoch, answer.as_ref()) {
+            let Commit { entry, states, epoch, answer, attached } = &commit;
+            match store.commit_with(entry, states, *epoch, answer.as_ref(), attached) {
                 Ok(entry) => Ok(entry),
                 Err(error) => after_failure(store, &commit).ok_or_else(|| error.into()),
             }

@@ -115,8 +115,15 @@ impl Inner {
             summary: done.notes.join("; "),
             details: json!({ "workloads": touched, "needs_restart": needs_restart }),
         };
-        let recorded =
-            keeper.commit(Commit { entry, states: done.changed, epoch, answer: None }).await;
+        let recorded = keeper
+            .commit(Commit {
+                entry,
+                states: done.changed,
+                epoch,
+                answer: None,
+                attached: Vec::new(),
+            })
+            .await;
         self.note_commit(&recorded);
         recorded?;
         let next = View {

@@ -187,7 +187,7 @@ async fn bring_up(keeper: &Keeper, saved: &Saved, config: &Config) -> Result<Fir
     let releases = releases(config);
     let registered =
         keeper.with(move |store| Ok(store.register_releases(&releases, at_ms, "config")?)).await;
-    let commit = Commit { entry, states: done.changed, epoch, answer: None };
+    let commit = Commit { entry, states: done.changed, epoch, answer: None, attached: Vec::new() };
     let recorded = match registered {
         Ok(()) => keeper.commit(commit).await.map(|_| ()),
         Err(error) => Err(error),

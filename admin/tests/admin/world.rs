@@ -104,6 +104,10 @@ impl DataPlane for Plane {
             return Box::pin(std::future::pending());
         }
         Box::pin(async move {
+            // Nobody follows before the last request of the old plan has left.
+            if let Some(at) = at {
+                tokio::time::sleep_until((at + LAST_REQUEST_AFTER).into()).await;
+            }
             Settled {
                 last_candidate_request: at.map(|at| at + LAST_REQUEST_AFTER),
                 acknowledged_workers: 2 - stuck,

@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue, header};
 use stagegate_rollout::{Command, Weight};
 
 /// Says that an answer is the kept one of an earlier request.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Carries an order out and answers it.
 pub(super) async fn carry_out(app: &App, order: Order) -> Result<Response, ApiError> {
