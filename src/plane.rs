@@ -1,7 +1,7 @@
 //! The data plane as the control plane wants it.
 
-use crate::{probe, wire};
 use crate::workers::Workers;
+use crate::{probe, wire};
 use stagegate_admin::api::types::{EndpointStatus, Probe};
 use stagegate_admin::data_plane::{
     BoxFuture, DataPlane, DataPlaneStatus, PrepareError, Prepared, Probed, Publication,

@@ -11,6 +11,7 @@ pub(crate) mod canned;
 mod change;
 pub(crate) mod client;
 mod cohort;
+mod drill;
 mod explain;
 mod file;
 mod health;
@@ -129,6 +130,8 @@ enum Command {
     Kill(change::VerbArgs),
     /// Release a workload's kill switch.
     Revive(change::VerbArgs),
+    /// Try a workload's kill switch: on for a moment, checked, and off again.
+    Drill(drill::DrillArgs),
     /// Roll tenants forward cohort by cohort.
     #[command(subcommand)]
     Cohort(cohort::CohortCommand),
@@ -195,6 +198,7 @@ fn run_client(global: &GlobalArgs, command: Command) -> Result<ExitCode, Failure
         Command::Rollback(args) => change::verb(&client()?, "rollback", &args, format),
         Command::Kill(args) => change::verb(&client()?, "kill", &args, format),
         Command::Revive(args) => change::verb(&client()?, "revive", &args, format),
+        Command::Drill(args) => drill::run(&client()?, &args, format),
         Command::Cohort(command) => cohort::run(&client()?, &command, format),
         Command::Exclude(command) => lists::exclude(&client()?, &command, format),
         Command::Allow(command) => lists::list(&client()?, "allow", &command, format),
