@@ -19,8 +19,9 @@ pub use decisions::{
 };
 pub use lock::LockError;
 pub use state::{
-    Attachment, AuditEntry, AuditFilter, AuditReader, Broken, ChangedRelease, EvidenceSnapshot,
-    Forgotten, MeasuredRetention, NewAnalysis, NewAudit, NewDrill, NewIdempotency, NewRelease,
-    RecordedWindow, RegisteredRelease, RolloutRecord, Saved, Store, StoreError, StoredAnalysis,
-    StoredResponse, Verified, VerifyError, WindowReader,
+    Attachment, AuditEntry, AuditFilter, AuditReader, Broken, ChangedRelease, ChannelRecord,
+    Ending, EvidenceSnapshot, Forgotten, Lost, MeasuredRetention, Message, NewAnalysis, NewAudit,
+    NewDrill, NewIdempotency, NewMessage, NewRelease, Outbox, RecordedWindow, RegisteredRelease,
+    RolloutRecord, Saved, Store, StoreError, StoredAnalysis, StoredResponse, Verified, VerifyError,
+    WindowReader,
 };

@@ -3,7 +3,7 @@
 use super::analysis::{self, NewAnalysis};
 use super::drill::{self, NewDrill};
 use super::history::{self, RolloutRecord};
-use super::{NewAudit, NewRelease, StoreError, evidence, release};
+use super::{NewAudit, NewMessage, NewRelease, StoreError, evidence, outbox, release};
 use rusqlite::Transaction;
 use stagegate_rollout::{ReleaseName, WorkloadName};
 
@@ -37,6 +37,8 @@ pub enum Attachment {
     },
     /// A drill that was held.
     Drill(NewDrill),
+    /// A message that tells of the change; left out where its channel was told before.
+    Message(NewMessage),
 }
 
 pub(super) fn write(
@@ -54,5 +56,8 @@ pub(super) fn write(
         Attachment::Decisive { id } => analysis::keep(change, id),
         Attachment::ForgetEvidence { workload } => evidence::forget(change, workload),
         Attachment::Drill(new) => drill::put(change, new),
+        Attachment::Message(new) => {
+            outbox::enqueue(change, std::slice::from_ref(new), entry.at_ms).map(drop)
+        }
     }
 }

@@ -129,7 +129,31 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT;
     CREATE INDEX drill_by_workload ON drill (workload, at_ms);
 ",
+    OUTBOX,
 ];
+
+/// Messages on their way out; see `outbox`.
+const OUTBOX: &str = "
+    CREATE TABLE outbox (
+        id        INTEGER PRIMARY KEY AUTOINCREMENT,
+        channel   TEXT NOT NULL,
+        notice    TEXT NOT NULL,
+        topic     TEXT NOT NULL,
+        rank      INTEGER NOT NULL,
+        body      TEXT NOT NULL,
+        at_ms     INTEGER NOT NULL,
+        due_ms    INTEGER NOT NULL,
+        state     TEXT NOT NULL DEFAULT 'pending',
+        attempts  INTEGER NOT NULL DEFAULT 0,
+        failed_ms INTEGER,
+        error     TEXT,
+        ended_ms  INTEGER,
+        UNIQUE (channel, notice)
+    ) STRICT;
+    CREATE INDEX outbox_pending ON outbox (channel, topic, id) WHERE state = 'pending';
+    CREATE INDEX outbox_ended ON outbox (ended_ms) WHERE state <> 'pending';
+    CREATE INDEX outbox_failed ON outbox (channel, failed_ms) WHERE failed_ms IS NOT NULL;
+";
 
 /// Sets the connection up and brings the file to the latest schema. The inner error is a file that
 /// a later version wrote.
