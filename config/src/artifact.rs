@@ -10,6 +10,18 @@ pub struct Release {
     pub endpoints: Vec<Endpoint>,
     /// What it is made of.
     pub artifact: Artifact,
+    /// Where it was declared.
+    pub origin: Origin,
+}
+
+/// Where a release was declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// In the configuration file.
+    #[default]
+    File,
+    /// While the program ran.
+    RunTime,
 }
 
 /// One address a release is served at, over plain HTTP/1.1.
@@ -88,10 +100,11 @@ impl Release {
 
 #[cfg(test)]
 mod tests {
-    use super::{Artifact, Endpoint, Release};
+    use super::{Artifact, Endpoint, Origin, Release};
 
     fn release(artifact: Artifact) -> Release {
-        Release { endpoints: vec![Endpoint { host: "a".into(), port: 1 }], artifact }
+        let endpoints = vec![Endpoint { host: "a".into(), port: 1 }];
+        Release { endpoints, artifact, origin: Origin::File }
     }
 
     #[test]

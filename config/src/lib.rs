@@ -10,6 +10,7 @@
 
 mod artifact;
 mod check;
+mod given;
 mod identity;
 mod load;
 mod problem;
@@ -24,7 +25,8 @@ mod template;
 mod units;
 mod workload;
 
-pub use artifact::{Artifact, Endpoint, Release};
+pub use artifact::{Artifact, Endpoint, Origin, Release};
+pub use given::InvalidRelease;
 pub use identity::{Identity, JwtAlgorithm, JwtKeys, Source};
 pub use problem::{Place, Problem, Problems};
 pub use reference::reference_markdown;

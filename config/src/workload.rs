@@ -35,6 +35,20 @@ pub struct Workload {
     pub place: Place,
 }
 
+impl Workload {
+    /// Adds or replaces a release, for routing too.
+    pub fn put_release(&mut self, name: ReleaseName, release: Release) {
+        Arc::make_mut(&mut self.spec).releases.insert(name.clone());
+        self.releases.insert(name, release);
+    }
+
+    /// Takes a release away, for routing too. The caller sees to it that nothing goes there.
+    pub fn remove_release(&mut self, name: &ReleaseName) {
+        Arc::make_mut(&mut self.spec).releases.remove(name);
+        self.releases.remove(name);
+    }
+}
+
 /// A condition on requests: every part that is given must hold.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Match {

@@ -3,7 +3,9 @@
 
 use super::error::{ApiError, Kind};
 use crate::auth::Caller;
-use crate::control::{DrillOrder, IdempotencyKey, Order, Precondition};
+use crate::control::{
+    DrillOrder, IdempotencyKey, Order, Precondition, ReleaseChange, ReleaseOrder,
+};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::request::Parts;
@@ -135,6 +137,25 @@ impl<T> Change<T> {
         DrillOrder {
             actor: self.caller.actor,
             workload,
+            reason,
+            precondition: self.precondition,
+            idempotency: self.idempotency,
+        }
+    }
+}
+
+impl<T> Change<T> {
+    /// The change of a release to carry out.
+    pub(super) fn release_order(
+        self,
+        workload: String,
+        change: ReleaseChange,
+        reason: String,
+    ) -> ReleaseOrder {
+        ReleaseOrder {
+            actor: self.caller.actor,
+            workload,
+            change,
             reason,
             precondition: self.precondition,
             idempotency: self.idempotency,

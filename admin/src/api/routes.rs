@@ -5,6 +5,7 @@ mod drills;
 mod lists;
 mod reads;
 mod records;
+mod releases;
 mod system;
 
 use super::App;
@@ -25,7 +26,9 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(reads::status))
         .routes(routes!(reads::workloads))
         .routes(routes!(reads::workload))
-        .routes(routes!(reads::releases))
+        .routes(routes!(releases::releases, releases::add))
+        .routes(routes!(releases::diff))
+        .routes(routes!(releases::release, releases::remove))
         .routes(routes!(reads::cohorts))
         .routes(routes!(reads::explain))
         .routes(routes!(changes::set_weight))

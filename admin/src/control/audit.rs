@@ -4,7 +4,7 @@
 //! attacker must not be able to grow the store.
 
 use super::keeper::Commit;
-use super::{Control, Inner, Order, now_ms};
+use super::{Control, Inner, Order, ReleaseOrder, ReleaseRefusal, now_ms};
 use serde_json::{Value, json};
 use stagegate_rollout::Refusal;
 use stagegate_store::NewAudit;
@@ -58,6 +58,26 @@ impl Inner {
             json!(order.command),
         );
         if self.limiter.admits(entry.at_ms) {
+            self.audit_only(entry).await;
+        }
+    }
+
+    /// Records that a release was not added or removed; the caller does not hold the turn.
+    pub(super) async fn audit_refused_release(
+        &self,
+        order: &ReleaseOrder,
+        refusal: &ReleaseRefusal,
+    ) {
+        let entry = entry(
+            &order.actor,
+            Some(&order.workload),
+            order.change.label(),
+            &order.reason,
+            format!("refused: {refusal}"),
+            order.change.details(),
+        );
+        if self.limiter.admits(entry.at_ms) {
+            let _turn = self.turn.lock().await;
             self.audit_only(entry).await;
         }
     }

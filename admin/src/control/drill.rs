@@ -62,7 +62,7 @@ impl Inner {
         let _turn = self.turn.lock().await;
         let keeper = self.keeper()?;
         let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
-        if let Some(report) = self.answered(key.as_deref(), order.idempotency.as_ref()).await? {
+        if let Some(report) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
             return Ok((report, true));
         }
         let view = self.view();
@@ -120,15 +120,15 @@ impl Inner {
                 fingerprint: given.fingerprint,
                 response: json!(report).to_string(),
             }),
-            attached: vec![Attachment::Drill(NewDrill {
-                workload: name,
-                at_ms,
-                actor: order.actor.clone(),
-                passed: report.passed,
-                body: json!(report).to_string(),
-            })],
         };
-        let recorded = keeper.commit(ended).await;
+        let drill = Attachment::Drill(NewDrill {
+            workload: name,
+            at_ms,
+            actor: order.actor.clone(),
+            passed: report.passed,
+            body: json!(report).to_string(),
+        });
+        let recorded = keeper.commit_with(ended, vec![drill]).await;
         self.note_commit(&recorded);
         // The switch goes back whatever the store says: it was never recorded as thrown.
         let epoch = view.epoch + 1 + u64::from(recorded.is_ok());

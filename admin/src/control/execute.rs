@@ -1,7 +1,7 @@
 //! One command, from the caller's wish to the answer.
 
 use super::keeper::Commit;
-use super::{Control, Inner, KeeperError, Live, PATIENCE, View, now_ms};
+use super::{Control, Inner, KeeperError, Live, PATIENCE, ReleaseRefusal, View, now_ms};
 use crate::api::types::{Changed, RollbackTiming};
 use crate::data_plane::{Event, Publication, Settled};
 use crate::describe;
@@ -43,7 +43,7 @@ pub enum Precondition {
 }
 
 impl Precondition {
-    fn holds(&self, epoch: u64) -> bool {
+    pub(super) fn holds(&self, epoch: u64) -> bool {
         match self {
             Self::None => true,
             Self::Epochs(epochs) => epochs.contains(&epoch),
@@ -92,6 +92,9 @@ pub enum ExecuteError {
     /// Something around the workload is not as the command needs it.
     #[error("{0}")]
     NotNow(String),
+    /// The release cannot be added or removed now.
+    #[error(transparent)]
+    Release(#[from] ReleaseRefusal),
     /// The key belongs to another request.
     #[error("the Idempotency-Key was used for another request: use a new one")]
     KeyReused,
@@ -131,7 +134,7 @@ impl Inner {
         let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
         let in_force = {
             let _turn = self.turn.lock().await;
-            match self.answered(key.as_deref(), order.idempotency.as_ref()).await? {
+            match self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
                 Some(changed) => Err(changed),
                 None => Ok(self.change(&order, key).await?),
             }
@@ -153,8 +156,8 @@ impl Inner {
     /// The answer an earlier request with the same key got.
     pub(super) async fn answered<T: DeserializeOwned>(
         &self,
-        key: Option<&str>,
         given: Option<&IdempotencyKey>,
+        key: Option<&str>,
     ) -> Result<Option<T>, ExecuteError> {
         let (Some(key), Some(given)) = (key, given) else { return Ok(None) };
         let key = key.to_owned();
@@ -205,7 +208,6 @@ impl Inner {
                 states,
                 epoch,
                 answer: answer(order, key.clone(), &changed),
-                attached: Vec::new(),
             })
             .await;
         self.note_commit(&recorded);

@@ -17,6 +17,9 @@ pub enum KeeperError {
     /// A release was given other contents under a name that has been used.
     #[error("{0}")]
     ReleaseChanged(String),
+    /// What accompanies the change contradicts what is recorded.
+    #[error("{0}")]
+    Refused(String),
     /// Started with `--safe-start`, or without a readable store.
     #[error(
         "this Stagegate was started safe: everything goes to stable and nothing can be changed; restart without --safe-start"
@@ -28,6 +31,9 @@ impl From<StoreError> for KeeperError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::ReleaseChanged { .. } => Self::ReleaseChanged(error.to_string()),
+            StoreError::ReleaseUsed { .. } | StoreError::UnknownAnalysis { .. } => {
+                Self::Refused(error.to_string())
+            }
             _ => Self::Store(with_causes(&error)),
         }
     }
@@ -55,14 +61,12 @@ pub(super) struct Commit {
     pub(super) states: Vec<(WorkloadName, WorkloadState)>,
     pub(super) epoch: u64,
     pub(super) answer: Option<NewIdempotency>,
-    /// Rows that belong to the change.
-    pub(super) attached: Vec<Attachment>,
 }
 
 impl Commit {
     /// A record without a change: nothing but the entry, at the epoch in force.
     pub(super) const fn entry_only(entry: NewAudit, epoch: u64) -> Self {
-        Self { entry, states: Vec::new(), epoch, answer: None, attached: Vec::new() }
+        Self { entry, states: Vec::new(), epoch, answer: None }
     }
 }
 
@@ -97,9 +101,18 @@ impl Keeper {
     }
 
     pub(super) async fn commit(&self, commit: Commit) -> Result<AuditEntry, KeeperError> {
+        self.commit_with(commit, Vec::new()).await
+    }
+
+    /// Records a change together with the rows that belong to it.
+    pub(super) async fn commit_with(
+        &self,
+        commit: Commit,
+        attachments: Vec<Attachment>,
+    ) -> Result<AuditEntry, KeeperError> {
         self.with(move |store| {
-            let Commit { entry, states, epoch, answer, attached } = &commit;
-            match store.commit_with(entry, states, *epoch, answer.as_ref(), attached) {
+            let Commit { entry, states, epoch, answer } = &commit;
+            match store.commit_with(entry, states, *epoch, answer.as_ref(), &attachments) {
                 Ok(entry) => Ok(entry),
                 Err(error) => after_failure(store, &commit).ok_or_else(|| error.into()),
             }

@@ -5,7 +5,7 @@
 //! waiting.
 
 use super::keeper::Commit;
-use super::{Control, Inner, KeeperError, Live, View, now_ms, reconcile, start};
+use super::{Control, Inner, KeeperError, Live, View, now_ms, reconcile, registry, start};
 use crate::api::types::{ReloadStatus, Reloaded};
 use crate::data_plane::{Event, PrepareError, Prepared, Publication};
 use crate::describe;
@@ -72,6 +72,8 @@ impl Inner {
             );
             return Err(ReloadError::Contradiction(vec![why]));
         }
+        let registered = self.keeper()?.with(|store| Ok(store.run_time_releases()?)).await?;
+        registry::join(&mut config, &registered).map_err(ReloadError::Contradiction)?;
         let config = Arc::new(config);
         let prepared = self.plane.prepare(Arc::clone(&config)).await?;
         let _turn = self.turn.lock().await;
@@ -115,15 +117,8 @@ impl Inner {
             summary: done.notes.join("; "),
             details: json!({ "workloads": touched, "needs_restart": needs_restart }),
         };
-        let recorded = keeper
-            .commit(Commit {
-                entry,
-                states: done.changed,
-                epoch,
-                answer: None,
-                attached: Vec::new(),
-            })
-            .await;
+        let recorded =
+            keeper.commit(Commit { entry, states: done.changed, epoch, answer: None }).await;
         self.note_commit(&recorded);
         recorded?;
         let next = View {

@@ -12,6 +12,7 @@ mod idempotency;
 mod lists;
 mod races;
 mod reads;
+mod releases;
 mod reload;
 mod socket;
 mod start;

@@ -68,6 +68,7 @@ pub(crate) struct Published {
     pub(crate) epoch: u64,
     pub(crate) splits: Vec<Arc<Split>>,
     pub(crate) prepared: bool,
+    pub(crate) config: Arc<Config>,
     pub(crate) cut: Option<WorkloadName>,
     pub(crate) at: Instant,
 }
@@ -91,6 +92,7 @@ impl DataPlane for Plane {
             epoch: plan.epoch,
             splits: plan.splits,
             prepared: plan.prepared.is_some(),
+            config: plan.config,
             cut: plan.cut,
             at: Instant::now(),
         });

@@ -3,7 +3,7 @@
 use super::plain;
 use crate::raw::{RawArtifact, RawRelease};
 use crate::read::{At, Context, Map};
-use crate::{Artifact, Release};
+use crate::{Artifact, Origin, Release};
 use stagegate_rollout::ReleaseName;
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ fn release(raw: RawRelease, cx: &mut Context<'_>) -> Option<Release> {
             endpoints.push(value);
         }
     }
-    Some(Release { endpoints, artifact: artifact? })
+    Some(Release { endpoints, artifact: artifact?, origin: Origin::File })
 }
 
 fn artifact(raw: RawArtifact, cx: &mut Context<'_>) -> Option<Artifact> {

@@ -33,6 +33,14 @@ impl Wrong {
     }
 }
 
+impl Wrong {
+    /// What is wrong and what would be right, where there is no file to point into; `hint` is the
+    /// type's own.
+    pub(crate) fn in_words(self, hint: &'static str) -> String {
+        format!("{}; {}", self.message, self.hint.unwrap_or(Cow::Borrowed(hint)))
+    }
+}
+
 impl From<&'static str> for Wrong {
     fn from(message: &'static str) -> Self {
         Self { message: message.into(), hint: None }

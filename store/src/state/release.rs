@@ -234,7 +234,10 @@ pub(super) fn add(
             "INSERT INTO release VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)
              ON CONFLICT DO UPDATE SET fingerprint = excluded.fingerprint,
                 artifact = excluded.artifact, endpoints = excluded.endpoints,
-                registered_ms = excluded.registered_ms, registered_by = excluded.registered_by,
+                registered_ms = iif(run_time = 1 AND fingerprint = excluded.fingerprint
+                    AND endpoints = excluded.endpoints, registered_ms, excluded.registered_ms),
+                registered_by = iif(run_time = 1 AND fingerprint = excluded.fingerprint
+                    AND endpoints = excluded.endpoints, registered_by, excluded.registered_by),
                 run_time = 1",
             params![
                 new.workload.as_str(),
