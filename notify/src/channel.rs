@@ -68,7 +68,7 @@ impl Target {
 }
 
 /// Which notices a channel wants; all conditions must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     /// Only those of these owners, and those without an owner; empty means all.
     pub owners: Vec<String>,
@@ -76,6 +76,13 @@ pub struct Filter {
     pub severity: Severity,
     /// Only those of these workloads; empty means all.
     pub workloads: Vec<String>,
+}
+
+impl Default for Filter {
+    /// Everything.
+    fn default() -> Self {
+        Self { owners: Vec::new(), severity: Severity::Info, workloads: Vec::new() }
+    }
 }
 
 impl Filter {
@@ -134,7 +141,7 @@ pub fn route(channels: &[Channel], notices: &[Notice]) -> Vec<NewMessage> {
             Some(NewMessage {
                 channel: channel.name.clone(),
                 notice: notice.id.clone(),
-                topic: notice.problem(),
+                topic: notice.topic(),
                 rank: notice.severity as u8,
                 // A notice holds nothing that JSON cannot, so none is left out.
                 body: serde_json::to_string(notice).ok()?,

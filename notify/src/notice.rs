@@ -1,36 +1,7 @@
 //! What happened, in a form every channel can be made from.
 
 use serde::{Deserialize, Serialize};
-
-/// How much it matters.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Good to know.
-    #[default]
-    Info,
-    /// Somebody should look today.
-    Warning,
-    /// Somebody should look now.
-    Critical,
-}
-
-impl Severity {
-    /// Every severity, the least first.
-    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
-
-    /// The word used in the configuration, the API and messages.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
-    }
-}
+use stagegate_rollout::Severity;
 
 /// What kind of thing happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -300,9 +271,20 @@ impl Notice {
         }
     }
 
-    /// Name of the problem: the same for every notice about it, another for another rollout.
+    /// Name of the problem it opens or closes: the same for every notice about it, another for
+    /// another rollout. An event has none.
     #[must_use]
-    pub fn problem(&self) -> String {
+    pub fn problem(&self) -> Option<String> {
+        (self.standing() != Standing::Event).then(|| self.place())
+    }
+
+    /// What receivers tell it apart by: its problem's name, or one of its own.
+    pub(crate) fn topic(&self) -> String {
+        self.problem().unwrap_or_else(|| format!("{}/{}", self.place(), self.id))
+    }
+
+    /// Where in the world it is.
+    fn place(&self) -> String {
         let parts = [self.workload.as_str(), self.rollout.as_deref().unwrap_or(""), &self.subject];
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         parts.join("/")
@@ -327,7 +309,8 @@ impl Notice {
 
 #[cfg(test)]
 mod tests {
-    use super::{Notice, NoticeKind, Severity, Standing};
+    use super::{Notice, NoticeKind, Standing};
+    use stagegate_rollout::Severity;
 
     fn notice(kind: NoticeKind, severity: Severity) -> Notice {
         Notice::new("n-1", kind, severity, "agent", 0, "something").of("r-7", "v2", "1 (1%)")
@@ -337,7 +320,9 @@ mod tests {
     fn a_gate_is_one_problem_from_its_alert_to_its_recovery() {
         let gate = |kind| notice(kind, Severity::Critical).at_gate("latency", "latency/p99");
         let told = [NoticeKind::GateAlert, NoticeKind::RolledBack, NoticeKind::Recovered].map(gate);
-        assert!(told.iter().all(|notice| notice.problem() == "agent/r-7/latency/p99"));
+        assert!(
+            told.iter().all(|notice| notice.problem().as_deref() == Some("agent/r-7/latency/p99"))
+        );
         let standings = told.each_ref().map(Notice::standing);
         assert_eq!(standings, [Standing::Open, Standing::Open, Standing::Closed]);
     }
@@ -349,7 +334,7 @@ mod tests {
             assert_eq!(notice(kind, Severity::Critical).standing(), Standing::Event, "{kind:?}");
         }
         let passed = notice(K::VerdictChanged, Severity::Info);
-        assert_eq!(passed.standing(), Standing::Event);
+        assert_eq!((passed.standing(), passed.problem()), (Standing::Event, None));
     }
 
     #[test]

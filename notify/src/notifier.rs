@@ -161,7 +161,7 @@ impl Notifier {
     }
 
     /// Enqueues notices that belong to no change; those of a change go in with its commit
-    /// ([`route`] and [`stagegate_store::Store::commit_and_enqueue`], then [`Notifier::wake`]).
+    /// ([`route`] and [`stagegate_store::Attachment::Tell`], then [`Notifier::wake`]).
     /// How many messages were new.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 
 mod support;
 
-use stagegate_store::{Ending, NewMessage, Outbox, Store, StoreError};
+use stagegate_store::{Attachment, Ending, NewMessage, Outbox, Store, StoreError};
 use support::{any_below, at_weight, child, child_dir, entry, initial, say};
 use tempfile::TempDir;
 
@@ -17,6 +17,10 @@ fn to(channel: &str, notice: &str) -> NewMessage {
         rank: 1,
         body: format!("about {notice}"),
     }
+}
+
+fn tell(messages: &[NewMessage]) -> Vec<Attachment> {
+    messages.iter().cloned().map(Attachment::Tell).collect()
 }
 
 fn open() -> (TempDir, Store, Outbox) {
@@ -41,13 +45,13 @@ fn a_message_goes_in_with_its_change_or_not_at_all() {
     let (_dir, mut store, outbox) = open();
     let messages = [to("chat", "n-1"), to("pager", "n-1")];
     let states = [initial("agent")];
-    let made = store.commit_and_enqueue(&entry("start"), &states, 1, None, &messages).unwrap();
+    let made = store.commit_with(&entry("start"), &states, 1, None, &tell(&messages)).unwrap();
     assert_eq!(made.epoch, 1);
     let waiting = outbox.next("pager", made.at_ms).unwrap().unwrap();
     assert_eq!((waiting.body.as_str(), waiting.attempts), ("about n-1", 0));
     assert_eq!(waiting.at_ms, made.at_ms);
 
-    let refused = store.commit_and_enqueue(&entry("x"), &[], 7, None, &[to("chat", "n-2")]);
+    let refused = store.commit_with(&entry("x"), &[], 7, None, &tell(&[to("chat", "n-2")]));
     assert!(matches!(refused, Err(StoreError::EpochGap { .. })), "{refused:?}");
     assert_eq!(outbox.pending().unwrap(), 2, "nothing happened, so nothing is told");
 }
@@ -58,7 +62,7 @@ fn a_channel_is_told_the_same_once() {
     assert_eq!(outbox.enqueue(&[to("chat", "n-1"), to("pager", "n-1")], 5).unwrap(), 2);
     assert_eq!(outbox.enqueue(&[to("chat", "n-1"), to("chat", "n-2")], 6).unwrap(), 1);
     assert_eq!(sent(&mut outbox, "chat", 6), ["n-1", "n-2"]);
-    store.commit_and_enqueue(&entry("again"), &[], 0, None, &[to("chat", "n-1")]).unwrap();
+    store.commit_with(&entry("again"), &[], 0, None, &tell(&[to("chat", "n-1")])).unwrap();
     assert_eq!(outbox.next("chat", u64::MAX >> 1).unwrap(), None, "also after it was delivered");
 
     outbox.forget(6).unwrap();
@@ -127,16 +131,15 @@ fn each_channel_has_a_record() {
 }
 
 #[test]
-fn a_file_of_the_first_version_gets_an_outbox() {
-    let dir = TempDir::new().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
+fn a_file_of_the_version_before_gets_an_outbox() {
+    let (dir, mut store, outbox) = open();
     store.commit(&entry("start"), &[initial("agent")], 1, None).unwrap();
-    drop(store);
+    drop((store, outbox));
     let db = rusqlite::Connection::open(dir.path().join("state.db")).unwrap();
-    db.execute_batch("DROP TABLE outbox; PRAGMA user_version = 1").unwrap();
+    db.execute_batch("DROP TABLE outbox; PRAGMA user_version = 2").unwrap();
     drop(db);
     let mut store = Store::open(dir.path()).unwrap();
-    store.commit_and_enqueue(&entry("x"), &[], 1, None, &[to("chat", "n-1")]).unwrap();
+    store.commit_with(&entry("x"), &[], 1, None, &tell(&[to("chat", "n-1")])).unwrap();
     assert_eq!(store.outbox().unwrap().pending().unwrap(), 1);
     assert_eq!(store.load().unwrap().epoch, 1, "nothing else changed");
 }
@@ -169,7 +172,7 @@ fn change_and_tell_until_killed() {
         let notice = format!("n-{epoch}");
         let messages = [to("chat", &notice), to("pager", &notice)];
         let state = [at_weight("agent", (epoch % 100) as u32)];
-        store.commit_and_enqueue(&entry("change"), &state, epoch, None, &messages).unwrap();
+        store.commit_with(&entry("change"), &state, epoch, None, &tell(&messages)).unwrap();
         say(epoch);
     }
 }

@@ -59,11 +59,7 @@ fn details(notice: &Notice) -> Value {
 /// The same for every notice about a problem. An event that is none's has a key of its own, so
 /// that it never joins an incident.
 fn dedup_key(notice: &Notice) -> String {
-    let own = match notice.standing() {
-        Standing::Event => format!("{}/{}", notice.problem(), notice.id),
-        Standing::Open | Standing::Closed => notice.problem(),
-    };
-    let key = format!("stagegate/{own}");
+    let key = format!("stagegate/{}", notice.topic());
     if key.chars().count() <= LONGEST_KEY {
         return key;
     }

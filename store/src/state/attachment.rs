@@ -3,7 +3,8 @@
 use super::analysis::{self, NewAnalysis};
 use super::drill::{self, NewDrill};
 use super::history::{self, RolloutRecord};
-use super::{NewAudit, NewMessage, NewRelease, StoreError, evidence, outbox, release};
+use super::outbox::{self, NewMessage};
+use super::{NewAudit, NewRelease, StoreError, evidence, release};
 use rusqlite::Transaction;
 use stagegate_rollout::{ReleaseName, WorkloadName};
 
@@ -37,8 +38,9 @@ pub enum Attachment {
     },
     /// A drill that was held.
     Drill(NewDrill),
-    /// A message that tells of the change; left out where its channel was told before.
-    Message(NewMessage),
+    /// A message that tells of the change: sent if and only if the change was made, and left out
+    /// where its channel was told before.
+    Tell(NewMessage),
 }
 
 pub(super) fn write(
@@ -56,8 +58,6 @@ pub(super) fn write(
         Attachment::Decisive { id } => analysis::keep(change, id),
         Attachment::ForgetEvidence { workload } => evidence::forget(change, workload),
         Attachment::Drill(new) => drill::put(change, new),
-        Attachment::Message(new) => {
-            outbox::enqueue(change, std::slice::from_ref(new), entry.at_ms).map(drop)
-        }
+        Attachment::Tell(message) => outbox::put(change, message, entry.at_ms).map(drop),
     }
 }

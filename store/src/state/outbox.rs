@@ -1,7 +1,7 @@
 //! Messages on their way out: written with the change they tell of, kept until they have arrived.
 //!
 //! A row is one message to one channel. It goes in with the transaction of the change
-//! ([`Store::commit_and_enqueue`]), so that a change that happened is told and one that did not is
+//! ([`Attachment::Tell`](super::Attachment::Tell)), so that a change that happened is told and one that did not is
 //! not. It leaves the queue when it was delivered or given up, and stays a while as the memory that
 //! makes a repeated message no second one. What a message says, and how it is sent, is not known
 //! here: the body is text.
@@ -9,9 +9,8 @@
 //! [`Outbox`] has a connection of its own. Delivery neither waits for changes nor keeps them
 //! waiting, beyond the moment a write takes.
 
-use super::{Attachment, AuditEntry, NewAudit, NewIdempotency, Store, StoreError};
+use super::{Store, StoreError};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use stagegate_rollout::{WorkloadName, WorkloadState};
 use std::time::Duration;
 
 /// A message for one channel.
@@ -114,23 +113,6 @@ const FIRST_OF_ITS_TOPIC: &str = "state = 'pending' AND NOT EXISTS (
         AND older.channel = outbox.channel AND older.topic = outbox.topic AND older.id < outbox.id)";
 
 impl Store {
-    /// As [`Store::commit`], and enqueues `messages` in the same transaction: they are sent if and
-    /// only if the change was made. Messages whose channel was told before are left out.
-    ///
-    /// # Errors
-    /// As [`Store::commit`]. Nothing changed then and nothing will be sent.
-    pub fn commit_and_enqueue(
-        &mut self,
-        entry: &NewAudit,
-        states: &[(WorkloadName, WorkloadState)],
-        epoch: u64,
-        answer: Option<&NewIdempotency>,
-        messages: &[NewMessage],
-    ) -> Result<AuditEntry, StoreError> {
-        let attached: Vec<Attachment> = messages.iter().cloned().map(Attachment::Message).collect();
-        self.commit_with(entry, states, epoch, answer, &attached)
-    }
-
     /// Opens the queue beside this store.
     ///
     /// # Errors
@@ -156,7 +138,10 @@ impl Outbox {
         let enqueueing = StoreError::doing("enqueueing messages");
         let write =
             self.0.transaction_with_behavior(TransactionBehavior::Immediate).map_err(enqueueing)?;
-        let new = enqueue(&write, messages, at_ms)?;
+        let mut new = 0;
+        for message in messages {
+            new += usize::from(put(&write, message, at_ms)?);
+        }
         write.commit().map_err(enqueueing)?;
         Ok(new)
     }
@@ -348,23 +333,19 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     })
 }
 
-pub(super) fn enqueue(
+/// Whether the message is new: a channel is told the same once.
+pub(super) fn put(
     change: &Transaction<'_>,
-    messages: &[NewMessage],
+    message: &NewMessage,
     at_ms: u64,
-) -> Result<usize, StoreError> {
-    let enqueueing = StoreError::doing("enqueueing a message");
-    let mut insert = change
-        .prepare_cached(
+) -> Result<bool, StoreError> {
+    let NewMessage { channel, notice, topic, rank, body } = message;
+    let put = || {
+        let mut insert = change.prepare_cached(
             "INSERT INTO outbox (channel, notice, topic, rank, body, at_ms, due_ms)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT DO NOTHING",
-        )
-        .map_err(enqueueing)?;
-    let mut new = 0;
-    for NewMessage { channel, notice, topic, rank, body } in messages {
-        new += insert
-            .execute(params![channel, notice, topic, rank, body, at_ms])
-            .map_err(enqueueing)?;
-    }
-    Ok(new)
+        )?;
+        insert.execute(params![channel, notice, topic, rank, body, at_ms])
+    };
+    put().map(|rows| rows > 0).map_err(StoreError::doing("enqueueing a message"))
 }
