@@ -4,6 +4,7 @@
 //! counts. Time and keys come in as arguments; decisions and refusals come out as values. That is
 //! what lets the routing rules be proven by property tests and replayed after a crash.
 
+mod analysis;
 mod arm;
 mod bucket;
 mod command;
@@ -13,6 +14,7 @@ mod membership;
 mod name;
 mod outcome;
 mod policy;
+mod progress;
 mod reason;
 mod record;
 mod severity;
@@ -23,6 +25,10 @@ mod stats;
 mod usage;
 mod weight;
 
+pub use analysis::{
+    Analysis, AnalysisId, Estimate, Evidence, Forecast, GateState, Measurement, SpendBook,
+    SplitReading, Surroundings, Tick, Trigger, Verdict, Why,
+};
 pub use arm::Arm;
 pub use bucket::{Bucket, Salt, murmur3_x86_32};
 pub use command::{Change, Command, ListKind, Refusal, Subject, apply};
@@ -34,6 +40,10 @@ pub use outcome::Outcome;
 pub use policy::{
     Amount, Axis, ErrorClass, Gate, GateId, InvalidAmount, Limit, Measure, Policy, PolicyError,
     PolicyKey, Quantile, Span, Step, Then, Timing,
+};
+pub use progress::{
+    Alarm, Effect, Entry, Grounds, Input, Mark, Notice, NoticeKind, Order, Passage, Phase,
+    Preflight, Readiness, Rollout, RolloutId, RolloutRefusal, Standing, Stepped, Turn, step,
 };
 pub use reason::Reason;
 pub use record::{DecodeError, Record, RecordBatch, records};

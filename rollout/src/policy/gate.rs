@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// Where a measure must lie. The unit is the measure's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "limit", content = "by")]
+#[serde(rename_all = "snake_case", tag = "kind", content = "value")]
 pub enum Limit {
     /// Not above.
     Max(Amount),

@@ -161,7 +161,7 @@ impl Quantile {
 
 /// What a gate measures. The unit of its limit is said with each.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "measure")]
+#[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Measure {
     /// Share of scored responses that pass, 0 to 1.
     Accuracy,

@@ -52,6 +52,12 @@ impl Moments {
         (self.count > 0.0).then(|| self.sum / self.count)
     }
 
+    /// The standard error of the mean; `None` of fewer than two units.
+    #[must_use]
+    pub fn standard_error(self) -> Option<f64> {
+        self.variance_of_mean().map(f64::sqrt)
+    }
+
     /// The variance of the mean; `None` of fewer than two units.
     fn variance_of_mean(self) -> Option<f64> {
         let mean = self.mean().filter(|_| self.count >= 2.0)?;
