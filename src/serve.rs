@@ -34,6 +34,8 @@ pub(crate) struct Running {
     pub(crate) control: Control,
     plane: Arc<Plane>,
     tasks: Vec<JoinHandle<()>>,
+    end_steering: oneshot::Sender<()>,
+    steering: JoinHandle<()>,
     end_admin: oneshot::Sender<()>,
     admin: JoinHandle<std::io::Result<()>>,
     log: Option<Arc<DecisionLog>>,
@@ -119,13 +121,24 @@ pub(crate) async fn start_loaded(
         let _ = ended.await;
     }));
     tracing::info!(address = %admin_addr, "admin API");
-    let tasks = vec![tokio::spawn(collect::absorb(telemetry, counted))];
+    let tasks = vec![tokio::spawn(collect::absorb(telemetry, control.clone(), counted))];
+    let (end_steering, ended) = oneshot::channel::<()>();
+    let steered = control.clone();
+    let steering = tokio::spawn(async move {
+        steered
+            .steer(async {
+                let _ = ended.await;
+            })
+            .await;
+    });
     Ok(Running {
         proxy_addr: proxy_addr.context("no listener")?,
         admin_addr,
         control,
         plane,
         tasks,
+        end_steering,
+        steering,
         end_admin,
         admin,
         log,
@@ -143,6 +156,9 @@ impl Running {
         if !self.plane.proxy().drain(timeout).await {
             tracing::warn!(?timeout, "answers that still ran were abandoned");
         }
+        // Gates are watched for as long as anybody is served; then the evidence is saved.
+        let _ = self.end_steering.send(());
+        self.steering.await?;
         let _ = self.end_admin.send(());
         self.admin.await??;
         self.tasks.iter().for_each(JoinHandle::abort);

@@ -16,8 +16,7 @@ const KILLS: u64 = 25;
 /// the end of the process.
 const NO_ROOM: [&str; 3] = ["sh", "-c", "trap '' XFSZ; ulimit -S -f 300; exec \"$0\" \"$@\""];
 /// As before, with room for the empty tables.
-const LITTLE_ROOM: [&str; 3] =
-    ["sh", "-c", "trap '' XFSZ; ulimit -S -f 600; exec \"$0\" \"$@\""];
+const LITTLE_ROOM: [&str; 3] = ["sh", "-c", "trap '' XFSZ; ulimit -S -f 600; exec \"$0\" \"$@\""];
 /// Small, so that segments end all the time.
 const SMALL: Retention = Retention { max_age: Duration::from_secs(86_400), max_bytes: 8 << 20 };
 

@@ -20,6 +20,6 @@ mod windows;
 pub use logging::{LogFormat, LoggingError, init_logging};
 pub use names::{ALL as METRICS, Kind, Metric};
 pub use reference::markdown as metrics_markdown;
-pub use state::{EndpointGauge, PlanGauges, ReloadResult, RollbackKind};
+pub use state::{EndpointGauge, PlanGauges, ReloadResult, RollbackKind, RolloutGauges};
 pub use telemetry::{Options, Telemetry};
 pub use windows::{Quantiles, SeriesSnapshot, Span, WindowSnapshot, Windows};

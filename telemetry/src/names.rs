@@ -87,7 +87,15 @@ metrics! {
     CLOSED = Gauge "stagegate_candidate_closed" ["workload"] Count,
         "1 while a rollback keeps everyone off the candidate";
     ROLLBACKS = Counter "stagegate_rollbacks_total" ["workload", "reason"] Count,
-        "Times traffic was taken off the candidate: by rollback, by closing the latest cohort, by the kill switch";
+        "Times traffic was taken off the candidate: by a person's rollback or abort, by closing the latest cohort, by the kill switch, or by a gate of the axis named";
+    ROLLBACK_DELAY = Gauge "stagegate_rollback_delay_seconds" ["workload"] Seconds,
+        "Of the last rollback by a gate: from the arrival of the counts that completed the evidence to the rollback; absent before the first";
+    ROLLOUT_PHASE = Gauge "stagegate_rollout_phase" ["workload", "phase"] Count,
+        "1 for the phase of the workload's last rollout, 0 for the others";
+    ROLLOUT_STEP = Gauge "stagegate_rollout_step" ["workload"] Count,
+        "Step of the rollout under way, from 1; 0 while none is";
+    GATE_STATE = Gauge "stagegate_gate_state" ["workload", "axis"] Count,
+        "Worst gate of an axis in the rollout under way: 0 holds, 1 waits for evidence, 2 has no data, 3 is violated";
     ENDPOINT_HEALTHY = Gauge "stagegate_endpoint_healthy" ["workload", "release", "endpoint"] Count,
         "Share of the endpoint's addresses that pass their health checks, 0 to 1; absent without checks";
     CONFIG_SUCCESS = Gauge "stagegate_config_reload_success" [] Count,

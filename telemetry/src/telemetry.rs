@@ -1,12 +1,12 @@
 //! The one place where deltas, values and events of the process become figures.
 
 use crate::prometheus::Prometheus;
-use crate::state::{EndpointGauge, PlanGauges, ReloadResult, RollbackKind};
+use crate::state::{EndpointGauge, PlanGauges, ReloadResult, RollbackKind, RolloutGauges};
 use crate::times::Times;
 use crate::windows::{SeriesSnapshot, Windows};
 use crate::{names, process, times};
 use metrics::SharedString;
-use stagegate_rollout::{Delta, Outcome, Reason, Series, SeriesKey};
+use stagegate_rollout::{Axis, Delta, Outcome, Phase, Reason, Series, SeriesKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -44,6 +44,9 @@ struct Now {
     version: SharedString,
     epoch: u64,
     plan: Vec<PlanGauges>,
+    rollouts: Vec<RolloutGauges>,
+    /// Seconds that the last rollback by a gate took, by workload.
+    delays: BTreeMap<Arc<str>, f64>,
     endpoints: Vec<EndpointGauge>,
     connections: Vec<u64>,
     pins: u64,
@@ -64,6 +67,8 @@ impl Telemetry {
             version: options.version.into(),
             epoch: 0,
             plan: Vec::new(),
+            rollouts: Vec::new(),
+            delays: BTreeMap::new(),
             endpoints: Vec::new(),
             connections: Vec::new(),
             pins: 0,
@@ -175,6 +180,18 @@ impl Telemetry {
         self.count_rollbacks(workload, kind, 1);
     }
 
+    /// From the arrival of the counts that completed the evidence to the rollback they caused.
+    pub fn rolled_back_after(&self, workload: &Arc<str>, delay: Duration) {
+        let gauge = self.prometheus.gauge(&names::ROLLBACK_DELAY, &[shared(workload)]);
+        gauge.set(delay.as_secs_f64());
+        self.lock().delays.insert(Arc::clone(workload), delay.as_secs_f64());
+    }
+
+    /// How the rollouts stand now. Call whenever somebody looked.
+    pub fn set_rollouts(&self, rollouts: &[RolloutGauges]) {
+        self.lock().rollouts = rollouts.to_vec();
+    }
+
     /// A change was refused because the store could not record it.
     pub fn store_failed(&self) {
         self.prometheus.counter(&names::STORE_FAILURES, &[]).increment(1);
@@ -196,6 +213,10 @@ impl Telemetry {
         self.touch_process(&state);
         for gauges in &state.plan {
             self.touch_workload(gauges);
+        }
+        let here = |workload: &Arc<str>| state.plan.iter().any(|it| it.workload == *workload);
+        for gauges in state.rollouts.iter().filter(|gauges| here(&gauges.workload)) {
+            self.touch_rollout(gauges, state.delays.get(&gauges.workload).copied());
         }
         for (labels, share) in healthy_shares(&state.endpoints) {
             self.prometheus.gauge(&names::ENDPOINT_HEALTHY, &labels).set(share);
@@ -263,10 +284,35 @@ impl Telemetry {
         }
     }
 
+    fn touch_rollout(&self, gauges: &RolloutGauges, delay: Option<f64>) {
+        let workload = || shared(&gauges.workload);
+        let set = |metric, labels: &[SharedString], value: f64| {
+            self.prometheus.gauge(metric, labels).set(value);
+        };
+        if let Some(delay) = delay {
+            set(&names::ROLLBACK_DELAY, &[workload()], delay);
+        }
+        set(&names::ROLLOUT_STEP, &[workload()], f64::from(gauges.step));
+        for phase in Phase::ALL {
+            let is_in = f64::from(u8::from(gauges.phase == Some(phase)));
+            let label = SharedString::const_str(phase.label());
+            set(&names::ROLLOUT_PHASE, &[workload(), label], is_in);
+        }
+        for (axis, worst) in &gauges.axes {
+            let label = SharedString::const_str(axis.label());
+            set(&names::GATE_STATE, &[workload(), label], f64::from(*worst));
+        }
+    }
+
     /// A gauge of something that is gone must not keep its last value: no alert holds on NaN.
     fn retire_workload(&self, workload: &Arc<str>) {
-        for metric in [&names::WEIGHT, &names::KILLED, &names::CLOSED] {
+        let alone = [&names::WEIGHT, &names::KILLED, &names::CLOSED, &names::ROLLOUT_STEP];
+        for metric in alone {
             self.prometheus.gauge(metric, &[shared(workload)]).set(f64::NAN);
+        }
+        for axis in Axis::ALL {
+            let label = SharedString::const_str(axis.label());
+            self.prometheus.gauge(&names::GATE_STATE, &[shared(workload), label]).set(f64::NAN);
         }
     }
 

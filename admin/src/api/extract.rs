@@ -2,7 +2,7 @@
 //! refusal names the field and says what would be right.
 
 use super::error::{ApiError, Kind};
-use crate::auth::Caller;
+use crate::auth::{self, Caller};
 use crate::control::{
     DrillOrder, IdempotencyKey, Order, Precondition, ReleaseChange, ReleaseOrder,
 };
@@ -12,6 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use stagegate_config::Role;
 use stagegate_rollout::Command;
 
 /// Longest reason, in characters.
@@ -120,6 +121,12 @@ pub(super) struct Change<T> {
 }
 
 impl<T> Change<T> {
+    /// Refuses callers below `role`.
+    pub(super) fn requires(&self, role: Role) -> Result<(), ApiError> {
+        auth::authorize(&self.caller, role)
+            .map_err(|denied| ApiError::new(Kind::Forbidden, denied.to_string()))
+    }
+
     /// The order to carry out.
     pub(super) fn order(self, workload: String, command: Command, reason: String) -> Order {
         Order {
@@ -129,6 +136,7 @@ impl<T> Change<T> {
             reason,
             precondition: self.precondition,
             idempotency: self.idempotency,
+            overriding: false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! One command, from the caller's wish to the answer.
 
-use super::keeper::Commit;
+use super::perform::{Decided, InForce};
 use super::{Control, Inner, KeeperError, Live, PATIENCE, ReleaseRefusal, View, now_ms};
 use crate::api::types::{Changed, RollbackTiming};
 use crate::data_plane::{Event, Publication, Settled};
@@ -8,8 +8,7 @@ use crate::describe;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use stagegate_rollout::{
-    Change, Command, ListKind, OnRollback, Refusal, Split, Weight, WorkloadName, WorkloadState,
-    apply,
+    Command, Grounds, Input, ListKind, Preflight, Refusal, Weight, WorkloadName, step,
 };
 use stagegate_store::{NewAudit, NewIdempotency};
 use std::sync::Arc;
@@ -30,6 +29,8 @@ pub struct Order {
     pub precondition: Precondition,
     /// The caller's key, to ask again without doing it again.
     pub idempotency: Option<IdempotencyKey>,
+    /// The caller insists although something speaks against it; needs a reason.
+    pub overriding: bool,
 }
 
 /// `If-Match`.
@@ -122,7 +123,7 @@ impl Control {
 }
 
 /// A change in force that still has to be answered.
-struct InForce {
+struct Answerable {
     changed: Changed,
     committed: Instant,
     /// The store's name for the caller's key.
@@ -132,11 +133,18 @@ struct InForce {
 impl Inner {
     async fn execute(&self, order: Order) -> Result<Done, ExecuteError> {
         let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
+        // Probes take their time: nobody's rollback may wait for them.
+        let preflight = match &order.command {
+            Command::Start { to, policy } => {
+                self.preflight(&self.view(), &order.workload, to, policy).await?
+            }
+            _ => None,
+        };
         let in_force = {
             let _turn = self.turn.lock().await;
             match self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
                 Some(changed) => Err(changed),
-                None => Ok(self.change(&order, key).await?),
+                None => Ok(self.change(&order, preflight.as_ref(), key).await?),
             }
         };
         let in_force = match in_force {
@@ -173,58 +181,43 @@ impl Inner {
     }
 
     /// Checks, applies, records and publishes; the caller holds the turn.
-    async fn change(&self, order: &Order, key: Option<String>) -> Result<InForce, ExecuteError> {
+    async fn change(
+        &self,
+        order: &Order,
+        preflight: Option<&Preflight>,
+        key: Option<String>,
+    ) -> Result<Answerable, ExecuteError> {
         let keeper = self.keeper()?;
         let view = self.view();
         let (place, live) = view.find(&order.workload).ok_or_else(|| {
             ExecuteError::UnknownWorkload { name: order.workload.clone(), known: view.known() }
         })?;
         is_stale(&order.precondition, live)?;
-        let (spec, before) = (live.split.spec(), live.split.state());
         let at_ms = now_ms();
-        let applied = apply(spec, before, &order.command, &order.actor, &order.reason, at_ms);
-        let Change { state, summary } = match applied {
-            Ok(change) => change,
+        let analysis = self.analysis_of(&order.workload);
+        let grounds =
+            Grounds { analysis: analysis.as_deref(), preflight, overriding: order.overriding };
+        let Order { command, actor, reason, .. } = order;
+        let input = stagegate_rollout::Order { command, by: actor, reason, grounds };
+        let stepped = step(live.split.spec(), live.split.state(), Input::Command(input), at_ms);
+        let stepped = match stepped {
+            Ok(stepped) => stepped,
             Err(refusal) => {
                 self.audit_refusal(order, &refusal).await;
                 return Err(refusal.into());
             }
         };
-        let is_new = !summary.is_empty();
-        let epoch = view.epoch + u64::from(is_new);
-        let after = Live {
-            split: Arc::new(Split::new(Arc::clone(spec), Arc::new(state.clone()))),
-            epoch: if is_new { epoch } else { live.epoch },
-        };
-        let mut changed = draft(order, &summary, epoch, &after);
+        let entry = audit_entry(order, at_ms);
+        let decided = self.decide(&view, (place, live), stepped, entry, analysis.as_deref(), false);
+        let mut changed = draft(order, &decided);
         if order.idempotency.is_some() {
             // The kept answer must hold the number of the record it is written with.
             changed.audit_seq = keeper.newest_seq().await? + 1;
         }
-        let states = if is_new { vec![(spec.name.clone(), state)] } else { Vec::new() };
-        let recorded = keeper
-            .commit(Commit {
-                entry: audit_entry(order, summary, at_ms),
-                states,
-                epoch,
-                answer: answer(order, key.clone(), &changed),
-            })
-            .await;
-        self.note_commit(&recorded);
-        changed.audit_seq = recorded?.seq;
-        let committed = Instant::now();
-        if is_new {
-            let cut = cuts(&order.command, &after.split).then(|| spec.name.clone());
-            self.publish_one(&view, place, after, epoch, cut);
-            tracing::info!(
-                actor = order.actor,
-                workload = order.workload,
-                epoch,
-                summary = changed.summary,
-                "changed"
-            );
-        }
-        Ok(InForce { changed, committed, key })
+        let answer = answer(order, key.clone(), &changed);
+        let InForce { record, at } = self.perform(&view, decided, answer).await?;
+        changed.audit_seq = record.map_or(0, |record| record.seq);
+        Ok(Answerable { changed, committed: at, key })
     }
 
     pub(super) fn publish_one(
@@ -253,8 +246,8 @@ impl Inner {
     }
 
     /// Waits until the workers follow, where that matters, and completes the answer.
-    async fn settle(&self, order: &Order, in_force: InForce) -> Changed {
-        let InForce { mut changed, committed, key } = in_force;
+    async fn settle(&self, order: &Order, in_force: Answerable) -> Changed {
+        let Answerable { mut changed, committed, key } = in_force;
         if !takes_away(&order.command) {
             return changed;
         }
@@ -264,13 +257,13 @@ impl Inner {
         let acknowledged = committed.elapsed();
         let last = last_after(&settled, committed);
         changed.rollback = Some(timing(&settled, committed, acknowledged));
-        if changed.changed
-            && matches!(order.command, Command::Rollback | Command::RollbackCohort | Command::Kill)
-        {
+        if changed.changed && is_rollback(&order.command) {
             self.observer.on(&Event::RolledBack {
                 workload: name,
                 command: order.command.label(),
+                axis: None,
                 last_candidate_request: last,
+                delay: None,
             });
         }
         if let Some(key) = key {
@@ -330,30 +323,34 @@ pub(super) fn timing(
 }
 
 /// The answer, as far as it is known before the record is written.
-fn draft(order: &Order, summary: &str, epoch: u64, after: &Live) -> Changed {
-    let changed = !summary.is_empty();
+fn draft(order: &Order, decided: &Decided) -> Changed {
+    let summary = &decided.entry.summary;
     Changed {
         command: order.command.label().to_owned(),
-        changed,
-        summary: if changed { summary } else { "already so" }.to_owned(),
-        epoch,
+        changed: decided.is_new,
+        summary: if decided.is_new { summary } else { "already so" }.to_owned(),
+        epoch: decided.epoch,
         audit_seq: 0,
         actor: order.actor.clone(),
         reason: order.reason.clone(),
         rollback: None,
-        workload: describe::workload(after),
+        workload: describe::workload(&decided.after),
     }
 }
 
-fn audit_entry(order: &Order, summary: String, at_ms: u64) -> NewAudit {
+fn audit_entry(order: &Order, at_ms: u64) -> NewAudit {
+    let mut details = json!(order.command);
+    if order.overriding {
+        details["override"] = json!(true);
+    }
     NewAudit {
         at_ms,
         actor: order.actor.clone(),
         workload: Some(order.workload.clone()),
         action: order.command.label().to_owned(),
         reason: order.reason.clone(),
-        summary,
-        details: json!(order.command),
+        summary: String::new(),
+        details,
     }
 }
 
@@ -373,6 +370,8 @@ fn takes_away(command: &Command) -> bool {
     match command {
         Command::SetWeight { weight } => *weight == Weight::ZERO,
         Command::Rollback
+        | Command::Abort
+        | Command::Restore
         | Command::Kill
         | Command::RollbackCohort
         | Command::Exclude { .. }
@@ -382,9 +381,14 @@ fn takes_away(command: &Command) -> bool {
     }
 }
 
-/// Whether running candidate responses are aborted too.
-fn cuts(command: &Command, split: &Split) -> bool {
-    let state: &WorkloadState = split.state();
-    let ends_it = matches!(command, Command::Rollback | Command::Kill);
-    ends_it && split.spec().on_rollback == OnRollback::Cut && state.candidate.is_some()
+/// Whether the command takes a release out, which is counted.
+const fn is_rollback(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Rollback
+            | Command::RollbackCohort
+            | Command::Kill
+            | Command::Abort
+            | Command::Restore
+    )
 }

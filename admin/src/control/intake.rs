@@ -48,6 +48,8 @@ struct Kept {
 #[derive(Debug, Default)]
 pub(super) struct Intake {
     kept: Mutex<BTreeMap<Arc<str>, Kept>>,
+    /// Nano-dollars of every workload, watched or not.
+    spent: Mutex<BTreeMap<Arc<str>, u64>>,
     arrived: Notify,
 }
 
@@ -69,6 +71,7 @@ impl Intake {
 
     /// Takes a worker's counts in.
     pub(super) fn count(&self, delta: &Delta, now: Instant) {
+        self.spend(delta);
         let mut kept = self.lock();
         if kept.is_empty() {
             return;
@@ -98,6 +101,21 @@ impl Intake {
         if any {
             self.arrived.notify_one();
         }
+    }
+
+    fn spend(&self, delta: &Delta) {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, series) in delta.series.iter().filter(|(_, series)| series.cost_nanos.sum() > 0) {
+            let sum = spent.entry(Arc::clone(&key.workload)).or_default();
+            *sum = sum.saturating_add(series.cost_nanos.sum());
+        }
+    }
+
+    /// What every workload spent since the last time, in nano-dollars. A workload that ever spent
+    /// something is always in it: that it spent nothing since is worth knowing too.
+    pub(super) fn take_spend(&self) -> Vec<(Arc<str>, u64)> {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        spent.iter_mut().map(|(name, sum)| (Arc::clone(name), std::mem::take(sum))).collect()
     }
 
     /// What was counted for a workload since the last time, if it is watched for this evidence.

