@@ -2,8 +2,11 @@
 
 use crate::{Problem, Problems, TokenHash, Workload};
 use ipnet::IpNet;
+use stagegate_rollout::Policy;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A configuration that was read without problems.
@@ -38,6 +41,8 @@ pub struct Config {
     pub decision_log: DecisionLog,
     /// The workloads in the order of the file; at least one.
     pub workloads: Vec<Workload>,
+    /// Every policy by name, also those no workload uses; `default` is always there.
+    pub policies: BTreeMap<Arc<str>, Arc<Policy>>,
 }
 
 impl Config {

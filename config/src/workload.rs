@@ -1,7 +1,7 @@
 //! Checked settings of one workload.
 
 use crate::{Identity, Place, Rate, Release};
-use stagegate_rollout::{ForceKey, ReleaseName, WorkloadSpec};
+use stagegate_rollout::{ForceKey, Policy, ReleaseName, WorkloadSpec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,8 @@ pub struct Workload {
     pub protocol: Protocol,
     /// Where a request's identity comes from.
     pub identity: Identity,
+    /// What a rollout of the workload must go through.
+    pub policy: Arc<Policy>,
     /// Every release by name; the same names as in `spec.releases`.
     pub releases: BTreeMap<ReleaseName, Release>,
     /// Timeouts towards the backend.

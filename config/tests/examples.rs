@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use stagegate_config::{Config, HealthKind, Loaded, Rate, Source};
-use stagegate_rollout::{CohortName, Fallback, Sticky, Weight};
+use stagegate_rollout::{Amount, CohortName, Fallback, Limit, Policy, Severity, Sticky, Weight};
 use std::path::Path;
 use std::time::Duration;
 
@@ -97,6 +97,74 @@ fn the_full_example_means_what_it_says() {
 }
 
 #[test]
+fn the_full_example_writes_the_built_in_policy_out() {
+    let config = load("full.yaml").config;
+    assert_eq!(*config.policies["default"], Policy::builtin());
+    assert_eq!(*config.workloads[0].policy, Policy::builtin());
+    let minimal = load("minimal.yaml").config;
+    assert_eq!(*minimal.workloads[0].policy, Policy::builtin(), "and it need not be written");
+}
+
+#[test]
+fn a_policy_of_ones_own_says_what_differs() {
+    let text = "\
+listeners: [{ address: '127.0.0.1:0' }]
+workloads:
+  agent:
+    match: [{}]
+    releases: { v1: { endpoints: ['http://a:1'] } }
+    stable: v1
+    policy: fast
+policies:
+  fast:
+    steps:
+      - { weight: 5%, hold: 10m, requests: 500, scored: 200 }
+      - { weight: 50%, requests: 5000, violated_for: 30s }
+      - { weight: 75%, requests: 5000 }
+      - { weight: 100%, watch: 1h }
+    gates:
+      - { axis: latency, measure: p95, of: first_byte, max: 400ms }
+      - { axis: latency, measure: p99, stage: retrieve, against: stable, ratio: 1.2 }
+      - { axis: cost, measure: daily_projection, against: budget, ratio: 1.2, then: alert }
+      - { axis: cost, measure: spend_6h, max: 80, then: alert, severity: info }
+      - { axis: error, class: permanent, max: 2%, requests: 50, for: 90s }
+    drill_within: off
+  untouched:
+";
+    let loaded = Config::parse(text, "stagegate.yaml", examples(), &env)
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    let fast = &loaded.config.workloads[0].policy;
+    let violated: Vec<u64> = fast.steps.iter().map(|it| it.violated_for_ms / 1000).collect();
+    assert_eq!(violated, [300, 30, 600, 600]);
+    assert_eq!((fast.steps[0].hold_ms, fast.steps[0].scored), (600_000, 200));
+    let ids: Vec<String> = fast.gates.iter().map(|it| it.id().to_string()).collect();
+    assert_eq!(
+        ids,
+        [
+            "latency/p95-first-byte/max",
+            "latency/p99-stage-retrieve/against-stable",
+            "cost/daily-projection/max",
+            "cost/spend-6h/max",
+            "error/permanent/max",
+        ]
+    );
+    assert_eq!(fast.gates[0].limit, Limit::Max(Amount::whole(400_000)));
+    assert_eq!(fast.gates[2].limit, Limit::Max(Amount::thousandths(1200)));
+    assert_eq!(fast.gates[3].severity, Severity::Info);
+    assert_eq!((fast.gates[4].for_ms, fast.gates[4].requests), (Some(90_000), 50));
+    assert_eq!(fast.drill_within_ms, None);
+    assert_eq!(fast.no_data_alert_ms, 600_000, "what is left out is the built-in policy's");
+
+    let untouched = &loaded.config.policies["untouched"];
+    assert_eq!(untouched.gates, Policy::builtin().gates);
+    let told = loaded
+        .warnings
+        .iter()
+        .any(|it| it.key == "policies.untouched" && it.message.contains("used by no workload"));
+    assert!(told, "{:?}", loaded.warnings);
+}
+
+#[test]
 fn the_full_example_names_every_key() {
     let text = std::fs::read_to_string(examples().join("full.yaml")).expect("the example exists");
     let mut keys = Vec::new();
@@ -143,6 +211,7 @@ data_dir:
 trusted_proxies:
 limits:
 decision_log: {}
+policies:
 workloads:
   agent:
     match: [{ host:, headers: }]

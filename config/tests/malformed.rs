@@ -37,7 +37,7 @@ fn the_base_file_is_right() {
 
 #[test]
 fn every_mistake_gets_one_clear_answer() {
-    assert!(CASES.len() >= 70, "{} cases", CASES.len());
+    assert!(CASES.len() >= 120, "{} cases", CASES.len());
     let mut wrong = Vec::new();
     for Case { from, to, key, line, says } in CASES {
         let found = problems(&changed(from, to));
@@ -60,7 +60,10 @@ fn all_problems_come_at_once_and_in_order() {
         .replace("sticky: tenant", "stiky: tenant")
         .replace("connect: 2s", "connect: fast")
         .replace("http://10.0.0.2:80", "https://10.0.0.2:80")
-        .replace("[acme]", "[acme, '']");
+        .replace("[acme]", "[acme, '']")
+        .replace("watch: 1h", "hold: 1h")
+        .replace("margin: 1pp", "margin: 1%")
+        .replace("requests: 200", "scored: 200");
     let found = problems(&text);
     let places: Vec<(u32, &str)> = found.iter().map(|p| (p.line, p.key.as_str())).collect();
     assert_eq!(
@@ -73,6 +76,10 @@ fn all_problems_come_at_once_and_in_order() {
             (27, "workloads.agent.stiky"),
             (29, "workloads.agent.cohorts[0].tenants[1]"),
             (34, "workloads.agent.timeouts.connect"),
+            (44, "policies.fast.steps[1].watch"),
+            (45, "policies.fast.steps[1].hold"),
+            (47, "policies.fast.gates[0].margin"),
+            (48, "policies.fast.gates[1].scored"),
         ]
     );
 }
@@ -157,7 +164,7 @@ fn a_file_that_cannot_be_read_is_a_problem_too() {
 }
 
 /// What is allowed but doubtful: what to replace, the key and a part of the message.
-const DOUBTS: [(&str, &str, &str, &str); 12] = [
+const DOUBTS: [(&str, &str, &str, &str); 13] = [
     ("[initech]", "[initech, acme]", "workloads.agent.exclusions.high[1]", "in cohort `pilots`"),
     ("[{ header: x-tenant }]", "[]", "workloads.agent.cohorts[0].name", "no request has a tenant"),
     ("sticky: tenant", "sticky: user", "workloads.agent.sticky", "nothing to stick to"),
@@ -195,6 +202,7 @@ const DOUBTS: [(&str, &str, &str, &str); 12] = [
         "workloads.agent.identity.jwt.secret",
         "shorter than the 32 bytes",
     ),
+    ("policy: fast", "policy: default", "policies.fast", "used by no workload"),
 ];
 
 #[test]

@@ -144,7 +144,7 @@ enum Command {
     /// Keep tenants or users away from the candidate, in an emergency.
     #[command(subcommand)]
     Deny(lists::ListCommand),
-    /// Look at releases.
+    /// Look at releases, add and remove them.
     #[command(subcommand)]
     Release(release::ReleaseCommand),
 

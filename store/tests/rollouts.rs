@@ -89,9 +89,14 @@ fn evidence_comes_back_for_its_own_rollout_and_step_only() {
     assert_eq!(store.evidence(&agent(), "r-1", 0).unwrap(), None);
     store.save_evidence(&[snapshot("r-1", 0, 25)]).unwrap();
     assert_eq!(store.evidence(&agent(), "r-1", 1).unwrap(), Some(snapshot("r-1", 1, 30)));
-    let forget = Attachment::ForgetEvidence { workload: agent() };
-    store.commit_with(&entry("promoted"), &[initial("agent")], 1, None, &[forget]).unwrap();
+    // A promotion begins the next step's evidence in its own transaction.
+    let begun = Attachment::Evidence(snapshot("r-1", 2, 40));
+    store.commit_with(&entry("promoted"), &[], 1, None, &[begun]).unwrap();
     assert_eq!(store.evidence(&agent(), "r-1", 1).unwrap(), None);
+    assert_eq!(store.evidence(&agent(), "r-1", 2).unwrap(), Some(snapshot("r-1", 2, 40)));
+    let forget = Attachment::ForgetEvidence { workload: agent() };
+    store.commit_with(&entry("ended"), &[initial("agent")], 2, None, &[forget]).unwrap();
+    assert_eq!(store.evidence(&agent(), "r-1", 2).unwrap(), None);
 }
 
 #[test]
@@ -160,6 +165,19 @@ fn a_refused_attachment_leaves_nothing_of_the_change() {
     assert_eq!(store.load().unwrap(), before);
     assert_eq!(store.rollout(&agent(), "r-1").unwrap(), None);
     assert_eq!(store.verify_audit().unwrap().entries, 1);
+}
+
+#[test]
+fn book_keeping_is_recorded_without_a_new_plan() {
+    let (dir, mut store) = open();
+    store.commit(&entry("start"), &[initial("agent")], 1, None).unwrap();
+    let (workload, state) = at_weight("agent", 1000);
+    let noted = Attachment::State { workload, state: Box::new(state) };
+    let recorded = store.commit_with(&entry("verdict"), &[], 1, None, &[noted]).unwrap();
+    assert_eq!((recorded.epoch_before, recorded.epoch), (1, 1));
+    drop(store);
+    let saved = Store::open(dir.path()).unwrap().load().unwrap();
+    assert_eq!((saved.epoch, saved.workloads), (1, [at_weight("agent", 1000)].into()));
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod limits;
 mod malformed;
 mod ramp;
 mod real_clients;
+mod releases;
 mod rollback;
 mod routing;
 mod soak;

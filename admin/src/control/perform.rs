@@ -30,6 +30,8 @@ pub(super) struct Decided {
     pub(super) epoch: u64,
     /// Whether anything changed at all.
     pub(super) is_new: bool,
+    /// Whether only the rollout's own books changed: then the plan stays as it is.
+    pub(super) quiet: bool,
     /// What goes into the audit.
     pub(super) entry: NewAudit,
     /// Rows that belong to the change.
@@ -49,8 +51,8 @@ pub(super) struct InForce {
 
 impl Inner {
     /// Prepares what the state machine decided. `entry` holds who, what and why; what the decision
-    /// rests on is added to its details. `quiet` changes leave the workload's own epoch alone:
-    /// they are book-keeping, and must not make a person's `If-Match` stale.
+    /// rests on is added to its details. `quiet` changes are the rollout's own book-keeping: they
+    /// make no new plan, and a person's `If-Match` goes on to hold.
     pub(super) fn decide(
         &self,
         view: &View,
@@ -63,7 +65,7 @@ impl Inner {
         let Stepped { state, summary, effects } = stepped;
         let (spec, before) = (live.split.spec(), live.split.state());
         let is_new = !summary.is_empty();
-        let epoch = view.epoch + u64::from(is_new);
+        let epoch = view.epoch + u64::from(is_new && !quiet);
         entry.summary = summary;
         let mut attached = Vec::new();
         let (mut notices, mut cut) = (Vec::new(), false);
@@ -85,12 +87,16 @@ impl Inner {
             }
         }
         attached.extend(of_rollout(&spec.name, before, &state));
+        if is_new && quiet {
+            let (workload, state) = (spec.name.clone(), Box::new(state.clone()));
+            attached.push(Attachment::State { workload, state });
+        }
         attached.extend(self.messages(&spec.name, &notices));
         let after = Live {
             split: Arc::new(Split::new(Arc::clone(spec), Arc::new(state))),
             epoch: if is_new && !quiet { epoch } else { live.epoch },
         };
-        Decided { place, after, epoch, is_new, entry, attached, cut }
+        Decided { place, after, epoch, is_new, quiet, entry, attached, cut }
     }
 
     /// Records and publishes; the caller holds the turn.
@@ -156,10 +162,18 @@ impl Inner {
         if !decided.is_new {
             return;
         }
-        let Decided { place, after, epoch, entry, cut, .. } = decided;
+        let Decided { place, after, epoch, entry, cut, quiet, .. } = decided;
         let name = after.split.spec().name.clone();
-        let cut = cut.then(|| name.clone());
-        self.publish_one(view, place, after, epoch, cut);
+        if quiet {
+            let mut next = View::clone(view);
+            if let Some(slot) = next.live.get_mut(place) {
+                *slot = after;
+            }
+            self.set_view(next);
+        } else {
+            let cut = cut.then(|| name.clone());
+            self.publish_one(view, place, after, epoch, cut);
+        }
         tracing::info!(
             actor = entry.actor,
             workload = name.as_str(),
@@ -186,7 +200,8 @@ impl Inner {
 impl Decided {
     fn commit(&self, answer: Option<NewIdempotency>) -> Commit {
         let (spec, state) = (self.after.split.spec(), self.after.split.state());
-        let states = self.is_new.then(|| (spec.name.clone(), WorkloadState::clone(state)));
+        let states =
+            (self.is_new && !self.quiet).then(|| (spec.name.clone(), WorkloadState::clone(state)));
         Commit {
             entry: self.entry.clone(),
             states: states.into_iter().collect(),

@@ -299,8 +299,8 @@ async fn last_changes(
 
 /// Whether an entry that made a new plan changed this workload.
 fn touches(entry: &stagegate_store::AuditEntry, name: &str) -> bool {
-    // A changed verdict and a drill make plans, and change nothing that a person could rely on.
-    if matches!(entry.action.as_str(), "analysis" | "drill") {
+    // A drill makes plans, and changes nothing that a person could rely on.
+    if entry.action == "drill" {
         return false;
     }
     if let Some(workload) = &entry.workload {

@@ -59,12 +59,21 @@ impl View {
     ///
     /// # Errors
     /// The names there are, when this is none of them.
-    pub fn policy(&self, _workload: &str, name: Option<&str>) -> Result<Policy, String> {
-        let builtin = Policy::builtin();
-        match name {
-            Some(name) if *name != *builtin.name => Err(builtin.name.to_string()),
-            _ => Ok(builtin),
-        }
+    pub fn policy(&self, workload: &str, name: Option<&str>) -> Result<Arc<Policy>, String> {
+        let policies = &self.config.policies;
+        let found = match name {
+            Some(name) => policies.get(name),
+            // An unknown workload is refused elsewhere.
+            None => self
+                .config
+                .workload(workload)
+                .map(|it| &it.policy)
+                .or_else(|| policies.values().next()),
+        };
+        found.cloned().ok_or_else(|| {
+            let known: Vec<&str> = policies.keys().map(|name| &**name).collect();
+            known.join(", ")
+        })
     }
 
     /// Every state that is remembered, of live and dormant workloads.

@@ -1,5 +1,6 @@
 //! The top of the file.
 
+use super::policy::Policies;
 use super::{matching, plain, workload};
 use crate::raw::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog};
 use crate::read::{At, Context};
@@ -22,7 +23,9 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
     let trusted_proxies = raw.trusted_proxies.as_ref().map(|at| trusted(&at.value, cx));
     let limits = plain(raw.limits).and_then(|raw| conn_limits(raw, cx));
     let decision_log = plain(raw.decision_log).and_then(|raw| decision_log(raw, cx));
-    let workloads = workloads(raw.workloads, cx);
+    let mut policies = Policies::new(raw.policies, cx);
+    let workloads = workloads(raw.workloads, &mut policies, cx);
+    let policies = policies.finish(cx);
     let data_dir = plain(raw.data_dir).map(|path| cx.base_dir.join(path.0));
     let workers = raw.workers.map(|at| match at.value {
         Workers::Auto => std::thread::available_parallelism().map_or(1, usize::from),
@@ -39,6 +42,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         limits: limits?,
         decision_log: decision_log?,
         workloads: workloads?,
+        policies: policies?,
     })
 }
 
@@ -172,6 +176,7 @@ fn decision_log(raw: RawDecisionLog, cx: &mut Context<'_>) -> Option<DecisionLog
 
 fn workloads(
     raw: Option<At<crate::read::Map<stagegate_rollout::WorkloadName, crate::raw::RawWorkload>>>,
+    policies: &mut Policies,
     cx: &mut Context<'_>,
 ) -> Option<Vec<crate::Workload>> {
     let At { value: raw, site } = raw?;
@@ -185,6 +190,6 @@ fn workloads(
     }
     matching::check_distinct(&raw, cx);
     let checked: Vec<_> =
-        raw.0.into_iter().map(|(name, raw)| workload::workload(name, raw, cx)).collect();
+        raw.0.into_iter().map(|(name, raw)| workload::workload(name, raw, policies, cx)).collect();
     checked.into_iter().collect()
 }

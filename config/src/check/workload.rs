@@ -1,6 +1,7 @@
 //! One workload: its parts, and whether they agree.
 
 use super::members::{Ids, ids};
+use super::policy::Policies;
 use super::{identity, matching, plain, release, traffic};
 use crate::raw::{RawCohort, RawFallback, RawMembers, RawRespond, RawWorkload};
 use crate::read::{At, Context, Site, join};
@@ -27,6 +28,7 @@ struct Sites {
 pub(crate) fn workload(
     name: At<WorkloadName>,
     at: At<RawWorkload>,
+    policies: &mut Policies,
     cx: &mut Context<'_>,
 ) -> Option<Workload> {
     let At { value: raw, site } = at;
@@ -44,6 +46,7 @@ pub(crate) fn workload(
     let limits_site = raw.limits.as_ref().map(|at| at.site.clone());
     let limits = plain(raw.limits).and_then(traffic::limits);
     let health = raw.health.and_then(|raw| traffic::health(raw, cx));
+    let policy = raw.policy.and_then(|name| policies.of_workload(&name, cx));
     let retry = plain(raw.retry).and_then(traffic::retry);
     let kill_switch = plain(raw.kill_switch).and_then(|raw| plain(raw.fallback));
     let (fallback, fallback_site) = fallback(kill_switch);
@@ -129,6 +132,7 @@ pub(crate) fn workload(
         matches: matches?,
         protocol: plain(raw.protocol)?,
         identity: identity?,
+        policy: policy?,
         releases: releases?,
         timeouts: timeouts?,
         limits: limits?,

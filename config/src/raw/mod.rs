@@ -2,12 +2,14 @@
 //! schema and the reference; what the parts mean together is checked in `check`.
 
 mod identity;
+mod policy;
 mod release;
 mod server;
 mod traffic;
 mod workload;
 
 pub(crate) use identity::{RawIdentity, RawJwt, RawSource};
+pub(crate) use policy::{Against, RawGate, RawPolicy, RawStep, TimingWord};
 pub(crate) use release::{RawArtifact, RawRelease};
 pub(crate) use server::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener};
 pub(crate) use traffic::{

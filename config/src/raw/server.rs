@@ -1,9 +1,9 @@
 //! The top of the file.
 
-use super::RawWorkload;
+use super::{RawPolicy, RawWorkload};
 use crate::read::{At, Map, NonEmpty, raw, words};
 use crate::scalar::Wait;
-use crate::scalar::{FilePath, Int, TokenName, Workers};
+use crate::scalar::{FilePath, Int, PolicyName, TokenName, Workers};
 use crate::{Forwarded, Role, Size, Time, TokenHash};
 use ipnet::IpNet;
 use stagegate_rollout::WorkloadName;
@@ -33,6 +33,8 @@ raw! {
         /// The agent workflows behind the proxy, by name. A request belongs to the most specific
         /// match.
         workloads: Map<WorkloadName, RawWorkload> = required,
+        /// What rollouts must go through, by name. `default` is built in and may be replaced.
+        policies: Map<PolicyName, RawPolicy> = default("{}"),
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::Protocol;
 use crate::read::{At, Map, NonEmpty, OrOff, choice, raw, words};
-use crate::scalar::{Body, ForceSecret, HeaderValue, Int, Member, Wait};
+use crate::scalar::{Body, ForceSecret, HeaderValue, Int, Member, PolicyName, Wait};
 use stagegate_rollout::{CohortName, GroupName, OnRollback, ReleaseName, Salt, Sticky, Weight};
 
 raw! {
@@ -34,6 +34,8 @@ raw! {
         salt: Salt = optional,
         /// What a rollback does to conversations on the candidate.
         on_rollback: OnRollback = default("migrate"),
+        /// What a rollout of this workload must go through: a name of `policies`.
+        policy: PolicyName = default("default"),
         /// Lists of tenants that are switched on as one, in the order they open.
         cohorts: Vec<At<RawCohort>> = default("[]"),
         /// Tenants by group that stay on stable until opted in. An exclusion wins over a cohort.

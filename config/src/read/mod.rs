@@ -15,7 +15,7 @@ mod yaml;
 
 pub(crate) use context::Context;
 pub(crate) use cursor::{At, Cursor, Site, join, shown};
-pub(crate) use fields::{Fields, one_key, word};
+pub(crate) use fields::{Fields, one_key, suggestion, word};
 pub(crate) use macros::{choice, doc_text, key_text, need, raw, words};
 pub(crate) use node::{Content, Node};
 pub(crate) use shape::{Field, Form, Json, Need, Scalar, Shape};

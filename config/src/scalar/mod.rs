@@ -1,11 +1,13 @@
 //! Single values: how each is read from text, and what is said when it cannot be.
 
 mod file;
+mod gate;
 mod net;
 mod quantity;
 mod text;
 
 pub(crate) use file::{FilePath, Member, is_id};
+pub(crate) use gate::{Bound, Chance, Margin, MeasureName, Owner, PolicyName, Ratio};
 pub(crate) use net::{HeaderName, HeaderValue, HostName, PathPrefix, UrlPath};
 pub(crate) use quantity::{Int, Wait, Workers};
 pub(crate) use text::{

@@ -53,6 +53,21 @@ workloads:
     retry: { stale: idempotent, connect_attempts: 2 }
     host_header: preserve
     force: { secret: "${FORCE}" }
+    policy: fast
+policies:
+  fast:
+    steps:
+      - { weight: 5%, hold: 10m, requests: 500, violated_for: 2m }
+      - weight: 100%
+        watch: 1h
+    gates:
+      - { axis: eval, measure: accuracy, against: stable, margin: 1pp, scored: 300, for: 5m, owner: quality }
+      - { axis: latency, measure: p99, stage: retrieve, max: 400ms, requests: 200 }
+      - { axis: cost, measure: burn_rate_1h, ratio: 2, then: alert }
+      - { axis: error, class: permanent, max: 2%, severity: warning }
+    on_no_data: { alert_after: 9m }
+    drill_within: 14d
+    rollback_alpha: 0.02
 "#;
 
 const fn case(
@@ -82,7 +97,7 @@ pub(crate) const CASES: &[Case] = &[
     case("data_dir: data", "data_dri: data", "data_dri", 7, "did you mean `data_dir`?"),
     case("data_dir: data", "zzz: 1", "zzz", 7, "known here: listeners, admin"),
     case("data_dir: data", "data_dir: data\ndata_dir: other", "data_dir", 8, "first in line 7"),
-    case("data_dir: data", "policies: {}", "policies", 7, "not supported by this version"),
+    case("data_dir: data", "flags: {}", "flags", 7, "not supported by this version"),
     case("data_dir: data", "notify: []", "notify", 7, "not supported by this version"),
     case("data_dir: data", "<<: { a: b }", "[\"<<\"]", 7, "merge keys are not supported"),
     case("    weight: 1%", "    sampling: { stable: 2% }", "workloads.agent.sampling", 26, "not supported by this version"),
@@ -231,4 +246,61 @@ pub(crate) const CASES: &[Case] = &[
     case("    force: { secret: \"${FORCE}\" }", "  other:\n    match: [{ host: A.example.com, path_prefix: /a, headers: { x-kind: chat } }]\n    releases: { v1: { endpoints: ['http://b:1'] } }\n    stable: v1", "workloads.other.match[0]", 39, "same condition as workload `agent` has in line 16"),
     case("    force: { secret: \"${FORCE}\" }", "  other:\n    match: [{}]\n    releases: {}\n    stable: v1", "workloads.other.releases", 40, "has no release"),
     case("    force: { secret: \"${FORCE}\" }", "  agent:\n    match: [{}]", "workloads.agent", 38, "is given twice"),
+
+    // Policies.
+    case("policy: fast", "policy: slow", "workloads.agent.policy", 39, "write one of: default, fast"),
+    case("policy: fast", "policy: fa st", "workloads.agent.policy", 39, "is not a policy name"),
+    case("    policy: fast\npolicies:\n  fast:\n", "policies:\n  fa st:\n", "policies[\"fa st\"]", 40, "is not a policy name"),
+    case("on_no_data: { alert_after: 9m }", "on_no_data: 9m", "policies.fast.on_no_data", 51, "not a mapping"),
+    case("alert_after: 9m", "alert_after: 0s", "policies.fast.on_no_data.alert_after", 51, "would alert at every pause"),
+    case("drill_within: 14d", "drill_within: never", "policies.fast.drill_within", 52, "is not a duration"),
+    case("rollback_alpha: 0.02", "rollback_alpha: 60%", "policies.fast.rollback_alpha", 53, "above 0 and at most 0.5"),
+    case("rollback_alpha: 0.02", "rollback_alpha: 1pp", "policies.fast.rollback_alpha", 53, "like `1%` or `0.01`"),
+    case("rollback_alpha: 0.02", "alpha: 0.02", "policies.fast.alpha", 53, "is not a known key"),
+    case("weight: 5%", "weight: 5", "policies.fast.steps[0].weight", 43, "is not a share"),
+    case("weight: 5%", "weight: 0%", "policies.fast.steps[0].weight", 43, "every step opens further"),
+    case("hold: 10m", "hold: 10m, watch: 1m", "policies.fast.steps[0].watch", 43, "only the last step watches"),
+    case("weight: 5%, ", "", "policies.fast.steps[0].weight", 43, "is missing"),
+    case("hold: 10m, requests: 500, ", "", "policies.fast.steps[0].hold", 43, "a step needs one of them"),
+    case("hold: 10m", "hold: 10 minutes", "policies.fast.steps[0].hold", 43, "is not a duration"),
+    case("requests: 500", "requests: many", "policies.fast.steps[0].requests", 43, "is not a whole number"),
+    case("violated_for: 2m", "violated_for: 2d", "policies.fast.steps[0].violated_for", 43, "at most 24h"),
+    case("        watch: 1h\n", "", "policies.fast.steps[1].watch", 44, "is missing"),
+    case("watch: 1h", "watch: 1h\n        hold: 1h", "policies.fast.steps[1].hold", 46, "is never promoted"),
+    case("      - weight: 100%", "      - weight: 50%", "policies.fast.steps[1].weight", 44, "the last step is 50%, not 100%"),
+    case("axis: eval", "axis: evil", "policies.fast.gates[0].axis", 47, "did you mean `eval`?"),
+    case("axis: eval", "axis: latency", "policies.fast.gates[0].axis", 47, "is measured on axis `eval`"),
+    case("measure: accuracy", "measure: acuracy", "policies.fast.gates[0].measure", 47, "did you mean `accuracy`?"),
+    case("measure: accuracy, ", "", "policies.fast.gates[0].measure", 47, "is missing"),
+    case("margin: 1pp", "margin: 1%", "policies.fast.gates[0].margin", 47, "percentage points, like `1pp`"),
+    case("margin: 1pp", "margin: 0pp", "policies.fast.gates[0].margin", 47, "above 0pp and below 100pp"),
+    case("margin: 1pp", "ratio: 1.2", "policies.fast.gates[0].ratio", 47, "does not take this limit"),
+    case("margin: 1pp", "margin: 1pp, max: 2%", "policies.fast.gates[0].margin", 47, "beside `max`"),
+    case("margin: 1pp, ", "", "policies.fast.gates[0]", 47, "has no limit"),
+    case("against: stable", "against: baseline", "policies.fast.gates[0].against", 47, "write `stable`"),
+    case("for: 5m", "for: 0s", "policies.fast.gates[0].for", 47, "is zero"),
+    case("owner: quality", "owner: ~quality team", "policies.fast.gates[0].owner", 47, "is not a name of an owner"),
+    case("max: 400ms", "max: 4%", "policies.fast.gates[1].max", 48, "write a duration like `8s`"),
+    case("max: 400ms", "max: 400ms, against: stable", "policies.fast.gates[1].against", 48, "`max` and `min` do not"),
+    case("max: 400ms", "min: 400ms", "policies.fast.gates[1].min", 48, "does not take this limit"),
+    case("max: 400ms", "ratio: 1.2", "policies.fast.gates[1].against", 48, "add `against: stable`"),
+    case("stage: retrieve", "stage: retrieve, of: first_byte", "policies.fast.gates[1].of", 48, "beside `stage`"),
+    case("stage: retrieve", "stage: ''", "policies.fast.gates[1].stage", 48, "is empty"),
+    case("requests: 200", "requests: 0", "policies.fast.gates[1].requests", 48, "from 1 to"),
+    case("requests: 200", "scored: 200", "policies.fast.gates[1].scored", 48, "only gates of axis `eval`"),
+    case("requests: 200", "class: permanent", "policies.fast.gates[1].class", 48, "is of axis `error`"),
+    case("burn_rate_1h", "burn_rate", "policies.fast.gates[2].measure", 49, "is not a measure"),
+    case("burn_rate_1h", "burn_rate_2d", "policies.fast.gates[2].measure", 49, "not from 1m to 24h"),
+    case("burn_rate_1h", "burn_rate_x", "policies.fast.gates[2].measure", 49, "like `burn_rate_1h`"),
+    case("ratio: 2", "ratio: 0.5", "policies.fast.gates[2].ratio", 49, "a ratio above 1"),
+    case("ratio: 2", "ratio: twice", "policies.fast.gates[2].ratio", 49, "is not a ratio"),
+    case("then: alert", "then: rollback", "policies.fast.gates[2].then", 49, "blames neither release"),
+    case("then: alert", "then: page", "policies.fast.gates[2].then", 49, "`rollback`, `alert`"),
+    case("class: permanent", "class: fatal", "policies.fast.gates[3].class", 50, "`permanent`"),
+    case("class: permanent", "measure: p99", "policies.fast.gates[3].measure", 50, "write `class: permanent`"),
+    case("class: permanent, ", "", "policies.fast.gates[3].class", 50, "is missing"),
+    case("class: permanent", "class: permanent, stage: plan", "policies.fast.gates[3].stage", 50, "measures none"),
+    case("max: 2%", "max: 100%", "policies.fast.gates[3].max", 50, "below 100%"),
+    case("max: 2%", "max: 2s", "policies.fast.gates[3].max", 50, "write a share like `2%`"),
+    case("severity: warning", "severity: warning }\n      - { axis: error, class: permanent, max: 3%", "policies.fast.gates[4].measure", 51, "is `error/permanent/max` already"),
 ];

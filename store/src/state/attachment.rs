@@ -2,11 +2,12 @@
 
 use super::analysis::{self, NewAnalysis};
 use super::drill::{self, NewDrill};
+use super::evidence::{self, EvidenceSnapshot};
 use super::history::{self, RolloutRecord};
 use super::outbox::{self, NewMessage};
-use super::{NewAudit, NewRelease, StoreError, evidence, release};
+use super::{NewAudit, NewRelease, StoreError, commit, release};
 use rusqlite::Transaction;
-use stagegate_rollout::{ReleaseName, WorkloadName};
+use stagegate_rollout::{ReleaseName, WorkloadName, WorkloadState};
 
 /// Something that is recorded together with a change, see
 /// [`Store::commit_with`](super::Store::commit_with).
@@ -31,7 +32,17 @@ pub enum Attachment {
         /// The analysis' id.
         id: String,
     },
-    /// All evidence of the workload is forgotten: a new rollout or step begins with none.
+    /// A workload's state in which only a rollout's own book-keeping changed. No request is decided
+    /// by it, so no new plan comes of it; it may be recorded under the last epoch.
+    State {
+        /// The workload.
+        workload: WorkloadName,
+        /// Its state.
+        state: Box<WorkloadState>,
+    },
+    /// What a new rollout or step begins with; older evidence of the workload is forgotten.
+    Evidence(EvidenceSnapshot),
+    /// All evidence of the workload is forgotten.
     ForgetEvidence {
         /// The workload.
         workload: WorkloadName,
@@ -56,6 +67,10 @@ pub(super) fn write(
         Attachment::Rollout(record) => history::put(change, record),
         Attachment::Analysis(new) => analysis::put(change, new),
         Attachment::Decisive { id } => analysis::keep(change, id),
+        Attachment::State { workload, state } => {
+            commit::save_state(change, workload, state, entry.at_ms)
+        }
+        Attachment::Evidence(snapshot) => evidence::put(change, snapshot),
         Attachment::ForgetEvidence { workload } => evidence::forget(change, workload),
         Attachment::Drill(new) => drill::put(change, new),
         Attachment::Tell(message) => outbox::put(change, message, entry.at_ms).map(drop),

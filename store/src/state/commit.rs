@@ -84,7 +84,7 @@ impl Store {
     }
 }
 
-fn save_state(
+pub(super) fn save_state(
     change: &Transaction<'_>,
     name: &WorkloadName,
     state: &WorkloadState,

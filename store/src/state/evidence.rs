@@ -35,23 +35,7 @@ impl Store {
         let change =
             self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(saving)?;
         for snapshot in snapshots {
-            let EvidenceSnapshot { workload, rollout, step, at_ms, body } = snapshot;
-            let row = params![workload.as_str(), rollout, step, at_ms, body::pack(body)?];
-            change
-                .prepare_cached(
-                    "INSERT INTO evidence VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE
-                     SET at_ms = excluded.at_ms, body = excluded.body",
-                )
-                .and_then(|mut sql| sql.execute(row))
-                .map_err(saving)?;
-            // A snapshot that was late must not take the newer step's away.
-            change
-                .prepare_cached(
-                    "DELETE FROM evidence
-                     WHERE workload = ?1 AND (rollout, step) != (?2, ?3) AND at_ms <= ?4",
-                )
-                .and_then(|mut sql| sql.execute(params![workload.as_str(), rollout, step, at_ms]))
-                .map_err(saving)?;
+            put(&change, snapshot)?;
         }
         change.commit().map_err(saving)
     }
@@ -82,6 +66,29 @@ impl Store {
         let (workload, rollout) = (workload.clone(), rollout.to_owned());
         Ok(Some(EvidenceSnapshot { workload, rollout, step, at_ms, body }))
     }
+}
+
+/// Replaces the snapshot of a rollout's step and forgets older ones of the workload.
+pub(super) fn put(change: &Transaction<'_>, snapshot: &EvidenceSnapshot) -> Result<(), StoreError> {
+    let saving = StoreError::doing("saving evidence");
+    let EvidenceSnapshot { workload, rollout, step, at_ms, body } = snapshot;
+    let row = params![workload.as_str(), rollout, step, at_ms, body::pack(body)?];
+    change
+        .prepare_cached(
+            "INSERT INTO evidence VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE
+             SET at_ms = excluded.at_ms, body = excluded.body",
+        )
+        .and_then(|mut sql| sql.execute(row))
+        .map_err(saving)?;
+    // A snapshot that was late must not take the newer step's away.
+    change
+        .prepare_cached(
+            "DELETE FROM evidence
+             WHERE workload = ?1 AND (rollout, step) != (?2, ?3) AND at_ms <= ?4",
+        )
+        .and_then(|mut sql| sql.execute(params![workload.as_str(), rollout, step, at_ms]))
+        .map_err(saving)?;
+    Ok(())
 }
 
 /// Forgets, as part of a change, all evidence of a workload.

@@ -13,7 +13,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use stagegate_config::Role;
-use stagegate_rollout::{AnalysisId, Command, ReleaseName, Rollout};
+use stagegate_rollout::{AnalysisId, Command, Policy, ReleaseName, Rollout};
 
 /// Most rollouts of one answer.
 const MOST: usize = 100;
@@ -39,7 +39,7 @@ pub(super) async fn start(
         ApiError::field("policy", &format!("there is no policy `{name}`; there are: {known}"))
     })?;
     let overriding = body.overriding;
-    let command = Command::Start { to, policy: Box::new(policy) };
+    let command = Command::Start { to, policy: Box::new(Policy::clone(&policy)) };
     let mut order = change.order(workload, command, reason);
     order.overriding = overriding;
     carry_out(&app, order).await
