@@ -1,6 +1,7 @@
 //! The composition root: every part made, joined, run and ended, in that order.
 
 use crate::collect::{self, Counter, Figures};
+use crate::notify;
 use crate::plane::Plane;
 use crate::wire;
 use crate::workers::Workers;
@@ -75,6 +76,7 @@ pub(crate) async fn start_loaded(
     // Before anything else in the directory: it is the store that says who else has it.
     let data_dir = config.data_dir.clone();
     let store = tokio::task::spawn_blocking(move || Store::open(&data_dir)).await?;
+    let outbox = notify::outbox(&store);
     let log = decision_log(&config);
     if config.decision_log.enabled && log.is_none() {
         telemetry.set_decision_log(false, &[]);
@@ -101,17 +103,23 @@ pub(crate) async fn start_loaded(
         tracing::info!(%address, "proxying");
         proxy_addr.get_or_insert(address);
     }
+    let notifier = outbox.map(|outbox| notify::notifier(outbox, &control, &telemetry));
+    if let Some(notifier) = &notifier {
+        control.tell_through(notifier.clone());
+    }
     let figures = Arc::new(Figures {
         telemetry: Arc::clone(&telemetry),
         log: log.clone(),
         workers,
         plane: Arc::clone(&plane),
+        notifier: notifier.clone(),
     });
     let app = App {
         control: control.clone(),
         stats: Arc::clone(&figures) as _,
         metrics: figures,
         decisions: log.clone().map(|log| log as Arc<dyn DecisionSource>),
+        notifier: notifier.clone(),
         started_at_ms: SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |t| t.as_millis() as u64),
@@ -121,7 +129,8 @@ pub(crate) async fn start_loaded(
         let _ = ended.await;
     }));
     tracing::info!(address = %admin_addr, "admin API");
-    let tasks = vec![tokio::spawn(collect::absorb(telemetry, control.clone(), counted))];
+    let mut tasks = vec![tokio::spawn(collect::absorb(telemetry, control.clone(), counted))];
+    tasks.extend(notifier.clone().map(|notifier| tokio::spawn(notifier.run())));
     let (end_steering, ended) = oneshot::channel::<()>();
     let steered = control.clone();
     let steering = tokio::spawn(async move {

@@ -1,6 +1,6 @@
 //! Checked settings of the whole process. Every value here is valid; nothing needs checking again.
 
-use crate::{Problem, Problems, TokenHash, Workload};
+use crate::{Channel, Problem, Problems, TokenHash, Workload};
 use ipnet::IpNet;
 use stagegate_rollout::Policy;
 use std::collections::BTreeMap;
@@ -39,6 +39,8 @@ pub struct Config {
     pub limits: ConnLimits,
     /// The record of every routing decision.
     pub decision_log: DecisionLog,
+    /// Who is told of what happens, in the order of the file.
+    pub notify: Vec<Channel>,
     /// The workloads in the order of the file; at least one.
     pub workloads: Vec<Workload>,
     /// Every policy by name, also those no workload uses; `default` is always there.

@@ -1,7 +1,7 @@
 //! The examples that users copy from are read without problems, and say what they claim to say.
 
 use serde_json::Value;
-use stagegate_config::{Config, HealthKind, Loaded, Rate, Source};
+use stagegate_config::{ChannelTarget, Config, HealthKind, Loaded, Rate, Source};
 use stagegate_rollout::{Amount, CohortName, Fallback, Limit, Policy, Severity, Sticky, Weight};
 use std::path::Path;
 use std::time::Duration;
@@ -14,6 +14,9 @@ fn env(name: &str) -> Option<String> {
         "READER_TOKEN_HASH" | "PROMETHEUS_TOKEN_HASH" => {
             Some(format!("sha256:{}", "cd".repeat(32)))
         }
+        "PAGERDUTY_KEY" => Some("R0UT1NG".to_owned()),
+        "SLACK_URL" => Some("https://hooks.example.com/services/T0/B0/x".to_owned()),
+        "WEBHOOK_SECRET" => Some("a webhook secret of the tests".to_owned()),
         "FORCE_SECRET" => Some("a force secret of the tests".to_owned()),
         _ => None,
     }
@@ -165,6 +168,26 @@ policies:
 }
 
 #[test]
+fn the_full_example_tells_people() {
+    let channels = load("full.yaml").config.notify;
+    let [pager, chat, deploys, alerts] = channels.as_slice() else { panic!("{channels:?}") };
+    assert_eq!(
+        (pager.owners.as_slice(), pager.severity),
+        (&["oncall".to_owned()][..], Severity::Critical)
+    );
+    assert_eq!(pager.workloads[0].as_str(), "support-agent");
+    let ChannelTarget::PagerDuty { url, key } = &pager.target else { panic!("{pager:?}") };
+    assert_eq!(key.expose(), "R0UT1NG");
+    assert_eq!(url.expose(), "https://events.pagerduty.com/v2/enqueue");
+    let ChannelTarget::Alertmanager { url } = &alerts.target else { panic!("{alerts:?}") };
+    assert_eq!(url.expose(), "http://alertmanager.internal:9093/api/v2/alerts");
+    assert_eq!((chat.severity, alerts.severity), (Severity::Info, Severity::Warning));
+    assert!(matches!(&deploys.target, ChannelTarget::Webhook { secret: Some(_), .. }));
+    let shown = format!("{channels:?}");
+    assert!(!shown.contains("R0UT1NG") && !shown.contains("https://"), "{shown}");
+}
+
+#[test]
 fn the_full_example_names_every_key() {
     let text = std::fs::read_to_string(examples().join("full.yaml")).expect("the example exists");
     let mut keys = Vec::new();
@@ -212,6 +235,7 @@ trusted_proxies:
 limits:
 decision_log: {}
 policies:
+notify:
 workloads:
   agent:
     match: [{ host:, headers: }]

@@ -13,6 +13,7 @@ use crate::notifier::{Inner, Outcome};
 use crate::{Channel, Notice, Notifier};
 use stagegate_store::{Ending, Lost, Message, StoreError};
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -25,8 +26,8 @@ const MEMORY_MS: u64 = 7 * LIFETIME_MS;
 const QUEUE: u64 = 1000;
 /// Time between two looks at what is too old or too much.
 const TIDY_EVERY_MS: u64 = 60 * 1000;
-/// Longest time between two looks at the outbox: the clock may jump.
-const LOOK_EVERY_MS: u64 = 30 * 1000;
+/// Longest time between two looks at the outbox: the clock may jump, and a wake be forgotten.
+const LOOK_EVERY_MS: u64 = 5 * 1000;
 /// How long nothing is sent when the outbox fails: what cannot be marked as sent would be sent
 /// again and again.
 const STORE_PAUSE_MS: u64 = 60 * 1000;
@@ -106,6 +107,8 @@ impl Inner {
         if tidy {
             self.tidy(now_ms)?;
         }
+        let waiting = self.with_outbox(|outbox| outbox.pending())?;
+        self.waiting.store(waiting, Ordering::Relaxed);
         let mut ready = Vec::new();
         let mut again_ms = u64::MAX;
         for channel in channels.into_iter().filter(|channel| !busy.contains(&channel.name)) {

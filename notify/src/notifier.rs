@@ -6,6 +6,7 @@ use crate::deliver::Condition;
 use crate::{Channel, Notice, route};
 use stagegate_store::{Ending, NewMessage, Outbox, StoreError};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -138,6 +139,8 @@ pub(crate) struct Inner {
     pub(crate) client: Client,
     pub(crate) wake: tokio::sync::Notify,
     outbox: Mutex<Outbox>,
+    /// How many messages waited when the outbox was last looked at.
+    pub(crate) waiting: AtomicU64,
     /// What is remembered of each channel between two tries.
     pub(crate) conditions: Mutex<BTreeMap<String, Condition>>,
     /// How tests went, which never see the outbox, by channel.
@@ -154,6 +157,7 @@ impl Notifier {
             client,
             wake: tokio::sync::Notify::new(),
             outbox: Mutex::new(outbox),
+            waiting: AtomicU64::new(0),
             conditions: Mutex::default(),
             tests: Mutex::default(),
         };
@@ -185,7 +189,7 @@ impl Notifier {
         route(&(self.inner.settings.channels)(), notices)
     }
 
-    /// Says that something was enqueued.
+    /// Says that something was enqueued; without it, that is noticed within five seconds.
     pub fn wake(&self) {
         self.inner.wake.notify_one();
     }
@@ -247,6 +251,19 @@ impl Notifier {
             }
         });
         Ok(health.collect())
+    }
+
+    /// Names of the channels, in the order of the configuration.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        (self.inner.settings.channels)().into_iter().map(|channel| channel.name).collect()
+    }
+
+    /// How many messages waited when delivery last looked, which is after every try and at least
+    /// every five seconds. Never blocks: for scrapes.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.inner.waiting.load(Ordering::Relaxed)
     }
 
     /// How many messages wait, those for channels that are no longer configured included. Blocks

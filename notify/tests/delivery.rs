@@ -199,6 +199,7 @@ async fn a_receiver_that_never_works_is_given_up_after_a_day_having_been_asked_s
 #[tokio::test(start_paused = true)]
 async fn dead_channels_keep_nobody_else_from_hearing() {
     let (hanging, fine) = (Receiver::start([Does::Hangs]), Receiver::start([FINE]));
+    let plaintext = Receiver::start([FINE]);
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nobody = format!("http://{}/", free.local_addr().unwrap());
     drop(free);
@@ -207,22 +208,27 @@ async fn dead_channels_keep_nobody_else_from_hearing() {
         webhook("hanging", &hanging.url),
         webhook("nobody", &nobody),
         webhook("nonsense", "http://no such host/"),
+        webhook("plaintext", &plaintext.url.replace("http:", "https:")),
         webhook("fine", &fine.url),
     ];
     let world = World::with_patience(dir.path(), channels, PATIENCE);
     world.notify((0..20).map(|n| plain(&format!("n-{n}")))).await;
     world.until("all to arrive", || world.outcomes("fine").len() == 20).await;
-    assert_eq!(fine.got().len(), 20);
+    assert_eq!(fine.keys().len(), 20);
     world
         .until("all to have been tried", || {
-            ["hanging", "nobody", "nonsense"].iter().all(|it| !world.outcomes(it).is_empty())
+            ["hanging", "nobody", "nonsense", "plaintext"]
+                .iter()
+                .all(|it| !world.outcomes(it).is_empty())
         })
         .await;
     let why = |health: stagegate_notify::ChannelHealth| health.last_failure.unwrap().1;
     assert_eq!(why(world.health("hanging").await), "no answer in time");
     assert!(why(world.health("nobody").await).contains("connect"));
+    assert!(!why(world.health("plaintext").await).is_empty(), "TLS is not spoken there");
     assert_eq!(why(world.health("nonsense").await), "its URL cannot be used");
     assert_eq!(world.health("hanging").await.pending, 20);
+    world.until("the figure to follow", || world.notifier.waiting() == 80).await;
     // Twenty messages wait, but the dead channel is asked about once, not twenty times.
     assert!(hanging.got().len() < 15, "{}", hanging.got().len());
 }

@@ -8,6 +8,9 @@
 mod accept;
 mod data_plane;
 mod endpoint;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod http1;
 mod identity;
 mod ids;

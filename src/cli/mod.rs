@@ -16,6 +16,7 @@ mod explain;
 mod file;
 mod health;
 mod lists;
+mod notify;
 pub(crate) mod output;
 mod reference;
 mod release;
@@ -157,6 +158,10 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::AuditCommand),
 
+    /// Look at the channels through which people are told, and try them out.
+    #[command(subcommand)]
+    Notify(notify::NotifyCommand),
+
     /// Make the server read its configuration again.
     Reload,
     /// Make tokens for the admin API and for testers.
@@ -207,6 +212,7 @@ fn run_client(global: &GlobalArgs, command: Command) -> Result<ExitCode, Failure
         Command::Explain(args) => explain::run(&client()?, &args, format),
         Command::Decisions(command) => explain::decisions(&client()?, &command, format),
         Command::Audit(command) => audit::run(&client()?, &command, format),
+        Command::Notify(command) => notify::run(&client()?, &command, format),
         Command::Reload => change::reload(&client()?, format),
         Command::Token(command) => token::run(&command, format),
     }

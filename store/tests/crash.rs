@@ -12,7 +12,7 @@ use support::{
 use tempfile::TempDir;
 
 const KILLS: u64 = 25;
-/// Starts a program under which no file grows over 150 KiB; writing more is an error then and not
+/// Starts a program under which no file grows over 250 KiB; writing more is an error then and not
 /// the end of the process.
 const NO_ROOM: [&str; 3] = ["sh", "-c", "trap '' XFSZ; ulimit -S -f 300; exec \"$0\" \"$@\""];
 /// As before, with room for the empty tables.

@@ -17,6 +17,7 @@ mod identity;
 mod lifecycle;
 mod limits;
 mod malformed;
+mod notify;
 mod ramp;
 mod real_clients;
 mod releases;

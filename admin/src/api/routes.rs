@@ -4,6 +4,7 @@ mod analyses;
 mod changes;
 mod drills;
 mod lists;
+mod notify;
 mod reads;
 mod records;
 mod releases;
@@ -52,6 +53,8 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(lists::opt_in))
         .routes(routes!(lists::allow, lists::unallow))
         .routes(routes!(lists::deny, lists::undeny))
+        .routes(routes!(notify::channels))
+        .routes(routes!(notify::test_channel))
         .routes(routes!(records::decision))
         .routes(routes!(records::decisions))
         .routes(routes!(records::audit))

@@ -8,6 +8,7 @@ mod analysis;
 mod change;
 mod decision;
 mod drill;
+mod notify;
 mod problem;
 mod records;
 mod release;
@@ -22,6 +23,7 @@ pub use analysis::{
 pub use change::{Changed, Reloaded, RollbackTiming};
 pub use decision::{Decision, DecisionExplained, Decisions, Explanation, RuleCheck};
 pub use drill::{DrillCheck, DrillReport};
+pub use notify::{ChannelStatus, ChannelTested, Channels};
 pub use problem::{ConfigProblem, FieldProblem, Problem};
 pub use records::{Audit, AuditCheck, AuditRecord, Identity};
 pub use release::{

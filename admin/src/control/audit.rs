@@ -44,6 +44,16 @@ impl Control {
             inner.audit_only(entry).await;
         });
     }
+
+    /// Records that somebody tried a channel out. Does not wait.
+    pub fn note_test(&self, actor: &str, reason: &str, summary: &str) {
+        let inner = std::sync::Arc::clone(&self.inner);
+        let entry = entry(actor, None, "notify_test", reason, summary.to_owned(), Value::Null);
+        tokio::spawn(async move {
+            let _turn = inner.turn.lock().await;
+            inner.audit_only(entry).await;
+        });
+    }
 }
 
 impl Inner {

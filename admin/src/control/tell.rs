@@ -2,7 +2,7 @@
 
 use super::Control;
 use stagegate_notify as notify;
-use stagegate_rollout::{Notice, NoticeKind, Severity, WorkloadName};
+use stagegate_rollout::{Notice, NoticeKind, WorkloadName};
 
 impl Control {
     /// From now on people are told through `notifier`. Only the first one counts.
@@ -17,7 +17,7 @@ pub(super) fn told(workload: &WorkloadName, notice: &Notice) -> notify::Notice {
     let mut told = notify::Notice::new(
         notice.id.as_str(),
         kind(notice.kind),
-        severity(notice.severity),
+        notice.severity,
         workload.as_str(),
         notice.at_ms,
         notice.title.as_str(),
@@ -39,14 +39,6 @@ pub(super) fn told(workload: &WorkloadName, notice: &Notice) -> notify::Notice {
         told = told.resting_on(analysis.as_str());
     }
     notice.facts.iter().fold(told, |told, (name, value)| told.fact(name.as_str(), value.as_str()))
-}
-
-const fn severity(severity: Severity) -> notify::Severity {
-    match severity {
-        Severity::Info => notify::Severity::Info,
-        Severity::Warning => notify::Severity::Warning,
-        Severity::Critical => notify::Severity::Critical,
-    }
 }
 
 const fn kind(kind: NoticeKind) -> notify::NoticeKind {

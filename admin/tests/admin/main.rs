@@ -10,6 +10,7 @@ mod drill;
 mod errors;
 mod idempotency;
 mod lists;
+mod notify;
 mod races;
 mod reads;
 mod releases;

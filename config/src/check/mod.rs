@@ -7,6 +7,7 @@ mod gate;
 mod identity;
 mod matching;
 mod members;
+mod notify;
 mod policy;
 mod release;
 mod server;

@@ -1,13 +1,14 @@
 //! The top of the file.
 
 use super::policy::Policies;
-use super::{matching, plain, workload};
-use crate::raw::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog};
-use crate::read::{At, Context};
+use super::{matching, notify, plain, workload};
+use crate::raw::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawWorkload};
+use crate::read::{At, Context, Map};
 use crate::scalar::Workers;
 use crate::{Admin, Config, ConnLimits, DecisionLog, Listener, Size, Token};
 use ipnet::IpNet;
-use std::collections::HashMap;
+use stagegate_rollout::WorkloadName;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 
 /// Smallest and largest head of a request that makes sense.
@@ -23,6 +24,8 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
     let trusted_proxies = raw.trusted_proxies.as_ref().map(|at| trusted(&at.value, cx));
     let limits = plain(raw.limits).and_then(|raw| conn_limits(raw, cx));
     let decision_log = plain(raw.decision_log).and_then(|raw| decision_log(raw, cx));
+    let declared = raw.workloads.as_ref().map(|at| names(&at.value));
+    let notify = notify::channels(raw.notify, declared.as_ref(), cx);
     let mut policies = Policies::new(raw.policies, cx);
     let workloads = workloads(raw.workloads, &mut policies, cx);
     let policies = policies.finish(cx);
@@ -41,9 +44,14 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         drain_timeout: plain(raw.drain_timeout)?.0,
         limits: limits?,
         decision_log: decision_log?,
+        notify: notify?,
         workloads: workloads?,
         policies: policies?,
     })
+}
+
+fn names(workloads: &Map<WorkloadName, RawWorkload>) -> BTreeSet<WorkloadName> {
+    workloads.0.iter().map(|(name, _)| name.value.clone()).collect()
 }
 
 fn listeners(raw: &RawConfig, _cx: &mut Context<'_>) -> Option<Vec<Listener>> {
@@ -175,7 +183,7 @@ fn decision_log(raw: RawDecisionLog, cx: &mut Context<'_>) -> Option<DecisionLog
 }
 
 fn workloads(
-    raw: Option<At<crate::read::Map<stagegate_rollout::WorkloadName, crate::raw::RawWorkload>>>,
+    raw: Option<At<Map<WorkloadName, RawWorkload>>>,
     policies: &mut Policies,
     cx: &mut Context<'_>,
 ) -> Option<Vec<crate::Workload>> {

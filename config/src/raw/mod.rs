@@ -2,6 +2,7 @@
 //! schema and the reference; what the parts mean together is checked in `check`.
 
 mod identity;
+mod notify;
 mod policy;
 mod release;
 mod server;
@@ -9,6 +10,7 @@ mod traffic;
 mod workload;
 
 pub(crate) use identity::{RawIdentity, RawJwt, RawSource};
+pub(crate) use notify::RawChannel;
 pub(crate) use policy::{Against, RawGate, RawPolicy, RawStep, TimingWord};
 pub(crate) use release::{RawArtifact, RawRelease};
 pub(crate) use server::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener};

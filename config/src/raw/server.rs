@@ -1,6 +1,6 @@
 //! The top of the file.
 
-use super::{RawPolicy, RawWorkload};
+use super::{RawChannel, RawPolicy, RawWorkload};
 use crate::read::{At, Map, NonEmpty, raw, words};
 use crate::scalar::Wait;
 use crate::scalar::{FilePath, Int, PolicyName, TokenName, Workers};
@@ -30,6 +30,8 @@ raw! {
         limits: RawConnLimits = default("{}"),
         /// The record of every routing decision.
         decision_log: RawDecisionLog = default("{}"),
+        /// Who is told of what happens. Nobody, by default.
+        notify: Vec<At<RawChannel>> = default("[]"),
         /// The agent workflows behind the proxy, by name. A request belongs to the most specific
         /// match.
         workloads: Map<WorkloadName, RawWorkload> = required,

@@ -3,12 +3,14 @@
 mod file;
 mod gate;
 mod net;
+mod notify;
 mod quantity;
 mod text;
 
 pub(crate) use file::{FilePath, Member, is_id};
 pub(crate) use gate::{Bound, Chance, Margin, MeasureName, Owner, PolicyName, Ratio};
 pub(crate) use net::{HeaderName, HeaderValue, HostName, PathPrefix, UrlPath};
+pub(crate) use notify::{ChannelKey, ChannelName, ChannelSecret, ChannelUrl};
 pub(crate) use quantity::{Int, Wait, Workers};
 pub(crate) use text::{
     Body, CookieName, Digest, ForceSecret, JsonPointer, JwtSecret, Line, TokenName,

@@ -34,7 +34,7 @@ pub(crate) struct HostName(pub(crate) String);
 
 impl HostName {
     /// Reads what may stand before the port of a URL.
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         if let Some(v6) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             return v6.parse::<Ipv6Addr>().ok().map(|address| Self(address.to_string()));
         }

@@ -168,14 +168,14 @@ fn read(stream: &TcpStream) -> Option<Got> {
             text => lines.push(text.to_owned()),
         }
     }
-    let line = lines.remove(0);
-    let headers: Vec<(String, String)> = lines
+    let (line, fields) = lines.split_first()?;
+    let headers: Vec<(String, String)> = fields
         .iter()
-        .map(|line| line.split_once(':').unwrap())
+        .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
     let length = headers.iter().find(|(name, _)| name == "content-length")?.1.parse().ok()?;
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Got { line, headers, body: String::from_utf8(body).unwrap() })
+    Some(Got { line: line.clone(), headers, body: String::from_utf8(body).unwrap() })
 }

@@ -6,6 +6,8 @@ mod learn;
 
 pub use jwt::{Jwt, JwtAlgorithm, JwtError, JwtSettings};
 
+#[cfg(feature = "fuzz")]
+pub(crate) use json::string_at;
 pub(crate) use jwt::JwtCache;
 pub(crate) use learn::{Learner, learns_from};
 
