@@ -2,6 +2,7 @@
 
 use crate::alpha::Alpha;
 use crate::error::InvalidParameter;
+use crate::promotion::Moments;
 use crate::risk_difference::score;
 use crate::special::{beta_cdf, bisect, ln_beta, normal_quantile};
 use crate::tally::Tally;
@@ -72,6 +73,13 @@ pub fn at_most(counted: Tally, alpha: Alpha) -> f64 {
     if f > 0.0 { bisect(0.0, 1.0, |p| beta_cdf(p, s + 1.0, f) < 1.0 - alpha.get()) } else { 1.0 }
 }
 
+/// The lower bound alone, which may then use up all of `alpha`: "at least so many".
+#[must_use]
+pub fn at_least(counted: Tally, alpha: Alpha) -> f64 {
+    let (s, f) = (counted.failures(), counted.passes());
+    if s > 0.0 { bisect(0.0, 1.0, |p| beta_cdf(p, s, f + 1.0) < alpha.get()) } else { 0.0 }
+}
+
 /// Bounds of the candidate's failure share minus stable's at one look (Miettinen and Nurminen
 /// 1985). It is the promotion's test turned inside out, so what is shown and what is decided agree.
 /// From -1 to 1 while an arm has no units.
@@ -88,4 +96,26 @@ pub fn difference(candidate: Tally, stable: Tally, alpha: Alpha) -> Interval {
         low: bisect(-1.0, c - s, |delta| at(delta) > z),
         high: bisect(c - s, 1.0, |delta| at(delta) > -z),
     }
+}
+
+/// Bounds of the candidate's mean in multiples of stable's at one look (Fieller 1954): the
+/// promotion's cost test turned inside out. `None` while an arm has fewer than two units, or
+/// stable's mean is so uncertain that no ratio can be ruled out.
+#[must_use]
+pub fn mean_ratio(candidate: Moments, stable: Moments, alpha: Alpha) -> Option<Interval> {
+    let (c, s) = (candidate.mean()?, stable.mean()?);
+    let (c_variance, s_variance) = (candidate.variance_of_mean()?, stable.variance_of_mean()?);
+    let z = normal_quantile(1.0 - alpha.get() / 2.0);
+    if s <= z * s_variance.sqrt() {
+        return None;
+    }
+    // How far the data lie above a ratio, in units of what chance explains; falls as it grows.
+    let above = |ratio: f64| c - ratio * s - z * (c_variance + ratio * ratio * s_variance).sqrt();
+    let below = |ratio: f64| ratio * s - c - z * (c_variance + ratio * ratio * s_variance).sqrt();
+    let mut far = 2.0 * c / s + 1.0;
+    while below(far) < 0.0 && far < f64::MAX / 2.0 {
+        far *= 2.0;
+    }
+    let low = if above(0.0) > 0.0 { bisect(0.0, c / s, |ratio| above(ratio) > 0.0) } else { 0.0 };
+    Some(Interval { low, high: bisect(c / s, far, |ratio| below(ratio) < 0.0) })
 }

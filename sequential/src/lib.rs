@@ -16,6 +16,20 @@
 //! | what to show beside an estimate? | [`interval`] |
 //! | how long will it take? | [`plan`] |
 //!
+//! ```
+//! # use stagegate_sequential::{Alpha, Claim, CoinTest, InvalidParameter, Tally};
+//! let mut errors = CoinTest::new(1.0, Claim::Above)?;
+//! for tick in 0..60 {
+//!     if tick > 0 && tick % 10 == 0 {
+//!         errors.begin_block(); // five minutes are over
+//!     }
+//!     let (candidate, stable) = (Tally::of(5, 50)?, Tally::of(22, 450)?);
+//!     errors.update(candidate, stable);
+//! }
+//! assert!(errors.rejects(Alpha::ROLLBACK.part(1.0, 4.0)?)); // one of four axes
+//! # Ok::<(), InvalidParameter>(())
+//! ```
+//!
 //! Nothing here reads a clock, draws a random number or does IO. All state is counts and
 //! logarithms, can be persisted with serde and restored, and survives 10^9 counts.
 

