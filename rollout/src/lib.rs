@@ -30,7 +30,7 @@ pub use membership::{Members, Membership};
 pub use name::{CohortName, GroupName, InvalidName, ReleaseName, WorkloadName};
 pub use outcome::Outcome;
 pub use reason::Reason;
-pub use record::{DecodeError, Record, RecordBatch, records};
+pub use record::{DecodeError, Record, RecordBatch, Spent, records};
 pub use spec::{Cohort, Fallback, FixedResponse, OnRollback, SpecError, Sticky, WorkloadSpec};
 pub use split::{Choice, KeyKind, Split, Target, Who};
 pub use state::{Closed, Declared, KillState, WorkloadState};

@@ -8,6 +8,7 @@ mod matching;
 mod members;
 mod release;
 mod server;
+mod signals;
 mod traffic;
 mod workload;
 

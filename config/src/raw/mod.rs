@@ -4,12 +4,14 @@
 mod identity;
 mod release;
 mod server;
+mod signals;
 mod traffic;
 mod workload;
 
 pub(crate) use identity::{RawIdentity, RawJwt, RawSource};
 pub(crate) use release::{RawArtifact, RawRelease};
 pub(crate) use server::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener};
+pub(crate) use signals::{RawCost, RawOutcomes};
 pub(crate) use traffic::{
     RawHealth, RawHostHeader, RawLimits, RawMatch, RawProbe, RawRetry, RawTimeouts,
 };

@@ -3,11 +3,13 @@
 mod file;
 mod net;
 mod quantity;
+mod signals;
 mod text;
 
 pub(crate) use file::{FilePath, Member, is_id};
 pub(crate) use net::{HeaderName, HeaderValue, HostName, PathPrefix, UrlPath};
 pub(crate) use quantity::{Int, Wait, Workers};
+pub(crate) use signals::{ErrorName, PriceSource, Status, Usd};
 pub(crate) use text::{
     Body, CookieName, Digest, ForceSecret, JsonPointer, JwtSecret, Line, TokenName,
 };

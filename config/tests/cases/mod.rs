@@ -53,6 +53,8 @@ workloads:
     retry: { stale: idempotent, connect_attempts: 2 }
     host_header: preserve
     force: { secret: "${FORCE}" }
+    outcomes: { status: { 507: transient }, codes: { slow_down: external }, provider: behind }
+    cost: { daily_budget: 500, prices: builtin, tenants: [acme] }
 "#;
 
 const fn case(
@@ -231,4 +233,18 @@ pub(crate) const CASES: &[Case] = &[
     case("    force: { secret: \"${FORCE}\" }", "  other:\n    match: [{ host: A.example.com, path_prefix: /a, headers: { x-kind: chat } }]\n    releases: { v1: { endpoints: ['http://b:1'] } }\n    stable: v1", "workloads.other.match[0]", 39, "same condition as workload `agent` has in line 16"),
     case("    force: { secret: \"${FORCE}\" }", "  other:\n    match: [{}]\n    releases: {}\n    stable: v1", "workloads.other.releases", 40, "has no release"),
     case("    force: { secret: \"${FORCE}\" }", "  agent:\n    match: [{}]", "workloads.agent", 38, "is given twice"),
+
+    // Outcomes and cost.
+    case("507: transient", "99: transient", "workloads.agent.outcomes.status.99", 41, "is not an HTTP status"),
+    case("507: transient", "507: bad", "workloads.agent.outcomes.status.507", 41, "write one of `ok`, `transient`, `permanent`, `external`"),
+    case("slow_down: external", "'slow down': external", "workloads.agent.outcomes.codes[\"slow down\"]", 41, "is not an error code"),
+    case("slow_down: external", "slow_down: extern", "workloads.agent.outcomes.codes.slow_down", 41, "did you mean `external`?"),
+    case("provider: behind", "provider: before", "workloads.agent.outcomes.provider", 41, "write one of `behind`, `backend`"),
+    case("daily_budget: 500", "daily_budget: $500", "workloads.agent.cost.daily_budget", 42, "is not an amount of US dollars"),
+    case("daily_budget: 500", "daily_budget: 0.00", "workloads.agent.cost.daily_budget", 42, "is zero"),
+    case("daily_budget: 500", "daily_budget: -1", "workloads.agent.cost.daily_budget", 42, "is not an amount of US dollars"),
+    case("prices: builtin", "prices: prices.json", "workloads.agent.cost.prices", 42, "write `builtin`, or `file:prices.json`"),
+    case("prices: builtin", "prices: 'file:nowhere.json'", "workloads.agent.cost.prices", 42, "cannot be read"),
+    case("prices: builtin, tenants: [acme]", "prices: builtin, tenants: ['']", "workloads.agent.cost.tenants[0]", 42, "is not an id"),
+    case("daily_budget: 500", "budget: 500", "workloads.agent.cost.budget", 42, "known here: daily_budget, prices, tenants"),
 ];
