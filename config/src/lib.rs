@@ -22,6 +22,7 @@ mod scalar;
 mod schema;
 mod secret;
 mod server;
+mod signals;
 mod template;
 mod units;
 mod workload;
@@ -37,6 +38,7 @@ pub use secret::{Secret, TokenHash};
 pub use server::{
     Admin, Config, ConnLimits, DecisionLog, Forwarded, Listener, Loaded, Role, Token,
 };
+pub use signals::{CostSettings, Outcomes, ProviderPlace};
 pub use template::template;
 pub use units::{InvalidUnit, Rate, Size, Time};
 pub use workload::{

@@ -1,6 +1,6 @@
 //! Checked settings of one workload.
 
-use crate::{Identity, Place, Rate, Release};
+use crate::{CostSettings, Identity, Outcomes, Place, Rate, Release};
 use stagegate_rollout::{ForceKey, Policy, ReleaseName, WorkloadSpec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,6 +33,10 @@ pub struct Workload {
     pub host_header: HostHeader,
     /// When a request is sent again.
     pub retry: Retry,
+    /// How answers end, where the defaults do not fit.
+    pub outcomes: Outcomes,
+    /// What answers cost and what may be spent.
+    pub cost: CostSettings,
     /// Where the workload is written.
     pub place: Place,
 }
@@ -109,6 +113,8 @@ pub enum Protocol {
     Anthropic,
     /// Gemini.
     Gemini,
+    /// Bedrock Converse.
+    Bedrock,
     /// Model Context Protocol.
     Mcp,
     /// Agent2Agent.
@@ -127,6 +133,7 @@ impl Protocol {
             Self::OpenAiResponses => "openai-responses",
             Self::Anthropic => "anthropic",
             Self::Gemini => "gemini",
+            Self::Bedrock => "bedrock",
             Self::Mcp => "mcp",
             Self::A2a => "a2a",
             Self::Plain => "plain",

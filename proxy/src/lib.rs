@@ -31,7 +31,9 @@ pub use data_plane::{DataPlane, EndpointStatus, Settled};
 pub use endpoint::{Address, HealthSettings, Probe};
 pub use identity::{Identity, Jwt, JwtAlgorithm, JwtError, JwtSettings, Source};
 pub use limits::TenantLimits;
-pub use plan::{HostHeader, PrepareError, PreparedConfig, Replay, Timeouts, WorkloadSettings};
+pub use plan::{
+    HostHeader, PrepareError, PreparedConfig, Replay, SignalSettings, Timeouts, WorkloadSettings,
+};
 pub use route::Match;
 pub use shared::{Forwarded, Settings, Sink};
 pub use stats::Report;

@@ -7,7 +7,8 @@ use crate::pins::Pin;
 use crate::route::{Match, Routes};
 use foldhash::fast::FixedState;
 use stagegate_rollout::{Arm, ForceKey, ReleaseName, Split, WorkloadName};
-use std::collections::HashMap;
+use stagegate_signals::{Prices, Protocol, Rules};
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -40,6 +41,24 @@ pub struct WorkloadSettings {
     pub replay: Replay,
     /// How many endpoints are tried for a connection.
     pub connect_attempts: u32,
+    /// What answers are asked for.
+    pub signals: SignalSettings,
+}
+
+/// What a workload's answers are asked for: usage, cost, failures.
+#[derive(Clone, Debug)]
+pub struct SignalSettings {
+    /// What the backend speaks.
+    pub protocol: Protocol,
+    /// How answers end, by status and by what their bodies say.
+    pub rules: Rules,
+    /// What tokens cost.
+    pub prices: Arc<Prices>,
+    /// Tenants whose use is counted each on its own; everyone else's counts as `other`. Nothing is
+    /// counted by tenant when empty.
+    pub tenants: BTreeSet<Arc<str>>,
+    /// A rollout is under way, so that the buckets of assigned keys are handed over.
+    pub rollout_under_way: bool,
 }
 
 /// Deadlines of one workload.
@@ -274,6 +293,12 @@ impl Workload {
             Role::Fallback => &self.fallback,
         };
         release.as_deref()
+    }
+
+    /// Whether the buckets of assigned keys are of use: the one place that knows when a rollout is
+    /// under way.
+    pub(crate) fn watches_its_split(&self) -> bool {
+        self.prepared.settings.signals.rollout_under_way
     }
 
     /// The arm a pin still leads to: stable's release always, the candidate's only within the

@@ -46,7 +46,7 @@ pub use progress::{
     Preflight, Readiness, Rollout, RolloutId, RolloutRefusal, Standing, Stepped, Turn, step,
 };
 pub use reason::Reason;
-pub use record::{DecodeError, Record, RecordBatch, records};
+pub use record::{DecodeError, Record, RecordBatch, Spent, records};
 pub use severity::Severity;
 pub use spec::{Cohort, Fallback, FixedResponse, OnRollback, SpecError, Sticky, WorkloadSpec};
 pub use split::{Choice, KeyKind, Split, Target, Who};

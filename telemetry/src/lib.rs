@@ -12,6 +12,7 @@ mod names;
 mod process;
 mod prometheus;
 mod reference;
+mod spending;
 mod state;
 mod telemetry;
 mod times;

@@ -76,6 +76,26 @@ metrics! {
         "Routing decisions by the rule that decided";
     REFUSED = Counter "stagegate_refused_total" ["workload", "reason"] Count,
         "Requests and connections the proxy itself answered or ended; no workload label if none was matched";
+    BETWEEN_CHUNKS = Histogram "stagegate_between_chunks_seconds" ["workload", "release", "arm"] Seconds,
+        "Time between two chunks of a streamed response, as its bytes come in";
+    STAGE_DURATION = Histogram "stagegate_stage_duration_seconds" ["workload", "release", "arm", "stage"] Seconds,
+        "Time by stage, as backends state it in Server-Timing; later stages than the first 32 count as `other`";
+    REJECTED = Counter "stagegate_rejected_total" ["workload", "release", "arm"] Count,
+        "Requests a backend refused with a 4xx for what the client asked; no failure of the release";
+    TOKENS = Counter "stagegate_tokens_total" ["workload", "release", "arm", "type"] Count,
+        "Tokens as responses report them; `reasoning` is a part of `output`, the other types are disjoint";
+    COSTED = Counter "stagegate_costed_responses_total" ["workload", "release", "arm", "truth"] Count,
+        "Responses by how their cost is known";
+    COST = Counter "stagegate_cost_usd_total" ["workload", "release", "arm", "truth"] Count,
+        "Cost of responses in US dollars, by how it is known";
+    UNREADABLE = Counter "stagegate_unreadable_signals_total" ["workload", "release", "arm"] Count,
+        "Responses with a cost header that is no amount, or a body compressed in a way that is not understood";
+    TENANT_REQUESTS = Counter "stagegate_tenant_requests_total" ["workload", "tenant"] Count,
+        "Finished requests of the tenants that are counted on their own; the rest is `other`";
+    TENANT_TOKENS = Counter "stagegate_tenant_tokens_total" ["workload", "tenant"] Count,
+        "Tokens of the tenants that are counted on their own; the rest is `other`";
+    TENANT_COST = Counter "stagegate_tenant_cost_usd_total" ["workload", "tenant"] Count,
+        "Cost in US dollars of the tenants that are counted on their own; the rest is `other`";
     WEIGHT = Gauge "stagegate_candidate_weight_ratio" ["workload"] Count,
         "Share of targeting keys that the weight sends to the candidate, 0 to 1";
     ARM_INFO = Gauge "stagegate_arm_info" ["workload", "release", "arm"] Count,

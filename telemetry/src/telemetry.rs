@@ -1,12 +1,15 @@
 //! The one place where deltas, values and events of the process become figures.
 
 use crate::prometheus::Prometheus;
+use crate::spending::Spending;
 use crate::state::{EndpointGauge, PlanGauges, ReloadResult, RollbackKind, RolloutGauges};
 use crate::times::Times;
 use crate::windows::{SeriesSnapshot, Windows};
 use crate::{names, process, times};
 use metrics::SharedString;
-use stagegate_rollout::{Axis, Delta, Outcome, Phase, Reason, Series, SeriesKey};
+use stagegate_rollout::{
+    Axis, CostTruth, Delta, Outcome, Phase, Reason, Series, SeriesKey, TokenKind,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -56,6 +59,7 @@ struct Now {
     log: Option<(bool, Vec<(&'static str, u64)>)>,
     /// Every series and refusal that has counters, and the series' times.
     counted: BTreeMap<SeriesKey, Times>,
+    spending: Spending,
     refused: BTreeSet<(Arc<str>, &'static str)>,
 }
 
@@ -78,6 +82,7 @@ impl Telemetry {
             notifications_pending: None,
             log: None,
             counted: BTreeMap::new(),
+            spending: Spending::default(),
             refused: BTreeSet::new(),
         };
         Self { prometheus: Prometheus::new(options.keep_removed), now: Mutex::new(now) }
@@ -95,6 +100,10 @@ impl Telemetry {
         state.windows.absorb(delta, now);
         for (key, series) in &delta.series {
             state.counted.entry(key.clone()).or_default().add(series);
+            state.spending.add(key, series);
+        }
+        for (whose, used) in &delta.tenants {
+            state.spending.add_tenant(whose, used);
         }
         state.refused.extend(delta.refusals.keys().cloned());
     }
@@ -121,6 +130,7 @@ impl Telemetry {
         state.plan = workloads.to_vec();
         // Counters that start at zero let `increase` see the first error.
         for key in remaining {
+            state.spending.add(&key, &Series::default());
             state.counted.entry(key).or_default();
         }
     }
@@ -222,7 +232,10 @@ impl Telemetry {
     pub fn render(&self) -> String {
         self.touch();
         let mut text = self.prometheus.render();
-        times::append(&mut text, &self.lock().counted);
+        let state = self.lock();
+        times::append(&mut text, &state.counted);
+        state.spending.append(&mut text);
+        drop(state);
         process::append(&mut text);
         text
     }
@@ -241,15 +254,16 @@ impl Telemetry {
         for (labels, share) in healthy_shares(&state.endpoints) {
             self.prometheus.gauge(&names::ENDPOINT_HEALTHY, &labels).set(share);
         }
-        let Now { plan, counted, refused, windows, .. } = &mut *state;
+        let Now { plan, counted, spending, refused, windows, .. } = &mut *state;
         let lives = |workload: &Arc<str>, release: &Arc<str>| {
             let releases = plan.iter().find(|gauges| gauges.workload == *workload);
             releases.is_some_and(|gauges| release.is_empty() || gauges.releases.contains(release))
         };
         counted.retain(|key, _| lives(&key.workload, &key.release) || windows.contains(key));
-        refused.retain(|(workload, _)| {
-            workload.is_empty() || plan.iter().any(|gauges| gauges.workload == *workload)
-        });
+        let is_served =
+            |workload: &Arc<str>| plan.iter().any(|gauges| gauges.workload == *workload);
+        refused.retain(|(workload, _)| workload.is_empty() || is_served(workload));
+        spending.retain(|key| counted.contains_key(key), is_served);
         for key in counted.keys() {
             self.count(key, &Series::default());
         }
@@ -351,6 +365,16 @@ impl Telemetry {
         counter(&names::RESPONSE_BYTES, None).increment(series.bytes_out);
         counter(&names::RETRIES, None).increment(series.retries);
         counter(&names::FORCED, None).increment(series.forced);
+        counter(&names::REJECTED, None).increment(series.rejected);
+        counter(&names::UNREADABLE, None).increment(series.unreadable);
+        for kind in TokenKind::ALL {
+            let label = SharedString::const_str(kind.label());
+            counter(&names::TOKENS, Some(label)).increment(series.tokens[kind.index()]);
+        }
+        for truth in CostTruth::ALL {
+            let label = SharedString::const_str(truth.label());
+            counter(&names::COSTED, Some(label)).increment(series.costs[truth.index()]);
+        }
         for reason in Reason::ALL.into_iter().filter(|reason| reason.is_decision()) {
             let labels = [shared(&key.workload), SharedString::const_str(reason.label())];
             let count = series.reasons[reason.index()];

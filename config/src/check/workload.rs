@@ -2,7 +2,7 @@
 
 use super::members::{Ids, ids};
 use super::policy::Policies;
-use super::{identity, matching, plain, release, traffic};
+use super::{identity, matching, plain, release, signals, traffic};
 use crate::raw::{RawCohort, RawFallback, RawMembers, RawRespond, RawWorkload};
 use crate::read::{At, Context, Site, join};
 use crate::scalar::Member;
@@ -48,6 +48,8 @@ pub(crate) fn workload(
     let health = raw.health.and_then(|raw| traffic::health(raw, cx));
     let policy = raw.policy.and_then(|name| policies.of_workload(&name, cx));
     let retry = plain(raw.retry).and_then(traffic::retry);
+    let outcomes = plain(raw.outcomes).and_then(signals::outcomes);
+    let cost = plain(raw.cost).and_then(|raw| signals::cost(raw, cx));
     let kill_switch = plain(raw.kill_switch).and_then(|raw| plain(raw.fallback));
     let (fallback, fallback_site) = fallback(kill_switch);
     let cohorts = cohorts(raw.cohorts, cx);
@@ -143,6 +145,8 @@ pub(crate) fn workload(
         },
         host_header: traffic::host_header(plain(raw.host_header)?),
         retry: retry?,
+        outcomes: outcomes?,
+        cost: cost?,
         place,
     })
 }

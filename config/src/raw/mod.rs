@@ -6,6 +6,7 @@ mod notify;
 mod policy;
 mod release;
 mod server;
+mod signals;
 mod traffic;
 mod workload;
 
@@ -14,6 +15,7 @@ pub(crate) use notify::RawChannel;
 pub(crate) use policy::{Against, RawGate, RawPolicy, RawStep, TimingWord};
 pub(crate) use release::{RawArtifact, RawRelease};
 pub(crate) use server::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener};
+pub(crate) use signals::{RawCost, RawOutcomes};
 pub(crate) use traffic::{
     RawHealth, RawHostHeader, RawLimits, RawMatch, RawProbe, RawRetry, RawTimeouts,
 };

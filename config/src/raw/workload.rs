@@ -1,7 +1,8 @@
 //! One workload: releases, arms and who goes where.
 
 use super::{
-    RawHealth, RawHostHeader, RawIdentity, RawLimits, RawMatch, RawRelease, RawRetry, RawTimeouts,
+    RawCost, RawHealth, RawHostHeader, RawIdentity, RawLimits, RawMatch, RawOutcomes, RawRelease,
+    RawRetry, RawTimeouts,
 };
 use crate::Protocol;
 use crate::read::{At, Map, NonEmpty, OrOff, choice, raw, words};
@@ -58,6 +59,10 @@ raw! {
         host_header: RawHostHeader = default("preserve"),
         /// Lets testers choose the arm with a signed header.
         force: RawForce = optional,
+        /// How answers end, by status and by what their bodies say.
+        outcomes: RawOutcomes = default("{}"),
+        /// What answers cost and what may be spent.
+        cost: RawCost = default("{}"),
     }
 }
 
@@ -140,6 +145,8 @@ words! {
         Anthropic,
         /// Gemini.
         Gemini,
+        /// Bedrock Converse.
+        Bedrock,
         /// Model Context Protocol.
         Mcp,
         /// Agent2Agent.

@@ -4,6 +4,7 @@ mod answer;
 mod call;
 mod exchange;
 mod inspect;
+mod observe;
 mod request;
 mod tunnel;
 

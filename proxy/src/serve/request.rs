@@ -9,6 +9,7 @@ use crate::identity::{Found, Identity, Learner};
 use crate::plan::{HostHeader, InForce, Replay, Role, Workload};
 use crate::problem::Problem;
 use stagegate_rollout::{Arm, OnRollback, Outcome, Reason, Target};
+use stagegate_signals::End as BodyEnd;
 use std::future::poll_fn;
 use std::rc::Rc;
 use tokio::net::TcpStream;
@@ -155,7 +156,7 @@ impl Client {
                 End::Stale => return self.fail(call, &decision, Problem::UpstreamReset).await,
                 End::Refused(problem) => return self.fail(call, &decision, problem).await,
                 End::Done { keep_client, keep_upstream } => {
-                    call.finish(&worker, &decision, Outcome::of_status(call.status));
+                    call.answered(&worker, &decision, BodyEnd::Complete);
                     if keep_upstream {
                         self.keep(&decision, endpoint, stream);
                     }
@@ -173,8 +174,8 @@ impl Client {
                 End::ClientGone | End::Cut | End::Broken => {
                     // Neither a client that leaves nor a rollback that cuts blames the release.
                     let broken = end == End::Broken;
-                    let outcome = if broken { Outcome::Permanent } else { Outcome::ClientGone };
-                    call.finish(&worker, &decision, outcome);
+                    let end = if broken { BodyEnd::Truncated } else { BodyEnd::ClientGone };
+                    call.answered(&worker, &decision, end);
                     self.break_off();
                     return After::Abort;
                 }
@@ -325,6 +326,7 @@ impl Client {
         exchange.set_deadline();
         let end = poll_fn(|cx| exchange.poll(cx)).await;
         let consumed = exchange.sending.consumed();
+        exchange.call.observed.request_bytes = exchange.sending.body_bytes();
         worker.pools.borrow_mut().end(endpoint.id);
         (end, consumed)
     }
