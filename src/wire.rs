@@ -111,7 +111,6 @@ fn signals(workload: &config::Workload) -> anyhow::Result<proxy::SignalSettings>
         },
         prices,
         tenants: cost.tenants.clone(),
-        rollout_under_way: false,
     })
 }
 

@@ -57,8 +57,6 @@ pub struct SignalSettings {
     /// Tenants whose use is counted each on its own; everyone else's counts as `other`. Nothing is
     /// counted by tenant when empty.
     pub tenants: BTreeSet<Arc<str>>,
-    /// A rollout is under way, so that the buckets of assigned keys are handed over.
-    pub rollout_under_way: bool,
 }
 
 /// Deadlines of one workload.
@@ -298,7 +296,7 @@ impl Workload {
     /// Whether the buckets of assigned keys are of use: the one place that knows when a rollout is
     /// under way.
     pub(crate) fn watches_its_split(&self) -> bool {
-        self.prepared.settings.signals.rollout_under_way
+        self.split.state().rollout.as_deref().is_some_and(stagegate_rollout::Rollout::is_active)
     }
 
     /// The arm a pin still leads to: stable's release always, the candidate's only within the

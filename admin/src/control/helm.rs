@@ -294,8 +294,8 @@ async fn read<T: Send + 'static>(
 }
 
 /// The workload's daily budget in dollars.
-fn daily(_workload: &stagegate_config::Workload) -> Option<f64> {
-    None
+fn daily(workload: &stagegate_config::Workload) -> Option<f64> {
+    workload.cost.daily_budget_nanos.map(|nanos| nanos as f64 / 1e9)
 }
 
 fn figures(inner: &Inner, live: &Live) -> RolloutFigures {

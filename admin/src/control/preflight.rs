@@ -3,7 +3,9 @@
 use super::{Inner, KeeperError, View};
 use crate::api::types::Probe;
 use crate::data_plane::Probed;
-use stagegate_rollout::{Measure, Policy, Preflight, Readiness, ReleaseName, WorkloadName};
+use stagegate_rollout::{
+    Gate, Limit, Measure, Policy, Preflight, Readiness, ReleaseName, WorkloadName,
+};
 use std::sync::Arc;
 
 impl Inner {
@@ -66,14 +68,20 @@ impl Inner {
 
 /// Gates that nothing would ever be measured for.
 fn unmeasurable(
-    _workload: &stagegate_config::Workload,
+    workload: &stagegate_config::Workload,
     policy: &Policy,
 ) -> Vec<(stagegate_rollout::GateId, String)> {
-    let why = |measure: &Measure| match measure {
+    let no_budget = workload.cost.daily_budget_nanos.is_none();
+    let why = |gate: &Gate| match gate.measure {
         Measure::Accuracy => Some("no scorer is configured"),
         Measure::LabelledAccuracy => Some("no labelled scores come in"),
+        Measure::DailyProjection if no_budget => Some("no `cost.daily_budget` is set"),
+        // Against its own past, spend needs no budget.
+        Measure::BurnRate { .. } if no_budget && matches!(gate.limit, Limit::Max(_)) => {
+            Some("no `cost.daily_budget` is set")
+        }
         _ => None,
     };
     let gates = policy.gates.iter();
-    gates.filter_map(|gate| Some((gate.id(), why(&gate.measure)?.to_owned()))).collect()
+    gates.filter_map(|gate| Some((gate.id(), why(gate)?.to_owned()))).collect()
 }

@@ -55,7 +55,7 @@ workloads:
     force: { secret: "${FORCE}" }
     policy: fast
     outcomes: { status: { 507: transient }, codes: { slow_down: external }, provider: behind }
-    cost: { daily_budget: 500, prices: builtin, tenants: [acme] }
+    cost: { daily_budget: 500, prices: builtin, tenants: [hooli] }
 policies:
   fast:
     steps:
@@ -273,7 +273,7 @@ pub(crate) const CASES: &[Case] = &[
     // Policies.
     case("policy: fast", "policy: slow", "workloads.agent.policy", 39, "write one of: default, fast"),
     case("policy: fast", "policy: fa st", "workloads.agent.policy", 39, "is not a policy name"),
-    case("    policy: fast\npolicies:\n  fast:\n", "policies:\n  fa st:\n", "policies[\"fa st\"]", 42, "is not a policy name"),
+    case("policies:\n  fast:\n", "policies:\n  fa st:\n", "policies[\"fa st\"]", 42, "is not a policy name"),
     case("on_no_data: { alert_after: 9m }", "on_no_data: 9m", "policies.fast.on_no_data", 53, "not a mapping"),
     case("alert_after: 9m", "alert_after: 0s", "policies.fast.on_no_data.alert_after", 53, "would alert at every pause"),
     case("drill_within: 14d", "drill_within: never", "policies.fast.drill_within", 54, "is not a duration"),
@@ -337,6 +337,6 @@ pub(crate) const CASES: &[Case] = &[
     case("daily_budget: 500", "daily_budget: -1", "workloads.agent.cost.daily_budget", 41, "is not an amount of US dollars"),
     case("prices: builtin", "prices: prices.json", "workloads.agent.cost.prices", 41, "write `builtin`, or `file:prices.json`"),
     case("prices: builtin", "prices: 'file:nowhere.json'", "workloads.agent.cost.prices", 41, "cannot be read"),
-    case("prices: builtin, tenants: [acme]", "prices: builtin, tenants: ['']", "workloads.agent.cost.tenants[0]", 41, "is not an id"),
+    case("prices: builtin, tenants: [hooli]", "prices: builtin, tenants: ['']", "workloads.agent.cost.tenants[0]", 41, "is not an id"),
     case("daily_budget: 500", "budget: 500", "workloads.agent.cost.budget", 41, "known here: daily_budget, prices, tenants"),
 ];

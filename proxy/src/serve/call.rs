@@ -201,9 +201,6 @@ impl Call {
         let name = &workload.prepared.name;
         let mut stats = worker.stats.borrow_mut();
         stats.finish(name, release, decision.arm, finished, told, &record);
-        if let Some(bucket) = decision.bucket.filter(|_| workload.watches_its_split()) {
-            stats.assigned(name, bucket);
-        }
         drop(stats);
         worker.report_if_full();
     }

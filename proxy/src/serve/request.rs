@@ -198,6 +198,12 @@ impl Client {
             },
         );
         let choice = workload.split.choose(&call.who(), forced, pinned);
+        // When it is decided and not when it is answered: a slow candidate answers late, and its
+        // keys would seem to be missing.
+        if let Some(bucket) = choice.bucket.filter(|_| workload.watches_its_split()) {
+            let mut stats = self.worker.stats.borrow_mut();
+            stats.assigned(&workload.prepared.name, bucket.number());
+        }
         let mut decision = Decision::new(plan, position, &choice);
         let role = match choice.target {
             Target::Respond => return Route::Respond(decision),
