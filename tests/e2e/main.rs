@@ -22,6 +22,7 @@ mod ramp;
 mod real_clients;
 mod releases;
 mod rollback;
+mod rollout;
 mod routing;
 mod soak;
 mod streaming;

@@ -1,6 +1,7 @@
 //! A fake agent whose behaviour is steered while it serves.
 
-use crate::harness::{Backend, Exchange};
+use crate::harness::{Backend, Exchange, free_address};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -28,10 +29,15 @@ const USUAL_COST: u64 = 1000;
 impl Agent {
     /// An agent that answers at once, correctly and for a tenth of a cent.
     pub(crate) fn start(name: &str) -> Self {
+        Self::at(free_address(), name)
+    }
+
+    /// The same at a given address.
+    pub(crate) fn at(address: SocketAddr, name: &str) -> Self {
         let behaviour = Arc::new(Behaviour::default());
         behaviour.cost_micros.store(USUAL_COST, Ordering::SeqCst);
         let steered = Arc::clone(&behaviour);
-        let backend = Backend::with(name, async move |exchange: &mut Exchange| {
+        let backend = Backend::at(address, name, async move |exchange: &mut Exchange| {
             serve(exchange, &steered).await;
         });
         backend.count_only();

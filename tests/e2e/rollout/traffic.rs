@@ -41,6 +41,11 @@ impl Traffic {
         Self { stop, seen, users }
     }
 
+    /// Nobody.
+    pub(crate) fn idle() -> Self {
+        Self { stop: Arc::default(), seen: Arc::default(), users: Vec::new() }
+    }
+
     /// How many requests were answered.
     pub(crate) fn answered(&self) -> u64 {
         self.seen.answered.load(Ordering::SeqCst)

@@ -65,13 +65,14 @@ pub(super) async fn analysis(
 ) -> Result<Json<KeptAnalysis>, ApiError> {
     let view = app.control.view();
     let workload = find(&view, &name)?.split.spec().name.clone();
+    let wanted = id.clone();
+    let kept = app.control.read(move |store| Ok(store.analysis(&wanted)?)).await?;
     // The newest one may not have been stored yet.
-    if let Some(newest) = app.control.analysis(&name).filter(|it| it.id.as_str() == id) {
+    let newest = app.control.analysis(&name).filter(|it| it.id.as_str() == id);
+    if let (None, Some(newest)) = (&kept, newest) {
         let analysis = describe::rollout::analysis(&newest);
         return Ok(Json(KeptAnalysis { analysis, decisive: false }));
     }
-    let wanted = id.clone();
-    let kept = app.control.read(move |store| Ok(store.analysis(&wanted)?)).await?;
     let kept = kept.filter(|kept| kept.analysis.workload == workload).ok_or_else(|| {
         let detail = format!(
             "workload `{name}` has no analysis `{id}`: the id is wrong, or its time is over and no change rested on it"
