@@ -38,7 +38,8 @@ pub use identity::{Identity, Jwt, JwtAlgorithm, JwtError, JwtSettings, Source};
 pub use limits::TenantLimits;
 pub use outlier::Ejection;
 pub use plan::{
-    EndpointLimits, HostHeader, PrepareError, PreparedConfig, Replay, Timeouts, WorkloadSettings,
+    EndpointLimits, HostHeader, PrepareError, PreparedConfig, Replay, SignalSettings, Timeouts,
+    WorkloadSettings,
 };
 pub use retry::RetrySettings;
 pub use route::Match;

@@ -26,6 +26,7 @@ mod real_clients;
 mod releases;
 mod resilience;
 mod rollback;
+mod rollout;
 mod routing;
 mod soak;
 mod streaming;

@@ -11,8 +11,11 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// The last byte is the version: of this header, and of the records' compact form.
-const MAGIC: [u8; 4] = *b"SGB\x01";
+/// The last byte is the version: of this header, and of the records' compact form. Version 2 added
+/// what an answer cost; a reader of it reads version 1 too.
+const MAGIC: [u8; 4] = *b"SGB\x02";
+/// Versions that are read.
+const READABLE: [[u8; 4]; 2] = [*b"SGB\x01", MAGIC];
 /// Bytes of a block before its body.
 pub(super) const HEADER: usize = 20;
 /// Where the CRC stands in the header; it covers everything before it, and the body.
@@ -70,7 +73,7 @@ impl Block {
         };
         let mut header = [0; HEADER];
         read(&mut header, offset)?;
-        if header[..4] != MAGIC {
+        if !READABLE.iter().any(|magic| header[..4] == *magic) {
             return Err(damaged("no block of a known version begins there"));
         }
         let [body_len, raw_len, count, expected] =
