@@ -21,6 +21,7 @@ mod ramp;
 mod real_clients;
 mod rollback;
 mod routing;
+mod signals;
 mod soak;
 mod streaming;
 mod timeouts;
