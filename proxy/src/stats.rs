@@ -237,7 +237,9 @@ pub(crate) fn tenant_label<'a>(
 #[cfg(test)]
 mod tests {
     use super::{Finished, MAX_STAGES, OTHER, Stats, Told, tenant_label};
-    use stagegate_rollout::{Arm, CostTruth, KeyKind, Outcome, Reason, Record, TokenKind, records};
+    use stagegate_rollout::{
+        Arm, CostTruth, Histogram, KeyKind, Outcome, Reason, Record, TokenKind, records,
+    };
     use stagegate_signals::{Cost, Usage};
     use std::sync::Arc;
 
@@ -312,8 +314,9 @@ mod tests {
             let (delta, _) = stats.take();
             let series = delta.series.values().next().expect("one series");
             let beyond: u64 = [0, 20 * 2 - MAX_STAGES as u64, 20][round];
-            assert_eq!(series.stages.get(OTHER).map_or(0, |times| times.count()), beyond);
-            let all: u64 = series.stages.values().map(stagegate_rollout::Histogram::count).sum();
+            let others = series.stages.get(OTHER).map_or(0, Histogram::count);
+            assert_eq!(others, beyond);
+            let all: u64 = series.stages.values().map(Histogram::count).sum();
             assert_eq!(all, 20, "nothing is lost");
         }
     }
@@ -329,7 +332,7 @@ mod tests {
     fn a_tenant_counts_under_its_own_name_only_where_that_was_asked_for() {
         let (acme, other): (Arc<str>, Arc<str>) = ("acme".into(), OTHER.into());
         let asked = [Arc::clone(&acme)].into();
-        let label = |tenant| tenant_label(&asked, tenant, &other).map(|name| name.to_string());
+        let label = |tenant| tenant_label(&asked, tenant, &other).map(ToString::to_string);
         assert_eq!(label(Some("acme")).as_deref(), Some("acme"));
         assert_eq!(label(Some("globex")).as_deref(), Some(OTHER));
         assert_eq!(label(None).as_deref(), Some(OTHER));
