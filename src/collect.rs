@@ -1,8 +1,10 @@
 //! Worker reports on their way: counts to telemetry, records to the decision log, and the last
 //! word of each worker for the status page. Nothing is decided here.
 
+use crate::notify;
 use crate::workers::Workers;
 use stagegate_admin::data_plane::{Event, MetricsSource, Observer, SeriesStats, StatsSource};
+use stagegate_notify::Notifier;
 use stagegate_proxy::{Report, Sink};
 use stagegate_rollout::Delta;
 use stagegate_store::{DecisionLog, LogWriter};
@@ -43,6 +45,7 @@ pub(crate) struct Figures {
     pub(crate) log: Option<Arc<DecisionLog>>,
     pub(crate) workers: Arc<Workers>,
     pub(crate) plane: Arc<crate::plane::Plane>,
+    pub(crate) notifier: Option<Notifier>,
 }
 
 impl StatsSource for Figures {
@@ -80,6 +83,9 @@ impl MetricsSource for Figures {
             self.workers.all().iter().map(|worker| worker.connections).collect();
         self.telemetry.set_connections(&connections);
         self.telemetry.set_pins(self.plane.pins_made());
+        if let Some(notifier) = &self.notifier {
+            notify::show(notifier, &self.telemetry);
+        }
         if let Some(log) = &self.log {
             self.telemetry.set_decision_log(log.healthy(), &log.dropped().by_reason());
         }

@@ -4,6 +4,8 @@
 mod cli;
 mod collect;
 mod demo;
+mod listen;
+mod notify;
 mod plane;
 mod reload;
 mod run;

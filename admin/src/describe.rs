@@ -1,12 +1,15 @@
 //! From the core's values to what goes over the wire. Nothing here decides anything.
 
+mod release;
+
+pub use release::{artifact, diff, release, releases, running};
+
 use crate::api::types::{
-    Artifact, CandidateClosed, CohortDetail, Cohorts, ConfigProblem, ExclusionGroup, KillSwitch,
-    ListEntries, ReleaseDetail, Releases, WorkloadDetail,
+    CandidateClosed, CohortDetail, Cohorts, ConfigProblem, ExclusionGroup, KillSwitch, ListEntries,
+    WorkloadDetail,
 };
 use crate::control::Live;
 use stagegate_rollout::{Cohort, Fallback, GroupName, Members, WorkloadSpec, WorkloadState};
-use stagegate_store::RegisteredRelease;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -129,45 +132,6 @@ fn list(config: &Members, runtime: &Members) -> ListEntries {
 
 fn texts<'a>(ids: impl IntoIterator<Item = &'a Arc<str>>) -> Vec<String> {
     ids.into_iter().map(ToString::to_string).collect()
-}
-
-/// What a release is made of.
-#[must_use]
-pub fn artifact(artifact: &stagegate_config::Artifact) -> Artifact {
-    Artifact {
-        model: artifact.model.clone(),
-        prompt: artifact.prompt.clone(),
-        tools: artifact.tools.clone(),
-        git_tag: artifact.git_tag.clone(),
-        digest: artifact.digest.clone(),
-        notes: artifact.notes.clone(),
-    }
-}
-
-/// The releases of a workload: those the registry knows, with the roles they play now.
-#[must_use]
-pub fn releases(live: &Live, registered: Vec<RegisteredRelease>) -> Releases {
-    let (spec, state) = (live.split.spec(), live.split.state());
-    let describe = |release: RegisteredRelease| {
-        let role = if *state.stable.as_str() == *release.release {
-            Some("stable")
-        } else if state.candidate.as_ref().is_some_and(|it| *it.as_str() == *release.release) {
-            Some("candidate")
-        } else {
-            None
-        };
-        ReleaseDetail {
-            role: role.map(str::to_owned),
-            configured: spec.releases.contains(release.release.as_str()),
-            used: release.used_ms.is_some(),
-            fingerprint: release.fingerprint,
-            artifact: serde_json::from_value(release.artifact).unwrap_or_default(),
-            endpoints: release.endpoints,
-            registered_at_ms: release.registered_ms,
-            name: release.release,
-        }
-    };
-    Releases { epoch: live.epoch, releases: registered.into_iter().map(describe).collect() }
 }
 
 /// A problem or warning of the configuration. The bad value is part of the message.

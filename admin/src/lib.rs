@@ -11,6 +11,7 @@ pub mod data_plane;
 mod decisions;
 pub mod describe;
 pub mod explain;
+pub mod notify;
 
 pub use api::{App, router, serve};
 pub use control::{Control, StartError, Startup};

@@ -19,6 +19,8 @@ reports everything that is wrong with a file at once.
 | duration | a whole number with a unit: `250ms`, `30s`, `5m`, `4h`, `3d` |
 | size | bytes, or a whole number with a unit: `65536`, `64KiB`, `32MiB`, `1GiB` |
 | share | a percentage in steps of 0.001%: `1%`, `0.5%` |
+| margin | percentage points: `1pp`, `0.5pp` |
+| limit | what the measure is in: a share, a duration, dollars (`0.05`), or a number |
 | rate | requests a second: `100/s` |
 | name | 1 to 63 letters, digits, `.`, `_` or `-`, starting with a letter or digit |
 | endpoint | `http://host:port`, the host an IP address or a DNS name |

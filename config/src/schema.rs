@@ -59,6 +59,9 @@ fn scalar_value(kind: Json) -> Value {
         Json::IntegerOr(from, form) => {
             json!({ "anyOf": [{ "type": "integer", "minimum": from }, pattern(form)] })
         }
+        Json::NumberOr(form) => {
+            json!({ "anyOf": [{ "type": "number", "minimum": 0 }, pattern(form)] })
+        }
         Json::ZeroOr(form) => json!({ "anyOf": [{ "const": 0 }, pattern(form)] }),
     }
 }

@@ -1,8 +1,8 @@
 //! The examples that users copy from are read without problems, and say what they claim to say.
 
 use serde_json::Value;
-use stagegate_config::{Config, HealthKind, Loaded, Rate, Source};
-use stagegate_rollout::{CohortName, Fallback, Sticky, Weight};
+use stagegate_config::{ChannelTarget, ClientAuth, Config, HealthKind, Loaded, Rate, Source};
+use stagegate_rollout::{Amount, CohortName, Fallback, Limit, Policy, Severity, Sticky, Weight};
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +14,9 @@ fn env(name: &str) -> Option<String> {
         "READER_TOKEN_HASH" | "PROMETHEUS_TOKEN_HASH" => {
             Some(format!("sha256:{}", "cd".repeat(32)))
         }
+        "PAGERDUTY_KEY" => Some("R0UT1NG".to_owned()),
+        "SLACK_URL" => Some("https://hooks.example.com/services/T0/B0/x".to_owned()),
+        "WEBHOOK_SECRET" => Some("a webhook secret of the tests".to_owned()),
         "FORCE_SECRET" => Some("a force secret of the tests".to_owned()),
         _ => None,
     }
@@ -73,7 +76,11 @@ fn the_minimal_example_means_the_defaults() {
 #[test]
 fn the_full_example_means_what_it_says() {
     let config = load("full.yaml").config;
-    assert_eq!(config.listeners.len(), 2);
+    assert_eq!(config.listeners.len(), 3);
+    let tls = config.listeners[1].tls.as_ref().expect("the second listener speaks TLS");
+    assert_eq!((tls.certificates.len(), tls.client_auth), (1, ClientAuth::Optional));
+    assert_eq!(config.listeners[2].address.to_string(), "unix:/run/stagegate/agents.sock");
+    assert_eq!(config.listeners[2].mode, 0o660);
     assert_eq!(config.trusted_proxies.len(), 3);
     assert_eq!(config.admin.tokens[0].hash.as_bytes(), &[0xab; 32]);
     let workload = &config.workloads[0];
@@ -94,6 +101,94 @@ fn the_full_example_means_what_it_says() {
     assert_eq!(v43.artifact.git_tag.as_deref(), Some("support-agent@v43"));
     assert_eq!(workload.limits.tenant_rate.map(Rate::per_second), Some(100));
     assert!(workload.force.is_some());
+}
+
+#[test]
+fn the_full_example_writes_the_built_in_policy_out() {
+    let config = load("full.yaml").config;
+    assert_eq!(*config.policies["default"], Policy::builtin());
+    assert_eq!(*config.workloads[0].policy, Policy::builtin());
+    let minimal = load("minimal.yaml").config;
+    assert_eq!(*minimal.workloads[0].policy, Policy::builtin(), "and it need not be written");
+}
+
+#[test]
+fn a_policy_of_ones_own_says_what_differs() {
+    let text = "\
+listeners: [{ address: '127.0.0.1:0' }]
+workloads:
+  agent:
+    match: [{}]
+    releases: { v1: { endpoints: ['http://a:1'] } }
+    stable: v1
+    policy: fast
+policies:
+  fast:
+    steps:
+      - { weight: 5%, hold: 10m, requests: 500, scored: 200 }
+      - { weight: 50%, requests: 5000, violated_for: 30s }
+      - { weight: 75%, requests: 5000 }
+      - { weight: 100%, watch: 1h }
+    gates:
+      - { axis: latency, measure: p95, of: first_byte, max: 400ms }
+      - { axis: latency, measure: p99, stage: retrieve, against: stable, ratio: 1.2 }
+      - { axis: cost, measure: daily_projection, against: budget, ratio: 1.2, then: alert }
+      - { axis: cost, measure: spend_6h, max: 80, then: alert, severity: info }
+      - { axis: error, class: permanent, max: 2%, requests: 50, for: 90s }
+    drill_within: off
+  untouched:
+";
+    let loaded = Config::parse(text, "stagegate.yaml", examples(), &env)
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    let fast = &loaded.config.workloads[0].policy;
+    let violated: Vec<u64> = fast.steps.iter().map(|it| it.violated_for_ms / 1000).collect();
+    assert_eq!(violated, [300, 30, 600, 600]);
+    assert_eq!((fast.steps[0].hold_ms, fast.steps[0].scored), (600_000, 200));
+    let ids: Vec<String> = fast.gates.iter().map(|it| it.id().to_string()).collect();
+    assert_eq!(
+        ids,
+        [
+            "latency/p95-first-byte/max",
+            "latency/p99-stage-retrieve/against-stable",
+            "cost/daily-projection/max",
+            "cost/spend-6h/max",
+            "error/permanent/max",
+        ]
+    );
+    assert_eq!(fast.gates[0].limit, Limit::Max(Amount::whole(400_000)));
+    assert_eq!(fast.gates[2].limit, Limit::Max(Amount::thousandths(1200)));
+    assert_eq!(fast.gates[3].severity, Severity::Info);
+    assert_eq!((fast.gates[4].for_ms, fast.gates[4].requests), (Some(90_000), 50));
+    assert_eq!(fast.drill_within_ms, None);
+    assert_eq!(fast.no_data_alert_ms, 600_000, "what is left out is the built-in policy's");
+
+    let untouched = &loaded.config.policies["untouched"];
+    assert_eq!(untouched.gates, Policy::builtin().gates);
+    let told = loaded
+        .warnings
+        .iter()
+        .any(|it| it.key == "policies.untouched" && it.message.contains("used by no workload"));
+    assert!(told, "{:?}", loaded.warnings);
+}
+
+#[test]
+fn the_full_example_tells_people() {
+    let channels = load("full.yaml").config.notify;
+    let [pager, chat, deploys, alerts] = channels.as_slice() else { panic!("{channels:?}") };
+    assert_eq!(
+        (pager.owners.as_slice(), pager.severity),
+        (&["oncall".to_owned()][..], Severity::Critical)
+    );
+    assert_eq!(pager.workloads[0].as_str(), "support-agent");
+    let ChannelTarget::PagerDuty { url, key } = &pager.target else { panic!("{pager:?}") };
+    assert_eq!(key.expose(), "R0UT1NG");
+    assert_eq!(url.expose(), "https://events.pagerduty.com/v2/enqueue");
+    let ChannelTarget::Alertmanager { url } = &alerts.target else { panic!("{alerts:?}") };
+    assert_eq!(url.expose(), "http://alertmanager.internal:9093/api/v2/alerts");
+    assert_eq!((chat.severity, alerts.severity), (Severity::Info, Severity::Warning));
+    assert!(matches!(&deploys.target, ChannelTarget::Webhook { secret: Some(_), .. }));
+    let shown = format!("{channels:?}");
+    assert!(!shown.contains("R0UT1NG") && !shown.contains("https://"), "{shown}");
 }
 
 #[test]
@@ -143,6 +238,8 @@ data_dir:
 trusted_proxies:
 limits:
 decision_log: {}
+policies:
+notify:
 workloads:
   agent:
     match: [{ host:, headers: }]

@@ -37,7 +37,7 @@ fn the_base_file_is_right() {
 
 #[test]
 fn every_mistake_gets_one_clear_answer() {
-    assert!(CASES.len() >= 70, "{} cases", CASES.len());
+    assert!(CASES.len() >= 120, "{} cases", CASES.len());
     let mut wrong = Vec::new();
     for Case { from, to, key, line, says } in CASES {
         let found = problems(&changed(from, to));
@@ -52,6 +52,18 @@ fn every_mistake_gets_one_clear_answer() {
 }
 
 #[test]
+fn a_proxy_header_needs_somebody_who_may_send_it() {
+    let text = BASE
+        .replace("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    proxy_protocol: true")
+        .replace("[10.0.0.0/8]", "[]");
+    let found = problems(&text);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].line, found[0].key.as_str()), (3, "listeners[0].proxy_protocol"));
+    // Whoever reaches a Unix socket was let in by its permissions.
+    assert!(parse(&text.replace("127.0.0.1:8080", "unix:/run/a.sock")).is_ok());
+}
+
+#[test]
 fn all_problems_come_at_once_and_in_order() {
     let text = BASE
         .replace("weight: 1%", "weight: 110%")
@@ -59,8 +71,11 @@ fn all_problems_come_at_once_and_in_order() {
         .replace("stable: v1", "stable: v9")
         .replace("sticky: tenant", "stiky: tenant")
         .replace("connect: 2s", "connect: fast")
-        .replace("http://10.0.0.2:80", "https://10.0.0.2:80")
-        .replace("[acme]", "[acme, '']");
+        .replace("http://10.0.0.2:80", "ftp://10.0.0.2:80")
+        .replace("[acme]", "[acme, '']")
+        .replace("watch: 1h", "hold: 1h")
+        .replace("margin: 1pp", "margin: 1%")
+        .replace("requests: 200", "scored: 200");
     let found = problems(&text);
     let places: Vec<(u32, &str)> = found.iter().map(|p| (p.line, p.key.as_str())).collect();
     assert_eq!(
@@ -73,6 +88,10 @@ fn all_problems_come_at_once_and_in_order() {
             (27, "workloads.agent.stiky"),
             (29, "workloads.agent.cohorts[0].tenants[1]"),
             (34, "workloads.agent.timeouts.connect"),
+            (46, "policies.fast.steps[1].watch"),
+            (47, "policies.fast.steps[1].hold"),
+            (49, "policies.fast.gates[0].margin"),
+            (50, "policies.fast.gates[1].scored"),
         ]
     );
 }
@@ -157,7 +176,7 @@ fn a_file_that_cannot_be_read_is_a_problem_too() {
 }
 
 /// What is allowed but doubtful: what to replace, the key and a part of the message.
-const DOUBTS: [(&str, &str, &str, &str); 12] = [
+const DOUBTS: [(&str, &str, &str, &str); 13] = [
     ("[initech]", "[initech, acme]", "workloads.agent.exclusions.high[1]", "in cohort `pilots`"),
     ("[{ header: x-tenant }]", "[]", "workloads.agent.cohorts[0].name", "no request has a tenant"),
     ("sticky: tenant", "sticky: user", "workloads.agent.sticky", "nothing to stick to"),
@@ -195,6 +214,7 @@ const DOUBTS: [(&str, &str, &str, &str); 12] = [
         "workloads.agent.identity.jwt.secret",
         "shorter than the 32 bytes",
     ),
+    ("policy: fast", "policy: default", "policies.fast", "used by no workload"),
 ];
 
 #[test]

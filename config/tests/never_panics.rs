@@ -12,7 +12,9 @@ fn parse(text: &str) -> Result<Loaded, Problems> {
         Some(match name {
             "DEPLOYER_TOKEN_HASH" => format!("sha256:{}", "ab".repeat(32)),
             "READER_TOKEN_HASH" => format!("sha256:{}", "cd".repeat(32)),
-            "FORCE_SECRET" => "0123456789abcdef".to_owned(),
+            "PAGERDUTY_KEY" => "R0UT1NG".to_owned(),
+            "SLACK_URL" => "https://hooks.example.com/x".to_owned(),
+            "WEBHOOK_SECRET" | "FORCE_SECRET" => "0123456789abcdef".to_owned(),
             _ => return None,
         })
     };

@@ -2,10 +2,11 @@
 
 mod lists;
 
+use crate::progress::{self, Grounds, Input, Mark, Order, RolloutRefusal, Stepped};
 use crate::state::Declared;
 use crate::{
-    Closed, CohortName, GroupName, KillState, OnRollback, ReleaseName, Weight, WorkloadSpec,
-    WorkloadState,
+    AnalysisId, Closed, CohortName, GroupName, KillState, OnRollback, Policy, ReleaseName, Weight,
+    WorkloadSpec, WorkloadState,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -89,8 +90,31 @@ pub enum Command {
         /// Who.
         subject: Subject,
     },
-    /// Takes over the roles the configuration declares now.
+    /// Takes over the roles the configuration declares now. While a rollout is under way its roles
+    /// stay, and the declared ones wait for its end.
     Declare,
+    /// Begins a rollout. Needs what the checks before it found (see [`Grounds::preflight`]).
+    Start {
+        /// The release to roll out.
+        to: ReleaseName,
+        /// The policy; it is kept with the rollout.
+        policy: Box<Policy>,
+    },
+    /// Goes to the rollout's next step. Needs the newest analysis (see [`Grounds::analysis`]).
+    Promote {
+        /// The analysis the caller looked at; refused when the evidence changed since.
+        expect: Option<AnalysisId>,
+        /// Whatever the verdict is; needs a reason.
+        force: bool,
+    },
+    /// Stops the rollout where it is; its triggers stay armed.
+    Pause,
+    /// Lets a paused rollout go on.
+    Resume,
+    /// Ends the rollout before its completion and takes the candidate out.
+    Abort,
+    /// Puts the release back that was stable before the last completed rollout.
+    Restore,
 }
 
 impl Command {
@@ -110,13 +134,29 @@ impl Command {
             Self::List { .. } => "list",
             Self::Unlist { .. } => "unlist",
             Self::Declare => "declare",
+            Self::Start { .. } => "start",
+            Self::Promote { force: false, .. } => "promote",
+            Self::Promote { force: true, .. } => "force_promote",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Abort => "abort",
+            Self::Restore => "restore",
         }
     }
 
     /// Whether the command must carry a reason.
     #[must_use]
     pub const fn needs_reason(&self) -> bool {
-        matches!(self, Self::Rollback | Self::Kill | Self::Revive | Self::OptIn { .. })
+        matches!(
+            self,
+            Self::Rollback
+                | Self::Kill
+                | Self::Revive
+                | Self::OptIn { .. }
+                | Self::Promote { force: true, .. }
+                | Self::Abort
+                | Self::Restore
+        )
     }
 }
 
@@ -170,6 +210,9 @@ pub enum Refusal {
     /// An id that cannot be one.
     #[error("an id has 1 to 256 bytes and no control characters")]
     BadId,
+    /// The command does not fit the rollout.
+    #[error(transparent)]
+    Rollout(#[from] RolloutRefusal),
 }
 
 /// What a command did.
@@ -181,7 +224,8 @@ pub struct Change {
     pub summary: String,
 }
 
-/// Applies `command` to `state`.
+/// Applies `command` to `state`, without grounds and without the effects: what replays and tests
+/// need, and all that commands without evidence need. See [`progress::step`].
 ///
 /// # Errors
 /// A [`Refusal`] when the command makes no sense now; the state is untouched.
@@ -193,28 +237,47 @@ pub fn apply(
     reason: &str,
     now_ms: u64,
 ) -> Result<Change, Refusal> {
-    let mut next = state.clone();
-    let summary = match command {
-        Command::SetWeight { weight } => set_weight(&mut next, *weight)?,
-        Command::Rollback => roll_back(spec, &mut next, by, reason, now_ms)?,
-        Command::Kill => kill(&mut next, by, reason, now_ms),
-        Command::Revive => revive(&mut next),
-        Command::EnableCohort { cohort, opt_in } => enable_cohort(spec, &mut next, cohort, opt_in)?,
-        Command::RollbackCohort => {
-            let cohort = next.cohorts.pop().ok_or(Refusal::NoCohortEnabled)?;
-            format!("cohort {cohort} closed")
-        }
-        Command::Exclude { group, tenant } => exclude(&mut next, group, tenant)?,
-        Command::Unexclude { group, tenant } => unexclude(spec, &mut next, group, tenant)?,
-        Command::OptIn { tenant } => opt_in(spec, &mut next, tenant)?,
-        Command::List { list, subject } => list_add(&mut next, *list, subject)?,
-        Command::Unlist { list, subject } => list_remove(spec, &mut next, *list, subject)?,
-        Command::Declare => declare(spec, &mut next),
-    };
-    Ok(Change { state: next, summary })
+    let order = Order { command, by, reason, grounds: Grounds::default() };
+    let Stepped { state, summary, .. } =
+        progress::step(spec, state, Input::Command(order), now_ms)?;
+    Ok(Change { state, summary })
 }
 
-fn set_weight(state: &mut WorkloadState, weight: Weight) -> Result<String, Refusal> {
+/// Does what a command that is no rollout's says.
+pub(crate) fn change(
+    spec: &WorkloadSpec,
+    state: &mut WorkloadState,
+    command: &Command,
+    by: &str,
+    reason: &str,
+    now_ms: u64,
+) -> Result<String, Refusal> {
+    Ok(match command {
+        Command::Kill => kill(state, by, reason, now_ms),
+        Command::Revive => revive(state),
+        Command::EnableCohort { cohort, opt_in } => enable_cohort(spec, state, cohort, opt_in)?,
+        Command::RollbackCohort => {
+            let cohort = state.cohorts.pop().ok_or(Refusal::NoCohortEnabled)?;
+            format!("cohort {cohort} closed")
+        }
+        Command::Exclude { group, tenant } => exclude(state, group, tenant)?,
+        Command::Unexclude { group, tenant } => unexclude(spec, state, group, tenant)?,
+        Command::OptIn { tenant } => opt_in(spec, state, tenant)?,
+        Command::List { list, subject } => list_add(state, *list, subject)?,
+        Command::Unlist { list, subject } => list_remove(spec, state, *list, subject)?,
+        Command::Declare => declare(spec, state),
+        Command::SetWeight { .. }
+        | Command::Rollback
+        | Command::Start { .. }
+        | Command::Promote { .. }
+        | Command::Pause
+        | Command::Resume
+        | Command::Abort
+        | Command::Restore => String::new(),
+    })
+}
+
+pub(crate) fn set_weight(state: &mut WorkloadState, weight: Weight) -> Result<String, Refusal> {
     if state.candidate.is_none() {
         return Err(Refusal::NoCandidate);
     }
@@ -234,12 +297,11 @@ fn open(state: &mut WorkloadState) -> bool {
     was_closed
 }
 
-fn roll_back(
+/// Takes the candidate out; says nothing when it is out already.
+pub(crate) fn close(
     spec: &WorkloadSpec,
     state: &mut WorkloadState,
-    by: &str,
-    reason: &str,
-    now_ms: u64,
+    mark: &Mark,
 ) -> Result<String, Refusal> {
     let Some(candidate) = &state.candidate else { return Err(Refusal::NoCandidate) };
     if state.closed.is_some() {
@@ -248,9 +310,9 @@ fn roll_back(
     let weight_before = std::mem::take(&mut state.weight);
     let cohorts = std::mem::take(&mut state.cohorts).len();
     state.closed = Some(Closed {
-        by: by.to_owned(),
-        reason: reason.to_owned(),
-        at_ms: now_ms,
+        by: mark.by.clone(),
+        reason: mark.reason.clone(),
+        at_ms: mark.at_ms,
         weight_before,
         finishing: spec.on_rollback == OnRollback::Finish,
     });
@@ -320,6 +382,9 @@ fn enable_cohort(
 /// Takes over changed roles. A role that runtime commands moved stays moved until the declaration
 /// itself changes; a new candidate always begins closed to everyone, at weight zero.
 fn declare(spec: &WorkloadSpec, state: &mut WorkloadState) -> String {
+    if state.rollout.as_ref().is_some_and(|rollout| rollout.is_active()) {
+        return String::new();
+    }
     let declared = Declared { stable: spec.stable.clone(), candidate: spec.candidate.clone() };
     let mut changes = Vec::new();
     if declared.stable != state.declared.stable && declared.stable != state.stable {

@@ -4,6 +4,8 @@
 //! of Prometheus native histograms with schema 5 and of OTLP exponential histograms: bucket `i`
 //! holds values in `(base^i, base^(i+1)]`, up to the rounding of exact powers.
 
+use serde::{Deserialize, Serialize};
+
 /// Buckets an octave.
 const PER_OCTAVE: u32 = 32;
 /// Values are microseconds from 1 to 2^42 (about 50 days); what lies outside is clamped.
@@ -11,7 +13,7 @@ const OCTAVES: u32 = 42;
 const BUCKETS: usize = (PER_OCTAVE * OCTAVES) as usize;
 
 /// Counts of positive integers (microseconds, bytes, nano-dollars) in buckets of constant ratio.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Histogram {
     /// Counts from bucket `first` on; grows as values come in, never beyond [`BUCKETS`].
     counts: Vec<u64>,
@@ -80,6 +82,20 @@ impl Histogram {
             .map(move |(offset, count)| (middle_of(first + offset), *count))
     }
 
+    /// The non-empty buckets in rising order: the lower edge and the count. No value of a bucket
+    /// is below its lower edge.
+    pub fn lower_edges(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+        let counts = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        counts.map(|(offset, count)| (edge_of(self.first + offset), *count))
+    }
+
+    /// How many values are above `limit`, to the bucket: what shares the limit's bucket is not.
+    #[must_use]
+    pub fn count_above(&self, limit: f64) -> u64 {
+        let above = self.lower_edges().filter(|(edge, _)| *edge >= limit);
+        above.map(|(_, count)| count).sum()
+    }
+
     fn slot(&mut self, index: usize) -> &mut u64 {
         if self.counts.is_empty() {
             self.first = index;
@@ -113,6 +129,10 @@ fn bucket_of(value: u64) -> usize {
         within += 1;
     }
     (octave * PER_OCTAVE) as usize + within
+}
+
+fn edge_of(index: usize) -> f64 {
+    (index as f64 / f64::from(PER_OCTAVE)).exp2()
 }
 
 fn middle_of(index: usize) -> u64 {

@@ -4,6 +4,7 @@
 //! counts. Time and keys come in as arguments; decisions and refusals come out as values. That is
 //! what lets the routing rules be proven by property tests and replayed after a crash.
 
+mod analysis;
 mod arm;
 mod bucket;
 mod command;
@@ -12,8 +13,11 @@ mod histogram;
 mod membership;
 mod name;
 mod outcome;
+mod policy;
+mod progress;
 mod reason;
 mod record;
+mod severity;
 mod spec;
 mod split;
 mod state;
@@ -21,6 +25,10 @@ mod stats;
 mod usage;
 mod weight;
 
+pub use analysis::{
+    Analysis, AnalysisId, Estimate, Evidence, Forecast, GateState, Measurement, SpendBook,
+    SplitReading, Surroundings, Tick, Trigger, Verdict, Why,
+};
 pub use arm::Arm;
 pub use bucket::{Bucket, Salt, murmur3_x86_32};
 pub use command::{Change, Command, ListKind, Refusal, Subject, apply};
@@ -29,8 +37,17 @@ pub use histogram::Histogram;
 pub use membership::{Members, Membership};
 pub use name::{CohortName, GroupName, InvalidName, ReleaseName, WorkloadName};
 pub use outcome::Outcome;
+pub use policy::{
+    Amount, Axis, ErrorClass, Gate, GateId, InvalidAmount, Limit, Measure, Policy, PolicyError,
+    PolicyKey, Quantile, Span, Step, Then, Timing,
+};
+pub use progress::{
+    Alarm, Effect, Entry, Grounds, Input, Mark, Notice, NoticeKind, Order, Passage, Phase,
+    Preflight, Readiness, Rollout, RolloutId, RolloutRefusal, Standing, Stepped, Turn, step,
+};
 pub use reason::Reason;
 pub use record::{DecodeError, Record, RecordBatch, Spent, records};
+pub use severity::Severity;
 pub use spec::{Cohort, Fallback, FixedResponse, OnRollback, SpecError, Sticky, WorkloadSpec};
 pub use split::{Choice, KeyKind, Split, Target, Who};
 pub use state::{Closed, Declared, KillState, WorkloadState};

@@ -1,6 +1,6 @@
 //! The runtime state of one workload: what commands change and what the store remembers.
 
-use crate::{CohortName, GroupName, Members, ReleaseName, Salt, Weight, WorkloadSpec};
+use crate::{CohortName, GroupName, Members, ReleaseName, Rollout, Salt, Weight, WorkloadSpec};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -35,6 +35,12 @@ pub struct WorkloadState {
     pub deny: Members,
     /// What the configuration declared when it was last applied, to notice that it changed.
     pub declared: Declared,
+    /// The rollout under way, or the last one that ended.
+    #[serde(default)]
+    pub rollout: Option<Box<Rollout>>,
+    /// The release that was stable before the last completed rollout: one rollback away.
+    #[serde(default)]
+    pub previous: Option<ReleaseName>,
 }
 
 /// The roles the configuration declared.
@@ -90,6 +96,8 @@ impl WorkloadState {
             allow: Members::default(),
             deny: Members::default(),
             declared: Declared { stable: spec.stable.clone(), candidate: spec.candidate.clone() },
+            rollout: None,
+            previous: None,
         };
         state.salt = state.salt_for(spec);
         state

@@ -3,6 +3,7 @@
 
 use crate::usage::{CostTruth, TokenKind};
 use crate::{Arm, Histogram, Outcome, Reason};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -18,7 +19,8 @@ pub struct SeriesKey {
 }
 
 /// Counts of one series since the last hand-over.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Series {
     /// Finished requests by [`Outcome::index`].
     pub outcomes: [u64; Outcome::ALL.len()],
@@ -57,7 +59,8 @@ pub struct Series {
 }
 
 /// Results of scored responses, of the live sample and of its labelled part.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Scores {
     /// Scored responses that passed.
     pub passed: u64,

@@ -34,6 +34,12 @@ impl Weight {
         f64::from(self.0) / f64::from(Self::SCALE)
     }
 
+    /// Whole per cent; more than 100 is 100.
+    #[must_use]
+    pub const fn percent(percent: u32) -> Self {
+        Self(if percent < 100 { percent * 1000 } else { Self::SCALE })
+    }
+
     /// A share given in 1/100000.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ mod explain;
 mod file;
 mod health;
 mod lists;
+mod notify;
 pub(crate) mod output;
 mod reference;
 mod release;
@@ -141,7 +142,7 @@ enum Command {
     /// Keep tenants or users away from the candidate, in an emergency.
     #[command(subcommand)]
     Deny(lists::ListCommand),
-    /// Look at releases.
+    /// Look at releases, add and remove them.
     #[command(subcommand)]
     Release(release::ReleaseCommand),
 
@@ -153,6 +154,10 @@ enum Command {
     /// Look at the record of changes.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+
+    /// Look at the channels through which people are told, and try them out.
+    #[command(subcommand)]
+    Notify(notify::NotifyCommand),
 
     /// Make the server read its configuration again.
     Reload,
@@ -203,6 +208,7 @@ fn run_client(global: &GlobalArgs, command: Command) -> Result<ExitCode, Failure
         Command::Explain(args) => explain::run(&client()?, &args, format),
         Command::Decisions(command) => explain::decisions(&client()?, &command, format),
         Command::Audit(command) => audit::run(&client()?, &command, format),
+        Command::Notify(command) => notify::run(&client()?, &command, format),
         Command::Reload => change::reload(&client()?, format),
         Command::Token(command) => token::run(&command, format),
     }

@@ -156,6 +156,9 @@ fn workload_text(workload: &WorkloadStatus, now_ms: u64) -> String {
         );
     }
     for arm in std::iter::once(&workload.stable).chain(&workload.candidate) {
+        if !arm.running.is_empty() {
+            let _ = writeln!(text, "  {}", arm.running);
+        }
         for endpoint in arm.endpoints.iter().filter(|e| e.health == Probe::Unhealthy) {
             let _ = writeln!(text, "  ! {} of {} is unhealthy", endpoint.address, arm.release);
         }
@@ -254,6 +257,7 @@ mod tests {
                 "open": true, "sticky": "conversation", "cohorts_enabled": 1, "cohorts_total": 2,
                 "next_cohort": "mid-market",
                 "stable": { "release": "v42", "windows": windows(),
+                            "running": "stable v42: model m-5, 1/1 endpoints healthy",
                             "endpoints": [{ "address": "10.0.0.1:9001", "health": "healthy" }] },
                 "candidate": { "release": "v43", "windows": windows(),
                                "endpoints": [{ "address": "10.0.1.1:9001", "health": health }] },
@@ -266,8 +270,13 @@ mod tests {
     #[test]
     fn both_arms_stand_side_by_side_within_a_hundred_columns() {
         let text = render(&status(true));
-        for wanted in ["weight 10%", "cohorts 1/2, next mid-market", "stable v42", "candidate v43"]
-        {
+        for wanted in [
+            "weight 10%",
+            "cohorts 1/2, next mid-market",
+            "stable v42",
+            "candidate v43",
+            "stable v42: model m-5, 1/1 endpoints healthy",
+        ] {
             assert!(text.contains(wanted), "{wanted} is missing in\n{text}");
         }
         let requests = text.lines().find(|line| line.contains("requests")).expect("a row");

@@ -20,6 +20,9 @@ pub use decisions::{
 };
 pub use lock::LockError;
 pub use state::{
-    AuditEntry, AuditFilter, AuditReader, Broken, ChangedRelease, NewAudit, NewIdempotency,
-    NewRelease, RegisteredRelease, Saved, Store, StoreError, StoredResponse, Verified, VerifyError,
+    Attachment, AuditEntry, AuditFilter, AuditReader, Broken, ChangedRelease, ChannelRecord,
+    Ending, EvidenceSnapshot, Forgotten, Lost, MeasuredRetention, Message, NewAnalysis, NewAudit,
+    NewDrill, NewIdempotency, NewMessage, NewRelease, Outbox, RecordedWindow, RegisteredRelease,
+    RolloutRecord, Saved, Store, StoreError, StoredAnalysis, StoredResponse, Verified, VerifyError,
+    WindowReader,
 };

@@ -12,9 +12,9 @@ use support::{
 use tempfile::TempDir;
 
 const KILLS: u64 = 25;
-/// Starts a program under which no file grows over 150 KiB; writing more is an error then and not
+/// Starts a program under which no file grows over 250 KiB; writing more is an error then and not
 /// the end of the process.
-const NO_ROOM: [&str; 3] = ["sh", "-c", "trap '' XFSZ; ulimit -S -f 300; exec \"$0\" \"$@\""];
+const NO_ROOM: [&str; 3] = ["sh", "-c", "trap '' XFSZ; ulimit -S -f 500; exec \"$0\" \"$@\""];
 /// Small, so that segments end all the time.
 const SMALL: Retention = Retention { max_age: Duration::from_secs(86_400), max_bytes: 8 << 20 };
 

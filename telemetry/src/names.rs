@@ -122,6 +122,10 @@ metrics! {
         "Decision records that could not be kept, by reason; traffic is not affected";
     STORE_FAILURES = Counter "stagegate_store_failures_total" [] Count,
         "Changes refused because the state store could not record them";
+    NOTIFICATIONS = Counter "stagegate_notifications_total" ["channel", "result"] Count,
+        "Tries to tell somebody by how they ended; `failed` ones are tried again, `refused`, `expired` and `dropped` notices are lost";
+    NOTIFICATIONS_PENDING = Gauge "stagegate_notifications_pending" [] Count,
+        "Messages that wait to be delivered, over all channels";
     SAFE_START = Gauge "stagegate_safe_start" [] Count,
         "1 while the process runs safe, by --safe-start or because the store cannot be read: everything goes to stable, nothing can be changed";
     CONNECTIONS = Gauge "stagegate_connections" ["worker"] Count,

@@ -50,6 +50,7 @@ struct Now {
     pins: u64,
     config: Option<(ReloadResult, Option<f64>)>,
     safe_start: bool,
+    notifications_pending: Option<u64>,
     log: Option<(bool, Vec<(&'static str, u64)>)>,
     /// Every series and refusal that has counters, and the series' times.
     counted: BTreeMap<SeriesKey, Times>,
@@ -71,6 +72,7 @@ impl Telemetry {
             pins: 0,
             config: None,
             safe_start: false,
+            notifications_pending: None,
             log: None,
             counted: BTreeMap::new(),
             spending: Spending::default(),
@@ -188,6 +190,24 @@ impl Telemetry {
         self.prometheus.counter(&names::STORE_FAILURES, &[]).increment(1);
     }
 
+    /// Somebody was told, or was not: the channel, and how it ended in one word.
+    pub fn notified(&self, channel: &str, result: &'static str) {
+        let labels = [channel.to_owned().into(), SharedString::const_str(result)];
+        self.prometheus.counter(&names::NOTIFICATIONS, &labels).increment(1);
+    }
+
+    /// How many messages wait, and which channels and results there can be: those that have not
+    /// happened yet show as zero, so that `increase` sees the first.
+    pub fn set_notifications(&self, pending: u64, channels: &[String], results: &[&'static str]) {
+        for channel in channels {
+            for result in results {
+                let labels = [channel.clone().into(), SharedString::const_str(result)];
+                self.prometheus.counter(&names::NOTIFICATIONS, &labels).increment(0);
+            }
+        }
+        self.lock().notifications_pending = Some(pending);
+    }
+
     /// The text for a scrape, in the Prometheus exposition format 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {
@@ -236,6 +256,9 @@ impl Telemetry {
         set(&names::PLAN_EPOCH, state.epoch as f64);
         set(&names::PINS, state.pins as f64);
         set(&names::SAFE_START, flag(state.safe_start));
+        if let Some(pending) = state.notifications_pending {
+            set(&names::NOTIFICATIONS_PENDING, pending as f64);
+        }
         self.prometheus.counter(&names::STORE_FAILURES, &[]).increment(0);
         for (worker, open) in state.connections.iter().enumerate() {
             let worker = worker.to_string().into();

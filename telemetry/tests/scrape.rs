@@ -74,6 +74,8 @@ fn busy() -> Telemetry {
     telemetry.set_connections(&[3, 4]);
     telemetry.set_pins(12);
     telemetry.set_safe_start(false);
+    telemetry.set_notifications(3, &["pager".to_owned()], &["delivered", "refused"]);
+    telemetry.notified("pager", "delivered");
     telemetry.set_decision_log(false, &[("queue_full", 5)]);
     telemetry.reloaded(ReloadResult::Applied, UNIX_EPOCH + Duration::from_secs(1_000));
     telemetry.reloaded(ReloadResult::Refused, UNIX_EPOCH + Duration::from_secs(2_000));
@@ -279,6 +281,16 @@ fn an_endpoint_of_several_addresses_shows_the_share_that_is_well() {
     assert_eq!(shown(&[true, false, true, true]), 0.75);
     assert_eq!(shown(&[false, false]), 0.0);
     assert_eq!(shown(&[true]), 1.0);
+}
+
+#[test]
+fn a_result_that_has_not_happened_yet_is_zero_so_that_the_first_is_seen() {
+    let shown = samples(&busy().render());
+    let count = |result: &str| {
+        shown[&format!("stagegate_notifications_total{{channel=\"pager\",result=\"{result}\"}}")]
+    };
+    assert_eq!((count("delivered"), count("refused")), (1.0, 0.0));
+    assert_eq!(shown["stagegate_notifications_pending"], 3.0);
 }
 
 #[test]

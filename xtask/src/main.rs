@@ -1,4 +1,4 @@
-//! The project's chores, one command each: `cargo xtask test`, `bench`, `docs`.
+//! The project's chores, one command each: `cargo xtask test`, `bench`, `fuzz`, `docs`.
 //!
 //! It only starts other programs and reads what they print, so that it builds in
 //! seconds and never has to change when the product does.
@@ -7,6 +7,7 @@
 
 mod bench;
 mod docs;
+mod fuzz;
 mod process;
 mod project;
 mod test;
@@ -32,6 +33,8 @@ enum Chore {
     Test(test::Args),
     /// Measure Stagegate against nginx, HAProxy and Envoy in one run
     Bench(bench::Args),
+    /// Feed what reads strangers' bytes with bytes that coverage chooses
+    Fuzz(fuzz::Args),
     /// Write docs/reference from the code
     Docs(docs::Args),
 }
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
     let done = Project::find().and_then(|project| match &cli.chore {
         Chore::Test(args) => test::run(&project, args),
         Chore::Bench(args) => bench::run(&project, args),
+        Chore::Fuzz(args) => fuzz::run(&project, args),
         Chore::Docs(args) => docs::run(&project, args),
     });
     match done {

@@ -5,7 +5,7 @@
 //! layers in between (405, 413, 504), so that no caller ever sees an error without an explanation.
 
 use super::types::{ConfigProblem, FieldProblem, Problem};
-use crate::control::{ExecuteError, KeeperError, Live, ReloadError};
+use crate::control::{ExecuteError, KeeperError, Live, ReleaseRefusal, ReloadError};
 use crate::describe;
 use axum::Json;
 use axum::extract::Request;
@@ -139,6 +139,14 @@ impl ApiError {
         error
     }
 
+    /// Several fields that are wrong.
+    #[must_use]
+    pub fn fields(fields: Vec<FieldProblem>) -> Self {
+        let each: Vec<String> =
+            fields.iter().map(|it| format!("{}: {}", it.field, it.problem)).collect();
+        Self { fields, ..Self::new(Kind::BadRequest, each.join("; ")) }
+    }
+
     fn into_problem(self, instance: &str, request_id: Option<String>) -> Problem {
         let (slug, title, status) = self.kind.parts();
         Problem {
@@ -187,7 +195,10 @@ impl From<ExecuteError> for ApiError {
                 error.current = Some(Box::new(live));
                 error
             }
-            ExecuteError::Refused(_) => Self::new(Kind::Refused, detail),
+            ExecuteError::Release(ReleaseRefusal::Unknown { .. }) => {
+                Self::new(Kind::NotFound, detail)
+            }
+            ExecuteError::Refused(_) | ExecuteError::Release(_) => Self::new(Kind::Refused, detail),
             ExecuteError::KeyReused => Self::new(Kind::KeyReused, detail),
             ExecuteError::Keeper(error) => error.into(),
             ExecuteError::Lost(_) => Self::new(Kind::Internal, detail),
@@ -199,7 +210,7 @@ impl From<KeeperError> for ApiError {
     fn from(error: KeeperError) -> Self {
         let kind = match error {
             KeeperError::Store(_) => Kind::Unavailable,
-            KeeperError::ReleaseChanged(_) => Kind::Refused,
+            KeeperError::ReleaseChanged(_) | KeeperError::Refused(_) => Kind::Refused,
             KeeperError::ReadOnly => Kind::ReadOnly,
         };
         Self::new(kind, error.to_string())

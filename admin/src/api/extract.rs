@@ -3,7 +3,7 @@
 
 use super::error::{ApiError, Kind};
 use crate::auth::Caller;
-use crate::control::{IdempotencyKey, Order, Precondition};
+use crate::control::{IdempotencyKey, Order, Precondition, ReleaseChange, ReleaseOrder};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::request::Parts;
@@ -124,6 +124,25 @@ impl<T> Change<T> {
             actor: self.caller.actor,
             workload,
             command,
+            reason,
+            precondition: self.precondition,
+            idempotency: self.idempotency,
+        }
+    }
+}
+
+impl<T> Change<T> {
+    /// The change of a release to carry out.
+    pub(super) fn release_order(
+        self,
+        workload: String,
+        change: ReleaseChange,
+        reason: String,
+    ) -> ReleaseOrder {
+        ReleaseOrder {
+            actor: self.caller.actor,
+            workload,
+            change,
             reason,
             precondition: self.precondition,
             idempotency: self.idempotency,

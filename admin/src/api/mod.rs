@@ -21,6 +21,7 @@ use crate::data_plane::{DecisionSource, MetricsSource, StatsSource};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use http::{HeaderValue, StatusCode};
+use stagegate_notify::Notifier;
 use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceBuilder;
@@ -47,6 +48,8 @@ pub struct App {
     pub metrics: Arc<dyn MetricsSource>,
     /// The decision log; `None` when it is switched off.
     pub decisions: Option<Arc<dyn DecisionSource>>,
+    /// Who tells people; `None` without a store to remember in.
+    pub notifier: Option<Notifier>,
     /// When the process started, in Unix milliseconds.
     pub started_at_ms: u64,
 }

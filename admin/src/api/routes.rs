@@ -2,8 +2,10 @@
 
 mod changes;
 mod lists;
+mod notify;
 mod reads;
 mod records;
+mod releases;
 mod system;
 
 use super::App;
@@ -24,7 +26,9 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(reads::status))
         .routes(routes!(reads::workloads))
         .routes(routes!(reads::workload))
-        .routes(routes!(reads::releases))
+        .routes(routes!(releases::releases, releases::add))
+        .routes(routes!(releases::diff))
+        .routes(routes!(releases::release, releases::remove))
         .routes(routes!(reads::cohorts))
         .routes(routes!(reads::explain))
         .routes(routes!(changes::set_weight))
@@ -37,6 +41,8 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(lists::opt_in))
         .routes(routes!(lists::allow, lists::unallow))
         .routes(routes!(lists::deny, lists::undeny))
+        .routes(routes!(notify::channels))
+        .routes(routes!(notify::test_channel))
         .routes(routes!(records::decision))
         .routes(routes!(records::decisions))
         .routes(routes!(records::audit))

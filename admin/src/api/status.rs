@@ -47,7 +47,7 @@ pub(super) fn status(app: &App) -> Status {
         reload: ReloadStatus::clone(&view.reload),
         store,
         decision_log,
-        workloads: view.live.iter().map(|live| workload(live, &plane, &stats)).collect(),
+        workloads: view.live.iter().map(|live| workload(&view, live, &plane, &stats)).collect(),
         workers: plane.workers,
         dormant: view.dormant.keys().map(ToString::to_string).collect(),
         warnings,
@@ -98,10 +98,16 @@ fn warnings(view: &View, plane: &DataPlaneStatus) -> Vec<String> {
     warnings
 }
 
-fn workload(live: &Live, plane: &DataPlaneStatus, stats: &[SeriesStats]) -> WorkloadStatus {
+fn workload(
+    view: &View,
+    live: &Live,
+    plane: &DataPlaneStatus,
+    stats: &[SeriesStats],
+) -> WorkloadStatus {
     let (spec, state) = (live.split.spec(), live.split.state());
     let arm = |arm: Arm, release: &ReleaseName| ArmStatus {
         release: release.to_string(),
+        running: running_on(view, live, plane, arm, release),
         endpoints: endpoints(plane, &spec.name, release),
         windows: windows(stats, spec.name.as_str(), release.as_str(), arm),
     };
@@ -120,6 +126,27 @@ fn workload(live: &Live, plane: &DataPlaneStatus, stats: &[SeriesStats]) -> Work
         stable: arm(Arm::Stable, &state.stable),
         candidate: state.candidate.as_ref().map(|release| arm(Arm::Candidate, release)),
     }
+}
+
+/// What exactly is running: one line for each arm.
+pub(super) fn running(view: &View, live: &Live, plane: &DataPlaneStatus) -> Vec<String> {
+    let state = live.split.state();
+    let arms = [(Arm::Stable, Some(&state.stable)), (Arm::Candidate, state.candidate.as_ref())];
+    arms.into_iter()
+        .filter_map(|(arm, release)| Some(running_on(view, live, plane, arm, release?)))
+        .collect()
+}
+
+fn running_on(
+    view: &View,
+    live: &Live,
+    plane: &DataPlaneStatus,
+    arm: Arm,
+    name: &ReleaseName,
+) -> String {
+    let workload = &live.split.spec().name;
+    let release = view.config.workload(workload.as_str()).and_then(|it| it.releases.get(name));
+    describe::running(arm, name.as_str(), release, &endpoints(plane, workload, name))
 }
 
 fn endpoints(

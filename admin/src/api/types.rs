@@ -6,22 +6,28 @@
 
 mod change;
 mod decision;
+mod notify;
 mod problem;
 mod records;
+mod release;
 mod request;
 mod status;
 mod workload;
 
 pub use change::{Changed, Reloaded, RollbackTiming};
 pub use decision::{Decision, DecisionExplained, Decisions, Explanation, RuleCheck};
+pub use notify::{ChannelStatus, ChannelTested, Channels};
 pub use problem::{ConfigProblem, FieldProblem, Problem};
 pub use records::{Audit, AuditCheck, AuditRecord, Identity};
+pub use release::{
+    AddRelease, Artifact, NewArtifact, ReleaseDetail, ReleaseDiff, ReleaseDifference, Releases,
+};
 pub use request::{EnableCohort, ExplainRequest, OptIn, OptionalReason, Reason, SetWeight};
 pub use status::{
     ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Outcomes, Probe, ReloadStatus, Status,
     StoreStatus, Window, WorkerStatus, WorkloadStatus,
 };
 pub use workload::{
-    Artifact, CandidateClosed, CohortDetail, Cohorts, ExclusionGroup, KillSwitch, ListEntries,
-    ReleaseDetail, Releases, WorkloadDetail, Workloads,
+    CandidateClosed, CohortDetail, Cohorts, ExclusionGroup, KillSwitch, ListEntries,
+    WorkloadDetail, Workloads,
 };

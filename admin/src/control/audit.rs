@@ -4,7 +4,7 @@
 //! attacker must not be able to grow the store.
 
 use super::keeper::Commit;
-use super::{Control, Inner, Order, now_ms};
+use super::{Control, Inner, Order, ReleaseOrder, ReleaseRefusal, now_ms};
 use serde_json::{Value, json};
 use stagegate_rollout::Refusal;
 use stagegate_store::NewAudit;
@@ -44,6 +44,16 @@ impl Control {
             inner.audit_only(entry).await;
         });
     }
+
+    /// Records that somebody tried a channel out. Does not wait.
+    pub fn note_test(&self, actor: &str, reason: &str, summary: &str) {
+        let inner = std::sync::Arc::clone(&self.inner);
+        let entry = entry(actor, None, "notify_test", reason, summary.to_owned(), Value::Null);
+        tokio::spawn(async move {
+            let _turn = inner.turn.lock().await;
+            inner.audit_only(entry).await;
+        });
+    }
 }
 
 impl Inner {
@@ -58,6 +68,26 @@ impl Inner {
             json!(order.command),
         );
         if self.limiter.admits(entry.at_ms) {
+            self.audit_only(entry).await;
+        }
+    }
+
+    /// Records that a release was not added or removed; the caller does not hold the turn.
+    pub(super) async fn audit_refused_release(
+        &self,
+        order: &ReleaseOrder,
+        refusal: &ReleaseRefusal,
+    ) {
+        let entry = entry(
+            &order.actor,
+            Some(&order.workload),
+            order.change.label(),
+            &order.reason,
+            format!("refused: {refusal}"),
+            order.change.details(),
+        );
+        if self.limiter.admits(entry.at_ms) {
+            let _turn = self.turn.lock().await;
             self.audit_only(entry).await;
         }
     }

@@ -1,7 +1,7 @@
 //! One command, from the caller's wish to the answer.
 
 use super::keeper::Commit;
-use super::{Control, Inner, KeeperError, Live, PATIENCE, View, now_ms};
+use super::{Control, Inner, KeeperError, Live, PATIENCE, ReleaseRefusal, View, now_ms};
 use crate::api::types::{Changed, RollbackTiming};
 use crate::data_plane::{Event, Publication, Settled};
 use crate::describe;
@@ -42,7 +42,7 @@ pub enum Precondition {
 }
 
 impl Precondition {
-    fn holds(&self, epoch: u64) -> bool {
+    pub(super) fn holds(&self, epoch: u64) -> bool {
         match self {
             Self::None => true,
             Self::Epochs(epochs) => epochs.contains(&epoch),
@@ -88,6 +88,9 @@ pub enum ExecuteError {
     /// The command makes no sense now.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The release cannot be added or removed now.
+    #[error(transparent)]
+    Release(#[from] ReleaseRefusal),
     /// The key belongs to another request.
     #[error("the Idempotency-Key was used for another request: use a new one")]
     KeyReused,
@@ -127,7 +130,7 @@ impl Inner {
         let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
         let in_force = {
             let _turn = self.turn.lock().await;
-            match self.answered(&order, key.as_deref()).await? {
+            match self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
                 Some(changed) => Err(changed),
                 None => Ok(self.change(&order, key).await?),
             }
@@ -147,12 +150,12 @@ impl Inner {
     }
 
     /// The answer an earlier request with the same key got.
-    async fn answered(
+    pub(super) async fn answered(
         &self,
-        order: &Order,
+        given: Option<&IdempotencyKey>,
         key: Option<&str>,
     ) -> Result<Option<Changed>, ExecuteError> {
-        let (Some(key), Some(given)) = (key, &order.idempotency) else { return Ok(None) };
+        let (Some(key), Some(given)) = (key, given) else { return Ok(None) };
         let key = key.to_owned();
         let stored =
             self.keeper()?.with(move |store| Ok(store.idempotent(&key, now_ms())?)).await?;

@@ -3,7 +3,9 @@
 //! One connection, one lock: the store's calls run on the blocking pool one after the other.
 
 use stagegate_rollout::{WorkloadName, WorkloadState};
-use stagegate_store::{AuditEntry, AuditFilter, NewAudit, NewIdempotency, Store, StoreError};
+use stagegate_store::{
+    Attachment, AuditEntry, AuditFilter, NewAudit, NewIdempotency, Store, StoreError,
+};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Why the store did not do what was asked.
@@ -15,6 +17,9 @@ pub enum KeeperError {
     /// A release was given other contents under a name that has been used.
     #[error("{0}")]
     ReleaseChanged(String),
+    /// What accompanies the change contradicts what is recorded.
+    #[error("{0}")]
+    Refused(String),
     /// Started with `--safe-start`, or without a readable store.
     #[error(
         "this Stagegate was started safe: everything goes to stable and nothing can be changed; restart without --safe-start"
@@ -26,6 +31,9 @@ impl From<StoreError> for KeeperError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::ReleaseChanged { .. } => Self::ReleaseChanged(error.to_string()),
+            StoreError::ReleaseUsed { .. } | StoreError::UnknownAnalysis { .. } => {
+                Self::Refused(error.to_string())
+            }
             _ => Self::Store(with_causes(&error)),
         }
     }
@@ -86,9 +94,18 @@ impl Keeper {
     }
 
     pub(super) async fn commit(&self, commit: Commit) -> Result<AuditEntry, KeeperError> {
+        self.commit_with(commit, Vec::new()).await
+    }
+
+    /// Records a change together with the rows that belong to it.
+    pub(super) async fn commit_with(
+        &self,
+        commit: Commit,
+        attachments: Vec<Attachment>,
+    ) -> Result<AuditEntry, KeeperError> {
         self.with(move |store| {
             let Commit { entry, states, epoch, answer } = &commit;
-            match store.commit(entry, states, *epoch, answer.as_ref()) {
+            match store.commit_with(entry, states, *epoch, answer.as_ref(), &attachments) {
                 Ok(entry) => Ok(entry),
                 Err(error) => after_failure(store, &commit).ok_or_else(|| error.into()),
             }

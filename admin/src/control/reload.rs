@@ -5,7 +5,7 @@
 //! waiting.
 
 use super::keeper::Commit;
-use super::{Control, Inner, KeeperError, Live, View, now_ms, reconcile, start};
+use super::{Control, Inner, KeeperError, Live, View, now_ms, reconcile, registry, start};
 use crate::api::types::{ReloadStatus, Reloaded};
 use crate::data_plane::{Event, PrepareError, Prepared, Publication};
 use crate::describe;
@@ -72,6 +72,8 @@ impl Inner {
             );
             return Err(ReloadError::Contradiction(vec![why]));
         }
+        let registered = self.keeper()?.with(|store| Ok(store.run_time_releases()?)).await?;
+        registry::join(&mut config, &registered).map_err(ReloadError::Contradiction)?;
         let config = Arc::new(config);
         let prepared = self.plane.prepare(Arc::clone(&config)).await?;
         let _turn = self.turn.lock().await;
@@ -209,7 +211,12 @@ fn keep_what_needs_a_restart(config: &mut Config, running: &Config) -> Vec<Strin
             }
         };
     }
-    keep!("listeners", listeners);
+    // New certificates are taken over; all else of a listener is the socket itself.
+    let same = config.listeners.len() == running.listeners.len()
+        && running.listeners.iter().zip(&config.listeners).all(|(is, to)| is.can_become(to));
+    if !same {
+        keep!("listeners", listeners);
+    }
     keep!("admin.address", admin.address);
     keep!("data_dir", data_dir);
     keep!("workers", workers);

@@ -6,13 +6,15 @@
 //! candidate, everything goes to stable and nothing can be changed.
 
 use super::keeper::{Commit, Keeper, with_causes};
-use super::{Control, Inner, KeeperError, Live, View, audit, now_ms, reconcile, safe};
+use super::{Control, Inner, KeeperError, Live, View, audit, now_ms, reconcile, registry, safe};
 use crate::api::types::ReloadStatus;
 use crate::data_plane::{DataPlane, Event, Observer, PrepareError, Publication};
 use serde_json::json;
-use stagegate_config::{Config, Loaded};
+use stagegate_config::{Config, Loaded, Origin};
 use stagegate_rollout::{Split, WorkloadName, WorkloadState};
-use stagegate_store::{AuditFilter, NewAudit, NewRelease, Saved, Store, StoreError};
+use stagegate_store::{
+    AuditFilter, NewAudit, NewRelease, RegisteredRelease, Saved, Store, StoreError,
+};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -77,13 +79,22 @@ impl Control {
         if admin.tokens.is_empty() && !admin.address.ip().is_loopback() {
             return Err(StartError::OpenAdmin(admin.address));
         }
-        let config = Arc::new(loaded.config);
+        let mut config = loaded.config;
         if let Err(StoreError::Lock(error)) = &store
             && !safe_start
         {
             return Err(StartError::InUse(error.to_string()));
         }
         let remembered = remember(store).await;
+        if let Ok((_, saved)) = &remembered
+            && let Err(contradictions) = registry::join(&mut config, &saved.releases)
+        {
+            if !safe_start {
+                return Err(StartError::Contradiction(contradictions));
+            }
+            tracing::error!(?contradictions, "releases registered at run time are left out");
+        }
+        let config = Arc::new(config);
         let safe_because = match &remembered {
             _ if safe_start => Some("started with --safe-start".to_owned()),
             Ok(_) => None,
@@ -98,7 +109,7 @@ impl Control {
         };
         let prepared = plane.prepare(Arc::clone(&config)).await?;
         let first = match (&remembered, safe_because) {
-            (Ok((keeper, saved)), None) => bring_up(keeper, saved, &config).await?,
+            (Ok((keeper, saved)), None) => bring_up(keeper, &saved.state, &config).await?,
             (remembered, because) => safe_plan(remembered.as_ref().ok(), &config, because),
         };
         let keeper = remembered.ok().map(|(keeper, _)| keeper);
@@ -157,9 +168,18 @@ struct First {
     store_error: Option<String>,
 }
 
-async fn remember(store: Result<Store, StoreError>) -> Result<(Keeper, Saved), String> {
+/// What the store remembers.
+struct Remembered {
+    state: Saved,
+    releases: Vec<(WorkloadName, RegisteredRelease)>,
+}
+
+async fn remember(store: Result<Store, StoreError>) -> Result<(Keeper, Remembered), String> {
     let keeper = Keeper::new(store.map_err(|error| with_causes(&error))?);
-    let saved = keeper.with(|store| Ok(store.load()?)).await.map_err(|it| it.to_string())?;
+    let load = |store: &mut Store| {
+        Ok(Remembered { state: store.load()?, releases: store.run_time_releases()? })
+    };
+    let saved = keeper.with(load).await.map_err(|it| it.to_string())?;
     Ok((keeper, saved))
 }
 
@@ -210,12 +230,12 @@ async fn bring_up(keeper: &Keeper, saved: &Saved, config: &Config) -> Result<Fir
 }
 
 fn safe_plan(
-    remembered: Option<&(Keeper, Saved)>,
+    remembered: Option<&(Keeper, Remembered)>,
     config: &Config,
     because: Option<String>,
 ) -> First {
     let nothing = Saved::default();
-    let saved = remembered.map_or(&nothing, |(_, saved)| saved);
+    let saved = remembered.map_or(&nothing, |(_, saved)| &saved.state);
     let live = |split: Arc<Split>| Live { split, epoch: saved.epoch };
     First {
         epoch: saved.epoch,
@@ -226,23 +246,14 @@ fn safe_plan(
     }
 }
 
-/// The releases of `config` as the registry wants them.
+/// The releases that the file declares, as the registry wants them.
 pub(super) fn releases(config: &Config) -> Vec<NewRelease> {
     let mut set = Vec::new();
     for workload in &config.workloads {
-        for (name, release) in &workload.releases {
-            set.push(NewRelease {
-                workload: workload.spec.name.clone(),
-                release: name.clone(),
-                fingerprint: release.fingerprint(),
-                artifact: json!(crate::describe::artifact(&release.artifact)),
-                endpoints: release
-                    .endpoints
-                    .iter()
-                    .map(stagegate_config::Endpoint::authority)
-                    .collect(),
-            });
-        }
+        let declared = workload.releases.iter().filter(|(_, it)| it.origin == Origin::File);
+        set.extend(
+            declared.map(|(name, release)| registry::entry(&workload.spec.name, name, release)),
+        );
     }
     set
 }

@@ -41,6 +41,7 @@ async fn viewers_read_operators_change() {
         "/v1/decisions",
         "/v1/audit",
         "/v1/audit/verify",
+        "/v1/notify",
         "/v1/whoami",
         "/metrics",
     ] {
@@ -84,6 +85,9 @@ async fn viewers_read_operators_change() {
             "{path}"
         );
     }
+    let test = "/v1/notify/chat/test";
+    assert_eq!(with(&world, Method::POST, test, &tokens.viewer, &json!({})).await, 403);
+    assert_eq!(with(&world, Method::POST, test, &tokens.operator, &json!({})).await, 404);
     assert_eq!(with(&world, Method::POST, "/v1/reload", &tokens.viewer, &json!({})).await, 403);
     assert_eq!(with(&world, Method::POST, "/v1/reload", &tokens.admin, &json!({})).await, 200);
 }

@@ -13,8 +13,9 @@ use stagegate_admin::data_plane::{
 };
 use stagegate_admin::{App, Control, StartError, Startup, router};
 use stagegate_config::Config;
+use stagegate_notify::{Notifier, NotifierSettings};
 use stagegate_rollout::{Arm, Split, WorkloadName};
-use stagegate_store::{DecisionLog, Retention, Store};
+use stagegate_store::{DecisionLog, Outbox, Retention, Store};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -66,6 +67,7 @@ pub(crate) struct Published {
     pub(crate) epoch: u64,
     pub(crate) splits: Vec<Arc<Split>>,
     pub(crate) prepared: bool,
+    pub(crate) config: Arc<Config>,
     pub(crate) cut: Option<WorkloadName>,
     pub(crate) at: Instant,
 }
@@ -89,6 +91,7 @@ impl DataPlane for Plane {
             epoch: plan.epoch,
             splits: plan.splits,
             prepared: plan.prepared.is_some(),
+            config: plan.config,
             cut: plan.cut,
             at: Instant::now(),
         });
@@ -188,6 +191,7 @@ impl World {
         let plane = Arc::new(Plane::default());
         let events = Arc::new(Events::default());
         let startup = startup(&path, &dir.path().join("data"), safe_start, &plane, &events);
+        let outbox = startup.store.as_ref().ok().map(|store| store.outbox().unwrap());
         let control = match Control::start(startup).await {
             Ok(control) => control,
             Err(error) => return Err((error, dir)),
@@ -200,6 +204,7 @@ impl World {
             stats: Arc::new(Stats),
             metrics: Arc::new(|| "stagegate_up 1\n".to_owned()),
             decisions: Some(Arc::clone(&log) as Arc<_>),
+            notifier: outbox.map(|outbox| notifier(outbox, &control)),
             started_at_ms: 1,
         };
         let router = router(app.clone());
@@ -284,6 +289,14 @@ impl World {
             endpoints: endpoints.collect(),
         });
     }
+}
+
+fn notifier(outbox: Outbox, control: &Control) -> Notifier {
+    let control = control.clone();
+    let channels = move || stagegate_admin::notify::channels(&control.view().config);
+    let settings =
+        NotifierSettings::new(Arc::new(channels), Arc::new(|_, _| ()), Arc::new(|| 1_000_000));
+    Notifier::new(outbox, settings)
 }
 
 fn startup(

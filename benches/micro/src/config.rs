@@ -26,7 +26,11 @@ fn variable(name: &str) -> Option<String> {
     match name {
         "DEPLOYER_TOKEN_HASH" => Some(format!("sha256:{}", "ab".repeat(32))),
         "READER_TOKEN_HASH" => Some(format!("sha256:{}", "cd".repeat(32))),
-        "FORCE_SECRET" => Some("a-secret-that-is-long-enough-to-sign-with".to_owned()),
+        "PAGERDUTY_KEY" => Some("a-routing-key".to_owned()),
+        "SLACK_URL" => Some("https://hooks.example.com/services/T0/B0/x".to_owned()),
+        "WEBHOOK_SECRET" | "FORCE_SECRET" => {
+            Some("a-secret-that-is-long-enough-to-sign-with".to_owned())
+        }
         _ => None,
     }
 }

@@ -3,12 +3,16 @@
 //! Every function returns `None` only after the reason was reported, and checks as much as it can
 //! before it does, so that one bad value does not hide the next.
 
+mod gate;
 mod identity;
 mod matching;
 mod members;
+mod notify;
+mod policy;
 mod release;
 mod server;
 mod signals;
+mod tls;
 mod traffic;
 mod workload;
 

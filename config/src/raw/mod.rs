@@ -2,17 +2,23 @@
 //! schema and the reference; what the parts mean together is checked in `check`.
 
 mod identity;
+mod notify;
+mod policy;
 mod release;
 mod server;
 mod signals;
+mod tls;
 mod traffic;
 mod workload;
 
 pub(crate) use identity::{RawIdentity, RawJwt, RawSource};
+pub(crate) use notify::RawChannel;
+pub(crate) use policy::{Against, RawGate, RawPolicy, RawStep, TimingWord};
 pub(crate) use release::{RawArtifact, RawRelease};
 pub(crate) use server::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener};
 pub(crate) use signals::{RawCost, RawOutcomes};
+pub(crate) use tls::{RawCertificate, RawTls, RawUpstreamTls};
 pub(crate) use traffic::{
-    RawHealth, RawHostHeader, RawLimits, RawMatch, RawProbe, RawRetry, RawTimeouts,
+    RawEjection, RawHealth, RawHostHeader, RawLimits, RawMatch, RawProbe, RawRetry, RawTimeouts,
 };
 pub(crate) use workload::{RawCohort, RawFallback, RawMembers, RawRespond, RawWorkload};

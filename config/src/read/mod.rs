@@ -14,8 +14,8 @@ mod shape;
 mod yaml;
 
 pub(crate) use context::Context;
-pub(crate) use cursor::{At, Cursor, Site, join};
-pub(crate) use fields::{Fields, one_key, word};
+pub(crate) use cursor::{At, Cursor, Site, join, shown};
+pub(crate) use fields::{Fields, one_key, suggestion, word};
 pub(crate) use macros::{choice, doc_text, key_text, need, raw, words};
 pub(crate) use node::{Content, Node};
 pub(crate) use shape::{Field, Form, Json, Need, Scalar, Shape};

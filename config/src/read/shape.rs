@@ -40,6 +40,8 @@ pub(crate) enum Json {
     Name(&'static str),
     /// A whole number from this one on, or a text of this form.
     IntegerOr(u64, &'static str),
+    /// A number, or a text of this form.
+    NumberOr(&'static str),
     /// The number 0 or a text of this form.
     ZeroOr(&'static str),
 }

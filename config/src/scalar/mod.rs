@@ -1,13 +1,17 @@
 //! Single values: how each is read from text, and what is said when it cannot be.
 
 mod file;
+mod gate;
 mod net;
+mod notify;
 mod quantity;
 mod signals;
 mod text;
 
-pub(crate) use file::{FilePath, Member, is_id};
+pub(crate) use file::{FileMode, FilePath, Member, is_id};
+pub(crate) use gate::{Bound, Chance, Margin, MeasureName, Owner, PolicyName, Ratio};
 pub(crate) use net::{HeaderName, HeaderValue, HostName, PathPrefix, UrlPath};
+pub(crate) use notify::{ChannelKey, ChannelName, ChannelSecret, ChannelUrl};
 pub(crate) use quantity::{Int, Wait, Workers};
 pub(crate) use signals::{ErrorName, PriceSource, Status, Usd};
 pub(crate) use text::{
@@ -32,6 +36,14 @@ impl Wrong {
         hint: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self { message: message.into(), hint: Some(hint.into()) }
+    }
+}
+
+impl Wrong {
+    /// What is wrong and what would be right, where there is no file to point into; `hint` is the
+    /// type's own.
+    pub(crate) fn in_words(self, hint: &'static str) -> String {
+        format!("{}; {}", self.message, self.hint.unwrap_or(Cow::Borrowed(hint)))
     }
 }
 

@@ -55,6 +55,21 @@ workloads:
     force: { secret: "${FORCE}" }
     outcomes: { status: { 507: transient }, codes: { slow_down: external }, provider: behind }
     cost: { daily_budget: 500, prices: builtin, tenants: [wayne] }
+    policy: fast
+policies:
+  fast:
+    steps:
+      - { weight: 5%, hold: 10m, requests: 500, violated_for: 2m }
+      - weight: 100%
+        watch: 1h
+    gates:
+      - { axis: eval, measure: accuracy, against: stable, margin: 1pp, scored: 300, for: 5m, owner: quality }
+      - { axis: latency, measure: p99, stage: retrieve, max: 400ms, requests: 200 }
+      - { axis: cost, measure: burn_rate_1h, ratio: 2, then: alert }
+      - { axis: error, class: permanent, max: 2%, severity: warning }
+    on_no_data: { alert_after: 9m }
+    drill_within: 14d
+    rollback_alpha: 0.02
 "#;
 
 const fn case(
@@ -84,8 +99,7 @@ pub(crate) const CASES: &[Case] = &[
     case("data_dir: data", "data_dri: data", "data_dri", 7, "did you mean `data_dir`?"),
     case("data_dir: data", "zzz: 1", "zzz", 7, "known here: listeners, admin"),
     case("data_dir: data", "data_dir: data\ndata_dir: other", "data_dir", 8, "first in line 7"),
-    case("data_dir: data", "policies: {}", "policies", 7, "not supported by this version"),
-    case("data_dir: data", "notify: []", "notify", 7, "not supported by this version"),
+    case("data_dir: data", "flags: {}", "flags", 7, "not supported by this version"),
     case("data_dir: data", "<<: { a: b }", "[\"<<\"]", 7, "merge keys are not supported"),
     case("    weight: 1%", "    sampling: { stable: 2% }", "workloads.agent.sampling", 26, "not supported by this version"),
     case("    weight: 1%", "    Weight: 1%", "workloads.agent.Weight", 26, "did you mean `weight`?"),
@@ -98,10 +112,19 @@ pub(crate) const CASES: &[Case] = &[
     case("listeners:\n  - address: 127.0.0.1:8080\n", "", "listeners", 1, "is missing"),
     case("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    port: 8080", "listeners[0].port", 3, "is not a known key"),
     case("127.0.0.1:8080", "localhost:8080", "listeners[0].address", 2, "is not an IP address with a port"),
+    case("127.0.0.1:8080", "unix:agents.sock", "listeners[0].address", 2, "no absolute path"),
+    case("address: 127.0.0.1:8080", "address: unix:/run/a.sock\n    mode: '0888'", "listeners[0].mode", 3, "permissions of a file"),
+    case("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    tls: { certificates: [] }", "listeners[0].tls.certificates", 3, "is empty"),
+    case("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    tls: { certificates: [{ cert: none.pem, key: examples/server-key.pem }] }", "listeners[0].tls.certificates[0].cert", 3, "cannot be read"),
+    case("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    tls: { certificates: [{ cert: Cargo.toml, key: examples/server-key.pem }] }", "listeners[0].tls.certificates[0].cert", 3, "not certificates in PEM form"),
+    case("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    tls: { certificates: [{ cert: examples/server.pem, key: examples/server.pem }] }", "listeners[0].tls.certificates[0].key", 3, "not a private key in PEM form"),
+    case("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    tls: { certificates: [{ cert: examples/ca.pem, key: examples/server-key.pem }] }", "listeners[0].tls.certificates[0].key", 3, "not the key of the certificate beside it"),
+    case("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    tls: { certificates: [{ cert: examples/server.pem, key: examples/server-key.pem }], client_auth: required }", "listeners[0].tls.client_auth", 3, "not who signs those"),
+    case("trusted_proxies: [10.0.0.0/8]", "resolve_every: 0", "resolve_every", 8, "is zero"),
     case("127.0.0.1:8080", "127.0.0.1:99999", "listeners[0].address", 2, "is not an IP address with a port"),
     case("127.0.0.1:8080", "127.0.0.1:9900", "listeners[0].address", 2, "is already the admin address"),
     case("  - address: 127.0.0.1:8080", "  - address: 127.0.0.1:8080\n  - address: 127.0.0.1:8080", "listeners[1].address", 3, "is already the listener in line 2"),
-    case("  - address: 127.0.0.1:8080", "  - { address: 127.0.0.1:8080, tls: {} }", "listeners[0].tls", 2, "TLS on listeners is not supported"),
+    case("  - address: 127.0.0.1:8080", "  - { address: 127.0.0.1:8080, tls: {} }", "listeners[0].tls.certificates", 2, "is missing"),
     case("role: operator", "role: root", "admin.tokens[0].role", 6, "`viewer`, `operator`, `admin`"),
     case("role: operator", "role: operater", "admin.tokens[0].role", 6, "did you mean `operator`?"),
     case("role: operator, ", "", "admin.tokens[0].role", 6, "is missing"),
@@ -125,6 +148,28 @@ pub(crate) const CASES: &[Case] = &[
     case("max_age: 7d", "max_age: 0", "decision_log.max_age", 13, "is zero"),
     case("max_size: 1GiB", "max_size: 1KiB", "decision_log.max_size", 13, "below 16MiB"),
 
+    // Telling people.
+    case("data_dir: data", "notify: [{ type: slack, url: http://a/ }]", "notify[0].name", 7, "is missing"),
+    case("data_dir: data", "notify: [{ name: a b, type: slack, url: http://a/ }]", "notify[0].name", 7, "is not a channel name"),
+    case("data_dir: data", "notify: [{ name: a, url: http://a/ }]", "notify[0].type", 7, "is missing"),
+    case("data_dir: data", "notify: [{ name: a, type: mail, url: http://a/ }]", "notify[0].type", 7, "`webhook`, `slack`, `pagerduty`, `alertmanager`"),
+    case("data_dir: data", "notify: [{ name: a, type: slack }]", "notify[0].url", 7, "type `slack` needs it"),
+    case("data_dir: data", "notify: [{ name: a, type: webhook }]", "notify[0].url", 7, "type `webhook` needs it"),
+    case("data_dir: data", "notify: [{ name: a, type: alertmanager }]", "notify[0].url", 7, "type `alertmanager` needs it"),
+    case("data_dir: data", "notify: [{ name: a, type: pagerduty }]", "notify[0].key", 7, "type `pagerduty` needs it"),
+    case("data_dir: data", "notify: [{ name: a, type: pagerduty, key: '' }]", "notify[0].key", 7, "`***` is not a routing key"),
+    case("data_dir: data", "notify: [{ name: a, type: slack, url: a/b }]", "notify[0].url", 7, "`***` does not begin with `http://`"),
+    case("data_dir: data", "notify: [{ name: a, type: slack, url: https://u@a/ }]", "notify[0].url", 7, "names a user"),
+    case("data_dir: data", "notify: [{ name: a, type: slack, url: https://a:99999/ }]", "notify[0].url", 7, "from 1 to 65535"),
+    case("data_dir: data", "notify: [{ name: a, type: slack, url: http://a/, key: k }]", "notify[0].key", 7, "is for `pagerduty` only, and this is a `slack`"),
+    case("data_dir: data", "notify: [{ name: a, type: slack, url: http://a/, secret: 0123456789abcdef }]", "notify[0].secret", 7, "is for `webhook` only"),
+    case("data_dir: data", "notify: [{ name: a, type: webhook, url: http://a/, secret: \"${SHORT}\" }]", "notify[0].secret", 7, "`***` is shorter than 16 bytes"),
+    case("data_dir: data", "notify: [{ name: a, type: slack, url: http://a/, severity: high }]", "notify[0].severity", 7, "`info`, `warning`, `critical`"),
+    case("data_dir: data", "notify: [{ name: a, type: slack, url: http://a/, owners: [''] }]", "notify[0].owners[0]", 7, "is empty"),
+    case("data_dir: data", "notify: [{ name: a, type: slack, url: http://a/, workloads: [agnet] }]", "notify[0].workloads[0]", 7, "write one of: agent"),
+    case("data_dir: data", "notify: [{ name: a, type: slack, url: http://a/ }, { name: a, type: slack, url: http://b/ }]", "notify[1].name", 7, "name of the channel in line 7"),
+    case("data_dir: data", "notify: { name: a, type: slack, url: http://a/ }", "notify", 7, "is a mapping, not a list"),
+
     // Matching and identity.
     case("  agent:\n", "  an agent:\n", "workloads[\"an agent\"]", 15, "is not a workload name"),
     case("match: [{ host: a.example.com, path_prefix: /a, headers: { x-kind: chat } }]", "match: []", "workloads.agent.match", 16, "is empty"),
@@ -139,7 +184,7 @@ pub(crate) const CASES: &[Case] = &[
     case("x-kind: chat } }]", "x-kind: chat } }, { host: a.example.com, path_prefix: /a/, headers: { X-Kind: chat } }]", "workloads.agent.match[1]", 16, "same condition"),
     case("protocol: auto", "protocol: openai", "workloads.agent.protocol", 17, "`openai-chat`"),
     case("{ header: x-tenant }", "{ header: 'x tenant' }", "workloads.agent.identity.tenant[0].header", 19, "is not a header name"),
-    case("{ header: x-tenant }", "{ mtls: san }", "workloads.agent.identity.tenant[0].mtls", 19, "client certificates as identity is not supported"),
+    case("{ header: x-tenant }", "{ mtls: cn }", "workloads.agent.identity.tenant[0].mtls", 19, "write one of `san`, `uri`, `dns`, `email`"),
     case("{ header: x-tenant }", "{ header: a, cookie: b }", "workloads.agent.identity.tenant[0]", 19, "has 2 keys where exactly one belongs"),
     case("{ header: x-tenant }", "{}", "workloads.agent.identity.tenant[0]", 19, "has 0 keys"),
     case("{ header: x-tenant }", "{ haeder: a }", "workloads.agent.identity.tenant[0].haeder", 19, "did you mean `header`?"),
@@ -162,7 +207,10 @@ pub(crate) const CASES: &[Case] = &[
     case("[learned]", "[learned]\n      max_inspect_bytes: 1GiB", "workloads.agent.identity.max_inspect_bytes", 21, "above 16MiB"),
 
     // Releases and arms.
-    case("http://10.0.0.1:80", "https://10.0.0.1:80", "workloads.agent.releases.v1.endpoints[0]", 22, "uses TLS"),
+    case("http://10.0.0.1:80", "ftp://10.0.0.1:80", "workloads.agent.releases.v1.endpoints[0]", 22, "another scheme"),
+    case("http://10.0.0.1:80", "unix:a.sock", "workloads.agent.releases.v1.endpoints[0]", 22, "no absolute path"),
+    case("host_header: preserve", "host_header: preserve\n    upstream_tls: { cert: examples/server.pem }", "workloads.agent.upstream_tls.cert", 38, "is given alone"),
+    case("host_header: preserve", "host_header: preserve\n    upstream_tls: { ca: Cargo.toml }", "workloads.agent.upstream_tls.ca", 38, "not certificates in PEM form"),
     case("http://10.0.0.1:80", "http://10.0.0.1", "workloads.agent.releases.v1.endpoints[0]", 22, "has no port"),
     case("http://10.0.0.1:80", "http://10.0.0.1:80/v1", "workloads.agent.releases.v1.endpoints[0]", 22, "more than a host and a port"),
     case("http://10.0.0.1:80", "10.0.0.1:80", "workloads.agent.releases.v1.endpoints[0]", 22, "does not begin with `http://`"),
@@ -247,4 +295,60 @@ pub(crate) const CASES: &[Case] = &[
     case("prices: builtin", "prices: 'file:nowhere.json'", "workloads.agent.cost.prices", 40, "cannot be read"),
     case("prices: builtin, tenants: [wayne]", "prices: builtin, tenants: ['']", "workloads.agent.cost.tenants[0]", 40, "is not an id"),
     case("daily_budget: 500", "budget: 500", "workloads.agent.cost.budget", 40, "known here: daily_budget, prices, tenants"),
+    // Policies.
+    case("policy: fast", "policy: slow", "workloads.agent.policy", 41, "write one of: default, fast"),
+    case("policy: fast", "policy: fa st", "workloads.agent.policy", 41, "is not a policy name"),
+    case("    policy: fast\npolicies:\n  fast:\n", "policies:\n  fa st:\n", "policies[\"fa st\"]", 42, "is not a policy name"),
+    case("on_no_data: { alert_after: 9m }", "on_no_data: 9m", "policies.fast.on_no_data", 53, "not a mapping"),
+    case("alert_after: 9m", "alert_after: 0s", "policies.fast.on_no_data.alert_after", 53, "would alert at every pause"),
+    case("drill_within: 14d", "drill_within: never", "policies.fast.drill_within", 54, "is not a duration"),
+    case("rollback_alpha: 0.02", "rollback_alpha: 60%", "policies.fast.rollback_alpha", 55, "above 0 and at most 0.5"),
+    case("rollback_alpha: 0.02", "rollback_alpha: 1pp", "policies.fast.rollback_alpha", 55, "like `1%` or `0.01`"),
+    case("rollback_alpha: 0.02", "alpha: 0.02", "policies.fast.alpha", 55, "is not a known key"),
+    case("weight: 5%", "weight: 5", "policies.fast.steps[0].weight", 45, "is not a share"),
+    case("weight: 5%", "weight: 0%", "policies.fast.steps[0].weight", 45, "every step opens further"),
+    case("hold: 10m", "hold: 10m, watch: 1m", "policies.fast.steps[0].watch", 45, "only the last step watches"),
+    case("weight: 5%, ", "", "policies.fast.steps[0].weight", 45, "is missing"),
+    case("hold: 10m, requests: 500, ", "", "policies.fast.steps[0].hold", 45, "a step needs one of them"),
+    case("hold: 10m", "hold: 10 minutes", "policies.fast.steps[0].hold", 45, "is not a duration"),
+    case("requests: 500", "requests: many", "policies.fast.steps[0].requests", 45, "is not a whole number"),
+    case("violated_for: 2m", "violated_for: 2d", "policies.fast.steps[0].violated_for", 45, "at most 24h"),
+    case("        watch: 1h\n", "", "policies.fast.steps[1].watch", 46, "is missing"),
+    case("watch: 1h", "watch: 1h\n        hold: 1h", "policies.fast.steps[1].hold", 48, "is never promoted"),
+    case("      - weight: 100%", "      - weight: 50%", "policies.fast.steps[1].weight", 46, "the last step is 50%, not 100%"),
+    case("axis: eval", "axis: evil", "policies.fast.gates[0].axis", 49, "did you mean `eval`?"),
+    case("axis: eval", "axis: latency", "policies.fast.gates[0].axis", 49, "is measured on axis `eval`"),
+    case("measure: accuracy", "measure: acuracy", "policies.fast.gates[0].measure", 49, "did you mean `accuracy`?"),
+    case("measure: accuracy, ", "", "policies.fast.gates[0].measure", 49, "is missing"),
+    case("margin: 1pp", "margin: 1%", "policies.fast.gates[0].margin", 49, "percentage points, like `1pp`"),
+    case("margin: 1pp", "margin: 0pp", "policies.fast.gates[0].margin", 49, "above 0pp and below 100pp"),
+    case("margin: 1pp", "ratio: 1.2", "policies.fast.gates[0].ratio", 49, "does not take this limit"),
+    case("margin: 1pp", "margin: 1pp, max: 2%", "policies.fast.gates[0].margin", 49, "beside `max`"),
+    case("margin: 1pp, ", "", "policies.fast.gates[0]", 49, "has no limit"),
+    case("against: stable", "against: baseline", "policies.fast.gates[0].against", 49, "write `stable`"),
+    case("for: 5m", "for: 0s", "policies.fast.gates[0].for", 49, "is zero"),
+    case("owner: quality", "owner: ~quality team", "policies.fast.gates[0].owner", 49, "is not a name of an owner"),
+    case("max: 400ms", "max: 4%", "policies.fast.gates[1].max", 50, "write a duration like `8s`"),
+    case("max: 400ms", "max: 400ms, against: stable", "policies.fast.gates[1].against", 50, "`max` and `min` do not"),
+    case("max: 400ms", "min: 400ms", "policies.fast.gates[1].min", 50, "does not take this limit"),
+    case("max: 400ms", "ratio: 1.2", "policies.fast.gates[1].against", 50, "add `against: stable`"),
+    case("stage: retrieve", "stage: retrieve, of: first_byte", "policies.fast.gates[1].of", 50, "beside `stage`"),
+    case("stage: retrieve", "stage: ''", "policies.fast.gates[1].stage", 50, "is empty"),
+    case("requests: 200", "requests: 0", "policies.fast.gates[1].requests", 50, "from 1 to"),
+    case("requests: 200", "scored: 200", "policies.fast.gates[1].scored", 50, "only gates of axis `eval`"),
+    case("requests: 200", "class: permanent", "policies.fast.gates[1].class", 50, "is of axis `error`"),
+    case("burn_rate_1h", "burn_rate", "policies.fast.gates[2].measure", 51, "is not a measure"),
+    case("burn_rate_1h", "burn_rate_2d", "policies.fast.gates[2].measure", 51, "not from 1m to 24h"),
+    case("burn_rate_1h", "burn_rate_x", "policies.fast.gates[2].measure", 51, "like `burn_rate_1h`"),
+    case("ratio: 2", "ratio: 0.5", "policies.fast.gates[2].ratio", 51, "a ratio above 1"),
+    case("ratio: 2", "ratio: twice", "policies.fast.gates[2].ratio", 51, "is not a ratio"),
+    case("then: alert", "then: rollback", "policies.fast.gates[2].then", 51, "blames neither release"),
+    case("then: alert", "then: page", "policies.fast.gates[2].then", 51, "`rollback`, `alert`"),
+    case("class: permanent", "class: fatal", "policies.fast.gates[3].class", 52, "`permanent`"),
+    case("class: permanent", "measure: p99", "policies.fast.gates[3].measure", 52, "write `class: permanent`"),
+    case("class: permanent, ", "", "policies.fast.gates[3].class", 52, "is missing"),
+    case("class: permanent", "class: permanent, stage: plan", "policies.fast.gates[3].stage", 52, "measures none"),
+    case("max: 2%", "max: 100%", "policies.fast.gates[3].max", 52, "below 100%"),
+    case("max: 2%", "max: 2s", "policies.fast.gates[3].max", 52, "write a share like `2%`"),
+    case("severity: warning", "severity: warning }\n      - { axis: error, class: permanent, max: 3%", "policies.fast.gates[4].measure", 53, "is `error/permanent/max` already"),
 ];

@@ -1,6 +1,9 @@
 //! Recording a change: state, epoch, audit entry and answer in one transaction.
 
-use super::{AuditEntry, NewAudit, NewIdempotency, Store, StoreError, idempotency, release};
+use super::{
+    Attachment, AuditEntry, NewAudit, NewIdempotency, Store, StoreError, attachment, idempotency,
+    release,
+};
 use rusqlite::{Transaction, TransactionBehavior, params};
 use stagegate_rollout::{WorkloadName, WorkloadState};
 
@@ -22,6 +25,22 @@ impl Store {
         epoch: u64,
         answer: Option<&NewIdempotency>,
     ) -> Result<AuditEntry, StoreError> {
+        self.commit_with(entry, states, epoch, answer, &[])
+    }
+
+    /// As [`Store::commit`], with rows that belong to the change: all of it is recorded, or none.
+    ///
+    /// # Errors
+    /// As [`Store::commit`], and when an attachment is refused (a used release that would change
+    /// or go, an analysis that is not there).
+    pub fn commit_with(
+        &mut self,
+        entry: &NewAudit,
+        states: &[(WorkloadName, WorkloadState)],
+        epoch: u64,
+        answer: Option<&NewIdempotency>,
+        attachments: &[Attachment],
+    ) -> Result<AuditEntry, StoreError> {
         let recording = StoreError::doing("recording a change");
         let change =
             self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(recording)?;
@@ -37,6 +56,9 @@ impl Store {
         }
         for (name, state) in states {
             save_state(&change, name, state, entry.at_ms)?;
+        }
+        for attached in attachments {
+            attachment::write(&change, attached, entry)?;
         }
         let mut entry = AuditEntry {
             seq: seq + 1,
@@ -62,7 +84,7 @@ impl Store {
     }
 }
 
-fn save_state(
+pub(super) fn save_state(
     change: &Transaction<'_>,
     name: &WorkloadName,
     state: &WorkloadState,

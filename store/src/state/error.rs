@@ -2,6 +2,7 @@
 
 use super::release::ChangedRelease;
 use crate::LockError;
+use stagegate_rollout::{ReleaseName, WorkloadName};
 use std::path::PathBuf;
 
 /// A refusal of the state store. Nothing changed.
@@ -63,6 +64,22 @@ pub enum StoreError {
     ReleaseChanged {
         /// Each such release.
         changed: Vec<ChangedRelease>,
+    },
+    /// A release that took part in a rollout was to be removed.
+    #[error(
+        "release `{release}` of workload `{workload}` has been stable or candidate: it stays, so that the record of what ran and the way back to it stay true"
+    )]
+    ReleaseUsed {
+        /// Its workload.
+        workload: WorkloadName,
+        /// Its name.
+        release: ReleaseName,
+    },
+    /// A change rests on an analysis that is not there.
+    #[error("there is no analysis `{id}`: it was never stored, or is older than what is kept")]
+    UnknownAnalysis {
+        /// The id that was given.
+        id: String,
     },
 }
 

@@ -4,19 +4,36 @@
 //! WAL with `synchronous=FULL`: when [`Store::commit`] returns, the change is on the disk. When it
 //! fails, nothing changed. Nothing here decides what a change means; that is `rollout`'s.
 
+mod analysis;
+mod attachment;
 mod audit;
+mod body;
 mod commit;
+mod drill;
 mod error;
+mod evidence;
+mod history;
 mod idempotency;
+mod outbox;
 mod release;
+mod retention;
 mod schema;
 mod verify;
+mod window;
 
+pub use analysis::{NewAnalysis, StoredAnalysis};
+pub use attachment::Attachment;
 pub use audit::{AuditEntry, AuditFilter, NewAudit};
+pub use drill::NewDrill;
 pub use error::StoreError;
+pub use evidence::EvidenceSnapshot;
+pub use history::RolloutRecord;
 pub use idempotency::{NewIdempotency, StoredResponse};
+pub use outbox::{ChannelRecord, Ending, Lost, Message, NewMessage, Outbox};
 pub use release::{ChangedRelease, NewRelease, RegisteredRelease};
+pub use retention::{Forgotten, MeasuredRetention};
 pub use verify::{AuditReader, Broken, Verified, VerifyError};
+pub use window::{RecordedWindow, WindowReader};
 
 use crate::lock::DirLock;
 use rusqlite::Connection;

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use stagegate_rollout::{ReleaseName, WorkloadName};
 
-/// A release as the configuration declares it.
+/// A release as the configuration declares it, or as somebody registers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRelease {
     /// Its workload.
@@ -40,6 +40,8 @@ pub struct RegisteredRelease {
     pub registered_by: String,
     /// When it first was stable or candidate, in Unix milliseconds; from then on it cannot change.
     pub used_ms: Option<u64>,
+    /// Whether somebody registered it while the program ran; then it stays without the file.
+    pub run_time: bool,
 }
 
 /// A used release that was given other contents.
@@ -94,7 +96,7 @@ impl Store {
             let endpoints = serde_json::json!(new.endpoints).to_string();
             change
                 .execute(
-                    "INSERT INTO release VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                    "INSERT INTO release VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)
                      ON CONFLICT DO UPDATE SET endpoints = excluded.endpoints,
                         registered_ms = iif(fingerprint = excluded.fingerprint, registered_ms, excluded.registered_ms),
                         registered_by = iif(fingerprint = excluded.fingerprint, registered_by, excluded.registered_by),
@@ -127,38 +129,65 @@ impl Store {
     /// # Errors
     /// When the file cannot be read or makes no sense.
     pub fn releases(&self, workload: &str) -> Result<Vec<RegisteredRelease>, StoreError> {
+        let found = self.registered("workload = ?1", &[&workload])?;
+        Ok(found.into_iter().map(|(_, release)| release).collect())
+    }
+
+    /// Every release that was registered while the program ran, with its workload.
+    ///
+    /// # Errors
+    /// When the file cannot be read or makes no sense.
+    pub fn run_time_releases(&self) -> Result<Vec<(WorkloadName, RegisteredRelease)>, StoreError> {
+        self.registered("run_time = 1", &[])?
+            .into_iter()
+            .map(|(workload, release)| match workload.parse() {
+                Ok(name) => Ok((name, release)),
+                Err(error) => Err(StoreError::Damaged {
+                    what: format!("release `{}` of workload `{workload}`", release.release),
+                    why: format!("{error}"),
+                }),
+            })
+            .collect()
+    }
+
+    fn registered(
+        &self,
+        which: &str,
+        given: &[&dyn rusqlite::ToSql],
+    ) -> Result<Vec<(String, RegisteredRelease)>, StoreError> {
         let reading = StoreError::doing("reading the release registry");
-        let mut rows = self
-            .db
-            .prepare_cached(
-                "SELECT r.name, fingerprint, artifact, endpoints, registered_ms, registered_by, u.at_ms
-                 FROM release r LEFT JOIN release_used u USING (workload, name)
-                 WHERE workload = ?1 ORDER BY r.name",
-            )
-            .map_err(reading)?;
+        let sql = format!(
+            "SELECT workload, r.name, fingerprint, artifact, endpoints, registered_ms,
+                registered_by, u.at_ms, run_time
+             FROM release r LEFT JOIN release_used u USING (workload, name)
+             WHERE {which} ORDER BY workload, r.name"
+        );
+        let mut rows = self.db.prepare_cached(&sql).map_err(reading)?;
         let rows = rows
-            .query_map([workload], |row| {
+            .query_map(given, |row| {
                 let read = RegisteredRelease {
-                    release: row.get(0)?,
-                    fingerprint: row.get(1)?,
+                    release: row.get(1)?,
+                    fingerprint: row.get(2)?,
                     artifact: serde_json::Value::Null,
                     endpoints: Vec::new(),
-                    registered_ms: row.get(4)?,
-                    registered_by: row.get(5)?,
-                    used_ms: row.get(6)?,
+                    registered_ms: row.get(5)?,
+                    registered_by: row.get(6)?,
+                    used_ms: row.get(7)?,
+                    run_time: row.get(8)?,
                 };
-                Ok((read, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
+                let texts = (row.get::<_, String>(3)?, row.get::<_, String>(4)?);
+                Ok((row.get::<_, String>(0)?, read, texts))
             })
             .map_err(reading)?;
         rows.map(|row| {
-            let (read, artifact, endpoints) = row.map_err(reading)?;
+            let (workload, read, (artifact, endpoints)) = row.map_err(reading)?;
             let damaged = |e: serde_json::Error| StoreError::Damaged {
                 what: format!("release `{}` of workload `{workload}`", read.release),
                 why: e.to_string(),
             };
             let artifact = serde_json::from_str(&artifact).map_err(damaged)?;
             let endpoints = serde_json::from_str(&endpoints).map_err(damaged)?;
-            Ok(RegisteredRelease { artifact, endpoints, ..read })
+            Ok((workload, RegisteredRelease { artifact, endpoints, ..read }))
         })
         .collect()
     }
@@ -189,6 +218,65 @@ fn check(db: &rusqlite::Connection, set: &[NewRelease]) -> Result<(), StoreError
         }
     }
     if changed.is_empty() { Ok(()) } else { Err(StoreError::ReleaseChanged { changed }) }
+}
+
+/// Registers a release while the program runs, as part of a change. One that took part in a
+/// rollout keeps its pins.
+pub(super) fn add(
+    change: &Transaction<'_>,
+    new: &NewRelease,
+    at_ms: u64,
+    actor: &str,
+) -> Result<(), StoreError> {
+    check(change, std::slice::from_ref(new))?;
+    change
+        .execute(
+            "INSERT INTO release VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)
+             ON CONFLICT DO UPDATE SET fingerprint = excluded.fingerprint,
+                artifact = excluded.artifact, endpoints = excluded.endpoints,
+                registered_ms = iif(run_time = 1 AND fingerprint = excluded.fingerprint
+                    AND endpoints = excluded.endpoints, registered_ms, excluded.registered_ms),
+                registered_by = iif(run_time = 1 AND fingerprint = excluded.fingerprint
+                    AND endpoints = excluded.endpoints, registered_by, excluded.registered_by),
+                run_time = 1",
+            params![
+                new.workload.as_str(),
+                new.release.as_str(),
+                new.fingerprint,
+                new.artifact.to_string(),
+                serde_json::json!(new.endpoints).to_string(),
+                at_ms,
+                actor
+            ],
+        )
+        .map_err(StoreError::doing("registering a release"))?;
+    Ok(())
+}
+
+/// Forgets, as part of a change, a release that was registered while the program ran.
+pub(super) fn remove(
+    change: &Transaction<'_>,
+    workload: &WorkloadName,
+    release: &ReleaseName,
+) -> Result<(), StoreError> {
+    let removing = StoreError::doing("removing a release");
+    let key = [workload.as_str(), release.as_str()];
+    let used: Option<u64> = change
+        .query_row("SELECT at_ms FROM release_used WHERE workload = ?1 AND name = ?2", key, |row| {
+            row.get(0)
+        })
+        .optional()
+        .map_err(removing)?;
+    if used.is_some() {
+        return Err(StoreError::ReleaseUsed {
+            workload: workload.clone(),
+            release: release.clone(),
+        });
+    }
+    change
+        .execute("DELETE FROM release WHERE workload = ?1 AND name = ?2 AND run_time = 1", key)
+        .map_err(removing)?;
+    Ok(())
 }
 
 /// Remembers, as part of a change, that the release was stable or candidate.

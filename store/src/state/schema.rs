@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use std::time::Duration;
 
 /// One script per schema version, in order; a file at version N has the first N applied.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     -- One row: where the history ends. Written with every entry, so that a history whose end was
     -- cut off does not pass for a shorter one.
     CREATE TABLE head (
@@ -65,7 +66,94 @@ const MIGRATIONS: &[&str] = &["
         at_ms    INTEGER NOT NULL,
         PRIMARY KEY (workload, name)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    -- Whether somebody registered the release while the program ran. Such a release stays without
+    -- the configuration file.
+    ALTER TABLE release ADD COLUMN run_time INTEGER NOT NULL DEFAULT 0;
+
+    -- Evidence as it was last seen, so that a restart goes on counting where it stopped.
+    CREATE TABLE evidence (
+        workload TEXT NOT NULL,
+        rollout  TEXT NOT NULL,
+        step     INTEGER NOT NULL,
+        at_ms    INTEGER NOT NULL,
+        body     BLOB NOT NULL,
+        PRIMARY KEY (workload, rollout, step)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE analysis (
+        id       TEXT PRIMARY KEY,
+        workload TEXT NOT NULL,
+        rollout  TEXT NOT NULL,
+        step     INTEGER NOT NULL,
+        at_ms    INTEGER NOT NULL,
+        verdict  TEXT NOT NULL,
+        -- A change rests on it: never forgotten.
+        decisive INTEGER NOT NULL,
+        body     BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX analysis_by_workload ON analysis (workload, at_ms);
+    CREATE INDEX analysis_by_rollout ON analysis (workload, rollout, at_ms);
+    CREATE INDEX analysis_by_age ON analysis (at_ms) WHERE decisive = 0;
+
+    CREATE TABLE rollout (
+        workload   TEXT NOT NULL,
+        rollout    TEXT NOT NULL,
+        started_ms INTEGER NOT NULL,
+        ended_ms   INTEGER,
+        phase      TEXT NOT NULL,
+        body       TEXT NOT NULL,
+        PRIMARY KEY (workload, rollout)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX rollout_by_start ON rollout (workload, started_ms);
+
+    -- What was counted in a minute, for asking later what another policy would have done.
+    CREATE TABLE recorded_window (
+        workload  TEXT NOT NULL,
+        at_ms     INTEGER NOT NULL,
+        stable    TEXT NOT NULL,
+        candidate TEXT,
+        body      BLOB NOT NULL,
+        PRIMARY KEY (workload, at_ms)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX recorded_window_by_age ON recorded_window (at_ms);
+
+    CREATE TABLE drill (
+        number   INTEGER PRIMARY KEY,
+        workload TEXT NOT NULL,
+        at_ms    INTEGER NOT NULL,
+        actor    TEXT NOT NULL,
+        passed   INTEGER NOT NULL,
+        body     TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX drill_by_workload ON drill (workload, at_ms);
+",
+    OUTBOX,
+];
+
+/// Messages on their way out; see `outbox`.
+const OUTBOX: &str = "
+    CREATE TABLE outbox (
+        id        INTEGER PRIMARY KEY AUTOINCREMENT,
+        channel   TEXT NOT NULL,
+        notice    TEXT NOT NULL,
+        topic     TEXT NOT NULL,
+        rank      INTEGER NOT NULL,
+        body      TEXT NOT NULL,
+        at_ms     INTEGER NOT NULL,
+        due_ms    INTEGER NOT NULL,
+        state     TEXT NOT NULL DEFAULT 'pending',
+        attempts  INTEGER NOT NULL DEFAULT 0,
+        failed_ms INTEGER,
+        error     TEXT,
+        ended_ms  INTEGER,
+        UNIQUE (channel, notice)
+    ) STRICT;
+    CREATE INDEX outbox_pending ON outbox (channel, topic, id) WHERE state = 'pending';
+    CREATE INDEX outbox_ended ON outbox (ended_ms) WHERE state <> 'pending';
+    CREATE INDEX outbox_failed ON outbox (channel, failed_ms) WHERE failed_ms IS NOT NULL;
+";
 
 /// Sets the connection up and brings the file to the latest schema. The inner error is a file that
 /// a later version wrote.

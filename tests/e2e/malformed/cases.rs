@@ -1,9 +1,12 @@
 //! The table: what is sent, what the answer may be.
 
+use super::obfuscated;
+use std::borrow::Cow;
+
 /// One malformed request.
 pub(crate) struct Case {
     /// What is wrong with it.
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     /// The bytes on the wire.
     pub(crate) bytes: Vec<u8>,
     /// The statuses that answer it rightly; none means that closing without an answer is right too.
@@ -23,14 +26,18 @@ pub(crate) enum Then {
     Finish,
 }
 
-const BAD: &[u16] = &[400];
-const CODING: &[u16] = &[400, 501];
+pub(super) const BAD: &[u16] = &[400];
+pub(super) const CODING: &[u16] = &[400, 501];
 const VERSION: &[u16] = &[400, 505];
 const LARGE: &[u16] = &[400, 413];
 const HEAD: &[u16] = &[431];
 
-fn case(name: &'static str, status: &'static [u16], bytes: impl Into<Vec<u8>>) -> Case {
-    Case { name, bytes: bytes.into(), status, then: Then::Smuggle, valid_before: 0 }
+pub(super) fn case(
+    name: impl Into<Cow<'static, str>>,
+    status: &'static [u16],
+    bytes: impl Into<Vec<u8>>,
+) -> Case {
+    Case { name: name.into(), bytes: bytes.into(), status, then: Then::Smuggle, valid_before: 0 }
 }
 
 /// A case of `POST` with these framing fields and `hello` after them.
@@ -67,7 +74,7 @@ fn cut(name: &'static str, bytes: &str) -> Case {
 
 /// Every case.
 pub(crate) fn all() -> Vec<Case> {
-    [framing(), chunks(), fields(), hosts(), lines(), sizes(), sequences()]
+    [framing(), obfuscated::all(), chunks(), fields(), hosts(), lines(), sizes(), sequences()]
         .into_iter()
         .flatten()
         .collect()

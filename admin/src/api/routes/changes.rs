@@ -4,7 +4,7 @@ use crate::api::error::ApiError;
 use crate::api::extract::{Change, Segments, optional_reason, required_reason};
 use crate::api::types::{Changed, EnableCohort, OptionalReason, Reason, SetWeight};
 use crate::api::{App, etag};
-use crate::control::Order;
+use crate::control::{Done, Order};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -16,13 +16,17 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Carries an order out and answers it.
 pub(super) async fn carry_out(app: &App, order: Order) -> Result<Response, ApiError> {
-    let done = app.control.execute(order).await?;
+    Ok(replied(app.control.execute(order).await?))
+}
+
+/// The answer to a change that was made.
+pub(super) fn replied(done: Done) -> Response {
     let tag = [(header::ETAG, etag(done.changed.workload.epoch))];
     let mut response = (tag, Json(done.changed)).into_response();
     if done.replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
-    Ok(response)
+    response
 }
 
 /// Sets the candidate's share.

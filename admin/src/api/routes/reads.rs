@@ -2,9 +2,7 @@
 
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Body, Segments};
-use crate::api::types::{
-    Cohorts, ExplainRequest, Explanation, Releases, Status, WorkloadDetail, Workloads,
-};
+use crate::api::types::{Cohorts, ExplainRequest, Explanation, Status, WorkloadDetail, Workloads};
 use crate::api::{App, etag};
 use crate::control::{Live, View};
 use crate::{describe, explain as explaining};
@@ -43,21 +41,6 @@ pub(super) async fn workload(
     Ok(tagged(live, describe::workload(live)))
 }
 
-/// A workload's releases.
-#[utoipa::path(get, path = "/v1/workloads/{workload}/releases", tag = "read",
-    params(("workload" = String, Path, description = "Name of the workload")),
-    responses((status = 200, description = "Every release ever registered.", body = Releases,
-        headers(("etag" = String, description = "The workload's epoch, for If-Match")))))]
-pub(super) async fn releases(
-    State(app): State<App>,
-    Segments(name): Segments<String>,
-) -> Result<Response, ApiError> {
-    let view = app.control.view();
-    let live = find(&view, &name)?;
-    let registered = app.control.read(move |store| Ok(store.releases(&name)?)).await?;
-    Ok(tagged(live, describe::releases(live, registered)))
-}
-
 /// A workload's cohorts.
 #[utoipa::path(get, path = "/v1/workloads/{workload}/cohorts", tag = "read",
     params(("workload" = String, Path, description = "Name of the workload")),
@@ -86,7 +69,7 @@ pub(super) async fn explain(
     Ok(Json(explaining::dry_run(&live.split, view.epoch, &request)))
 }
 
-fn find<'a>(view: &'a View, name: &str) -> Result<&'a Live, ApiError> {
+pub(super) fn find<'a>(view: &'a View, name: &str) -> Result<&'a Live, ApiError> {
     view.find(name).map(|(_, live)| live).ok_or_else(|| {
         let known = view.known();
         let detail = format!("there is no workload `{name}`; there are: {known}");
@@ -94,6 +77,6 @@ fn find<'a>(view: &'a View, name: &str) -> Result<&'a Live, ApiError> {
     })
 }
 
-fn tagged<T: serde::Serialize>(live: &Live, body: T) -> Response {
+pub(super) fn tagged<T: serde::Serialize>(live: &Live, body: T) -> Response {
     ([(header::ETAG, etag(live.epoch))], Json(body)).into_response()
 }

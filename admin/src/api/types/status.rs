@@ -145,6 +145,9 @@ pub struct WorkloadStatus {
 pub struct ArmStatus {
     /// The release that plays the role.
     pub release: String,
+    /// What exactly is running, in one line: release, pins, healthy endpoints.
+    #[serde(default)]
+    pub running: String,
     /// Its endpoints.
     pub endpoints: Vec<EndpointStatus>,
     /// What it did over the last minutes, shortest window first.

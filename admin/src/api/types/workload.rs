@@ -1,4 +1,4 @@
-//! One workload in full, its releases and its cohorts.
+//! One workload in full, and its cohorts.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -135,59 +135,4 @@ pub struct ListEntries {
     pub tenants: Vec<String>,
     /// Users added at run time.
     pub users: Vec<String>,
-}
-
-/// The releases of one workload.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Releases {
-    /// Epoch of the workload's last change.
-    pub epoch: u64,
-    /// By name.
-    pub releases: Vec<ReleaseDetail>,
-}
-
-/// One release: an immutable version of the workload's backend.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct ReleaseDetail {
-    /// Its name.
-    pub name: String,
-    /// `stable`, `candidate`, or absent while it serves neither.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
-    /// Whether the configuration file still has it.
-    pub configured: bool,
-    /// Whether it was ever stable or candidate; from then on its artifact cannot change.
-    pub used: bool,
-    /// SHA-256 over the artifact's pins, in hex.
-    pub fingerprint: String,
-    /// What it is made of.
-    pub artifact: Artifact,
-    /// Its endpoints as `host:port`.
-    pub endpoints: Vec<String>,
-    /// When it was first seen, in Unix milliseconds.
-    pub registered_at_ms: u64,
-}
-
-/// The pinned parts of a release.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
-pub struct Artifact {
-    /// Model.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-    /// Prompt version.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prompt: Option<String>,
-    /// Tools version.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tools: Option<String>,
-    /// Git tag.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub git_tag: Option<String>,
-    /// Image or package digest.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
-    /// Free text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub notes: Option<String>,
 }

@@ -1,0 +1,79 @@
+//! Channels through which people are told: how they do, and a way to try them out.
+
+use crate::api::App;
+use crate::api::error::{ApiError, Kind};
+use crate::api::extract::{Body, Segments, optional_reason};
+use crate::api::types::{ChannelStatus, ChannelTested, Channels, OptionalReason};
+use crate::auth::Caller;
+use crate::control::KeeperError;
+use axum::extract::State;
+use axum::{Extension, Json};
+use stagegate_config::Config;
+use stagegate_notify::{ChannelHealth, Notifier, NotifierError};
+
+/// Every channel, with what waits for it and how its last tries went.
+#[utoipa::path(get, path = "/v1/notify", tag = "read",
+    responses((status = 200, description = "In the order of the configuration.", body = Channels)))]
+pub(super) async fn channels(State(app): State<App>) -> Result<Json<Channels>, ApiError> {
+    let health = notifier(&app)?.health().await?;
+    let config = &app.control.view().config;
+    let channels = health.into_iter().map(|health| describe(health, config)).collect();
+    Ok(Json(Channels { channels }))
+}
+
+/// Sends a test message through a channel, at once.
+///
+/// Neither the channel's filter nor its queue matters. If the message arrives, what waits for the
+/// channel is sent at once too. That it did not arrive is told in the answer.
+#[utoipa::path(post, path = "/v1/notify/{channel}/test", tag = "system",
+    params(("channel" = String, Path, description = "The channel's name")),
+    request_body = Option<OptionalReason>,
+    responses((status = 200, description = "It was tried.", body = ChannelTested)))]
+pub(super) async fn test_channel(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Segments(channel): Segments<String>,
+    Body(body): Body<OptionalReason>,
+) -> Result<Json<ChannelTested>, ApiError> {
+    let reason = optional_reason(body.reason.as_deref())?;
+    let tested = notifier(&app)?.test(&channel, &caller.actor).await?;
+    let delivered = tested.error.is_none();
+    let how = tested.error.as_deref().unwrap_or("delivered");
+    app.control.note_test(&caller.actor, &reason, &format!("test of channel {channel}: {how}"));
+    let (notice, took_ms) = (tested.notice, tested.took_ms);
+    Ok(Json(ChannelTested { channel, delivered, error: tested.error, notice, took_ms }))
+}
+
+fn notifier(app: &App) -> Result<&Notifier, ApiError> {
+    app.notifier.as_ref().ok_or_else(|| KeeperError::ReadOnly.into())
+}
+
+fn describe(health: ChannelHealth, config: &Config) -> ChannelStatus {
+    let channel = config.notify.iter().find(|channel| channel.name == health.name);
+    let (last_failure_at_ms, last_failure) = health.last_failure.unzip();
+    ChannelStatus {
+        kind: health.kind.to_owned(),
+        owners: channel.map(|it| it.owners.clone()).unwrap_or_default(),
+        severity: channel.map(|it| it.severity.label().to_owned()).unwrap_or_default(),
+        workloads: channel
+            .map(|it| it.workloads.iter().map(ToString::to_string).collect())
+            .unwrap_or_default(),
+        name: health.name,
+        pending: health.pending,
+        oldest_pending_at_ms: health.oldest_pending_ms,
+        last_success_at_ms: health.last_success_ms,
+        last_failure_at_ms,
+        last_failure,
+    }
+}
+
+impl From<NotifierError> for ApiError {
+    fn from(error: NotifierError) -> Self {
+        let kind = match error {
+            NotifierError::UnknownChannel { .. } => Kind::NotFound,
+            NotifierError::Store(_) => Kind::Unavailable,
+            NotifierError::Lost(_) => Kind::Internal,
+        };
+        Self::new(kind, error.to_string())
+    }
+}

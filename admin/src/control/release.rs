@@ -1,0 +1,285 @@
+//! Releases that come and go while the program runs.
+//!
+//! Like a reload of one release: the data plane gets ready first (endpoints, health checks), then
+//! the release, the record of who added it and the new epoch are one transaction, and only then the
+//! plan that knows it is published. Nobody is sent to it: that takes a rollout.
+
+use super::execute::IdempotencyKey;
+use super::keeper::Commit;
+use super::registry::{self, Verdict};
+use super::{Control, ExecuteError, Inner, Live, Precondition, ReleaseRefusal, View, now_ms};
+use crate::api::types::Changed;
+use crate::control::Done;
+use crate::data_plane::{Event, Prepared, Publication};
+use crate::describe;
+use serde_json::{Value, json};
+use stagegate_config::{Config, Endpoint, Release};
+use stagegate_rollout::{ReleaseName, Split};
+use stagegate_store::{Attachment, NewAudit, NewIdempotency};
+use std::sync::Arc;
+
+/// What is to be done with a release.
+#[derive(Clone, Debug)]
+pub enum ReleaseChange {
+    /// Register it.
+    Add {
+        /// Its name.
+        name: ReleaseName,
+        /// What it is.
+        release: Box<Release>,
+    },
+    /// Forget it.
+    Remove {
+        /// Its name.
+        name: ReleaseName,
+    },
+}
+
+impl ReleaseChange {
+    /// The word used in the audit log and the API.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Add { .. } => "add_release",
+            Self::Remove { .. } => "remove_release",
+        }
+    }
+
+    /// The release it is about.
+    #[must_use]
+    pub const fn name(&self) -> &ReleaseName {
+        match self {
+            Self::Add { name, .. } | Self::Remove { name } => name,
+        }
+    }
+
+    /// What was asked, for the audit.
+    pub(super) fn details(&self) -> Value {
+        match self {
+            Self::Remove { name } => json!({ "release": name }),
+            Self::Add { name, release } => json!({
+                "release": name,
+                "endpoints": release.endpoints.iter().map(Endpoint::to_string).collect::<Vec<_>>(),
+                "artifact": describe::artifact(&release.artifact),
+                "fingerprint": release.fingerprint(),
+            }),
+        }
+    }
+}
+
+/// A change of a release and everything that came with it.
+#[derive(Clone, Debug)]
+pub struct ReleaseOrder {
+    /// Who.
+    pub actor: String,
+    /// Of which workload.
+    pub workload: String,
+    /// What.
+    pub change: ReleaseChange,
+    /// Why; may be empty.
+    pub reason: String,
+    /// What the caller believes the state to be.
+    pub precondition: Precondition,
+    /// The caller's key, to ask again without doing it again.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+impl Control {
+    /// Adds or removes a release.
+    ///
+    /// # Errors
+    /// An [`ExecuteError`]; nothing changed then.
+    pub async fn change_release(&self, order: ReleaseOrder) -> Result<Done, ExecuteError> {
+        let inner = Arc::clone(&self.inner);
+        // A task of its own: a caller that hangs up must not leave the change half done.
+        tokio::spawn(async move { inner.change_release(order).await })
+            .await
+            .map_err(|error| ExecuteError::Lost(error.to_string()))?
+    }
+}
+
+impl Inner {
+    async fn change_release(&self, order: ReleaseOrder) -> Result<Done, ExecuteError> {
+        // Who holds this alone changes the configuration in force.
+        let _queue = self.reloading.lock().await;
+        let done = self.try_change(&order).await;
+        if let Err(ExecuteError::Release(refusal)) = &done {
+            self.audit_refused_release(&order, refusal).await;
+        }
+        done
+    }
+
+    async fn try_change(&self, order: &ReleaseOrder) -> Result<Done, ExecuteError> {
+        let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
+        if let Some(changed) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
+            return Ok(Done { changed, replayed: true });
+        }
+        let view = self.view();
+        find(&view, order)?;
+        let next = match self.judge(&view, order).await? {
+            Verdict::Already => None,
+            Verdict::Changes(summary) => {
+                let config = Arc::new(with_change(&view.config, order));
+                let prepared = self.plane.prepare(Arc::clone(&config)).await;
+                let prepared =
+                    prepared.map_err(|error| ReleaseRefusal::Unservable(error.to_string()))?;
+                Some((summary, config, prepared))
+            }
+        };
+        let _turn = self.turn.lock().await;
+        // Getting ready may have taken long: the same key may have been used meanwhile, and a
+        // rollout may have begun to use the release.
+        if let Some(changed) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
+            return Ok(Done { changed, replayed: true });
+        }
+        self.judge(&self.view(), order).await?;
+        let changed = self.put_in_force(order, key, next).await?;
+        Ok(Done { changed, replayed: false })
+    }
+
+    /// Whether the change makes sense now.
+    async fn judge(&self, view: &View, order: &ReleaseOrder) -> Result<Verdict, ExecuteError> {
+        let workload = order.workload.clone();
+        let registered = self.keeper()?.with(move |store| Ok(store.releases(&workload)?)).await?;
+        let name = order.change.name();
+        let registered = registered.iter().find(|it| it.release == name.as_str());
+        let workload = view.config.workload(&order.workload).ok_or_else(|| unknown(view, order))?;
+        Ok(match &order.change {
+            ReleaseChange::Add { release, .. } => {
+                registry::check_add(workload, registered, name, release)?
+            }
+            ReleaseChange::Remove { .. } => registry::check_remove(workload, registered, name)?,
+        })
+    }
+
+    /// Records, and publishes what was prepared; the caller holds the turn.
+    async fn put_in_force(
+        &self,
+        order: &ReleaseOrder,
+        key: Option<String>,
+        next: Option<(String, Arc<Config>, Prepared)>,
+    ) -> Result<Changed, ExecuteError> {
+        let keeper = self.keeper()?;
+        // Weights may have moved meanwhile; the configuration has not.
+        let view = self.view();
+        let (place, live) = find(&view, order)?;
+        let (is_new, at_ms) = (next.is_some(), now_ms());
+        let epoch = view.epoch + u64::from(is_new);
+        let (summary, plan) = match next {
+            None => (String::new(), None),
+            Some((summary, config, prepared)) => (summary, Some((config, prepared))),
+        };
+        let after = match &plan {
+            None => live.clone(),
+            Some((config, _)) => live_under(config, live, place, epoch),
+        };
+        let mut changed = answer(order, &summary, epoch, &after);
+        if order.idempotency.is_some() {
+            // The kept answer must hold the number of the record it is written with.
+            changed.audit_seq = keeper.newest_seq().await? + 1;
+        }
+        let kept = order.idempotency.as_ref().zip(key).map(|(given, key)| NewIdempotency {
+            key,
+            actor: order.actor.clone(),
+            fingerprint: given.fingerprint.clone(),
+            response: json!(changed).to_string(),
+        });
+        let entry = NewAudit {
+            at_ms,
+            actor: order.actor.clone(),
+            workload: Some(order.workload.clone()),
+            action: order.change.label().to_owned(),
+            reason: order.reason.clone(),
+            summary,
+            details: order.change.details(),
+        };
+        let attached = if is_new { vec![attachment(&after, &order.change)] } else { Vec::new() };
+        let commit = Commit { entry, states: Vec::new(), epoch, answer: kept };
+        let recorded = keeper.commit_with(commit, attached).await;
+        self.note_commit(&recorded);
+        changed.audit_seq = recorded?.seq;
+        if let Some((config, prepared)) = plan {
+            let mut next = View::clone(&view);
+            next.epoch = epoch;
+            next.config = Arc::clone(&config);
+            if let Some(slot) = next.live.get_mut(place) {
+                *slot = after;
+            }
+            let splits = next.splits();
+            let prepared = Some(prepared);
+            let plan = Publication { epoch, config, prepared, splits: splits.clone(), cut: None };
+            self.plane.publish(plan);
+            self.set_view(next);
+            self.observer.on(&Event::Published { epoch, splits });
+            let summary = &changed.summary;
+            tracing::info!(actor = order.actor, workload = order.workload, epoch, summary);
+        }
+        Ok(changed)
+    }
+}
+
+fn find<'a>(view: &'a View, order: &ReleaseOrder) -> Result<(usize, &'a Live), ExecuteError> {
+    let (place, live) = view.find(&order.workload).ok_or_else(|| unknown(view, order))?;
+    if order.precondition.holds(live.epoch) {
+        Ok((place, live))
+    } else {
+        Err(ExecuteError::Stale { live: live.clone() })
+    }
+}
+
+fn unknown(view: &View, order: &ReleaseOrder) -> ExecuteError {
+    ExecuteError::UnknownWorkload { name: order.workload.clone(), known: view.known() }
+}
+
+/// The configuration with the release, or without it.
+fn with_change(config: &Config, order: &ReleaseOrder) -> Config {
+    let mut config = config.clone();
+    let found = config.workloads.iter_mut().find(|it| it.spec.name.as_str() == order.workload);
+    if let Some(workload) = found {
+        match &order.change {
+            ReleaseChange::Add { name, release } => {
+                workload.put_release(name.clone(), Release::clone(release));
+            }
+            ReleaseChange::Remove { name } => workload.remove_release(name),
+        }
+    }
+    config
+}
+
+/// The workload's present state under the changed configuration.
+fn live_under(config: &Config, live: &Live, place: usize, epoch: u64) -> Live {
+    let state = Arc::clone(live.split.state());
+    let spec = config
+        .workloads
+        .get(place)
+        .map_or_else(|| Arc::clone(live.split.spec()), |workload| Arc::clone(&workload.spec));
+    Live { split: Arc::new(Split::new(spec, state)), epoch }
+}
+
+fn attachment(after: &Live, change: &ReleaseChange) -> Attachment {
+    let workload = &after.split.spec().name;
+    match change {
+        ReleaseChange::Add { name, release } => {
+            Attachment::AddRelease(registry::entry(workload, name, release))
+        }
+        ReleaseChange::Remove { name } => {
+            Attachment::RemoveRelease { workload: workload.clone(), release: name.clone() }
+        }
+    }
+}
+
+/// The answer, as far as it is known before the record is written.
+fn answer(order: &ReleaseOrder, summary: &str, epoch: u64, after: &Live) -> Changed {
+    let changed = !summary.is_empty();
+    Changed {
+        command: order.change.label().to_owned(),
+        changed,
+        summary: if changed { summary } else { "already so" }.to_owned(),
+        epoch,
+        audit_seq: 0,
+        actor: order.actor.clone(),
+        reason: order.reason.clone(),
+        rollback: None,
+        workload: describe::workload(after),
+    }
+}

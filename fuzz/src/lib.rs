@@ -1,0 +1,42 @@
+//! Everything that reads bytes a stranger may choose, each with the property that must hold for
+//! any bytes. A target panics when it does not.
+//!
+//! The same targets run two ways: with seeded mutations of known inputs in the tests
+//! (`tests/seeded.rs`), and guided by coverage for as long as one likes (`cargo xtask fuzz`).
+
+mod control;
+mod mutate;
+mod wire;
+
+pub use mutate::Mutator;
+
+/// One reader of foreign bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// Panics when its property does not hold.
+    pub run: fn(&[u8]),
+    /// Inputs that get far, to begin from.
+    pub seeds: &'static [&'static [u8]],
+    /// Fragments that mean something to the reader.
+    pub dictionary: &'static [&'static [u8]],
+}
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    wire::REQUEST,
+    wire::RESPONSE,
+    wire::CHUNKED,
+    wire::JSON_POINTER,
+    wire::BEARER_TOKEN,
+    control::FORCE_HEADER,
+    control::CONFIG,
+    control::DECISION_RECORD,
+];
+
+/// The target of this name.
+#[must_use]
+pub fn target(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}

@@ -1,0 +1,347 @@
+//! What happened, in a form every channel can be made from.
+
+use serde::{Deserialize, Serialize};
+use stagegate_rollout::Severity;
+
+/// What kind of thing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// The gates' verdict is another one.
+    VerdictChanged,
+    /// The candidate was taken out.
+    RolledBack,
+    /// The next step began.
+    Promoted,
+    /// A rollout began.
+    Started,
+    /// A rollout was halted where it is.
+    Paused,
+    /// The candidate became stable.
+    Completed,
+    /// A rollout was called off.
+    Aborted,
+    /// There is nothing to judge by.
+    NoData,
+    /// Both arms fail alike: something outside is broken.
+    ExternalOutage,
+    /// No endpoint of the candidate answers.
+    CandidateDown,
+    /// A gate that only alerts is violated.
+    GateAlert,
+    /// What was told before is over.
+    Recovered,
+    /// Somebody tries a channel out.
+    Test,
+}
+
+impl NoticeKind {
+    /// Every kind, in the order tables show them.
+    pub const ALL: [Self; 13] = [
+        Self::VerdictChanged,
+        Self::RolledBack,
+        Self::Promoted,
+        Self::Started,
+        Self::Paused,
+        Self::Completed,
+        Self::Aborted,
+        Self::NoData,
+        Self::ExternalOutage,
+        Self::CandidateDown,
+        Self::GateAlert,
+        Self::Recovered,
+        Self::Test,
+    ];
+
+    /// The word used in messages.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::VerdictChanged => "verdict_changed",
+            Self::RolledBack => "rolled_back",
+            Self::Promoted => "promoted",
+            Self::Started => "started",
+            Self::Paused => "paused",
+            Self::Completed => "completed",
+            Self::Aborted => "aborted",
+            Self::NoData => "no_data",
+            Self::ExternalOutage => "external_outage",
+            Self::CandidateDown => "candidate_down",
+            Self::GateAlert => "gate_alert",
+            Self::Recovered => "recovered",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// What a notice does to the problem it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// From now on there is one, or there still is.
+    Open,
+    /// It is over.
+    Closed,
+    /// There is none: something happened, and that is all.
+    Event,
+}
+
+/// One measured or known thing, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// What it is: `p99`.
+    pub name: String,
+    /// What it is like: `8.4 s (limit 8 s)`.
+    pub value: String,
+}
+
+/// Something that happened and that people want to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The same event has the same id, also after a restart: whoever was told is not told again.
+    pub id: String,
+    /// What kind of thing.
+    pub kind: NoticeKind,
+    /// How much it matters. A [`NoticeKind::Recovered`] carries that of what is over, so that it
+    /// reaches exactly those who were told of it.
+    pub severity: Severity,
+    /// The workload; empty for a test.
+    pub workload: String,
+    /// What it is about within the workload and the rollout. Notices with the same subject are
+    /// about one problem: a gate's id, or the kind's word.
+    pub subject: String,
+    /// The rollout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<String>,
+    /// The release it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// The step, as people call it: `2 (10%)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// The axis: `eval`, `latency`, `cost` or `error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub axis: Option<String>,
+    /// The gate's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<String>,
+    /// Who answers for it. Without one it concerns everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+    /// What happened, in one sentence.
+    pub title: String,
+    /// What is known about it, the most important first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Fact>,
+    /// The analysis it rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<String>,
+    /// Where to read on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+impl Notice {
+    /// A notice with all that every notice has.
+    #[must_use]
+    pub fn new(
+        id: impl Into<String>,
+        kind: NoticeKind,
+        severity: Severity,
+        workload: impl Into<String>,
+        at_ms: u64,
+        title: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            kind,
+            severity,
+            workload: workload.into(),
+            subject: kind.label().to_owned(),
+            rollout: None,
+            release: None,
+            step: None,
+            axis: None,
+            gate: None,
+            owner: None,
+            at_ms,
+            title: title.into(),
+            facts: Vec::new(),
+            analysis: None,
+            link: None,
+        }
+    }
+
+    /// What somebody sends to see whether a channel works.
+    #[must_use]
+    pub fn test(channel: &str, actor: &str, at_ms: u64) -> Self {
+        let title = format!("Test of channel {channel}: nothing happened");
+        let mut notice = Self::new(
+            format!("test-{channel}-{at_ms}"),
+            NoticeKind::Test,
+            Severity::Info,
+            "",
+            at_ms,
+            title,
+        );
+        notice.subject = format!("test-{channel}");
+        notice.fact("asked by", actor)
+    }
+
+    /// Of this rollout, release and step.
+    #[must_use]
+    pub fn of(
+        mut self,
+        rollout: impl Into<String>,
+        release: impl Into<String>,
+        step: impl Into<String>,
+    ) -> Self {
+        self.rollout = Some(rollout.into());
+        self.release = Some(release.into());
+        self.step = Some(step.into());
+        self
+    }
+
+    /// About this gate, and so about the same problem as every notice of it.
+    #[must_use]
+    pub fn at_gate(mut self, axis: impl Into<String>, gate: impl Into<String>) -> Self {
+        let gate = gate.into();
+        self.axis = Some(axis.into());
+        self.subject.clone_from(&gate);
+        self.gate = Some(gate);
+        self
+    }
+
+    /// About the problem that notices of `kind` without a gate tell of: what a recovery from it
+    /// says.
+    #[must_use]
+    pub fn about(mut self, kind: NoticeKind) -> Self {
+        kind.label().clone_into(&mut self.subject);
+        self
+    }
+
+    /// With somebody who answers for it.
+    #[must_use]
+    pub fn owned_by(mut self, owner: impl Into<String>) -> Self {
+        self.owner = Some(owner.into());
+        self
+    }
+
+    /// With one more thing that is known.
+    #[must_use]
+    pub fn fact(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.facts.push(Fact { name: name.into(), value: value.into() });
+        self
+    }
+
+    /// Resting on this analysis.
+    #[must_use]
+    pub fn resting_on(mut self, analysis: impl Into<String>) -> Self {
+        self.analysis = Some(analysis.into());
+        self
+    }
+
+    /// With a page to read on.
+    #[must_use]
+    pub fn with_link(mut self, link: impl Into<String>) -> Self {
+        self.link = Some(link.into());
+        self
+    }
+
+    /// What it does to its problem: troubles of at least [`Severity::Warning`] open it, a recovery
+    /// closes it, and the rest are events.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        use NoticeKind as K;
+        match self.kind {
+            K::Recovered => Standing::Closed,
+            K::VerdictChanged
+            | K::RolledBack
+            | K::NoData
+            | K::ExternalOutage
+            | K::CandidateDown
+            | K::GateAlert
+                if self.severity >= Severity::Warning =>
+            {
+                Standing::Open
+            }
+            _ => Standing::Event,
+        }
+    }
+
+    /// Name of the problem it opens or closes: the same for every notice about it, another for
+    /// another rollout. An event has none.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        (self.standing() != Standing::Event).then(|| self.place())
+    }
+
+    /// What receivers tell it apart by: its problem's name, or one of its own.
+    pub(crate) fn topic(&self) -> String {
+        self.problem().unwrap_or_else(|| format!("{}/{}", self.place(), self.id))
+    }
+
+    /// Where in the world it is.
+    fn place(&self) -> String {
+        let parts = [self.workload.as_str(), self.rollout.as_deref().unwrap_or(""), &self.subject];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join("/")
+    }
+
+    /// What people want to know first, by name, where it is known.
+    pub(crate) fn context(&self) -> Vec<(&'static str, &str)> {
+        let workload = (!self.workload.is_empty()).then_some(self.workload.as_str());
+        let all = [
+            ("workload", workload),
+            ("rollout", self.rollout.as_deref()),
+            ("release", self.release.as_deref()),
+            ("step", self.step.as_deref()),
+            ("axis", self.axis.as_deref()),
+            ("gate", self.gate.as_deref()),
+            ("owner", self.owner.as_deref()),
+            ("analysis", self.analysis.as_deref()),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Notice, NoticeKind, Standing};
+    use stagegate_rollout::Severity;
+
+    fn notice(kind: NoticeKind, severity: Severity) -> Notice {
+        Notice::new("n-1", kind, severity, "agent", 0, "something").of("r-7", "v2", "1 (1%)")
+    }
+
+    #[test]
+    fn a_gate_is_one_problem_from_its_alert_to_its_recovery() {
+        let gate = |kind| notice(kind, Severity::Critical).at_gate("latency", "latency/p99");
+        let told = [NoticeKind::GateAlert, NoticeKind::RolledBack, NoticeKind::Recovered].map(gate);
+        assert!(
+            told.iter().all(|notice| notice.problem().as_deref() == Some("agent/r-7/latency/p99"))
+        );
+        let standings = told.each_ref().map(Notice::standing);
+        assert_eq!(standings, [Standing::Open, Standing::Open, Standing::Closed]);
+    }
+
+    #[test]
+    fn what_is_no_trouble_opens_nothing() {
+        use NoticeKind as K;
+        for kind in [K::Started, K::Promoted, K::Paused, K::Completed, K::Aborted, K::Test] {
+            assert_eq!(notice(kind, Severity::Critical).standing(), Standing::Event, "{kind:?}");
+        }
+        let passed = notice(K::VerdictChanged, Severity::Info);
+        assert_eq!((passed.standing(), passed.problem()), (Standing::Event, None));
+    }
+
+    #[test]
+    fn a_recovery_without_a_gate_says_from_what() {
+        let lost = notice(NoticeKind::NoData, Severity::Warning);
+        let back = notice(NoticeKind::Recovered, Severity::Warning).about(NoticeKind::NoData);
+        assert_eq!(lost.problem(), back.problem());
+        assert_ne!(lost.problem(), notice(NoticeKind::CandidateDown, Severity::Warning).problem());
+    }
+}

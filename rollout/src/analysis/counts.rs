@@ -1,0 +1,136 @@
+//! What one gate needs of one arm's counts.
+
+use super::ring::Add;
+use crate::policy::{ErrorClass, Gate, Limit, Measure, Quantile, Timing};
+use crate::{Histogram, Outcome, Series, TokenKind};
+use serde::{Deserialize, Serialize};
+use stagegate_sequential::Tally;
+use stagegate_sequential::promotion::Moments;
+
+/// Nano-dollars in a dollar.
+pub(super) const NANOS: f64 = 1e9;
+
+/// Counts of one arm for one gate. Which parts are used depends on the measure.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Counts {
+    /// Values.
+    pub(super) n: u64,
+    /// Of shares: values that are bad: failed, slower than the limit.
+    pub(super) bad: u64,
+    /// Of means: the sum, its values' squares with it.
+    pub(super) moments: Moments,
+    /// Of times: the values.
+    pub(super) times: Histogram,
+}
+
+impl Add for Counts {
+    fn add(&mut self, other: &Self) {
+        self.n += other.n;
+        self.bad += other.bad;
+        self.moments = self.moments.plus(other.moments);
+        self.times.merge(&other.times);
+    }
+}
+
+impl Counts {
+    /// What `gate` sees of a series.
+    pub(super) fn of(gate: &Gate, series: &Series) -> Self {
+        match &gate.measure {
+            Measure::Accuracy => {
+                let scores = series.scores;
+                Self::share(scores.failed, scores.passed + scores.failed)
+            }
+            Measure::LabelledAccuracy => {
+                let scores = series.scores;
+                Self::share(scores.labelled_failed, scores.labelled_passed + scores.labelled_failed)
+            }
+            Measure::ErrorRate { class } => Self::share(failures(*class, series), blamable(series)),
+            Measure::Latency { of, .. } => {
+                let times = times_of(of, series).cloned().unwrap_or_default();
+                let bad = match gate.limit {
+                    Limit::Max(limit) => times.count_above(limit.get()),
+                    _ => 0,
+                };
+                Self { n: times.count(), bad, times, ..Self::default() }
+            }
+            Measure::TailRatio { of } => {
+                let times = times_of(of, series).cloned().unwrap_or_default();
+                Self { n: times.count(), times, ..Self::default() }
+            }
+            Measure::UsdPerRequest => {
+                let dollars = series.cost_nanos.buckets();
+                let moments = Moments::of(dollars.map(|(nanos, n)| (nanos as f64 / NANOS, n)));
+                let moments = moments.unwrap_or_default();
+                Self { n: series.cost_nanos.count(), moments, ..Self::default() }
+            }
+            Measure::TokensPerRequest => {
+                let n = series.requests();
+                let tokens: u64 = TokenKind::ALL
+                    .into_iter()
+                    // Reasoning is counted in the output already.
+                    .filter(|kind| *kind != TokenKind::Reasoning)
+                    .map(|kind| series.tokens[kind.index()])
+                    .sum();
+                let mean = if n > 0 { tokens as f64 / n as f64 } else { 0.0 };
+                let moments = Moments::of([(mean, n)]).unwrap_or_default();
+                Self { n, moments, ..Self::default() }
+            }
+            Measure::DailyProjection | Measure::BurnRate { .. } | Measure::Spend { .. } => {
+                Self::default()
+            }
+        }
+    }
+
+    fn share(bad: u64, n: u64) -> Self {
+        Self { n, bad, ..Self::default() }
+    }
+
+    /// Bad values among all; what the tests of shares take.
+    pub(super) fn tally(&self) -> Tally {
+        Tally::of(self.bad.min(self.n), self.n).unwrap_or_default()
+    }
+
+    /// Share of bad values.
+    pub(super) fn bad_share(&self) -> Option<f64> {
+        (self.n > 0).then(|| self.bad as f64 / self.n as f64)
+    }
+
+    /// The estimate in the measure's unit; none without enough values to say anything.
+    pub(super) fn estimate(&self, measure: &Measure) -> Option<f64> {
+        match measure {
+            Measure::Accuracy | Measure::LabelledAccuracy => self.bad_share().map(|bad| 1.0 - bad),
+            Measure::ErrorRate { .. } => self.bad_share(),
+            Measure::Latency { quantile, .. } => self.quantile(*quantile),
+            Measure::TailRatio { .. } => {
+                let tail = self.quantile(Quantile::P99)?;
+                self.quantile(Quantile::P50).filter(|median| *median > 0.0).map(|m| tail / m)
+            }
+            Measure::UsdPerRequest | Measure::TokensPerRequest => self.moments.mean(),
+            Measure::DailyProjection | Measure::BurnRate { .. } | Measure::Spend { .. } => None,
+        }
+    }
+
+    fn quantile(&self, quantile: Quantile) -> Option<f64> {
+        let enough = self.times.count() >= quantile.least_values();
+        let value = self.times.quantile(quantile.rank()).filter(|_| enough)?;
+        Some(value as f64)
+    }
+}
+
+/// Requests that a failure rate is a share of. Who went away blames nobody.
+pub(super) fn blamable(series: &Series) -> u64 {
+    series.requests() - series.outcomes[Outcome::ClientGone.index()]
+}
+
+fn failures(class: ErrorClass, series: &Series) -> u64 {
+    class.outcome().map_or(series.rejected, |outcome| series.outcomes[outcome.index()])
+}
+
+fn times_of<'a>(of: &Timing, series: &'a Series) -> Option<&'a Histogram> {
+    match of {
+        Timing::Total => Some(&series.duration_us),
+        Timing::FirstByte => Some(&series.first_byte_us),
+        Timing::BetweenChunks => Some(&series.between_chunks_us),
+        Timing::Stage(name) => series.stages.get(name),
+    }
+}

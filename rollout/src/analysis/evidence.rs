@@ -1,0 +1,306 @@
+//! The evidence of one step of one rollout, and the verdict on it.
+
+use super::counts::{Counts, NANOS, blamable};
+use super::flow::{Condition, Flow};
+use super::report::{Analysis, AnalysisId, Forecast, GateState, Measurement, Trigger, Verdict};
+use super::spend::SpendBook;
+use super::split::SplitCount;
+use super::tick::Tick;
+use super::track::{Frame, Track};
+use crate::{Rollout, RolloutId, Series};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// How often the tests begin to bet on a change anew, in milliseconds of observed time.
+const BLOCK_MS: u64 = 300_000;
+/// A tick never counts for more observed time than this, in milliseconds: a tick that claims more
+/// is a gap in which nobody looked.
+const LONGEST_TICK_MS: u64 = 120_000;
+
+/// What surrounds a workload's requests and is not counted with them.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// What the workload spends and usually spends; the tick's own spend is in it already.
+    pub spending: &'a SpendBook,
+    /// The daily budget in dollars, where there is one.
+    pub daily_budget: Option<f64>,
+}
+
+/// Requests and costs of one arm over the step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Total {
+    requests: u64,
+    priced: u64,
+    nanos: u64,
+}
+
+impl Total {
+    fn add(&mut self, series: &Series) {
+        self.requests += blamable(series);
+        self.priced += series.cost_nanos.count();
+        self.nanos = self.nanos.saturating_add(series.cost_nanos.sum());
+    }
+
+    fn usd_per_request(self) -> Option<f64> {
+        (self.priced > 0).then(|| self.nanos as f64 / NANOS / self.priced as f64)
+    }
+}
+
+/// Counts, clocks and tests of one step of one rollout.
+///
+/// It belongs to that step alone: [`Evidence::observe`] begins anew for any other, so that no
+/// rollout and no step inherits what was counted before it. Written to the store every few seconds;
+/// after a crash it goes on from there, and the time in between was not observed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    rollout: RolloutId,
+    step: usize,
+    /// Number of the newest analysis.
+    serial: u64,
+    /// What the newest analysis' id stands for; empty before the first.
+    digest: String,
+    last_ms: Option<u64>,
+    observed_ms: u64,
+    block_ms: u64,
+    stable: Total,
+    candidate: Total,
+    flow: Flow,
+    split: SplitCount,
+    tracks: Vec<Track>,
+}
+
+impl Evidence {
+    /// No evidence yet, for the rollout's present step.
+    #[must_use]
+    pub fn begin(rollout: &Rollout) -> Self {
+        Self::after(rollout, None)
+    }
+
+    /// No evidence yet. `before` may be that of the step before: then stable's figures in it are
+    /// remembered, as what to compare with at 100%, where there is no stable arm beside.
+    #[must_use]
+    pub fn after(rollout: &Rollout, before: Option<&Self>) -> Self {
+        let before = before.filter(|it| it.rollout == rollout.id && it.step + 1 == rollout.step);
+        let mut evidence = Self {
+            rollout: rollout.id.clone(),
+            step: rollout.step,
+            serial: 0,
+            digest: String::new(),
+            last_ms: None,
+            observed_ms: 0,
+            block_ms: 0,
+            stable: Total::default(),
+            candidate: Total::default(),
+            flow: Flow::default(),
+            split: SplitCount::default(),
+            tracks: Vec::new(),
+        };
+        let condition = Condition { outage: false, down: None };
+        for place in 0..rollout.policy.gates.len() {
+            let frame = Moment {
+                at_ms: rollout.step_since_ms,
+                observed_ms: 0,
+                new_block: false,
+                condition,
+            };
+            let Some(frame) = frame.of(rollout, place, None) else { continue };
+            let former = before.and_then(|it| it.tracks.iter().find(|it| it.is_of(frame.gate)));
+            let former: Option<Counts> = former.map(|track| track.step.stable.clone());
+            evidence.tracks.push(Track::begin(&frame, former));
+        }
+        evidence
+    }
+
+    /// Goes on with what the store had, if it is of the rollout's present step.
+    #[must_use]
+    pub fn resume(stored: Option<Self>, rollout: &Rollout) -> Self {
+        match stored {
+            Some(evidence) if evidence.belongs_to(rollout) => evidence,
+            other => Self::after(rollout, other.as_ref()),
+        }
+    }
+
+    /// Whether this is the evidence of the rollout's present step.
+    #[must_use]
+    pub fn belongs_to(&self, rollout: &Rollout) -> bool {
+        let gates = &rollout.policy.gates;
+        self.rollout == rollout.id
+            && self.step == rollout.step
+            && self.tracks.len() == gates.len()
+            && self.tracks.iter().zip(gates).all(|(track, gate)| track.is_of(gate))
+    }
+
+    /// The rollout it belongs to.
+    #[must_use]
+    pub const fn rollout(&self) -> &RolloutId {
+        &self.rollout
+    }
+
+    /// The step it belongs to, from 0.
+    #[must_use]
+    pub const fn step(&self) -> usize {
+        self.step
+    }
+
+    /// Takes in what was counted in the rollout's present step, and judges. Not to be called while
+    /// the workload is killed: there is nothing to observe.
+    pub fn observe(
+        &mut self,
+        rollout: &Rollout,
+        tick: &Tick,
+        surroundings: &Surroundings<'_>,
+    ) -> Analysis {
+        if !self.belongs_to(rollout) {
+            *self = Self::after(rollout, Some(self));
+        }
+        let elapsed_ms =
+            self.last_ms.map_or(tick.observed_ms, |last| tick.at_ms.saturating_sub(last));
+        let observed_ms = tick.observed_ms.min(elapsed_ms).min(LONGEST_TICK_MS);
+        self.last_ms = Some(tick.at_ms.max(self.last_ms.unwrap_or(0)));
+        let condition = self.flow.observe(tick, observed_ms);
+        // Time without the candidate's traffic, or with an outage, has shown nothing.
+        if !condition.outage && self.flow.silent_ms < rollout.policy.no_data_alert_ms {
+            self.observed_ms += observed_ms;
+        }
+        self.block_ms += observed_ms;
+        let new_block = self.block_ms >= BLOCK_MS;
+        if new_block {
+            self.block_ms = 0;
+        }
+        self.stable.add(&tick.stable);
+        self.candidate.add(&tick.candidate);
+        self.split.observe(tick.weight, &tick.assigned);
+        let moment = Moment { at_ms: tick.at_ms, observed_ms, new_block, condition };
+        let mut measurements = Vec::new();
+        let mut trigger = condition.down.map(|requests| Trigger::CandidateDown { requests });
+        for (place, track) in self.tracks.iter_mut().enumerate() {
+            let Some(frame) = moment.of(rollout, place, Some(surroundings)) else { continue };
+            track.observe(&frame, tick);
+            measurements.push(track.measurement(&frame));
+            trigger = trigger.or_else(|| track.trigger(&frame));
+        }
+        self.conclude(rollout, &moment, measurements, trigger)
+    }
+
+    fn conclude(
+        &mut self,
+        rollout: &Rollout,
+        moment: &Moment,
+        measurements: Vec<Measurement>,
+        trigger: Option<Trigger>,
+    ) -> Analysis {
+        let step = rollout.current();
+        let needed_ms = step.map_or(0, |step| step.hold_ms.max(step.watch_ms));
+        let needed_requests = step.map_or(0, |step| step.requests);
+        let mut blocks = Vec::new();
+        if self.split.is_invalid() {
+            blocks.push("the split is not the one asked for: no comparison is valid".to_owned());
+        }
+        if moment.condition.outage {
+            blocks.push("an outage hits both arms alike".to_owned());
+        }
+        if self.observed_ms < needed_ms {
+            let rest = super::report::Seconds(needed_ms - self.observed_ms);
+            blocks.push(format!("{rest} more to observe"));
+        }
+        if self.candidate.requests < needed_requests {
+            let requests = self.candidate.requests;
+            blocks.push(format!("{requests} of {needed_requests} requests"));
+        }
+        blocks.extend(measurements.iter().filter_map(|it| it.blocks.clone()));
+        let violated = |it: &Measurement| {
+            matches!(it.state, GateState::Violated { .. }) && it.blocks.is_some()
+        };
+        let verdict = if self.split.is_invalid() {
+            Verdict::Error
+        } else if trigger.is_some() || measurements.iter().any(violated) {
+            Verdict::Fail
+        } else if blocks.is_empty() {
+            Verdict::Pass
+        } else {
+            Verdict::Inconclusive
+        };
+        let digest = digest(verdict, &measurements, trigger.is_some(), moment.condition.outage);
+        if digest != self.digest {
+            self.serial += 1;
+            self.digest = digest;
+        }
+        Analysis {
+            id: AnalysisId::new(&self.rollout, self.step, self.serial, &self.digest),
+            rollout: self.rollout.clone(),
+            step: self.step,
+            at_ms: moment.at_ms,
+            verdict,
+            measurements,
+            trigger,
+            outage: moment.condition.outage,
+            split: self.split.reading(),
+            observed_ms: self.observed_ms,
+            needed_ms,
+            requests: self.candidate.requests,
+            needed_requests,
+            blocks,
+            forecast: self.forecast(rollout),
+        }
+    }
+
+    fn forecast(&self, rollout: &Rollout) -> Option<Forecast> {
+        let weight = rollout.policy.steps.get(self.step + 1)?.weight;
+        let seconds = self.observed_ms as f64 / 1000.0;
+        let candidate = self.candidate.usd_per_request()?;
+        let stable = self.stable.usd_per_request()?;
+        let requests = (self.stable.requests + self.candidate.requests) as f64;
+        let share_now = self.candidate.requests as f64 / requests;
+        let daily = |share: f64| {
+            requests / seconds * 86_400.0 * (share * candidate + (1.0 - share) * stable)
+        };
+        (seconds > 0.0).then(|| Forecast {
+            weight,
+            usd_per_day: daily(weight.ratio()),
+            usd_per_day_now: daily(share_now),
+        })
+    }
+}
+
+/// What all gates have in common at a tick.
+struct Moment {
+    at_ms: u64,
+    observed_ms: u64,
+    new_block: bool,
+    condition: Condition,
+}
+
+impl Moment {
+    fn of<'a>(
+        &self,
+        rollout: &'a Rollout,
+        place: usize,
+        surroundings: Option<&Surroundings<'_>>,
+    ) -> Option<Frame<'a>> {
+        let gate = rollout.policy.gates.get(place)?;
+        Some(Frame {
+            policy: &rollout.policy,
+            place,
+            gate,
+            step: rollout.step,
+            at_ms: self.at_ms,
+            observed_ms: self.observed_ms,
+            outage: self.condition.outage,
+            new_block: self.new_block,
+            waived: rollout.waived.contains(&gate.id()),
+            of_workload: surroundings.and_then(|it| it.spending.measure(gate, it.daily_budget)),
+        })
+    }
+}
+
+/// The states that an analysis' id stands for, in eight hexadecimal digits.
+fn digest(verdict: Verdict, measurements: &[Measurement], triggered: bool, outage: bool) -> String {
+    let mut hash = Sha256::new();
+    hash.update([verdict as u8, u8::from(triggered), u8::from(outage)]);
+    for measured in measurements {
+        let (state, why) = measured.state.mark();
+        hash.update(measured.gate.as_str());
+        hash.update([0, state, why]);
+    }
+    hex::encode(&hash.finalize()[..4])
+}

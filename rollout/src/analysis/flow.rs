@@ -1,0 +1,118 @@
+//! How the two arms are doing as a whole: outages that hit both, and a candidate that is down.
+
+use super::counts::blamable;
+use super::evident;
+use super::ring::{Add, LONGEST_MS, Ring, SLOT_MS};
+use super::tick::Tick;
+use crate::{Outcome, Reason, Series};
+use serde::{Deserialize, Serialize};
+
+/// More than this share of stable's requests must fail in a class that blames somebody else.
+const OUTAGE_FLOOR: f64 = 0.05;
+/// How rarely an accident may look like an outage.
+const ACCIDENT: f64 = 1e-4;
+/// An outage is seen in a tick, in ten seconds or in a minute.
+const OUTAGE_WINDOWS_MS: [u64; 2] = [SLOT_MS, 60_000];
+/// Requests for the candidate that found no endpoint, before it counts as down.
+const LEAST_DOWN: u64 = 10;
+/// Within this time at least, in milliseconds.
+const DOWN_MS: u64 = 30_000;
+
+/// Requests of one arm, and those that failed for reasons outside of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Arm {
+    requests: u64,
+    outside: u64,
+}
+
+impl Arm {
+    fn of(series: &Series) -> Self {
+        let count = |outcome: Outcome| series.outcomes[outcome.index()];
+        Self {
+            requests: blamable(series),
+            outside: count(Outcome::External) + count(Outcome::Transient),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Both {
+    stable: Arm,
+    candidate: Arm,
+    /// Requests meant for the candidate that found no healthy endpoint.
+    down: u64,
+}
+
+impl Add for Both {
+    fn add(&mut self, other: &Self) {
+        for (sum, arm) in [(&mut self.stable, other.stable), (&mut self.candidate, other.candidate)]
+        {
+            sum.requests += arm.requests;
+            sum.outside += arm.outside;
+        }
+        self.down += other.down;
+    }
+}
+
+impl Both {
+    /// Whether stable evidently fails for outside reasons and the candidate neither more nor much
+    /// less. That stable does is asked first and of stable alone, so that leaving such ticks out
+    /// favours no arm.
+    fn is_outage(&self) -> bool {
+        let stable = (self.stable.outside, self.stable.requests);
+        if !evident::above(stable, OUTAGE_FLOOR, ACCIDENT) {
+            return false;
+        }
+        let share = stable.0 as f64 / stable.1 as f64;
+        let candidate = (self.candidate.outside, self.candidate.requests);
+        !evident::above(candidate, share, ACCIDENT)
+            && !evident::below(candidate, share / 2.0, ACCIDENT)
+    }
+}
+
+/// The last quarter of an hour of both arms.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Flow {
+    ring: Ring<Both>,
+    /// Observed time since the candidate last finished a request, in milliseconds.
+    pub(super) silent_ms: u64,
+}
+
+/// What the flow says at a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Condition {
+    /// An outage that hits both arms alike.
+    pub(super) outage: bool,
+    /// The candidate is down: how many requests found no endpoint lately.
+    pub(super) down: Option<u64>,
+}
+
+impl Flow {
+    pub(super) fn observe(&mut self, tick: &Tick, observed_ms: u64) -> Condition {
+        let reason = Reason::CandidateDown.index();
+        let now = Both {
+            stable: Arm::of(&tick.stable),
+            candidate: Arm::of(&tick.candidate),
+            down: tick.stable.reasons[reason] + tick.candidate.reasons[reason],
+        };
+        if now.candidate.requests > 0 {
+            self.silent_ms = 0;
+        } else {
+            self.silent_ms += observed_ms;
+        }
+        self.ring.add(tick.at_ms, &now, |_| {});
+        let lately = |window_ms: &u64| self.ring.last(tick.at_ms, *window_ms).is_outage();
+        let outage = now.is_outage() || OUTAGE_WINDOWS_MS.iter().any(lately);
+        Condition { outage, down: self.down(tick.at_ms, now.down) }
+    }
+
+    fn down(&self, at_ms: u64, now: u64) -> Option<u64> {
+        if now == 0 {
+            return None;
+        }
+        let enough = |sum: &Both| sum.down + sum.candidate.requests >= LEAST_DOWN;
+        let lately = self.ring.shortest(at_ms, DOWN_MS, LONGEST_MS, enough);
+        let is_down = lately.down >= LEAST_DOWN && lately.down >= lately.candidate.requests;
+        is_down.then_some(lately.down)
+    }
+}

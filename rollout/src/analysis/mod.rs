@@ -1,0 +1,48 @@
+//! From counts to a verdict.
+//!
+//! [`Evidence`] takes in [`Tick`]s and gives an [`Analysis`] for each. A gate's condition means:
+//!
+//! - **Violated** (shares and means, which are tested): the evidence is at least `1/alpha`, alpha
+//!   being the gate's part of what all triggers may use together, *and* the estimate over the
+//!   gate's window (its `for`, at least five minutes, at most fifteen) is beyond limit or margin,
+//!   *and* the newest values are not evidently better again. Candidates that are certainly worse
+//!   but inside their margin are not rolled back.
+//! - **Violated** (all else: medians, ratios of quantiles, spend): the estimate over the shortest
+//!   window that has enough values is beyond the limit.
+//! - **Trigger**: violated without a break for the gate's `for`, in observed time, with at least
+//!   `requests` values in the step. Evidence a hundred times what is needed, or a candidate without
+//!   a healthy endpoint, does not wait.
+//! - **Holds** (for a promotion): enough values over the whole step, a registered look has ruled
+//!   out "worse by the whole margin", the estimate is within the limit, and it is not violated. So
+//!   a gate never lets pass and triggers at once.
+//! - **Missing data** is neither good nor bad: clocks stand still, and after the policy's
+//!   `no_data_alert_ms` the owner is told.
+//! - **Attribution**: while an outage outside both releases hits both arms alike, or stable itself
+//!   is evidently beyond a gate's own limit and the candidate is no worse, the gate's clock stands
+//!   still and the tick is no evidence. What is compared with stable needs no such care. Whether a
+//!   tick is left out is asked of stable first, so that leaving it out favours no arm.
+//! - **At 100%** stable has no traffic: gates against it use its figures in the step before, as a
+//!   fixed limit; what is tested uses sums that do not get tired over days.
+//! - A gate that only alerts keeps a rollout from being promoted while violated; without data it
+//!   does not.
+
+mod counts;
+mod evidence;
+mod evident;
+mod flow;
+mod report;
+mod ring;
+mod spend;
+mod split;
+mod test;
+mod tick;
+mod track;
+
+pub use evidence::{Evidence, Surroundings};
+pub(crate) use report::Figure;
+pub use report::{
+    Analysis, AnalysisId, Estimate, Forecast, GateState, Measurement, SplitReading, Trigger,
+    Verdict, Why,
+};
+pub use spend::SpendBook;
+pub use tick::Tick;

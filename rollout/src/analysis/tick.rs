@@ -1,0 +1,26 @@
+//! What evidence is fed with.
+
+use crate::{Series, Weight};
+use serde::{Deserialize, Serialize};
+
+/// What was counted since the tick before: about a second of one workload while driving a rollout,
+/// about a minute when recorded to be replayed.
+///
+/// A tick belongs to one step of one rollout: whoever feeds it ends it where the state changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tick {
+    /// End of the tick, in Unix milliseconds.
+    pub at_ms: u64,
+    /// For how much of the time since the tick before traffic was watched, in milliseconds. Time
+    /// in which nobody counted is not observed.
+    pub observed_ms: u64,
+    /// The weight in force.
+    pub weight: Weight,
+    /// The stable arm.
+    pub stable: Series,
+    /// The candidate arm.
+    pub candidate: Series,
+    /// Buckets of the keys that the weight decided, with repeats; see [`crate::Delta::assigned`].
+    #[serde(default)]
+    pub assigned: Vec<u32>,
+}

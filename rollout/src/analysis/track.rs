@@ -1,0 +1,540 @@
+//! One gate's evidence in one step.
+
+use super::counts::Counts;
+use super::evident;
+use super::report::{Estimate, GateState, Measurement, Trigger, Why};
+use super::ring::{Add, LONGEST_MS, Ring, SLOT_MS};
+use super::test::{Kind, LEAST_SHARE, Test, mean_limit};
+use super::tick::Tick;
+use crate::GateId;
+use crate::policy::{Gate, Limit, Measure, Policy, Quantile, Then};
+use serde::{Deserialize, Serialize};
+use stagegate_sequential::promotion::{self, Looks, Moments};
+use stagegate_sequential::{Alpha, interval};
+
+/// The shortest window in which a gate is said to hold or not, in milliseconds.
+const WINDOW_MS: u64 = 300_000;
+/// The longest window in which a recovery is looked for, in milliseconds.
+const RECENT_MS: u64 = 60_000;
+/// Values in which a recovery is looked for.
+const RECENT_VALUES: u64 = 50;
+/// A gate whose last value is older than this is neither violated nor not, in milliseconds.
+const SILENT_MS: u64 = 60_000;
+/// How rarely noise may look like a recovery.
+const RECOVERY: f64 = 0.01;
+/// How rarely noise may look as if stable were beyond the limit too.
+const STABLE_TOO: f64 = 1e-4;
+/// Evidence a hundred times what is needed does not wait.
+const OVERWHELMING: f64 = 100.0;
+
+/// Both arms' counts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Pair {
+    pub(super) stable: Counts,
+    pub(super) candidate: Counts,
+}
+
+impl Add for Pair {
+    fn add(&mut self, other: &Self) {
+        self.stable.add(&other.stable);
+        self.candidate.add(&other.candidate);
+    }
+}
+
+/// Bad values and values of both arms, whether or not they count as evidence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Guard {
+    stable: (u64, u64),
+    candidate: (u64, u64),
+}
+
+impl Add for Guard {
+    fn add(&mut self, other: &Self) {
+        self.stable = (self.stable.0 + other.stable.0, self.stable.1 + other.stable.1);
+        self.candidate =
+            (self.candidate.0 + other.candidate.0, self.candidate.1 + other.candidate.1);
+    }
+}
+
+impl Guard {
+    fn stable_is_beyond_too(&self, limit: f64) -> bool {
+        if !evident::above(self.stable, limit, STABLE_TOO) {
+            return false;
+        }
+        let share = self.stable.0 as f64 / self.stable.1 as f64;
+        !evident::above(self.candidate, share, STABLE_TOO)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Violation {
+    since_ms: u64,
+    for_ms: u64,
+}
+
+/// What one look at the window says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Now {
+    Beyond,
+    Within,
+    Unknown,
+}
+
+/// The evidence of one gate in one step. Counts only ever come from [`Track::observe`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Track {
+    gate: GateId,
+    /// Sums over the step, of what counts as evidence.
+    pub(super) step: Pair,
+    /// The same, lately.
+    ring: Ring<Pair>,
+    /// Everything, lately; only for limits that stable may be beyond too.
+    guard: Ring<Guard>,
+    /// The candidate's times that have left the ring: its own past.
+    past: Counts,
+    /// Stable in the step before; only at 100%.
+    former: Option<Counts>,
+    test: Test,
+    looks: Option<Looks>,
+    /// Whether a look has passed.
+    shown: bool,
+    best_p: Option<f64>,
+    violation: Option<Violation>,
+    held: Option<Why>,
+    /// What a gate of the whole workload measured last.
+    of_workload: Option<f64>,
+    silent_ms: u64,
+    last_value_ms: u64,
+}
+
+/// What a gate is judged with.
+pub(super) struct Frame<'a> {
+    pub(super) policy: &'a Policy,
+    /// Position of the gate.
+    pub(super) place: usize,
+    pub(super) gate: &'a Gate,
+    /// Position of the step.
+    pub(super) step: usize,
+    pub(super) at_ms: u64,
+    /// Observed time since the tick before.
+    pub(super) observed_ms: u64,
+    /// An outage hits both arms alike.
+    pub(super) outage: bool,
+    /// Whether a new block begins with this tick.
+    pub(super) new_block: bool,
+    /// Whether the gate was waived at the start.
+    pub(super) waived: bool,
+    /// What the book says, for gates of the whole workload.
+    pub(super) of_workload: Option<f64>,
+}
+
+impl Frame<'_> {
+    fn is_watch(&self) -> bool {
+        self.step + 1 >= self.policy.steps.len()
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::of(self.gate)
+    }
+
+    /// How long it must be violated.
+    fn lasting_ms(&self) -> u64 {
+        self.policy.violated_for_ms(self.gate, self.step)
+    }
+
+    fn window_ms(&self) -> u64 {
+        self.lasting_ms().clamp(WINDOW_MS, LONGEST_MS)
+    }
+
+    fn recent_ms(&self) -> u64 {
+        (self.lasting_ms() / 5).clamp(SLOT_MS, RECENT_MS)
+    }
+
+    /// Natural logarithm of what the evidence must reach.
+    fn ln_needed(&self, test: &Test) -> f64 {
+        let alpha = self.policy.alpha_of(self.place);
+        let step = self.policy.steps.get(self.step);
+        // A CUSUM bounds how often it cries wolf: once in so many ticks. A watch has one a second.
+        let seconds = step.map_or(1.0, |step| (step.watch_ms as f64 / 1000.0).max(1.0));
+        let looks = if test.is_watch() { seconds } else { 1.0 };
+        (looks / alpha).ln()
+    }
+
+    /// How many values of the candidate a promotion needs before the first look.
+    fn needed(&self) -> u64 {
+        let step = self.policy.steps.get(self.step);
+        if self.is_watch() {
+            return self.gate.requests.max(1);
+        }
+        let scored = self.policy.scored_for(self.gate, self.step);
+        let requests = step.map_or(0, |step| step.requests);
+        let wanted = if scored > 0 { scored } else { self.gate.requests.max(requests) };
+        wanted.max(self.least_for_a_look()).max(1)
+    }
+
+    /// With fewer values no look could pass, however good the candidate is.
+    fn least_for_a_look(&self) -> u64 {
+        let rare = match self.kind() {
+            Kind::Share(limit) => limit,
+            Kind::Coin(margin) => margin,
+            Kind::Mean => return 30,
+            Kind::Plain => {
+                return match &self.gate.measure {
+                    Measure::Latency { quantile, .. } => quantile.least_values(),
+                    Measure::TailRatio { .. } => Quantile::P99.least_values(),
+                    _ => 30,
+                };
+            }
+            Kind::OfWorkload => return 0,
+        };
+        let first = 0.9 * self.policy.promote_alpha.get();
+        (first.ln() / (-rare).ln_1p()).ceil() as u64 + 1
+    }
+}
+
+impl Track {
+    /// No evidence yet. `former` is stable in the step before, for the watch at 100%.
+    pub(super) fn begin(frame: &Frame<'_>, former: Option<Counts>) -> Self {
+        let test = if frame.is_watch() {
+            Test::watching(frame.gate, former.as_ref())
+        } else {
+            Test::beside_stable(frame.gate)
+        };
+        let alpha = Alpha::try_from(frame.policy.promote_alpha.get()).unwrap_or(Alpha::PROMOTION);
+        Self {
+            gate: frame.gate.id(),
+            step: Pair::default(),
+            ring: Ring::default(),
+            guard: Ring::default(),
+            past: Counts::default(),
+            former: if frame.is_watch() { former } else { None },
+            test,
+            looks: Looks::new(frame.needed(), alpha).ok().filter(|_| !frame.is_watch()),
+            shown: false,
+            best_p: None,
+            violation: None,
+            held: None,
+            of_workload: None,
+            silent_ms: 0,
+            last_value_ms: frame.at_ms,
+        }
+    }
+
+    /// Takes in a tick.
+    pub(super) fn observe(&mut self, frame: &Frame<'_>, tick: &Tick) {
+        let gate = frame.gate;
+        let mut now = Pair {
+            stable: Counts::of(gate, &tick.stable),
+            candidate: Counts::of(gate, &tick.candidate),
+        };
+        self.of_workload = frame.of_workload;
+        self.note_silence(frame, now.candidate.n > 0 || frame.of_workload.is_some());
+        self.held = self.hold(frame, &now);
+        if frame.new_block {
+            self.test.begin_block();
+        }
+        if self.held.is_none() {
+            let mean_limit = mean_limit(gate, self.reference(&self.step));
+            self.test.update(&now.candidate, &now.stable, &tick.candidate.cost_nanos, mean_limit);
+            // What is shown of a time over the step is its quantile; the ring needs shares alone.
+            self.step.add(&now);
+            if matches!(frame.kind(), Kind::Share(_)) {
+                now.stable.times.clear();
+                now.candidate.times.clear();
+            }
+            let past = &mut self.past;
+            self.ring.add(frame.at_ms, &now, |old| past.add(&old.candidate));
+        }
+        self.take_look(frame);
+        self.tick_clock(frame);
+    }
+
+    fn note_silence(&mut self, frame: &Frame<'_>, heard: bool) {
+        if heard {
+            self.silent_ms = 0;
+            self.last_value_ms = frame.at_ms;
+        } else {
+            self.silent_ms += frame.observed_ms;
+        }
+    }
+
+    /// Why this tick is no evidence for the gate, if it is none. What is compared with stable needs
+    /// no such care: what moves both arms alike cancels.
+    fn hold(&mut self, frame: &Frame<'_>, now: &Pair) -> Option<Why> {
+        if !frame.kind().has_own_limit(frame.gate) {
+            return None;
+        }
+        if frame.outage {
+            return Some(Why::ExternalOutage);
+        }
+        let Kind::Share(limit) = frame.kind() else { return None };
+        let count = |counts: &Counts| (counts.bad, counts.n);
+        let guard = Guard { stable: count(&now.stable), candidate: count(&now.candidate) };
+        self.guard.add(frame.at_ms, &guard, |_| {});
+        let lately = |window_ms| self.guard.last(frame.at_ms, window_ms);
+        let windows = [guard, lately(SLOT_MS), lately(RECENT_MS)];
+        windows.iter().any(|window| window.stable_is_beyond_too(limit)).then_some(Why::StableToo)
+    }
+
+    /// Stable to compare with: the concurrent arm, or at 100% what it was in the step before.
+    fn reference<'a>(&'a self, concurrent: &'a Pair) -> &'a Counts {
+        self.former.as_ref().unwrap_or(&concurrent.stable)
+    }
+
+    fn take_look(&mut self, frame: &Frame<'_>) {
+        let units = self.step.candidate.n;
+        let Some(look) = self.looks.as_mut().and_then(|looks| looks.take(units)) else { return };
+        let (candidate, stable) = (&self.step.candidate, &self.step.stable);
+        let found = match frame.kind() {
+            Kind::Share(limit) => promotion::against_limit(candidate.tally(), limit).ok(),
+            Kind::Coin(margin) => {
+                promotion::against_stable(candidate.tally(), stable.tally(), margin).ok()
+            }
+            Kind::Mean => match frame.gate.limit {
+                Limit::Ratio(ratio) => {
+                    promotion::mean_ratio(candidate.moments, stable.moments, ratio.get()).ok()
+                }
+                limit => {
+                    let fixed = Moments::of([(limit.amount().get(), 2)]).unwrap_or_default();
+                    promotion::mean_ratio(candidate.moments, fixed, 1.0).ok()
+                }
+            },
+            Kind::Plain | Kind::OfWorkload => None,
+        };
+        if let Some(found) = found {
+            self.shown |= found.passes(look.alpha);
+            self.best_p = Some(self.best_p.map_or(found.p_value, |best| best.min(found.p_value)));
+        }
+    }
+
+    /// The limit of the estimate in the measure's unit.
+    fn bound(&self, gate: &Gate, stable: &Counts) -> Option<f64> {
+        let amount = gate.limit.amount().get();
+        match gate.limit {
+            Limit::Max(_) | Limit::Min(_) => Some(amount),
+            Limit::Margin(_) => {
+                let margin = if gate.measure.more_is_better() { -amount } else { amount };
+                let estimate = stable.estimate(&gate.measure);
+                estimate.filter(|_| stable.n >= LEAST_SHARE).map(|stable| stable + margin)
+            }
+            Limit::Ratio(_) => stable.estimate(&gate.measure).map(|stable| stable * amount),
+            Limit::Baseline(_) if gate.measure.is_of_the_workload() => Some(amount),
+            Limit::Baseline(_) => self.past.estimate(&gate.measure).map(|past| past * amount),
+        }
+    }
+
+    /// Whether the candidate's counts are beyond the limit; none where that cannot be said.
+    fn is_beyond(&self, frame: &Frame<'_>, candidate: &Counts, stable: &Counts) -> Option<bool> {
+        match frame.kind() {
+            Kind::Share(limit) => candidate.bad_share().map(|bad| bad > limit),
+            Kind::Coin(margin) => {
+                let stable = stable.bad_share().filter(|_| stable.n >= LEAST_SHARE)?;
+                candidate.bad_share().map(|bad| bad - stable > margin)
+            }
+            Kind::Mean | Kind::Plain => {
+                let bound = self.bound(frame.gate, stable)?;
+                candidate.estimate(&frame.gate.measure).map(|estimate| estimate > bound)
+            }
+            Kind::OfWorkload => {
+                let bound = self.bound(frame.gate, stable)?;
+                self.of_workload.map(|value| value > bound)
+            }
+        }
+    }
+
+    fn window(&self, frame: &Frame<'_>) -> Pair {
+        let (most, recent) = (frame.window_ms(), frame.recent_ms());
+        match frame.kind() {
+            // Without a test, the estimate must follow the present closely to say "continuously".
+            Kind::Plain => self.ring.shortest(frame.at_ms, recent, most, |sum| {
+                let enough = frame.least_for_a_look().max(frame.gate.requests);
+                sum.candidate.n >= enough
+            }),
+            _ => self.ring.last(frame.at_ms, most),
+        }
+    }
+
+    fn look_at_window(&self, frame: &Frame<'_>) -> Now {
+        if self.held.is_some() || self.silent_ms > SILENT_MS {
+            return Now::Unknown;
+        }
+        let lately = self.window(frame);
+        let reference = self.reference(&lately);
+        let Some(beyond) = self.is_beyond(frame, &lately.candidate, reference) else {
+            return Now::Unknown;
+        };
+        let shown = self.test.ln_value().is_none_or(|ln| ln >= frame.ln_needed(&self.test));
+        if beyond && shown && !self.has_recovered(frame, &lately) {
+            Now::Beyond
+        } else {
+            Now::Within
+        }
+    }
+
+    /// Whether the newest values evidently are not what made the window bad: a blip is over when
+    /// it is over, and not when it has left the window.
+    fn has_recovered(&self, frame: &Frame<'_>, lately: &Pair) -> bool {
+        let (recent, most) = (frame.recent_ms(), frame.window_ms());
+        let enough = |sum: &Pair| sum.candidate.n >= RECENT_VALUES;
+        let newest = self.ring.shortest(frame.at_ms, recent, most, enough);
+        let reference = self.reference(lately);
+        if !enough(&newest) || self.is_beyond(frame, &newest.candidate, reference) != Some(false) {
+            return false;
+        }
+        match frame.kind() {
+            Kind::Share(_) | Kind::Coin(_) => {
+                let share = lately.candidate.bad_share().unwrap_or(0.0);
+                evident::below((newest.candidate.bad, newest.candidate.n), share, RECOVERY)
+            }
+            Kind::Mean => {
+                let moments = newest.candidate.moments;
+                let bound = self.bound(frame.gate, reference);
+                let high = moments.mean().zip(moments.standard_error());
+                bound.zip(high).is_some_and(|(bound, (mean, error))| mean + 2.0 * error < bound)
+            }
+            Kind::Plain | Kind::OfWorkload => true,
+        }
+    }
+
+    fn tick_clock(&mut self, frame: &Frame<'_>) {
+        match self.look_at_window(frame) {
+            // The tick in which it is first seen is where the clock starts.
+            Now::Beyond => match &mut self.violation {
+                Some(violation) => violation.for_ms += frame.observed_ms,
+                none => *none = Some(Violation { since_ms: frame.at_ms, for_ms: 0 }),
+            },
+            Now::Within => self.violation = None,
+            Now::Unknown => {}
+        }
+    }
+
+    /// Why the candidate must go, if it must.
+    pub(super) fn trigger(&self, frame: &Frame<'_>) -> Option<Trigger> {
+        if frame.gate.then != Then::Rollback || self.held.is_some() {
+            return None;
+        }
+        let violation = self.violation.filter(|_| self.silent_ms <= SILENT_MS)?;
+        let (gate, axis) = (frame.gate.id(), frame.gate.axis);
+        let needed = frame.ln_needed(&self.test) + OVERWHELMING.ln();
+        if self.test.ln_value().is_some_and(|ln| ln >= needed) {
+            return Some(Trigger::Overwhelming { gate, axis });
+        }
+        let enough = self.step.candidate.n >= frame.gate.requests;
+        let for_ms = violation.for_ms;
+        (enough && for_ms >= frame.lasting_ms()).then_some(Trigger::Violated { gate, axis, for_ms })
+    }
+
+    fn state(&self, frame: &Frame<'_>) -> GateState {
+        let inconclusive = |why| GateState::Inconclusive { why };
+        if let Some(why) = self.held {
+            return inconclusive(why);
+        }
+        if self.silent_ms >= frame.policy.no_data_alert_ms {
+            return GateState::NoData { since_ms: self.last_value_ms };
+        }
+        if let Some(Violation { since_ms, for_ms }) = self.violation {
+            return GateState::Violated { since_ms, for_ms };
+        }
+        let kind = frame.kind();
+        let reference = self.reference(&self.step);
+        let beyond = if kind == Kind::OfWorkload || kind == Kind::Plain {
+            let lately = self.window(frame);
+            let stable = self.reference(&lately);
+            self.is_beyond(frame, &lately.candidate, stable)
+        } else {
+            self.is_beyond(frame, &self.step.candidate, reference)
+        };
+        let values = self.step.candidate.n;
+        if kind != Kind::OfWorkload && values < frame.needed() {
+            return inconclusive(Why::TooFew);
+        }
+        let is_tested = !matches!(kind, Kind::Plain | Kind::OfWorkload);
+        match beyond {
+            None => inconclusive(Why::NothingToCompare),
+            Some(true) => inconclusive(Why::NotShown),
+            // At 100% there is no larger step to earn: it holds as long as nothing speaks against.
+            Some(false) if is_tested && !self.shown && !frame.is_watch() => {
+                inconclusive(Why::NotShown)
+            }
+            Some(false) => GateState::Ok,
+        }
+    }
+
+    /// Everything there is to show of the gate.
+    pub(super) fn measurement(&self, frame: &Frame<'_>) -> Measurement {
+        let gate = frame.gate;
+        let state = self.state(frame);
+        let lately = self.window(frame);
+        let next_look = self.looks.as_ref().map(Looks::next_at);
+        let late = !self.shown && self.step.candidate.n >= frame.needed();
+        let needed = next_look.filter(|_| late).unwrap_or_else(|| frame.needed());
+        let ln_needed = self.test.ln_value().map(|_| frame.ln_needed(&self.test));
+        let lately_value = lately.candidate.estimate(&gate.measure).or(self.of_workload);
+        Measurement {
+            gate: gate.id(),
+            axis: gate.axis,
+            state,
+            candidate: self.estimate(frame, &self.step.candidate),
+            stable: self.estimate(frame, self.reference(&self.step)),
+            lately: lately_value,
+            limit: self.bound(gate, self.reference(&self.step)),
+            ln_evidence: self.test.ln_value(),
+            ln_needed,
+            p_value: self.best_p,
+            needed,
+            blocks: self.blocks(frame, state, needed),
+        }
+    }
+
+    fn estimate(&self, frame: &Frame<'_>, counts: &Counts) -> Option<Estimate> {
+        let measure = &frame.gate.measure;
+        let value = counts.estimate(measure)?;
+        let count = counts.n;
+        let mut estimate = Estimate { value, low: None, high: None, count };
+        if measure.is_share() {
+            let best_at = frame.needed() as f64;
+            let bad = interval::at_all_times(counts.tally(), Alpha::PROMOTION, best_at).ok()?;
+            let good_is_high = measure.more_is_better();
+            let (low, high) =
+                if good_is_high { (1.0 - bad.high, 1.0 - bad.low) } else { (bad.low, bad.high) };
+            (estimate.low, estimate.high) = (Some(low), Some(high));
+        } else if let Some(error) =
+            counts.moments.standard_error().filter(|_| frame.kind() == Kind::Mean)
+        {
+            estimate.low = Some((value - 2.0 * error).max(0.0));
+            estimate.high = Some(value + 2.0 * error);
+        }
+        Some(estimate)
+    }
+
+    /// What stands in the way of a promotion, in words.
+    fn blocks(&self, frame: &Frame<'_>, state: GateState, needed: u64) -> Option<String> {
+        let id = frame.gate.id();
+        let optional = frame.waived || frame.gate.then == Then::Alert;
+        let values = self.step.candidate.n;
+        let what = if frame.gate.scored > 0 { "scored responses" } else { "values" };
+        let said = match state {
+            GateState::Ok => return None,
+            GateState::Violated { .. } if !frame.waived => format!("{state}"),
+            _ if optional => return None,
+            GateState::Violated { .. } => return None,
+            GateState::NoData { .. } => "there is no data".to_owned(),
+            GateState::Inconclusive { why } => match why {
+                Why::TooFew => format!("{values} of {needed} {what}"),
+                Why::ExternalOutage => "an outage hits both arms alike".to_owned(),
+                Why::StableToo => "stable is beyond the limit too".to_owned(),
+                Why::NothingToCompare => "there is nothing to compare with".to_owned(),
+                Why::NotShown if frame.is_watch() => "beyond its limit, not shown yet".to_owned(),
+                Why::NotShown => {
+                    format!("not shown to hold at {values} {what}; next look at {needed}")
+                }
+            },
+        };
+        Some(format!("{id}: {said}"))
+    }
+
+    /// Whether the gate keeps an analysis from a pass.
+    pub(super) fn is_of(&self, gate: &Gate) -> bool {
+        self.gate == gate.id()
+    }
+}

@@ -1,0 +1,98 @@
+//! What a rollout must go through: its steps, and the gates that hold at each.
+//!
+//! A policy in force is kept with its rollout, so that a changed configuration never moves the
+//! limits of a rollout under way.
+
+mod amount;
+mod builtin;
+mod check;
+mod gate;
+mod measure;
+
+pub use amount::{Amount, InvalidAmount};
+pub use check::{PolicyError, PolicyKey};
+pub use gate::{Gate, GateId, Limit, Then};
+pub use measure::{Axis, ErrorClass, Measure, Quantile, Span, Timing};
+
+use crate::Weight;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A gate that waits longer than a day for a rollback is none.
+const LONGEST_VIOLATION_MS: u64 = 24 * 3_600_000;
+
+/// One tier of a rollout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The candidate's share.
+    pub weight: Weight,
+    /// How long the step must have been observed before a promotion, in milliseconds. Only time in
+    /// which traffic was watched counts.
+    pub hold_ms: u64,
+    /// How many requests of the candidate a promotion needs.
+    pub requests: u64,
+    /// How many scored responses of the candidate a promotion needs, where the policy has gates on
+    /// the eval axis; a gate's own minimum counts where it is higher.
+    pub scored: u64,
+    /// How long triggers stay armed at 100% before the candidate becomes stable, in milliseconds.
+    /// Above zero in the last step, zero in every other.
+    pub watch_ms: u64,
+    /// How long a gate without a duration of its own must be violated, in milliseconds.
+    pub violated_for_ms: u64,
+}
+
+/// Steps, gates and what they rest on. [`Policy::check`] says whether the parts make sense.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// The steps in order; the last one is 100% and watches.
+    pub steps: Vec<Step>,
+    /// The gates; the order is that of tables.
+    pub gates: Vec<Gate>,
+    /// How long a gate may be without anything to measure before its owner is told.
+    pub no_data_alert_ms: u64,
+    /// The kill switch must have been exercised within this time before a start; absent: not asked.
+    pub drill_within_ms: Option<u64>,
+    /// Chance that a candidate no worse than its limits is ever rolled back in one step: shared by
+    /// all gates that roll back.
+    pub rollback_alpha: Amount,
+    /// Chance that one gate's promotion look passes a candidate that is just beyond its limit.
+    pub promote_alpha: Amount,
+}
+
+impl Policy {
+    /// Chance of a false alarm that the gate at `place` may use. Every axis that can roll back has
+    /// the same share of [`Policy::rollback_alpha`], divided among its gates: one more stage to
+    /// watch does not make the error axis slower. A gate that only alerts has the whole for itself.
+    #[must_use]
+    pub fn alpha_of(&self, place: usize) -> f64 {
+        let total = self.rollback_alpha.get();
+        let Some(gate) = self.gates.get(place) else { return total };
+        if gate.then == Then::Alert {
+            return total;
+        }
+        let rolls_back = |axis: Axis| {
+            self.gates
+                .iter()
+                .filter(|gate| gate.then == Then::Rollback && gate.axis == axis)
+                .count()
+        };
+        let axes = Axis::ALL.into_iter().filter(|axis| rolls_back(*axis) > 0).count();
+        total / (axes * rolls_back(gate.axis)) as f64
+    }
+
+    /// How long the gate must be violated in the step at `step`, in milliseconds.
+    #[must_use]
+    pub fn violated_for_ms(&self, gate: &Gate, step: usize) -> u64 {
+        let usual = self.steps.get(step).map_or(0, |step| step.violated_for_ms);
+        gate.for_ms.unwrap_or(usual)
+    }
+
+    /// Scored responses of the candidate that a promotion from the step at `step` needs for `gate`.
+    #[must_use]
+    pub fn scored_for(&self, gate: &Gate, step: usize) -> u64 {
+        let usual = self.steps.get(step).map_or(0, |step| step.scored);
+        if gate.axis == Axis::Eval { gate.scored.max(usual) } else { 0 }
+    }
+}

@@ -1,0 +1,72 @@
+//! What must be true before a rollout starts.
+
+use crate::{GateId, Policy, Span, WorkloadSpec, WorkloadState};
+use serde::{Deserialize, Serialize};
+
+/// Whether a release could take traffic right now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "readiness", content = "why")]
+pub enum Readiness {
+    /// Healthy endpoints that answered a probe.
+    Ready,
+    /// Not, and why.
+    NotReady(String),
+}
+
+/// What was found out before a start. The caller looks; the machine judges.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preflight {
+    /// The release that would be rolled out: healthy and warm?
+    pub candidate: Readiness,
+    /// The release to go back to: healthy and warm?
+    pub target: Readiness,
+    /// When the kill switch was last exercised with success, in Unix milliseconds.
+    pub drilled_ms: Option<u64>,
+    /// Gates of the policy that the workload has no means to measure, and what is missing: no
+    /// scorer, no prices, no budget.
+    pub unmeasurable: Vec<(GateId, String)>,
+}
+
+impl Preflight {
+    /// Everything that is missing, in words; empty when the rollout may start.
+    #[must_use]
+    pub fn missing(
+        &self,
+        spec: &WorkloadSpec,
+        state: &WorkloadState,
+        policy: &Policy,
+        now_ms: u64,
+    ) -> Vec<String> {
+        let mut missing = Vec::new();
+        let roles = [("the candidate", &self.candidate), ("the rollback target", &self.target)];
+        for (role, readiness) in roles {
+            if let Readiness::NotReady(why) = readiness {
+                missing.push(format!("{role} is not ready: {why}"));
+            }
+        }
+        if let Some(within) = policy.drill_within_ms {
+            let within_text = Span(within);
+            match self.drilled_ms {
+                None => missing.push(format!(
+                    "the kill switch was never exercised: `stagegate drill {}` (must be within {within_text})",
+                    spec.name
+                )),
+                Some(at) if now_ms.saturating_sub(at) > within => missing.push(format!(
+                    "the kill switch was last exercised over {within_text} ago: `stagegate drill {}`",
+                    spec.name
+                )),
+                Some(_) => {}
+            }
+        }
+        if spec.exclusions.is_empty() && state.excluded.is_empty() {
+            missing.push(
+                "no exclusion group is set: declare `exclusions`, with empty lists if nobody is to be kept out"
+                    .to_owned(),
+            );
+        }
+        for (gate, why) in &self.unmeasurable {
+            missing.push(format!("gate `{gate}` cannot be measured: {why}"));
+        }
+        missing
+    }
+}

@@ -1,0 +1,263 @@
+//! What is remembered of a rollout.
+
+use crate::{
+    AnalysisId, GateId, Policy, ReleaseName, Severity, Step, Verdict, Weight, WorkloadName,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Names one rollout for ever: workload, candidate and the number of the opening, with `~` between
+/// them, which no name contains. Evidence is kept under it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RolloutId(Arc<str>);
+
+impl RolloutId {
+    /// The id of the rollout that makes opening number `opening`.
+    #[must_use]
+    pub fn new(workload: &WorkloadName, to: &ReleaseName, opening: u64) -> Self {
+        Self(format!("{workload}~{to}~{opening}").into())
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RolloutId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a rollout is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// At a step below 100%, gathering evidence.
+    Progressing,
+    /// As before, but nobody may promote it and it does not complete.
+    Paused,
+    /// At 100%, with triggers armed.
+    Watching,
+    /// The candidate became stable.
+    Completed,
+    /// Ended by a person before completion.
+    Aborted,
+    /// Ended by a rollback, by hand or by a gate.
+    RolledBack,
+}
+
+impl Phase {
+    /// Every phase.
+    pub const ALL: [Self; 6] = [
+        Self::Progressing,
+        Self::Paused,
+        Self::Watching,
+        Self::Completed,
+        Self::Aborted,
+        Self::RolledBack,
+    ];
+
+    /// The word used in labels and the API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Progressing => "progressing",
+            Self::Paused => "paused",
+            Self::Watching => "watching",
+            Self::Completed => "completed",
+            Self::Aborted => "aborted",
+            Self::RolledBack => "rolled_back",
+        }
+    }
+
+    /// Whether the rollout is under way: its gates are judged, and plain weights are not free.
+    #[must_use]
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::Progressing | Self::Paused | Self::Watching)
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
+    }
+}
+
+/// Who, why and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Who; [`Rollout::ITSELF`] when a verdict decided.
+    pub by: String,
+    /// Their reason; may be empty.
+    pub reason: String,
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// What happened at a passage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turn {
+    /// It began.
+    Started,
+    /// It went to the next step.
+    Promoted,
+    /// It was stopped.
+    Paused,
+    /// It went on.
+    Resumed,
+    /// The weight was set by hand.
+    Overridden,
+    /// The candidate became stable.
+    Completed,
+    /// A person ended it.
+    Aborted,
+    /// A rollback ended it.
+    RolledBack,
+}
+
+impl Turn {
+    /// The word used in the audit log and the API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Promoted => "promoted",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+            Self::Overridden => "overridden",
+            Self::Completed => "completed",
+            Self::Aborted => "aborted",
+            Self::RolledBack => "rolled_back",
+        }
+    }
+}
+
+/// One turn of a rollout's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passage {
+    /// What happened.
+    pub turn: Turn,
+    /// The step afterwards, from 0.
+    pub step: usize,
+    /// The candidate's weight afterwards.
+    pub weight: Weight,
+    /// Who, why and when.
+    pub mark: Mark,
+    /// The analysis it rested on.
+    #[serde(default)]
+    pub analysis: Option<AnalysisId>,
+    /// What was known and overridden, one line each; a force names the verdict it went against.
+    #[serde(default)]
+    pub against: Vec<String>,
+}
+
+/// What somebody was told about and has not been told the end of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// Since when, in Unix milliseconds.
+    pub at_ms: u64,
+    /// How loudly it was said.
+    pub severity: Severity,
+    /// Which of the alarm's two kinds it is: without data, or violated.
+    pub no_data: bool,
+}
+
+/// What was last recorded of the evidence, so that a change is told once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The verdict that was last recorded in this step; none before the first analysis.
+    pub verdict: Option<Verdict>,
+    /// The analysis that had it.
+    pub analysis: Option<AnalysisId>,
+    /// Alarms that are open, by gate.
+    pub alarms: BTreeMap<GateId, Alarm>,
+    /// When an outage that hits both arms alike was first seen, in Unix milliseconds.
+    pub outage_ms: Option<u64>,
+}
+
+/// A rollout: from one release to another, by a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// Its name for ever.
+    pub id: RolloutId,
+    /// The stable release it began with.
+    pub from: ReleaseName,
+    /// The candidate.
+    pub to: ReleaseName,
+    /// The policy in force: a copy, so that a reload does not move limits of a rollout under way.
+    pub policy: Policy,
+    /// Position of the current step in the policy, from 0.
+    pub step: usize,
+    /// When the step was entered, in Unix milliseconds.
+    pub step_since_ms: u64,
+    /// Where it is.
+    pub phase: Phase,
+    /// Who brought it there, why and when.
+    pub since: Mark,
+    /// Who started it, why and when.
+    pub started: Mark,
+    /// Gates that cannot be measured and were waived at the start: they keep nobody from promoting.
+    #[serde(default)]
+    pub waived: Vec<GateId>,
+    /// What was last recorded of the evidence.
+    #[serde(default)]
+    pub standing: Standing,
+    /// What happened, oldest first; see [`Rollout::LONGEST_HISTORY`].
+    pub history: Vec<Passage>,
+}
+
+impl Rollout {
+    /// The actor of what a verdict does by itself.
+    pub const ITSELF: &'static str = "stagegate";
+    /// Passages that are kept. The start is never forgotten; the audit log has them all.
+    pub const LONGEST_HISTORY: usize = 100;
+
+    /// The step it is at.
+    #[must_use]
+    pub fn current(&self) -> Option<&Step> {
+        self.policy.steps.get(self.step)
+    }
+
+    /// Whether it is at the last step, the watched one.
+    #[must_use]
+    pub fn is_last_step(&self) -> bool {
+        self.step + 1 >= self.policy.steps.len()
+    }
+
+    /// Whether it is under way.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.phase.is_active()
+    }
+
+    pub(super) fn enter(
+        &mut self,
+        phase: Phase,
+        turn: Turn,
+        weight: Weight,
+        mark: &Mark,
+    ) -> &mut Passage {
+        self.phase = phase;
+        self.since = mark.clone();
+        if self.history.len() >= Self::LONGEST_HISTORY {
+            self.history.remove(1);
+        }
+        self.history.push(Passage {
+            turn,
+            step: self.step,
+            weight,
+            mark: mark.clone(),
+            analysis: None,
+            against: Vec::new(),
+        });
+        let newest = self.history.len() - 1;
+        &mut self.history[newest]
+    }
+}

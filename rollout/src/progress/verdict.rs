@@ -1,0 +1,233 @@
+//! What the evidence does by itself: it rolls back, it completes a watch, it tells people. It never
+//! promotes.
+
+use super::step::Done;
+use super::{Alarm, Entry, Mark, Notice, NoticeKind, Phase, Rollout, Turn, command};
+use crate::analysis::Figure;
+use crate::{
+    Analysis, Gate, GateState, Measurement, Severity, Then, Trigger, Verdict, WorkloadSpec,
+    WorkloadState,
+};
+
+/// What follows from `analysis`; `None` when nothing does.
+pub(super) fn act(
+    spec: &WorkloadSpec,
+    state: &mut WorkloadState,
+    analysis: &Analysis,
+    now_ms: u64,
+) -> Option<Done> {
+    let rollout = state.rollout.as_deref()?;
+    let is_current = analysis.rollout == rollout.id && analysis.step == rollout.step;
+    // A killed workload sends nobody to the candidate: there is nothing to judge.
+    if !rollout.is_active() || !is_current || state.killed.is_some() {
+        return None;
+    }
+    if let Some(trigger) = &analysis.trigger {
+        return roll_back(spec, state, analysis, trigger, now_ms);
+    }
+    let watched = rollout.phase == Phase::Watching && analysis.verdict == Verdict::Pass;
+    if watched && analysis.observed_ms >= analysis.needed_ms {
+        let reason = format!("every gate passed over the whole watch ({})", analysis.id);
+        let mark = itself(reason, now_ms);
+        let done = record("complete", &mark, analysis);
+        return Some(command::complete(state, done, &mark, Some(analysis.id.clone()), Vec::new()));
+    }
+    let rollout = state.rollout.as_deref_mut()?;
+    let done = note(rollout, analysis, now_ms);
+    (!done.entry.summary.is_empty()).then_some(done)
+}
+
+fn itself(reason: String, at_ms: u64) -> Mark {
+    Mark { by: Rollout::ITSELF.to_owned(), reason, at_ms }
+}
+
+fn record(action: &str, mark: &Mark, analysis: &Analysis) -> Done {
+    Done {
+        entry: Entry {
+            action: action.to_owned(),
+            by: mark.by.clone(),
+            reason: mark.reason.clone(),
+            summary: String::new(),
+            analysis: Some(analysis.id.clone()),
+            against: Vec::new(),
+        },
+        notices: Vec::new(),
+        ends_the_candidate: false,
+    }
+}
+
+fn roll_back(
+    spec: &WorkloadSpec,
+    state: &mut WorkloadState,
+    analysis: &Analysis,
+    trigger: &Trigger,
+    now_ms: u64,
+) -> Option<Done> {
+    let mark = itself(format!("{trigger} (analysis {})", analysis.id), now_ms);
+    let mut done = record("rollback", &mark, analysis);
+    done.ends_the_candidate = true;
+    done.entry.summary = crate::command::close(spec, state, &mark).ok()?;
+    command::end(state, &mut done, Phase::RolledBack, Turn::RolledBack, &mark);
+    let rollout = state.rollout.as_deref_mut()?;
+    if let Some(passage) = rollout.history.last_mut() {
+        passage.analysis = Some(analysis.id.clone());
+    }
+    if let Some(notice) = done.notices.first_mut() {
+        notice.axis = Some(trigger.axis());
+        notice.gate = trigger.gate().cloned();
+        notice.analysis = Some(analysis.id.clone());
+        let measured = trigger.gate().and_then(|gate| analysis.of(gate));
+        if let Some(measured) = measured {
+            notice.facts.extend(facts(measured));
+        }
+        let gate = trigger.gate().and_then(|id| gate_of(rollout, id.as_str()));
+        notice.owner = gate.and_then(|gate| gate.owner.clone());
+        notice.severity = gate.map_or(Severity::Critical, |gate| gate.severity);
+    }
+    Some(done)
+}
+
+fn gate_of<'a>(rollout: &'a Rollout, id: &str) -> Option<&'a Gate> {
+    rollout.policy.gates.iter().find(|gate| gate.id().as_str() == id)
+}
+
+/// Records what changed since the last analysis that was recorded.
+fn note(rollout: &mut Rollout, analysis: &Analysis, now_ms: u64) -> Done {
+    let mark = itself(String::new(), now_ms);
+    let mut done = record("analysis", &mark, analysis);
+    let mut changes = Vec::new();
+    if rollout.standing.verdict != Some(analysis.verdict) {
+        let before = rollout.standing.verdict.replace(analysis.verdict);
+        let title = match before {
+            Some(before) => format!("verdict {before} -> {}", analysis.verdict),
+            None => format!("verdict {}", analysis.verdict),
+        };
+        changes.push(title.clone());
+        rollout.standing.analysis = Some(analysis.id.clone());
+        // Every step begins inconclusive: that is no news.
+        if before.is_some() || analysis.verdict != Verdict::Inconclusive {
+            done.notices.push(verdict_notice(rollout, analysis, &mark, title));
+        }
+    }
+    if analysis.outage != rollout.standing.outage_ms.is_some() {
+        let (kind, title) = if analysis.outage {
+            let title = "an outage hits both arms alike: gates with limits of their own wait";
+            (NoticeKind::ExternalOutage, title)
+        } else {
+            (NoticeKind::Recovered, "the outage that hit both arms is over")
+        };
+        rollout.standing.outage_ms = analysis.outage.then_some(now_ms);
+        changes.push(title.to_owned());
+        let mut notice = Notice::of(rollout, kind, "outage", &mark, title.to_owned());
+        notice.severity = Severity::Warning;
+        notice.analysis = Some(analysis.id.clone());
+        done.notices.push(notice);
+    }
+    for measured in &analysis.measurements {
+        if let Some((title, notice)) = alarm(rollout, analysis, measured, &mark) {
+            changes.push(title);
+            done.notices.push(notice);
+        }
+    }
+    done.entry.summary = changes.join("; ");
+    done
+}
+
+fn verdict_notice(rollout: &Rollout, analysis: &Analysis, mark: &Mark, title: String) -> Notice {
+    let mut notice = Notice::of(rollout, NoticeKind::VerdictChanged, "verdict", mark, title);
+    notice.severity = match analysis.verdict {
+        Verdict::Pass | Verdict::Inconclusive => Severity::Info,
+        Verdict::Fail | Verdict::Error => Severity::Warning,
+    };
+    notice.analysis = Some(analysis.id.clone());
+    if analysis.verdict == Verdict::Fail {
+        let is_violated = |it: &&Measurement| matches!(it.state, GateState::Violated { .. });
+        if let Some(violated) = analysis.measurements.iter().find(is_violated) {
+            notice.axis = Some(violated.axis);
+            notice.gate = Some(violated.gate.clone());
+            notice.owner =
+                gate_of(rollout, violated.gate.as_str()).and_then(|gate| gate.owner.clone());
+        }
+    }
+    notice.facts.extend(analysis.blocks.iter().map(|why| ("waits for".to_owned(), why.clone())));
+    notice
+}
+
+/// An alarm that begins or ends with this measurement.
+fn alarm(
+    rollout: &mut Rollout,
+    analysis: &Analysis,
+    measured: &Measurement,
+    mark: &Mark,
+) -> Option<(String, Notice)> {
+    let place = rollout.policy.gates.iter().position(|gate| gate.id() == measured.gate)?;
+    let gate = &rollout.policy.gates[place];
+    let lasting = rollout.policy.violated_for_ms(gate, rollout.step);
+    let severity = gate.severity;
+    let owner = gate.owner.clone();
+    let wanted = match measured.state {
+        GateState::NoData { .. } if !rollout.waived.contains(&measured.gate) => {
+            // Silence of a gate that only alerts hides nothing that could roll back.
+            (gate.then == Then::Rollback).then_some((true, severity.min(Severity::Warning)))
+        }
+        GateState::Violated { for_ms, .. } if gate.then == Then::Alert && for_ms >= lasting => {
+            Some((false, severity))
+        }
+        _ => None,
+    };
+    let open = rollout.standing.alarms.get(&measured.gate).cloned();
+    let (kind, title, severity) = match (&open, wanted) {
+        (None, Some((no_data, severity))) => {
+            let alarm = Alarm { at_ms: mark.at_ms, severity, no_data };
+            rollout.standing.alarms.insert(measured.gate.clone(), alarm);
+            if no_data {
+                (NoticeKind::NoData, format!("gate {} has no data", measured.gate), severity)
+            } else {
+                (NoticeKind::GateAlert, format!("gate {} is violated", measured.gate), severity)
+            }
+        }
+        (Some(alarm), None) if is_over(alarm, measured) => {
+            rollout.standing.alarms.remove(&measured.gate);
+            let title = format!("gate {} has recovered", measured.gate);
+            (NoticeKind::Recovered, title, alarm.severity)
+        }
+        _ => return None,
+    };
+    let about = format!("gate~{}", measured.gate);
+    let mut notice = Notice::of(rollout, kind, &about, mark, title.clone());
+    notice.severity = severity;
+    notice.axis = Some(measured.axis);
+    notice.gate = Some(measured.gate.clone());
+    notice.owner = owner;
+    notice.analysis = Some(analysis.id.clone());
+    notice.facts.extend(facts(measured));
+    Some((title, notice))
+}
+
+/// Whether what the alarm was about has ended: for a violation, only a gate that is measured and
+/// not violated says so.
+fn is_over(alarm: &Alarm, measured: &Measurement) -> bool {
+    match measured.state {
+        GateState::NoData { .. } => false,
+        GateState::Violated { .. } => alarm.no_data,
+        GateState::Ok | GateState::Inconclusive { .. } => true,
+    }
+}
+
+fn facts(measured: &Measurement) -> Vec<(String, String)> {
+    let mut facts = vec![("gate".to_owned(), measured.gate.to_string())];
+    for (arm, estimate) in [("candidate", &measured.candidate), ("stable", &measured.stable)] {
+        if let Some(estimate) = estimate {
+            let value = Figure(estimate.value);
+            facts.push((arm.to_owned(), format!("{value} of {}", estimate.count)));
+        }
+    }
+    let numbers = [("lately", measured.lately), ("limit", measured.limit)];
+    for (name, number) in numbers {
+        if let Some(number) = number {
+            facts.push((name.to_owned(), Figure(number).to_string()));
+        }
+    }
+    facts.push(("state".to_owned(), measured.state.to_string()));
+    facts
+}

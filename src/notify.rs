@@ -1,0 +1,42 @@
+//! Telling people: the outbox, the configuration's channels and the figures, joined.
+
+use stagegate_admin::Control;
+use stagegate_notify::{Notifier, NotifierSettings, Outcome};
+use stagegate_store::{Outbox, Store, StoreError};
+use stagegate_telemetry::Telemetry;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The outbox beside the store; none where there is no store, or the file cannot be opened twice.
+pub(crate) fn outbox(store: &Result<Store, StoreError>) -> Option<Outbox> {
+    // Why there is no store is told by whoever needs it more.
+    match store.as_ref().ok()?.outbox() {
+        Ok(outbox) => Some(outbox),
+        Err(error) => {
+            tracing::error!(%error, "no outbox: nobody is told anything");
+            None
+        }
+    }
+}
+
+/// Delivery from `outbox` to the channels of whatever configuration is in force.
+pub(crate) fn notifier(outbox: Outbox, control: &Control, telemetry: &Arc<Telemetry>) -> Notifier {
+    let (control, telemetry) = (control.clone(), Arc::clone(telemetry));
+    let settings = NotifierSettings::new(
+        Arc::new(move || stagegate_admin::notify::channels(&control.view().config)),
+        Arc::new(move |channel, outcome| telemetry.notified(channel, outcome.label())),
+        Arc::new(now_ms),
+    );
+    Notifier::new(outbox, settings)
+}
+
+/// Hands the figures that are asked for, not counted, to a scrape.
+pub(crate) fn show(notifier: &Notifier, telemetry: &Telemetry) {
+    let results = Outcome::ALL.map(Outcome::label);
+    telemetry.set_notifications(notifier.waiting(), &notifier.names(), &results);
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,78 @@
+//! Rows that belong to a change and are recorded with it, in one transaction.
+
+use super::analysis::{self, NewAnalysis};
+use super::drill::{self, NewDrill};
+use super::evidence::{self, EvidenceSnapshot};
+use super::history::{self, RolloutRecord};
+use super::outbox::{self, NewMessage};
+use super::{NewAudit, NewRelease, StoreError, commit, release};
+use rusqlite::Transaction;
+use stagegate_rollout::{ReleaseName, WorkloadName, WorkloadState};
+
+/// Something that is recorded together with a change, see
+/// [`Store::commit_with`](super::Store::commit_with).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attachment {
+    /// A release that somebody registers while the program runs; whoever makes the change is
+    /// remembered as the one who did.
+    AddRelease(NewRelease),
+    /// A release registered while the program ran is forgotten; refused once it was used.
+    RemoveRelease {
+        /// Its workload.
+        workload: WorkloadName,
+        /// Its name.
+        release: ReleaseName,
+    },
+    /// A rollout's row of the history, new or replaced.
+    Rollout(RolloutRecord),
+    /// An analysis, new or replaced.
+    Analysis(NewAnalysis),
+    /// The change rests on this analysis, stored earlier or attached before: it is kept for ever.
+    Decisive {
+        /// The analysis' id.
+        id: String,
+    },
+    /// A workload's state in which only a rollout's own book-keeping changed. No request is decided
+    /// by it, so no new plan comes of it; it may be recorded under the last epoch.
+    State {
+        /// The workload.
+        workload: WorkloadName,
+        /// Its state.
+        state: Box<WorkloadState>,
+    },
+    /// What a new rollout or step begins with; older evidence of the workload is forgotten.
+    Evidence(EvidenceSnapshot),
+    /// All evidence of the workload is forgotten.
+    ForgetEvidence {
+        /// The workload.
+        workload: WorkloadName,
+    },
+    /// A drill that was held.
+    Drill(NewDrill),
+    /// A message that tells of the change: sent if and only if the change was made, and left out
+    /// where its channel was told before.
+    Tell(NewMessage),
+}
+
+pub(super) fn write(
+    change: &Transaction<'_>,
+    attached: &Attachment,
+    entry: &NewAudit,
+) -> Result<(), StoreError> {
+    match attached {
+        Attachment::AddRelease(new) => release::add(change, new, entry.at_ms, &entry.actor),
+        Attachment::RemoveRelease { workload, release } => {
+            release::remove(change, workload, release)
+        }
+        Attachment::Rollout(record) => history::put(change, record),
+        Attachment::Analysis(new) => analysis::put(change, new),
+        Attachment::Decisive { id } => analysis::keep(change, id),
+        Attachment::State { workload, state } => {
+            commit::save_state(change, workload, state, entry.at_ms)
+        }
+        Attachment::Evidence(snapshot) => evidence::put(change, snapshot),
+        Attachment::ForgetEvidence { workload } => evidence::forget(change, workload),
+        Attachment::Drill(new) => drill::put(change, new),
+        Attachment::Tell(message) => outbox::put(change, message, entry.at_ms).map(drop),
+    }
+}
