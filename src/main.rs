@@ -4,6 +4,7 @@
 mod cli;
 mod collect;
 mod demo;
+mod listen;
 mod notify;
 mod plane;
 mod probe;

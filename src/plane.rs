@@ -23,6 +23,16 @@ pub(crate) struct Plane {
     draining: AtomicBool,
 }
 
+/// A configuration that is ready to be published.
+struct Ready {
+    workloads: PreparedConfig,
+    tls: Vec<Option<proxy::ServerTls>>,
+}
+
+fn refused(error: &anyhow::Error) -> PrepareError {
+    PrepareError(format!("{error:#}"))
+}
+
 impl Plane {
     pub(crate) fn new(proxy: proxy::DataPlane, workers: Arc<Workers>) -> Self {
         Self { proxy, workers, prepared: Mutex::default(), draining: AtomicBool::new(false) }
@@ -53,22 +63,27 @@ impl Plane {
 impl DataPlane for Plane {
     fn prepare(&self, config: Arc<Config>) -> BoxFuture<'_, Result<Prepared, PrepareError>> {
         Box::pin(async move {
-            let translated = tokio::task::spawn_blocking(move || wire::workloads(&config)).await;
-            let settings = match translated {
-                Ok(Ok(settings)) => settings,
-                Ok(Err(error)) => return Err(PrepareError(format!("{error:#}"))),
+            let running = self.proxy.tls();
+            let translate =
+                move || Ok((wire::workloads(&config)?, wire::listeners(&config, &running)?));
+            let translated = tokio::task::spawn_blocking(translate).await;
+            let (settings, listeners) = match translated {
+                Ok(Ok(translated)) => translated,
+                Ok(Err(error)) => return Err(refused(&error)),
                 Err(error) => return Err(PrepareError(error.to_string())),
             };
             let prepared = PreparedConfig::prepare(settings, &self.in_force()).await;
             let prepared = prepared.map_err(|error| PrepareError(error.to_string()))?;
-            Ok(Box::new(prepared) as Prepared)
+            let tls = listeners.into_iter().map(|listener| listener.tls).collect();
+            Ok(Box::new(Ready { workloads: prepared, tls }) as Prepared)
         })
     }
 
     fn publish(&self, plan: Publication) {
         let mut in_force = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Ok(prepared)) = plan.prepared.map(Prepared::downcast::<PreparedConfig>) {
-            *in_force = *prepared;
+        if let Some(Ok(prepared)) = plan.prepared.map(Prepared::downcast::<Ready>) {
+            *in_force = prepared.workloads;
+            self.proxy.renew_tls(prepared.tls);
             self.proxy.configure(wire::settings(&plan.config));
         }
         self.proxy.publish(plan.epoch, &in_force, &plan.splits);

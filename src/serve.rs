@@ -1,6 +1,7 @@
 //! The composition root: every part made, joined, run and ended, in that order.
 
 use crate::collect::{self, Counter, Figures};
+use crate::listen::{self, SocketFile};
 use crate::notify;
 use crate::plane::Plane;
 use crate::wire;
@@ -12,7 +13,7 @@ use stagegate_config::{Config, Loaded};
 use stagegate_proxy::DataPlane;
 use stagegate_store::{DecisionLog, Retention, Store};
 use stagegate_telemetry::{Options, Telemetry};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -28,8 +29,8 @@ pub(crate) struct ServeOptions {
 
 /// A running Stagegate.
 pub(crate) struct Running {
-    /// Where the first listener accepts.
-    pub(crate) proxy_addr: SocketAddr,
+    /// Where the first TCP listener accepts.
+    pub(crate) proxy_addr: Option<SocketAddr>,
     /// Where the admin API answers.
     pub(crate) admin_addr: SocketAddr,
     pub(crate) control: Control,
@@ -40,6 +41,7 @@ pub(crate) struct Running {
     end_admin: oneshot::Sender<()>,
     admin: JoinHandle<std::io::Result<()>>,
     log: Option<Arc<DecisionLog>>,
+    _socket_files: Vec<SocketFile>,
 }
 
 /// Starts everything a configuration asks for.
@@ -66,9 +68,15 @@ pub(crate) async fn start_loaded(
     raise_file_limit();
     let config = loaded.config.clone();
     // Bound before anything else is done, so that a second process fails without side effects.
-    let listeners: Vec<TcpListener> =
-        config.listeners.iter().map(|l| bind(l.address)).collect::<anyhow::Result<_>>()?;
-    let admin = tokio::net::TcpListener::from_std(bind(config.admin.address)?)?;
+    let (sockets, files): (Vec<_>, Vec<_>) = config
+        .listeners
+        .iter()
+        .map(listen::bind)
+        .collect::<anyhow::Result<Vec<_>>>()?
+        .into_iter()
+        .unzip();
+    let settings = wire::listeners(&config, &[])?;
+    let admin = tokio::net::TcpListener::from_std(listen::tcp(config.admin.address)?)?;
     let admin_addr = admin.local_addr()?;
 
     let telemetry =
@@ -98,10 +106,12 @@ pub(crate) async fn start_loaded(
     telemetry.set_safe_start(control.view().safe_start.is_some());
 
     let mut proxy_addr = None;
-    for listener in listeners {
-        let address = plane.proxy().listen(listener)?;
-        tracing::info!(%address, "proxying");
-        proxy_addr.get_or_insert(address);
+    for ((socket, settings), listener) in sockets.into_iter().zip(settings).zip(&config.listeners) {
+        let tls = settings.tls.is_some();
+        let bound = plane.proxy().listen(socket, settings)?;
+        let address = bound.map_or_else(|| listener.address.to_string(), |at| at.to_string());
+        tracing::info!(address, tls, "proxying");
+        proxy_addr = proxy_addr.or(bound);
     }
     let notifier = outbox.map(|outbox| notify::notifier(outbox, &control, &telemetry));
     if let Some(notifier) = &notifier {
@@ -141,7 +151,8 @@ pub(crate) async fn start_loaded(
             .await;
     });
     Ok(Running {
-        proxy_addr: proxy_addr.context("no listener")?,
+        proxy_addr,
+        _socket_files: files.into_iter().flatten().collect(),
         admin_addr,
         control,
         plane,
@@ -176,22 +187,6 @@ impl Running {
         }
         Ok(())
     }
-}
-
-fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let bound = || -> std::io::Result<TcpListener> {
-        let socket = socket2::Socket::new(
-            socket2::Domain::for_address(address),
-            socket2::Type::STREAM,
-            None,
-        )?;
-        socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(4096)?;
-        Ok(socket.into())
-    };
-    bound().with_context(|| format!("cannot listen on {address}"))
 }
 
 /// The decision log, or none if it cannot be had: traffic matters more.

@@ -19,6 +19,7 @@ pub(crate) fn settings(config: &config::Config) -> proxy::Settings {
         keep_alive: limits.keep_alive,
         body_idle: limits.body_idle,
         connections: limits.connections,
+        in_flight: limits.in_flight,
         trusted_proxies: config.trusted_proxies.clone(),
         forwarded: match config.forwarded {
             config::Forwarded::Trusted => proxy::Forwarded::Trusted,
@@ -36,8 +37,9 @@ pub(crate) fn workloads(config: &config::Config) -> anyhow::Result<Vec<proxy::Wo
 fn workload(workload: &config::Workload) -> anyhow::Result<proxy::WorkloadSettings> {
     let name = &workload.spec.name;
     let release = |(release, settings): (&stagegate_rollout::ReleaseName, &config::Release)| {
-        let addresses =
-            settings.endpoints.iter().map(addresses).collect::<anyhow::Result<Vec<_>>>();
+        let tls = settings.upstream_tls.as_ref().unwrap_or(&workload.upstream_tls);
+        let of = |endpoint| addresses(endpoint, tls);
+        let addresses = settings.endpoints.iter().map(of).collect::<anyhow::Result<Vec<_>>>();
         let addresses =
             addresses.with_context(|| format!("workloads.{name}.releases.{release}.endpoints"))?;
         Ok((release.clone(), addresses.concat()))
@@ -74,6 +76,23 @@ fn workload(workload: &config::Workload) -> anyhow::Result<proxy::WorkloadSettin
             config::StaleRetry::Off => proxy::Replay::Off,
         },
         connect_attempts: workload.retry.connect_attempts,
+        retry: proxy::RetrySettings {
+            budget: workload.retry.budget.ratio(),
+            attempts: workload.retry.attempts,
+            on_unavailable: workload.retry.unavailable,
+            backoff: workload.retry.backoff,
+            longest_wait: workload.retry.longest_wait,
+        },
+        ejection: workload.ejection.map(|ejection| proxy::Ejection {
+            failures: ejection.failures,
+            slow: ejection.slow,
+            time: ejection.time,
+        }),
+        fallback_to_stable: workload.fallback_to_stable == config::FallbackToStable::OnConnectError,
+        endpoint: proxy::EndpointLimits {
+            in_flight: workload.limits.endpoint_in_flight,
+            pending: workload.limits.endpoint_pending,
+        },
         signals: signals(workload).with_context(|| format!("workloads.{name}.cost.prices"))?,
     })
 }
@@ -114,24 +133,94 @@ fn signals(workload: &config::Workload) -> anyhow::Result<proxy::SignalSettings>
     })
 }
 
-/// Every address of an endpoint. A name stands for all its IPv4 addresses, or all its IPv6 ones
-/// where it has no other: the same machine must not count twice.
-fn addresses(endpoint: &config::Endpoint) -> anyhow::Result<Vec<proxy::Address>> {
-    let authority = endpoint.authority();
-    let found: Vec<SocketAddr> = (endpoint.host.as_str(), endpoint.port)
-        .to_socket_addrs()
-        .with_context(|| format!("`{}` does not resolve", endpoint.host))?
-        .collect();
+/// Every address of an endpoint.
+fn addresses(
+    endpoint: &config::Endpoint,
+    tls: &config::UpstreamTls,
+) -> anyhow::Result<Vec<proxy::Address>> {
+    let targets = match endpoint {
+        config::Endpoint::Unix { path, .. } => vec![proxy::Target::Unix(path.clone())],
+        config::Endpoint::Tcp { host, port, .. } => {
+            let found = (host.as_str(), *port).to_socket_addrs();
+            let found = found.with_context(|| format!("`{host}` does not resolve"))?;
+            let found = distinct(found);
+            anyhow::ensure!(!found.is_empty(), "`{host}` has no address");
+            found.into_iter().map(proxy::Target::Ip).collect()
+        }
+    };
+    let tls = match endpoint {
+        config::Endpoint::Tcp { host, .. } if endpoint.is_tls() => Some(upstream_tls(tls, host)?),
+        _ => None,
+    };
+    let authority: std::sync::Arc<str> = endpoint.authority().into();
+    let protocol = match endpoint.protocol() {
+        config::EndpointProtocol::Http => proxy::Protocol::Http1,
+        config::EndpointProtocol::Https => proxy::Protocol::Negotiate,
+        config::EndpointProtocol::H2c | config::EndpointProtocol::H2 => proxy::Protocol::Http2,
+    };
+    let address = |target| proxy::Address {
+        target,
+        authority: std::sync::Arc::clone(&authority),
+        name: endpoint.name().into(),
+        protocol,
+        tls: tls.clone(),
+    };
+    Ok(targets.into_iter().map(address).collect())
+}
+
+/// A name stands for all its IPv4 addresses, or all its IPv6 ones where it has no other: the same
+/// machine must not count twice.
+fn distinct(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let found: Vec<SocketAddr> = found.collect();
     let has_v4 = found.iter().any(SocketAddr::is_ipv4);
     let mut wanted: Vec<SocketAddr> =
         found.into_iter().filter(|address| address.is_ipv4() || !has_v4).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    anyhow::ensure!(!wanted.is_empty(), "`{}` has no address", endpoint.host);
-    Ok(wanted
-        .into_iter()
-        .map(|socket| proxy::Address { socket, authority: authority.as_str().into() })
-        .collect())
+    wanted
+}
+
+fn upstream_tls(tls: &config::UpstreamTls, host: &str) -> anyhow::Result<proxy::ClientTls> {
+    let settings = proxy::ClientTlsSettings {
+        authorities: tls.ca.clone(),
+        certificate: tls.certificate.as_ref().map(certificate),
+        server_name: tls.server_name.clone().unwrap_or_else(|| host.to_owned()),
+        verify: tls.verify,
+    };
+    proxy::ClientTls::new(settings).context("upstream_tls")
+}
+
+fn certificate(certificate: &config::Certificate) -> proxy::Certificate {
+    proxy::Certificate {
+        chain: certificate.chain.clone(),
+        key: std::sync::Arc::clone(&certificate.key),
+    }
+}
+
+/// What each listener asks of its connections; `running` is what those in force have.
+pub(crate) fn listeners(
+    config: &config::Config,
+    running: &[Option<proxy::ServerTls>],
+) -> anyhow::Result<Vec<proxy::ListenerSettings>> {
+    let listener = |(index, listener): (usize, &config::Listener)| {
+        let before = running.get(index).and_then(Option::as_ref);
+        let tls = listener.tls.as_ref().map(|tls| {
+            let settings = proxy::ServerTlsSettings {
+                certificates: tls.certificates.iter().map(certificate).collect(),
+                client_authorities: tls.client_ca.clone(),
+                client_required: tls.client_auth == config::ClientAuth::Required,
+                http2: false,
+            };
+            proxy::ServerTls::new(settings, before)
+                .with_context(|| format!("listeners[{index}].tls"))
+        });
+        Ok(proxy::ListenerSettings {
+            tls: tls.transpose()?,
+            proxy_protocol: listener.proxy_protocol,
+            http2: listener.http2,
+        })
+    };
+    config.listeners.iter().enumerate().map(listener).collect()
 }
 
 fn rule(rule: &config::Match) -> proxy::Match {
@@ -177,6 +266,12 @@ fn source(source: &config::Source) -> proxy::Source {
         config::Source::Body(pointer) => proxy::Source::Body(pointer.clone()),
         // People count from one.
         config::Source::PathSegment(n) => proxy::Source::PathSegment(n.saturating_sub(1)),
+        config::Source::Certificate(name) => proxy::Source::Certificate(match name {
+            config::CertificateName::San => proxy::Name::Any,
+            config::CertificateName::Uri => proxy::Name::Uri,
+            config::CertificateName::Dns => proxy::Name::Dns,
+            config::CertificateName::Email => proxy::Name::Email,
+        }),
     }
 }
 

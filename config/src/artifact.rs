@@ -1,7 +1,9 @@
 //! Checked settings of one release: where it runs and what it is made of.
 
+use crate::UpstreamTls;
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::path::PathBuf;
 
 /// One immutable version of a workload's backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub struct Release {
     pub artifact: Artifact,
     /// Where it was declared.
     pub origin: Origin,
+    /// TLS towards its endpoints, where it is not the workload's.
+    pub upstream_tls: Option<UpstreamTls>,
 }
 
 /// Where a release was declared.
@@ -24,30 +28,86 @@ pub enum Origin {
     RunTime,
 }
 
-/// One address a release is served at, over plain HTTP/1.1.
+/// One address a release is served at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Endpoint {
-    /// IP address (IPv6 without brackets) or DNS name.
-    pub host: String,
-    /// TCP port, never 0.
-    pub port: u16,
+pub enum Endpoint {
+    /// Over TCP.
+    Tcp {
+        /// What is spoken there.
+        protocol: EndpointProtocol,
+        /// IP address (IPv6 without brackets) or DNS name.
+        host: String,
+        /// TCP port, never 0.
+        port: u16,
+    },
+    /// Over a Unix socket.
+    Unix {
+        /// What is spoken there; never TLS.
+        protocol: EndpointProtocol,
+        /// The socket's file, an absolute path.
+        path: PathBuf,
+    },
+}
+
+/// What is spoken with an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EndpointProtocol {
+    /// HTTP/1.1.
+    Http,
+    /// TLS, and on it HTTP/2 if the endpoint offers it, else HTTP/1.1.
+    Https,
+    /// HTTP/2 by prior knowledge.
+    H2c,
+    /// HTTP/2 on TLS and nothing else.
+    H2,
 }
 
 impl Endpoint {
-    /// `host:port`, with brackets around an IPv6 address: fit for `Host` and for resolving.
+    /// What is spoken there.
+    #[must_use]
+    pub const fn protocol(&self) -> EndpointProtocol {
+        match self {
+            Self::Tcp { protocol, .. } | Self::Unix { protocol, .. } => *protocol,
+        }
+    }
+
+    /// Whether TLS is spoken there.
+    #[must_use]
+    pub const fn is_tls(&self) -> bool {
+        matches!(self.protocol(), EndpointProtocol::Https | EndpointProtocol::H2)
+    }
+
+    /// `host:port`, with brackets around an IPv6 address: fit for `Host` and for resolving. A Unix
+    /// socket's is `localhost`.
     #[must_use]
     pub fn authority(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
+        match self {
+            Self::Tcp { host, port, .. } if host.contains(':') => format!("[{host}]:{port}"),
+            Self::Tcp { host, port, .. } => format!("{host}:{port}"),
+            Self::Unix { .. } => "localhost".to_owned(),
+        }
+    }
+
+    /// How the endpoint is called: `host:port`, or `unix:` and the path.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Tcp { .. } => self.authority(),
+            Self::Unix { path, .. } => format!("unix:{}", path.display()),
         }
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.authority())
+        match (self, self.protocol()) {
+            (Self::Tcp { .. }, EndpointProtocol::Http) => write!(f, "http://{}", self.name()),
+            (Self::Tcp { .. }, EndpointProtocol::Https) => write!(f, "https://{}", self.name()),
+            (Self::Tcp { .. }, EndpointProtocol::H2c) => write!(f, "h2c://{}", self.name()),
+            (Self::Tcp { .. }, EndpointProtocol::H2) => write!(f, "h2://{}", self.name()),
+            (Self::Unix { .. }, EndpointProtocol::Http) => f.write_str(&self.name()),
+            (Self::Unix { .. }, _) => write!(f, "h2+{}", self.name()),
+        }
     }
 }
 
@@ -100,11 +160,15 @@ impl Release {
 
 #[cfg(test)]
 mod tests {
-    use super::{Artifact, Endpoint, Origin, Release};
+    use super::{Artifact, Endpoint, EndpointProtocol, Origin, Release};
+
+    fn at(host: &str, port: u16) -> Endpoint {
+        Endpoint::Tcp { protocol: EndpointProtocol::Http, host: host.into(), port }
+    }
 
     fn release(artifact: Artifact) -> Release {
-        let endpoints = vec![Endpoint { host: "a".into(), port: 1 }];
-        Release { endpoints, artifact, origin: Origin::File }
+        let endpoints = vec![at("a", 1)];
+        Release { endpoints, artifact, origin: Origin::File, upstream_tls: None }
     }
 
     #[test]
@@ -112,7 +176,7 @@ mod tests {
         let pinned = Artifact { model: Some("m-5".into()), ..Artifact::default() };
         let first = release(pinned.clone());
         let mut moved = first.clone();
-        moved.endpoints[0].port = 2;
+        moved.endpoints[0] = at("a", 2);
         moved.artifact.notes = Some("hotter".into());
         assert_eq!(first.fingerprint(), moved.fingerprint());
         assert_eq!(first.fingerprint().len(), 64);
@@ -127,7 +191,6 @@ mod tests {
 
     #[test]
     fn an_ipv6_endpoint_is_written_in_brackets() {
-        let endpoint = Endpoint { host: "::1".into(), port: 80 };
-        assert_eq!(endpoint.to_string(), "http://[::1]:80");
+        assert_eq!(at("::1", 80).to_string(), "http://[::1]:80");
     }
 }

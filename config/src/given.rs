@@ -62,7 +62,7 @@ impl Release {
             }
         }
         if wrong.0.is_empty() {
-            Ok(Self { endpoints: read, artifact, origin: Origin::RunTime })
+            Ok(Self { endpoints: read, artifact, origin: Origin::RunTime, upstream_tls: None })
         } else {
             Err(wrong.0)
         }
@@ -114,7 +114,7 @@ mod tests {
             notes: Some("\u{1b}[2J".into()),
             ..Artifact::default()
         };
-        let given = endpoints(&["http://a:1", "https://a:2", "http://A:1", "b"]);
+        let given = endpoints(&["http://a:1", "ftp://a:2", "http://A:1", "b"]);
         let wrong = Release::given(&given, artifact).expect_err("wrong");
         let fields: Vec<&str> = wrong.iter().map(|it| it.field.as_str()).collect();
         assert_eq!(
@@ -129,7 +129,8 @@ mod tests {
             ]
         );
         let text = wrong[0].to_string();
-        assert!(text.contains("`https://a:2` uses TLS") && text.contains("write `http"), "{text}");
+        assert!(text.contains("`ftp://a:2` does not begin with `http://`"), "{text}");
+        assert!(text.contains("write `http://host:port`"), "{text}");
         assert!(!wrong[5].to_string().contains('\u{1b}'), "{}", wrong[5]);
         assert_eq!(
             Release::given(&[], Artifact::default()).expect_err("none")[0].field,

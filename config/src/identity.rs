@@ -41,6 +41,34 @@ pub enum Source {
     Body(String),
     /// A segment of the path; 1 is the first.
     PathSegment(usize),
+    /// A name in the client's certificate.
+    Certificate(CertificateName),
+}
+
+/// Which name of a client certificate is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateName {
+    /// The first URI, else the first DNS name, else the first e-mail address.
+    San,
+    /// The first URI.
+    Uri,
+    /// The first DNS name.
+    Dns,
+    /// The first e-mail address.
+    Email,
+}
+
+impl CertificateName {
+    /// The word used in the configuration.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::San => "san",
+            Self::Uri => "uri",
+            Self::Dns => "dns",
+            Self::Email => "email",
+        }
+    }
 }
 
 /// How tokens are verified. A token that cannot be verified is no identity.

@@ -24,24 +24,26 @@ mod secret;
 mod server;
 mod signals;
 mod template;
+mod tls;
 mod units;
 mod workload;
 
-pub use artifact::{Artifact, Endpoint, Origin, Release};
+pub use artifact::{Artifact, Endpoint, EndpointProtocol, Origin, Release};
 pub use given::InvalidRelease;
-pub use identity::{Identity, JwtAlgorithm, JwtKeys, Source};
+pub use identity::{CertificateName, Identity, JwtAlgorithm, JwtKeys, Source};
 pub use notify::{Channel, ChannelTarget};
 pub use problem::{Place, Problem, Problems};
 pub use reference::reference_markdown;
 pub use schema::schema;
 pub use secret::{Secret, TokenHash};
 pub use server::{
-    Admin, Config, ConnLimits, DecisionLog, Forwarded, Listener, Loaded, Role, Token,
+    Admin, Config, ConnLimits, DecisionLog, Forwarded, ListenAddress, Listener, Loaded, Role, Token,
 };
 pub use signals::{CostSettings, Outcomes, ProviderPlace};
 pub use template::template;
+pub use tls::{Certificate, ClientAuth, ListenerTls, UpstreamTls};
 pub use units::{InvalidUnit, Rate, Size, Time};
 pub use workload::{
-    Health, HealthKind, HostHeader, HostPattern, Match, Protocol, Retry, StaleRetry, Timeouts,
-    Workload, WorkloadLimits,
+    Ejection, FallbackToStable, Health, HealthKind, HostHeader, HostPattern, Match, Protocol,
+    Retry, StaleRetry, Timeouts, Workload, WorkloadLimits,
 };

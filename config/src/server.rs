@@ -1,6 +1,6 @@
 //! Checked settings of the whole process. Every value here is valid; nothing needs checking again.
 
-use crate::{Channel, Problem, Problems, TokenHash, Workload};
+use crate::{Channel, ListenerTls, Problem, Problems, TokenHash, Workload};
 use ipnet::IpNet;
 use stagegate_rollout::Policy;
 use std::collections::BTreeMap;
@@ -39,6 +39,8 @@ pub struct Config {
     pub limits: ConnLimits,
     /// The record of every routing decision.
     pub decision_log: DecisionLog,
+    /// Time between two look-ups of endpoints' names.
+    pub resolve_every: Duration,
     /// Who is told of what happens, in the order of the file.
     pub notify: Vec<Channel>,
     /// The workloads in the order of the file; at least one.
@@ -80,8 +82,44 @@ impl Config {
 /// A socket that accepts client traffic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
-    /// Address and port; port 0 lets the system choose.
-    pub address: SocketAddr,
+    /// Where it is.
+    pub address: ListenAddress,
+    /// Permissions of a Unix socket's file.
+    pub mode: u32,
+    /// Speaks TLS.
+    pub tls: Option<ListenerTls>,
+    /// Takes HTTP/2.
+    pub http2: bool,
+    /// Every connection begins with a PROXY header from a trusted proxy.
+    pub proxy_protocol: bool,
+}
+
+impl Listener {
+    /// Whether a running listener can take over `wanted`: all but the contents of its TLS settings
+    /// is the same.
+    #[must_use]
+    pub fn can_become(&self, wanted: &Self) -> bool {
+        let shape = |of: &Self| Self { tls: None, ..of.clone() };
+        shape(self) == shape(wanted) && self.tls.is_some() == wanted.tls.is_some()
+    }
+}
+
+/// Where a listener is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ListenAddress {
+    /// IP address and port; port 0 lets the system choose.
+    Ip(SocketAddr),
+    /// A Unix socket's file.
+    Unix(PathBuf),
+}
+
+impl std::fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
 }
 
 /// The control plane's listener.
@@ -156,6 +194,8 @@ impl Forwarded {
 pub struct ConnLimits {
     /// Most connections at a time.
     pub connections: usize,
+    /// Most requests at a time.
+    pub in_flight: Option<usize>,
     /// Most bytes of a request's head.
     pub header_bytes: usize,
     /// Most header fields of a request.

@@ -1,6 +1,6 @@
 //! Checked settings of one workload.
 
-use crate::{CostSettings, Identity, Outcomes, Place, Rate, Release};
+use crate::{CostSettings, Identity, Outcomes, Place, Rate, Release, UpstreamTls};
 use stagegate_rollout::{ForceKey, Policy, ReleaseName, WorkloadSpec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ pub struct Workload {
     pub policy: Arc<Policy>,
     /// Every release by name; the same names as in `spec.releases`.
     pub releases: BTreeMap<ReleaseName, Release>,
+    /// TLS towards the endpoints of releases that say nothing of their own.
+    pub upstream_tls: UpstreamTls,
     /// Timeouts towards the backend.
     pub timeouts: Timeouts,
     /// Limits of requests.
@@ -33,6 +35,10 @@ pub struct Workload {
     pub host_header: HostHeader,
     /// When a request is sent again.
     pub retry: Retry,
+    /// When an endpoint is left out for failing real requests; `None` when never.
+    pub ejection: Option<Ejection>,
+    /// Whether a request that finds no connection to the candidate goes to stable.
+    pub fallback_to_stable: FallbackToStable,
     /// How answers end, where the defaults do not fit.
     pub outcomes: Outcomes,
     /// What answers cost and what may be spent.
@@ -165,6 +171,10 @@ pub struct WorkloadLimits {
     pub tenant_rate: Option<Rate>,
     /// Most requests of one tenant at a time, at least 1.
     pub tenant_in_flight: Option<u32>,
+    /// Most requests of one endpoint at a time, at least 1.
+    pub endpoint_in_flight: Option<u32>,
+    /// Requests that may wait for an endpoint's turn.
+    pub endpoint_pending: u32,
 }
 
 /// An active health check of every endpoint.
@@ -217,6 +227,48 @@ pub struct Retry {
     pub stale: StaleRetry,
     /// How often connecting is tried in all, at least 1.
     pub connect_attempts: u32,
+    /// Whether an answer 503 is asked for again.
+    pub unavailable: bool,
+    /// How often one request is sent again at most.
+    pub attempts: u32,
+    /// Retries as a share of requests.
+    pub budget: stagegate_rollout::Weight,
+    /// Wait before the first retry.
+    pub backoff: Duration,
+    /// Longest `Retry-After` that is waited for.
+    pub longest_wait: Duration,
+}
+
+/// When an endpoint that fails real requests is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ejection {
+    /// Failed requests in a row, at least 1.
+    pub failures: u32,
+    /// A response head that takes longer counts as a failure.
+    pub slow: Option<Duration>,
+    /// Time it is left out at first.
+    pub time: Duration,
+}
+
+/// Whether a request that finds no connection to the candidate goes to stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum FallbackToStable {
+    /// It fails.
+    #[default]
+    Never,
+    /// It goes to stable.
+    OnConnectError,
+}
+
+impl FallbackToStable {
+    /// The word used in the configuration.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::OnConnectError => "on_connect_error",
+        }
+    }
 }
 
 /// Which requests are replayed after a kept connection turned out to be closed.

@@ -1,7 +1,7 @@
 //! The examples that users copy from are read without problems, and say what they claim to say.
 
 use serde_json::Value;
-use stagegate_config::{ChannelTarget, Config, HealthKind, Loaded, Rate, Source};
+use stagegate_config::{ChannelTarget, ClientAuth, Config, HealthKind, Loaded, Rate, Source};
 use stagegate_rollout::{Amount, CohortName, Fallback, Limit, Policy, Severity, Sticky, Weight};
 use std::path::Path;
 use std::time::Duration;
@@ -76,7 +76,11 @@ fn the_minimal_example_means_the_defaults() {
 #[test]
 fn the_full_example_means_what_it_says() {
     let config = load("full.yaml").config;
-    assert_eq!(config.listeners.len(), 2);
+    assert_eq!(config.listeners.len(), 3);
+    let tls = config.listeners[1].tls.as_ref().expect("the second listener speaks TLS");
+    assert_eq!((tls.certificates.len(), tls.client_auth), (1, ClientAuth::Optional));
+    assert_eq!(config.listeners[2].address.to_string(), "unix:/run/stagegate/agents.sock");
+    assert_eq!(config.listeners[2].mode, 0o660);
     assert_eq!(config.trusted_proxies.len(), 3);
     assert_eq!(config.admin.tokens[0].hash.as_bytes(), &[0xab; 32]);
     let workload = &config.workloads[0];

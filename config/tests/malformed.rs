@@ -52,6 +52,18 @@ fn every_mistake_gets_one_clear_answer() {
 }
 
 #[test]
+fn a_proxy_header_needs_somebody_who_may_send_it() {
+    let text = BASE
+        .replace("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    proxy_protocol: true")
+        .replace("[10.0.0.0/8]", "[]");
+    let found = problems(&text);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].line, found[0].key.as_str()), (3, "listeners[0].proxy_protocol"));
+    // Whoever reaches a Unix socket was let in by its permissions.
+    assert!(parse(&text.replace("127.0.0.1:8080", "unix:/run/a.sock")).is_ok());
+}
+
+#[test]
 fn all_problems_come_at_once_and_in_order() {
     let text = BASE
         .replace("weight: 1%", "weight: 110%")
@@ -59,7 +71,7 @@ fn all_problems_come_at_once_and_in_order() {
         .replace("stable: v1", "stable: v9")
         .replace("sticky: tenant", "stiky: tenant")
         .replace("connect: 2s", "connect: fast")
-        .replace("http://10.0.0.2:80", "https://10.0.0.2:80")
+        .replace("http://10.0.0.2:80", "ftp://10.0.0.2:80")
         .replace("[acme]", "[acme, '']")
         .replace("watch: 1h", "hold: 1h")
         .replace("margin: 1pp", "margin: 1%")

@@ -5,15 +5,16 @@ use crate::pins::Pins;
 use crate::plan::{Plan, PreparedConfig};
 use crate::run;
 use crate::shared::{Settings, Shared, Sink};
+use crate::tls::ServerTls;
+use crate::transport::{Accepting, Door, Listener, ListenerSettings};
 use crate::worker::{Message, Settle};
 use arc_swap::ArcSwap;
 use stagegate_rollout::Split;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// A running data plane.
@@ -22,6 +23,7 @@ pub struct DataPlane {
     workers: Vec<mpsc::UnboundedSender<Message>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     acceptors: Mutex<Vec<tokio::task::JoinHandle<()>>>,
+    doors: Mutex<Vec<Arc<Door>>>,
     stop: watch::Sender<bool>,
 }
 
@@ -43,7 +45,7 @@ pub struct EndpointStatus {
     pub workload: String,
     /// Name of the release.
     pub release: String,
-    /// `host:port` as configured.
+    /// `host:port` as configured, or `unix:` and a path.
     pub authority: String,
     /// Whether requests may go there; `None` where nobody checks.
     pub healthy: Option<bool>,
@@ -87,22 +89,46 @@ impl DataPlane {
             workers,
             threads: Mutex::new(threads),
             acceptors: Mutex::default(),
+            doors: Mutex::default(),
             stop,
         })
     }
 
-    /// Accepts connections from `listener` until the drain; call on the control runtime.
+    /// Accepts connections from `listener` until the drain; call on the control runtime. Gives its
+    /// address, where it has one.
     ///
     /// # Errors
     /// When the listener cannot be used.
-    pub fn listen(&self, listener: StdListener) -> std::io::Result<SocketAddr> {
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let listener = TcpListener::from_std(listener)?;
-        let acceptor = Acceptor::new(Arc::clone(&self.shared), self.workers.clone());
+    pub fn listen(
+        &self,
+        listener: Listener,
+        settings: ListenerSettings,
+    ) -> std::io::Result<Option<SocketAddr>> {
+        let (listener, address) = Accepting::new(listener)?;
+        let door = Arc::new(Door::new(settings));
+        lock(&self.doors).push(Arc::clone(&door));
+        let acceptor = Acceptor::new(Arc::clone(&self.shared), self.workers.clone(), door);
         let accepting = tokio::spawn(acceptor.run(listener, self.stop.subscribe()));
         lock(&self.acceptors).push(accepting);
         Ok(address)
+    }
+
+    /// Replaces the certificates of the listeners, in the order they were added. New connections
+    /// get the new ones; running ones stay as they are. Where a listener speaks no TLS, or nothing
+    /// is given for it, nothing changes.
+    pub fn renew_tls(&self, renewed: Vec<Option<ServerTls>>) {
+        for (door, renewed) in lock(&self.doors).iter().zip(renewed) {
+            if let (Some(tls), Some(renewed)) = (&door.tls, renewed) {
+                tls.store(Arc::new(renewed));
+            }
+        }
+    }
+
+    /// The TLS of every listener in force, in the order they were added.
+    #[must_use]
+    pub fn tls(&self) -> Vec<Option<ServerTls>> {
+        let of = |door: &Arc<Door>| door.tls.as_ref().map(|tls| ServerTls::clone(&tls.load()));
+        lock(&self.doors).iter().map(of).collect()
     }
 
     /// Replaces the settings that hold for all workloads.
@@ -157,7 +183,7 @@ impl DataPlane {
                 let status = |endpoint: &Arc<crate::endpoint::Endpoint>| EndpointStatus {
                     workload: name.to_string(),
                     release: release.name.to_string(),
-                    authority: endpoint.address.authority.to_string(),
+                    authority: endpoint.address.name.to_string(),
                     healthy: checked.then(|| endpoint.is_healthy()),
                 };
                 release.endpoints.all().iter().map(status).collect::<Vec<_>>()

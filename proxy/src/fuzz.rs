@@ -22,6 +22,8 @@ pub fn request(bytes: &[u8]) {
         peer_node: "192.0.2.9".to_owned(),
         keep_client_values: true,
         via: "stagegate-1".into(),
+        http2: false,
+        proto: "http",
     };
     let to = ForwardTo {
         request_id: "r-1",

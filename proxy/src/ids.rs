@@ -36,6 +36,11 @@ impl Ids {
         }
     }
 
+    /// A random number for what must not be predictable by accident, such as jitter.
+    pub(crate) fn chance(&mut self) -> u32 {
+        (self.next() >> 32) as u32
+    }
+
     /// SplitMix64 (Steele, Lea, Flood 2014).
     fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);

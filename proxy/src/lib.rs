@@ -15,25 +15,36 @@ mod http1;
 mod identity;
 mod ids;
 mod limits;
+mod outlier;
 mod pins;
 mod plan;
 mod pool;
 mod problem;
+mod retry;
 mod route;
 mod run;
 mod serve;
 mod shared;
 mod stats;
+mod tls;
+mod transport;
 mod watch;
 mod worker;
 
 pub use data_plane::{DataPlane, EndpointStatus, Settled};
-pub use endpoint::{Address, HealthSettings, Probe};
+pub use endpoint::{Address, HealthSettings, Probe, Protocol, Target};
 pub use identity::{Identity, Jwt, JwtAlgorithm, JwtError, JwtSettings, Source};
 pub use limits::TenantLimits;
+pub use outlier::Ejection;
 pub use plan::{
-    HostHeader, PrepareError, PreparedConfig, Replay, SignalSettings, Timeouts, WorkloadSettings,
+    EndpointLimits, HostHeader, PrepareError, PreparedConfig, Replay, SignalSettings, Timeouts,
+    WorkloadSettings,
 };
+pub use retry::RetrySettings;
 pub use route::Match;
 pub use shared::{Forwarded, Settings, Sink};
 pub use stats::Report;
+pub use tls::{
+    Certificate, ClientTls, ClientTlsSettings, Name, ServerTls, ServerTlsSettings, TlsError,
+};
+pub use transport::{Listener, ListenerSettings};

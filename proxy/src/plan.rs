@@ -3,7 +3,9 @@
 use crate::endpoint::{Address, EndpointSet, HealthSettings};
 use crate::identity::Identity;
 use crate::limits::{Allowance, TenantLimits};
+use crate::outlier::Ejection;
 use crate::pins::Pin;
+use crate::retry::RetrySettings;
 use crate::route::{Match, Routes};
 use foldhash::fast::FixedState;
 use stagegate_rollout::{Arm, ForceKey, ReleaseName, Split, WorkloadName};
@@ -41,6 +43,14 @@ pub struct WorkloadSettings {
     pub replay: Replay,
     /// How many endpoints are tried for a connection.
     pub connect_attempts: u32,
+    /// How requests are sent again otherwise.
+    pub retry: RetrySettings,
+    /// When an endpoint is left out for failing real requests.
+    pub ejection: Option<Ejection>,
+    /// A request that finds no connection to the candidate goes to stable.
+    pub fallback_to_stable: bool,
+    /// Limits of each endpoint.
+    pub endpoint: EndpointLimits,
     /// What answers are asked for.
     pub signals: SignalSettings,
 }
@@ -57,6 +67,15 @@ pub struct SignalSettings {
     /// Tenants whose use is counted each on its own; everyone else's counts as `other`. Nothing is
     /// counted by tenant when empty.
     pub tenants: BTreeSet<Arc<str>>,
+}
+
+/// Limits of each endpoint, over all workers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EndpointLimits {
+    /// Most requests at a time.
+    pub in_flight: Option<u32>,
+    /// Requests that may wait for their turn.
+    pub pending: u32,
 }
 
 /// Deadlines of one workload.
@@ -168,7 +187,9 @@ impl PreparedConfig {
                         Arc::clone(old)
                     }
                     _ => {
-                        let endpoints = EndpointSet::start(addresses, settings.health.clone())
+                        let before = old.map(|old| &old.endpoints);
+                        let health = settings.health.clone();
+                        let endpoints = EndpointSet::start(addresses, health, before)
                             .await
                             .map_err(|why| PrepareError {
                                 workload: settings.name.clone(),
@@ -293,10 +314,9 @@ impl Workload {
         release.as_deref()
     }
 
-    /// Whether the buckets of assigned keys are of use: the one place that knows when a rollout is
-    /// under way.
+    /// Whether the buckets of assigned keys are of use: while a rollout is under way.
     pub(crate) fn watches_its_split(&self) -> bool {
-        self.split.state().rollout.as_deref().is_some_and(stagegate_rollout::Rollout::is_active)
+        self.split.state().rollout.as_ref().is_some_and(|rollout| rollout.is_active())
     }
 
     /// The arm a pin still leads to: stable's release always, the candidate's only within the

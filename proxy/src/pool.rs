@@ -1,11 +1,14 @@
 //! Upstream connections of one worker: no lock, no channel, no task of their own.
 
+use crate::retry::{RetryBudget, RetrySettings};
+use crate::transport::Stream;
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Waker};
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 /// Unused connections kept for one endpoint.
 const MAX_IDLE: usize = 1024;
@@ -22,17 +25,22 @@ struct Pool {
     idle: Vec<Idle>,
     /// Requests under way, for choosing the least loaded endpoint.
     in_flight: u64,
+    /// Requests that wait for their turn.
+    pending: u32,
+    /// Told when a request has ended.
+    ended: Rc<Notify>,
+    retries: RetryBudget,
 }
 
 #[derive(Debug)]
 struct Idle {
-    stream: TcpStream,
+    stream: Stream,
     expires_ms: u64,
 }
 
 impl Pools {
     /// The latest used connection that is still open.
-    pub(crate) fn take(&mut self, endpoint: u64, now_ms: u64) -> Option<TcpStream> {
+    pub(crate) fn take(&mut self, endpoint: u64, now_ms: u64) -> Option<Stream> {
         let pool = self.endpoints.get_mut(&endpoint)?;
         while let Some(mut idle) = pool.idle.pop() {
             if now_ms < idle.expires_ms && is_open(&mut idle.stream) {
@@ -43,7 +51,7 @@ impl Pools {
     }
 
     /// Keeps a connection that has nothing more to say.
-    pub(crate) fn keep(&mut self, endpoint: u64, stream: TcpStream, expires_ms: u64) {
+    pub(crate) fn keep(&mut self, endpoint: u64, stream: Stream, expires_ms: u64) {
         let pool = self.endpoints.entry(endpoint).or_default();
         if pool.idle.len() < MAX_IDLE {
             pool.idle.push(Idle { stream, expires_ms });
@@ -58,13 +66,44 @@ impl Pools {
         self.endpoints.values().map(|pool| pool.in_flight).sum()
     }
 
-    pub(crate) fn begin(&mut self, endpoint: u64) {
-        self.endpoints.entry(endpoint).or_default().in_flight += 1;
+    /// A request goes to the endpoint; when it is not itself a retry, it pays for others.
+    pub(crate) fn begin(&mut self, endpoint: u64, pays: Option<&RetrySettings>) {
+        let pool = self.endpoints.entry(endpoint).or_default();
+        pool.in_flight += 1;
+        if let Some(retry) = pays {
+            pool.retries.pay(retry);
+        }
+    }
+
+    /// Whether a request to the endpoint may be sent again, which uses up a retry.
+    pub(crate) fn may_retry(&mut self, endpoint: u64, retry: &RetrySettings) -> bool {
+        self.endpoints.entry(endpoint).or_default().retries.take(retry)
+    }
+
+    /// Takes a place among those that wait for one of the endpoint's turns; what it gives is told
+    /// when one is free. None when `most` wait already.
+    pub(crate) fn queue(&mut self, endpoint: u64, most: u32) -> Option<Rc<Notify>> {
+        let pool = self.endpoints.entry(endpoint).or_default();
+        if pool.pending >= most {
+            return None;
+        }
+        pool.pending += 1;
+        Some(Rc::clone(&pool.ended))
+    }
+
+    /// Gives the place back.
+    pub(crate) fn unqueue(&mut self, endpoint: u64) {
+        if let Some(pool) = self.endpoints.get_mut(&endpoint) {
+            pool.pending = pool.pending.saturating_sub(1);
+        }
     }
 
     pub(crate) fn end(&mut self, endpoint: u64) {
         if let Some(pool) = self.endpoints.get_mut(&endpoint) {
             pool.in_flight = pool.in_flight.saturating_sub(1);
+            if pool.pending > 0 {
+                pool.ended.notify_one();
+            }
         }
     }
 
@@ -72,14 +111,14 @@ impl Pools {
     pub(crate) fn sweep(&mut self, now_ms: u64) {
         self.endpoints.retain(|_, pool| {
             pool.idle.retain_mut(|idle| now_ms < idle.expires_ms && is_open(&mut idle.stream));
-            !pool.idle.is_empty() || pool.in_flight > 0
+            !pool.idle.is_empty() || pool.in_flight > 0 || pool.pending > 0
         });
     }
 }
 
 /// Whether the peer has neither closed nor said anything: a connection that speaks without being
 /// asked is as useless as a closed one.
-fn is_open(stream: &mut TcpStream) -> bool {
+fn is_open(stream: &mut Stream) -> bool {
     let mut byte = [0];
     let mut cx = Context::from_waker(Waker::noop());
     Pin::new(stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()

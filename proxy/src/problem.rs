@@ -45,6 +45,10 @@ pub(crate) enum Problem {
     TotalTimeout,
     /// Too many connections.
     Overloaded,
+    /// Too many requests under way in the whole proxy.
+    Busy,
+    /// Too many requests wait for the endpoint's turn already.
+    EndpointBusy,
 }
 
 impl Problem {
@@ -61,7 +65,7 @@ impl Problem {
             Self::HeaderTooLarge => 431,
             Self::NotImplemented(_) => 501,
             Self::UpstreamConnect | Self::UpstreamReset | Self::UpstreamMalformed(_) => 502,
-            Self::StableDown | Self::Overloaded => 503,
+            Self::StableDown | Self::Overloaded | Self::Busy | Self::EndpointBusy => 503,
             Self::ConnectTimeout | Self::FirstByteTimeout | Self::TotalTimeout => 504,
             Self::VersionNotSupported => 505,
             Self::LoopDetected => 508,
@@ -91,6 +95,8 @@ impl Problem {
             Self::FirstByteTimeout => "first_byte_timeout",
             Self::TotalTimeout => "total_timeout",
             Self::Overloaded => "overloaded",
+            Self::Busy => "busy",
+            Self::EndpointBusy => "endpoint_busy",
         }
     }
 
@@ -136,13 +142,19 @@ impl Problem {
             Self::FirstByteTimeout => "the endpoint did not answer in time",
             Self::TotalTimeout => "the request took longer than this workload allows",
             Self::Overloaded => "the proxy has as many connections as it accepts",
+            Self::Busy => "the proxy has as many requests under way as it takes",
+            Self::EndpointBusy => "the endpoint has as many requests under way as it takes",
         }
     }
 
     /// Seconds for `Retry-After`, where trying again makes sense.
     const fn retry_after(self) -> Option<u32> {
         match self {
-            Self::RateLimited | Self::TooManyInFlight | Self::Overloaded => Some(1),
+            Self::RateLimited
+            | Self::TooManyInFlight
+            | Self::Overloaded
+            | Self::Busy
+            | Self::EndpointBusy => Some(1),
             Self::StableDown => Some(5),
             _ => None,
         }
@@ -156,6 +168,8 @@ impl Problem {
                 | Self::LoopDetected
                 | Self::RateLimited
                 | Self::TooManyInFlight
+                | Self::Busy
+                | Self::EndpointBusy
                 | Self::StableDown
                 | Self::UpstreamConnect
                 | Self::ConnectTimeout

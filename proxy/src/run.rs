@@ -2,13 +2,12 @@
 
 use crate::serve;
 use crate::shared::Shared;
+use crate::transport::Arrival;
 use crate::watch::TICK_MS;
 use crate::worker::{HAND_OVER, Live, Message, Worker};
-use std::net::{SocketAddr, TcpStream as StdStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 /// Time between two looks at unused upstream connections.
@@ -40,7 +39,7 @@ async fn work(worker: Rc<Worker>, mut messages: mpsc::UnboundedReceiver<Message>
     loop {
         tokio::select! {
             message = messages.recv() => match message {
-                Some(Message::Serve(stream, peer)) => begin(&worker, stream, peer),
+                Some(Message::Serve(arrival)) => begin(&worker, arrival),
                 Some(Message::Settle(settle)) => worker.settle(settle),
                 Some(Message::Cut(workload)) => worker.cut(&workload),
                 Some(Message::Drain) | None => {
@@ -67,12 +66,7 @@ async fn work(worker: Rc<Worker>, mut messages: mpsc::UnboundedReceiver<Message>
     }
 }
 
-fn begin(worker: &Rc<Worker>, stream: StdStream, peer: SocketAddr) {
+fn begin(worker: &Rc<Worker>, arrival: Arrival) {
     let live = Live::new(worker);
-    match TcpStream::from_std(stream) {
-        Ok(stream) => {
-            tokio::task::spawn_local(serve::connection(Rc::clone(worker), stream, peer, live));
-        }
-        Err(error) => tracing::warn!(%error, "connection cannot be served"),
-    }
+    tokio::task::spawn_local(serve::connection(Rc::clone(worker), arrival, live));
 }

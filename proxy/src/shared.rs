@@ -25,6 +25,8 @@ pub struct Settings {
     pub body_idle: Duration,
     /// Most client connections.
     pub connections: usize,
+    /// Most requests at a time, over all workers.
+    pub in_flight: Option<usize>,
     /// Peers whose forwarding fields are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// What happens to a client's own forwarding fields.
@@ -44,15 +46,19 @@ pub enum Forwarded {
 }
 
 impl Settings {
-    /// Whether forwarding fields from `peer` are kept.
-    pub(crate) fn keeps_forwarded(&self, peer: std::net::IpAddr) -> bool {
+    /// Whether forwarding fields from `peer` are kept; `None` is a peer on a Unix socket, whom the
+    /// file's permissions vouch for.
+    pub(crate) fn keeps_forwarded(&self, peer: Option<std::net::IpAddr>) -> bool {
         match self.forwarded {
             Forwarded::Append => true,
             Forwarded::Drop => false,
-            Forwarded::Trusted => {
-                self.trusted_proxies.iter().any(|net| net.contains(&peer.to_canonical()))
-            }
+            Forwarded::Trusted => peer.is_none_or(|peer| self.trusts(peer)),
         }
+    }
+
+    /// Whether `peer` is one of the trusted proxies.
+    pub(crate) fn trusts(&self, peer: std::net::IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|net| net.contains(&peer.to_canonical()))
     }
 }
 

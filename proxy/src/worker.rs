@@ -6,12 +6,12 @@ use crate::plan::InForce;
 use crate::pool::Pools;
 use crate::shared::Shared;
 use crate::stats::{OTHER, Report, Stats};
+use crate::transport::Arrival;
 use crate::watch::Watches;
 use foldhash::fast::FixedState;
 use stagegate_signals::{Prices, Tariff};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpStream as StdStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,7 +28,7 @@ pub(crate) const SCRATCH: usize = 64 * 1024;
 /// What a worker is told.
 pub(crate) enum Message {
     /// Serve this connection.
-    Serve(StdStream, SocketAddr),
+    Serve(Arrival),
     /// Say when everything published before this message has taken effect.
     Settle(Settle),
     /// End the running answers of this workload's candidate.
@@ -57,6 +57,8 @@ pub(crate) struct Worker {
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
     pub(crate) draining: Cell<bool>,
     pub(crate) connections: Cell<usize>,
+    /// Requests under way.
+    requests: Rc<Cell<usize>>,
     plan: RefCell<InForce>,
     seen: Cell<u64>,
     last_candidate: RefCell<HashMap<Arc<str>, Instant, FixedState>>,
@@ -79,6 +81,7 @@ impl Worker {
             read_buffer: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
             draining: Cell::new(false),
             connections: Cell::new(0),
+            requests: Rc::default(),
             plan: RefCell::new(InForce::new(shared.plan.load_full())),
             seen: Cell::new(u64::MAX),
             last_candidate: RefCell::default(),
@@ -122,6 +125,27 @@ impl Worker {
             tariffs.len() - 1
         });
         ask(&mut tariffs[at])
+    }
+
+    /// A place for one more request, kept until it is dropped; none when the proxy has as many as
+    /// it takes. Each worker has its part of the limit, so that no counter is shared.
+    pub(crate) fn admit(&self) -> Option<Place> {
+        let before = self.requests.get();
+        if self.share_of_requests().is_some_and(|most| before >= most) {
+            return None;
+        }
+        self.requests.set(before + 1);
+        Some(Place(Rc::clone(&self.requests)))
+    }
+
+    /// Whether what is left is kept for stable's requests.
+    pub(crate) fn is_busy_for_candidates(&self) -> bool {
+        self.share_of_requests().is_some_and(|most| self.requests.get() * 5 > most * 4)
+    }
+
+    fn share_of_requests(&self) -> Option<usize> {
+        let most = self.shared.settings.load().in_flight?;
+        Some((most / self.shared.live.len().max(1)).max(1))
     }
 
     /// Notes that a request has just gone to the candidate.
@@ -168,6 +192,15 @@ impl Worker {
         if let Some(release) = of_workload.and_then(|workload| workload.candidate.as_ref()) {
             self.watches.cut(release.number);
         }
+    }
+}
+
+/// Counts a request as under way until it is dropped.
+pub(crate) struct Place(Rc<Cell<usize>>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
     }
 }
 

@@ -98,16 +98,17 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<bool> {
     let file = home.config_file();
     let loaded = Config::load(&file)?;
     let running = serve::start(loaded.config, file, ServeOptions::default()).await?;
+    let proxy = running.proxy_addr.context("the demo's listener has no address")?;
     let admin = format!("http://{}", running.admin_addr);
     let client = AdminClient::new(&admin, None)?;
     await_ready(&client).await?;
     open_candidate(&client, args.weight).await?;
-    output::answer(&show::intro(&home, running.proxy_addr, &admin, args.weight));
+    output::answer(&show::intro(&home, proxy, &admin, args.weight));
 
     let tally = SharedTally::default();
     let (end_traffic, traffic_ends) = watch::channel(false);
     let traffic = tokio::spawn(traffic::run(
-        running.proxy_addr,
+        proxy,
         f64::from(args.rate),
         args.seed,
         Arc::clone(&tally),

@@ -4,12 +4,15 @@
 mod support;
 
 use rusqlite::Connection;
-use stagegate_rollout::Arm;
+use stagegate_rollout::{
+    Command, Evidence, Grounds, Input, Order, Policy, Preflight, Readiness, Tick, WorkloadSpec,
+    step,
+};
 use stagegate_store::{
     Attachment, EvidenceSnapshot, MeasuredRetention, NewAnalysis, NewDrill, NewRelease,
     RecordedWindow, RolloutRecord, Store, StoreError,
 };
-use support::{any_below, at_weight, child, child_dir, entry, initial, say};
+use support::{any_below, at_weight, child, child_dir, entry, initial, say, spec};
 use tempfile::TempDir;
 
 const MINUTE: u64 = 60_000;
@@ -52,12 +55,12 @@ fn rollout(name: &str, phase: &str, started_ms: u64) -> RolloutRecord {
     }
 }
 
-fn window(at_ms: u64, arm: Arm) -> RecordedWindow {
+fn window(at_ms: u64) -> RecordedWindow {
     RecordedWindow {
         workload: agent(),
         at_ms,
-        arm,
-        release: "v1".parse().unwrap(),
+        stable: "v1".parse().unwrap(),
+        candidate: (at_ms > MINUTE).then(|| "v2".parse().unwrap()),
         body: format!("{{\"ok\":{at_ms}}}"),
     }
 }
@@ -181,6 +184,51 @@ fn book_keeping_is_recorded_without_a_new_plan() {
 }
 
 #[test]
+fn a_rollout_comes_back_as_it_was_left() {
+    let (dir, mut store) = open();
+    let (name, before) = initial("agent");
+    let spec =
+        WorkloadSpec { exclusions: [("high".parse().unwrap(), vec![])].into(), ..spec("agent") };
+    let preflight = Preflight {
+        candidate: Readiness::Ready,
+        target: Readiness::Ready,
+        drilled_ms: Some(0),
+        unmeasurable: Vec::new(),
+    };
+    let command = Command::Start { to: "v2".parse().unwrap(), policy: Box::new(Policy::builtin()) };
+    let grounds = Grounds { preflight: Some(&preflight), ..Grounds::default() };
+    let order = Order { command: &command, by: "ann", reason: "", grounds };
+    let started = step(&spec, &before, Input::Command(order), 1000).expect("may start").state;
+    let rollout = started.rollout.clone().expect("under way");
+    let evidence = Evidence::begin(&rollout);
+    let snapshot = EvidenceSnapshot {
+        workload: name.clone(),
+        rollout: rollout.id.to_string(),
+        step: rollout.step as u32,
+        at_ms: 1000,
+        body: serde_json::to_string(&evidence).unwrap(),
+    };
+    let attached = [Attachment::Evidence(snapshot)];
+    let states = [(name.clone(), started.clone())];
+    store.commit_with(&entry("started"), &states, 1, None, &attached).unwrap();
+    let tick = Tick { at_ms: 2000, observed_ms: 1000, assigned: vec![7, 8], ..Tick::default() };
+    let body = serde_json::to_string(&tick).unwrap();
+    store.record_windows(&[RecordedWindow { body, ..window(2000) }]).unwrap();
+    drop(store);
+
+    let store = Store::open(dir.path()).unwrap();
+    assert_eq!(store.load().unwrap().workloads[&name], started);
+    let found = store.evidence(&name, rollout.id.as_str(), 0).unwrap().expect("kept");
+    assert_eq!(serde_json::from_str::<Evidence>(&found.body).unwrap(), evidence);
+    let mut ticks: Vec<Tick> = Vec::new();
+    let reader = store.window_reader().unwrap();
+    reader
+        .each(&name, 0, u64::MAX, |it| ticks.push(serde_json::from_str(&it.body).unwrap()))
+        .unwrap();
+    assert_eq!(ticks, [tick]);
+}
+
+#[test]
 fn the_history_has_one_row_a_rollout_newest_first() {
     let (_dir, mut store) = open();
     let mut put = |record: RolloutRecord, epoch| {
@@ -200,24 +248,14 @@ fn the_history_has_one_row_a_rollout_newest_first() {
 #[test]
 fn recorded_windows_are_read_back_in_order_beside_the_store() {
     let (_dir, mut store) = open();
-    let minutes = [3 * MINUTE, MINUTE, 2 * MINUTE];
-    for at in minutes {
-        store.record_windows(&[window(at, Arm::Candidate), window(at, Arm::Stable)]).unwrap();
-    }
-    let again = RecordedWindow { body: "{\"ok\":0}".to_owned(), ..window(MINUTE, Arm::Stable) };
+    let windows = [3, 1, 2].map(|minute| window(minute * MINUTE));
+    store.record_windows(&windows).unwrap();
+    let again = RecordedWindow { body: "{\"ok\":0}".to_owned(), ..window(MINUTE) };
     store.record_windows(std::slice::from_ref(&again)).unwrap();
     let reader = store.window_reader().unwrap();
     let mut read = Vec::new();
     reader.each(&agent(), MINUTE, 3 * MINUTE, |it| read.push(it)).unwrap();
-    assert_eq!(
-        read,
-        [
-            again,
-            window(MINUTE, Arm::Candidate),
-            window(2 * MINUTE, Arm::Stable),
-            window(2 * MINUTE, Arm::Candidate),
-        ]
-    );
+    assert_eq!(read, [again, window(2 * MINUTE)]);
     // A change is not kept waiting by a reader in the middle of its work.
     let mut epoch = 0;
     reader
@@ -226,13 +264,13 @@ fn recorded_windows_are_read_back_in_order_beside_the_store() {
             store.commit(&entry("meanwhile"), &[], epoch, None).unwrap();
         })
         .unwrap();
-    assert_eq!(epoch, 6);
+    assert_eq!(epoch, 3);
 }
 
 #[test]
 fn old_windows_and_too_many_analyses_are_forgotten_in_portions() {
     let (_dir, mut store) = open();
-    let windows: Vec<_> = (0..1500).map(|n| window(n * MINUTE, Arm::Stable)).collect();
+    let windows: Vec<_> = (0..1500).map(|n| window(n * MINUTE)).collect();
     store.record_windows(&windows).unwrap();
     for n in 0..20 {
         store.save_analysis(&analysis(&format!("a-{n}"), 1500 * MINUTE + n)).unwrap();

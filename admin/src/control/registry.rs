@@ -92,7 +92,8 @@ pub(super) fn entry(workload: &WorkloadName, name: &ReleaseName, release: &Relea
         release: name.clone(),
         fingerprint: release.fingerprint(),
         artifact: json!(describe::artifact(&release.artifact)),
-        endpoints: release.endpoints.iter().map(Endpoint::authority).collect(),
+        // Whole, so that what is spoken there can be read back.
+        endpoints: release.endpoints.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -152,11 +153,19 @@ fn revive(stored: &RegisteredRelease) -> Result<(ReleaseName, Release), String> 
     let name = stored.release.parse().map_err(|e| format!("{e}"))?;
     let artifact: crate::api::types::Artifact =
         serde_json::from_value(stored.artifact.clone()).map_err(|e| e.to_string())?;
-    let endpoints: Vec<String> =
-        stored.endpoints.iter().map(|authority| format!("http://{authority}")).collect();
+    let endpoints: Vec<String> = stored.endpoints.iter().map(|it| whole(it)).collect();
     let release = Release::given(&endpoints, pins(artifact))
         .map_err(|wrong| wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
     Ok((name, release))
+}
+
+/// The endpoint as it is written. Stores of the first schema kept `host:port` alone.
+fn whole(endpoint: &str) -> String {
+    if endpoint.contains("://") || endpoint.contains("unix:") {
+        endpoint.to_owned()
+    } else {
+        format!("http://{endpoint}")
+    }
 }
 
 /// The artifact as the configuration has it.
@@ -237,7 +246,7 @@ pub(super) fn check_remove(
 
 /// Endpoints and pins in a few words.
 fn facts(release: &Release) -> String {
-    let endpoints: Vec<String> = release.endpoints.iter().map(Endpoint::authority).collect();
+    let endpoints: Vec<String> = release.endpoints.iter().map(Endpoint::to_string).collect();
     let pins = release.artifact.pins().into_iter();
     let pins: Vec<String> =
         pins.filter_map(|(key, value)| Some(format!("{key} {}", value?))).collect();
@@ -260,7 +269,7 @@ fn differences(one: &Release, other: &Release, endpoints_too: bool) -> (String, 
     }
     if endpoints_too && one.endpoints != other.endpoints {
         let list = |it: &Release| {
-            let each: Vec<String> = it.endpoints.iter().map(Endpoint::authority).collect();
+            let each: Vec<String> = it.endpoints.iter().map(Endpoint::to_string).collect();
             format!("endpoints {}", each.join(" "))
         };
         first.push(list(one));

@@ -26,7 +26,7 @@ pub enum ReleaseChange {
         /// Its name.
         name: ReleaseName,
         /// What it is.
-        release: Release,
+        release: Box<Release>,
     },
     /// Forget it.
     Remove {
@@ -59,7 +59,7 @@ impl ReleaseChange {
             Self::Remove { name } => json!({ "release": name }),
             Self::Add { name, release } => json!({
                 "release": name,
-                "endpoints": release.endpoints.iter().map(Endpoint::authority).collect::<Vec<_>>(),
+                "endpoints": release.endpoints.iter().map(Endpoint::to_string).collect::<Vec<_>>(),
                 "artifact": describe::artifact(&release.artifact),
                 "fingerprint": release.fingerprint(),
             }),
@@ -102,43 +102,43 @@ impl Inner {
     async fn change_release(&self, order: ReleaseOrder) -> Result<Done, ExecuteError> {
         // Who holds this alone changes the configuration in force.
         let _queue = self.reloading.lock().await;
+        let done = self.try_change(&order).await;
+        if let Err(ExecuteError::Release(refusal)) = &done {
+            self.audit_refused_release(&order, refusal).await;
+        }
+        done
+    }
+
+    async fn try_change(&self, order: &ReleaseOrder) -> Result<Done, ExecuteError> {
         let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
         if let Some(changed) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
             return Ok(Done { changed, replayed: true });
         }
         let view = self.view();
-        find(&view, &order)?;
-        let verdict = match self.judge(&view, &order).await? {
-            Ok(verdict) => verdict,
-            Err(refusal) => {
-                self.audit_refused_release(&order, &refusal).await;
-                return Err(refusal.into());
-            }
-        };
-        let next = match verdict {
+        find(&view, order)?;
+        let next = match self.judge(&view, order).await? {
             Verdict::Already => None,
             Verdict::Changes(summary) => {
-                let config = Arc::new(with_change(&view.config, &order));
-                match self.plane.prepare(Arc::clone(&config)).await {
-                    Ok(prepared) => Some((summary, config, prepared)),
-                    Err(error) => {
-                        let refusal = ReleaseRefusal::Unservable(error.to_string());
-                        self.audit_refused_release(&order, &refusal).await;
-                        return Err(refusal.into());
-                    }
-                }
+                let config = Arc::new(with_change(&view.config, order));
+                let prepared = self.plane.prepare(Arc::clone(&config)).await;
+                let prepared =
+                    prepared.map_err(|error| ReleaseRefusal::Unservable(error.to_string()))?;
+                Some((summary, config, prepared))
             }
         };
-        let changed = self.put_in_force(&order, key, next).await?;
+        let _turn = self.turn.lock().await;
+        // Getting ready may have taken long: the same key may have been used meanwhile, and a
+        // rollout may have begun to use the release.
+        if let Some(changed) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
+            return Ok(Done { changed, replayed: true });
+        }
+        self.judge(&self.view(), order).await?;
+        let changed = self.put_in_force(order, key, next).await?;
         Ok(Done { changed, replayed: false })
     }
 
-    /// Whether the change makes sense; the outer error is that it could not be found out.
-    async fn judge(
-        &self,
-        view: &View,
-        order: &ReleaseOrder,
-    ) -> Result<Result<Verdict, ReleaseRefusal>, ExecuteError> {
+    /// Whether the change makes sense now.
+    async fn judge(&self, view: &View, order: &ReleaseOrder) -> Result<Verdict, ExecuteError> {
         let workload = order.workload.clone();
         let registered = self.keeper()?.with(move |store| Ok(store.releases(&workload)?)).await?;
         let name = order.change.name();
@@ -146,20 +146,19 @@ impl Inner {
         let workload = view.config.workload(&order.workload).ok_or_else(|| unknown(view, order))?;
         Ok(match &order.change {
             ReleaseChange::Add { release, .. } => {
-                registry::check_add(workload, registered, name, release)
+                registry::check_add(workload, registered, name, release)?
             }
-            ReleaseChange::Remove { .. } => registry::check_remove(workload, registered, name),
+            ReleaseChange::Remove { .. } => registry::check_remove(workload, registered, name)?,
         })
     }
 
-    /// Records, and publishes what was prepared; takes the turn.
+    /// Records, and publishes what was prepared; the caller holds the turn.
     async fn put_in_force(
         &self,
         order: &ReleaseOrder,
         key: Option<String>,
         next: Option<(String, Arc<Config>, Prepared)>,
     ) -> Result<Changed, ExecuteError> {
-        let _turn = self.turn.lock().await;
         let keeper = self.keeper()?;
         // Weights may have moved meanwhile; the configuration has not.
         let view = self.view();
@@ -239,7 +238,7 @@ fn with_change(config: &Config, order: &ReleaseOrder) -> Config {
     if let Some(workload) = found {
         match &order.change {
             ReleaseChange::Add { name, release } => {
-                workload.put_release(name.clone(), release.clone());
+                workload.put_release(name.clone(), Release::clone(release));
             }
             ReleaseChange::Remove { name } => workload.remove_release(name),
         }

@@ -211,7 +211,12 @@ fn keep_what_needs_a_restart(config: &mut Config, running: &Config) -> Vec<Strin
             }
         };
     }
-    keep!("listeners", listeners);
+    // New certificates are taken over; all else of a listener is the socket itself.
+    let same = config.listeners.len() == running.listeners.len()
+        && running.listeners.iter().zip(&config.listeners).all(|(is, to)| is.can_become(to));
+    if !same {
+        keep!("listeners", listeners);
+    }
     keep!("admin.address", admin.address);
     keep!("data_dir", data_dir);
     keep!("workers", workers);

@@ -2,78 +2,82 @@
 //! would have done.
 
 use super::Live;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
-use stagegate_rollout::{Arm, ReleaseName, Series, Tick, Weight, WorkloadName};
+use stagegate_rollout::{ReleaseName, RolloutId, Tick, WorkloadName};
 use stagegate_store::RecordedWindow;
 use std::collections::BTreeMap;
 
 const MINUTE_MS: u64 = 60_000;
 
-/// One arm's minute, as it is stored.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Minute {
-    /// For how much of it traffic was watched, in milliseconds.
-    pub(super) observed_ms: u64,
-    /// The weight at its end.
-    pub(super) weight: Weight,
-    /// What the arm did.
-    pub(super) series: Series,
-}
-
-/// Minutes under way.
+/// Windows under way: one for each workload with a rollout.
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
-    open: BTreeMap<Key, Minute>,
+    open: BTreeMap<WorkloadName, Window>,
+    done: Vec<RecordedWindow>,
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    workload: WorkloadName,
-    at_ms: u64,
-    arm: Arm,
-    release: ReleaseName,
+/// A window belongs to one step of one rollout, at one weight.
+#[derive(Debug)]
+struct Window {
+    minute: u64,
+    rollout: RolloutId,
+    step: usize,
+    stable: ReleaseName,
+    candidate: ReleaseName,
+    counted: Tick,
 }
 
 impl Recorder {
-    /// Adds a tick of a rollout to its minute.
+    /// Adds a tick of a workload's rollout under way.
     pub(super) fn add(&mut self, live: &Live, tick: &Tick) {
         let Some(rollout) = live.split.state().rollout.as_deref() else { return };
-        let arms = [
-            (Arm::Stable, &rollout.from, &tick.stable),
-            (Arm::Candidate, &rollout.to, &tick.candidate),
-        ];
-        for (arm, release, series) in arms {
-            let minute = self
-                .open
-                .entry(Key {
-                    workload: live.split.spec().name.clone(),
-                    at_ms: tick.at_ms / MINUTE_MS * MINUTE_MS,
-                    arm,
-                    release: release.clone(),
-                })
-                .or_default();
-            minute.observed_ms += tick.observed_ms;
-            minute.weight = tick.weight;
-            minute.series.merge(series);
+        let workload = &live.split.spec().name;
+        let minute = tick.at_ms / MINUTE_MS;
+        let goes_on = self.open.get(workload).is_some_and(|window| {
+            window.minute == minute
+                && window.rollout == rollout.id
+                && window.step == rollout.step
+                && window.counted.weight == tick.weight
+        });
+        if !goes_on {
+            self.close(workload);
+            let window = Window {
+                minute,
+                rollout: rollout.id.clone(),
+                step: rollout.step,
+                stable: rollout.from.clone(),
+                candidate: rollout.to.clone(),
+                counted: Tick { weight: tick.weight, ..Tick::default() },
+            };
+            self.open.insert(workload.clone(), window);
+        }
+        let Some(window) = self.open.get_mut(workload) else { return };
+        let counted = &mut window.counted;
+        counted.at_ms = tick.at_ms;
+        counted.observed_ms += tick.observed_ms;
+        counted.stable.merge(&tick.stable);
+        counted.candidate.merge(&tick.candidate);
+        // Buckets tell of the proxy's split and not of a policy: they are not kept.
+    }
+
+    fn close(&mut self, workload: &WorkloadName) {
+        if let Some(window) = self.open.remove(workload) {
+            self.done.push(RecordedWindow {
+                workload: workload.clone(),
+                at_ms: window.counted.at_ms,
+                stable: window.stable,
+                candidate: Some(window.candidate),
+                body: json!(window.counted).to_string(),
+            });
         }
     }
 
-    /// Hands over the minutes that are over at `now_ms`.
+    /// Hands over the windows that are over at `now_ms`.
     pub(super) fn complete(&mut self, now_ms: u64) -> Vec<RecordedWindow> {
-        let over = |key: &Key| key.at_ms + MINUTE_MS <= now_ms;
-        let (done, open) =
-            std::mem::take(&mut self.open).into_iter().partition(|(key, _)| over(key));
-        self.open = open;
-        let done: BTreeMap<Key, Minute> = done;
-        done.into_iter()
-            .map(|(key, minute)| RecordedWindow {
-                workload: key.workload,
-                at_ms: key.at_ms,
-                arm: key.arm,
-                release: key.release,
-                body: json!(minute).to_string(),
-            })
-            .collect()
+        let minute = now_ms / MINUTE_MS;
+        let over = self.open.iter().filter(|(_, window)| window.minute < minute);
+        let over: Vec<WorkloadName> = over.map(|(workload, _)| workload.clone()).collect();
+        over.iter().for_each(|workload| self.close(workload));
+        std::mem::take(&mut self.done)
     }
 }

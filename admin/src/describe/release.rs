@@ -57,11 +57,16 @@ pub fn release(view: &View, live: &Live, release: RegisteredRelease) -> ReleaseD
         used_at_ms: release.used_ms,
         fingerprint: release.fingerprint,
         artifact: serde_json::from_value(release.artifact).unwrap_or_default(),
-        endpoints: release.endpoints,
+        endpoints: release.endpoints.iter().map(|it| shown(it)).collect(),
         registered_at_ms: release.registered_ms,
         registered_by: release.registered_by,
         name: release.release,
     }
+}
+
+/// The endpoint as health checks call it: `host:port` where nothing but HTTP is spoken.
+fn shown(endpoint: &str) -> String {
+    endpoint.strip_prefix("http://").unwrap_or(endpoint).to_owned()
 }
 
 /// How two releases differ, pins first.
@@ -128,7 +133,7 @@ pub fn running(
 mod tests {
     use super::running;
     use crate::api::types::{EndpointStatus, Probe};
-    use stagegate_config::{Artifact, Origin, Release};
+    use stagegate_config::{Artifact, Release};
     use stagegate_rollout::Arm;
 
     #[test]
@@ -140,7 +145,7 @@ mod tests {
             digest: Some(format!("sha256:{}", "ab".repeat(32))),
             ..Artifact::default()
         };
-        let release = Release { endpoints: Vec::new(), artifact, origin: Origin::File };
+        let release = Release::given(&["http://a:1".to_owned()], artifact).expect("right");
         let endpoint = |health| EndpointStatus { address: "a:1".to_owned(), health };
         let endpoints = [endpoint(Probe::Healthy), endpoint(Probe::Unhealthy)];
         assert_eq!(

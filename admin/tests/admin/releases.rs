@@ -135,7 +135,10 @@ async fn a_clash_with_the_file_names_both() {
                             "artifact": { "model": "m-2", "prompt": "p-1" } });
     let problem = add(&world, elsewhere).await.problem(409, "refused");
     let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.contains("endpoints 127.0.0.1:9002") && detail.contains(":1:"), "{detail}");
+    assert!(
+        detail.contains("endpoints http://127.0.0.1:9002") && detail.contains("127.0.0.1:1:"),
+        "{detail}"
+    );
     let audit = world.get("/v1/audit").await.ok();
     assert!(audit["entries"][0]["summary"].as_str().unwrap().starts_with("refused: "));
 
@@ -218,7 +221,7 @@ async fn an_unused_release_can_be_removed() {
 #[tokio::test]
 async fn what_is_wrong_with_a_release_is_told_field_by_field() {
     let world = World::open().await;
-    let wrong = json!({ "name": "v3", "endpoints": ["https://a:1", "b"],
+    let wrong = json!({ "name": "v3", "endpoints": ["ftp://a:1", "b"],
                         "artifact": { "model": "", "digest": "sha256:12" } });
     let problem = add(&world, wrong).await.problem(400, "bad-request");
     let fields: Vec<&str> = problem["fields"]
@@ -230,6 +233,7 @@ async fn what_is_wrong_with_a_release_is_told_field_by_field() {
     assert_eq!(fields, ["endpoints[0]", "endpoints[1]", "artifact.model", "artifact.digest"]);
     for (part, value) in [
         ("name", json!("a b")),
+        ("name", json!("diff")),
         ("endpoints", json!([])),
         ("artifact", json!({ "modle": "m" })),
         ("reason", json!("\u{1b}[2J")),

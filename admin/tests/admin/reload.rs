@@ -89,7 +89,7 @@ async fn what_needs_a_restart_is_named_and_not_applied() {
     let named = done["needs_restart"].to_string();
     assert!(named.contains("listeners") && named.contains("data_dir"), "{named}");
     let running = world.control.view();
-    assert_eq!(running.config.listeners[0].address.port(), 8080);
+    assert_eq!(running.config.listeners[0].address.to_string(), "127.0.0.1:8080");
     assert!(world.get("/v1/status").await.ok()["warnings"].to_string().contains("restart"));
     reload(&world, CONFIG).await.ok();
     assert_eq!(world.get("/v1/status").await.ok()["reload"]["needs_restart"], json!([]));

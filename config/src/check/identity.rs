@@ -37,7 +37,7 @@ pub(crate) fn identity(at: At<RawIdentity>, cx: &mut Context<'_>) -> Option<Iden
                     cx.problem(
                         &site,
                         "is possible for conversations only",
-                        "name a `header`, `cookie`, `jwt`, `body` or `path` source",
+                        "name a `header`, `cookie`, `jwt`, `body`, `path` or `mtls` source",
                     );
                 }
                 continue;
@@ -79,6 +79,7 @@ fn source(raw: RawSource) -> Option<Option<Source>> {
         RawSource::Cookie(name) => Some(Source::Cookie(name.value.0)),
         RawSource::Jwt(claim) => Some(Source::Jwt(claim.value.0)),
         RawSource::Body(pointer) => Some(Source::Body(pointer.value.0)),
+        RawSource::Mtls(name) => Some(Source::Certificate(name.value)),
         RawSource::Path(path) => {
             path.value.segment.map(|number| Source::PathSegment(number.value.0 as usize))
         }

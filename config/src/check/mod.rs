@@ -12,6 +12,7 @@ mod policy;
 mod release;
 mod server;
 mod signals;
+mod tls;
 mod traffic;
 mod workload;
 

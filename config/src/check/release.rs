@@ -3,7 +3,7 @@
 use super::plain;
 use crate::raw::{RawArtifact, RawRelease};
 use crate::read::{At, Context, Map};
-use crate::{Artifact, Origin, Release};
+use crate::{Artifact, Endpoint, Origin, Release};
 use stagegate_rollout::ReleaseName;
 use std::collections::BTreeMap;
 
@@ -42,7 +42,20 @@ fn release(raw: RawRelease, cx: &mut Context<'_>) -> Option<Release> {
             endpoints.push(value);
         }
     }
-    Some(Release { endpoints, artifact: artifact?, origin: Origin::File })
+    let upstream_tls = match raw.upstream_tls {
+        None => None,
+        Some(at) => {
+            if !endpoints.iter().any(Endpoint::is_tls) {
+                cx.warn(
+                    &at.site.without_value(),
+                    "is not used by any endpoint",
+                    "write `https://` or `h2://` where the endpoint speaks TLS",
+                );
+            }
+            Some(super::tls::upstream(at, cx)?)
+        }
+    };
+    Some(Release { endpoints, artifact: artifact?, origin: Origin::File, upstream_tls })
 }
 
 fn artifact(raw: RawArtifact, cx: &mut Context<'_>) -> Option<Artifact> {

@@ -1,15 +1,14 @@
 //! The top of the file.
 
 use super::policy::Policies;
-use super::{matching, notify, plain, workload};
-use crate::raw::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawWorkload};
-use crate::read::{At, Context, Map};
+use super::{matching, notify, plain, tls, workload};
+use crate::raw::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener, RawWorkload};
+use crate::read::{At, Context, Map, NonEmpty};
 use crate::scalar::Workers;
-use crate::{Admin, Config, ConnLimits, DecisionLog, Listener, Size, Token};
+use crate::{Admin, Config, ConnLimits, DecisionLog, ListenAddress, Listener, Size, Token};
 use ipnet::IpNet;
 use stagegate_rollout::WorkloadName;
 use std::collections::{BTreeSet, HashMap};
-use std::net::SocketAddr;
 
 /// Smallest and largest head of a request that makes sense.
 const HEADER_BYTES: std::ops::RangeInclusive<u64> = 8 << 10..=1 << 20;
@@ -18,9 +17,11 @@ const MIN_LOG_SIZE: u64 = 16 << 20;
 
 /// Checks everything.
 pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
-    let listeners = listeners(&raw, cx);
     let admin = plain(raw.admin).and_then(|raw| admin(raw, cx));
     check_addresses(&raw.listeners, admin.as_ref(), cx);
+    // What could not be read might have been somebody.
+    let trusts_anyone = raw.trusted_proxies.as_ref().is_none_or(|at| !at.value.is_empty());
+    let listeners = listeners(raw.listeners, trusts_anyone, cx);
     let trusted_proxies = raw.trusted_proxies.as_ref().map(|at| trusted(&at.value, cx));
     let limits = plain(raw.limits).and_then(|raw| conn_limits(raw, cx));
     let decision_log = plain(raw.decision_log).and_then(|raw| decision_log(raw, cx));
@@ -44,6 +45,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         drain_timeout: plain(raw.drain_timeout)?.0,
         limits: limits?,
         decision_log: decision_log?,
+        resolve_every: plain(raw.resolve_every)?.0,
         notify: notify?,
         workloads: workloads?,
         policies: policies?,
@@ -54,12 +56,39 @@ fn names(workloads: &Map<WorkloadName, RawWorkload>) -> BTreeSet<WorkloadName> {
     workloads.0.iter().map(|(name, _)| name.value.clone()).collect()
 }
 
-fn listeners(raw: &RawConfig, _cx: &mut Context<'_>) -> Option<Vec<Listener>> {
-    let listeners = &raw.listeners.as_ref()?.value.0;
-    listeners
-        .iter()
-        .map(|at| Some(Listener { address: at.value.address.as_ref()?.value }))
-        .collect()
+fn listeners(
+    raw: Option<At<NonEmpty<RawListener>>>,
+    trusts_anyone: bool,
+    cx: &mut Context<'_>,
+) -> Option<Vec<Listener>> {
+    let listeners = raw?.value.0;
+    let all: Vec<_> =
+        listeners.into_iter().map(|at| listener(at.value, trusts_anyone, cx)).collect();
+    all.into_iter().collect()
+}
+
+fn listener(raw: RawListener, trusts_anyone: bool, cx: &mut Context<'_>) -> Option<Listener> {
+    let tls = match raw.tls {
+        Some(at) => tls::listener(at, cx).map(Some),
+        None => Some(None),
+    };
+    let (address, proxy_protocol) = (raw.address?.value, raw.proxy_protocol?);
+    // Whoever reaches a Unix socket was let in by its permissions.
+    if proxy_protocol.value && !trusts_anyone && matches!(address, ListenAddress::Ip(_)) {
+        cx.problem(
+            &proxy_protocol.site,
+            "leaves nobody who may connect: there are no trusted proxies",
+            "name your load balancers' networks in `trusted_proxies`",
+        );
+        return None;
+    }
+    Some(Listener {
+        address,
+        mode: plain(raw.mode)?.0,
+        tls: tls?,
+        http2: plain(raw.http2)?,
+        proxy_protocol: proxy_protocol.value,
+    })
 }
 
 fn admin(raw: RawAdmin, cx: &mut Context<'_>) -> Option<Admin> {
@@ -116,24 +145,29 @@ fn admin(raw: RawAdmin, cx: &mut Context<'_>) -> Option<Admin> {
 
 /// Two sockets cannot share an address; finding out at start would be late.
 fn check_addresses(
-    listeners: &Option<At<crate::read::NonEmpty<crate::raw::RawListener>>>,
+    listeners: &Option<At<NonEmpty<RawListener>>>,
     admin: Option<&Admin>,
     cx: &mut Context<'_>,
 ) {
-    let mut seen: Vec<(SocketAddr, String)> = Vec::new();
+    let mut seen: Vec<(ListenAddress, String)> = Vec::new();
     if let Some(admin) = admin.filter(|admin| admin.address.port() != 0) {
-        seen.push((admin.address, "the admin address".to_owned()));
+        seen.push((ListenAddress::Ip(admin.address), "the admin address".to_owned()));
     }
     for listener in listeners.iter().flat_map(|at| &at.value.0) {
         let Some(at) = &listener.value.address else { continue };
-        if at.value.port() == 0 {
+        if matches!(at.value, ListenAddress::Ip(address) if address.port() == 0) {
             continue;
         }
         match seen.iter().find(|(address, _)| *address == at.value) {
             Some((_, what)) => {
                 cx.problem(&at.site, format!("is already {what}"), "give it another port");
             }
-            None => seen.push((at.value, format!("the listener in line {}", at.site.mark.line))),
+            None => {
+                seen.push((
+                    at.value.clone(),
+                    format!("the listener in line {}", at.site.mark.line),
+                ));
+            }
         }
     }
 }
@@ -161,6 +195,7 @@ fn conn_limits(raw: RawConnLimits, cx: &mut Context<'_>) -> Option<ConnLimits> {
     }
     Some(ConnLimits {
         connections: plain(raw.connections)?.0 as usize,
+        in_flight: plain(raw.in_flight).map(|number| number.0 as usize),
         header_bytes: header_bytes.value.0 as usize,
         headers: plain(raw.headers)?.0 as usize,
         header_timeout: plain(raw.header_timeout)?.0,

@@ -1,9 +1,11 @@
 //! Timeouts, limits, health checks and retries.
 
 use super::plain;
-use crate::raw::{RawHealth, RawHostHeader, RawLimits, RawProbe, RawRetry, RawTimeouts};
+use crate::raw::{
+    RawEjection, RawHealth, RawHostHeader, RawLimits, RawProbe, RawRetry, RawTimeouts,
+};
 use crate::read::{At, Context, OrOff};
-use crate::{Health, HealthKind, HostHeader, Retry, Timeouts, WorkloadLimits};
+use crate::{Ejection, Health, HealthKind, HostHeader, Retry, Timeouts, WorkloadLimits};
 use std::time::Duration;
 
 /// How long a health check may take when nothing is said.
@@ -30,11 +32,13 @@ pub(crate) fn timeouts(raw: RawTimeouts, cx: &mut Context<'_>) -> Option<Timeout
 }
 
 pub(crate) fn limits(raw: RawLimits) -> Option<WorkloadLimits> {
-    let tenant = plain(raw.tenant)?;
+    let (tenant, endpoint) = (plain(raw.tenant)?, plain(raw.endpoint)?);
     Some(WorkloadLimits {
         body: plain(raw.body)?.0,
         tenant_rate: plain(tenant.rate),
         tenant_in_flight: plain(tenant.in_flight).map(|number| number.0 as u32),
+        endpoint_in_flight: plain(endpoint.in_flight).map(|number| number.0 as u32),
+        endpoint_pending: plain(endpoint.pending)?.0 as u32,
     })
 }
 
@@ -78,7 +82,25 @@ pub(crate) fn health(raw: At<OrOff<RawHealth>>, cx: &mut Context<'_>) -> Option<
 
 pub(crate) fn retry(raw: RawRetry) -> Option<Retry> {
     let connect_attempts = plain(raw.connect_attempts)?.0 as u32;
-    Some(Retry { stale: plain(raw.stale)?, connect_attempts })
+    Some(Retry {
+        stale: plain(raw.stale)?,
+        connect_attempts,
+        unavailable: plain(raw.unavailable)?,
+        attempts: plain(raw.attempts)?.0 as u32,
+        budget: plain(raw.budget)?,
+        backoff: plain(raw.backoff)?.0,
+        longest_wait: plain(raw.longest_wait)?.0,
+    })
+}
+
+/// `Some(None)` when switched off.
+pub(crate) fn ejection(raw: OrOff<RawEjection>) -> Option<Option<Ejection>> {
+    let OrOff::On(raw) = raw else { return Some(None) };
+    Some(Some(Ejection {
+        failures: plain(raw.failures)?.0 as u32,
+        slow: plain(raw.slow).map(|wait| wait.0),
+        time: plain(raw.time)?.0,
+    }))
 }
 
 pub(crate) fn host_header(raw: RawHostHeader) -> HostHeader {

@@ -2,7 +2,7 @@
 
 use super::members::{Ids, ids};
 use super::policy::Policies;
-use super::{identity, matching, plain, release, signals, traffic};
+use super::{identity, matching, plain, release, signals, tls, traffic};
 use crate::raw::{RawCohort, RawFallback, RawMembers, RawRespond, RawWorkload};
 use crate::read::{At, Context, Site, join};
 use crate::scalar::Member;
@@ -42,12 +42,14 @@ pub(crate) fn workload(
         .and_then(|list| list.0.iter().map(|at| matching::rule(&at.value)).collect());
     let releases = release::releases(raw.releases, cx);
     let identity = raw.identity.and_then(|at| identity::identity(at, cx));
+    let upstream_tls = raw.upstream_tls.and_then(|at| tls::upstream(at, cx));
     let timeouts = plain(raw.timeouts).and_then(|raw| traffic::timeouts(raw, cx));
     let limits_site = raw.limits.as_ref().map(|at| at.site.clone());
     let limits = plain(raw.limits).and_then(traffic::limits);
     let health = raw.health.and_then(|raw| traffic::health(raw, cx));
     let policy = raw.policy.and_then(|name| policies.of_workload(&name, cx));
     let retry = plain(raw.retry).and_then(traffic::retry);
+    let ejection = plain(raw.ejection).and_then(traffic::ejection);
     let outcomes = plain(raw.outcomes).and_then(signals::outcomes);
     let cost = plain(raw.cost).and_then(|raw| signals::cost(raw, cx));
     let kill_switch = plain(raw.kill_switch).and_then(|raw| plain(raw.fallback));
@@ -136,6 +138,7 @@ pub(crate) fn workload(
         identity: identity?,
         policy: policy?,
         releases: releases?,
+        upstream_tls: upstream_tls?,
         timeouts: timeouts?,
         limits: limits?,
         health: health?,
@@ -145,6 +148,8 @@ pub(crate) fn workload(
         },
         host_header: traffic::host_header(plain(raw.host_header)?),
         retry: retry?,
+        ejection: ejection?,
+        fallback_to_stable: plain(raw.fallback_to_stable)?,
         outcomes: outcomes?,
         cost: cost?,
         place,

@@ -2,7 +2,7 @@
 
 use crate::read::{At, choice, raw, words};
 use crate::scalar::{CookieName, FilePath, HeaderName, Int, JsonPointer, JwtSecret, Line};
-use crate::{JwtAlgorithm, Size};
+use crate::{CertificateName, JwtAlgorithm, Size};
 
 raw! {
     /// Sources of a request's identity. In each list the first source that yields something wins.
@@ -39,6 +39,8 @@ choice! {
             "body" => Body(JsonPointer),
             /// A segment of the path.
             "path" => Path(RawSegment),
+            /// A name in the client's verified certificate. Needs `client_ca` on a listener.
+            "mtls" => Mtls(CertificateName),
         }
     }
 }
@@ -69,6 +71,20 @@ raw! {
         audience: Line = optional,
         /// Header the token is in; a leading `Bearer ` is skipped.
         header: HeaderName = default("authorization"),
+    }
+}
+
+words! {
+    /// Which name (subjectAltName) of a certificate is meant.
+    CertificateName, |name| name.label(), {
+        /// The first URI, else the first DNS name, else the first e-mail address.
+        San,
+        /// The first URI, like a SPIFFE id.
+        Uri,
+        /// The first DNS name.
+        Dns,
+        /// The first e-mail address.
+        Email,
     }
 }
 

@@ -7,6 +7,7 @@ mod policy;
 mod release;
 mod server;
 mod signals;
+mod tls;
 mod traffic;
 mod workload;
 
@@ -16,7 +17,8 @@ pub(crate) use policy::{Against, RawGate, RawPolicy, RawStep, TimingWord};
 pub(crate) use release::{RawArtifact, RawRelease};
 pub(crate) use server::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener};
 pub(crate) use signals::{RawCost, RawOutcomes};
+pub(crate) use tls::{RawCertificate, RawTls, RawUpstreamTls};
 pub(crate) use traffic::{
-    RawHealth, RawHostHeader, RawLimits, RawMatch, RawProbe, RawRetry, RawTimeouts,
+    RawEjection, RawHealth, RawHostHeader, RawLimits, RawMatch, RawProbe, RawRetry, RawTimeouts,
 };
 pub(crate) use workload::{RawCohort, RawFallback, RawMembers, RawRespond, RawWorkload};

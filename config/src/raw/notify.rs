@@ -31,6 +31,18 @@ raw! {
 }
 
 words! {
+    /// How much something matters.
+    Severity, |severity| severity.label(), {
+        /// Good to know.
+        Info,
+        /// Worth a look today.
+        Warning,
+        /// Worth a look now.
+        Critical,
+    }
+}
+
+words! {
     /// What a channel is.
     ChannelKind, |kind| kind.label(), {
         /// Anything that takes Stagegate's own JSON, signed.

@@ -193,15 +193,3 @@ words! {
         Alert,
     }
 }
-
-words! {
-    /// How loudly somebody is told.
-    Severity, |severity| severity.label(), {
-        /// Good to know.
-        Info,
-        /// Look at it today.
-        Warning,
-        /// Look at it now.
-        Critical,
-    }
-}

@@ -1,10 +1,10 @@
 //! The top of the file.
 
-use super::{RawChannel, RawPolicy, RawWorkload};
+use super::{RawChannel, RawPolicy, RawTls, RawWorkload};
 use crate::read::{At, Map, NonEmpty, raw, words};
 use crate::scalar::Wait;
-use crate::scalar::{FilePath, Int, PolicyName, TokenName, Workers};
-use crate::{Forwarded, Role, Size, Time, TokenHash};
+use crate::scalar::{FileMode, FilePath, Int, PolicyName, TokenName, Workers};
+use crate::{Forwarded, ListenAddress, Role, Size, Time, TokenHash};
 use ipnet::IpNet;
 use stagegate_rollout::WorkloadName;
 use std::net::SocketAddr;
@@ -30,6 +30,8 @@ raw! {
         limits: RawConnLimits = default("{}"),
         /// The record of every routing decision.
         decision_log: RawDecisionLog = default("{}"),
+        /// Time between two look-ups of the names of endpoints.
+        resolve_every: Wait = default("30s"),
         /// Who is told of what happens. Nobody, by default.
         notify: Vec<At<RawChannel>> = default("[]"),
         /// The agent workflows behind the proxy, by name. A request belongs to the most specific
@@ -41,10 +43,19 @@ raw! {
 }
 
 raw! {
-    /// A socket that accepts client traffic, plain HTTP/1.1.
+    /// A socket that accepts client traffic: HTTP/1.1 and HTTP/2.
     pub(crate) struct RawListener {
-        /// IP address and port.
-        address: SocketAddr = required,
+        /// IP address and port, or `unix:` and the path of a socket.
+        address: ListenAddress = required,
+        /// Permissions of a Unix socket.
+        mode: FileMode = default("'0660'"),
+        /// Speaks TLS.
+        tls: RawTls = optional,
+        /// Takes HTTP/2: with TLS by ALPN, without by prior knowledge.
+        http2: bool = default("true"),
+        /// Every connection begins with a PROXY protocol header, version 1 or 2. Connections from
+        /// others than `trusted_proxies` are closed.
+        proxy_protocol: bool = default("false"),
     }
 }
 
@@ -75,6 +86,9 @@ raw! {
     pub(crate) struct RawConnLimits {
         /// Most connections at a time.
         connections: Int<1, 16_777_216> = default("65536"),
+        /// Most requests at a time; above it they are answered 503 with `Retry-After`. The
+        /// candidate's are refused from four fifths of it on, so that stable's have room.
+        in_flight: Int<1, 16_777_216> = optional,
         /// Most bytes of a request's head, from 8KiB to 1MiB.
         header_bytes: Size = default("32KiB"),
         /// Most header fields of a request.

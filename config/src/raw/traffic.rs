@@ -2,7 +2,8 @@
 
 use crate::read::{Content, Context, Cursor, Map, Read, Shape, choice, raw, words};
 use crate::scalar::{HeaderName, HeaderValue, HostName, Int, PathPrefix, UrlPath, Wait};
-use crate::{HostPattern, Rate, Size, StaleRetry, Time};
+use crate::{FallbackToStable, HostPattern, Rate, Size, StaleRetry, Time};
+use stagegate_rollout::Weight;
 
 raw! {
     /// A condition on requests: every part that is given must hold; `{}` fits every request.
@@ -39,6 +40,8 @@ raw! {
         body: Size = default("32MiB"),
         /// Limits of each tenant.
         tenant: RawTenantLimits = default("{}"),
+        /// Limits of each endpoint.
+        endpoint: RawEndpointLimits = default("{}"),
     }
 }
 
@@ -108,6 +111,50 @@ raw! {
         stale: StaleRetry = default("idempotent"),
         /// How often connecting is tried in all.
         connect_attempts: Int<1, 10> = default("2"),
+        /// Whether an answer 503 is asked for again, where the request can be replayed.
+        unavailable: bool = default("false"),
+        /// How often one request is sent again at most, stale connections not counted.
+        attempts: Int<0, 10> = default("2"),
+        /// Retries as a share of requests lately; above it failures go to the client.
+        budget: Weight = default("20%"),
+        /// Wait before the first retry; doubles with each, and each is a random part of it.
+        backoff: Wait = default("25ms"),
+        /// Longest `Retry-After` that is waited for.
+        longest_wait: Wait = default("1s"),
+    }
+}
+
+raw! {
+    /// When an endpoint that fails real requests is left out. One request tries it afterwards; the
+    /// last endpoint there is, is never left out.
+    pub(crate) struct RawEjection {
+        /// Failed requests in a row (5xx, connection failures, timeouts) that eject it.
+        failures: Int<1, 1000> = default("5"),
+        /// A response head that takes longer counts as a failure.
+        slow: Wait = optional,
+        /// Time it is left out at first; doubles with each ejection in a row, to 5 minutes.
+        time: Wait = default("10s"),
+    }
+}
+
+raw! {
+    /// Limits of each endpoint, over all workers.
+    pub(crate) struct RawEndpointLimits {
+        /// Most requests, and so connections, at a time.
+        in_flight: Int<1, 1_000_000> = optional,
+        /// Requests that may wait for their turn, at most `timeouts.connect`; others are answered
+        /// 503 with `Retry-After`.
+        pending: Int<0, 1_000_000> = default("128"),
+    }
+}
+
+words! {
+    /// Whether a request that finds no connection to the candidate goes to stable.
+    FallbackToStable, |when| when.label(), {
+        /// It fails.
+        Never,
+        /// It goes to stable; its record says `candidate_down`.
+        OnConnectError,
     }
 }
 

@@ -1,12 +1,12 @@
 //! One workload: releases, arms and who goes where.
 
 use super::{
-    RawCost, RawHealth, RawHostHeader, RawIdentity, RawLimits, RawMatch, RawOutcomes, RawRelease,
-    RawRetry, RawTimeouts,
+    RawCost, RawEjection, RawHealth, RawHostHeader, RawIdentity, RawLimits, RawMatch, RawOutcomes,
+    RawRelease, RawRetry, RawTimeouts, RawUpstreamTls,
 };
-use crate::Protocol;
 use crate::read::{At, Map, NonEmpty, OrOff, choice, raw, words};
 use crate::scalar::{Body, ForceSecret, HeaderValue, Int, Member, PolicyName, Wait};
+use crate::{FallbackToStable, Protocol};
 use stagegate_rollout::{CohortName, GroupName, OnRollback, ReleaseName, Salt, Sticky, Weight};
 
 raw! {
@@ -49,12 +49,18 @@ raw! {
         kill_switch: RawKillSwitch = default("{}"),
         /// Active health checks of every endpoint, or `off`.
         health: OrOff<RawHealth> = default("{}"),
+        /// TLS towards `https:` and `h2:` endpoints.
+        upstream_tls: RawUpstreamTls = default("{}"),
+        /// When an endpoint is left out for failing real requests, or `off`.
+        ejection: OrOff<RawEjection> = default("{}"),
         /// Timeouts towards the backend.
         timeouts: RawTimeouts = default("{}"),
         /// Limits of requests.
         limits: RawLimits = default("{}"),
         /// When a request is sent again; never once a byte of the response was seen.
         retry: RawRetry = default("{}"),
+        /// Whether a request that finds no connection to the candidate goes to stable.
+        fallback_to_stable: FallbackToStable = default("never"),
         /// What the backend sees as `Host`.
         host_header: RawHostHeader = default("preserve"),
         /// Lets testers choose the arm with a signed header.

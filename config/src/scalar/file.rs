@@ -20,6 +20,23 @@ impl FromText for FilePath {
     }
 }
 
+/// Permissions of a file, as `chmod` takes them.
+#[derive(Clone, Copy)]
+pub(crate) struct FileMode(pub(crate) u32);
+
+impl FromText for FileMode {
+    const NAME: &'static str = "file mode";
+    const JSON: Json = Json::Pattern("^0?[0-7]{3}$");
+    const HINT: &'static str = "write three octal digits in quotes, like `'0660'`";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let digits = text.strip_prefix('0').filter(|rest| rest.len() == 3).unwrap_or(text);
+        let octal = digits.len() == 3 && digits.bytes().all(|b| matches!(b, b'0'..=b'7'));
+        let mode = u32::from_str_radix(digits, 8).ok().filter(|_| octal);
+        mode.map(Self).ok_or_else(|| "is not the permissions of a file".into())
+    }
+}
+
 /// A tenant or user id, or a file of them.
 #[derive(Clone)]
 pub(crate) enum Member {

@@ -8,7 +8,7 @@ mod quantity;
 mod signals;
 mod text;
 
-pub(crate) use file::{FilePath, Member, is_id};
+pub(crate) use file::{FileMode, FilePath, Member, is_id};
 pub(crate) use gate::{Bound, Chance, Margin, MeasureName, Owner, PolicyName, Ratio};
 pub(crate) use net::{HeaderName, HeaderValue, HostName, PathPrefix, UrlPath};
 pub(crate) use notify::{ChannelKey, ChannelName, ChannelSecret, ChannelUrl};

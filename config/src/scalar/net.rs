@@ -2,9 +2,10 @@
 
 use super::{FromText, Wrong};
 use crate::read::Json;
-use crate::{Endpoint, HostPattern};
+use crate::{Endpoint, EndpointProtocol, HostPattern, ListenAddress};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 
 impl FromText for SocketAddr {
     const NAME: &'static str = "address";
@@ -80,19 +81,54 @@ impl FromText for HostPattern {
     }
 }
 
-impl FromText for Endpoint {
-    const NAME: &'static str = "endpoint";
-    const JSON: Json = Json::Pattern("^http://[^/]+:[0-9]+$");
-    const HINT: &'static str = "write `http://host:port`";
+impl FromText for ListenAddress {
+    const NAME: &'static str = "address";
+    const JSON: Json = Json::Text;
+    const HINT: &'static str =
+        "write an IP address and a port, like `0.0.0.0:8080`, or `unix:/run/stagegate.sock`";
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
-        if text.starts_with("https://") {
-            return Err(Wrong::with_hint(
-                "uses TLS, which is not supported towards backends by this version",
-                "write `http://host:port`",
-            ));
+        match text.strip_prefix("unix:") {
+            Some(path) => socket_path(path).map(Self::Unix),
+            None => SocketAddr::from_text(text).map(Self::Ip),
         }
-        let rest = text.strip_prefix("http://").ok_or("does not begin with `http://`")?;
+    }
+}
+
+/// The path of a Unix socket, as long as the system allows (108 bytes with the NUL on Linux).
+fn socket_path(path: &str) -> Result<PathBuf, Wrong> {
+    let valid = path.starts_with('/') && !path.ends_with('/') && !path.contains('\0');
+    match (valid, path.len() < 108) {
+        (true, true) => Ok(path.into()),
+        (true, false) => Err("is longer than a socket's path may be, 107 bytes".into()),
+        (false, _) => Err("has no absolute path after `unix:`".into()),
+    }
+}
+
+impl FromText for Endpoint {
+    const NAME: &'static str = "endpoint";
+    const JSON: Json = Json::Pattern("^((https?|h2c?)://[^/]+:[0-9]+|(h2\\+)?unix:/.+)$");
+    const HINT: &'static str =
+        "write `http://host:port`, `https://host:port`, `h2c://host:port` or `unix:/path`";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let sockets = [("unix:", EndpointProtocol::Http), ("h2+unix:", EndpointProtocol::H2c)];
+        for (prefix, protocol) in sockets {
+            if let Some(path) = text.strip_prefix(prefix) {
+                return Ok(Self::Unix { protocol, path: socket_path(path)? });
+            }
+        }
+        let schemes = [
+            ("http://", EndpointProtocol::Http),
+            ("https://", EndpointProtocol::Https),
+            ("h2c://", EndpointProtocol::H2c),
+            ("h2://", EndpointProtocol::H2),
+        ];
+        let scheme = |(scheme, protocol)| Some((text.strip_prefix(scheme)?, protocol));
+        let (rest, protocol) = schemes
+            .into_iter()
+            .find_map(scheme)
+            .ok_or("does not begin with `http://` or another scheme that is known")?;
         if rest.contains(['/', '?', '#', '@']) {
             return Err("has more than a host and a port".into());
         }
@@ -104,7 +140,7 @@ impl FromText for Endpoint {
             HostName::parse(host).ok_or("has a host that is neither an IP address nor a name")?;
         let digits = port.bytes().all(|b| b.is_ascii_digit());
         match port.parse() {
-            Ok(port) if digits && port > 0 => Ok(Self { host, port }),
+            Ok(port) if digits && port > 0 => Ok(Self::Tcp { protocol, host, port }),
             _ => Err("has a port that is not from 1 to 65535".into()),
         }
     }
@@ -199,6 +235,11 @@ mod tests {
             ("http://10.0.0.1:9001", "http://10.0.0.1:9001"),
             ("http://Agent-Stable:8001", "http://agent-stable:8001"),
             ("http://[::1]:80", "http://[::1]:80"),
+            ("https://Agent:443", "https://agent:443"),
+            ("h2c://agent:50051", "h2c://agent:50051"),
+            ("h2://agent:443", "h2://agent:443"),
+            ("unix:/run/agent.sock", "unix:/run/agent.sock"),
+            ("h2+unix:/run/agent.sock", "h2+unix:/run/agent.sock"),
         ] {
             assert_eq!(
                 Endpoint::from_text(text).ok().map(|e| e.to_string()).as_deref(),
@@ -215,7 +256,11 @@ mod tests {
             "http://a:+1",
             "http://a:1/x",
             "http://u@a:1",
-            "https://a:1",
+            "https://a",
+            "unix:relative.sock",
+            "unix:",
+            "unix:/run/",
+            "h2+http://a:1",
             "a:1",
             "http://::1:80",
             "http://[::1]",

@@ -53,9 +53,9 @@ workloads:
     retry: { stale: idempotent, connect_attempts: 2 }
     host_header: preserve
     force: { secret: "${FORCE}" }
-    policy: fast
     outcomes: { status: { 507: transient }, codes: { slow_down: external }, provider: behind }
-    cost: { daily_budget: 500, prices: builtin, tenants: [hooli] }
+    cost: { daily_budget: 500, prices: builtin, tenants: [wayne] }
+    policy: fast
 policies:
   fast:
     steps:
@@ -112,10 +112,19 @@ pub(crate) const CASES: &[Case] = &[
     case("listeners:\n  - address: 127.0.0.1:8080\n", "", "listeners", 1, "is missing"),
     case("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    port: 8080", "listeners[0].port", 3, "is not a known key"),
     case("127.0.0.1:8080", "localhost:8080", "listeners[0].address", 2, "is not an IP address with a port"),
+    case("127.0.0.1:8080", "unix:agents.sock", "listeners[0].address", 2, "no absolute path"),
+    case("address: 127.0.0.1:8080", "address: unix:/run/a.sock\n    mode: '0888'", "listeners[0].mode", 3, "permissions of a file"),
+    case("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    tls: { certificates: [] }", "listeners[0].tls.certificates", 3, "is empty"),
+    case("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    tls: { certificates: [{ cert: none.pem, key: examples/server-key.pem }] }", "listeners[0].tls.certificates[0].cert", 3, "cannot be read"),
+    case("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    tls: { certificates: [{ cert: Cargo.toml, key: examples/server-key.pem }] }", "listeners[0].tls.certificates[0].cert", 3, "not certificates in PEM form"),
+    case("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    tls: { certificates: [{ cert: examples/server.pem, key: examples/server.pem }] }", "listeners[0].tls.certificates[0].key", 3, "not a private key in PEM form"),
+    case("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    tls: { certificates: [{ cert: examples/ca.pem, key: examples/server-key.pem }] }", "listeners[0].tls.certificates[0].key", 3, "not the key of the certificate beside it"),
+    case("address: 127.0.0.1:8080", "address: 127.0.0.1:8080\n    tls: { certificates: [{ cert: examples/server.pem, key: examples/server-key.pem }], client_auth: required }", "listeners[0].tls.client_auth", 3, "not who signs those"),
+    case("trusted_proxies: [10.0.0.0/8]", "resolve_every: 0", "resolve_every", 8, "is zero"),
     case("127.0.0.1:8080", "127.0.0.1:99999", "listeners[0].address", 2, "is not an IP address with a port"),
     case("127.0.0.1:8080", "127.0.0.1:9900", "listeners[0].address", 2, "is already the admin address"),
     case("  - address: 127.0.0.1:8080", "  - address: 127.0.0.1:8080\n  - address: 127.0.0.1:8080", "listeners[1].address", 3, "is already the listener in line 2"),
-    case("  - address: 127.0.0.1:8080", "  - { address: 127.0.0.1:8080, tls: {} }", "listeners[0].tls", 2, "TLS on listeners is not supported"),
+    case("  - address: 127.0.0.1:8080", "  - { address: 127.0.0.1:8080, tls: {} }", "listeners[0].tls.certificates", 2, "is missing"),
     case("role: operator", "role: root", "admin.tokens[0].role", 6, "`viewer`, `operator`, `admin`"),
     case("role: operator", "role: operater", "admin.tokens[0].role", 6, "did you mean `operator`?"),
     case("role: operator, ", "", "admin.tokens[0].role", 6, "is missing"),
@@ -175,7 +184,7 @@ pub(crate) const CASES: &[Case] = &[
     case("x-kind: chat } }]", "x-kind: chat } }, { host: a.example.com, path_prefix: /a/, headers: { X-Kind: chat } }]", "workloads.agent.match[1]", 16, "same condition"),
     case("protocol: auto", "protocol: openai", "workloads.agent.protocol", 17, "`openai-chat`"),
     case("{ header: x-tenant }", "{ header: 'x tenant' }", "workloads.agent.identity.tenant[0].header", 19, "is not a header name"),
-    case("{ header: x-tenant }", "{ mtls: san }", "workloads.agent.identity.tenant[0].mtls", 19, "client certificates as identity is not supported"),
+    case("{ header: x-tenant }", "{ mtls: cn }", "workloads.agent.identity.tenant[0].mtls", 19, "write one of `san`, `uri`, `dns`, `email`"),
     case("{ header: x-tenant }", "{ header: a, cookie: b }", "workloads.agent.identity.tenant[0]", 19, "has 2 keys where exactly one belongs"),
     case("{ header: x-tenant }", "{}", "workloads.agent.identity.tenant[0]", 19, "has 0 keys"),
     case("{ header: x-tenant }", "{ haeder: a }", "workloads.agent.identity.tenant[0].haeder", 19, "did you mean `header`?"),
@@ -198,7 +207,10 @@ pub(crate) const CASES: &[Case] = &[
     case("[learned]", "[learned]\n      max_inspect_bytes: 1GiB", "workloads.agent.identity.max_inspect_bytes", 21, "above 16MiB"),
 
     // Releases and arms.
-    case("http://10.0.0.1:80", "https://10.0.0.1:80", "workloads.agent.releases.v1.endpoints[0]", 22, "uses TLS"),
+    case("http://10.0.0.1:80", "ftp://10.0.0.1:80", "workloads.agent.releases.v1.endpoints[0]", 22, "another scheme"),
+    case("http://10.0.0.1:80", "unix:a.sock", "workloads.agent.releases.v1.endpoints[0]", 22, "no absolute path"),
+    case("host_header: preserve", "host_header: preserve\n    upstream_tls: { cert: examples/server.pem }", "workloads.agent.upstream_tls.cert", 38, "is given alone"),
+    case("host_header: preserve", "host_header: preserve\n    upstream_tls: { ca: Cargo.toml }", "workloads.agent.upstream_tls.ca", 38, "not certificates in PEM form"),
     case("http://10.0.0.1:80", "http://10.0.0.1", "workloads.agent.releases.v1.endpoints[0]", 22, "has no port"),
     case("http://10.0.0.1:80", "http://10.0.0.1:80/v1", "workloads.agent.releases.v1.endpoints[0]", 22, "more than a host and a port"),
     case("http://10.0.0.1:80", "10.0.0.1:80", "workloads.agent.releases.v1.endpoints[0]", 22, "does not begin with `http://`"),
@@ -270,10 +282,23 @@ pub(crate) const CASES: &[Case] = &[
     case("    force: { secret: \"${FORCE}\" }", "  other:\n    match: [{}]\n    releases: {}\n    stable: v1", "workloads.other.releases", 40, "has no release"),
     case("    force: { secret: \"${FORCE}\" }", "  agent:\n    match: [{}]", "workloads.agent", 38, "is given twice"),
 
+    // Outcomes and cost.
+    case("507: transient", "99: transient", "workloads.agent.outcomes.status.99", 39, "is not an HTTP status"),
+    case("507: transient", "507: bad", "workloads.agent.outcomes.status.507", 39, "write one of `ok`, `transient`, `permanent`, `external`"),
+    case("slow_down: external", "'slow down': external", "workloads.agent.outcomes.codes[\"slow down\"]", 39, "is not an error code"),
+    case("slow_down: external", "slow_down: extern", "workloads.agent.outcomes.codes.slow_down", 39, "did you mean `external`?"),
+    case("provider: behind", "provider: before", "workloads.agent.outcomes.provider", 39, "write one of `behind`, `backend`"),
+    case("daily_budget: 500", "daily_budget: $500", "workloads.agent.cost.daily_budget", 40, "is not an amount of US dollars"),
+    case("daily_budget: 500", "daily_budget: 0.00", "workloads.agent.cost.daily_budget", 40, "is zero"),
+    case("daily_budget: 500", "daily_budget: -1", "workloads.agent.cost.daily_budget", 40, "is not an amount of US dollars"),
+    case("prices: builtin", "prices: prices.json", "workloads.agent.cost.prices", 40, "write `builtin`, or `file:prices.json`"),
+    case("prices: builtin", "prices: 'file:nowhere.json'", "workloads.agent.cost.prices", 40, "cannot be read"),
+    case("prices: builtin, tenants: [wayne]", "prices: builtin, tenants: ['']", "workloads.agent.cost.tenants[0]", 40, "is not an id"),
+    case("daily_budget: 500", "budget: 500", "workloads.agent.cost.budget", 40, "known here: daily_budget, prices, tenants"),
     // Policies.
-    case("policy: fast", "policy: slow", "workloads.agent.policy", 39, "write one of: default, fast"),
-    case("policy: fast", "policy: fa st", "workloads.agent.policy", 39, "is not a policy name"),
-    case("policies:\n  fast:\n", "policies:\n  fa st:\n", "policies[\"fa st\"]", 42, "is not a policy name"),
+    case("policy: fast", "policy: slow", "workloads.agent.policy", 41, "write one of: default, fast"),
+    case("policy: fast", "policy: fa st", "workloads.agent.policy", 41, "is not a policy name"),
+    case("    policy: fast\npolicies:\n  fast:\n", "policies:\n  fa st:\n", "policies[\"fa st\"]", 42, "is not a policy name"),
     case("on_no_data: { alert_after: 9m }", "on_no_data: 9m", "policies.fast.on_no_data", 53, "not a mapping"),
     case("alert_after: 9m", "alert_after: 0s", "policies.fast.on_no_data.alert_after", 53, "would alert at every pause"),
     case("drill_within: 14d", "drill_within: never", "policies.fast.drill_within", 54, "is not a duration"),
@@ -326,17 +351,4 @@ pub(crate) const CASES: &[Case] = &[
     case("max: 2%", "max: 100%", "policies.fast.gates[3].max", 52, "below 100%"),
     case("max: 2%", "max: 2s", "policies.fast.gates[3].max", 52, "write a share like `2%`"),
     case("severity: warning", "severity: warning }\n      - { axis: error, class: permanent, max: 3%", "policies.fast.gates[4].measure", 53, "is `error/permanent/max` already"),
-    // Outcomes and cost.
-    case("507: transient", "99: transient", "workloads.agent.outcomes.status.99", 40, "is not an HTTP status"),
-    case("507: transient", "507: bad", "workloads.agent.outcomes.status.507", 40, "write one of `ok`, `transient`, `permanent`, `external`"),
-    case("slow_down: external", "'slow down': external", "workloads.agent.outcomes.codes[\"slow down\"]", 40, "is not an error code"),
-    case("slow_down: external", "slow_down: extern", "workloads.agent.outcomes.codes.slow_down", 40, "did you mean `external`?"),
-    case("provider: behind", "provider: before", "workloads.agent.outcomes.provider", 40, "write one of `behind`, `backend`"),
-    case("daily_budget: 500", "daily_budget: $500", "workloads.agent.cost.daily_budget", 41, "is not an amount of US dollars"),
-    case("daily_budget: 500", "daily_budget: 0.00", "workloads.agent.cost.daily_budget", 41, "is zero"),
-    case("daily_budget: 500", "daily_budget: -1", "workloads.agent.cost.daily_budget", 41, "is not an amount of US dollars"),
-    case("prices: builtin", "prices: prices.json", "workloads.agent.cost.prices", 41, "write `builtin`, or `file:prices.json`"),
-    case("prices: builtin", "prices: 'file:nowhere.json'", "workloads.agent.cost.prices", 41, "cannot be read"),
-    case("prices: builtin, tenants: [hooli]", "prices: builtin, tenants: ['']", "workloads.agent.cost.tenants[0]", 41, "is not an id"),
-    case("daily_budget: 500", "budget: 500", "workloads.agent.cost.budget", 41, "known here: daily_budget, prices, tenants"),
 ];

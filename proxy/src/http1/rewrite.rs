@@ -18,6 +18,10 @@ pub(crate) struct Forwarding {
     pub(crate) keep_client_values: bool,
     /// This proxy's `Via` pseudonym.
     pub(crate) via: std::sync::Arc<str>,
+    /// `http`, or `https` where the client speaks TLS.
+    pub(crate) proto: &'static str,
+    /// The client speaks HTTP/2.
+    pub(crate) http2: bool,
 }
 
 /// What the proxy says of one forwarded request.
@@ -87,26 +91,30 @@ fn forwarding_fields(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, from
     list_field(out, b"X-Forwarded-For: ", inherited(Known::XForwardedFor), &[from.peer.as_bytes()]);
     match inherited(Known::XForwardedProto).next() {
         Some(value) => put(out, &[b"X-Forwarded-Proto: ", value, b"\r\n"]),
-        None => out.extend_from_slice(b"X-Forwarded-Proto: http\r\n"),
+        None => put(out, &[b"X-Forwarded-Proto: ", from.proto.as_bytes(), b"\r\n"]),
     }
     match inherited(Known::XForwardedHost).next() {
         Some(value) => put(out, &[b"X-Forwarded-Host: ", value, b"\r\n"]),
         None if host.is_empty() => {}
         None => put(out, &[b"X-Forwarded-Host: ", host, b"\r\n"]),
     }
-    let node = from.peer_node.as_bytes();
+    let (node, proto) = (from.peer_node.as_bytes(), from.proto.as_bytes());
     if host.is_empty() {
         list_field(
             out,
             b"Forwarded: ",
             inherited(Known::Forwarded),
-            &[b"for=", node, b";proto=http"],
+            &[b"for=", node, b";proto=", proto],
         );
     } else {
-        let own: &[&[u8]] = &[b"for=", node, b";host=\"", host, b"\";proto=http"];
+        let own: &[&[u8]] = &[b"for=", node, b";host=\"", host, b"\";proto=", proto];
         list_field(out, b"Forwarded: ", inherited(Known::Forwarded), own);
     }
-    let version: &[u8] = if request.http_11 { b"1.1 " } else { b"1.0 " };
+    let version: &[u8] = match (from.http2, request.http_11) {
+        (true, _) => b"2.0 ",
+        (false, true) => b"1.1 ",
+        (false, false) => b"1.0 ",
+    };
     list_field(out, b"Via: ", request.known(head, Known::Via), &[version, from.via.as_bytes()]);
 }
 
@@ -221,6 +229,8 @@ mod tests {
             peer_node: "10.0.0.9".into(),
             keep_client_values,
             via: "stagegate-1".into(),
+            proto: "http",
+            http2: false,
         };
         let to = ForwardTo {
             request_id: "r-1",

@@ -12,6 +12,7 @@ pub(crate) use jwt::JwtCache;
 pub(crate) use learn::{Learner, learns_from};
 
 use crate::http1::RequestHead;
+use crate::tls::{Name, Names};
 use std::borrow::Cow;
 
 /// Longest identity in bytes; a longer one is no identity.
@@ -30,6 +31,8 @@ pub enum Source {
     Body(String),
     /// A path segment, counted from zero.
     PathSegment(usize),
+    /// A name in the client's certificate.
+    Certificate(Name),
 }
 
 /// Where a workload's identities come from; the first place that has one wins.
@@ -67,6 +70,7 @@ impl Identity {
         head: &[u8],
         request: &RequestHead,
         body: Option<&[u8]>,
+        certificate: Option<&Names>,
         tokens: &mut JwtCache,
         now_s: u64,
     ) -> Found {
@@ -76,6 +80,9 @@ impl Identity {
                 Source::Header(name) => plain(request.field(head, name)?),
                 Source::Cookie(name) => cookie(head, request, name),
                 Source::PathSegment(n) => segment(request.target(head), *n),
+                Source::Certificate(name) => {
+                    certificate?.first(*name).map(str::to_owned).and_then(checked)
+                }
                 Source::Body(pointer) => {
                     needs_body |= body.is_none();
                     json::string_at(body?, pointer).and_then(checked)

@@ -8,7 +8,6 @@ use crate::problem::Problem;
 use stagegate_rollout::{Fallback, Outcome};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 impl Client {
     /// The kill switch's fixed answer.
@@ -103,7 +102,7 @@ impl Client {
     /// clean close for the end of the body.
     pub(super) fn break_off(&self) {
         if !self.head.http_11 {
-            let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+            self.stream.reset_on_close();
         }
     }
 }

@@ -269,6 +269,7 @@ fn spent(cost: Cost, usage: Option<Usage>) -> Spent {
 pub(super) const fn outcome_of(problem: Problem) -> Outcome {
     match problem {
         Problem::StableDown
+        | Problem::EndpointBusy
         | Problem::UpstreamConnect
         | Problem::ConnectTimeout
         | Problem::UpstreamReset

@@ -6,20 +6,23 @@ mod exchange;
 mod inspect;
 mod observe;
 mod request;
+mod resilience;
 mod tunnel;
+mod welcome;
 
 use crate::http1::{Forwarding, HeadLimits, RequestHead, Status};
 use crate::problem::Problem;
+use crate::tls::Names;
+use crate::transport::{Arrival, Stream};
 use crate::watch::Watched;
 use crate::worker::{Live, Worker};
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use welcome::{Http2, Welcomed, welcome};
 
 /// Bytes of later requests that are read while one is under way.
 const MAX_AHEAD: usize = 64 * 1024;
@@ -46,44 +49,56 @@ enum After {
 /// A client connection and its buffers, used again for every request.
 struct Client {
     worker: Rc<Worker>,
-    stream: TcpStream,
+    stream: Stream,
     /// Bytes from the client that belong to the present request's head, its body or a later one.
     input: Vec<u8>,
     head: RequestHead,
     watch: Watched,
-    forwarding: Forwarding,
+    guest: Rc<Guest>,
     up: Vec<u8>,
     down: Vec<u8>,
 }
 
+/// What holds for every request of one connection.
+struct Guest {
+    /// What is passed on of who the client is.
+    forwarding: Forwarding,
+    /// The names of its certificate, which was verified.
+    names: Option<Names>,
+}
+
 /// Serves one client connection to its end.
-pub(crate) async fn connection(
-    worker: Rc<Worker>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    live: Live,
-) {
-    let ip = peer.ip().to_canonical();
-    let peer = ip.to_string();
-    let forwarding = Forwarding {
-        peer_node: if ip.is_ipv6() { format!("\"[{peer}]\"") } else { peer.clone() },
-        keep_client_values: worker.shared.settings.load().keeps_forwarded(ip),
-        via: std::sync::Arc::clone(&worker.shared.via),
-        peer,
-    };
+pub(crate) async fn connection(worker: Rc<Worker>, arrival: Arrival, live: Live) {
     let watch = worker.watches.add();
-    let mut client = Client {
-        stream,
-        input: Vec::new(),
-        head: RequestHead::default(),
-        watch,
-        forwarding,
-        up: Vec::new(),
-        down: Vec::new(),
-        worker,
-    };
-    client.serve().await;
+    match welcome(&worker, arrival, &watch).await {
+        Ok(Welcomed { wire, guest, http2 }) => {
+            // HTTP/2 is offered to nobody yet.
+            if http2 != Http2::Agreed {
+                Client::new(worker, Stream::Wire(wire), watch, Rc::new(guest)).serve().await;
+            }
+        }
+        Err(reason) => {
+            if let Some(reason) = reason {
+                worker.stats.borrow_mut().refuse(None, reason);
+            }
+        }
+    }
     drop(live);
+}
+
+impl Client {
+    fn new(worker: Rc<Worker>, stream: Stream, watch: Watched, guest: Rc<Guest>) -> Self {
+        Self {
+            stream,
+            input: Vec::new(),
+            head: RequestHead::default(),
+            watch,
+            guest,
+            up: Vec::new(),
+            down: Vec::new(),
+            worker,
+        }
+    }
 }
 
 impl Client {
@@ -177,7 +192,10 @@ impl Client {
                     _ => return Poll::Ready(false),
                 }
             }
-            Poll::Ready(true)
+            if self.watch.poll_due(cx) {
+                return Poll::Ready(false);
+            }
+            Poll::Ready(ready!(Pin::new(&mut self.stream).poll_flush(cx)).is_ok())
         })
         .await;
         self.watch.set_at(u64::MAX);

@@ -2,17 +2,17 @@
 
 use super::call::{Call, Decision};
 use super::exchange::{End, Exchange, Receiving, Sending};
-use super::{After, Client};
+use super::{After, Client, resilience};
 use crate::endpoint::Endpoint;
 use crate::http1::{BodyLength, ForwardTo, Known, tokens, upstream_head};
 use crate::identity::{Found, Identity, Learner};
 use crate::plan::{HostHeader, InForce, Replay, Role, Workload};
 use crate::problem::Problem;
+use crate::transport::{Stream, dial};
 use stagegate_rollout::{Arm, OnRollback, Outcome, Reason, Target};
 use stagegate_signals::End as BodyEnd;
 use std::future::poll_fn;
 use std::rc::Rc;
-use tokio::net::TcpStream;
 
 /// Where a request is sent, or what is said instead.
 enum Route {
@@ -23,7 +23,7 @@ enum Route {
 
 /// A connection to one of the release's endpoints.
 struct Connected {
-    stream: TcpStream,
+    stream: Stream,
     /// Its place in the release's set.
     endpoint: usize,
     reused: bool,
@@ -48,6 +48,9 @@ impl Client {
             Ok(false) => return After::Abort,
             Err(problem) => return self.refuse(&call, &plan, Some(workload), problem).await,
         }
+        let Some(_place) = worker.admit() else {
+            return self.refuse(&call, &plan, Some(workload), Problem::Busy).await;
+        };
         let allowance = workload.prepared.allowance.clone();
         let _under_way = match allowance
             .map(|allowance| allowance.take(call.found.tenant.as_deref().unwrap_or("")))
@@ -64,7 +67,7 @@ impl Client {
 
     /// What no endpoint needs to see.
     fn unacceptable(&self, workload: &Workload) -> Option<Problem> {
-        let own = self.forwarding.via.as_bytes();
+        let own = self.guest.forwarding.via.as_bytes();
         let is_own = |hop: &[u8]| hop.split(|&b| b == b' ').any(|part| part == own);
         let loops = self.head.known(&self.input, Known::Via).any(|via| tokens(via).any(is_own));
         let too_large = matches!(self.head.body, Some(BodyLength::Bytes(bytes)) if bytes > workload.prepared.settings.body_limit);
@@ -100,14 +103,15 @@ impl Client {
 
     fn ask(&self, identity: &Identity, body: Option<&[u8]>, now_s: u64) -> Found {
         let mut tokens = self.worker.tokens.borrow_mut();
-        identity.find(&self.input, &self.head, body, &mut tokens, now_s)
+        let names = self.guest.names.as_ref();
+        identity.find(&self.input, &self.head, body, names, &mut tokens, now_s)
     }
 
     /// Decides, connects and exchanges, again when the plan moves or a connection proves dead.
     async fn forward(&mut self, call: &mut Call, mut plan: InForce, expect: bool) -> After {
         let worker = Rc::clone(&self.worker);
         let mut tried: Vec<usize> = Vec::new();
-        let mut fresh = false;
+        let (mut fresh, mut fallen_back) = (false, false);
         let mut over_ms = None;
         loop {
             let Some(position) = plan.routes.find(&self.input, &self.head) else {
@@ -117,7 +121,7 @@ impl Client {
             let over_ms = *over_ms.get_or_insert_with(|| {
                 settings.timeouts.total.map_or(u64::MAX, |total| self.watch.after(total))
             });
-            let decision = match self.decide(call, &plan, position) {
+            let decision = match self.decide(call, &plan, position, fallen_back) {
                 Route::To(decision) => decision,
                 Route::Respond(decision) => return self.respond(call, &decision).await,
                 Route::Refuse(decision, problem) => {
@@ -128,11 +132,15 @@ impl Client {
                 Ok(connected) => connected,
                 Err((endpoint, problem)) => {
                     tried.push(endpoint);
-                    let more = decision.release().is_some_and(|release| {
-                        release.endpoints.pick(None, &tried, |_| 0).is_some()
-                    });
-                    if !more || tried.len() >= settings.connect_attempts as usize {
-                        return self.fail(call, &decision, problem).await;
+                    if problem != Problem::EndpointBusy {
+                        self.judge_unconnected(&decision, endpoint);
+                    }
+                    if !self.may_try_another(&decision, endpoint, &tried) {
+                        if !self.falls_back(&decision) {
+                            return self.fail(call, &decision, problem).await;
+                        }
+                        fallen_back = true;
+                        tried.clear();
                     }
                     call.retries = call.retries.saturating_add(1);
                     plan = worker.plan();
@@ -143,7 +151,17 @@ impl Client {
             let (end, consumed) = self
                 .exchange(call, &decision, &mut stream, endpoint, reused, expect, over_ms)
                 .await;
+            self.judge(&decision, endpoint, &end, call.status, call.first_byte_us);
             match end {
+                End::Again(wait) => {
+                    drop(stream);
+                    if !self.pause(wait, over_ms).await {
+                        return self.fail(call, &decision, Problem::TotalTimeout).await;
+                    }
+                    call.retries = call.retries.saturating_add(1);
+                    fresh = true;
+                    plan = worker.plan();
+                }
                 End::Outdated => {
                     self.keep(&decision, endpoint, stream);
                     plan = worker.plan();
@@ -183,7 +201,8 @@ impl Client {
         }
     }
 
-    fn decide(&self, call: &Call, plan: &InForce, position: usize) -> Route {
+    /// `fallen_back`: the candidate took no connection, and stable is to serve instead.
+    fn decide(&self, call: &Call, plan: &InForce, position: usize, fallen_back: bool) -> Route {
         let workload = &plan.workloads[position];
         let settings = &workload.prepared.settings;
         let forced = settings.force.as_ref().and_then(|key| {
@@ -213,13 +232,16 @@ impl Client {
         let is_up =
             |role| workload.role(role).is_some_and(|release| release.endpoints.any_healthy());
         decision.role = Some(role);
-        if role == Role::Arm(Arm::Candidate) && !is_up(role) {
+        if role == Role::Arm(Arm::Candidate) && (fallen_back || !is_up(role)) {
             decision.arm = Arm::Stable;
             decision.reason = Reason::CandidateDown;
             decision.role = Some(Role::Arm(Arm::Stable));
         }
         if !decision.role.is_some_and(is_up) {
             return Route::Refuse(decision, Problem::StableDown);
+        }
+        if decision.arm == Arm::Candidate && self.worker.is_busy_for_candidates() {
+            return Route::Refuse(decision, Problem::Busy);
         }
         let begins = decision.arm == Arm::Candidate && pinned.is_none();
         if let (Some(id), true) =
@@ -244,9 +266,13 @@ impl Client {
         let affinity = call.found.conversation.as_deref();
         let Some(release) = decision.release() else { return Err((0, Problem::StableDown)) };
         // All tried or ill by now: the first is as good as any to say so.
-        let picked = release.endpoints.pick(affinity, tried, load);
-        let at = picked.or_else(|| release.endpoints.pick(None, &[], load)).unwrap_or(0);
+        let (now_ms, trial) = (worker.watches.now_ms(), resilience::trial(decision.workload()));
+        let pick = |affinity, tried| release.endpoints.pick(affinity, tried, now_ms, trial, load);
+        let at = pick(affinity, tried).or_else(|| pick(None, &[])).unwrap_or(0);
         let endpoint = &release.endpoints.all()[at];
+        let timeout = decision.workload().prepared.settings.timeouts.connect;
+        let due_ms = self.watch.after(timeout).min(over_ms);
+        self.turn(decision, endpoint, due_ms).await.map_err(|problem| (at, problem))?;
         let pooled = if fresh {
             None
         } else {
@@ -255,9 +281,8 @@ impl Client {
         if let Some(stream) = pooled {
             return Ok(Connected { stream, endpoint: at, reused: true });
         }
-        let timeout = decision.workload().prepared.settings.timeouts.connect;
-        self.watch.set_at(self.watch.after(timeout).min(over_ms));
-        let mut connecting = std::pin::pin!(TcpStream::connect(endpoint.address.socket));
+        self.watch.set_at(due_ms);
+        let mut connecting = std::pin::pin!(dial(&endpoint.address, self.head.upgrade.is_some()));
         let connected = poll_fn(|cx| match connecting.as_mut().poll(cx) {
             std::task::Poll::Ready(result) => std::task::Poll::Ready(Some(result)),
             std::task::Poll::Pending if self.watch.poll_due(cx) => std::task::Poll::Ready(None),
@@ -265,8 +290,8 @@ impl Client {
         })
         .await;
         match connected {
-            Some(Ok(stream)) => {
-                let _ = stream.set_nodelay(true);
+            Some(Ok((wire, _))) => {
+                let stream = Stream::Wire(wire);
                 Ok(Connected { stream, endpoint: at, reused: false })
             }
             Some(Err(_)) => Err((at, Problem::UpstreamConnect)),
@@ -281,7 +306,7 @@ impl Client {
         &mut self,
         call: &mut Call,
         decision: &Decision,
-        upstream: &mut TcpStream,
+        upstream: &mut Stream,
         endpoint: usize,
         reused: bool,
         expect: bool,
@@ -309,11 +334,13 @@ impl Client {
             expect,
         };
         self.up.clear();
-        upstream_head(&mut self.up, &self.input, &self.head, &self.forwarding, &to);
+        upstream_head(&mut self.up, &self.input, &self.head, &self.guest.forwarding, &to);
         self.watch.serving((decision.arm == Arm::Candidate).then_some(release.number));
         let length = self.head.body.unwrap_or(BodyLength::None);
         let learner = settings.identity.learned.then(Learner::default);
-        worker.pools.borrow_mut().begin(endpoint.id);
+        let pays = (call.retries == 0).then_some(&settings.retry);
+        worker.pools.borrow_mut().begin(endpoint.id, pays);
+        let retry = self.retry(decision, call.retries);
         let mut exchange = Exchange {
             worker: &worker,
             watch: &self.watch,
@@ -324,6 +351,8 @@ impl Client {
             decision,
             timeouts: settings.timeouts,
             body_limit: settings.body_limit,
+            retry,
+            endpoint: endpoint.id,
             reused,
             over_ms,
             sending: Sending::new(&mut self.input, self.head.len, length, &mut self.up),
@@ -337,7 +366,7 @@ impl Client {
         (end, consumed)
     }
 
-    fn keep(&self, decision: &Decision, endpoint: usize, stream: TcpStream) {
+    fn keep(&self, decision: &Decision, endpoint: usize, stream: Stream) {
         let Some(release) = decision.release() else { return };
         let endpoint = &release.endpoints.all()[endpoint];
         let idle = decision.workload().prepared.settings.timeouts.pool_idle;
@@ -346,7 +375,7 @@ impl Client {
 
     /// Whether the request may be sent a second time although a dead connection may have taken it
     /// in (RFC 9110 9.2.2).
-    fn may_replay(&self, decision: &Decision) -> bool {
+    pub(super) fn may_replay(&self, decision: &Decision) -> bool {
         let idempotent = || {
             matches!(self.head.method(&self.input), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
                 || self.head.field(&self.input, "idempotency-key").is_some()

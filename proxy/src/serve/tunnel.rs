@@ -1,12 +1,12 @@
 //! Bytes both ways after a protocol upgrade, until both sides have closed or nobody speaks.
 
 use super::Client;
+use crate::transport::Stream;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// One direction of a tunnel.
 #[derive(Default)]
@@ -25,8 +25,8 @@ impl Way {
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        from: &mut TcpStream,
-        to: &mut TcpStream,
+        from: &mut Stream,
+        to: &mut Stream,
         buffer: &mut [u8],
     ) -> Result<bool, ()> {
         let mut progress = false;
@@ -40,6 +40,11 @@ impl Way {
                     Poll::Ready(_) => return Err(()),
                     Poll::Pending => return Ok(progress),
                 }
+            }
+            match Pin::new(&mut *to).poll_flush(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Err(()),
+                Poll::Pending => return Ok(progress),
             }
             self.moved += self.pending.len() as u64;
             self.pending.clear();
@@ -68,7 +73,7 @@ impl Client {
     /// before it saw the switch.
     pub(super) async fn tunnel(
         &mut self,
-        upstream: &mut TcpStream,
+        upstream: &mut Stream,
         ahead: Vec<u8>,
         idle: Duration,
     ) -> u64 {

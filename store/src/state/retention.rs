@@ -50,8 +50,8 @@ impl Store {
         let windows = self
             .db
             .execute(
-                "DELETE FROM recorded_window WHERE (workload, at_ms, arm, release) IN
-                 (SELECT workload, at_ms, arm, release FROM recorded_window
+                "DELETE FROM recorded_window WHERE (workload, at_ms) IN
+                 (SELECT workload, at_ms FROM recorded_window
                   WHERE at_ms < ?1 ORDER BY at_ms LIMIT ?2)",
                 params![before(keep.windows_ms), AT_ONCE],
             )

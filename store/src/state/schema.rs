@@ -110,12 +110,12 @@ const MIGRATIONS: &[&str] = &[
 
     -- What was counted in a minute, for asking later what another policy would have done.
     CREATE TABLE recorded_window (
-        workload TEXT NOT NULL,
-        at_ms    INTEGER NOT NULL,
-        arm      TEXT NOT NULL,
-        release  TEXT NOT NULL,
-        body     BLOB NOT NULL,
-        PRIMARY KEY (workload, at_ms, arm, release)
+        workload  TEXT NOT NULL,
+        at_ms     INTEGER NOT NULL,
+        stable    TEXT NOT NULL,
+        candidate TEXT,
+        body      BLOB NOT NULL,
+        PRIMARY KEY (workload, at_ms)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX recorded_window_by_age ON recorded_window (at_ms);
 

@@ -2,20 +2,20 @@
 
 use super::{Store, StoreError, body};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
-use stagegate_rollout::{Arm, ReleaseName, WorkloadName};
+use stagegate_rollout::{ReleaseName, WorkloadName};
 
-/// One arm's counts of one minute.
+/// What a workload's arms counted in a minute, or until its roles or weight changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedWindow {
     /// The workload.
     pub workload: WorkloadName,
-    /// When the minute began, in Unix milliseconds.
+    /// When the window ended, in Unix milliseconds; its name within the workload.
     pub at_ms: u64,
-    /// The arm.
-    pub arm: Arm,
-    /// The release that served.
-    pub release: ReleaseName,
-    /// The counts, as JSON.
+    /// The stable release.
+    pub stable: ReleaseName,
+    /// The candidate, if there was one.
+    pub candidate: Option<ReleaseName>,
+    /// The counts of both arms, as JSON.
     pub body: String,
 }
 
@@ -33,16 +33,18 @@ impl Store {
         let change =
             self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(recording)?;
         for window in windows {
-            let RecordedWindow { workload, at_ms, arm, release, body } = window;
+            let RecordedWindow { workload, at_ms, stable, candidate, body } = window;
+            let candidate = candidate.as_ref().map(ReleaseName::as_str);
             let body = body::pack(body)?;
             change
                 .prepare_cached(
                     "INSERT INTO recorded_window VALUES (?1, ?2, ?3, ?4, ?5)
-                     ON CONFLICT DO UPDATE SET body = excluded.body",
+                     ON CONFLICT DO UPDATE SET stable = excluded.stable,
+                        candidate = excluded.candidate, body = excluded.body",
                 )
                 .and_then(|mut sql| {
-                    let key = (workload.as_str(), release.as_str());
-                    sql.execute(params![key.0, at_ms, arm.label(), key.1, body])
+                    let (workload, stable) = (workload.as_str(), stable.as_str());
+                    sql.execute(params![workload, at_ms, stable, candidate, body])
                 })
                 .map_err(recording)?;
         }
@@ -62,8 +64,8 @@ impl Store {
 }
 
 impl WindowReader {
-    /// Hands over the windows of a workload that began from `from_ms` on and before `until_ms`,
-    /// oldest first and stable before candidate, one at a time: weeks of them need no memory.
+    /// Hands over the windows of a workload that ended from `from_ms` on and before `until_ms`,
+    /// oldest first and one at a time: weeks of them need no memory.
     ///
     /// # Errors
     /// When the file cannot be read or a window is damaged.
@@ -78,9 +80,8 @@ impl WindowReader {
         let mut rows = self
             .0
             .prepare(
-                "SELECT at_ms, arm, release, body FROM recorded_window
-                 WHERE workload = ?1 AND at_ms >= ?2 AND at_ms < ?3
-                 ORDER BY at_ms, arm DESC, release",
+                "SELECT at_ms, stable, candidate, body FROM recorded_window
+                 WHERE workload = ?1 AND at_ms >= ?2 AND at_ms < ?3 ORDER BY at_ms",
             )
             .map_err(reading)?;
         let at = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
@@ -89,14 +90,16 @@ impl WindowReader {
         while let Some(row) = rows.next().map_err(reading)? {
             let at_ms: u64 = row.get(0).map_err(reading)?;
             let what = || format!("window {at_ms} of workload `{workload}`");
-            let damaged = |why: String| StoreError::Damaged { what: what(), why };
-            let arm: String = row.get(1).map_err(reading)?;
-            let arm = Arm::from_label(&arm).ok_or_else(|| damaged(format!("`{arm}` is no arm")))?;
-            let release: String = row.get(2).map_err(reading)?;
-            let release = release.parse().map_err(|e| damaged(format!("{e}")))?;
+            let name = |text: String| {
+                let damaged = |e| StoreError::Damaged { what: what(), why: format!("{e}") };
+                text.parse::<ReleaseName>().map_err(damaged)
+            };
+            let stable = name(row.get(1).map_err(reading)?)?;
+            let candidate: Option<String> = row.get(2).map_err(reading)?;
+            let candidate = candidate.map(name).transpose()?;
             let body: Vec<u8> = row.get(3).map_err(reading)?;
             let body = body::unpack(&body, what)?;
-            take(RecordedWindow { workload: workload.clone(), at_ms, arm, release, body });
+            take(RecordedWindow { workload: workload.clone(), at_ms, stable, candidate, body });
         }
         Ok(())
     }

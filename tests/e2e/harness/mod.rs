@@ -7,6 +7,8 @@
 pub(crate) mod address;
 pub(crate) mod admin;
 pub(crate) mod backend;
+pub(crate) mod bridge;
+pub(crate) mod certificates;
 pub(crate) mod message;
 pub(crate) mod setup;
 pub(crate) mod stagegate;
@@ -16,6 +18,8 @@ pub(crate) mod wire;
 pub(crate) use address::free_address;
 pub(crate) use admin::Admin;
 pub(crate) use backend::{Backend, Exchange};
+pub(crate) use bridge::Bridge;
+pub(crate) use certificates::Authority;
 pub(crate) use message::{End, Head, Response, request, request_with};
 pub(crate) use setup::{Setup, Workload};
 pub(crate) use stagegate::Stagegate;

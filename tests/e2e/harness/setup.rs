@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 pub(crate) struct Setup {
     settings: BTreeMap<String, String>,
     admin: BTreeMap<String, String>,
+    listener: BTreeMap<String, String>,
+    listeners: Vec<String>,
     workloads: Vec<Workload>,
     /// Where to listen, for configurations that must know it beforehand.
     pub(crate) listen: Option<SocketAddr>,
@@ -19,7 +21,7 @@ pub(crate) struct Setup {
 pub(crate) struct Workload {
     name: String,
     settings: BTreeMap<String, String>,
-    releases: Vec<(String, Vec<SocketAddr>)>,
+    releases: Vec<(String, Vec<String>)>,
 }
 
 impl Setup {
@@ -28,6 +30,8 @@ impl Setup {
         let mut setup = Self {
             settings: BTreeMap::new(),
             admin: BTreeMap::new(),
+            listener: BTreeMap::new(),
+            listeners: Vec::new(),
             workloads: vec![workload],
             listen: None,
         };
@@ -54,6 +58,18 @@ impl Setup {
         self
     }
 
+    /// Sets a key of the listener that clients connect to.
+    pub(crate) fn with_listener(mut self, key: &str, value: &str) -> Self {
+        self.listener.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Adds a listener, written as a YAML flow value.
+    pub(crate) fn and_listener(mut self, listener: &str) -> Self {
+        self.listeners.push(listener.to_owned());
+        self
+    }
+
     /// Fixes the address clients connect to.
     pub(crate) fn listen(&mut self, address: SocketAddr) -> &mut Self {
         self.listen = Some(address);
@@ -73,7 +89,14 @@ impl Setup {
 
     /// The file's text.
     pub(crate) fn yaml(&self, proxy: SocketAddr, admin: SocketAddr, data_dir: &str) -> String {
-        let mut text = format!("listeners:\n  - address: {proxy}\nadmin:\n  address: {admin}\n");
+        let mut text = format!("listeners:\n  - address: {proxy}\n");
+        for (key, value) in &self.listener {
+            text.push_str(&format!("    {key}: {value}\n"));
+        }
+        for listener in &self.listeners {
+            text.push_str(&format!("  - {listener}\n"));
+        }
+        text.push_str(&format!("admin:\n  address: {admin}\n"));
         for (key, value) in &self.admin {
             text.push_str(&format!("  {key}: {value}\n"));
         }
@@ -97,10 +120,15 @@ impl Workload {
 
     /// As [`Workload::new`], with the address of a backend that is not ours.
     pub(crate) fn at(stable: SocketAddr) -> Self {
+        Self::url(&format!("http://{stable}"))
+    }
+
+    /// As [`Workload::new`], with any URL of an endpoint.
+    pub(crate) fn url(stable: &str) -> Self {
         let workload = Self {
             name: "agent".to_owned(),
             settings: BTreeMap::new(),
-            releases: vec![("v1".to_owned(), vec![stable])],
+            releases: vec![("v1".to_owned(), vec![stable.to_owned()])],
         };
         workload
             .with("match", "[{ path_prefix: / }]")
@@ -127,13 +155,13 @@ impl Workload {
 
     /// Registers a release.
     pub(crate) fn release(mut self, name: &str, address: SocketAddr) -> Self {
-        self.releases.push((name.to_owned(), vec![address]));
+        self.releases.push((name.to_owned(), vec![format!("http://{address}")]));
         self
     }
 
     /// Adds another endpoint to the release registered last.
     pub(crate) fn replica(mut self, address: SocketAddr) -> Self {
-        self.releases.last_mut().expect("a release").1.push(address);
+        self.releases.last_mut().expect("a release").1.push(format!("http://{address}"));
         self
     }
 
@@ -152,7 +180,7 @@ impl Workload {
     fn write(&self, text: &mut String) {
         text.push_str(&format!("  {}:\n    releases:\n", self.name));
         for (name, addresses) in &self.releases {
-            let urls: Vec<String> = addresses.iter().map(|a| format!("\"http://{a}\"")).collect();
+            let urls: Vec<String> = addresses.iter().map(|url| format!("\"{url}\"")).collect();
             text.push_str(&format!("      {name}: {{ endpoints: [{}] }}\n", urls.join(", ")));
         }
         for (key, value) in &self.settings {

@@ -16,6 +16,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use stagegate_config::Release;
+use stagegate_rollout::ReleaseName;
+
+/// The name that no release can be found under.
+const DIFF: &str = "diff";
 
 /// A workload's releases.
 #[utoipa::path(get, path = "/v1/workloads/{workload}/releases", tag = "read",
@@ -89,7 +93,10 @@ pub(super) async fn add(
     change: Change<AddRelease>,
 ) -> Result<Response, ApiError> {
     let AddRelease { name, endpoints, artifact, reason } = change.body.clone();
-    let name = name.parse().map_err(|error| ApiError::field("name", &error))?;
+    let name: ReleaseName = name.parse().map_err(|error| ApiError::field("name", &error))?;
+    if name.as_str() == DIFF {
+        return Err(ApiError::field("name", &"`diff` is a path of this API: take another name"));
+    }
     let reason = optional_reason(reason.as_deref())?;
     let release = Release::given(&endpoints, pins(artifact)).map_err(|wrong| {
         let field = |it: stagegate_config::InvalidRelease| FieldProblem {
@@ -98,7 +105,8 @@ pub(super) async fn add(
         };
         ApiError::fields(wrong.into_iter().map(field).collect())
     })?;
-    let order = change.release_order(workload, ReleaseChange::Add { name, release }, reason);
+    let add = ReleaseChange::Add { name, release: Box::new(release) };
+    let order = change.release_order(workload, add, reason);
     Ok(replied(app.control.change_release(order).await?))
 }
 

@@ -14,13 +14,15 @@ use super::call::{Call, Decision};
 use crate::http1::RequestHead;
 use crate::plan::Timeouts;
 use crate::problem::Problem;
+use crate::retry::RetrySettings;
+use crate::transport::Stream;
 use crate::watch::Watched;
 use crate::worker::Worker;
 use receiving::Coding;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
 
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub(super) enum End {
     Outdated,
     /// The connection was dead: no byte of an answer came, and the request can be sent again.
     Stale,
+    /// The endpoint is unavailable for a moment: ask again after this time.
+    Again(Duration),
     /// No byte of an answer reached the client; this is the answer instead.
     Refused(Problem),
     /// The client left, or does not read.
@@ -52,13 +56,17 @@ pub(super) enum End {
 pub(super) struct Exchange<'a> {
     pub(super) worker: &'a Worker,
     pub(super) watch: &'a Watched,
-    pub(super) client: &'a mut TcpStream,
-    pub(super) upstream: &'a mut TcpStream,
+    pub(super) client: &'a mut Stream,
+    pub(super) upstream: &'a mut Stream,
     pub(super) request: &'a RequestHead,
     pub(super) call: &'a mut Call,
     pub(super) decision: &'a Decision,
     pub(super) timeouts: Timeouts,
     pub(super) body_limit: u64,
+    /// Where an answer 503 is worth asking again: how, and the number of the retry.
+    pub(super) retry: Option<(RetrySettings, u32)>,
+    /// The endpoint's id, whose retries these are.
+    pub(super) endpoint: u64,
     /// The connection carried a request before, so it may be dead.
     pub(super) reused: bool,
     /// The worker's time at which the whole request is over.
@@ -108,9 +116,7 @@ impl Exchange<'_> {
         let step = self.watch.after(match (self.receiving.has_answered(), sending.is_flushed()) {
             (false, true) => self.timeouts.first_byte,
             // Everything that came went on: the client has the word.
-            (false, false) if sending.written == sending.out.len() => {
-                self.worker.shared.settings.load().body_idle
-            }
+            (false, false) if !sending.has_unsent() => self.worker.shared.settings.load().body_idle,
             _ => self.timeouts.idle,
         });
         self.watch.set_at(step.min(self.over_ms));
@@ -118,7 +124,8 @@ impl Exchange<'_> {
 
     /// What a passed deadline means.
     fn late(&self) -> End {
-        let client_is_slow = self.receiving.written < self.receiving.out.len();
+        let receiving = &self.receiving;
+        let client_is_slow = receiving.unflushed || receiving.written < receiving.out.len();
         let total = self.worker.watches.now_ms() >= self.over_ms;
         match (self.receiving.has_answered(), self.sending.is_flushed()) {
             _ if client_is_slow && !total => End::ClientGone,
@@ -126,9 +133,7 @@ impl Exchange<'_> {
             (false, _) if total => End::Refused(Problem::TotalTimeout),
             (false, true) => End::Refused(Problem::FirstByteTimeout),
             // The upstream does not take the request, or the client does not send it.
-            (false, false) if self.sending.written < self.sending.out.len() => {
-                End::Refused(Problem::FirstByteTimeout)
-            }
+            (false, false) if self.sending.has_unsent() => End::Refused(Problem::FirstByteTimeout),
             (false, false) => End::Refused(Problem::RequestTimeout),
         }
     }

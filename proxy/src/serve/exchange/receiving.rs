@@ -9,6 +9,7 @@ use crate::problem::Problem;
 use std::io::{IoSlice, Write as _};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes up to which copying is cheaper than a vectored write.
@@ -18,6 +19,8 @@ const WORTH_COPYING: usize = 8 * 1024;
 pub(in crate::serve) struct Receiving<'a> {
     pub(super) out: &'a mut Vec<u8>,
     pub(super) written: usize,
+    /// Written bytes have not all left yet.
+    pub(super) unflushed: bool,
     /// A byte of the answer was written to the client.
     pub(super) begun: bool,
     /// A head that came in pieces.
@@ -56,6 +59,7 @@ impl<'a> Receiving<'a> {
         Self {
             out,
             written: 0,
+            unflushed: false,
             begun: false,
             partial: Vec::new(),
             answer: None,
@@ -128,7 +132,13 @@ impl Exchange<'_> {
             if gathered.is_empty() && more.is_empty() {
                 receiving.out.clear();
                 receiving.written = 0;
-                return Ok(true);
+                // What lies on top of a socket may hold bytes back until it can write them.
+                let flushed = Pin::new(&mut *self.client).poll_flush(cx);
+                receiving.unflushed = flushed.is_pending();
+                return match flushed {
+                    Poll::Ready(Err(_)) => Err(End::ClientGone),
+                    flushed => Ok(flushed.is_ready()),
+                };
             }
             let client = Pin::new(&mut *self.client);
             let written = match (gathered.is_empty(), more.is_empty()) {
@@ -200,6 +210,12 @@ impl Exchange<'_> {
             receiving.interim = true;
             return Ok(());
         }
+        if head.status == 503
+            && let Some(wait) = self.worth_another(bytes, head)
+        {
+            return Err(End::Again(wait));
+        }
+        let receiving = &mut self.receiving;
         let upgrade = head.status == 101;
         if upgrade && self.request.upgrade.is_none() {
             return Err(End::Refused(Problem::UpstreamMalformed(
@@ -252,6 +268,26 @@ impl Exchange<'_> {
             keep_client,
         });
         Ok(())
+    }
+
+    /// How long to wait before the request is sent again instead of passing this answer on; none
+    /// when it is not to be.
+    fn worth_another(&mut self, bytes: &[u8], head: &ResponseHead) -> Option<Duration> {
+        let (settings, number) = self.retry?;
+        if !self.sending.is_replayable() || self.receiving.interim {
+            return None;
+        }
+        let asked = head.field(bytes, "retry-after");
+        let asked = match asked.map(|value| std::str::from_utf8(value).ok()?.parse().ok()) {
+            None => None,
+            Some(Some(seconds)) => Some(Duration::from_secs(seconds)),
+            // A date, or nonsense: not for us to wait for.
+            Some(None) => return None,
+        };
+        let chance = self.worker.ids.borrow_mut().chance();
+        let wait = settings.wait(number, asked, chance)?;
+        let mut pools = self.worker.pools.borrow_mut();
+        pools.may_retry(self.endpoint, &settings).then_some(wait)
     }
 
     fn take_body(

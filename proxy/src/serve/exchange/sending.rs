@@ -17,6 +17,8 @@ pub(in crate::serve) struct Sending<'a> {
     pub(super) body: BodyReader,
     pub(super) out: &'a mut Vec<u8>,
     pub(super) written: usize,
+    /// Written bytes have not all left yet.
+    pub(super) unflushed: bool,
     /// A byte was written.
     pub(super) begun: bool,
     /// Bytes went on that are no longer in `input`, so the request cannot be sent again.
@@ -40,6 +42,7 @@ impl<'a> Sending<'a> {
             body: BodyReader::new(length),
             out,
             written: 0,
+            unflushed: false,
             begun: false,
             beyond_input: false,
             broken: false,
@@ -103,7 +106,12 @@ impl<'a> Sending<'a> {
     }
 
     pub(super) fn is_flushed(&self) -> bool {
-        self.broken || (self.is_done() && self.written == self.out.len())
+        self.broken || (self.is_done() && !self.has_unsent())
+    }
+
+    /// Whether the upstream has not taken all that is ready for it.
+    pub(super) fn has_unsent(&self) -> bool {
+        self.unflushed || self.written < self.out.len()
     }
 }
 
@@ -155,7 +163,10 @@ impl Exchange<'_> {
         }
         sending.out.clear();
         sending.written = 0;
-        false
+        let flushed = Pin::new(&mut *self.upstream).poll_flush(cx);
+        sending.unflushed = flushed.is_pending();
+        sending.broken = matches!(flushed, Poll::Ready(Err(_)));
+        sending.unflushed || sending.broken
     }
 
     /// Reads more of the body from the client; false when there is none now.

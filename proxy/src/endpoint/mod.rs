@@ -4,11 +4,15 @@
 //! the control runtime, and what they find is mirrored into one flag per endpoint, so that the
 //! request path reads a flag and takes no lock.
 
-use pingora_load_balancing::health_check::{HealthCheck, HttpHealthCheck, TcpHealthCheck};
+mod address;
+mod check;
+
+pub use address::{Address, Protocol, Target};
+
+use crate::outlier::{Admission, Standing};
 use pingora_load_balancing::selection::Consistent;
 use pingora_load_balancing::{Backend, Backends, LoadBalancer, discovery};
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -45,15 +49,6 @@ pub enum Probe {
     },
 }
 
-/// One address of a release.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Address {
-    /// Where connections go.
-    pub socket: SocketAddr,
-    /// `host:port` as it was configured, for the `Host` field and for people.
-    pub authority: Arc<str>,
-}
-
 /// One endpoint at run time.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
@@ -61,6 +56,8 @@ pub(crate) struct Endpoint {
     pub(crate) id: u64,
     pub(crate) address: Address,
     healthy: AtomicBool,
+    /// How it did with real requests.
+    pub(crate) standing: Standing,
 }
 
 impl Endpoint {
@@ -80,32 +77,43 @@ pub(crate) struct EndpointSet {
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl EndpointSet {
-    /// Prepares the set and starts its checks on `runtime`. Endpoints count as healthy until a
-    /// check says otherwise.
+    /// Prepares the set and starts its checks. Endpoints count as healthy until a check says
+    /// otherwise; those that were in `before` are the same, connections and health included.
     pub(crate) async fn start(
         addresses: &[Address],
         health: Option<HealthSettings>,
+        before: Option<&Self>,
     ) -> Result<Self, String> {
-        let endpoints: Vec<Arc<Endpoint>> = addresses
-            .iter()
-            .map(|address| {
-                let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-                Arc::new(Endpoint { id, address: address.clone(), healthy: AtomicBool::new(true) })
+        let before = before.map_or(&[][..], |before| &before.endpoints);
+        let endpoint = |address: &Address| {
+            if let Some(same) = before.iter().find(|old| old.address == *address) {
+                // Its checks may have changed: a verdict that nobody renews must not stay.
+                same.healthy.fetch_or(health.is_none(), Ordering::Relaxed);
+                return Arc::clone(same);
+            }
+            let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+            let standing = Standing::default();
+            Arc::new(Endpoint {
+                id,
+                address: address.clone(),
+                healthy: AtomicBool::new(true),
+                standing,
             })
-            .collect();
+        };
+        let endpoints: Vec<Arc<Endpoint>> = addresses.iter().map(endpoint).collect();
         let backends: Result<BTreeSet<Backend>, _> =
-            addresses.iter().map(|address| Backend::new(&address.socket.to_string())).collect();
+            addresses.iter().map(|address| Backend::new(&address.ring_key().to_string())).collect();
         let backends = backends.map_err(|e| e.to_string())?;
         let mut ring = LoadBalancer::<Consistent>::from_backends(Backends::new(
             discovery::Static::new(backends),
         ));
         if let Some(health) = &health {
-            ring.set_health_check(check(health, addresses));
+            ring.set_health_check(Box::new(check::Check::new(health, addresses)));
         }
         ring.update().await.map_err(|e| e.to_string())?;
         let ring = Arc::new(ring);
         let checks = health.as_ref().map(|health| {
-            tokio::spawn(keep_checking(Arc::clone(&ring), endpoints.clone(), health.every))
+            tokio::spawn(keep_checking(Arc::clone(&ring), endpoints.clone(), health.clone()))
         });
         Ok(Self { endpoints, health, ring, checks })
     }
@@ -122,22 +130,49 @@ impl EndpointSet {
         self.endpoints.iter().any(|endpoint| endpoint.is_healthy())
     }
 
+    /// Whether a healthy endpoint is left beside those in `tried`.
+    pub(crate) fn any_left(&self, tried: &[usize]) -> bool {
+        (0..self.endpoints.len()).any(|at| self.is_left(at, tried))
+    }
+
+    fn is_left(&self, at: usize, tried: &[usize]) -> bool {
+        self.endpoints[at].is_healthy() && !tried.contains(&at)
+    }
+
     /// The place in [`EndpointSet::all`] of the endpoint for a request: with an affinity key always
     /// the same one while it is healthy, else the one with the least load by `load`. Endpoints in
-    /// `tried` are left out.
+    /// `tried` are left out, and those ejected at `now_ms` unless no other is left; one whose time
+    /// is over gets this request to prove itself, and nobody else for `trial`.
     pub(crate) fn pick(
         &self,
         affinity: Option<&str>,
         tried: &[usize],
+        now_ms: u64,
+        trial: Duration,
         load: impl Fn(&Endpoint) -> u64,
     ) -> Option<usize> {
-        let usable = |at: usize| self.endpoints[at].is_healthy() && !tried.contains(&at);
         let count = self.endpoints.len();
-        match affinity.filter(|_| count > 1) {
+        if count == 1 {
+            return self.is_left(0, tried).then_some(0);
+        }
+        let admission = |at: usize| self.endpoints[at].standing.admission(now_ms);
+        let on_trial = (0..count).find(|&at| {
+            admission(at) == Admission::Trial
+                && self.is_left(at, tried)
+                && self.endpoints[at].standing.begin_trial(now_ms, trial)
+        });
+        if on_trial.is_some() {
+            return on_trial;
+        }
+        let free = |at: usize| self.is_left(at, tried) && admission(at) == Admission::Free;
+        let any_free = (0..count).any(free);
+        let usable = |at: usize| if any_free { free(at) } else { self.is_left(at, tried) };
+        match affinity {
             None => (0..count).filter(|&at| usable(at)).min_by_key(|&at| load(&self.endpoints[at])),
             Some(key) => {
                 let place = |backend: &Backend| {
-                    let is = |e: &Arc<Endpoint>| Some(&e.address.socket) == backend.addr.as_inet();
+                    let is =
+                        |e: &Arc<Endpoint>| Some(&e.address.ring_key()) == backend.addr.as_inet();
                     self.endpoints.iter().position(is)
                 };
                 let accept =
@@ -164,68 +199,32 @@ impl std::fmt::Debug for EndpointSet {
     }
 }
 
-fn check(health: &HealthSettings, addresses: &[Address]) -> Box<dyn HealthCheck + Send + Sync> {
-    match &health.probe {
-        Probe::Tcp => {
-            let mut check = TcpHealthCheck::new();
-            check.consecutive_success = health.healthy;
-            check.consecutive_failure = health.unhealthy;
-            check.peer_template.options.connection_timeout = Some(health.timeout);
-            check
-        }
-        Probe::Http { path, host, status } => {
-            let own = addresses.first().map_or("localhost", |address| &address.authority);
-            let mut check = HttpHealthCheck::<()>::new(host.as_deref().unwrap_or(own), false);
-            check.consecutive_success = health.healthy;
-            check.consecutive_failure = health.unhealthy;
-            let options = &mut check.peer_template.options;
-            options.connection_timeout = Some(health.timeout);
-            options.read_timeout = Some(health.timeout);
-            options.write_timeout = Some(health.timeout);
-            if let Ok(uri) = path.parse() {
-                check.req.set_uri(uri);
-            }
-            let wanted = *status;
-            check.validator = Some(Box::new(move |response| {
-                if response.status.as_u16() == wanted {
-                    return Ok(());
-                }
-                pingora_error::Error::e_explain(
-                    pingora_error::ErrorType::CustomCode(
-                        "health check status",
-                        response.status.as_u16(),
-                    ),
-                    "unexpected status",
-                )
-            }));
-            Box::new(check)
-        }
-    }
-}
-
 async fn keep_checking(
     ring: Arc<LoadBalancer<Consistent>>,
     endpoints: Vec<Arc<Endpoint>>,
-    every: Duration,
+    health: HealthSettings,
 ) {
-    let mut ticks = tokio::time::interval(every);
+    let mut ticks = tokio::time::interval(health.every);
+    let mut rounds = 0;
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let backends = ring.backends();
         backends.run_health_check(true).await;
+        rounds += 1;
         for backend in backends.get_backend().iter() {
             let ready = backends.ready(backend);
             for endpoint in
-                endpoints.iter().filter(|e| Some(&e.address.socket) == backend.addr.as_inet())
+                endpoints.iter().filter(|e| Some(&e.address.ring_key()) == backend.addr.as_inet())
             {
+                // The ring takes everyone for healthy until it has seen enough failures: till then
+                // an endpoint that was ill before stays so.
+                if rounds < health.unhealthy && !endpoint.is_healthy() {
+                    continue;
+                }
                 if endpoint.healthy.swap(ready, Ordering::Relaxed) != ready {
                     let health = if ready { "healthy" } else { "unhealthy" };
-                    tracing::warn!(
-                        endpoint = &*endpoint.address.authority,
-                        health,
-                        "endpoint changed"
-                    );
+                    tracing::warn!(endpoint = &*endpoint.address.name, health, "endpoint changed");
                 }
             }
         }

@@ -1,0 +1,64 @@
+//! Checked TLS settings: files that were read, and keys that fit their certificates.
+
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::sync::Arc;
+
+/// TLS on a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerTls {
+    /// At least one; the first is for clients that ask for no known name.
+    pub certificates: Vec<Certificate>,
+    /// Who signs clients' certificates; empty when clients are not asked for one.
+    pub client_ca: Vec<CertificateDer<'static>>,
+    /// Whether clients must show one.
+    pub client_auth: ClientAuth,
+}
+
+/// TLS towards endpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamTls {
+    /// Who signs endpoints' certificates; the public authorities when empty.
+    pub ca: Vec<CertificateDer<'static>>,
+    /// What is shown to endpoints that ask.
+    pub certificate: Option<Certificate>,
+    /// The name endpoints must have; the one in their URL when absent.
+    pub server_name: Option<String>,
+    /// Whether endpoints' certificates are verified.
+    pub verify: bool,
+}
+
+impl Default for UpstreamTls {
+    fn default() -> Self {
+        Self { ca: Vec::new(), certificate: None, server_name: None, verify: true }
+    }
+}
+
+/// A certificate and the key that goes with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// The certificate first, then what signed it.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Its private key; never printed.
+    pub key: Arc<PrivateKeyDer<'static>>,
+}
+
+/// Whether clients must show a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ClientAuth {
+    /// A client without one may ask too, but is nobody in particular.
+    Optional,
+    /// A client without one is turned away in the handshake.
+    #[default]
+    Required,
+}
+
+impl ClientAuth {
+    /// The word used in the configuration.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Optional => "optional",
+            Self::Required => "required",
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What a request's fate says about its endpoint, and what is left to try for it.
+
+use super::Client;
+use super::call::Decision;
+use super::exchange::End;
+use crate::endpoint::Endpoint;
+use crate::outlier::Ejection;
+use crate::plan::{Role, Workload};
+use crate::problem::Problem;
+use crate::retry::RetrySettings;
+use stagegate_rollout::Arm;
+use std::future::{Future as _, poll_fn};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// Time an endpoint on trial is left to one request when ejection was switched off meanwhile.
+const TRIAL: Duration = Duration::from_secs(10);
+
+/// How long an endpoint on trial is left to the one request that tries it.
+pub(super) fn trial(workload: &Workload) -> Duration {
+    workload.prepared.settings.ejection.map_or(TRIAL, |rule| rule.time)
+}
+
+/// What an exchange that ended says about the endpoint: true is good, false is bad, none is
+/// nothing, because another was to blame or nobody knows.
+fn speaks_for(end: &End, status: u16, first_byte_us: u64, rule: &Ejection) -> Option<bool> {
+    match end {
+        End::Done { .. } | End::Upgraded => {
+            let slow = rule.slow.is_some_and(|slow| u128::from(first_byte_us) > slow.as_micros());
+            Some(status < 500 && !slow)
+        }
+        End::Broken | End::Again(_) => Some(false),
+        End::Refused(
+            Problem::UpstreamReset | Problem::FirstByteTimeout | Problem::UpstreamMalformed(_),
+        ) => Some(false),
+        End::Refused(_) | End::Outdated | End::Stale | End::ClientGone | End::Cut => None,
+    }
+}
+
+impl Client {
+    /// Lets the endpoint's standing know how an exchange ended.
+    pub(super) fn judge(
+        &self,
+        decision: &Decision,
+        endpoint: usize,
+        end: &End,
+        status: u16,
+        first_byte_us: u64,
+    ) {
+        let Some(rule) = &decision.workload().prepared.settings.ejection else { return };
+        if let Some(good) = speaks_for(end, status, first_byte_us, rule) {
+            self.note(decision, endpoint, rule, good);
+        }
+    }
+
+    /// Lets the endpoint's standing know that it took no connection.
+    pub(super) fn judge_unconnected(&self, decision: &Decision, endpoint: usize) {
+        if let Some(rule) = &decision.workload().prepared.settings.ejection {
+            self.note(decision, endpoint, rule, false);
+        }
+    }
+
+    fn note(&self, decision: &Decision, endpoint: usize, rule: &Ejection, good: bool) {
+        let Some(release) = decision.release() else { return };
+        let endpoint = &release.endpoints.all()[endpoint];
+        let (standing, name) = (&endpoint.standing, &*endpoint.address.authority);
+        if good {
+            if standing.succeeded() {
+                tracing::warn!(endpoint = name, "endpoint proved itself and is back");
+            }
+        } else if standing.failed(rule, self.worker.watches.now_ms()) {
+            tracing::warn!(endpoint = name, "endpoint fails requests and is left out for a while");
+        }
+    }
+
+    /// Whether the request may be sent to another endpoint after this one took no connection.
+    pub(super) fn may_try_another(
+        &self,
+        decision: &Decision,
+        endpoint: usize,
+        tried: &[usize],
+    ) -> bool {
+        let settings = &decision.workload().prepared.settings;
+        let Some(release) = decision.release() else { return false };
+        tried.len() < settings.connect_attempts as usize
+            && release.endpoints.any_left(tried)
+            && self
+                .worker
+                .pools
+                .borrow_mut()
+                .may_retry(release.endpoints.all()[endpoint].id, &settings.retry)
+    }
+
+    /// Whether a request that no endpoint of the candidate takes is stable's to serve.
+    pub(super) fn falls_back(&self, decision: &Decision) -> bool {
+        decision.role == Some(Role::Arm(Arm::Candidate))
+            && decision.workload().prepared.settings.fallback_to_stable
+    }
+
+    /// Where an answer 503 may be asked for again: how, and the number of that retry.
+    pub(super) fn retry(&self, decision: &Decision, retries: u8) -> Option<(RetrySettings, u32)> {
+        let settings = decision.workload().prepared.settings.retry;
+        let number = u32::from(retries) + 1;
+        let wanted = settings.on_unavailable && number <= settings.attempts;
+        (wanted && self.may_replay(decision)).then_some((settings, number))
+    }
+
+    /// Waits before a retry; false when the whole request is over first.
+    pub(super) async fn pause(&mut self, wait: Duration, over_ms: u64) -> bool {
+        let until = self.watch.after(wait);
+        self.watch.set_at(until.min(over_ms));
+        poll_fn(|cx| if self.watch.poll_due(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
+        until <= over_ms
+    }
+
+    /// Waits for one of the endpoint's turns, at most until `due_ms`.
+    pub(super) async fn turn(
+        &mut self,
+        decision: &Decision,
+        endpoint: &Endpoint,
+        due_ms: u64,
+    ) -> Result<(), Problem> {
+        let limits = decision.workload().prepared.settings.endpoint;
+        let Some(most) = limits.in_flight else { return Ok(()) };
+        let worker = Rc::clone(&self.worker);
+        // Each worker has its part, so that no counter is shared.
+        let workers = u32::try_from(worker.shared.live.len()).unwrap_or(u32::MAX).max(1);
+        let most = u64::from((most / workers).max(1));
+        let is_free = || worker.pools.borrow().in_flight(endpoint.id) < most;
+        if is_free() {
+            return Ok(());
+        }
+        let pending = limits.pending.div_ceil(workers);
+        let Some(ended) = worker.pools.borrow_mut().queue(endpoint.id, pending) else {
+            return Err(Problem::EndpointBusy);
+        };
+        self.watch.set_at(due_ms);
+        while !is_free() {
+            let mut notified = std::pin::pin!(ended.notified());
+            let told = poll_fn(|cx| match notified.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(true),
+                Poll::Pending if self.watch.poll_due(cx) => Poll::Ready(false),
+                Poll::Pending => Poll::Pending,
+            });
+            if !told.await {
+                break;
+            }
+        }
+        worker.pools.borrow_mut().unqueue(endpoint.id);
+        if is_free() { Ok(()) } else { Err(Problem::EndpointBusy) }
+    }
+}

@@ -1,0 +1,45 @@
+//! Opening a connection to an endpoint.
+
+use super::{Plain, Wire};
+use crate::endpoint::{Address, Protocol, Target};
+use crate::tls::{ClientTls, H2};
+use std::io;
+use std::sync::Arc;
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::{TlsConnector, TlsStream};
+
+/// Connects to an endpoint, TLS handshake included. `upgrading`: the request wants to change the
+/// protocol, which only HTTP/1.1 can. Says whether HTTP/2 is to be spoken.
+pub(crate) async fn dial(address: &Address, upgrading: bool) -> io::Result<(Wire, bool)> {
+    let plain: Plain = match &address.target {
+        Target::Ip(socket) => TcpStream::connect(socket).await?.into(),
+        Target::Unix(path) => UnixStream::connect(path).await?.into(),
+    };
+    let Some(tls) = &address.tls else {
+        return Ok((Wire::Plain(plain), address.protocol == Protocol::Http2));
+    };
+    let wire = handshake(tls, address.protocol, upgrading, plain).await?;
+    let http2 = match address.protocol {
+        Protocol::Http1 => false,
+        Protocol::Http2 => true,
+        Protocol::Negotiate => wire.alpn() == Some(H2),
+    };
+    Ok((wire, http2))
+}
+
+async fn handshake(
+    tls: &ClientTls,
+    protocol: Protocol,
+    upgrading: bool,
+    plain: Plain,
+) -> io::Result<Wire> {
+    let config = match protocol {
+        Protocol::Http1 => &tls.http1,
+        Protocol::Negotiate if upgrading => &tls.http1,
+        Protocol::Http2 => &tls.http2,
+        Protocol::Negotiate => &tls.either,
+    };
+    let connector = TlsConnector::from(Arc::clone(config));
+    let stream = connector.connect(tls.name.clone(), plain).await?;
+    Ok(Wire::Tls(Box::new(TlsStream::Client(stream))))
+}

@@ -1,0 +1,126 @@
+//! Where clients come in: listening sockets and what each asks of its connections.
+
+use super::Plain;
+use crate::tls::ServerTls;
+use arc_swap::ArcSwap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+/// A socket that listens.
+#[derive(Debug)]
+pub enum Listener {
+    /// TCP.
+    Tcp(std::net::TcpListener),
+    /// A Unix socket.
+    Unix(std::os::unix::net::UnixListener),
+}
+
+/// What a listener asks of its connections.
+#[derive(Clone, Debug, Default)]
+pub struct ListenerSettings {
+    /// Speaks TLS.
+    pub tls: Option<ServerTls>,
+    /// Every connection begins with a PROXY header; peers that are not trusted are turned away.
+    pub proxy_protocol: bool,
+    /// Takes HTTP/2: by ALPN with TLS, by prior knowledge without.
+    pub http2: bool,
+}
+
+/// What the workers know of a listener.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) tls: Option<ArcSwap<ServerTls>>,
+    pub(crate) proxy_protocol: bool,
+    pub(crate) http2: bool,
+}
+
+impl Door {
+    pub(crate) fn new(settings: ListenerSettings) -> Self {
+        Self {
+            tls: settings.tls.map(ArcSwap::from_pointee),
+            proxy_protocol: settings.proxy_protocol,
+            http2: settings.http2,
+        }
+    }
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// Somebody with an address.
+    Ip(IpAddr),
+    /// A process on this machine, over a Unix socket: whoever the file's permissions let in.
+    Local,
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Self {
+        Self::Ip(address.ip().to_canonical())
+    }
+}
+
+/// A connection on its way to a worker, bound to no runtime.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Socket {
+    /// Binds it to the runtime of this thread.
+    pub(crate) fn into_plain(self) -> io::Result<Plain> {
+        Ok(match self {
+            Self::Tcp(stream) => TcpStream::from_std(stream)?.into(),
+            Self::Unix(stream) => UnixStream::from_std(stream)?.into(),
+        })
+    }
+}
+
+/// A listening socket on a runtime.
+#[derive(Debug)]
+pub(crate) enum Accepting {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Accepting {
+    /// Takes a listener into the runtime of this thread; gives its TCP address too.
+    pub(crate) fn new(listener: Listener) -> io::Result<(Self, Option<SocketAddr>)> {
+        match listener {
+            Listener::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                let address = listener.local_addr()?;
+                Ok((Self::Tcp(TcpListener::from_std(listener)?), Some(address)))
+            }
+            Listener::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                Ok((Self::Unix(UnixListener::from_std(listener)?), None))
+            }
+        }
+    }
+
+    /// The next connection.
+    pub(crate) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Socket, Peer)>> {
+        Poll::Ready(match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = ready!(listener.poll_accept(cx))?;
+                Ok((Socket::Tcp(stream.into_std()?), peer.into()))
+            }
+            Self::Unix(listener) => {
+                let (stream, _) = ready!(listener.poll_accept(cx))?;
+                Ok((Socket::Unix(stream.into_std()?), Peer::Local))
+            }
+        })
+    }
+}
+
+/// A connection and where it came in.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) socket: Socket,
+    pub(crate) peer: Peer,
+    pub(crate) door: Arc<Door>,
+}

@@ -1,0 +1,85 @@
+//! One real connection: a socket, with or without TLS on it.
+
+use super::Plain;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::TlsStream;
+
+/// A connection to a client or to an endpoint.
+#[derive(Debug)]
+pub(crate) enum Wire {
+    /// A socket.
+    Plain(Plain),
+    /// TLS on a socket. Its state is large, and rare enough to be boxed.
+    Tls(Box<TlsStream<Plain>>),
+}
+
+impl Wire {
+    /// See [`Plain::reset_on_close`].
+    pub(crate) fn reset_on_close(&self) {
+        match self {
+            Self::Plain(plain) => plain.reset_on_close(),
+            Self::Tls(tls) => tls.get_ref().0.reset_on_close(),
+        }
+    }
+
+    /// The protocol that was agreed on in the handshake.
+    pub(crate) fn alpn(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => tls.get_ref().1.alpn_protocol(),
+        }
+    }
+}
+
+/// Runs one expression on whatever lies below.
+macro_rules! on {
+    ($wire:expr, $inner:ident => $then:expr) => {
+        match $wire.get_mut() {
+            Wire::Plain($inner) => $then,
+            Wire::Tls($inner) => $then,
+        }
+    };
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        on!(self, stream => Pin::new(stream).poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        on!(self, stream => Pin::new(stream).poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        on!(self, stream => Pin::new(stream).poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on!(self, stream => Pin::new(stream).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}

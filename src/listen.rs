@@ -1,0 +1,134 @@
+//! Listening sockets: bound before anything else, and taken away again where they leave traces.
+
+use anyhow::Context as _;
+use socket2::{Domain, SockAddr, Socket, Type};
+use stagegate_config::{ListenAddress, Listener};
+use stagegate_proxy as proxy;
+use std::fs::{self, Permissions};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+/// Connections the system queues up for us.
+const BACKLOG: i32 = 4096;
+
+/// The file of a Unix socket, which outlives its listener; removed when this is dropped, unless
+/// another process has put its own there by then.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|now| now == self.identity) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let facts = fs::symlink_metadata(path)?;
+    Ok((facts.dev(), facts.ino()))
+}
+
+/// Binds a TCP address.
+///
+/// # Errors
+/// When the address cannot be had.
+pub(crate) fn tcp(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let bound = || -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    };
+    bound().with_context(|| format!("cannot listen on {address}"))
+}
+
+/// Binds a configured listener.
+///
+/// # Errors
+/// When the address cannot be had.
+pub(crate) fn bind(listener: &Listener) -> anyhow::Result<(proxy::Listener, Option<SocketFile>)> {
+    match &listener.address {
+        ListenAddress::Ip(address) => Ok((proxy::Listener::Tcp(tcp(*address)?), None)),
+        ListenAddress::Unix(path) => {
+            let bound = unix(path, listener.mode);
+            let (socket, file) =
+                bound.with_context(|| format!("cannot listen on {}", listener.address))?;
+            Ok((proxy::Listener::Unix(socket.into()), Some(file)))
+        }
+    }
+}
+
+/// Binds a Unix socket. The permissions are set before anybody can connect.
+fn unix(path: &Path, mode: u32) -> io::Result<(Socket, SocketFile)> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    let address = SockAddr::unix(path)?;
+    match socket.bind(&address) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
+            fs::remove_file(path)?;
+            socket.bind(&address)?;
+        }
+        bound => bound?,
+    }
+    let file = SocketFile { path: path.to_owned(), identity: identity(path)? };
+    fs::set_permissions(path, Permissions::from_mode(mode))?;
+    socket.set_nonblocking(true)?;
+    socket.listen(BACKLOG)?;
+    Ok((socket, file))
+}
+
+/// Whether the file is a socket on which nobody listens any more.
+fn is_stale(path: &Path) -> bool {
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|facts| facts.file_type().is_socket());
+    is_socket
+        && UnixStream::connect(path)
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bind, unix};
+    use stagegate_config::{ListenAddress, Listener};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_socket_left_behind_is_replaced_and_a_live_one_is_not() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("s.sock");
+        let (first, file) = unix(&path, 0o600).expect("bound");
+        let mode = std::fs::metadata(&path).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(unix(&path, 0o600).is_err(), "somebody listens");
+        drop(first);
+        let (_second, replaced) = unix(&path, 0o660).expect("nobody listens any more");
+        drop(file);
+        assert!(path.exists(), "the first owner does not remove the second one's file");
+        drop(replaced);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_file_that_is_no_socket_stays() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("notes.txt");
+        std::fs::write(&path, "keep me").expect("written");
+        let listener = Listener {
+            address: ListenAddress::Unix(path.clone()),
+            mode: 0o660,
+            tls: None,
+            http2: true,
+            proxy_protocol: false,
+        };
+        let refused = bind(&listener).expect_err("it is in the way");
+        assert!(refused.to_string().contains("notes.txt"), "{refused}");
+        assert_eq!(std::fs::read_to_string(path).expect("still there"), "keep me");
+    }
+}
