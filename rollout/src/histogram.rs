@@ -14,12 +14,47 @@ const BUCKETS: usize = (PER_OCTAVE * OCTAVES) as usize;
 
 /// Counts of positive integers (microseconds, bytes, nano-dollars) in buckets of constant ratio.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
 pub struct Histogram {
     /// Counts from bucket `first` on; grows as values come in, never beyond [`BUCKETS`].
     counts: Vec<u64>,
     first: usize,
     count: u64,
     sum: u64,
+}
+
+/// A stored histogram, before anyone looked at it.
+#[derive(Deserialize)]
+struct Stored {
+    counts: Vec<u64>,
+    first: usize,
+    count: u64,
+    sum: u64,
+}
+
+/// A stored histogram whose parts contradict each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "histogram is damaged: {buckets} buckets from {first} on with {count} values; at most {BUCKETS} buckets, which add up to the values, make one"
+)]
+struct DamagedHistogram {
+    buckets: usize,
+    first: usize,
+    count: u64,
+}
+
+impl TryFrom<Stored> for Histogram {
+    type Error = DamagedHistogram;
+
+    fn try_from(stored: Stored) -> Result<Self, DamagedHistogram> {
+        let Stored { counts, first, count, sum } = stored;
+        let added = counts.iter().try_fold(0u64, |sum, count| sum.checked_add(*count));
+        let fits = first.checked_add(counts.len()).is_some_and(|end| end <= BUCKETS);
+        if !fits || added != Some(count) {
+            return Err(DamagedHistogram { buckets: counts.len(), first, count });
+        }
+        Ok(Self { counts, first, count, sum })
+    }
 }
 
 impl Histogram {
@@ -29,6 +64,15 @@ impl Histogram {
         *self.slot(index) += 1;
         self.count += 1;
         self.sum = self.sum.saturating_add(value);
+    }
+
+    /// Counts a value many times.
+    pub fn record_many(&mut self, value: u64, times: u64) {
+        if times > 0 {
+            *self.slot(bucket_of(value)) += times;
+            self.count += times;
+            self.sum = self.sum.saturating_add(value.saturating_mul(times));
+        }
     }
 
     /// How many values were counted.
@@ -149,6 +193,32 @@ static BOUNDS: std::sync::LazyLock<[u64; PER_OCTAVE as usize]> = std::sync::Lazy
 mod tests {
     use super::{Histogram, bucket_of, middle_of};
     use proptest::prelude::*;
+
+    #[test]
+    fn a_damaged_histogram_is_refused_and_not_believed() {
+        let mut histogram = Histogram::default();
+        histogram.record_many(500, 3);
+        let stored = serde_json::to_string(&histogram).expect("serialises");
+        assert_eq!(serde_json::from_str::<Histogram>(&stored).expect("reads back"), histogram);
+        for damaged in
+            [stored.replace(":3,", ":4,"), stored.replace("\"first\":", "\"first\":9999")]
+        {
+            assert_ne!(damaged, stored);
+            let error = serde_json::from_str::<Histogram>(&damaged).expect_err("damaged");
+            assert!(error.to_string().contains("histogram is damaged"), "{error}");
+        }
+    }
+
+    #[test]
+    fn counts_above_a_limit_to_the_bucket() {
+        let mut histogram = Histogram::default();
+        histogram.record_many(7_000_000, 5);
+        histogram.record_many(20_000_000, 2);
+        assert_eq!(histogram.count_above(8e6), 2);
+        assert_eq!(histogram.count_above(1.0), 7);
+        assert_eq!(histogram.count_above(1e9), 0);
+        assert!(histogram.lower_edges().all(|(edge, _)| edge <= 20e6));
+    }
 
     #[test]
     fn empty_has_no_quantile() {

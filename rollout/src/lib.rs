@@ -26,8 +26,8 @@ mod usage;
 mod weight;
 
 pub use analysis::{
-    Analysis, AnalysisId, Estimate, Evidence, Forecast, GateState, Measurement, SpendBook,
-    SplitReading, Surroundings, Tick, Trigger, Verdict, Why,
+    Analysis, AnalysisId, Estimate, Evidence, Forecast, GateState, Measurement, PlannedGate,
+    PlannedStep, Rates, SpendBook, SplitReading, Surroundings, Tick, Trigger, Verdict, Why, plan,
 };
 pub use arm::Arm;
 pub use bucket::{Bucket, Salt, murmur3_x86_32};
@@ -43,7 +43,8 @@ pub use policy::{
 };
 pub use progress::{
     Alarm, Effect, Entry, Grounds, Input, Mark, Notice, NoticeKind, Order, Passage, Phase,
-    Preflight, Readiness, Rollout, RolloutId, RolloutRefusal, Standing, Stepped, Turn, step,
+    Preflight, Readiness, Recording, Replay, ReplayEvent, Rollout, RolloutId, RolloutRefusal,
+    Standing, Stepped, Turn, replay, step,
 };
 pub use reason::Reason;
 pub use record::{DecodeError, Record, RecordBatch, Spent, records};

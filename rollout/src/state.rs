@@ -119,6 +119,14 @@ impl WorkloadState {
         self.candidate.is_some() && self.closed.is_none()
     }
 
+    /// The rollout whose evidence is to be fed and judged: one is under way, and the kill switch is
+    /// off. While this is none, no tick is taken in and no clock moves.
+    #[must_use]
+    pub fn judged(&self) -> Option<&Rollout> {
+        let rollout = self.rollout.as_deref().filter(|rollout| rollout.is_active());
+        rollout.filter(|_| self.killed.is_none())
+    }
+
     /// The excluded tenants of a cohort, each with its group. Costs what is excluded, not what the
     /// cohort has.
     #[must_use]

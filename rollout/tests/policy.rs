@@ -85,6 +85,8 @@ fn a_policy_without_a_way_back_is_none() {
         said,
         ["gates: none rolls back: a rollout needs at least one gate with `then: rollback`"]
     );
+    let said = problems(|p| drop(p.steps.drain(..3)));
+    assert!(said[0].starts_with("gates[0].margin: at 100% from the start"), "{said:?}");
     assert!(problems(|p| p.rollback_alpha = Amount::ZERO)[0].starts_with("rollback_alpha: 0 is"));
     assert!(problems(|p| p.promote_alpha = Amount::ONE)[0].starts_with("promote_alpha: 1 is"));
     assert!(problems(|p| p.no_data_alert_ms = 0)[0].starts_with("on_no_data.alert_after: 0s"));

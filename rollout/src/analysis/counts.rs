@@ -11,16 +11,28 @@ use stagegate_sequential::promotion::Moments;
 pub(super) const NANOS: f64 = 1e9;
 
 /// Counts of one arm for one gate. Which parts are used depends on the measure.
+///
+/// Evidence is stored every few seconds and holds thousands of these, most of them with one part
+/// or two: what is nothing is not stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Counts {
     /// Values.
+    #[serde(skip_serializing_if = "is_nothing")]
     pub(super) n: u64,
     /// Of shares: values that are bad: failed, slower than the limit.
+    #[serde(skip_serializing_if = "is_nothing")]
     pub(super) bad: u64,
     /// Of means: the sum, its values' squares with it.
+    #[serde(skip_serializing_if = "is_nothing")]
     pub(super) moments: Moments,
     /// Of times: the values.
+    #[serde(skip_serializing_if = "is_nothing")]
     pub(super) times: Histogram,
+}
+
+fn is_nothing<T: Default + PartialEq>(part: &T) -> bool {
+    *part == T::default()
 }
 
 impl Add for Counts {

@@ -2,11 +2,12 @@
 
 use super::counts::{Counts, NANOS, blamable};
 use super::flow::{Condition, Flow};
+use super::frame::Frame;
 use super::report::{Analysis, AnalysisId, Forecast, GateState, Measurement, Trigger, Verdict};
 use super::spend::SpendBook;
 use super::split::SplitCount;
 use super::tick::Tick;
-use super::track::{Frame, Track};
+use super::track::Track;
 use crate::{Rollout, RolloutId, Series};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -234,6 +235,7 @@ impl Evidence {
             measurements,
             trigger,
             outage: moment.condition.outage,
+            silent: self.flow.silent_ms >= rollout.policy.no_data_alert_ms,
             split: self.split.reading(),
             observed_ms: self.observed_ms,
             needed_ms,

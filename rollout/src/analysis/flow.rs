@@ -15,8 +15,6 @@ const ACCIDENT: f64 = 1e-4;
 const OUTAGE_WINDOWS_MS: [u64; 2] = [SLOT_MS, 60_000];
 /// Requests for the candidate that found no endpoint, before it counts as down.
 const LEAST_DOWN: u64 = 10;
-/// Within this time at least, in milliseconds.
-const DOWN_MS: u64 = 30_000;
 
 /// Requests of one arm, and those that failed for reasons outside of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +109,7 @@ impl Flow {
             return None;
         }
         let enough = |sum: &Both| sum.down + sum.candidate.requests >= LEAST_DOWN;
-        let lately = self.ring.shortest(at_ms, DOWN_MS, LONGEST_MS, enough);
+        let lately = self.ring.shortest(at_ms, 0, LONGEST_MS, enough);
         let is_down = lately.down >= LEAST_DOWN && lately.down >= lately.candidate.requests;
         is_down.then_some(lately.down)
     }

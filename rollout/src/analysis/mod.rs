@@ -30,6 +30,8 @@ mod counts;
 mod evidence;
 mod evident;
 mod flow;
+mod forecast;
+mod frame;
 mod report;
 mod ring;
 mod spend;
@@ -39,6 +41,7 @@ mod tick;
 mod track;
 
 pub use evidence::{Evidence, Surroundings};
+pub use forecast::{PlannedGate, PlannedStep, Rates, plan};
 pub(crate) use report::Figure;
 pub use report::{
     Analysis, AnalysisId, Estimate, Forecast, GateState, Measurement, SplitReading, Trigger,

@@ -314,6 +314,8 @@ pub struct Analysis {
     pub trigger: Option<Trigger>,
     /// Whether an outage that hits both arms alike is going on.
     pub outage: bool,
+    /// Whether the candidate has finished no request for so long that somebody should know.
+    pub silent: bool,
     /// How the keys were split.
     pub split: SplitReading,
     /// Time in which the step was watched, in milliseconds.

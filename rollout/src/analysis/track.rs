@@ -2,20 +2,17 @@
 
 use super::counts::Counts;
 use super::evident;
+use super::frame::{Frame, RECENT_MS};
 use super::report::{Estimate, GateState, Measurement, Trigger, Why};
-use super::ring::{Add, LONGEST_MS, Ring, SLOT_MS};
+use super::ring::{Add, Ring, SLOT_MS};
 use super::test::{Kind, LEAST_SHARE, Test, mean_limit};
 use super::tick::Tick;
 use crate::GateId;
-use crate::policy::{Gate, Limit, Measure, Policy, Quantile, Then};
+use crate::policy::{Gate, Limit, Then};
 use serde::{Deserialize, Serialize};
 use stagegate_sequential::promotion::{self, Looks, Moments};
 use stagegate_sequential::{Alpha, interval};
 
-/// The shortest window in which a gate is said to hold or not, in milliseconds.
-const WINDOW_MS: u64 = 300_000;
-/// The longest window in which a recovery is looked for, in milliseconds.
-const RECENT_MS: u64 = 60_000;
 /// Values in which a recovery is looked for.
 const RECENT_VALUES: u64 = 50;
 /// A gate whose last value is older than this is neither violated nor not, in milliseconds.
@@ -70,6 +67,8 @@ impl Guard {
 struct Violation {
     since_ms: u64,
     for_ms: u64,
+    /// For how long it has looked as if it were over.
+    within_ms: u64,
 }
 
 /// What one look at the window says.
@@ -105,91 +104,17 @@ pub(super) struct Track {
     of_workload: Option<f64>,
     silent_ms: u64,
     last_value_ms: u64,
+    /// Bounds of the candidate's and of stable's share over the step.
+    bounds: [Option<Bounds>; 2],
 }
 
-/// What a gate is judged with.
-pub(super) struct Frame<'a> {
-    pub(super) policy: &'a Policy,
-    /// Position of the gate.
-    pub(super) place: usize,
-    pub(super) gate: &'a Gate,
-    /// Position of the step.
-    pub(super) step: usize,
-    pub(super) at_ms: u64,
-    /// Observed time since the tick before.
-    pub(super) observed_ms: u64,
-    /// An outage hits both arms alike.
-    pub(super) outage: bool,
-    /// Whether a new block begins with this tick.
-    pub(super) new_block: bool,
-    /// Whether the gate was waived at the start.
-    pub(super) waived: bool,
-    /// What the book says, for gates of the whole workload.
-    pub(super) of_workload: Option<f64>,
-}
-
-impl Frame<'_> {
-    fn is_watch(&self) -> bool {
-        self.step + 1 >= self.policy.steps.len()
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::of(self.gate)
-    }
-
-    /// How long it must be violated.
-    fn lasting_ms(&self) -> u64 {
-        self.policy.violated_for_ms(self.gate, self.step)
-    }
-
-    fn window_ms(&self) -> u64 {
-        self.lasting_ms().clamp(WINDOW_MS, LONGEST_MS)
-    }
-
-    fn recent_ms(&self) -> u64 {
-        (self.lasting_ms() / 5).clamp(SLOT_MS, RECENT_MS)
-    }
-
-    /// Natural logarithm of what the evidence must reach.
-    fn ln_needed(&self, test: &Test) -> f64 {
-        let alpha = self.policy.alpha_of(self.place);
-        let step = self.policy.steps.get(self.step);
-        // A CUSUM bounds how often it cries wolf: once in so many ticks. A watch has one a second.
-        let seconds = step.map_or(1.0, |step| (step.watch_ms as f64 / 1000.0).max(1.0));
-        let looks = if test.is_watch() { seconds } else { 1.0 };
-        (looks / alpha).ln()
-    }
-
-    /// How many values of the candidate a promotion needs before the first look.
-    fn needed(&self) -> u64 {
-        let step = self.policy.steps.get(self.step);
-        if self.is_watch() {
-            return self.gate.requests.max(1);
-        }
-        let scored = self.policy.scored_for(self.gate, self.step);
-        let requests = step.map_or(0, |step| step.requests);
-        let wanted = if scored > 0 { scored } else { self.gate.requests.max(requests) };
-        wanted.max(self.least_for_a_look()).max(1)
-    }
-
-    /// With fewer values no look could pass, however good the candidate is.
-    fn least_for_a_look(&self) -> u64 {
-        let rare = match self.kind() {
-            Kind::Share(limit) => limit,
-            Kind::Coin(margin) => margin,
-            Kind::Mean => return 30,
-            Kind::Plain => {
-                return match &self.gate.measure {
-                    Measure::Latency { quantile, .. } => quantile.least_values(),
-                    Measure::TailRatio { .. } => Quantile::P99.least_values(),
-                    _ => 30,
-                };
-            }
-            Kind::OfWorkload => return 0,
-        };
-        let first = 0.9 * self.policy.promote_alpha.get();
-        (first.ln() / (-rare).ln_1p()).ceil() as u64 + 1
-    }
+/// Bounds of a share of bad values, and how many values they were made of. They hold at all times
+/// at once, so those of a little earlier are as true; making them takes many steps.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Bounds {
+    low: f64,
+    high: f64,
+    n: u64,
 }
 
 impl Track {
@@ -217,6 +142,7 @@ impl Track {
             of_workload: None,
             silent_ms: 0,
             last_value_ms: frame.at_ms,
+            bounds: [None; 2],
         }
     }
 
@@ -243,10 +169,30 @@ impl Track {
                 now.candidate.times.clear();
             }
             let past = &mut self.past;
-            self.ring.add(frame.at_ms, &now, |old| past.add(&old.candidate));
+            if frame.kind() != Kind::OfWorkload {
+                self.ring.add(frame.at_ms, &now, |old| past.add(&old.candidate));
+            }
         }
         self.take_look(frame);
         self.tick_clock(frame);
+        self.bound_shares(frame);
+    }
+
+    fn bound_shares(&mut self, frame: &Frame<'_>) {
+        if !frame.gate.measure.is_share() {
+            return;
+        }
+        let counts = [&self.step.candidate, self.reference(&self.step)];
+        let bounds: [Option<Bounds>; 2] = std::array::from_fn(|arm| {
+            let (counts, known) = (counts[arm], self.bounds[arm]);
+            if known.is_some_and(|known| counts.n <= known.n + known.n / 16) || counts.n == 0 {
+                return known;
+            }
+            let best_at = frame.needed() as f64;
+            let bad = interval::at_all_times(counts.tally(), Alpha::PROMOTION, best_at).ok()?;
+            Some(Bounds { low: bad.low, high: bad.high, n: counts.n })
+        });
+        self.bounds = bounds;
     }
 
     fn note_silence(&mut self, frame: &Frame<'_>, heard: bool) {
@@ -364,22 +310,22 @@ impl Track {
             return Now::Unknown;
         };
         let shown = self.test.ln_value().is_none_or(|ln| ln >= frame.ln_needed(&self.test));
-        if beyond && shown && !self.has_recovered(frame, &lately) {
-            Now::Beyond
-        } else {
-            Now::Within
-        }
+        if beyond && shown && !self.is_over(frame, &lately) { Now::Beyond } else { Now::Within }
     }
 
-    /// Whether the newest values evidently are not what made the window bad: a blip is over when
-    /// it is over, and not when it has left the window.
-    fn has_recovered(&self, frame: &Frame<'_>, lately: &Pair) -> bool {
+    /// Whether the newest values are not what made the window bad: a blip is over when it is over,
+    /// and not when it has left the window. To begin with, the newest values must be beyond the
+    /// limit too; from then on they must evidently not be, so that noise does not stop the clock.
+    fn is_over(&self, frame: &Frame<'_>, lately: &Pair) -> bool {
         let (recent, most) = (frame.recent_ms(), frame.window_ms());
         let enough = |sum: &Pair| sum.candidate.n >= RECENT_VALUES;
         let newest = self.ring.shortest(frame.at_ms, recent, most, enough);
         let reference = self.reference(lately);
         if !enough(&newest) || self.is_beyond(frame, &newest.candidate, reference) != Some(false) {
             return false;
+        }
+        if self.violation.is_none() {
+            return true;
         }
         match frame.kind() {
             Kind::Share(_) | Kind::Coin(_) => {
@@ -397,14 +343,24 @@ impl Track {
     }
 
     fn tick_clock(&mut self, frame: &Frame<'_>) {
-        match self.look_at_window(frame) {
+        let now = self.look_at_window(frame);
+        match (&mut self.violation, now) {
+            (_, Now::Unknown) | (None, Now::Within) => {}
             // The tick in which it is first seen is where the clock starts.
-            Now::Beyond => match &mut self.violation {
-                Some(violation) => violation.for_ms += frame.observed_ms,
-                none => *none = Some(Violation { since_ms: frame.at_ms, for_ms: 0 }),
-            },
-            Now::Within => self.violation = None,
-            Now::Unknown => {}
+            (none @ None, Now::Beyond) => {
+                *none = Some(Violation { since_ms: frame.at_ms, for_ms: 0, within_ms: 0 });
+            }
+            (Some(violation), Now::Beyond) => {
+                violation.for_ms += frame.observed_ms;
+                violation.within_ms = 0;
+            }
+            // An estimate that trembles at its limit does not end it: the clock waits.
+            (Some(violation), Now::Within) => {
+                violation.within_ms += frame.observed_ms;
+                if violation.within_ms >= frame.recent_ms() {
+                    self.violation = None;
+                }
+            }
         }
     }
 
@@ -414,6 +370,9 @@ impl Track {
             return None;
         }
         let violation = self.violation.filter(|_| self.silent_ms <= SILENT_MS)?;
+        if violation.within_ms > 0 {
+            return None;
+        }
         let (gate, axis) = (frame.gate.id(), frame.gate.axis);
         let needed = frame.ln_needed(&self.test) + OVERWHELMING.ln();
         if self.test.ln_value().is_some_and(|ln| ln >= needed) {
@@ -432,7 +391,7 @@ impl Track {
         if self.silent_ms >= frame.policy.no_data_alert_ms {
             return GateState::NoData { since_ms: self.last_value_ms };
         }
-        if let Some(Violation { since_ms, for_ms }) = self.violation {
+        if let Some(Violation { since_ms, for_ms, .. }) = self.violation {
             return GateState::Violated { since_ms, for_ms };
         }
         let kind = frame.kind();
@@ -474,8 +433,8 @@ impl Track {
             gate: gate.id(),
             axis: gate.axis,
             state,
-            candidate: self.estimate(frame, &self.step.candidate),
-            stable: self.estimate(frame, self.reference(&self.step)),
+            candidate: self.estimate(frame, &self.step.candidate, self.bounds[0]),
+            stable: self.estimate(frame, self.reference(&self.step), self.bounds[1]),
             lately: lately_value,
             limit: self.bound(gate, self.reference(&self.step)),
             ln_evidence: self.test.ln_value(),
@@ -486,14 +445,17 @@ impl Track {
         }
     }
 
-    fn estimate(&self, frame: &Frame<'_>, counts: &Counts) -> Option<Estimate> {
+    fn estimate(
+        &self,
+        frame: &Frame<'_>,
+        counts: &Counts,
+        bounds: Option<Bounds>,
+    ) -> Option<Estimate> {
         let measure = &frame.gate.measure;
         let value = counts.estimate(measure)?;
         let count = counts.n;
         let mut estimate = Estimate { value, low: None, high: None, count };
-        if measure.is_share() {
-            let best_at = frame.needed() as f64;
-            let bad = interval::at_all_times(counts.tally(), Alpha::PROMOTION, best_at).ok()?;
+        if let Some(bad) = bounds {
             let good_is_high = measure.more_is_better();
             let (low, high) =
                 if good_is_high { (1.0 - bad.high, 1.0 - bad.low) } else { (bad.low, bad.high) };
@@ -533,7 +495,7 @@ impl Track {
         Some(format!("{id}: {said}"))
     }
 
-    /// Whether the gate keeps an analysis from a pass.
+    /// Whether it is the track of this gate.
     pub(super) fn is_of(&self, gate: &Gate) -> bool {
         self.gate == gate.id()
     }

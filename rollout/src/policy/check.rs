@@ -115,6 +115,12 @@ impl Policy {
         let mut ids = BTreeSet::new();
         for (place, gate) in self.gates.iter().enumerate() {
             gate.check(place, errors);
+            if self.steps.len() == 1 && gate.limit.is_against_stable() {
+                errors.push(PolicyError {
+                    at: PolicyKey::Gate { place, key: gate.limit.key() },
+                    problem: "at 100% from the start there is no stable arm to compare with: add a step, or write `max` or `min`".to_owned(),
+                });
+            }
             let id = gate.id();
             if !ids.insert(id.clone()) {
                 errors.push(PolicyError {

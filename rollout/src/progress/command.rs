@@ -226,6 +226,10 @@ pub(super) fn complete(
     );
     let mut notice = Notice::of(rollout, NoticeKind::Completed, "rollout", mark, summary.clone());
     notice.analysis.clone_from(&analysis);
+    if let Some(first) = against.first() {
+        notice.severity = Severity::Warning;
+        notice.facts.push(("against".to_owned(), first.clone()));
+    }
     state.previous = Some(std::mem::replace(&mut state.stable, rollout.to.clone()));
     state.candidate = None;
     state.weight = Weight::ZERO;
@@ -311,8 +315,10 @@ pub(super) fn end(
         Turn::Aborted => (NoticeKind::Aborted, Severity::Warning),
         _ => (NoticeKind::RolledBack, Severity::Critical),
     };
-    done.entry.summary = format!("rollout {} {phase}: {}", rollout.id, done.entry.summary);
-    let title = done.entry.summary.clone();
+    let ended = if turn == Turn::Aborted { "aborted" } else { "ended" };
+    done.entry.summary = format!("rollout {} {ended}: {}", rollout.id, done.entry.summary);
+    let why = if mark.reason.is_empty() { "no reason given" } else { &mark.reason };
+    let title = format!("{}: {why}", done.entry.summary);
     let mut notice = Notice::of(rollout, kind, "rollout", mark, title);
     notice.severity = severity;
     done.notices.push(notice);
@@ -365,6 +371,7 @@ fn set_weight(
     mark: &Mark,
 ) -> Result<Done, Refusal> {
     let before = state.weight;
+    let mut against = Vec::new();
     if let Ok(rollout) = active(state) {
         if !order.grounds.overriding {
             return Err(RolloutRefusal::OwnsTheWeight {
@@ -377,9 +384,12 @@ fn set_weight(
         if weight != before {
             let phase = rollout.phase;
             let passage = rollout.enter(phase, Turn::Overridden, weight, mark);
-            passage.against.push(format!("the policy's weight was {before}"));
+            against.push(format!("overridden: {phase} at {before}, set by the policy"));
+            passage.against.clone_from(&against);
         }
     }
     let summary = command::set_weight(state, weight)?;
-    Ok(Done::new(order, summary))
+    let mut done = Done::new(order, summary);
+    done.entry.against = against;
+    Ok(done)
 }

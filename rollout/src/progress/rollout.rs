@@ -180,6 +180,9 @@ pub struct Standing {
     pub alarms: BTreeMap<GateId, Alarm>,
     /// When an outage that hits both arms alike was first seen, in Unix milliseconds.
     pub outage_ms: Option<u64>,
+    /// Since when somebody knows that the candidate has no traffic at all, in Unix milliseconds.
+    #[serde(default)]
+    pub silent_ms: Option<u64>,
 }
 
 /// A rollout: from one release to another, by a policy.

@@ -5,7 +5,7 @@ use super::step::Done;
 use super::{Alarm, Entry, Mark, Notice, NoticeKind, Phase, Rollout, Turn, command};
 use crate::analysis::Figure;
 use crate::{
-    Analysis, Gate, GateState, Measurement, Severity, Then, Trigger, Verdict, WorkloadSpec,
+    Analysis, Gate, GateState, Measurement, Severity, Span, Then, Trigger, Verdict, WorkloadSpec,
     WorkloadState,
 };
 
@@ -16,10 +16,8 @@ pub(super) fn act(
     analysis: &Analysis,
     now_ms: u64,
 ) -> Option<Done> {
-    let rollout = state.rollout.as_deref()?;
-    let is_current = analysis.rollout == rollout.id && analysis.step == rollout.step;
-    // A killed workload sends nobody to the candidate: there is nothing to judge.
-    if !rollout.is_active() || !is_current || state.killed.is_some() {
+    let rollout = state.judged()?;
+    if analysis.rollout != rollout.id || analysis.step != rollout.step {
         return None;
     }
     if let Some(trigger) = &analysis.trigger {
@@ -123,6 +121,20 @@ fn note(rollout: &mut Rollout, analysis: &Analysis, now_ms: u64) -> Done {
         notice.analysis = Some(analysis.id.clone());
         done.notices.push(notice);
     }
+    if analysis.silent != rollout.standing.silent_ms.is_some() {
+        let after = Span(rollout.policy.no_data_alert_ms);
+        let (kind, title) = if analysis.silent {
+            (NoticeKind::NoData, format!("{} has had no traffic for {after}", rollout.to))
+        } else {
+            (NoticeKind::Recovered, format!("{} has traffic again", rollout.to))
+        };
+        rollout.standing.silent_ms = analysis.silent.then_some(now_ms);
+        changes.push(title.clone());
+        let mut notice = Notice::of(rollout, kind, "traffic", &mark, title);
+        notice.severity = Severity::Warning;
+        notice.analysis = Some(analysis.id.clone());
+        done.notices.push(notice);
+    }
     for measured in &analysis.measurements {
         if let Some((title, notice)) = alarm(rollout, analysis, measured, &mark) {
             changes.push(title);
@@ -166,7 +178,10 @@ fn alarm(
     let severity = gate.severity;
     let owner = gate.owner.clone();
     let wanted = match measured.state {
-        GateState::NoData { .. } if !rollout.waived.contains(&measured.gate) => {
+        // Without any traffic, that is what there is to say, once and not of every gate.
+        GateState::NoData { .. }
+            if !analysis.silent && !rollout.waived.contains(&measured.gate) =>
+        {
             // Silence of a gate that only alerts hides nothing that could roll back.
             (gate.then == Then::Rollback).then_some((true, severity.min(Severity::Warning)))
         }

@@ -1,0 +1,103 @@
+//! What a gate is judged with at a tick: its policy, its windows and what it needs.
+
+use super::ring::{LONGEST_MS, SLOT_MS};
+use super::test::{Kind, Test};
+use crate::policy::{Gate, Measure, Policy, Quantile};
+
+/// The shortest window in which a gate is said to hold or not, in milliseconds.
+const WINDOW_MS: u64 = 300_000;
+/// The longest window in which a recovery is looked for, in milliseconds.
+pub(super) const RECENT_MS: u64 = 60_000;
+/// Fewer values have no mean to speak of.
+const LEAST_FOR_A_MEAN: u64 = 30;
+
+/// What a gate is judged with.
+pub(super) struct Frame<'a> {
+    pub(super) policy: &'a Policy,
+    /// Position of the gate.
+    pub(super) place: usize,
+    pub(super) gate: &'a Gate,
+    /// Position of the step.
+    pub(super) step: usize,
+    pub(super) at_ms: u64,
+    /// Observed time since the tick before.
+    pub(super) observed_ms: u64,
+    /// An outage hits both arms alike.
+    pub(super) outage: bool,
+    /// Whether a new block begins with this tick.
+    pub(super) new_block: bool,
+    /// Whether the gate was waived at the start.
+    pub(super) waived: bool,
+    /// What the book says, for gates of the whole workload.
+    pub(super) of_workload: Option<f64>,
+}
+
+impl Frame<'_> {
+    pub(super) fn is_watch(&self) -> bool {
+        self.step + 1 >= self.policy.steps.len()
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        Kind::of(self.gate)
+    }
+
+    /// How long it must be violated.
+    pub(super) fn lasting_ms(&self) -> u64 {
+        self.policy.violated_for_ms(self.gate, self.step)
+    }
+
+    pub(super) fn window_ms(&self) -> u64 {
+        self.lasting_ms().clamp(WINDOW_MS, LONGEST_MS)
+    }
+
+    pub(super) fn recent_ms(&self) -> u64 {
+        (self.lasting_ms() / 5).clamp(SLOT_MS, RECENT_MS)
+    }
+
+    /// Natural logarithm of what the evidence must reach.
+    pub(super) fn ln_needed(&self, test: &Test) -> f64 {
+        let alpha = self.policy.alpha_of(self.place);
+        let step = self.policy.steps.get(self.step);
+        // A CUSUM bounds how often it cries wolf: once in so many ticks. A watch has one a second.
+        let seconds = step.map_or(1.0, |step| (step.watch_ms as f64 / 1000.0).max(1.0));
+        let looks = if test.is_watch() { seconds } else { 1.0 };
+        (looks / alpha).ln()
+    }
+
+    pub(super) fn needed(&self) -> u64 {
+        needed(self.policy, self.gate, self.step)
+    }
+
+    pub(super) fn least_for_a_look(&self) -> u64 {
+        least_for_a_look(self.policy, self.gate)
+    }
+}
+
+/// How many values of the candidate a promotion from the step at `step` needs before the first
+/// look.
+pub(super) fn needed(policy: &Policy, gate: &Gate, step: usize) -> u64 {
+    if step + 1 >= policy.steps.len() {
+        return gate.requests.max(1);
+    }
+    let scored = policy.scored_for(gate, step);
+    let requests = policy.steps.get(step).map_or(0, |step| step.requests);
+    let wanted = if scored > 0 { scored } else { gate.requests.max(requests) };
+    wanted.max(least_for_a_look(policy, gate)).max(1)
+}
+
+/// With fewer values no look could pass, however good the candidate is.
+fn least_for_a_look(policy: &Policy, gate: &Gate) -> u64 {
+    let rare = match Kind::of(gate) {
+        Kind::Share(limit) => limit,
+        Kind::Coin(margin) => margin,
+        Kind::Plain => match &gate.measure {
+            Measure::Latency { quantile, .. } => return quantile.least_values(),
+            Measure::TailRatio { .. } => return Quantile::P99.least_values(),
+            _ => return LEAST_FOR_A_MEAN,
+        },
+        Kind::Mean => return LEAST_FOR_A_MEAN,
+        Kind::OfWorkload => return 0,
+    };
+    let first = 0.9 * policy.promote_alpha.get();
+    (first.ln() / (-rare).ln_1p()).ceil() as u64 + 1
+}

@@ -1,0 +1,13 @@
+//! Whole rollouts on made-up time: scripts, and thousands of seeded ones with crashes.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "scripts are files, and settings of a test run come from outside"
+)]
+
+mod replays;
+mod roles;
+mod scripts;
+mod simulation;
+mod traffic;
+mod world;

@@ -1,0 +1,119 @@
+//! What another policy would have done, and what a policy can do at all.
+
+use crate::traffic::{Behaviour, Even, series};
+use crate::world::{HOUR, MINUTE, quick};
+use stagegate_rollout::{
+    Amount, Axis, Limit, Policy, Rates, Recording, Replay, Tick, Verdict, Weight, plan, replay,
+};
+
+/// Minutes of 6,000 requests at a weight, with a candidate of this behaviour.
+struct Tape {
+    windows: Vec<Tick>,
+    draws: [Even; 2],
+}
+
+impl Tape {
+    fn new() -> Self {
+        Self { windows: Vec::new(), draws: [Even::default(), Even::default()] }
+    }
+
+    fn record(mut self, minutes: u64, percent: u32, candidate: &Behaviour) -> Self {
+        for _ in 0..minutes {
+            let of_candidate = u64::from(percent) * 60;
+            let [stable, of] = &mut self.draws;
+            self.windows.push(Tick {
+                at_ms: (self.windows.len() as u64 + 1) * MINUTE,
+                observed_ms: MINUTE,
+                weight: Weight::percent(percent),
+                stable: series(stable, 6000 - of_candidate, &Behaviour::GOOD),
+                candidate: series(of, of_candidate, candidate),
+                assigned: Vec::new(),
+            });
+        }
+        self
+    }
+
+    fn judged_by(&self, policy: Policy) -> Replay {
+        let recording = Recording {
+            workload: &"agent".parse().expect("name"),
+            from: &"v1".parse().expect("name"),
+            to: &"v2".parse().expect("name"),
+            windows: &self.windows,
+            daily_budget: None,
+        };
+        replay(policy, &recording).expect("makes sense")
+    }
+}
+
+#[test]
+fn a_stricter_policy_would_have_rolled_back_and_spared_requests() {
+    // Two points more permanent failures than stable: inside of three, beyond one.
+    let worse = Behaviour::GOOD.with("permanent", 0.03);
+    let tape = Tape::new()
+        .record(20, 0, &Behaviour::GOOD)
+        .record(20, 5, &Behaviour::GOOD)
+        .record(30, 20, &worse);
+    let strict = tape.judged_by(quick());
+    let event = strict.rollback().expect("rolled back");
+    assert_eq!(event.trigger.as_ref().expect("a trigger").axis(), Axis::Error);
+    assert!((40 * MINUTE..50 * MINUTE).contains(&event.at_ms), "{}", event.at_ms);
+    assert!(strict.spared > 20_000, "{}", strict.spared);
+    let mut lenient = quick();
+    lenient.gates[3].limit = Limit::Margin(Amount::thousandths(30));
+    let lenient = tape.judged_by(lenient);
+    assert_eq!(lenient.rollback(), None);
+    assert_eq!((lenient.spared, lenient.windows), (0, 50));
+}
+
+#[test]
+fn every_recorded_weight_is_judged_as_its_step_from_nothing() {
+    let good = &Behaviour::GOOD;
+    let replay = Tape::new().record(15, 5, good).record(15, 30, good).judged_by(quick());
+    let told: Vec<(usize, Verdict)> =
+        replay.events.iter().map(|event| (event.step, event.verdict)).collect();
+    use Verdict::{Inconclusive, Pass};
+    assert_eq!(told, [(0, Inconclusive), (0, Pass), (1, Inconclusive), (1, Pass)]);
+    assert_eq!(replay.events[2].analysis.observed_ms, MINUTE);
+    assert!(replay.events[2].analysis.requests < 2000);
+}
+
+#[test]
+fn a_policy_that_makes_no_sense_is_not_replayed() {
+    let mut policy = quick();
+    policy.steps.clear();
+    let names = ["agent", "v1", "v2"];
+    let recording = Recording {
+        workload: &names[0].parse().expect("name"),
+        from: &names[1].parse().expect("name"),
+        to: &names[2].parse().expect("name"),
+        windows: &[],
+        daily_budget: None,
+    };
+    assert!(replay(policy, &recording).is_err());
+}
+
+#[test]
+fn a_plan_says_how_long_what_is_found_and_what_it_costs() {
+    let rates = Rates { rps: 100.0, usd_per_request: 0.01, ..Rates::default() };
+    let planned = plan(&Policy::builtin(), &rates);
+    assert_eq!(planned.len(), 4);
+    let first = &planned[0];
+    // 5,000 scored of 1% of 100 requests a second, one in twenty scored: 28 hours, and not the
+    // 30 minutes that the step asks for.
+    let accuracy = &first.gates[0];
+    assert_eq!((accuracy.needed, accuracy.takes_ms), (5000, Some(100_000_000)));
+    assert_eq!(first.takes_ms, Some(100_000_000));
+    assert!(first.because.contains("eval/accuracy/against-stable"), "{}", first.because);
+    assert_eq!(first.requests, 100_000);
+    assert!((first.usd - 1000.0).abs() < 1e-6, "{}", first.usd);
+    let passes = accuracy.passes.expect("a test of shares");
+    assert!((0.5..1.0).contains(&passes), "{passes}");
+    let found = accuracy.found_after.expect("found");
+    assert!((500..20_000).contains(&found), "{found}");
+    // Found sooner where more is counted, and by nobody who is never asked.
+    assert!(planned[2].gates[0].found_in_ms < accuracy.found_in_ms);
+    assert_eq!(planned[3].takes_ms, Some(72 * HOUR));
+    let unscored = plan(&Policy::builtin(), &Rates { scored_candidate: 0.0, ..rates });
+    assert_eq!(unscored[0].takes_ms, None);
+    assert!(unscored[0].because.contains("eval/accuracy"), "{}", unscored[0].because);
+}
