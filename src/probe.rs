@@ -10,10 +10,11 @@ use http_body_util::Empty;
 use hyper::Request;
 use hyper_util::rt::TokioIo;
 use stagegate_admin::data_plane::Probed;
-use stagegate_config::{Endpoint, Health, HealthKind, Workload};
+use stagegate_config::{Endpoint, EndpointProtocol, Health, HealthKind, Workload};
 use stagegate_rollout::ReleaseName;
 use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 
 /// How long one probe may take where no health check says so.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -26,12 +27,12 @@ pub(crate) async fn release(workload: &Workload, release: &ReleaseName) -> Vec<P
 }
 
 async fn endpoint(endpoint: &Endpoint, health: Option<&Health>) -> Probed {
-    let address = endpoint.authority();
+    let address = endpoint.name();
     let patience = health.map_or(PATIENCE, |health| health.timeout);
     let mut answered = Err(String::new());
     for _ in 0..2 {
         let began = Instant::now();
-        answered = match tokio::time::timeout(patience, once(&address, health)).await {
+        answered = match tokio::time::timeout(patience, once(endpoint, health)).await {
             Ok(Ok(())) => Ok(began.elapsed()),
             Ok(Err(why)) => Err(why),
             Err(_) => Err(format!("no answer within {} ms", patience.as_millis())),
@@ -43,13 +44,24 @@ async fn endpoint(endpoint: &Endpoint, health: Option<&Health>) -> Probed {
     Probed { address, answered }
 }
 
-async fn once(address: &str, health: Option<&Health>) -> Result<(), String> {
-    let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+async fn once(endpoint: &Endpoint, health: Option<&Health>) -> Result<(), String> {
+    let stream: Box<dyn Stream> = match endpoint {
+        Endpoint::Tcp { .. } => {
+            Box::new(connected(TcpStream::connect(endpoint.authority()).await)?)
+        }
+        Endpoint::Unix { path, .. } => Box::new(connected(UnixStream::connect(path).await)?),
+    };
     let Some(HealthKind::Http { path, host, status }) = health.map(|health| &health.kind) else {
         return Ok(());
     };
+    // What is spoken there beside plain HTTP/1.1 is asked by the health checks all the time; here
+    // it is enough that somebody takes the connection.
+    if endpoint.protocol() != EndpointProtocol::Http {
+        return Ok(());
+    }
+    let address = endpoint.authority();
     let request = Request::get(path)
-        .header("host", host.as_deref().unwrap_or(address))
+        .header("host", host.as_deref().unwrap_or(&address))
         .header("user-agent", concat!("stagegate/", env!("CARGO_PKG_VERSION")))
         .body(Empty::<Bytes>::new())
         .map_err(|error| error.to_string())?;
@@ -73,10 +85,19 @@ async fn once(address: &str, health: Option<&Health>) -> Result<(), String> {
     asking.await
 }
 
+/// A connection of any kind.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+fn connected<T>(stream: std::io::Result<T>) -> Result<T, String> {
+    stream.map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::endpoint;
-    use stagegate_config::{Endpoint, Health, HealthKind};
+    use stagegate_config::{Endpoint, EndpointProtocol, Health, HealthKind};
     use std::io::{Read, Write};
     use std::net::TcpListener;
     use std::time::Duration;
@@ -100,7 +121,7 @@ mod tests {
                 stream.write_all(answer.as_bytes()).expect("answered");
             }
         });
-        Endpoint { host: "127.0.0.1".to_owned(), port }
+        Endpoint::Tcp { protocol: EndpointProtocol::Http, host: "127.0.0.1".to_owned(), port }
     }
 
     #[tokio::test]
@@ -121,7 +142,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         drop(listener);
-        let gone = Endpoint { host: "127.0.0.1".to_owned(), port };
+        let gone =
+            Endpoint::Tcp { protocol: EndpointProtocol::Http, host: "127.0.0.1".to_owned(), port };
         let probed = endpoint(&gone, None).await;
         assert_eq!(probed.address, format!("127.0.0.1:{port}"));
         assert!(probed.answered.is_err());
