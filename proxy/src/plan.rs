@@ -314,10 +314,9 @@ impl Workload {
         release.as_deref()
     }
 
-    /// Whether the buckets of assigned keys are of use: the one place that knows when a rollout is
-    /// under way.
+    /// Whether the buckets of assigned keys are of use: while a rollout is under way.
     pub(crate) fn watches_its_split(&self) -> bool {
-        self.split.state().rollout.as_deref().is_some_and(stagegate_rollout::Rollout::is_active)
+        self.split.state().rollout.as_ref().is_some_and(|rollout| rollout.is_active())
     }
 
     /// The arm a pin still leads to: stable's release always, the candidate's only within the

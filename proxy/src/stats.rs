@@ -233,3 +233,109 @@ pub(crate) fn tenant_label<'a>(
     }
     Some(tenant.and_then(|tenant| tenants.get(tenant)).unwrap_or(other))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Finished, MAX_STAGES, OTHER, Stats, Told, tenant_label};
+    use stagegate_rollout::{
+        Arm, CostTruth, Histogram, KeyKind, Outcome, Reason, Record, TokenKind, records,
+    };
+    use stagegate_signals::{Cost, Usage};
+    use std::sync::Arc;
+
+    fn record() -> Record<'static> {
+        Record {
+            request_id: "r",
+            at_ms: 1,
+            workload: "w",
+            release: "",
+            arm: Arm::Stable,
+            reason: Reason::Default,
+            detail: "",
+            epoch: 1,
+            key: KeyKind::Request,
+            bucket: None,
+            weight: 0,
+            tenant: "",
+            user: "",
+            conversation: "",
+            status: 200,
+            outcome: Outcome::Ok,
+            duration_us: 5,
+            first_byte_us: 3,
+            retries: 0,
+            spent: None,
+        }
+    }
+
+    fn finish(stats: &mut Stats, workload: &Arc<str>, reason: Reason, told: &Told<'_>) {
+        let finished = Finished {
+            outcome: Outcome::Ok,
+            reason,
+            duration_us: 5,
+            first_byte_us: 3,
+            bytes_out: 7,
+            retries: 0,
+        };
+        stats.finish(workload, None, Arm::Stable, finished, told, &record());
+    }
+
+    #[test]
+    fn tokens_and_money_add_up_and_a_testers_do_not_count_but_for_the_tenant() {
+        let (mut stats, workload, acme) = (Stats::default(), Arc::from("w"), Arc::from("acme"));
+        let told = Told {
+            usage: Some(Usage { input: 3, output: 4, reasoning: 1, ..Usage::default() }),
+            cost: Some(Cost { nanos: Some(90), truth: CostTruth::Reported }),
+            tenant: Some(&acme),
+            ..Told::default()
+        };
+        finish(&mut stats, &workload, Reason::Weight, &told);
+        finish(&mut stats, &workload, Reason::Default, &told);
+        finish(&mut stats, &workload, Reason::Forced, &told);
+        let (delta, batch) = stats.take();
+        let series = delta.series.values().next().expect("one series");
+        assert_eq!(series.tokens[TokenKind::Output.index()], 8);
+        assert_eq!(series.tokens[TokenKind::Reasoning.index()], 2);
+        assert_eq!(series.costs[CostTruth::Reported.index()], 2);
+        assert_eq!((series.cost_nanos.sum(), series.spent_nanos[0]), (180, 180));
+        let used = delta.tenants[&(Arc::clone(&workload), acme)];
+        assert_eq!((used.requests, used.tokens, used.cost_nanos), (3, 21, 270));
+        assert_eq!(records(batch.as_bytes()).count(), 3);
+    }
+
+    #[test]
+    fn names_of_stages_are_capped_for_longer_than_one_hand_over() {
+        let (mut stats, workload) = (Stats::default(), Arc::from("w"));
+        for round in 0..3 {
+            let stages: Vec<(String, u64)> =
+                (0..20).map(|number| (format!("stage-{round}-{number}"), 1_000)).collect();
+            let told = Told { stages: &stages, ..Told::default() };
+            finish(&mut stats, &workload, Reason::Default, &told);
+            let (delta, _) = stats.take();
+            let series = delta.series.values().next().expect("one series");
+            let beyond: u64 = [0, 20 * 2 - MAX_STAGES as u64, 20][round];
+            let others = series.stages.get(OTHER).map_or(0, Histogram::count);
+            assert_eq!(others, beyond);
+            let all: u64 = series.stages.values().map(Histogram::count).sum();
+            assert_eq!(all, 20, "nothing is lost");
+        }
+    }
+
+    #[test]
+    fn buckets_are_kept_with_repeats() {
+        let (mut stats, workload) = (Stats::default(), Arc::from("w"));
+        [7, 9, 7].into_iter().for_each(|bucket| stats.assigned(&workload, bucket));
+        assert_eq!(stats.take().0.assigned[&workload], [7, 9, 7]);
+    }
+
+    #[test]
+    fn a_tenant_counts_under_its_own_name_only_where_that_was_asked_for() {
+        let (acme, other): (Arc<str>, Arc<str>) = ("acme".into(), OTHER.into());
+        let asked = [Arc::clone(&acme)].into();
+        let label = |tenant| tenant_label(&asked, tenant, &other).map(ToString::to_string);
+        assert_eq!(label(Some("acme")).as_deref(), Some("acme"));
+        assert_eq!(label(Some("globex")).as_deref(), Some(OTHER));
+        assert_eq!(label(None).as_deref(), Some(OTHER));
+        assert_eq!(tenant_label(&std::collections::BTreeSet::new(), Some("acme"), &other), None);
+    }
+}

@@ -28,6 +28,7 @@ mod resilience;
 mod rollback;
 mod rollout;
 mod routing;
+mod signals;
 mod soak;
 mod streaming;
 mod timeouts;

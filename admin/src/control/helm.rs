@@ -88,7 +88,7 @@ impl Helm {
             let Some(rollout) = live.split.state().rollout.as_deref() else { continue };
             let analysis = Arc::new(watched.evidence.observe(rollout, &tick, &surroundings));
             inner.steering.set_newest(name, Arc::clone(&analysis));
-            analyses.extend(watched.to_store(name, &analysis, now));
+            analyses.extend(watched.due_for_storing(name, &analysis, now));
             if let Some(unrecorded) = inner.obey(name, &analysis, counted.first).await {
                 self.unrecorded.insert(name.clone(), unrecorded);
             }
@@ -240,7 +240,7 @@ impl Watched {
     }
 
     /// The analysis, if it is another one than was stored last, or newer by a while.
-    fn to_store(
+    fn due_for_storing(
         &mut self,
         workload: &WorkloadName,
         analysis: &Analysis,

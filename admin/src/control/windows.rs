@@ -3,7 +3,7 @@
 
 use super::Live;
 use serde_json::json;
-use stagegate_rollout::{ReleaseName, Tick, WorkloadName};
+use stagegate_rollout::{ReleaseName, RolloutId, Tick, WorkloadName};
 use stagegate_store::RecordedWindow;
 use std::collections::BTreeMap;
 
@@ -16,60 +16,68 @@ pub(super) struct Recorder {
     done: Vec<RecordedWindow>,
 }
 
-/// A minute of both arms, or less where roles or weight changed within it.
+/// A window belongs to one step of one rollout, at one weight.
 #[derive(Debug)]
 struct Window {
     minute: u64,
+    rollout: RolloutId,
+    step: usize,
     stable: ReleaseName,
     candidate: ReleaseName,
     counted: Tick,
 }
 
 impl Recorder {
-    /// Adds a tick of a rollout to its minute.
+    /// Adds a tick of a workload's rollout under way.
     pub(super) fn add(&mut self, live: &Live, tick: &Tick) {
         let Some(rollout) = live.split.state().rollout.as_deref() else { return };
-        let name = &live.split.spec().name;
+        let workload = &live.split.spec().name;
         let minute = tick.at_ms / MINUTE_MS;
-        let is_of = |window: &Window| {
+        let goes_on = self.open.get(workload).is_some_and(|window| {
             window.minute == minute
+                && window.rollout == rollout.id
+                && window.step == rollout.step
                 && window.counted.weight == tick.weight
-                && (&window.stable, &window.candidate) == (&rollout.from, &rollout.to)
-        };
-        if self.open.get(name).is_some_and(|window| !is_of(window)) {
-            self.close(&name.clone());
-        }
-        let window = self.open.entry(name.clone()).or_insert_with(|| Window {
-            minute,
-            stable: rollout.from.clone(),
-            candidate: rollout.to.clone(),
-            counted: Tick { weight: tick.weight, ..Tick::default() },
         });
+        if !goes_on {
+            self.close(workload);
+            let window = Window {
+                minute,
+                rollout: rollout.id.clone(),
+                step: rollout.step,
+                stable: rollout.from.clone(),
+                candidate: rollout.to.clone(),
+                counted: Tick { weight: tick.weight, ..Tick::default() },
+            };
+            self.open.insert(workload.clone(), window);
+        }
+        let Some(window) = self.open.get_mut(workload) else { return };
         let counted = &mut window.counted;
         counted.at_ms = tick.at_ms;
         counted.observed_ms += tick.observed_ms;
         counted.stable.merge(&tick.stable);
         counted.candidate.merge(&tick.candidate);
-        // What the split did is judged while it runs; the buckets are not worth their room.
+        // Buckets tell of the proxy's split and not of a policy: they are not kept.
     }
 
-    fn close(&mut self, name: &WorkloadName) {
-        let Some(window) = self.open.remove(name) else { return };
-        self.done.push(RecordedWindow {
-            workload: name.clone(),
-            at_ms: window.counted.at_ms,
-            stable: window.stable,
-            candidate: Some(window.candidate),
-            body: json!(window.counted).to_string(),
-        });
+    fn close(&mut self, workload: &WorkloadName) {
+        if let Some(window) = self.open.remove(workload) {
+            self.done.push(RecordedWindow {
+                workload: workload.clone(),
+                at_ms: window.counted.at_ms,
+                stable: window.stable,
+                candidate: Some(window.candidate),
+                body: json!(window.counted).to_string(),
+            });
+        }
     }
 
     /// Hands over the windows that are over at `now_ms`.
     pub(super) fn complete(&mut self, now_ms: u64) -> Vec<RecordedWindow> {
         let minute = now_ms / MINUTE_MS;
         let over = self.open.iter().filter(|(_, window)| window.minute < minute);
-        let over: Vec<WorkloadName> = over.map(|(name, _)| name.clone()).collect();
-        over.iter().for_each(|name| self.close(name));
+        let over: Vec<WorkloadName> = over.map(|(workload, _)| workload.clone()).collect();
+        over.iter().for_each(|workload| self.close(workload));
         std::mem::take(&mut self.done)
     }
 }

@@ -53,9 +53,9 @@ workloads:
     retry: { stale: idempotent, connect_attempts: 2 }
     host_header: preserve
     force: { secret: "${FORCE}" }
-    policy: fast
     outcomes: { status: { 507: transient }, codes: { slow_down: external }, provider: behind }
-    cost: { daily_budget: 500, prices: builtin, tenants: [hooli] }
+    cost: { daily_budget: 500, prices: builtin, tenants: [wayne] }
+    policy: fast
 policies:
   fast:
     steps:
@@ -282,10 +282,23 @@ pub(crate) const CASES: &[Case] = &[
     case("    force: { secret: \"${FORCE}\" }", "  other:\n    match: [{}]\n    releases: {}\n    stable: v1", "workloads.other.releases", 40, "has no release"),
     case("    force: { secret: \"${FORCE}\" }", "  agent:\n    match: [{}]", "workloads.agent", 38, "is given twice"),
 
+    // Outcomes and cost.
+    case("507: transient", "99: transient", "workloads.agent.outcomes.status.99", 39, "is not an HTTP status"),
+    case("507: transient", "507: bad", "workloads.agent.outcomes.status.507", 39, "write one of `ok`, `transient`, `permanent`, `external`"),
+    case("slow_down: external", "'slow down': external", "workloads.agent.outcomes.codes[\"slow down\"]", 39, "is not an error code"),
+    case("slow_down: external", "slow_down: extern", "workloads.agent.outcomes.codes.slow_down", 39, "did you mean `external`?"),
+    case("provider: behind", "provider: before", "workloads.agent.outcomes.provider", 39, "write one of `behind`, `backend`"),
+    case("daily_budget: 500", "daily_budget: $500", "workloads.agent.cost.daily_budget", 40, "is not an amount of US dollars"),
+    case("daily_budget: 500", "daily_budget: 0.00", "workloads.agent.cost.daily_budget", 40, "is zero"),
+    case("daily_budget: 500", "daily_budget: -1", "workloads.agent.cost.daily_budget", 40, "is not an amount of US dollars"),
+    case("prices: builtin", "prices: prices.json", "workloads.agent.cost.prices", 40, "write `builtin`, or `file:prices.json`"),
+    case("prices: builtin", "prices: 'file:nowhere.json'", "workloads.agent.cost.prices", 40, "cannot be read"),
+    case("prices: builtin, tenants: [wayne]", "prices: builtin, tenants: ['']", "workloads.agent.cost.tenants[0]", 40, "is not an id"),
+    case("daily_budget: 500", "budget: 500", "workloads.agent.cost.budget", 40, "known here: daily_budget, prices, tenants"),
     // Policies.
-    case("policy: fast", "policy: slow", "workloads.agent.policy", 39, "write one of: default, fast"),
-    case("policy: fast", "policy: fa st", "workloads.agent.policy", 39, "is not a policy name"),
-    case("policies:\n  fast:\n", "policies:\n  fa st:\n", "policies[\"fa st\"]", 42, "is not a policy name"),
+    case("policy: fast", "policy: slow", "workloads.agent.policy", 41, "write one of: default, fast"),
+    case("policy: fast", "policy: fa st", "workloads.agent.policy", 41, "is not a policy name"),
+    case("    policy: fast\npolicies:\n  fast:\n", "policies:\n  fa st:\n", "policies[\"fa st\"]", 42, "is not a policy name"),
     case("on_no_data: { alert_after: 9m }", "on_no_data: 9m", "policies.fast.on_no_data", 53, "not a mapping"),
     case("alert_after: 9m", "alert_after: 0s", "policies.fast.on_no_data.alert_after", 53, "would alert at every pause"),
     case("drill_within: 14d", "drill_within: never", "policies.fast.drill_within", 54, "is not a duration"),
@@ -338,17 +351,4 @@ pub(crate) const CASES: &[Case] = &[
     case("max: 2%", "max: 100%", "policies.fast.gates[3].max", 52, "below 100%"),
     case("max: 2%", "max: 2s", "policies.fast.gates[3].max", 52, "write a share like `2%`"),
     case("severity: warning", "severity: warning }\n      - { axis: error, class: permanent, max: 3%", "policies.fast.gates[4].measure", 53, "is `error/permanent/max` already"),
-    // Outcomes and cost.
-    case("507: transient", "99: transient", "workloads.agent.outcomes.status.99", 40, "is not an HTTP status"),
-    case("507: transient", "507: bad", "workloads.agent.outcomes.status.507", 40, "write one of `ok`, `transient`, `permanent`, `external`"),
-    case("slow_down: external", "'slow down': external", "workloads.agent.outcomes.codes[\"slow down\"]", 40, "is not an error code"),
-    case("slow_down: external", "slow_down: extern", "workloads.agent.outcomes.codes.slow_down", 40, "did you mean `external`?"),
-    case("provider: behind", "provider: before", "workloads.agent.outcomes.provider", 40, "write one of `behind`, `backend`"),
-    case("daily_budget: 500", "daily_budget: $500", "workloads.agent.cost.daily_budget", 41, "is not an amount of US dollars"),
-    case("daily_budget: 500", "daily_budget: 0.00", "workloads.agent.cost.daily_budget", 41, "is zero"),
-    case("daily_budget: 500", "daily_budget: -1", "workloads.agent.cost.daily_budget", 41, "is not an amount of US dollars"),
-    case("prices: builtin", "prices: prices.json", "workloads.agent.cost.prices", 41, "write `builtin`, or `file:prices.json`"),
-    case("prices: builtin", "prices: 'file:nowhere.json'", "workloads.agent.cost.prices", 41, "cannot be read"),
-    case("prices: builtin, tenants: [hooli]", "prices: builtin, tenants: ['']", "workloads.agent.cost.tenants[0]", 41, "is not an id"),
-    case("daily_budget: 500", "budget: 500", "workloads.agent.cost.budget", 41, "known here: daily_budget, prices, tenants"),
 ];

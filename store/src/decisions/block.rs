@@ -105,3 +105,35 @@ fn crc(header: &[u8], body: &[u8]) -> u32 {
     crc.update(body);
     crc.finalize()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, CRC_AT, Encoder, HEADER, crc};
+    use crate::LogError;
+    use stagegate_rollout::RecordBatch;
+    use std::fs::File;
+
+    /// An empty block that says it is of this version.
+    fn of_version(version: u8) -> Result<Block, LogError> {
+        let mut bytes = Vec::new();
+        let mut encoder = Encoder::new().expect("zstd");
+        encoder.append(&mut bytes, &RecordBatch::default()).expect("memory");
+        bytes[3] = version;
+        let sum = crc(&bytes[..CRC_AT], &bytes[HEADER..]);
+        bytes[CRC_AT..HEADER].copy_from_slice(&sum.to_le_bytes());
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("blocks");
+        std::fs::write(&path, &bytes).expect("written");
+        Block::read(&File::open(&path).expect("there"), &path, 0)
+    }
+
+    #[test]
+    fn blocks_of_both_versions_are_read_and_of_no_other() {
+        for version in [1, 2] {
+            assert_eq!(of_version(version).expect("readable").count, 0);
+        }
+        for version in [0, 3] {
+            assert!(matches!(of_version(version), Err(LogError::Damaged { .. })), "{version}");
+        }
+    }
+}
