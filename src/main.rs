@@ -5,6 +5,7 @@ mod cli;
 mod collect;
 mod demo;
 mod listen;
+mod names;
 mod notify;
 mod plane;
 mod reload;

@@ -129,9 +129,9 @@ pub(crate) struct Release {
 /// A workload's settings at run time, shared by the plans of one configuration.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub(crate) settings: WorkloadSettings,
+    pub(crate) settings: Arc<WorkloadSettings>,
     pub(crate) name: Arc<str>,
-    releases: HashMap<ReleaseName, Arc<Release>, FixedState>,
+    pub(crate) releases: HashMap<ReleaseName, Arc<Release>, FixedState>,
     pub(crate) allowance: Option<Arc<Allowance>>,
 }
 
@@ -213,7 +213,7 @@ impl PreparedConfig {
             });
             workloads.push(Arc::new(Prepared {
                 name: settings.name.shared(),
-                settings,
+                settings: Arc::new(settings),
                 releases,
                 allowance,
             }));

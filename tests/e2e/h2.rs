@@ -267,8 +267,22 @@ async fn floods_end_their_own_connection_and_hurt_nobody_else() {
             wire.ended().await;
         }
     }
+    // Acknowledgements that nobody reads stop the reading, they do not pile up.
+    let pings: Vec<u8> = (0..400_000).flat_map(|_| frame(6, 0, 0, &[7; 8])).collect();
+    let settings: Vec<u8> = (0..400_000).flat_map(|_| frame(4, 0, 0, &[])).collect();
+    let mut unread = Vec::new();
+    for flood in [pings, settings] {
+        let mut wire = stagegate.connect().await;
+        wire.send(hello()).await;
+        unread.push(tokio::spawn(async move { wire.try_send(flood).await }));
+    }
+    for _ in 0..50 {
+        let answer = bystander.ask(h2_request("GET /", &[]), b"").await.expect("an answer");
+        assert_eq!(answer.text(), "stable");
+    }
     let memory = stagegate.resident_kib();
     assert!(memory < 400 * 1024, "{memory} KiB after the floods");
+    unread.iter().for_each(tokio::task::JoinHandle::abort);
     assert_eq!(stagegate.get("/", &[]).await.text(), "stable");
 }
 

@@ -102,7 +102,7 @@ impl Multiplex {
         }
         if self.worker.draining.get() && !self.told {
             connection.graceful_shutdown();
-            self.told = true;
+            self.tell();
         }
         match connection.poll_accept(cx) {
             Poll::Ready(Some(Ok(request))) => return Poll::Ready(Some(request)),
