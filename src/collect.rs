@@ -3,12 +3,17 @@
 
 use crate::notify;
 use crate::workers::Workers;
-use stagegate_admin::data_plane::{Event, MetricsSource, Observer, SeriesStats, StatsSource};
+use stagegate_admin::Control;
+use stagegate_admin::data_plane::{
+    Event, MetricsSource, Observer, RolloutFigures, SeriesStats, StatsSource,
+};
 use stagegate_notify::Notifier;
 use stagegate_proxy::{Report, Sink};
-use stagegate_rollout::Delta;
+use stagegate_rollout::{Axis, Delta};
 use stagegate_store::{DecisionLog, LogWriter};
-use stagegate_telemetry::{EndpointGauge, PlanGauges, ReloadResult, RollbackKind, Telemetry};
+use stagegate_telemetry::{
+    EndpointGauge, PlanGauges, ReloadResult, RollbackKind, RolloutGauges, Telemetry,
+};
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::sync::mpsc;
@@ -32,10 +37,17 @@ pub(crate) fn sink(
     (Arc::new(sink), counted)
 }
 
-/// Feeds counts to telemetry until the workers have ended.
-pub(crate) async fn absorb(telemetry: Arc<Telemetry>, mut counted: mpsc::UnboundedReceiver<Delta>) {
+/// Feeds counts to the gates and to telemetry until the workers have ended.
+pub(crate) async fn absorb(
+    telemetry: Arc<Telemetry>,
+    control: Control,
+    mut counted: mpsc::UnboundedReceiver<Delta>,
+) {
     while let Some(delta) = counted.recv().await {
-        telemetry.absorb(&delta, Instant::now());
+        let now = Instant::now();
+        // Gates first: nobody waits for a graph.
+        control.count(&delta, now);
+        telemetry.absorb(&delta, now);
     }
 }
 
@@ -106,10 +118,18 @@ impl Observer for Counter {
                     .collect();
                 self.0.set_plan(*epoch, &gauges);
             }
-            Event::RolledBack { workload, command, .. } => {
-                if let Some(kind) = RollbackKind::of_command(command) {
+            Event::RolledBack { workload, command, axis, delay, .. } => {
+                let kind = axis.map(RollbackKind::Gate);
+                if let Some(kind) = kind.or_else(|| RollbackKind::of_command(command)) {
                     self.0.rolled_back(&workload.shared(), kind);
                 }
+                if let Some(delay) = delay {
+                    self.0.rolled_back_after(&workload.shared(), *delay);
+                }
+            }
+            Event::Steered { rollouts } => {
+                let gauges: Vec<RolloutGauges> = rollouts.iter().map(gauges).collect();
+                self.0.set_rollouts(&gauges);
             }
             Event::Reloaded { ok, at_ms } => {
                 let result = if *ok { ReloadResult::Applied } else { ReloadResult::Refused };
@@ -117,5 +137,14 @@ impl Observer for Counter {
             }
             Event::StoreFailed => self.0.store_failed(),
         }
+    }
+}
+
+fn gauges(figures: &RolloutFigures) -> RolloutGauges {
+    RolloutGauges {
+        workload: figures.workload.shared(),
+        phase: figures.phase,
+        step: figures.step,
+        axes: Axis::ALL.into_iter().zip(figures.axes.map(|worst| worst as u8)).collect(),
     }
 }

@@ -4,12 +4,12 @@ use crate::wire;
 use crate::workers::Workers;
 use stagegate_admin::api::types::{EndpointStatus, Probe};
 use stagegate_admin::data_plane::{
-    BoxFuture, DataPlane, DataPlaneStatus, PrepareError, Prepared, Publication, ReleaseHealth,
-    Settled,
+    BoxFuture, DataPlane, DataPlaneStatus, PrepareError, Prepared, Probed, Publication,
+    ReleaseHealth, Settled,
 };
 use stagegate_config::Config;
 use stagegate_proxy::{self as proxy, PreparedConfig};
-use stagegate_rollout::{Split, WorkloadName};
+use stagegate_rollout::{ReleaseName, Split, WorkloadName};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -165,5 +165,12 @@ impl DataPlane for Plane {
             workers: self.workers.all(),
             releases,
         }
+    }
+
+    fn probe(&self, workload: WorkloadName, release: ReleaseName) -> BoxFuture<'_, Vec<Probed>> {
+        Box::pin(async move {
+            let asked = self.proxy.warm(&workload, &release).await;
+            asked.into_iter().map(|(address, answered)| Probed { address, answered }).collect()
+        })
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Running {
     pub(crate) control: Control,
     plane: Arc<Plane>,
     tasks: Vec<JoinHandle<()>>,
+    end_steering: oneshot::Sender<()>,
+    steering: JoinHandle<()>,
     end_admin: oneshot::Sender<()>,
     admin: JoinHandle<std::io::Result<()>>,
     log: Option<Arc<DecisionLog>>,
@@ -113,6 +115,9 @@ pub(crate) async fn start_loaded(
         proxy_addr = proxy_addr.or(bound);
     }
     let notifier = outbox.map(|outbox| notify::notifier(outbox, &control, &telemetry));
+    if let Some(notifier) = &notifier {
+        control.tell_through(notifier.clone());
+    }
     let figures = Arc::new(Figures {
         telemetry: Arc::clone(&telemetry),
         log: log.clone(),
@@ -135,8 +140,17 @@ pub(crate) async fn start_loaded(
         let _ = ended.await;
     }));
     tracing::info!(address = %admin_addr, "admin API");
-    let mut tasks = vec![tokio::spawn(collect::absorb(telemetry, counted))];
-    tasks.extend(notifier.map(|notifier| tokio::spawn(notifier.run())));
+    let mut tasks = vec![tokio::spawn(collect::absorb(telemetry, control.clone(), counted))];
+    tasks.extend(notifier.clone().map(|notifier| tokio::spawn(notifier.run())));
+    let (end_steering, ended) = oneshot::channel::<()>();
+    let steered = control.clone();
+    let steering = tokio::spawn(async move {
+        steered
+            .steer(async {
+                let _ = ended.await;
+            })
+            .await;
+    });
     let looking_up = names::keep_looking_up(control.clone(), Arc::clone(&plane));
     tasks.push(tokio::spawn(looking_up));
     Ok(Running {
@@ -146,6 +160,8 @@ pub(crate) async fn start_loaded(
         control,
         plane,
         tasks,
+        end_steering,
+        steering,
         end_admin,
         admin,
         log,
@@ -163,6 +179,9 @@ impl Running {
         if !self.plane.proxy().drain(timeout).await {
             tracing::warn!(?timeout, "answers that still ran were abandoned");
         }
+        // Gates are watched for as long as anybody is served; then the evidence is saved.
+        let _ = self.end_steering.send(());
+        self.steering.await?;
         let _ = self.end_admin.send(());
         self.admin.await??;
         self.tasks.iter().for_each(JoinHandle::abort);

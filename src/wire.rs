@@ -4,8 +4,10 @@
 use anyhow::Context as _;
 use stagegate_config as config;
 use stagegate_proxy as proxy;
+use stagegate_signals::{Prices, Protocol, Provider, Rules};
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
+use std::sync::{Arc, LazyLock};
 
 /// Settings that hold for all workloads.
 pub(crate) fn settings(config: &config::Config) -> proxy::Settings {
@@ -91,6 +93,43 @@ fn workload(workload: &config::Workload) -> anyhow::Result<proxy::WorkloadSettin
             in_flight: workload.limits.endpoint_in_flight,
             pending: workload.limits.endpoint_pending,
         },
+        signals: signals(workload).with_context(|| format!("workloads.{name}.cost.prices"))?,
+    })
+}
+
+/// What a workload's answers are asked for.
+fn signals(workload: &config::Workload) -> anyhow::Result<proxy::SignalSettings> {
+    // Decoded once; a price list of one's own is read with every configuration.
+    static BUILTIN: LazyLock<Arc<Prices>> = LazyLock::new(|| Arc::new(Prices::builtin()));
+    let config::Workload { protocol, outcomes, cost, .. } = workload;
+    let prices = match &cost.prices {
+        None => Arc::clone(&BUILTIN),
+        Some(path) => Arc::new(Prices::from_json(&read(path)?)?),
+    };
+    let codes = outcomes.codes.iter().map(|(name, class)| (name.as_str().into(), *class));
+    Ok(proxy::SignalSettings {
+        protocol: match protocol {
+            config::Protocol::Auto => Protocol::Auto,
+            config::Protocol::OpenAiChat => Protocol::OpenAiChat,
+            config::Protocol::OpenAiResponses => Protocol::OpenAiResponses,
+            config::Protocol::Anthropic => Protocol::Anthropic,
+            config::Protocol::Gemini => Protocol::Gemini,
+            config::Protocol::Bedrock => Protocol::Bedrock,
+            // They carry no usage of a model's.
+            config::Protocol::Mcp | config::Protocol::A2a | config::Protocol::Plain => {
+                Protocol::Plain
+            }
+        },
+        rules: Rules {
+            statuses: outcomes.status.clone(),
+            codes: codes.collect(),
+            provider: match outcomes.provider {
+                config::ProviderPlace::Behind => Provider::Behind,
+                config::ProviderPlace::Backend => Provider::Backend,
+            },
+        },
+        prices,
+        tenants: cost.tenants.clone(),
     })
 }
 

@@ -6,16 +6,26 @@
 //! caller goes away. Readers never wait: they take the last published [`View`].
 
 mod audit;
+mod drill;
 mod execute;
+mod helm;
+mod intake;
 mod keeper;
+mod obey;
+mod perform;
+mod preflight;
 mod reconcile;
 mod registry;
 mod release;
 mod reload;
 mod safe;
 mod start;
+mod steer;
+mod tell;
 mod view;
+mod windows;
 
+pub use drill::DrillOrder;
 pub use execute::{Done, ExecuteError, IdempotencyKey, Order, Precondition};
 pub use keeper::KeeperError;
 pub(crate) use keeper::with_causes;
@@ -29,10 +39,11 @@ pub use view::{Live, View};
 use crate::api::types::StoreStatus;
 use crate::data_plane::{DataPlane, Event, Observer};
 use keeper::Keeper;
+use stagegate_notify::Notifier;
 use stagegate_store::Store;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long a change waits for every worker to follow before it answers that one did not.
@@ -59,6 +70,9 @@ struct Inner {
     store_failures: AtomicU64,
     store_error: Mutex<Option<String>>,
     limiter: audit::Limiter,
+    steering: steer::Steering,
+    /// Set once, when there is one: it needs the configuration, which the driver has.
+    notifier: OnceLock<Notifier>,
 }
 
 impl Control {

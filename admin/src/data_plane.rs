@@ -4,7 +4,9 @@
 
 use crate::api::types::{Decision, DecisionLogStatus, EndpointStatus, WorkerStatus};
 use stagegate_config::Config;
-use stagegate_rollout::{Arm, Outcome, ReleaseName, Split, WorkloadName};
+use stagegate_rollout::{
+    Analysis, Arm, Axis, GateState, Outcome, Phase, ReleaseName, Rollout, Split, WorkloadName,
+};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -34,6 +36,19 @@ pub trait DataPlane: Send + Sync + 'static {
 
     /// A snapshot for status and readiness; must be cheap.
     fn status(&self) -> DataPlaneStatus;
+
+    /// Sends real requests to every endpoint of a release in force, now. Bounded in time by the
+    /// workload's health settings; empty when there is no such release.
+    fn probe(&self, workload: WorkloadName, release: ReleaseName) -> BoxFuture<'_, Vec<Probed>>;
+}
+
+/// What probing one endpoint found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probed {
+    /// `host:port` as configured.
+    pub address: String,
+    /// How long a warm answer took, or what went wrong.
+    pub answered: Result<Duration, String>,
 }
 
 /// What [`DataPlane::prepare`] built. Only the data plane knows what is inside; it gets it back
@@ -188,8 +203,18 @@ pub enum Event {
         workload: WorkloadName,
         /// Which command did it: `rollback` or `kill`.
         command: &'static str,
+        /// The axis to blame; set when the evidence did it by itself.
+        axis: Option<Axis>,
         /// From the commit to the last new candidate request.
         last_candidate_request: Duration,
+        /// From the arrival of the counts that completed the evidence to the rollback; set when the
+        /// evidence did it. Workers hand counts over every quarter of a second.
+        delay: Option<Duration>,
+    },
+    /// The steering loop looked at the rollouts.
+    Steered {
+        /// How every workload's rollout stands, in the order of the configuration.
+        rollouts: Vec<RolloutFigures>,
     },
     /// The configuration was read again.
     Reloaded {
@@ -200,6 +225,65 @@ pub enum Event {
     },
     /// A commit in the store failed; nothing changed.
     StoreFailed,
+}
+
+/// How a workload's rollout stands, as figures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RolloutFigures {
+    /// The workload.
+    pub workload: WorkloadName,
+    /// Phase of its last rollout; `None` if there never was one.
+    pub phase: Option<Phase>,
+    /// The step it is at, from 1; 0 while none is under way.
+    pub step: u32,
+    /// The worst state of any gate of each axis, by [`Axis::ALL`].
+    pub axes: [GateFigure; Axis::ALL.len()],
+}
+
+/// The worst state of an axis' gates. The order is that of badness.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GateFigure {
+    /// Every gate holds, or none is judged now.
+    #[default]
+    Ok,
+    /// A gate has not enough evidence yet.
+    Waiting,
+    /// A gate has had nothing to measure for so long that somebody was told.
+    NoData,
+    /// A gate is violated.
+    Violated,
+}
+
+impl RolloutFigures {
+    /// The figures of a rollout and the newest analysis of it.
+    #[must_use]
+    pub fn of(
+        workload: WorkloadName,
+        rollout: Option<&Rollout>,
+        analysis: Option<&Analysis>,
+    ) -> Self {
+        let active = rollout.filter(|rollout| rollout.is_active());
+        let mut axes = [GateFigure::Ok; Axis::ALL.len()];
+        let judged = active.and(analysis).into_iter().flat_map(|it| &it.measurements);
+        for measured in judged {
+            let figure = match measured.state {
+                GateState::Ok => GateFigure::Ok,
+                GateState::Inconclusive { .. } => GateFigure::Waiting,
+                GateState::NoData { .. } => GateFigure::NoData,
+                GateState::Violated { .. } => GateFigure::Violated,
+            };
+            let place = Axis::ALL.iter().position(|axis| *axis == measured.axis);
+            if let Some(worst) = place.and_then(|place| axes.get_mut(place)) {
+                *worst = figure.max(*worst);
+            }
+        }
+        Self {
+            workload,
+            phase: rollout.map(|rollout| rollout.phase),
+            step: active.map_or(0, |rollout| rollout.step as u32 + 1),
+            axes,
+        }
+    }
 }
 
 /// Who is told of [`Event`]s. Called synchronously: must be quick.

@@ -4,6 +4,8 @@ mod release;
 
 pub use release::{artifact, diff, release, releases, running};
 
+pub mod rollout;
+
 use crate::api::types::{
     CandidateClosed, CohortDetail, Cohorts, ConfigProblem, ExclusionGroup, KillSwitch, ListEntries,
     WorkloadDetail,
@@ -46,6 +48,8 @@ pub fn workload(live: &Live) -> WorkloadDetail {
         opted_in: texts(&state.opted_in),
         allow: list(&spec.allow, &state.allow),
         deny: list(&spec.deny, &state.deny),
+        rollout: state.rollout.as_deref().map(rollout::summary),
+        previous: state.previous.as_ref().map(ToString::to_string),
     }
 }
 

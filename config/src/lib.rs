@@ -22,6 +22,7 @@ mod scalar;
 mod schema;
 mod secret;
 mod server;
+mod signals;
 mod template;
 mod tls;
 mod units;
@@ -38,6 +39,7 @@ pub use secret::{Secret, TokenHash};
 pub use server::{
     Admin, Config, ConnLimits, DecisionLog, Forwarded, ListenAddress, Listener, Loaded, Role, Token,
 };
+pub use signals::{CostSettings, Outcomes, ProviderPlace};
 pub use template::template;
 pub use tls::{Certificate, ClientAuth, ListenerTls, UpstreamTls};
 pub use units::{InvalidUnit, Rate, Size, Time};

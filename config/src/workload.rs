@@ -1,6 +1,6 @@
 //! Checked settings of one workload.
 
-use crate::{Identity, Place, Rate, Release, UpstreamTls};
+use crate::{CostSettings, Identity, Outcomes, Place, Rate, Release, UpstreamTls};
 use stagegate_rollout::{ForceKey, Policy, ReleaseName, WorkloadSpec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,6 +39,10 @@ pub struct Workload {
     pub ejection: Option<Ejection>,
     /// Whether a request that finds no connection to the candidate goes to stable.
     pub fallback_to_stable: FallbackToStable,
+    /// How answers end, where the defaults do not fit.
+    pub outcomes: Outcomes,
+    /// What answers cost and what may be spent.
+    pub cost: CostSettings,
     /// Where the workload is written.
     pub place: Place,
 }
@@ -115,6 +119,8 @@ pub enum Protocol {
     Anthropic,
     /// Gemini.
     Gemini,
+    /// Bedrock Converse.
+    Bedrock,
     /// Model Context Protocol.
     Mcp,
     /// Agent2Agent.
@@ -133,6 +139,7 @@ impl Protocol {
             Self::OpenAiResponses => "openai-responses",
             Self::Anthropic => "anthropic",
             Self::Gemini => "gemini",
+            Self::Bedrock => "bedrock",
             Self::Mcp => "mcp",
             Self::A2a => "a2a",
             Self::Plain => "plain",

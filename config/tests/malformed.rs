@@ -88,10 +88,10 @@ fn all_problems_come_at_once_and_in_order() {
             (27, "workloads.agent.stiky"),
             (29, "workloads.agent.cohorts[0].tenants[1]"),
             (34, "workloads.agent.timeouts.connect"),
-            (44, "policies.fast.steps[1].watch"),
-            (45, "policies.fast.steps[1].hold"),
-            (47, "policies.fast.gates[0].margin"),
-            (48, "policies.fast.gates[1].scored"),
+            (46, "policies.fast.steps[1].watch"),
+            (47, "policies.fast.steps[1].hold"),
+            (49, "policies.fast.gates[0].margin"),
+            (50, "policies.fast.gates[1].scored"),
         ]
     );
 }

@@ -4,7 +4,7 @@ use crate::answer::{Verdict, judge};
 use crate::client::Client;
 use crate::deliver::Condition;
 use crate::{Channel, Notice, route};
-use stagegate_store::{Ending, Outbox, StoreError};
+use stagegate_store::{Ending, NewMessage, Outbox, StoreError};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -180,6 +180,13 @@ impl Notifier {
         .await??;
         self.wake();
         Ok(new)
+    }
+
+    /// The messages that tell of these notices, one for each channel that wants one: to be enqueued
+    /// with the change they tell of. Then [`Notifier::wake`].
+    #[must_use]
+    pub fn messages(&self, notices: &[Notice]) -> Vec<NewMessage> {
+        route(&(self.inner.settings.channels)(), notices)
     }
 
     /// Says that something was enqueued; without it, that is noticed within five seconds.

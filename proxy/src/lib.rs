@@ -40,7 +40,8 @@ pub use limits::TenantLimits;
 pub use moved::FoundAddresses;
 pub use outlier::Ejection;
 pub use plan::{
-    EndpointLimits, HostHeader, PrepareError, PreparedConfig, Replay, Timeouts, WorkloadSettings,
+    EndpointLimits, HostHeader, PrepareError, PreparedConfig, Replay, SignalSettings, Timeouts,
+    WorkloadSettings,
 };
 pub use retry::RetrySettings;
 pub use route::Match;

@@ -72,7 +72,9 @@ impl PreparedConfig {
 mod tests {
     use super::{FoundAddresses, PreparedConfig};
     use crate::endpoint::{Address, Protocol, Target};
-    use crate::plan::{Timeouts, WorkloadSettings};
+    use crate::plan::{SignalSettings, Timeouts, WorkloadSettings};
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
     use std::time::Duration;
 
     fn settings(addresses: Vec<Address>) -> WorkloadSettings {
@@ -106,6 +108,12 @@ mod tests {
             ejection: None,
             fallback_to_stable: false,
             endpoint: crate::EndpointLimits::default(),
+            signals: SignalSettings {
+                protocol: stagegate_signals::Protocol::default(),
+                rules: stagegate_signals::Rules::default(),
+                prices: Arc::new(stagegate_signals::Prices::builtin()),
+                tenants: BTreeSet::default(),
+            },
         }
     }
 

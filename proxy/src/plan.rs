@@ -9,7 +9,8 @@ use crate::retry::RetrySettings;
 use crate::route::{Match, Routes};
 use foldhash::fast::FixedState;
 use stagegate_rollout::{Arm, ForceKey, ReleaseName, Split, WorkloadName};
-use std::collections::HashMap;
+use stagegate_signals::{Prices, Protocol, Rules};
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -50,6 +51,8 @@ pub struct WorkloadSettings {
     pub fallback_to_stable: bool,
     /// Limits of each endpoint.
     pub endpoint: EndpointLimits,
+    /// What answers are asked for.
+    pub signals: SignalSettings,
 }
 
 /// Limits of each endpoint, over all workers.
@@ -59,6 +62,20 @@ pub struct EndpointLimits {
     pub in_flight: Option<u32>,
     /// Requests that may wait for their turn.
     pub pending: u32,
+}
+
+/// What a workload's answers are asked for: usage, cost, failures.
+#[derive(Clone, Debug)]
+pub struct SignalSettings {
+    /// What the backend speaks.
+    pub protocol: Protocol,
+    /// How answers end, by status and by what their bodies say.
+    pub rules: Rules,
+    /// What tokens cost.
+    pub prices: Arc<Prices>,
+    /// Tenants whose use is counted each on its own; everyone else's counts as `other`. Nothing is
+    /// counted by tenant when empty.
+    pub tenants: BTreeSet<Arc<str>>,
 }
 
 /// Deadlines of one workload.
@@ -295,6 +312,11 @@ impl Workload {
             Role::Fallback => &self.fallback,
         };
         release.as_deref()
+    }
+
+    /// Whether the buckets of assigned keys are of use: while a rollout is under way.
+    pub(crate) fn watches_its_split(&self) -> bool {
+        self.split.state().rollout.as_ref().is_some_and(|rollout| rollout.is_active())
     }
 
     /// The arm a pin still leads to: stable's release always, the candidate's only within the

@@ -2,7 +2,13 @@
 
 use crate::plan::Release;
 use stagegate_rollout::{Arm, Delta, Outcome, Reason, Record, RecordBatch, Series, SeriesKey};
+use stagegate_signals::{Cost, Usage};
 use std::sync::Arc;
+
+/// Stages of one series that are told apart; later ones count as [`OTHER`].
+const MAX_STAGES: usize = 32;
+/// What is not told apart: stages beyond the cap, tenants nobody asked for.
+pub(crate) const OTHER: &str = "other";
 
 /// What a worker hands over four times a second.
 #[derive(Debug)]
@@ -25,9 +31,33 @@ pub struct Report {
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
     /// By release number and arm.
-    series: Vec<Option<Box<(SeriesKey, Series)>>>,
+    slots: Vec<Option<Box<Slot>>>,
     delta: Delta,
     records: RecordBatch,
+}
+
+/// A series under way.
+#[derive(Debug)]
+struct Slot {
+    key: SeriesKey,
+    series: Series,
+    /// Names of the stages seen so far, so that a cap holds for longer than one hand-over.
+    stages: Vec<Arc<str>>,
+}
+
+/// What an answer told, for counting.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told<'a> {
+    pub(crate) usage: Option<Usage>,
+    pub(crate) cost: Option<Cost>,
+    /// Names and microseconds.
+    pub(crate) stages: &'a [(String, u64)],
+    /// Refused for what the client asked.
+    pub(crate) rejected: bool,
+    /// Something in it could not be read.
+    pub(crate) unreadable: bool,
+    /// The tenant's use counts under this name.
+    pub(crate) tenant: Option<&'a Arc<str>>,
 }
 
 /// How one request ended, for counting.
@@ -50,9 +80,10 @@ impl Stats {
         release: Option<&Release>,
         arm: Arm,
         finished: Finished,
+        told: &Told<'_>,
         record: &Record<'_>,
     ) {
-        let series = self.series(workload, release, arm);
+        let (series, _) = self.series(workload, release, arm);
         if finished.reason == Reason::Forced {
             series.forced += 1;
         } else {
@@ -64,8 +95,76 @@ impl Stats {
             }
             series.retries += u64::from(finished.retries);
             series.bytes_out += finished.bytes_out;
+            series.rejected += u64::from(told.rejected);
+            series.unreadable += u64::from(told.unreadable);
+            if let Some(usage) = told.usage {
+                for (sum, count) in series.tokens.iter_mut().zip(usage.by_kind()) {
+                    *sum += count;
+                }
+            }
+            if let Some(cost) = told.cost {
+                series.costs[cost.truth.index()] += 1;
+                if let Some(nanos) = cost.nanos {
+                    series.cost_nanos.record(nanos);
+                    series.spent_nanos[cost.truth.index()] += nanos;
+                }
+            }
+            if !told.stages.is_empty() {
+                self.stages(workload, release, arm, told.stages);
+            }
+        }
+        if let Some(tenant) = told.tenant {
+            let key = (Arc::clone(workload), Arc::clone(tenant));
+            let used = self.delta.tenants.entry(key).or_default();
+            used.requests += 1;
+            used.tokens += told.usage.map_or(0, |usage| usage.total());
+            used.cost_nanos += told.cost.and_then(|cost| cost.nanos).unwrap_or(0);
         }
         self.records.push(record);
+    }
+
+    /// Counts the pause before a chunk of a stream.
+    pub(crate) fn between_chunks(
+        &mut self,
+        workload: &Arc<str>,
+        release: Option<&Release>,
+        arm: Arm,
+        micros: u64,
+    ) {
+        self.series(workload, release, arm).0.between_chunks_us.record(micros);
+    }
+
+    /// Keeps the bucket of a key that the weight was asked about.
+    pub(crate) fn assigned(&mut self, workload: &Arc<str>, bucket: u32) {
+        match self.delta.assigned.get_mut(workload) {
+            Some(buckets) => buckets.push(bucket),
+            None => {
+                self.delta.assigned.insert(Arc::clone(workload), vec![bucket]);
+            }
+        }
+    }
+
+    fn stages(
+        &mut self,
+        workload: &Arc<str>,
+        release: Option<&Release>,
+        arm: Arm,
+        stages: &[(String, u64)],
+    ) {
+        let (series, names) = self.series(workload, release, arm);
+        let Some(names) = names else { return };
+        for (name, micros) in stages {
+            let known = names.iter().find(|known| ***known == **name).map(Arc::clone);
+            let name = known.unwrap_or_else(|| {
+                let room = names.len() < MAX_STAGES;
+                let new: Arc<str> = if room { name.as_str().into() } else { OTHER.into() };
+                if room {
+                    names.push(Arc::clone(&new));
+                }
+                new
+            });
+            series.stages.entry(name).or_default().record(*micros);
+        }
     }
 
     /// Keeps the record of a request for which nothing was decided.
@@ -87,37 +186,156 @@ impl Stats {
     /// Everything since the last call.
     pub(crate) fn take(&mut self) -> (Delta, RecordBatch) {
         let mut delta = std::mem::take(&mut self.delta);
-        for slot in self.series.iter_mut().filter_map(Option::as_mut) {
-            let (key, series) = &mut **slot;
-            if *series != Series::default() {
-                delta.series.insert(key.clone(), std::mem::take(series));
+        for slot in self.slots.iter_mut().filter_map(Option::as_mut) {
+            if slot.series != Series::default() {
+                delta.series.insert(slot.key.clone(), std::mem::take(&mut slot.series));
             }
         }
         let room = self.records.as_bytes().len();
         (delta, std::mem::replace(&mut self.records, RecordBatch::with_capacity(room)))
     }
 
-    fn series(&mut self, workload: &Arc<str>, release: Option<&Release>, arm: Arm) -> &mut Series {
+    /// A series, and the names of its stages where a release served.
+    fn series(
+        &mut self,
+        workload: &Arc<str>,
+        release: Option<&Release>,
+        arm: Arm,
+    ) -> (&mut Series, Option<&mut Vec<Arc<str>>>) {
         // Slots 0 and 1 are the arms of no release at all.
-        let slot = release.map_or(0, |release| release.number as usize + 1) * 2 + arm.index();
-        if slot >= self.series.len() {
-            self.series.resize_with(slot + 1, || None);
+        let at = release.map_or(0, |release| release.number as usize + 1) * 2 + arm.index();
+        if at >= self.slots.len() {
+            self.slots.resize_with(at + 1, || None);
         }
         let release = || release.map_or_else(|| Arc::from(""), |release| Arc::clone(&release.name));
-        let entry = &mut self.series[slot];
+        let key = || SeriesKey { workload: Arc::clone(workload), release: release(), arm };
+        let entry = &mut self.slots[at];
         // Without a release the slot is shared by all workloads, so its key must fit.
-        if entry.as_ref().is_some_and(|entry| {
-            !Arc::ptr_eq(&entry.0.workload, workload) && *entry.0.workload != **workload
+        if entry.as_ref().is_some_and(|slot| {
+            !Arc::ptr_eq(&slot.key.workload, workload) && *slot.key.workload != **workload
         }) {
-            let key = SeriesKey { workload: Arc::clone(workload), release: release(), arm };
-            return self.delta.series.entry(key).or_default();
+            return (self.delta.series.entry(key()).or_default(), None);
         }
-        let new = || {
-            Box::new((
-                SeriesKey { workload: Arc::clone(workload), release: release(), arm },
-                Series::default(),
-            ))
+        let new = || Box::new(Slot { key: key(), series: Series::default(), stages: Vec::new() });
+        let slot = entry.get_or_insert_with(new);
+        (&mut slot.series, Some(&mut slot.stages))
+    }
+}
+
+/// Under which name a tenant's use counts, if any: its own where it was asked for.
+pub(crate) fn tenant_label<'a>(
+    tenants: &'a std::collections::BTreeSet<Arc<str>>,
+    tenant: Option<&str>,
+    other: &'a Arc<str>,
+) -> Option<&'a Arc<str>> {
+    if tenants.is_empty() {
+        return None;
+    }
+    Some(tenant.and_then(|tenant| tenants.get(tenant)).unwrap_or(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Finished, MAX_STAGES, OTHER, Stats, Told, tenant_label};
+    use stagegate_rollout::{
+        Arm, CostTruth, Histogram, KeyKind, Outcome, Reason, Record, TokenKind, records,
+    };
+    use stagegate_signals::{Cost, Usage};
+    use std::sync::Arc;
+
+    fn record() -> Record<'static> {
+        Record {
+            request_id: "r",
+            at_ms: 1,
+            workload: "w",
+            release: "",
+            arm: Arm::Stable,
+            reason: Reason::Default,
+            detail: "",
+            epoch: 1,
+            key: KeyKind::Request,
+            bucket: None,
+            weight: 0,
+            tenant: "",
+            user: "",
+            conversation: "",
+            status: 200,
+            outcome: Outcome::Ok,
+            duration_us: 5,
+            first_byte_us: 3,
+            retries: 0,
+            spent: None,
+        }
+    }
+
+    fn finish(stats: &mut Stats, workload: &Arc<str>, reason: Reason, told: &Told<'_>) {
+        let finished = Finished {
+            outcome: Outcome::Ok,
+            reason,
+            duration_us: 5,
+            first_byte_us: 3,
+            bytes_out: 7,
+            retries: 0,
         };
-        &mut entry.get_or_insert_with(new).1
+        stats.finish(workload, None, Arm::Stable, finished, told, &record());
+    }
+
+    #[test]
+    fn tokens_and_money_add_up_and_a_testers_do_not_count_but_for_the_tenant() {
+        let (mut stats, workload, acme) = (Stats::default(), Arc::from("w"), Arc::from("acme"));
+        let told = Told {
+            usage: Some(Usage { input: 3, output: 4, reasoning: 1, ..Usage::default() }),
+            cost: Some(Cost { nanos: Some(90), truth: CostTruth::Reported }),
+            tenant: Some(&acme),
+            ..Told::default()
+        };
+        finish(&mut stats, &workload, Reason::Weight, &told);
+        finish(&mut stats, &workload, Reason::Default, &told);
+        finish(&mut stats, &workload, Reason::Forced, &told);
+        let (delta, batch) = stats.take();
+        let series = delta.series.values().next().expect("one series");
+        assert_eq!(series.tokens[TokenKind::Output.index()], 8);
+        assert_eq!(series.tokens[TokenKind::Reasoning.index()], 2);
+        assert_eq!(series.costs[CostTruth::Reported.index()], 2);
+        assert_eq!((series.cost_nanos.sum(), series.spent_nanos[0]), (180, 180));
+        let used = delta.tenants[&(Arc::clone(&workload), acme)];
+        assert_eq!((used.requests, used.tokens, used.cost_nanos), (3, 21, 270));
+        assert_eq!(records(batch.as_bytes()).count(), 3);
+    }
+
+    #[test]
+    fn names_of_stages_are_capped_for_longer_than_one_hand_over() {
+        let (mut stats, workload) = (Stats::default(), Arc::from("w"));
+        for round in 0..3 {
+            let stages: Vec<(String, u64)> =
+                (0..20).map(|number| (format!("stage-{round}-{number}"), 1_000)).collect();
+            let told = Told { stages: &stages, ..Told::default() };
+            finish(&mut stats, &workload, Reason::Default, &told);
+            let (delta, _) = stats.take();
+            let series = delta.series.values().next().expect("one series");
+            let beyond: u64 = [0, 20 * 2 - MAX_STAGES as u64, 20][round];
+            let others = series.stages.get(OTHER).map_or(0, Histogram::count);
+            assert_eq!(others, beyond);
+            let all: u64 = series.stages.values().map(Histogram::count).sum();
+            assert_eq!(all, 20, "nothing is lost");
+        }
+    }
+
+    #[test]
+    fn buckets_are_kept_with_repeats() {
+        let (mut stats, workload) = (Stats::default(), Arc::from("w"));
+        [7, 9, 7].into_iter().for_each(|bucket| stats.assigned(&workload, bucket));
+        assert_eq!(stats.take().0.assigned[&workload], [7, 9, 7]);
+    }
+
+    #[test]
+    fn a_tenant_counts_under_its_own_name_only_where_that_was_asked_for() {
+        let (acme, other): (Arc<str>, Arc<str>) = ("acme".into(), OTHER.into());
+        let asked = [Arc::clone(&acme)].into();
+        let label = |tenant| tenant_label(&asked, tenant, &other).map(ToString::to_string);
+        assert_eq!(label(Some("acme")).as_deref(), Some("acme"));
+        assert_eq!(label(Some("globex")).as_deref(), Some(OTHER));
+        assert_eq!(label(None).as_deref(), Some(OTHER));
+        assert_eq!(tenant_label(&std::collections::BTreeSet::new(), Some("acme"), &other), None);
     }
 }

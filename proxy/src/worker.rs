@@ -5,10 +5,11 @@ use crate::ids::Ids;
 use crate::plan::InForce;
 use crate::pool::Pools;
 use crate::shared::Shared;
-use crate::stats::{Report, Stats};
+use crate::stats::{OTHER, Report, Stats};
 use crate::transport::Arrival;
 use crate::watch::Watches;
 use foldhash::fast::FixedState;
+use stagegate_signals::{Prices, Tariff};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -61,6 +62,10 @@ pub(crate) struct Worker {
     plan: RefCell<InForce>,
     seen: Cell<u64>,
     last_candidate: RefCell<HashMap<Arc<str>, Instant, FixedState>>,
+    /// What models cost, by price list in use.
+    tariffs: RefCell<Vec<Tariff>>,
+    /// The name under which tenants count that nobody asked for.
+    pub(crate) other: Arc<str>,
 }
 
 impl Worker {
@@ -80,6 +85,8 @@ impl Worker {
             plan: RefCell::new(InForce::new(shared.plan.load_full())),
             seen: Cell::new(u64::MAX),
             last_candidate: RefCell::default(),
+            tariffs: RefCell::default(),
+            other: Arc::from(OTHER),
             shared,
         }
     }
@@ -88,7 +95,12 @@ impl Worker {
     pub(crate) fn plan(&self) -> InForce {
         let published = self.shared.published.load(Ordering::Acquire);
         if self.seen.replace(published) != published {
-            *self.plan.borrow_mut() = InForce::new(self.shared.plan.load_full());
+            let plan = self.shared.plan.load_full();
+            let in_use = |tariff: &Tariff| {
+                plan.workloads.iter().any(|it| tariff.is_of(&it.prepared.settings.signals.prices))
+            };
+            self.tariffs.borrow_mut().retain(in_use);
+            *self.plan.borrow_mut() = InForce::new(plan);
             self.tokens.borrow_mut().clear();
         }
         self.plan.borrow().clone()
@@ -119,6 +131,21 @@ impl Worker {
     fn share_of_requests(&self) -> Option<usize> {
         let most = self.shared.settings.load().in_flight?;
         Some((most / self.shared.live.len().max(1)).max(1))
+    }
+
+    /// Lets a price list be asked through this worker's memory of it.
+    pub(crate) fn with_tariff<T>(
+        &self,
+        prices: &Arc<Prices>,
+        ask: impl FnOnce(&mut Tariff) -> T,
+    ) -> T {
+        let mut tariffs = self.tariffs.borrow_mut();
+        let known = tariffs.iter().position(|tariff| tariff.is_of(prices));
+        let at = known.unwrap_or_else(|| {
+            tariffs.push(Tariff::new(Arc::clone(prices)));
+            tariffs.len() - 1
+        });
+        ask(&mut tariffs[at])
     }
 
     /// Notes that a request has just gone to the candidate.

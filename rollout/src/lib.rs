@@ -47,7 +47,7 @@ pub use progress::{
     Standing, Stepped, Turn, replay, step,
 };
 pub use reason::Reason;
-pub use record::{DecodeError, Record, RecordBatch, records};
+pub use record::{DecodeError, Record, RecordBatch, Spent, records};
 pub use severity::Severity;
 pub use spec::{Cohort, Fallback, FixedResponse, OnRollback, SpecError, Sticky, WorkloadSpec};
 pub use split::{Choice, KeyKind, Split, Target, Who};

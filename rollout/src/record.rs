@@ -4,7 +4,20 @@
 //! pointer to chase. The form is private to one version of the program except in the decision log,
 //! whose blocks begin with a version byte of the store's.
 
-use crate::{Arm, KeyKind, Outcome, Reason};
+use crate::{Arm, CostTruth, KeyKind, Outcome, Reason};
+
+/// What an answer used and cost, as the record keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// How the cost is known.
+    pub truth: CostTruth,
+    /// Nano-dollars, 0 when the cost is unknown.
+    pub nanos: u64,
+    /// Input tokens, cached or not, 0 if none were told.
+    pub input: u64,
+    /// Output tokens, 0 if none were told.
+    pub output: u64,
+}
 
 /// Why one request went where it went, and how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +60,8 @@ pub struct Record<'a> {
     pub first_byte_us: u64,
     /// How often the request was sent again.
     pub retries: u8,
+    /// What the answer used and cost, where that was to be known.
+    pub spent: Option<Spent>,
 }
 
 /// A form of a record that this version cannot read.
@@ -73,7 +88,9 @@ impl RecordBatch {
         let out = &mut self.bytes;
         let start = out.len();
         out.extend_from_slice(&[0, 0]);
-        let flags = record.arm.index() as u8 | u8::from(record.bucket.is_some()) << 1;
+        let flags = record.arm.index() as u8
+            | u8::from(record.bucket.is_some()) << 1
+            | u8::from(record.spent.is_some()) << 2;
         out.extend_from_slice(&[
             flags,
             record.reason.index() as u8,
@@ -104,6 +121,12 @@ impl RecordBatch {
             let text = &text[..text.floor_char_boundary(255)];
             out.push(text.len() as u8);
             out.extend_from_slice(text.as_bytes());
+        }
+        if let Some(spent) = &record.spent {
+            out.push(spent.truth.index() as u8);
+            for number in [spent.nanos, spent.input, spent.output] {
+                push_varint(out, number);
+            }
         }
         let length = (out.len() - start - 2) as u16;
         out[start..start + 2].copy_from_slice(&length.to_le_bytes());
@@ -160,7 +183,7 @@ fn decode(mut bytes: &[u8]) -> Option<Record<'_>> {
         take_varint(input)?,
         take_varint(input)?,
     ];
-    Some(Record {
+    let record = Record {
         request_id: take_text(input)?,
         workload: take_text(input)?,
         release: take_text(input)?,
@@ -180,6 +203,20 @@ fn decode(mut bytes: &[u8]) -> Option<Record<'_>> {
         duration_us,
         first_byte_us,
         retries,
+        spent: None,
+    };
+    // Records of earlier versions never have this flag.
+    let spent = if flags & 4 == 0 { None } else { Some(take_spent(input)?) };
+    Some(Record { spent, ..record })
+}
+
+fn take_spent(input: &mut &[u8]) -> Option<Spent> {
+    let [truth] = *take::<1>(input)?;
+    Some(Spent {
+        truth: *CostTruth::ALL.get(usize::from(truth))?,
+        nanos: take_varint(input)?,
+        input: take_varint(input)?,
+        output: take_varint(input)?,
     })
 }
 
@@ -218,8 +255,8 @@ fn take_text<'a>(input: &mut &'a [u8]) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Record, RecordBatch, records};
-    use crate::{Arm, KeyKind, Outcome, Reason};
+    use super::{Record, RecordBatch, Spent, records};
+    use crate::{Arm, CostTruth, KeyKind, Outcome, Reason};
     use proptest::prelude::*;
 
     fn sample<'a>(
@@ -248,6 +285,7 @@ mod tests {
             duration_us,
             first_byte_us: 12,
             retries: 1,
+            spent: None,
         }
     }
 
@@ -266,6 +304,29 @@ mod tests {
         fn garbage_is_an_error_not_a_panic(bytes: Vec<u8>) {
             let _ = records(&bytes).count();
         }
+    }
+
+    proptest! {
+        #[test]
+        fn what_an_answer_cost_is_kept_beside_records_that_have_none(nanos: u64, input: u64, output: u64, truth in 0..CostTruth::ALL.len()) {
+            let spent = Spent { truth: CostTruth::ALL[truth], nanos, input, output };
+            let plain = sample("a", "t", Some(3), 9);
+            let costly = Record { spent: Some(spent), ..plain };
+            let mut batch = RecordBatch::default();
+            for record in [&costly, &plain, &costly] {
+                batch.push(record);
+            }
+            let read: Vec<_> = records(batch.as_bytes()).collect();
+            prop_assert_eq!(read, vec![Ok(costly), Ok(plain), Ok(costly)]);
+        }
+    }
+
+    #[test]
+    fn records_of_the_first_version_are_still_read() {
+        // Written by the version before costs were kept: `sample("id", "t", Some(5), 300)`.
+        let old = b"\x28\x00\x03\x07\x01\x00\x01\xc8\x00\x00\x68\xe5\xcf\x8b\x01\x00\x00\x07\x05\x90\x4e\xac\x02\x0c\x02id\x05agent\x02v2\x00\x01t\x01u\x00";
+        let read: Vec<_> = records(old).collect();
+        assert_eq!(read, [Ok(sample("id", "t", Some(5), 300))]);
     }
 
     #[test]

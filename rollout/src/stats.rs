@@ -49,6 +49,11 @@ pub struct Series {
     pub costs: [u64; CostTruth::ALL.len()],
     /// Nano-dollars of every response whose cost is known at all; its sum is the spend.
     pub cost_nanos: Histogram,
+    /// The spend in nano-dollars by how it is known, by [`CostTruth::index`].
+    pub spent_nanos: [u64; CostTruth::ALL.len()],
+    /// Answers that told something that could not be read: a cost that is no amount, a body
+    /// compressed in an unknown way.
+    pub unreadable: u64,
     /// Results of scored responses.
     pub scores: Scores,
 }
@@ -104,6 +109,8 @@ impl Series {
         add(&mut self.tokens, &other.tokens);
         add(&mut self.costs, &other.costs);
         self.cost_nanos.merge(&other.cost_nanos);
+        add(&mut self.spent_nanos, &other.spent_nanos);
+        self.unreadable += other.unreadable;
         self.scores.merge(&other.scores);
     }
 }

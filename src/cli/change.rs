@@ -37,6 +37,9 @@ pub(super) struct WeightArgs {
     /// Why; it is recorded.
     #[arg(long)]
     reason: Option<String>,
+    /// Set it although a rollout is under way, whose policy sets the weight.
+    #[arg(long = "override", requires = "reason")]
+    overriding: bool,
     #[command(flatten)]
     conditions: ConditionArgs,
 }
@@ -66,6 +69,7 @@ pub(super) fn weight(
     let body = SetWeight {
         weight: args.weight.to_string(),
         reason: args.reason.clone().unwrap_or_default(),
+        overriding: args.overriding,
     };
     let path = workload_path(&args.workload, "/weight");
     let answer = client.send(&Method::PUT, &path, &body, args.conditions.conditions())?;
@@ -176,6 +180,7 @@ mod tests {
             workload: "a/b".into(),
             weight: "10%".parse().expect("a share"),
             reason: Some("first look".into()),
+            overriding: false,
             conditions: ConditionArgs { if_match: Some(4), idempotency_key: Some("k1".into()) },
         };
         weight(&client, &args, Format::Json).expect("done");

@@ -5,12 +5,15 @@
 //!
 //! Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the admin API cannot be reached.
 
+mod analysis;
 mod audit;
 #[cfg(test)]
 pub(crate) mod canned;
 mod change;
 pub(crate) mod client;
 mod cohort;
+mod drill;
+mod evidence;
 mod explain;
 mod file;
 mod health;
@@ -19,6 +22,7 @@ mod notify;
 pub(crate) mod output;
 mod reference;
 mod release;
+mod rollout;
 mod status;
 mod table;
 mod token;
@@ -130,6 +134,14 @@ enum Command {
     Kill(change::VerbArgs),
     /// Release a workload's kill switch.
     Revive(change::VerbArgs),
+    /// Try a workload's kill switch: on for a moment, checked, and off again.
+    Drill(drill::DrillArgs),
+    /// Move a workload to another release, gate by gate.
+    #[command(subcommand)]
+    Rollout(rollout::RolloutCommand),
+    /// Look at what the gates said, and when.
+    #[command(subcommand)]
+    Analysis(analysis::AnalysisCommand),
     /// Roll tenants forward cohort by cohort.
     #[command(subcommand)]
     Cohort(cohort::CohortCommand),
@@ -200,6 +212,9 @@ fn run_client(global: &GlobalArgs, command: Command) -> Result<ExitCode, Failure
         Command::Rollback(args) => change::verb(&client()?, "rollback", &args, format),
         Command::Kill(args) => change::verb(&client()?, "kill", &args, format),
         Command::Revive(args) => change::verb(&client()?, "revive", &args, format),
+        Command::Drill(args) => drill::run(&client()?, &args, format),
+        Command::Rollout(command) => rollout::run(&client()?, &command, format),
+        Command::Analysis(command) => analysis::run(&client()?, &command, format),
         Command::Cohort(command) => cohort::run(&client()?, &command, format),
         Command::Exclude(command) => lists::exclude(&client()?, &command, format),
         Command::Allow(command) => lists::list(&client()?, "allow", &command, format),
@@ -237,6 +252,11 @@ mod tests {
             "stagegate token new --name x --role owner",
             "stagegate token force -w agent --arm both --for 1h",
             "stagegate status -o yaml",
+            "stagegate rollout start agent",
+            "stagegate rollout start agent --to v2 --override",
+            "stagegate rollout promote agent --force",
+            "stagegate rollout abort agent",
+            "stagegate weight agent 10% --override",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

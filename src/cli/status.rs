@@ -2,6 +2,7 @@
 
 use super::client::{AdminClient, Failure, typed};
 use super::output::{self, Format, grouped, millis, moment, percent, span};
+use super::rollout;
 use super::table::{Table, clip};
 use clap::Args;
 use serde_json::Value;
@@ -162,6 +163,11 @@ fn workload_text(workload: &WorkloadStatus, now_ms: u64) -> String {
         for endpoint in arm.endpoints.iter().filter(|e| e.health == Probe::Unhealthy) {
             let _ = writeln!(text, "  ! {} of {} is unhealthy", endpoint.address, arm.release);
         }
+    }
+    if let Some(rollout) = &workload.rollout {
+        let waits = workload.rollout_waits.first();
+        let waits = waits.map_or_else(String::new, |why| format!(", waits for: {}", clip(why)));
+        let _ = writeln!(text, "  rollout {}{waits}", rollout::line(rollout));
     }
     text.push_str(&arms_table(&workload.stable, workload.candidate.as_ref()));
     text

@@ -9,22 +9,29 @@ const WIDEST_CELL: usize = 48;
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
     right: Vec<usize>,
+    indent: &'static str,
 }
 
 impl Table {
     /// A table with this head.
     pub(super) fn new<const N: usize>(head: [&str; N]) -> Self {
-        Self { rows: vec![head.map(str::to_owned).to_vec()], right: Vec::new() }
+        Self { rows: vec![head.map(str::to_owned).to_vec()], right: Vec::new(), indent: "" }
     }
 
     /// A table without a head.
     pub(super) const fn headless() -> Self {
-        Self { rows: Vec::new(), right: Vec::new() }
+        Self { rows: Vec::new(), right: Vec::new(), indent: "" }
     }
 
     /// Aligns these columns to the right, as numbers want it.
     pub(super) fn right<const N: usize>(mut self, columns: [usize; N]) -> Self {
         self.right.extend(columns);
+        self
+    }
+
+    /// Indents every line by two, below something it belongs to.
+    pub(super) const fn indented(mut self) -> Self {
+        self.indent = "  ";
         self
     }
 
@@ -35,7 +42,8 @@ impl Table {
 
     /// The table, or a remark when it has no rows.
     pub(super) fn or(self, remark: &str) -> String {
-        if self.rows.len() > 1 { self.to_string() } else { format!("{remark}\n") }
+        let indent = self.indent;
+        if self.rows.len() > 1 { self.to_string() } else { format!("{indent}{remark}\n") }
     }
 }
 
@@ -50,7 +58,7 @@ impl fmt::Display for Table {
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         for row in &cells {
-            let mut line = String::new();
+            let mut line = self.indent.to_owned();
             for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
                 let gap = if column > 0 { "  " } else { "" };
                 line.push_str(gap);

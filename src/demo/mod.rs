@@ -178,7 +178,7 @@ async fn open_candidate(client: &AdminClient, weight: Weight) -> anyhow::Result<
             let body = Reason { reason: reason.clone() };
             client.send(&Method::POST, &format!("{path}/revive"), &body, always)?;
         }
-        let body = SetWeight { weight: weight.to_string(), reason };
+        let body = SetWeight { weight: weight.to_string(), reason, overriding: false };
         client.send(&Method::PUT, &format!("{path}/weight"), &body, always)
     })
     .await?;

@@ -15,7 +15,8 @@ mod lock;
 mod state;
 
 pub use decisions::{
-    DecisionLog, Dropped, Filter, LogError, LogStatus, LogWriter, OwnedRecord, Recent, Retention,
+    DecisionLog, Dropped, Filter, LogError, LogStatus, LogWriter, OwnedRecord, OwnedSpent, Recent,
+    Retention,
 };
 pub use lock::LockError;
 pub use state::{

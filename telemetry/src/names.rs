@@ -76,6 +76,26 @@ metrics! {
         "Routing decisions by the rule that decided";
     REFUSED = Counter "stagegate_refused_total" ["workload", "reason"] Count,
         "Requests and connections the proxy itself answered or ended; no workload label if none was matched";
+    BETWEEN_CHUNKS = Histogram "stagegate_between_chunks_seconds" ["workload", "release", "arm"] Seconds,
+        "Time between two chunks of a streamed response, as its bytes come in";
+    STAGE_DURATION = Histogram "stagegate_stage_duration_seconds" ["workload", "release", "arm", "stage"] Seconds,
+        "Time by stage, as backends state it in Server-Timing; later stages than the first 32 count as `other`";
+    REJECTED = Counter "stagegate_rejected_total" ["workload", "release", "arm"] Count,
+        "Requests a backend refused with a 4xx for what the client asked; no failure of the release";
+    TOKENS = Counter "stagegate_tokens_total" ["workload", "release", "arm", "type"] Count,
+        "Tokens as responses report them; `reasoning` is a part of `output`, the other types are disjoint";
+    COSTED = Counter "stagegate_costed_responses_total" ["workload", "release", "arm", "truth"] Count,
+        "Responses by how their cost is known";
+    COST = Counter "stagegate_cost_usd_total" ["workload", "release", "arm", "truth"] Count,
+        "Cost of responses in US dollars, by how it is known";
+    UNREADABLE = Counter "stagegate_unreadable_signals_total" ["workload", "release", "arm"] Count,
+        "Responses with a cost header that is no amount, or a body compressed in a way that is not understood";
+    TENANT_REQUESTS = Counter "stagegate_tenant_requests_total" ["workload", "tenant"] Count,
+        "Finished requests of the tenants that are counted on their own; the rest is `other`";
+    TENANT_TOKENS = Counter "stagegate_tenant_tokens_total" ["workload", "tenant"] Count,
+        "Tokens of the tenants that are counted on their own; the rest is `other`";
+    TENANT_COST = Counter "stagegate_tenant_cost_usd_total" ["workload", "tenant"] Count,
+        "Cost in US dollars of the tenants that are counted on their own; the rest is `other`";
     WEIGHT = Gauge "stagegate_candidate_weight_ratio" ["workload"] Count,
         "Share of targeting keys that the weight sends to the candidate, 0 to 1";
     ARM_INFO = Gauge "stagegate_arm_info" ["workload", "release", "arm"] Count,
@@ -87,7 +107,15 @@ metrics! {
     CLOSED = Gauge "stagegate_candidate_closed" ["workload"] Count,
         "1 while a rollback keeps everyone off the candidate";
     ROLLBACKS = Counter "stagegate_rollbacks_total" ["workload", "reason"] Count,
-        "Times traffic was taken off the candidate: by rollback, by closing the latest cohort, by the kill switch";
+        "Times traffic was taken off the candidate: by a person's rollback or abort, by closing the latest cohort, by the kill switch, or by a gate of the axis named";
+    ROLLBACK_DELAY = Gauge "stagegate_rollback_delay_seconds" ["workload"] Seconds,
+        "Of the last rollback by a gate: from the arrival of the counts that completed the evidence to the rollback; absent before the first";
+    ROLLOUT_PHASE = Gauge "stagegate_rollout_phase" ["workload", "phase"] Count,
+        "1 for the phase of the workload's last rollout, 0 for the others";
+    ROLLOUT_STEP = Gauge "stagegate_rollout_step" ["workload"] Count,
+        "Step of the rollout under way, from 1; 0 while none is";
+    GATE_STATE = Gauge "stagegate_gate_state" ["workload", "axis"] Count,
+        "Worst gate of an axis in the rollout under way: 0 holds, 1 waits for evidence, 2 has no data, 3 is violated";
     ENDPOINT_HEALTHY = Gauge "stagegate_endpoint_healthy" ["workload", "release", "endpoint"] Count,
         "Share of the endpoint's addresses that pass their health checks, 0 to 1; absent without checks";
     CONFIG_SUCCESS = Gauge "stagegate_config_reload_success" [] Count,

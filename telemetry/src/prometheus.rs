@@ -23,7 +23,7 @@ impl Prometheus {
     pub(crate) fn new(idle: Duration) -> Self {
         let recorder =
             PrometheusBuilder::new().idle_timeout(MetricKindMask::ALL, Some(idle)).build_recorder();
-        for metric in names::ALL {
+        for metric in names::ALL.iter().filter(|metric| !is_written_apart(metric)) {
             describe(&recorder, metric);
         }
         let handle = recorder.handle();
@@ -44,6 +44,13 @@ impl Prometheus {
     pub(crate) fn render(&self) -> String {
         self.handle.render()
     }
+}
+
+/// Whether a counter is written without the recorder, since it is not a whole number or belongs to
+/// such a one.
+fn is_written_apart(metric: &Metric) -> bool {
+    let apart = [&names::COST, &names::TENANT_REQUESTS, &names::TENANT_TOKENS, &names::TENANT_COST];
+    apart.iter().any(|it| it.name == metric.name)
 }
 
 fn describe(recorder: &PrometheusRecorder, metric: &'static Metric) {

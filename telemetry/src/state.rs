@@ -1,6 +1,6 @@
 //! What the rest of the process reports as it is now, as opposed to what it counts.
 
-use stagegate_rollout::{Arm, ReleaseName, WorkloadSpec, WorkloadState};
+use stagegate_rollout::{Arm, Axis, Phase, ReleaseName, WorkloadSpec, WorkloadState};
 use std::sync::Arc;
 
 /// What the gauges show of one workload.
@@ -42,6 +42,19 @@ impl PlanGauges {
         let candidate = self.candidate.as_ref().map(|release| (release, Arm::Candidate));
         std::iter::once((&self.stable, Arm::Stable)).chain(candidate)
     }
+}
+
+/// What the gauges show of one workload's rollout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RolloutGauges {
+    /// The workload's name.
+    pub workload: Arc<str>,
+    /// Phase of its last rollout; `None` if there never was one.
+    pub phase: Option<Phase>,
+    /// The step it is at, from 1; 0 while none is under way.
+    pub step: u32,
+    /// The worst gate of each axis: 0 holds, 1 waits for evidence, 2 has no data, 3 is violated.
+    pub axes: Vec<(Axis, u8)>,
 }
 
 /// The health of one address of an endpoint.
@@ -89,11 +102,24 @@ pub enum RollbackKind {
     Cohort,
     /// The kill switch.
     Kill,
+    /// A rollout was ended by a person.
+    Abort,
+    /// A gate of this axis, by itself.
+    Gate(Axis),
 }
 
 impl RollbackKind {
     /// Every kind, in the order tables show them.
-    pub const ALL: [Self; 3] = [Self::Rollback, Self::Cohort, Self::Kill];
+    pub const ALL: [Self; 8] = [
+        Self::Rollback,
+        Self::Cohort,
+        Self::Kill,
+        Self::Abort,
+        Self::Gate(Axis::Eval),
+        Self::Gate(Axis::Latency),
+        Self::Gate(Axis::Cost),
+        Self::Gate(Axis::Error),
+    ];
 
     /// The word used as a label.
     #[must_use]
@@ -102,6 +128,8 @@ impl RollbackKind {
             Self::Rollback => "rollback",
             Self::Cohort => "cohort",
             Self::Kill => "kill",
+            Self::Abort => "abort",
+            Self::Gate(axis) => axis.label(),
         }
     }
 
@@ -109,7 +137,8 @@ impl RollbackKind {
     #[must_use]
     pub fn of_command(command: &str) -> Option<Self> {
         match command {
-            "rollback" => Some(Self::Rollback),
+            "rollback" | "restore" => Some(Self::Rollback),
+            "abort" => Some(Self::Abort),
             "rollback_cohort" => Some(Self::Cohort),
             "kill" => Some(Self::Kill),
             _ => None,
@@ -128,6 +157,8 @@ mod tests {
             (Command::Rollback, Some(RollbackKind::Rollback)),
             (Command::RollbackCohort, Some(RollbackKind::Cohort)),
             (Command::Kill, Some(RollbackKind::Kill)),
+            (Command::Abort, Some(RollbackKind::Abort)),
+            (Command::Restore, Some(RollbackKind::Rollback)),
             (Command::Revive, None),
             (Command::Declare, None),
         ] {

@@ -1,12 +1,15 @@
 //! The one place where deltas, values and events of the process become figures.
 
 use crate::prometheus::Prometheus;
-use crate::state::{EndpointGauge, PlanGauges, ReloadResult, RollbackKind};
+use crate::spending::Spending;
+use crate::state::{EndpointGauge, PlanGauges, ReloadResult, RollbackKind, RolloutGauges};
 use crate::times::Times;
 use crate::windows::{SeriesSnapshot, Windows};
 use crate::{names, process, times};
 use metrics::SharedString;
-use stagegate_rollout::{Delta, Outcome, Reason, Series, SeriesKey};
+use stagegate_rollout::{
+    Axis, CostTruth, Delta, Outcome, Phase, Reason, Series, SeriesKey, TokenKind,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -44,6 +47,9 @@ struct Now {
     version: SharedString,
     epoch: u64,
     plan: Vec<PlanGauges>,
+    rollouts: Vec<RolloutGauges>,
+    /// Seconds that the last rollback by a gate took, by workload.
+    delays: BTreeMap<Arc<str>, f64>,
     endpoints: Vec<EndpointGauge>,
     connections: Vec<u64>,
     pins: u64,
@@ -53,6 +59,7 @@ struct Now {
     log: Option<(bool, Vec<(&'static str, u64)>)>,
     /// Every series and refusal that has counters, and the series' times.
     counted: BTreeMap<SeriesKey, Times>,
+    spending: Spending,
     refused: BTreeSet<(Arc<str>, &'static str)>,
 }
 
@@ -65,6 +72,8 @@ impl Telemetry {
             version: options.version.into(),
             epoch: 0,
             plan: Vec::new(),
+            rollouts: Vec::new(),
+            delays: BTreeMap::new(),
             endpoints: Vec::new(),
             connections: Vec::new(),
             pins: 0,
@@ -73,6 +82,7 @@ impl Telemetry {
             notifications_pending: None,
             log: None,
             counted: BTreeMap::new(),
+            spending: Spending::default(),
             refused: BTreeSet::new(),
         };
         Self { prometheus: Prometheus::new(options.keep_removed), now: Mutex::new(now) }
@@ -90,6 +100,10 @@ impl Telemetry {
         state.windows.absorb(delta, now);
         for (key, series) in &delta.series {
             state.counted.entry(key.clone()).or_default().add(series);
+            state.spending.add(key, series);
+        }
+        for (whose, used) in &delta.tenants {
+            state.spending.add_tenant(whose, used);
         }
         state.refused.extend(delta.refusals.keys().cloned());
     }
@@ -116,6 +130,7 @@ impl Telemetry {
         state.plan = workloads.to_vec();
         // Counters that start at zero let `increase` see the first error.
         for key in remaining {
+            state.spending.add(&key, &Series::default());
             state.counted.entry(key).or_default();
         }
     }
@@ -177,6 +192,18 @@ impl Telemetry {
         self.count_rollbacks(workload, kind, 1);
     }
 
+    /// From the arrival of the counts that completed the evidence to the rollback they caused.
+    pub fn rolled_back_after(&self, workload: &Arc<str>, delay: Duration) {
+        let gauge = self.prometheus.gauge(&names::ROLLBACK_DELAY, &[shared(workload)]);
+        gauge.set(delay.as_secs_f64());
+        self.lock().delays.insert(Arc::clone(workload), delay.as_secs_f64());
+    }
+
+    /// How the rollouts stand now. Call whenever somebody looked.
+    pub fn set_rollouts(&self, rollouts: &[RolloutGauges]) {
+        self.lock().rollouts = rollouts.to_vec();
+    }
+
     /// A change was refused because the store could not record it.
     pub fn store_failed(&self) {
         self.prometheus.counter(&names::STORE_FAILURES, &[]).increment(1);
@@ -205,7 +232,10 @@ impl Telemetry {
     pub fn render(&self) -> String {
         self.touch();
         let mut text = self.prometheus.render();
-        times::append(&mut text, &self.lock().counted);
+        let state = self.lock();
+        times::append(&mut text, &state.counted);
+        state.spending.append(&mut text);
+        drop(state);
         process::append(&mut text);
         text
     }
@@ -217,18 +247,23 @@ impl Telemetry {
         for gauges in &state.plan {
             self.touch_workload(gauges);
         }
+        let here = |workload: &Arc<str>| state.plan.iter().any(|it| it.workload == *workload);
+        for gauges in state.rollouts.iter().filter(|gauges| here(&gauges.workload)) {
+            self.touch_rollout(gauges, state.delays.get(&gauges.workload).copied());
+        }
         for (labels, share) in healthy_shares(&state.endpoints) {
             self.prometheus.gauge(&names::ENDPOINT_HEALTHY, &labels).set(share);
         }
-        let Now { plan, counted, refused, windows, .. } = &mut *state;
+        let Now { plan, counted, spending, refused, windows, .. } = &mut *state;
         let lives = |workload: &Arc<str>, release: &Arc<str>| {
             let releases = plan.iter().find(|gauges| gauges.workload == *workload);
             releases.is_some_and(|gauges| release.is_empty() || gauges.releases.contains(release))
         };
         counted.retain(|key, _| lives(&key.workload, &key.release) || windows.contains(key));
-        refused.retain(|(workload, _)| {
-            workload.is_empty() || plan.iter().any(|gauges| gauges.workload == *workload)
-        });
+        let is_served =
+            |workload: &Arc<str>| plan.iter().any(|gauges| gauges.workload == *workload);
+        refused.retain(|(workload, _)| workload.is_empty() || is_served(workload));
+        spending.retain(|key| counted.contains_key(key), is_served);
         for key in counted.keys() {
             self.count(key, &Series::default());
         }
@@ -286,10 +321,35 @@ impl Telemetry {
         }
     }
 
+    fn touch_rollout(&self, gauges: &RolloutGauges, delay: Option<f64>) {
+        let workload = || shared(&gauges.workload);
+        let set = |metric, labels: &[SharedString], value: f64| {
+            self.prometheus.gauge(metric, labels).set(value);
+        };
+        if let Some(delay) = delay {
+            set(&names::ROLLBACK_DELAY, &[workload()], delay);
+        }
+        set(&names::ROLLOUT_STEP, &[workload()], f64::from(gauges.step));
+        for phase in Phase::ALL {
+            let is_in = f64::from(u8::from(gauges.phase == Some(phase)));
+            let label = SharedString::const_str(phase.label());
+            set(&names::ROLLOUT_PHASE, &[workload(), label], is_in);
+        }
+        for (axis, worst) in &gauges.axes {
+            let label = SharedString::const_str(axis.label());
+            set(&names::GATE_STATE, &[workload(), label], f64::from(*worst));
+        }
+    }
+
     /// A gauge of something that is gone must not keep its last value: no alert holds on NaN.
     fn retire_workload(&self, workload: &Arc<str>) {
-        for metric in [&names::WEIGHT, &names::KILLED, &names::CLOSED] {
+        let alone = [&names::WEIGHT, &names::KILLED, &names::CLOSED, &names::ROLLOUT_STEP];
+        for metric in alone {
             self.prometheus.gauge(metric, &[shared(workload)]).set(f64::NAN);
+        }
+        for axis in Axis::ALL {
+            let label = SharedString::const_str(axis.label());
+            self.prometheus.gauge(&names::GATE_STATE, &[shared(workload), label]).set(f64::NAN);
         }
     }
 
@@ -305,6 +365,16 @@ impl Telemetry {
         counter(&names::RESPONSE_BYTES, None).increment(series.bytes_out);
         counter(&names::RETRIES, None).increment(series.retries);
         counter(&names::FORCED, None).increment(series.forced);
+        counter(&names::REJECTED, None).increment(series.rejected);
+        counter(&names::UNREADABLE, None).increment(series.unreadable);
+        for kind in TokenKind::ALL {
+            let label = SharedString::const_str(kind.label());
+            counter(&names::TOKENS, Some(label)).increment(series.tokens[kind.index()]);
+        }
+        for truth in CostTruth::ALL {
+            let label = SharedString::const_str(truth.label());
+            counter(&names::COSTED, Some(label)).increment(series.costs[truth.index()]);
+        }
         for reason in Reason::ALL.into_iter().filter(|reason| reason.is_decision()) {
             let labels = [shared(&key.workload), SharedString::const_str(reason.label())];
             let count = series.reasons[reason.index()];

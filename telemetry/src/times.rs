@@ -9,12 +9,19 @@ use crate::names::{self, Kind, Metric};
 use stagegate_rollout::{Histogram, Series, SeriesKey};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-/// Both times of one series, since it exists.
+/// Stages of one series that are shown; every worker has a cap of its own, so that they may have
+/// met more between them.
+const MAX_STAGES: usize = 32;
+
+/// The times of one series, since it exists.
 #[derive(Clone, Debug)]
 pub(crate) struct Times {
     duration: Cumulative,
     first_byte: Cumulative,
+    between_chunks: Cumulative,
+    stages: BTreeMap<Arc<str>, Cumulative>,
 }
 
 impl Default for Times {
@@ -22,6 +29,8 @@ impl Default for Times {
         Self {
             duration: Cumulative::new(buckets::DURATION),
             first_byte: Cumulative::new(buckets::FIRST_BYTE),
+            between_chunks: Cumulative::new(buckets::BETWEEN_CHUNKS),
+            stages: BTreeMap::new(),
         }
     }
 }
@@ -31,13 +40,37 @@ impl Times {
     pub(crate) fn add(&mut self, series: &Series) {
         self.duration.add(&series.duration_us);
         self.first_byte.add(&series.first_byte_us);
+        self.between_chunks.add(&series.between_chunks_us);
+        for (stage, times) in &series.stages {
+            let room = self.stages.len() < MAX_STAGES || self.stages.contains_key(stage);
+            let name = if room { Arc::clone(stage) } else { "other".into() };
+            let new = || Cumulative::new(buckets::STAGE);
+            self.stages.entry(name).or_insert_with(new).add(times);
+        }
     }
 }
 
-/// Appends both families in the text format.
+/// Appends all families in the text format.
 pub(crate) fn append(text: &mut String, series: &BTreeMap<SeriesKey, Times>) {
     family(text, &names::REQUEST_DURATION, series, |times| &times.duration);
     family(text, &names::FIRST_BYTE, series, |times| &times.first_byte);
+    family(text, &names::BETWEEN_CHUNKS, series, |times| &times.between_chunks);
+    if series.values().any(|times| !times.stages.is_empty()) {
+        head(text, &names::STAGE_DURATION);
+        for (key, times) in series {
+            for (stage, times) in &times.stages {
+                let labels = format!("{},stage={stage:?}", labels(&names::STAGE_DURATION, key));
+                times.append(text, names::STAGE_DURATION.name, &labels);
+            }
+        }
+        text.push('\n');
+    }
+}
+
+fn head(text: &mut String, metric: &Metric) {
+    let Metric { name, help, .. } = metric;
+    // Writing to a String cannot fail, here and below.
+    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {}\n", Kind::Histogram.label());
 }
 
 fn family(
@@ -49,11 +82,9 @@ fn family(
     if series.is_empty() {
         return;
     }
-    let Metric { name, help, .. } = metric;
-    // Writing to a String cannot fail, here and below.
-    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {}\n", Kind::Histogram.label());
+    head(text, metric);
     for (key, times) in series {
-        pick(times).append(text, name, &labels(metric, key));
+        pick(times).append(text, metric.name, &labels(metric, key));
     }
     text.push('\n');
 }

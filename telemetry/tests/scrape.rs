@@ -1,7 +1,8 @@
 //! What a scrape sees.
 
 use stagegate_rollout::{
-    Arm, Command, Delta, Outcome, Reason, Series, SeriesKey, WorkloadSpec, WorkloadState, apply,
+    Arm, Command, CostTruth, Delta, Outcome, Reason, Series, SeriesKey, TenantUse, TokenKind,
+    WorkloadSpec, WorkloadState, apply,
 };
 use stagegate_telemetry::{
     EndpointGauge, METRICS, Options, PlanGauges, ReloadResult, RollbackKind, Telemetry,
@@ -87,6 +88,16 @@ fn busy() -> Telemetry {
     );
     delta.refusals.insert(("support".into(), "rate_limited"), 3);
     delta.refusals.insert(("".into(), "bad_request"), 1);
+    let series = delta.series.get_mut(&key("support", "v2", Arm::Candidate)).expect("there");
+    series.rejected = 3;
+    series.unreadable = 1;
+    series.between_chunks_us.record(20_000);
+    series.stages.entry("retrieve".into()).or_default().record(53_200);
+    series.tokens[TokenKind::Output.index()] = 300;
+    series.costs[CostTruth::Reported.index()] = 2;
+    series.spent_nanos[CostTruth::Reported.index()] = 1_234_567_890;
+    let used = TenantUse { requests: 2, tokens: 300, cost_nanos: 250_000_000 };
+    delta.tenants.insert(("support".into(), "acme".into()), used);
     telemetry.absorb(&delta, Instant::now());
     telemetry
 }
@@ -102,6 +113,9 @@ fn counts_arrive_under_their_labels() {
     let seen = samples(&text);
     let arm = r#"arm="candidate","#;
     let rest = r#"release="v2",workload="support""#;
+    let rest_of_type = r#"release="v2",type="output",workload="support""#;
+    let rest_of_truth = r#"release="v2",truth="reported",workload="support""#;
+    let rest_of_stage = r#"release="v2",stage="retrieve",workload="support""#;
     for (series, value) in [
         (format!("stagegate_requests_total{{{arm}outcome=\"ok\",{rest}}}"), 9.0),
         (format!("stagegate_requests_total{{{arm}outcome=\"permanent\",{rest}}}"), 2.0),
@@ -109,6 +123,16 @@ fn counts_arrive_under_their_labels() {
         (format!("stagegate_response_bytes_total{{{arm}{rest}}}"), 2000.0),
         (format!("stagegate_retries_total{{{arm}{rest}}}"), 4.0),
         (format!("stagegate_forced_requests_total{{{arm}{rest}}}"), 2.0),
+        (format!("stagegate_rejected_total{{{arm}{rest}}}"), 3.0),
+        (format!("stagegate_unreadable_signals_total{{{arm}{rest}}}"), 1.0),
+        (format!("stagegate_tokens_total{{{arm}{rest_of_type}}}"), 300.0),
+        (format!("stagegate_costed_responses_total{{{arm}{rest_of_truth}}}"), 2.0),
+        (format!("stagegate_cost_usd_total{{{arm}{rest_of_truth}}}"), 1.234_567_89),
+        (format!("stagegate_between_chunks_seconds_count{{{arm}{rest}}}"), 1.0),
+        (format!("stagegate_stage_duration_seconds_sum{{{arm}{rest_of_stage}}}"), 0.0532),
+        ("stagegate_tenant_requests_total{tenant=\"acme\",workload=\"support\"}".into(), 2.0),
+        ("stagegate_tenant_tokens_total{tenant=\"acme\",workload=\"support\"}".into(), 300.0),
+        ("stagegate_tenant_cost_usd_total{tenant=\"acme\",workload=\"support\"}".into(), 0.25),
         ("stagegate_decisions_total{reason=\"weight\",workload=\"support\"}".into(), 11.0),
         ("stagegate_refused_total{reason=\"rate_limited\",workload=\"support\"}".into(), 3.0),
         ("stagegate_refused_total{reason=\"bad_request\"}".into(), 1.0),

@@ -4,7 +4,7 @@
 //! only there the path and the request's id are known. It also dresses the bare refusals of the
 //! layers in between (405, 413, 504), so that no caller ever sees an error without an explanation.
 
-use super::types::{ConfigProblem, FieldProblem, Problem};
+use super::types::{AnalysisDetail, ConfigProblem, FieldProblem, Problem};
 use crate::control::{ExecuteError, KeeperError, Live, ReleaseRefusal, ReloadError};
 use crate::describe;
 use axum::Json;
@@ -120,6 +120,7 @@ pub struct ApiError {
     fields: Vec<FieldProblem>,
     config: Vec<ConfigProblem>,
     current: Option<Box<Live>>,
+    analysis: Option<Box<AnalysisDetail>>,
 }
 
 impl ApiError {
@@ -127,7 +128,7 @@ impl ApiError {
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { kind, detail, fields: Vec::new(), config: Vec::new(), current: None }
+        Self { kind, detail, fields: Vec::new(), config: Vec::new(), current: None, analysis: None }
     }
 
     /// A field, header or path part that is wrong.
@@ -147,6 +148,13 @@ impl ApiError {
         Self { fields, ..Self::new(Kind::BadRequest, each.join("; ")) }
     }
 
+    /// The same refusal with the evidence it rests on; other errors stay as they are.
+    #[must_use]
+    pub fn with_analysis(self, analysis: Option<AnalysisDetail>) -> Self {
+        let analysis = analysis.filter(|_| self.kind == Kind::Refused).map(Box::new);
+        Self { analysis, ..self }
+    }
+
     fn into_problem(self, instance: &str, request_id: Option<String>) -> Problem {
         let (slug, title, status) = self.kind.parts();
         Problem {
@@ -158,6 +166,7 @@ impl ApiError {
             request_id,
             epoch: self.current.as_ref().map(|live| live.epoch),
             current: self.current.map(|live| Box::new(describe::workload(&live))),
+            analysis: self.analysis,
             fields: self.fields,
             config: self.config,
         }
@@ -198,7 +207,9 @@ impl From<ExecuteError> for ApiError {
             ExecuteError::Release(ReleaseRefusal::Unknown { .. }) => {
                 Self::new(Kind::NotFound, detail)
             }
-            ExecuteError::Refused(_) | ExecuteError::Release(_) => Self::new(Kind::Refused, detail),
+            ExecuteError::Refused(_) | ExecuteError::NotNow(_) | ExecuteError::Release(_) => {
+                Self::new(Kind::Refused, detail)
+            }
             ExecuteError::KeyReused => Self::new(Kind::KeyReused, detail),
             ExecuteError::Keeper(error) => error.into(),
             ExecuteError::Lost(_) => Self::new(Kind::Internal, detail),

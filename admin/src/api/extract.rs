@@ -2,14 +2,17 @@
 //! refusal names the field and says what would be right.
 
 use super::error::{ApiError, Kind};
-use crate::auth::Caller;
-use crate::control::{IdempotencyKey, Order, Precondition, ReleaseChange, ReleaseOrder};
+use crate::auth::{self, Caller};
+use crate::control::{
+    DrillOrder, IdempotencyKey, Order, Precondition, ReleaseChange, ReleaseOrder,
+};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use stagegate_config::Role;
 use stagegate_rollout::Command;
 
 /// Longest reason, in characters.
@@ -118,12 +121,30 @@ pub(super) struct Change<T> {
 }
 
 impl<T> Change<T> {
+    /// Refuses callers below `role`.
+    pub(super) fn requires(&self, role: Role) -> Result<(), ApiError> {
+        auth::authorize(&self.caller, role)
+            .map_err(|denied| ApiError::new(Kind::Forbidden, denied.to_string()))
+    }
+
     /// The order to carry out.
     pub(super) fn order(self, workload: String, command: Command, reason: String) -> Order {
         Order {
             actor: self.caller.actor,
             workload,
             command,
+            reason,
+            precondition: self.precondition,
+            idempotency: self.idempotency,
+            overriding: false,
+        }
+    }
+
+    /// The drill to hold.
+    pub(super) fn drill(self, workload: String, reason: String) -> DrillOrder {
+        DrillOrder {
+            actor: self.caller.actor,
+            workload,
             reason,
             precondition: self.precondition,
             idempotency: self.idempotency,

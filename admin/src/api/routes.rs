@@ -1,11 +1,14 @@
 //! The route table.
 
+mod analyses;
 mod changes;
+mod drills;
 mod lists;
 mod notify;
 mod reads;
 mod records;
 mod releases;
+mod rollouts;
 mod system;
 
 use super::App;
@@ -37,6 +40,15 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(changes::revive))
         .routes(routes!(changes::enable_cohort))
         .routes(routes!(changes::rollback_cohort))
+        .routes(routes!(drills::drill))
+        .routes(routes!(rollouts::start, rollouts::history))
+        .routes(routes!(rollouts::current))
+        .routes(routes!(rollouts::promote))
+        .routes(routes!(rollouts::pause))
+        .routes(routes!(rollouts::resume))
+        .routes(routes!(rollouts::abort))
+        .routes(routes!(analyses::analyses))
+        .routes(routes!(analyses::analysis))
         .routes(routes!(lists::exclude, lists::unexclude))
         .routes(routes!(lists::opt_in))
         .routes(routes!(lists::allow, lists::unallow))

@@ -47,11 +47,26 @@ pub(super) fn status(app: &App) -> Status {
         reload: ReloadStatus::clone(&view.reload),
         store,
         decision_log,
-        workloads: view.live.iter().map(|live| workload(&view, live, &plane, &stats)).collect(),
+        workloads: view
+            .live
+            .iter()
+            .map(|live| WorkloadStatus {
+                rollout_waits: waits(app, live),
+                ..workload(&view, live, &plane, &stats)
+            })
+            .collect(),
         workers: plane.workers,
         dormant: view.dormant.keys().map(ToString::to_string).collect(),
         warnings,
     }
+}
+
+/// What stands in the way of a promotion.
+fn waits(app: &App, live: &Live) -> Vec<String> {
+    let active = live.split.state().rollout.as_deref().filter(|rollout| rollout.is_active());
+    let name = live.split.spec().name.as_str();
+    let newest = active.and_then(|_| app.control.analysis(name));
+    newest.map(|analysis| analysis.blocks.clone()).unwrap_or_default()
 }
 
 /// Why no traffic should be sent here; empty when it should.
@@ -123,6 +138,8 @@ fn workload(
         cohorts_enabled: state.cohorts.len() as u32,
         cohorts_total: spec.cohorts.len() as u32,
         next_cohort: describe::next_cohort(spec, state),
+        rollout: state.rollout.as_deref().map(describe::rollout::summary),
+        rollout_waits: Vec::new(),
         stable: arm(Arm::Stable, &state.stable),
         candidate: state.candidate.as_ref().map(|release| arm(Arm::Candidate, release)),
     }

@@ -4,18 +4,25 @@
 //! them and nothing else, so they hold plain text and numbers, never the core's own types.
 //! Requests refuse unknown fields; answers may grow fields, so readers must ignore new ones.
 
+mod analysis;
 mod change;
 mod decision;
+mod drill;
 mod notify;
 mod problem;
 mod records;
 mod release;
 mod request;
+mod rollout;
 mod status;
 mod workload;
 
+pub use analysis::{
+    Analyses, AnalysisDetail, Estimated, GateReading, KeptAnalysis, SpendForecast, SplitHealth,
+};
 pub use change::{Changed, Reloaded, RollbackTiming};
 pub use decision::{Decision, DecisionExplained, Decisions, Explanation, RuleCheck};
+pub use drill::{DrillCheck, DrillReport};
 pub use notify::{ChannelStatus, ChannelTested, Channels};
 pub use problem::{ConfigProblem, FieldProblem, Problem};
 pub use records::{Audit, AuditCheck, AuditRecord, Identity};
@@ -23,6 +30,10 @@ pub use release::{
     AddRelease, Artifact, NewArtifact, ReleaseDetail, ReleaseDiff, ReleaseDifference, Releases,
 };
 pub use request::{EnableCohort, ExplainRequest, OptIn, OptionalReason, Reason, SetWeight};
+pub use rollout::{
+    MarkDetail, PassageDetail, PastRollout, Promote, RolloutDetail, RolloutSummary, Rollouts,
+    StartRollout, StepDetail,
+};
 pub use status::{
     ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Outcomes, Probe, ReloadStatus, Status,
     StoreStatus, Window, WorkerStatus, WorkloadStatus,

@@ -105,8 +105,7 @@ impl Inner {
     pub(super) async fn audit_only(&self, entry: NewAudit) {
         let Ok(keeper) = self.keeper() else { return };
         let epoch = self.view().epoch;
-        let commit = Commit { entry, states: Vec::new(), epoch, answer: None };
-        self.note_commit(&keeper.commit(commit).await);
+        self.note_commit(&keeper.commit(Commit::entry_only(entry, epoch)).await);
     }
 }
 

@@ -1,18 +1,18 @@
 //! One command, from the caller's wish to the answer.
 
-use super::keeper::Commit;
+use super::perform::{Decided, InForce};
 use super::{Control, Inner, KeeperError, Live, PATIENCE, ReleaseRefusal, View, now_ms};
 use crate::api::types::{Changed, RollbackTiming};
 use crate::data_plane::{Event, Publication, Settled};
 use crate::describe;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use stagegate_rollout::{
-    Change, Command, ListKind, OnRollback, Refusal, Split, Weight, WorkloadName, WorkloadState,
-    apply,
+    Command, Grounds, Input, ListKind, Preflight, Refusal, Weight, WorkloadName, step,
 };
 use stagegate_store::{NewAudit, NewIdempotency};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A command and everything that came with it.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct Order {
     pub precondition: Precondition,
     /// The caller's key, to ask again without doing it again.
     pub idempotency: Option<IdempotencyKey>,
+    /// The caller insists although something speaks against it; needs a reason.
+    pub overriding: bool,
 }
 
 /// `If-Match`.
@@ -88,6 +90,9 @@ pub enum ExecuteError {
     /// The command makes no sense now.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Something around the workload is not as the command needs it.
+    #[error("{0}")]
+    NotNow(String),
     /// The release cannot be added or removed now.
     #[error(transparent)]
     Release(#[from] ReleaseRefusal),
@@ -118,7 +123,7 @@ impl Control {
 }
 
 /// A change in force that still has to be answered.
-struct InForce {
+struct Answerable {
     changed: Changed,
     committed: Instant,
     /// The store's name for the caller's key.
@@ -128,11 +133,18 @@ struct InForce {
 impl Inner {
     async fn execute(&self, order: Order) -> Result<Done, ExecuteError> {
         let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
+        // Probes take their time: nobody's rollback may wait for them.
+        let preflight = match &order.command {
+            Command::Start { to, policy } => {
+                self.preflight(&self.view(), &order.workload, to, policy).await?
+            }
+            _ => None,
+        };
         let in_force = {
             let _turn = self.turn.lock().await;
             match self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
                 Some(changed) => Err(changed),
-                None => Ok(self.change(&order, key).await?),
+                None => Ok(self.change(&order, preflight.as_ref(), key).await?),
             }
         };
         let in_force = match in_force {
@@ -150,11 +162,11 @@ impl Inner {
     }
 
     /// The answer an earlier request with the same key got.
-    pub(super) async fn answered(
+    pub(super) async fn answered<T: DeserializeOwned>(
         &self,
         given: Option<&IdempotencyKey>,
         key: Option<&str>,
-    ) -> Result<Option<Changed>, ExecuteError> {
+    ) -> Result<Option<T>, ExecuteError> {
         let (Some(key), Some(given)) = (key, given) else { return Ok(None) };
         let key = key.to_owned();
         let stored =
@@ -163,69 +175,52 @@ impl Inner {
         if stored.fingerprint != given.fingerprint {
             return Err(ExecuteError::KeyReused);
         }
-        let changed = serde_json::from_str(&stored.response)
+        let answer = serde_json::from_str(&stored.response)
             .map_err(|error| KeeperError::Store(format!("a kept answer is damaged: {error}")))?;
-        Ok(Some(changed))
+        Ok(Some(answer))
     }
 
     /// Checks, applies, records and publishes; the caller holds the turn.
-    async fn change(&self, order: &Order, key: Option<String>) -> Result<InForce, ExecuteError> {
+    async fn change(
+        &self,
+        order: &Order,
+        preflight: Option<&Preflight>,
+        key: Option<String>,
+    ) -> Result<Answerable, ExecuteError> {
         let keeper = self.keeper()?;
         let view = self.view();
         let (place, live) = view.find(&order.workload).ok_or_else(|| {
             ExecuteError::UnknownWorkload { name: order.workload.clone(), known: view.known() }
         })?;
-        if !order.precondition.holds(live.epoch) {
-            return Err(ExecuteError::Stale { live: live.clone() });
-        }
-        let (spec, before) = (live.split.spec(), live.split.state());
+        is_stale(&order.precondition, live)?;
         let at_ms = now_ms();
-        let applied = apply(spec, before, &order.command, &order.actor, &order.reason, at_ms);
-        let Change { state, summary } = match applied {
-            Ok(change) => change,
+        let analysis = self.analysis_of(&order.workload);
+        let grounds =
+            Grounds { analysis: analysis.as_deref(), preflight, overriding: order.overriding };
+        let Order { command, actor, reason, .. } = order;
+        let input = stagegate_rollout::Order { command, by: actor, reason, grounds };
+        let stepped = step(live.split.spec(), live.split.state(), Input::Command(input), at_ms);
+        let stepped = match stepped {
+            Ok(stepped) => stepped,
             Err(refusal) => {
                 self.audit_refusal(order, &refusal).await;
                 return Err(refusal.into());
             }
         };
-        let is_new = !summary.is_empty();
-        let epoch = view.epoch + u64::from(is_new);
-        let after = Live {
-            split: Arc::new(Split::new(Arc::clone(spec), Arc::new(state.clone()))),
-            epoch: if is_new { epoch } else { live.epoch },
-        };
-        let mut changed = draft(order, &summary, epoch, &after);
+        let entry = audit_entry(order, at_ms);
+        let decided = self.decide(&view, (place, live), stepped, entry, analysis.as_deref(), false);
+        let mut changed = draft(order, &decided);
         if order.idempotency.is_some() {
             // The kept answer must hold the number of the record it is written with.
             changed.audit_seq = keeper.newest_seq().await? + 1;
         }
-        let states = if is_new { vec![(spec.name.clone(), state)] } else { Vec::new() };
-        let recorded = keeper
-            .commit(Commit {
-                entry: audit_entry(order, summary, at_ms),
-                states,
-                epoch,
-                answer: answer(order, key.clone(), &changed),
-            })
-            .await;
-        self.note_commit(&recorded);
-        changed.audit_seq = recorded?.seq;
-        let committed = Instant::now();
-        if is_new {
-            let cut = cuts(&order.command, &after.split).then(|| spec.name.clone());
-            self.publish_one(&view, place, after, epoch, cut);
-            tracing::info!(
-                actor = order.actor,
-                workload = order.workload,
-                epoch,
-                summary = changed.summary,
-                "changed"
-            );
-        }
-        Ok(InForce { changed, committed, key })
+        let answer = answer(order, key.clone(), &changed);
+        let InForce { record, at } = self.perform(&view, decided, answer).await?;
+        changed.audit_seq = record.map_or(0, |record| record.seq);
+        Ok(Answerable { changed, committed: at, key })
     }
 
-    fn publish_one(
+    pub(super) fn publish_one(
         &self,
         view: &View,
         place: usize,
@@ -251,8 +246,8 @@ impl Inner {
     }
 
     /// Waits until the workers follow, where that matters, and completes the answer.
-    async fn settle(&self, order: &Order, in_force: InForce) -> Changed {
-        let InForce { mut changed, committed, key } = in_force;
+    async fn settle(&self, order: &Order, in_force: Answerable) -> Changed {
+        let Answerable { mut changed, committed, key } = in_force;
         if !takes_away(&order.command) {
             return changed;
         }
@@ -260,23 +255,15 @@ impl Inner {
             return changed;
         };
         let acknowledged = committed.elapsed();
-        let last = settled
-            .last_candidate_request
-            .map_or_else(Default::default, |at| at.saturating_duration_since(committed));
-        changed.rollback = Some(RollbackTiming {
-            last_candidate_request_ms: last.as_secs_f64() * 1e3,
-            acknowledged_ms: acknowledged.as_secs_f64() * 1e3,
-            acknowledged_workers: settled.acknowledged_workers,
-            workers: settled.workers,
-            settled: settled.acknowledged_workers >= settled.workers,
-        });
-        if changed.changed
-            && matches!(order.command, Command::Rollback | Command::RollbackCohort | Command::Kill)
-        {
+        let last = last_after(&settled, committed);
+        changed.rollback = Some(timing(&settled, committed, acknowledged));
+        if changed.changed && is_rollback(&order.command) {
             self.observer.on(&Event::RolledBack {
                 workload: name,
                 command: order.command.label(),
+                axis: None,
                 last_candidate_request: last,
+                delay: None,
             });
         }
         if let Some(key) = key {
@@ -306,31 +293,64 @@ impl Inner {
     }
 }
 
+/// Whether the caller believes something else.
+pub(super) fn is_stale(precondition: &Precondition, live: &Live) -> Result<(), ExecuteError> {
+    if precondition.holds(live.epoch) {
+        return Ok(());
+    }
+    Err(ExecuteError::Stale { live: live.clone() })
+}
+
+/// From the commit to the last new candidate request; zero when none left after it.
+fn last_after(settled: &Settled, committed: Instant) -> Duration {
+    let last = settled.last_candidate_request;
+    last.map_or(Duration::ZERO, |at| at.saturating_duration_since(committed))
+}
+
+/// How fast the workers followed a change of `committed`, all that did after `acknowledged`.
+pub(super) fn timing(
+    settled: &Settled,
+    committed: Instant,
+    acknowledged: Duration,
+) -> RollbackTiming {
+    RollbackTiming {
+        last_candidate_request_ms: last_after(settled, committed).as_secs_f64() * 1e3,
+        acknowledged_ms: acknowledged.as_secs_f64() * 1e3,
+        acknowledged_workers: settled.acknowledged_workers,
+        workers: settled.workers,
+        settled: settled.acknowledged_workers >= settled.workers,
+    }
+}
+
 /// The answer, as far as it is known before the record is written.
-fn draft(order: &Order, summary: &str, epoch: u64, after: &Live) -> Changed {
-    let changed = !summary.is_empty();
+fn draft(order: &Order, decided: &Decided) -> Changed {
+    let summary = &decided.entry.summary;
     Changed {
         command: order.command.label().to_owned(),
-        changed,
-        summary: if changed { summary } else { "already so" }.to_owned(),
-        epoch,
+        changed: decided.is_new,
+        summary: if decided.is_new { summary } else { "already so" }.to_owned(),
+        epoch: decided.epoch,
         audit_seq: 0,
         actor: order.actor.clone(),
         reason: order.reason.clone(),
         rollback: None,
-        workload: describe::workload(after),
+        workload: describe::workload(&decided.after),
     }
 }
 
-fn audit_entry(order: &Order, summary: String, at_ms: u64) -> NewAudit {
+fn audit_entry(order: &Order, at_ms: u64) -> NewAudit {
+    let mut details = json!(order.command);
+    if order.overriding {
+        details["override"] = json!(true);
+    }
     NewAudit {
         at_ms,
         actor: order.actor.clone(),
         workload: Some(order.workload.clone()),
         action: order.command.label().to_owned(),
         reason: order.reason.clone(),
-        summary,
-        details: json!(order.command),
+        summary: String::new(),
+        details,
     }
 }
 
@@ -350,6 +370,8 @@ fn takes_away(command: &Command) -> bool {
     match command {
         Command::SetWeight { weight } => *weight == Weight::ZERO,
         Command::Rollback
+        | Command::Abort
+        | Command::Restore
         | Command::Kill
         | Command::RollbackCohort
         | Command::Exclude { .. }
@@ -359,9 +381,14 @@ fn takes_away(command: &Command) -> bool {
     }
 }
 
-/// Whether running candidate responses are aborted too.
-fn cuts(command: &Command, split: &Split) -> bool {
-    let state: &WorkloadState = split.state();
-    let ends_it = matches!(command, Command::Rollback | Command::Kill);
-    ends_it && split.spec().on_rollback == OnRollback::Cut && state.candidate.is_some()
+/// Whether the command takes a release out, which is counted.
+const fn is_rollback(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Rollback
+            | Command::RollbackCohort
+            | Command::Kill
+            | Command::Abort
+            | Command::Restore
+    )
 }

@@ -63,6 +63,13 @@ pub(super) struct Commit {
     pub(super) answer: Option<NewIdempotency>,
 }
 
+impl Commit {
+    /// A record without a change: nothing but the entry, at the epoch in force.
+    pub(super) const fn entry_only(entry: NewAudit, epoch: u64) -> Self {
+        Self { entry, states: Vec::new(), epoch, answer: None }
+    }
+}
+
 #[derive(Clone)]
 pub(super) struct Keeper {
     store: Arc<Mutex<Store>>,

@@ -18,7 +18,7 @@ use stagegate_store::{
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 /// Everything the driver starts from.
 pub struct Startup {
@@ -154,6 +154,8 @@ impl Control {
             store_failures: AtomicU64::new(0),
             store_error: Mutex::new(first.store_error),
             limiter: audit::Limiter::default(),
+            steering: super::steer::Steering::default(),
+            notifier: OnceLock::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -297,6 +299,10 @@ async fn last_changes(
 
 /// Whether an entry that made a new plan changed this workload.
 fn touches(entry: &stagegate_store::AuditEntry, name: &str) -> bool {
+    // A drill makes plans, and changes nothing that a person could rely on.
+    if entry.action == "drill" {
+        return false;
+    }
     if let Some(workload) = &entry.workload {
         return **workload == *name;
     }

@@ -2,7 +2,7 @@
 
 use crate::api::types::ReloadStatus;
 use stagegate_config::Config;
-use stagegate_rollout::{Split, WorkloadName, WorkloadState};
+use stagegate_rollout::{Policy, Split, WorkloadName, WorkloadState};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -53,6 +53,27 @@ impl View {
         let names: Vec<&str> =
             self.live.iter().map(|live| live.split.spec().name.as_str()).collect();
         names.join(", ")
+    }
+
+    /// The policy of this name, or the workload's own without a name.
+    ///
+    /// # Errors
+    /// The names there are, when this is none of them.
+    pub fn policy(&self, workload: &str, name: Option<&str>) -> Result<Arc<Policy>, String> {
+        let policies = &self.config.policies;
+        let found = match name {
+            Some(name) => policies.get(name),
+            // An unknown workload is refused elsewhere.
+            None => self
+                .config
+                .workload(workload)
+                .map(|it| &it.policy)
+                .or_else(|| policies.values().next()),
+        };
+        found.cloned().ok_or_else(|| {
+            let known: Vec<&str> = policies.keys().map(|name| &**name).collect();
+            known.join(", ")
+        })
     }
 
     /// Every state that is remembered, of live and dormant workloads.

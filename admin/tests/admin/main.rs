@@ -6,6 +6,7 @@ mod access;
 mod audit;
 mod changes;
 mod document;
+mod drill;
 mod errors;
 mod idempotency;
 mod lists;

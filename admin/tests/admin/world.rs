@@ -8,13 +8,13 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use stagegate_admin::api::types::{EndpointStatus, Probe, WorkerStatus};
 use stagegate_admin::data_plane::{
-    BoxFuture, DataPlane, DataPlaneStatus, Event, Observer, PrepareError, Prepared, Publication,
-    ReleaseHealth, SeriesStats, Settled, StatsSource,
+    BoxFuture, DataPlane, DataPlaneStatus, Event, Observer, PrepareError, Prepared, Probed,
+    Publication, ReleaseHealth, SeriesStats, Settled, StatsSource,
 };
 use stagegate_admin::{App, Control, StartError, Startup, router};
 use stagegate_config::Config;
 use stagegate_notify::{Notifier, NotifierSettings};
-use stagegate_rollout::{Arm, Split, WorkloadName};
+use stagegate_rollout::{Arm, ReleaseName, Split, WorkloadName};
 use stagegate_store::{DecisionLog, Outbox, Retention, Store};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -61,6 +61,9 @@ pub(crate) struct Plane {
     pub(crate) stuck: Mutex<u32>,
     /// Whether nobody ever hears of the workers again.
     pub(crate) hangs: Mutex<bool>,
+    /// Endpoints that do not answer a probe.
+    pub(crate) asleep: Mutex<Vec<String>>,
+    config: Mutex<Option<Arc<Config>>>,
 }
 
 pub(crate) struct Published {
@@ -76,7 +79,8 @@ pub(crate) struct Published {
 pub(crate) const LAST_REQUEST_AFTER: Duration = Duration::from_millis(2);
 
 impl DataPlane for Plane {
-    fn prepare(&self, _: Arc<Config>) -> BoxFuture<'_, Result<Prepared, PrepareError>> {
+    fn prepare(&self, config: Arc<Config>) -> BoxFuture<'_, Result<Prepared, PrepareError>> {
+        *self.config.lock().unwrap() = Some(config);
         let refused = self.refuses.lock().unwrap().clone();
         Box::pin(async move {
             match refused {
@@ -105,6 +109,10 @@ impl DataPlane for Plane {
             return Box::pin(std::future::pending());
         }
         Box::pin(async move {
+            // Nobody follows before the last request of the old plan has left.
+            if let Some(at) = at {
+                tokio::time::sleep_until((at + LAST_REQUEST_AFTER).into()).await;
+            }
             Settled {
                 last_candidate_request: at.map(|at| at + LAST_REQUEST_AFTER),
                 acknowledged_workers: 2 - stuck,
@@ -115,6 +123,27 @@ impl DataPlane for Plane {
 
     fn status(&self) -> DataPlaneStatus {
         self.status.lock().unwrap().clone()
+    }
+
+    fn probe(&self, workload: WorkloadName, release: ReleaseName) -> BoxFuture<'_, Vec<Probed>> {
+        let config = self.config.lock().unwrap().clone();
+        let workloads = config.iter().flat_map(|config| &config.workloads);
+        let endpoints = workloads
+            .filter(|it| it.spec.name == workload)
+            .find_map(|it| it.releases.get(&release));
+        let asleep = self.asleep.lock().unwrap().clone();
+        let answer = |address: String| Probed {
+            answered: match asleep.contains(&address) {
+                true => Err("connection refused".to_owned()),
+                false => Ok(Duration::from_millis(1)),
+            },
+            address,
+        };
+        let probed: Vec<Probed> = endpoints
+            .into_iter()
+            .flat_map(|release| release.endpoints.iter().map(|it| answer(it.authority())))
+            .collect();
+        Box::pin(async move { probed })
     }
 }
 

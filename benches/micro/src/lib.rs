@@ -9,6 +9,7 @@
 mod choose;
 mod config;
 mod counting;
+mod signals;
 
 use std::fmt;
 
@@ -60,6 +61,8 @@ pub const CASES: &[Case] = &[
     },
     Case { name: "histogram-record", cycle: counting::VALUES, prepare: counting::histogram },
     Case { name: "decision-append", cycle: counting::RECORDS, prepare: counting::decisions },
+    Case { name: "signals-json-4k", cycle: 1, prepare: signals::json_body },
+    Case { name: "signals-stream-event", cycle: signals::EVENTS, prepare: signals::stream_event },
     Case { name: "config-parse", cycle: 1, prepare: config::parse },
 ];
 

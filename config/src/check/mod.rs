@@ -11,6 +11,7 @@ mod notify;
 mod policy;
 mod release;
 mod server;
+mod signals;
 mod tls;
 mod traffic;
 mod workload;

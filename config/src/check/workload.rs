@@ -2,7 +2,7 @@
 
 use super::members::{Ids, ids};
 use super::policy::Policies;
-use super::{identity, matching, plain, release, tls, traffic};
+use super::{identity, matching, plain, release, signals, tls, traffic};
 use crate::raw::{RawCohort, RawFallback, RawMembers, RawRespond, RawWorkload};
 use crate::read::{At, Context, Site, join};
 use crate::scalar::Member;
@@ -50,6 +50,8 @@ pub(crate) fn workload(
     let policy = raw.policy.and_then(|name| policies.of_workload(&name, cx));
     let retry = plain(raw.retry).and_then(traffic::retry);
     let ejection = plain(raw.ejection).and_then(traffic::ejection);
+    let outcomes = plain(raw.outcomes).and_then(signals::outcomes);
+    let cost = plain(raw.cost).and_then(|raw| signals::cost(raw, cx));
     let kill_switch = plain(raw.kill_switch).and_then(|raw| plain(raw.fallback));
     let (fallback, fallback_site) = fallback(kill_switch);
     let cohorts = cohorts(raw.cohorts, cx);
@@ -148,6 +150,8 @@ pub(crate) fn workload(
         retry: retry?,
         ejection: ejection?,
         fallback_to_stable: plain(raw.fallback_to_stable)?,
+        outcomes: outcomes?,
+        cost: cost?,
         place,
     })
 }

@@ -6,6 +6,7 @@ mod notify;
 mod policy;
 mod release;
 mod server;
+mod signals;
 mod tls;
 mod traffic;
 mod workload;
@@ -15,6 +16,7 @@ pub(crate) use notify::RawChannel;
 pub(crate) use policy::{Against, RawGate, RawPolicy, RawStep, TimingWord};
 pub(crate) use release::{RawArtifact, RawRelease};
 pub(crate) use server::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener};
+pub(crate) use signals::{RawCost, RawOutcomes};
 pub(crate) use tls::{RawCertificate, RawTls, RawUpstreamTls};
 pub(crate) use traffic::{
     RawEjection, RawHealth, RawHostHeader, RawLimits, RawMatch, RawProbe, RawRetry, RawTimeouts,

@@ -1,8 +1,8 @@
 //! One workload: releases, arms and who goes where.
 
 use super::{
-    RawEjection, RawHealth, RawHostHeader, RawIdentity, RawLimits, RawMatch, RawRelease, RawRetry,
-    RawTimeouts, RawUpstreamTls,
+    RawCost, RawEjection, RawHealth, RawHostHeader, RawIdentity, RawLimits, RawMatch, RawOutcomes,
+    RawRelease, RawRetry, RawTimeouts, RawUpstreamTls,
 };
 use crate::read::{At, Map, NonEmpty, OrOff, choice, raw, words};
 use crate::scalar::{Body, ForceSecret, HeaderValue, Int, Member, PolicyName, Wait};
@@ -65,6 +65,10 @@ raw! {
         host_header: RawHostHeader = default("preserve"),
         /// Lets testers choose the arm with a signed header.
         force: RawForce = optional,
+        /// How answers end, by status and by what their bodies say.
+        outcomes: RawOutcomes = default("{}"),
+        /// What answers cost and what may be spent.
+        cost: RawCost = default("{}"),
     }
 }
 
@@ -147,6 +151,8 @@ words! {
         Anthropic,
         /// Gemini.
         Gemini,
+        /// Bedrock Converse.
+        Bedrock,
         /// Model Context Protocol.
         Mcp,
         /// Agent2Agent.

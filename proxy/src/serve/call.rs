@@ -1,14 +1,16 @@
 //! One request's story, from its head to its record.
 
+use super::observe::Observed;
 use crate::http1::{Known, RequestHead};
 use crate::identity::Found;
 use crate::ids;
 use crate::pins::Pins;
 use crate::plan::{InForce, Release, Role, Workload};
 use crate::problem::Problem;
-use crate::stats::Finished;
+use crate::stats::{Finished, Told, tenant_label};
 use crate::worker::Worker;
-use stagegate_rollout::{Arm, Choice, KeyKind, Outcome, Reason, Record, Who};
+use stagegate_rollout::{Arm, Choice, KeyKind, Outcome, Reason, Record, Spent, Who};
+use stagegate_signals::{Cost, End, Passed, Rules, Signals, Usage};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// What is known of a request under way.
@@ -20,6 +22,8 @@ pub(super) struct Call {
     pub(super) first_byte_us: u64,
     pub(super) status: u16,
     pub(super) bytes_out: u64,
+    /// What the backend's answer says about itself.
+    pub(super) observed: Observed,
     started: Instant,
     at_ms: u64,
 }
@@ -88,6 +92,7 @@ impl Call {
             first_byte_us: 0,
             status: 0,
             bytes_out: 0,
+            observed: Observed::default(),
             started: Instant::now(),
             at_ms,
         }
@@ -110,8 +115,67 @@ impl Call {
         self.started.elapsed().as_micros() as u64
     }
 
-    /// Counts the request and keeps its record.
+    /// Counts a request that the proxy answered itself, or tunnelled, and keeps its record.
     pub(super) fn finish(&self, worker: &Worker, decision: &Decision, outcome: Outcome) {
+        self.count(worker, decision, outcome, &Told::default());
+    }
+
+    /// Counts a request that a backend answered, to its end or not, and keeps its record.
+    pub(super) fn answered(&mut self, worker: &Worker, decision: &Decision, end: End) {
+        let settings = &decision.workload().prepared.settings.signals;
+        let signals = self.observed.end(end);
+        let outcome = self.outcome(&settings.rules, signals.as_ref(), end);
+        let passed = Passed { request: self.observed.request_bytes, response: self.bytes_out };
+        let stated = self.observed.stated;
+        let cost =
+            Cost::of(signals.as_ref(), stated, self.status, passed, |protocol, model, input| {
+                worker.with_tariff(&settings.prices, |tariff| {
+                    tariff.rates(protocol, model, input, self.now_s())
+                })
+            });
+        if let Some(stage) = self.observed.is_stage.take() {
+            let micros = self.elapsed_us();
+            self.observed.stages.push((stage, micros));
+        }
+        let told = Told {
+            usage: signals.and_then(|signals| signals.usage),
+            cost,
+            stages: &self.observed.stages,
+            rejected: Rules::is_rejection(self.status, outcome),
+            unreadable: self.observed.unreadable,
+            tenant: tenant_label(&settings.tenants, self.found.tenant.as_deref(), &worker.other),
+        };
+        self.count(worker, decision, outcome, &told);
+    }
+
+    /// How a backend's answer ended. A failure it names goes before a client that leaves because of
+    /// it, and before the way it broke off.
+    fn outcome(&self, rules: &Rules, signals: Option<&Signals>, end: End) -> Outcome {
+        let failure = signals.and_then(|signals| signals.failure.as_ref());
+        let said = rules.outcome(self.status, failure);
+        match end {
+            End::Complete => said,
+            _ if failure.is_some() && said != Outcome::Ok => said,
+            // A client that leaves does not blame the release.
+            End::ClientGone => Outcome::ClientGone,
+            End::Truncated => Outcome::Permanent,
+        }
+    }
+
+    /// A read brought bytes of the body: counts the pause before it, if it is a stream's.
+    pub(super) fn chunk_came(&mut self, worker: &Worker, decision: &Decision) {
+        if !self.observed.is_stream() {
+            return;
+        }
+        let pause = self.observed.chunk(Instant::now());
+        if let Some(micros) = pause.filter(|_| decision.reason != Reason::Forced) {
+            let name = &decision.workload().prepared.name;
+            let mut stats = worker.stats.borrow_mut();
+            stats.between_chunks(name, decision.release(), decision.arm, micros);
+        }
+    }
+
+    fn count(&self, worker: &Worker, decision: &Decision, outcome: Outcome, told: &Told<'_>) {
         let (workload, release) = (decision.workload(), decision.release());
         let record = Record {
             workload: &workload.prepared.name,
@@ -123,6 +187,7 @@ impl Call {
             bucket: decision.bucket,
             weight: workload.split.weight().parts(),
             outcome,
+            spent: told.cost.map(|cost| spent(cost, told.usage)),
             ..self.record(&decision.plan)
         };
         let finished = Finished {
@@ -134,7 +199,9 @@ impl Call {
             retries: self.retries,
         };
         let name = &workload.prepared.name;
-        worker.stats.borrow_mut().finish(name, release, decision.arm, finished, &record);
+        let mut stats = worker.stats.borrow_mut();
+        stats.finish(name, release, decision.arm, finished, told, &record);
+        drop(stats);
         worker.report_if_full();
     }
 
@@ -183,7 +250,18 @@ impl Call {
             duration_us: self.elapsed_us(),
             first_byte_us: self.first_byte_us,
             retries: self.retries,
+            spent: None,
         }
+    }
+}
+
+fn spent(cost: Cost, usage: Option<Usage>) -> Spent {
+    let usage = usage.unwrap_or_default();
+    Spent {
+        truth: cost.truth,
+        nanos: cost.nanos.unwrap_or(0),
+        input: usage.total_input(),
+        output: usage.output,
     }
 }
 

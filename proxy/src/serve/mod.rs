@@ -6,6 +6,7 @@ mod connect;
 mod exchange;
 mod inspect;
 mod multiplex;
+mod observe;
 mod request;
 mod resilience;
 mod tunnel;

@@ -10,6 +10,7 @@ use crate::plan::{HostHeader, InForce, Replay, Role, Workload};
 use crate::problem::Problem;
 use crate::transport::Stream;
 use stagegate_rollout::{Arm, OnRollback, Outcome, Reason, Target};
+use stagegate_signals::End as BodyEnd;
 use std::future::poll_fn;
 use std::rc::Rc;
 
@@ -172,7 +173,7 @@ impl Client {
                     return self.fail(call, &decision, problem).await;
                 }
                 End::Done { keep_client, keep_upstream } => {
-                    call.finish(&worker, &decision, Outcome::of_status(call.status));
+                    call.answered(&worker, &decision, BodyEnd::Complete);
                     if keep_upstream {
                         self.keep(&decision, endpoint, stream);
                     }
@@ -190,8 +191,8 @@ impl Client {
                 End::ClientGone | End::Cut | End::Broken => {
                     // Neither a client that leaves nor a rollback that cuts blames the release.
                     let broken = end == End::Broken;
-                    let outcome = if broken { Outcome::Permanent } else { Outcome::ClientGone };
-                    call.finish(&worker, &decision, outcome);
+                    let end = if broken { BodyEnd::Truncated } else { BodyEnd::ClientGone };
+                    call.answered(&worker, &decision, end);
                     self.break_off();
                     return After::Abort;
                 }
@@ -215,6 +216,12 @@ impl Client {
             },
         );
         let choice = workload.split.choose(&call.who(), forced, pinned);
+        // When it is decided and not when it is answered: a slow candidate answers late, and its
+        // keys would seem to be missing.
+        if let Some(bucket) = choice.bucket.filter(|_| workload.watches_its_split()) {
+            let mut stats = self.worker.stats.borrow_mut();
+            stats.assigned(&workload.prepared.name, bucket.number());
+        }
         let mut decision = Decision::new(plan, position, &choice);
         let role = match choice.target {
             Target::Respond => return Route::Respond(decision),
@@ -306,6 +313,7 @@ impl Client {
         exchange.set_deadline();
         let end = poll_fn(|cx| exchange.poll(cx)).await;
         let consumed = exchange.sending.consumed();
+        exchange.call.observed.request_bytes = exchange.sending.body_bytes();
         worker.pools.borrow_mut().end(endpoint.id);
         (end, consumed)
     }

@@ -11,8 +11,11 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// The last byte is the version: of this header, and of the records' compact form.
-const MAGIC: [u8; 4] = *b"SGB\x01";
+/// The last byte is the version: of this header, and of the records' compact form. Version 2 added
+/// what an answer cost; a reader of it reads version 1 too.
+const MAGIC: [u8; 4] = *b"SGB\x02";
+/// Versions that are read.
+const READABLE: [[u8; 4]; 2] = [*b"SGB\x01", MAGIC];
 /// Bytes of a block before its body.
 pub(super) const HEADER: usize = 20;
 /// Where the CRC stands in the header; it covers everything before it, and the body.
@@ -70,7 +73,7 @@ impl Block {
         };
         let mut header = [0; HEADER];
         read(&mut header, offset)?;
-        if header[..4] != MAGIC {
+        if !READABLE.iter().any(|magic| header[..4] == *magic) {
             return Err(damaged("no block of a known version begins there"));
         }
         let [body_len, raw_len, count, expected] =
@@ -101,4 +104,36 @@ fn crc(header: &[u8], body: &[u8]) -> u32 {
     crc.update(header);
     crc.update(body);
     crc.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, CRC_AT, Encoder, HEADER, crc};
+    use crate::LogError;
+    use stagegate_rollout::RecordBatch;
+    use std::fs::File;
+
+    /// An empty block that says it is of this version.
+    fn of_version(version: u8) -> Result<Block, LogError> {
+        let mut bytes = Vec::new();
+        let mut encoder = Encoder::new().expect("zstd");
+        encoder.append(&mut bytes, &RecordBatch::default()).expect("memory");
+        bytes[3] = version;
+        let sum = crc(&bytes[..CRC_AT], &bytes[HEADER..]);
+        bytes[CRC_AT..HEADER].copy_from_slice(&sum.to_le_bytes());
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("blocks");
+        std::fs::write(&path, &bytes).expect("written");
+        Block::read(&File::open(&path).expect("there"), &path, 0)
+    }
+
+    #[test]
+    fn blocks_of_both_versions_are_read_and_of_no_other() {
+        for version in [1, 2] {
+            assert_eq!(of_version(version).expect("readable").count, 0);
+        }
+        for version in [0, 3] {
+            assert!(matches!(of_version(version), Err(LogError::Damaged { .. })), "{version}");
+        }
+    }
 }

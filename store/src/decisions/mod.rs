@@ -27,7 +27,7 @@ mod status;
 mod writer;
 
 pub use error::LogError;
-pub use record::{Filter, OwnedRecord, Recent};
+pub use record::{Filter, OwnedRecord, OwnedSpent, Recent};
 pub use status::{Dropped, LogStatus};
 
 use crate::lock::DirLock;

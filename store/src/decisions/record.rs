@@ -1,7 +1,7 @@
 //! A decision as readers get it.
 
 use serde::Serialize;
-use stagegate_rollout::{Arm, KeyKind, Outcome, Reason, Record, Weight};
+use stagegate_rollout::{Arm, CostTruth, KeyKind, Outcome, Reason, Record, Spent, Weight};
 
 /// Why one request went where it went, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,6 +44,28 @@ pub struct OwnedRecord {
     pub first_byte_us: u64,
     /// How often the request was sent again.
     pub retries: u8,
+    /// What the answer used and cost, where that was to be known.
+    pub spent: Option<OwnedSpent>,
+}
+
+/// What an answer used and cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct OwnedSpent {
+    /// How the cost is known.
+    pub truth: CostTruth,
+    /// Nano-dollars; none when the cost is unknown.
+    pub nanos: Option<u64>,
+    /// Input tokens, cached or not, 0 if none were told.
+    pub input: u64,
+    /// Output tokens, 0 if none were told.
+    pub output: u64,
+}
+
+impl From<Spent> for OwnedSpent {
+    fn from(spent: Spent) -> Self {
+        let Spent { truth, nanos, input, output } = spent;
+        Self { truth, nanos: (truth != CostTruth::Unknown).then_some(nanos), input, output }
+    }
 }
 
 impl From<&Record<'_>> for OwnedRecord {
@@ -69,6 +91,7 @@ impl From<&Record<'_>> for OwnedRecord {
             duration_us: record.duration_us,
             first_byte_us: record.first_byte_us,
             retries: record.retries,
+            spent: record.spent.map(OwnedSpent::from),
         }
     }
 }

@@ -18,6 +18,7 @@ mod outbox;
 mod release;
 mod retention;
 mod schema;
+mod spend;
 mod verify;
 mod window;
 

@@ -130,7 +130,17 @@ const MIGRATIONS: &[&str] = &[
     CREATE INDEX drill_by_workload ON drill (workload, at_ms);
 ",
     OUTBOX,
+    SPENDING,
 ];
+
+/// What workloads spend; see `spend`.
+const SPENDING: &str = "
+    CREATE TABLE spending (
+        workload TEXT PRIMARY KEY,
+        at_ms    INTEGER NOT NULL,
+        body     BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+";
 
 /// Messages on their way out; see `outbox`.
 const OUTBOX: &str = "

@@ -9,7 +9,7 @@ use crate::process::output;
 use crate::project::Project;
 
 /// Packages that decide nothing themselves.
-const PURE: &[&str] = &["stagegate-rollout", "stagegate-sequential"];
+const PURE: &[&str] = &["stagegate-rollout", "stagegate-sequential", "stagegate-signals"];
 
 /// What must not be below them, and what it would bring.
 const FORBIDDEN: &[(&str, &str)] = &[

@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue, header};
 use stagegate_rollout::{Command, Weight};
 
 /// Says that an answer is the kept one of an earlier request.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Carries an order out and answers it.
 pub(super) async fn carry_out(app: &App, order: Order) -> Result<Response, ApiError> {
@@ -31,7 +31,8 @@ pub(super) fn replied(done: Done) -> Response {
 
 /// Sets the candidate's share.
 ///
-/// A share above zero also opens a candidate that was rolled back.
+/// A share above zero also opens a candidate that was rolled back. While a rollout is under way its
+/// policy sets the weight: then this is refused unless `override` is set.
 #[utoipa::path(put, path = "/v1/workloads/{workload}/weight", tag = "change",
     params(("workload" = String, Path, description = "Name of the workload")),
     request_body = SetWeight, responses((status = 200, description = "Done.", body = Changed)))]
@@ -42,8 +43,14 @@ pub(super) async fn set_weight(
 ) -> Result<Response, ApiError> {
     let weight: Weight =
         change.body.weight.parse().map_err(|error| ApiError::field("weight", &error))?;
-    let reason = optional_reason(Some(&change.body.reason))?;
-    carry_out(&app, change.order(workload, Command::SetWeight { weight }, reason)).await
+    let overriding = change.body.overriding;
+    let reason = match overriding {
+        true => required_reason(&change.body.reason)?,
+        false => optional_reason(Some(&change.body.reason))?,
+    };
+    let mut order = change.order(workload, Command::SetWeight { weight }, reason);
+    order.overriding = overriding;
+    carry_out(&app, order).await
 }
 
 /// Takes the candidate out at once.

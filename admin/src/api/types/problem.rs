@@ -1,6 +1,6 @@
 //! Errors (RFC 9457, `application/problem+json`).
 
-use super::WorkloadDetail;
+use super::{AnalysisDetail, WorkloadDetail};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -28,6 +28,9 @@ pub struct Problem {
     /// On 412: the workload as it is now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<Box<WorkloadDetail>>,
+    /// When the evidence does not permit a promotion, or changed since: the newest analysis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<Box<AnalysisDetail>>,
     /// Fields that are wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldProblem>,

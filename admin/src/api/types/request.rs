@@ -14,6 +14,9 @@ pub struct SetWeight {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schema(max_length = 500)]
     pub reason: String,
+    /// Set it although a rollout is under way, whose policy sets the weight. Needs a reason.
+    #[serde(default, rename = "override", skip_serializing_if = "std::ops::Not::not")]
+    pub overriding: bool,
 }
 
 /// A change that needs a reason: rollback, kill, revive, opt-in.

@@ -1,6 +1,6 @@
 //! `GET /v1/status`: all that a person on call looks at first.
 
-use super::{CandidateClosed, ConfigProblem, KillSwitch};
+use super::{CandidateClosed, ConfigProblem, KillSwitch, RolloutSummary};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -133,6 +133,12 @@ pub struct WorkloadStatus {
     /// The cohort that can be enabled next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_cohort: Option<String>,
+    /// The rollout under way, or the last one that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutSummary>,
+    /// What stands in the way of its promotion, one line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollout_waits: Vec<String>,
     /// The stable arm.
     pub stable: ArmStatus,
     /// The candidate arm, if there is a candidate.

@@ -1,5 +1,6 @@
 //! One workload in full, and its cohorts.
 
+use super::RolloutSummary;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -56,6 +57,12 @@ pub struct WorkloadDetail {
     pub allow: ListEntries,
     /// Never the candidate.
     pub deny: ListEntries,
+    /// The rollout under way, or the last one that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutSummary>,
+    /// The release that was stable before the last completed rollout: one rollback away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
 }
 
 /// A candidate that was rolled back.

@@ -94,7 +94,11 @@ impl Exchange<'_> {
                 Poll::Pending => return Ok(progress),
                 Poll::Ready(Ok(())) if !read.filled().is_empty() => {
                     progress = true;
+                    let before = self.call.bytes_out;
                     self.take_answer(cx, read.filled(), &mut progress)?;
+                    if self.call.bytes_out > before {
+                        self.call.chunk_came(worker, self.decision);
+                    }
                 }
                 Poll::Ready(ended) => {
                     self.upstream_ended(ended.is_ok())?;
@@ -239,6 +243,14 @@ impl Exchange<'_> {
         client_head(receiving.out, bytes, head, Some(&answer));
         self.call.first_byte_us = self.call.elapsed_us().max(1);
         self.call.status = head.status;
+        let input = &*self.sending.input;
+        self.call.observed.begin(
+            &self.decision.workload().prepared.settings.signals,
+            self.request.target(input),
+            self.request.field(input, "stagegate-stage"),
+            bytes,
+            head,
+        );
         if receiving.learner.is_some() {
             let id = Learner::from_head(bytes, head);
             if id.is_some() || !learns_from(bytes, head) {
@@ -298,6 +310,7 @@ impl Exchange<'_> {
             match (answer.body.read(&mut rest).map_err(|_| broken)?, answer.coding) {
                 (Piece::Data(data), coding) => {
                     self.call.bytes_out += data.len() as u64;
+                    self.call.observed.data(data);
                     if let Some(id) =
                         receiving.learner.as_mut().and_then(|learner| learner.feed(data))
                     {
@@ -321,6 +334,7 @@ impl Exchange<'_> {
                 }
                 (Piece::ChunkEnd, Coding::Chunks) => out.extend_from_slice(b"\r\n"),
                 (Piece::Trailers, Coding::Chunks) => {
+                    self.call.observed.trailers(answer.body.trailers());
                     out.extend_from_slice(b"0\r\n");
                     out.extend_from_slice(answer.body.trailers());
                     out.extend_from_slice(b"\r\n");

@@ -55,6 +55,11 @@ impl<'a> Sending<'a> {
         self.at
     }
 
+    /// Bytes of the request's body so far.
+    pub(in crate::serve) fn body_bytes(&self) -> u64 {
+        self.body_bytes
+    }
+
     pub(in crate::serve) fn is_replayable(&self) -> bool {
         !self.beyond_input
     }

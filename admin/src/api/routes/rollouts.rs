@@ -1,0 +1,168 @@
+//! Gated rollouts: start, promote, pause, resume, abort, and how one stands.
+
+use super::changes::carry_out;
+use super::reads::{find, tagged};
+use crate::api::App;
+use crate::api::error::{ApiError, Kind};
+use crate::api::extract::{Change, Segments, optional_reason, required_reason};
+use crate::api::types::{
+    Changed, OptionalReason, PastRollout, Promote, Reason, RolloutDetail, Rollouts, StartRollout,
+};
+use crate::describe;
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use stagegate_config::Role;
+use stagegate_rollout::{AnalysisId, Command, Policy, ReleaseName, Rollout};
+
+/// Most rollouts of one answer.
+const MOST: usize = 100;
+
+/// Begins a rollout at the policy's first step.
+///
+/// Candidate and rollback target are probed first. If anything is missing the answer is 409 and
+/// names all of it; `override` with a reason starts all the same.
+#[utoipa::path(post, path = "/v1/workloads/{workload}/rollouts", tag = "change",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    request_body = StartRollout, responses((status = 200, description = "Begun.", body = Changed)))]
+pub(super) async fn start(
+    State(app): State<App>,
+    Segments(workload): Segments<String>,
+    change: Change<StartRollout>,
+) -> Result<Response, ApiError> {
+    let body = &change.body;
+    let to: ReleaseName = body.to.parse().map_err(|error| ApiError::field("to", &error))?;
+    let reason = reason_for(body.overriding, body.reason.as_deref())?;
+    let view = app.control.view();
+    let policy = view.policy(&workload, body.policy.as_deref()).map_err(|known| {
+        let name = body.policy.as_deref().unwrap_or_default();
+        ApiError::field("policy", &format!("there is no policy `{name}`; there are: {known}"))
+    })?;
+    let overriding = body.overriding;
+    let command = Command::Start { to, policy: Box::new(Policy::clone(&policy)) };
+    let mut order = change.order(workload, command, reason);
+    order.overriding = overriding;
+    carry_out(&app, order).await
+}
+
+/// Goes to the next step.
+///
+/// Needs the verdict `pass`. With `expect` it is refused when verdict or gates are not as they were
+/// in that analysis; the problem then holds the newest one.
+#[utoipa::path(post, path = "/v1/workloads/{workload}/rollouts/current/promote", tag = "change",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    request_body = Option<Promote>, responses((status = 200, description = "Promoted.", body = Changed)))]
+pub(super) async fn promote(
+    State(app): State<App>,
+    Segments(workload): Segments<String>,
+    change: Change<Promote>,
+) -> Result<Response, ApiError> {
+    let (force, expect) = (change.body.force, change.body.expect.as_deref());
+    let reason = reason_for(force, change.body.reason.as_deref())?;
+    let expect = expect.map(AnalysisId::from_text);
+    if force {
+        change.requires(Role::Admin)?;
+    }
+    let order = change.order(workload.clone(), Command::Promote { expect, force }, reason);
+    carry_out(&app, order).await.map_err(|error| {
+        let newest = app.control.analysis(&workload);
+        error.with_analysis(newest.as_deref().map(describe::rollout::analysis))
+    })
+}
+
+/// Stops the rollout where it is; its triggers stay armed.
+#[utoipa::path(post, path = "/v1/workloads/{workload}/rollouts/current/pause", tag = "change",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    request_body = Option<OptionalReason>, responses((status = 200, description = "Paused.", body = Changed)))]
+pub(super) async fn pause(
+    State(app): State<App>,
+    Segments(workload): Segments<String>,
+    change: Change<OptionalReason>,
+) -> Result<Response, ApiError> {
+    plain(&app, workload, change, Command::Pause).await
+}
+
+/// Lets a paused rollout go on.
+#[utoipa::path(post, path = "/v1/workloads/{workload}/rollouts/current/resume", tag = "change",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    request_body = Option<OptionalReason>, responses((status = 200, description = "Resumed.", body = Changed)))]
+pub(super) async fn resume(
+    State(app): State<App>,
+    Segments(workload): Segments<String>,
+    change: Change<OptionalReason>,
+) -> Result<Response, ApiError> {
+    plain(&app, workload, change, Command::Resume).await
+}
+
+/// Ends the rollout before its completion and takes the candidate out.
+///
+/// The answer comes when every worker follows; it says when the last new request went there.
+#[utoipa::path(post, path = "/v1/workloads/{workload}/rollouts/current/abort", tag = "change",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    request_body = Reason, responses((status = 200, description = "Aborted.", body = Changed)))]
+pub(super) async fn abort(
+    State(app): State<App>,
+    Segments(workload): Segments<String>,
+    change: Change<Reason>,
+) -> Result<Response, ApiError> {
+    let reason = required_reason(&change.body.reason)?;
+    carry_out(&app, change.order(workload, Command::Abort, reason)).await
+}
+
+async fn plain(
+    app: &App,
+    workload: String,
+    change: Change<OptionalReason>,
+    command: Command,
+) -> Result<Response, ApiError> {
+    let reason = optional_reason(change.body.reason.as_deref())?;
+    carry_out(app, change.order(workload, command, reason)).await
+}
+
+/// A reason, which whoever insists must give.
+fn reason_for(insists: bool, given: Option<&str>) -> Result<String, ApiError> {
+    match given {
+        given if !insists => optional_reason(given),
+        given => required_reason(given.unwrap_or_default()),
+    }
+}
+
+/// The rollout under way, or the last one that ended.
+#[utoipa::path(get, path = "/v1/workloads/{workload}/rollouts/current", tag = "read",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    responses((status = 200, description = "How it stands.", body = RolloutDetail,
+        headers(("etag" = String, description = "The workload's epoch, for If-Match")))))]
+pub(super) async fn current(
+    State(app): State<App>,
+    Segments(name): Segments<String>,
+) -> Result<Response, ApiError> {
+    let view = app.control.view();
+    let live = find(&view, &name)?;
+    let Some(rollout) = live.split.state().rollout.as_deref() else {
+        let detail = format!("workload `{name}` has had no rollout: start one");
+        return Err(ApiError::new(Kind::NotFound, detail));
+    };
+    let analysis = app.control.analysis(&name).filter(|_| rollout.is_active());
+    Ok(tagged(live, describe::rollout::detail(live, rollout, analysis.as_deref())))
+}
+
+/// The workload's rollouts.
+#[utoipa::path(get, path = "/v1/workloads/{workload}/rollouts", tag = "read",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    responses((status = 200, description = "Newest first, at most 100.", body = Rollouts)))]
+pub(super) async fn history(
+    State(app): State<App>,
+    Segments(name): Segments<String>,
+) -> Result<Json<Rollouts>, ApiError> {
+    let view = app.control.view();
+    let workload = find(&view, &name)?.split.spec().name.clone();
+    let kept = app.control.read(move |store| Ok(store.rollouts(&workload, None, MOST)?)).await?;
+    let read = |body: &str| -> Result<PastRollout, ApiError> {
+        let rollout: Rollout = serde_json::from_str(body).map_err(|error| {
+            ApiError::new(Kind::Unavailable, format!("a rollout is damaged: {error}"))
+        })?;
+        Ok(describe::rollout::past(&rollout))
+    };
+    let rollouts = kept.iter().map(|kept| read(&kept.body)).collect::<Result<_, _>>()?;
+    Ok(Json(Rollouts { rollouts }))
+}

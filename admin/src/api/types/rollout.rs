@@ -1,0 +1,163 @@
+//! Gated rollouts: what is asked for, and how one stands.
+
+use super::AnalysisDetail;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// `POST /v1/workloads/{workload}/rollouts`
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartRollout {
+    /// The release to roll out.
+    #[schema(example = "v43")]
+    pub to: String,
+    /// Name of the policy; the workload's own if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Start although something is missing. Needs a reason; both are recorded.
+    #[serde(default, rename = "override")]
+    pub overriding: bool,
+    /// Why; at most 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 500)]
+    pub reason: Option<String>,
+}
+
+/// `POST /v1/workloads/{workload}/rollouts/current/promote`
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Promote {
+    /// Id of the analysis that was looked at; refused with 409 if the evidence changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<String>,
+    /// Promote whatever the verdict is. Needs the role `admin` and a reason; both are recorded.
+    #[serde(default)]
+    pub force: bool,
+    /// Why; at most 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 500)]
+    pub reason: Option<String>,
+}
+
+/// A rollout in one line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RolloutSummary {
+    /// Its id.
+    pub id: String,
+    /// The stable release it began with.
+    pub from: String,
+    /// The release that is rolled out.
+    pub to: String,
+    /// Name of its policy.
+    pub policy: String,
+    /// `progressing`, `paused`, `watching`, `completed`, `aborted` or `rolled_back`.
+    pub phase: String,
+    /// Whether it is under way.
+    pub active: bool,
+    /// The step it is at, or ended at, from 1.
+    pub step: u32,
+    /// How many steps there are.
+    pub steps: u32,
+    /// Who brought it into its phase, why and when.
+    pub since: MarkDetail,
+    /// The verdict that was last recorded in this step: `pass`, `fail`, `inconclusive` or `error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
+}
+
+/// Who, why and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MarkDetail {
+    /// Who; `stagegate` when the evidence decided by itself.
+    pub by: String,
+    /// Their reason; may be empty.
+    pub reason: String,
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// A rollout in full.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RolloutDetail {
+    /// Epoch of the workload's last change; the value of its `ETag`.
+    pub epoch: u64,
+    /// The workload.
+    pub workload: String,
+    /// What it is and where.
+    #[serde(flatten)]
+    pub summary: RolloutSummary,
+    /// The candidate's share of targeting keys now.
+    pub weight: String,
+    /// Who started it, why and when.
+    pub started: MarkDetail,
+    /// When its present step was entered, in Unix milliseconds.
+    pub step_since_ms: u64,
+    /// The policy's steps.
+    pub plan: Vec<StepDetail>,
+    /// Gates that were waived at the start because nothing measures them.
+    pub waived: Vec<String>,
+    /// What happened, oldest first.
+    pub history: Vec<PassageDetail>,
+    /// The newest analysis of its present step; absent before the first and after the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<AnalysisDetail>,
+}
+
+/// One step of a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StepDetail {
+    /// The candidate's share of targeting keys.
+    #[schema(example = "10%")]
+    pub weight: String,
+    /// How long it must be observed before a promotion, in milliseconds.
+    pub hold_ms: u64,
+    /// Requests of the candidate that a promotion needs.
+    pub requests: u64,
+    /// Scored responses of the candidate that a promotion needs.
+    pub scored: u64,
+    /// How long it is watched before the candidate becomes stable, in milliseconds; only in the
+    /// last step above 0.
+    pub watch_ms: u64,
+}
+
+/// One turn of a rollout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PassageDetail {
+    /// `started`, `promoted`, `paused`, `resumed`, `overridden`, `completed`, `aborted` or
+    /// `rolled_back`.
+    pub turn: String,
+    /// The step afterwards, from 1.
+    pub step: u32,
+    /// The candidate's share of targeting keys afterwards.
+    pub weight: String,
+    /// Who, why and when.
+    pub mark: MarkDetail,
+    /// Id of the analysis it rested on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<String>,
+    /// What spoke against it and was overridden, one line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub against: Vec<String>,
+}
+
+/// The rollouts of a workload.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Rollouts {
+    /// Newest first.
+    pub rollouts: Vec<PastRollout>,
+}
+
+/// A rollout and what became of it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PastRollout {
+    /// What it is and where it is or ended.
+    #[serde(flatten)]
+    pub summary: RolloutSummary,
+    /// When it began, in Unix milliseconds.
+    pub started_ms: u64,
+    /// When it ended, in Unix milliseconds; absent while it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_ms: Option<u64>,
+    /// What happened, oldest first.
+    pub history: Vec<PassageDetail>,
+}

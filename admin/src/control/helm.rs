@@ -1,0 +1,306 @@
+//! The steering loop's own memory: the evidence of every rollout under way, what workloads spend,
+//! and when all of it was last saved.
+//!
+//! Saved every few seconds and on a proper end. After a crash the evidence goes on from there: the
+//! seconds in between are lost and the time without a process was not observed, so a gate may wait
+//! a little longer, and nothing is counted twice.
+
+use super::intake::{Counted, Watch};
+use super::perform::{Decided, stored};
+use super::windows::Recorder;
+use super::{Inner, KeeperError, Live, View, now_ms};
+use crate::data_plane::{Event, RolloutFigures};
+use serde_json::json;
+use stagegate_rollout::{Analysis, Evidence, Rollout, SpendBook, Surroundings, Tick, WorkloadName};
+use stagegate_store::{EvidenceSnapshot, MeasuredRetention, NewAnalysis, Store};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Counts that arrive within this time after a step began were counted before it: workers hand over
+/// every quarter of a second, and a busy one is late.
+const SETTLING: Duration = Duration::from_millis(600);
+/// A look never counts for more observed time: if it comes later, nobody was looking.
+const LONGEST_LOOK: Duration = Duration::from_secs(2);
+/// How often evidence is saved.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
+/// How often an analysis whose id stays the same is stored again, with its newest figures.
+const STORE_EVERY: Duration = Duration::from_secs(60);
+/// How often old measurements are forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(600);
+
+/// One rollout under way.
+struct Watched {
+    evidence: Evidence,
+    /// When it was last looked at.
+    looked: Instant,
+    /// The analysis that was stored last, and when.
+    stored: Option<(String, Instant)>,
+}
+
+pub(super) struct Helm {
+    watched: BTreeMap<WorkloadName, Watched>,
+    spending: BTreeMap<WorkloadName, SpendBook>,
+    recorder: Recorder,
+    /// Rollbacks that are in force and that the store has not taken yet.
+    unrecorded: BTreeMap<WorkloadName, Decided>,
+    saved: Instant,
+    forgot: Instant,
+}
+
+impl Helm {
+    /// Takes up where the last process stopped.
+    pub(super) async fn new(inner: &Inner) -> Self {
+        let now = Instant::now();
+        let spending = read(inner, |store| Ok(store.spending()?)).await.unwrap_or_default();
+        let book = |(workload, body): (WorkloadName, String)| {
+            Some((workload, serde_json::from_str(&body).ok()?))
+        };
+        Self {
+            watched: BTreeMap::new(),
+            spending: spending.into_iter().filter_map(book).collect(),
+            recorder: Recorder::default(),
+            unrecorded: BTreeMap::new(),
+            saved: now,
+            forgot: now,
+        }
+    }
+
+    /// Takes in what was counted, judges it and does what follows.
+    pub(super) async fn look(&mut self, inner: &Inner) {
+        let view = inner.view();
+        self.follow(inner, &view).await;
+        let (now, at_ms) = (Instant::now(), now_ms());
+        for (workload, nanos) in inner.steering.intake.take_spend() {
+            if let Ok(name) = workload.parse() {
+                self.spending.entry(name).or_default().add(at_ms, nanos);
+            }
+        }
+        let mut analyses = Vec::new();
+        for live in &view.live {
+            let name = &live.split.spec().name;
+            let Some(watched) = self.watched.get_mut(name) else { continue };
+            let Some((counted, tick)) = watched.tick(inner, live, now, at_ms) else { continue };
+            self.recorder.add(live, &tick);
+            let spending = self.spending.entry(name.clone()).or_default();
+            let budget = view.config.workloads.iter().find(|it| it.spec.name == *name);
+            let surroundings = Surroundings { spending, daily_budget: budget.and_then(daily) };
+            let Some(rollout) = live.split.state().rollout.as_deref() else { continue };
+            let analysis = Arc::new(watched.evidence.observe(rollout, &tick, &surroundings));
+            inner.steering.set_newest(name, Arc::clone(&analysis));
+            analyses.extend(watched.due_for_storing(name, &analysis, now));
+            if let Some(unrecorded) = inner.obey(name, &analysis, counted.first).await {
+                self.unrecorded.insert(name.clone(), unrecorded);
+            }
+        }
+        let figures = inner.view().live.iter().map(|live| figures(inner, live)).collect();
+        inner.observer.on(&Event::Steered { rollouts: figures });
+        self.record_at_last(inner).await;
+        self.keep(inner, analyses, now, at_ms).await;
+    }
+
+    /// Begins to watch what began, and forgets what ended.
+    async fn follow(&mut self, inner: &Inner, view: &View) {
+        let active = |live: &Live| {
+            let rollout = live.split.state().rollout.as_deref().filter(|it| it.is_active())?;
+            Some((live.split.spec().name.clone(), rollout.clone()))
+        };
+        let active: BTreeMap<WorkloadName, Rollout> = view.live.iter().filter_map(active).collect();
+        self.watched.retain(|name, _| active.contains_key(name));
+        for (name, rollout) in &active {
+            let now = Instant::now();
+            match self.watched.get_mut(name) {
+                Some(watched) if watched.evidence.belongs_to(rollout) => {}
+                Some(watched) => {
+                    watched.evidence = Evidence::after(rollout, Some(&watched.evidence));
+                    watched.looked = now + SETTLING;
+                }
+                None => {
+                    let evidence =
+                        Evidence::resume(remembered(inner, name, rollout).await, rollout);
+                    let watched = Watched { evidence, looked: now + SETTLING, stored: None };
+                    self.watched.insert(name.clone(), watched);
+                }
+            }
+        }
+        inner.steering.intake.watch(active.iter().filter_map(|(name, rollout)| {
+            let from = self.watched.get(name)?.looked;
+            let watch = Watch {
+                evidence: key(rollout),
+                stable: rollout.from.shared(),
+                candidate: rollout.to.shared(),
+                from,
+            };
+            Some((name.shared(), watch))
+        }));
+    }
+
+    /// Tries again to record what is in force.
+    async fn record_at_last(&mut self, inner: &Inner) {
+        let names: Vec<WorkloadName> = self.unrecorded.keys().cloned().collect();
+        for name in names {
+            let Some(decided) = self.unrecorded.get(&name) else { continue };
+            if inner.record_late(decided).await {
+                self.unrecorded.remove(&name);
+            }
+        }
+    }
+
+    /// Stores analyses and windows, and now and then everything else.
+    async fn keep(&mut self, inner: &Inner, analyses: Vec<NewAnalysis>, now: Instant, at_ms: u64) {
+        let windows = self.recorder.complete(at_ms);
+        if !analyses.is_empty() || !windows.is_empty() {
+            let kept = read(inner, move |store| {
+                analyses.iter().try_for_each(|analysis| store.save_analysis(analysis))?;
+                store.record_windows(&windows)?;
+                Ok(())
+            });
+            if let Err(error) = kept.await {
+                tracing::warn!(%error, "measurements were not stored");
+            }
+        }
+        if now.duration_since(self.saved) >= SAVE_EVERY {
+            self.saved = now;
+            self.save(inner).await;
+        }
+        if now.duration_since(self.forgot) >= FORGET_EVERY {
+            self.forgot = now;
+            let forget = read(inner, move |store| {
+                store.forget_measured(&MeasuredRetention::default(), at_ms)?;
+                Ok(())
+            });
+            if let Err(error) = forget.await {
+                tracing::warn!(%error, "old measurements were not forgotten");
+            }
+        }
+    }
+
+    /// Saves evidence and spending. Without them a restart gathers evidence anew: worth a warning,
+    /// and no reason to stop.
+    pub(super) async fn save(&self, inner: &Inner) {
+        let at_ms = now_ms();
+        let snapshot = |(name, watched): (&WorkloadName, &Watched)| EvidenceSnapshot {
+            workload: name.clone(),
+            rollout: watched.evidence.rollout().to_string(),
+            step: watched.evidence.step() as u32,
+            at_ms,
+            body: json!(watched.evidence).to_string(),
+        };
+        let snapshots: Vec<_> = self.watched.iter().map(snapshot).collect();
+        let spending: Vec<(WorkloadName, String)> = self
+            .spending
+            .iter()
+            .map(|(name, book)| (name.clone(), json!(book).to_string()))
+            .collect();
+        if snapshots.is_empty() && spending.is_empty() {
+            return;
+        }
+        let saved = read(inner, move |store| {
+            store.save_evidence(&snapshots)?;
+            store.save_spending(&spending, at_ms)?;
+            Ok(())
+        });
+        if let Err(error) = saved.await {
+            tracing::warn!(%error, "evidence was not saved");
+        }
+    }
+}
+
+impl Watched {
+    /// What was counted since the last look; nothing while the workload is killed or a step has
+    /// only just begun.
+    fn tick(
+        &mut self,
+        inner: &Inner,
+        live: &Live,
+        now: Instant,
+        at_ms: u64,
+    ) -> Option<(Counted, Tick)> {
+        let state = live.split.state();
+        let rollout = state.rollout.as_deref()?;
+        if !self.evidence.belongs_to(rollout) || now < self.looked {
+            return None;
+        }
+        let mut counted =
+            inner.steering.intake.take(live.split.spec().name.as_str(), &key(rollout))?;
+        let observed = now.duration_since(self.looked).min(LONGEST_LOOK);
+        self.looked = now;
+        if state.killed.is_some() {
+            return None;
+        }
+        let tick = Tick {
+            at_ms,
+            observed_ms: observed.as_millis() as u64,
+            weight: state.weight,
+            stable: std::mem::take(&mut counted.stable),
+            candidate: std::mem::take(&mut counted.candidate),
+            assigned: std::mem::take(&mut counted.assigned),
+        };
+        Some((counted, tick))
+    }
+
+    /// The analysis, if it is another one than was stored last, or newer by a while.
+    fn due_for_storing(
+        &mut self,
+        workload: &WorkloadName,
+        analysis: &Analysis,
+        now: Instant,
+    ) -> Option<NewAnalysis> {
+        let is_known = self.stored.as_ref().is_some_and(|(id, at)| {
+            *id == analysis.id.as_str() && now.duration_since(*at) < STORE_EVERY
+        });
+        if is_known {
+            return None;
+        }
+        self.stored = Some((analysis.id.to_string(), now));
+        Some(stored(workload, analysis))
+    }
+}
+
+/// Names the evidence of a rollout's present step.
+fn key(rollout: &Rollout) -> String {
+    format!("{}~{}", rollout.id, rollout.step)
+}
+
+/// The evidence a former process saved: of this step, or else of the one before, from which the
+/// last step takes stable's figures.
+async fn remembered(inner: &Inner, name: &WorkloadName, rollout: &Rollout) -> Option<Evidence> {
+    let (name, id, step) = (name.clone(), rollout.id.to_string(), rollout.step as u32);
+    let found = read(inner, move |store| {
+        let found = match store.evidence(&name, &id, step)? {
+            None if step > 0 => store.evidence(&name, &id, step - 1)?,
+            found => found,
+        };
+        Ok(found)
+    });
+    match found.await {
+        Ok(found) => serde_json::from_str(&found?.body)
+            .inspect_err(
+                |error| tracing::warn!(%error, "saved evidence makes no sense; it begins anew"),
+            )
+            .ok(),
+        Err(error) => {
+            tracing::warn!(%error, "saved evidence cannot be read; it begins anew");
+            None
+        }
+    }
+}
+
+async fn read<T: Send + 'static>(
+    inner: &Inner,
+    work: impl FnOnce(&mut Store) -> Result<T, KeeperError> + Send + 'static,
+) -> Result<T, KeeperError> {
+    inner.keeper()?.with(work).await
+}
+
+/// The workload's daily budget in dollars.
+fn daily(workload: &stagegate_config::Workload) -> Option<f64> {
+    workload.cost.daily_budget_nanos.map(|nanos| nanos as f64 / 1e9)
+}
+
+fn figures(inner: &Inner, live: &Live) -> RolloutFigures {
+    let spec = live.split.spec();
+    let rollout = live.split.state().rollout.as_deref();
+    let analysis = inner.analysis_of(spec.name.as_str());
+    RolloutFigures::of(spec.name.clone(), rollout, analysis.as_deref())
+}

@@ -1,0 +1,209 @@
+//! What the workers counted for the rollouts under way, kept until the steering loop takes it.
+//!
+//! Counts come every quarter of a second from every worker. Only those of workloads with a rollout
+//! are kept, and of those only what the rollout's two releases served: a third release (the kill
+//! switch's fallback, a release of an earlier rollout that still finishes a stream) is nobody's
+//! evidence.
+
+use stagegate_rollout::{Arm, Delta, Series};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tokio::sync::Notify;
+
+/// What to keep of one workload's counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Watch {
+    /// The rollout and its step: whatever is not of both belongs to somebody else's evidence.
+    pub(super) evidence: String,
+    /// The release that is stable.
+    pub(super) stable: Arc<str>,
+    /// The release under rollout.
+    pub(super) candidate: Arc<str>,
+    /// Counts that arrive earlier are dropped: workers hand over up to a period late, so what comes
+    /// right after a change of the plan was counted under the plan before.
+    pub(super) from: Instant,
+}
+
+/// What was counted since it was last taken.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    /// Counts of the stable arm.
+    pub(super) stable: Series,
+    /// Counts of the candidate arm.
+    pub(super) candidate: Series,
+    /// Buckets of the keys that the weight assigned, with repeats.
+    pub(super) assigned: Vec<u32>,
+    /// When the first of it arrived; `None` when nothing did.
+    pub(super) first: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    watch: Watch,
+    counted: Counted,
+}
+
+/// Counts of every watched workload.
+#[derive(Debug, Default)]
+pub(super) struct Intake {
+    kept: Mutex<BTreeMap<Arc<str>, Kept>>,
+    /// Nano-dollars of every workload, watched or not.
+    spent: Mutex<BTreeMap<Arc<str>, u64>>,
+    arrived: Notify,
+}
+
+impl Intake {
+    /// Watches exactly these workloads from now on. Counts of one whose evidence goes on are kept;
+    /// those of another rollout or step are forgotten.
+    pub(super) fn watch(&self, wanted: impl IntoIterator<Item = (Arc<str>, Watch)>) {
+        let mut kept = self.lock();
+        let mut before = std::mem::take(&mut *kept);
+        for (workload, watch) in wanted {
+            let same = before.remove(&workload).filter(|kept| {
+                let Watch { evidence, stable, candidate, .. } = &kept.watch;
+                (evidence, stable, candidate) == (&watch.evidence, &watch.stable, &watch.candidate)
+            });
+            let new = || Kept { watch, counted: Counted::default() };
+            kept.insert(workload, same.unwrap_or_else(new));
+        }
+    }
+
+    /// Takes a worker's counts in.
+    pub(super) fn count(&self, delta: &Delta, now: Instant) {
+        self.spend(delta);
+        let mut kept = self.lock();
+        if kept.is_empty() {
+            return;
+        }
+        let mut any = false;
+        for (key, series) in &delta.series {
+            let Some(kept) = kept.get_mut(&key.workload).filter(|it| it.watch.from <= now) else {
+                continue;
+            };
+            let Kept { watch, counted } = kept;
+            let (release, into) = match key.arm {
+                Arm::Stable => (&watch.stable, &mut counted.stable),
+                Arm::Candidate => (&watch.candidate, &mut counted.candidate),
+            };
+            if *release == key.release {
+                into.merge(series);
+                counted.first.get_or_insert(now);
+                any = true;
+            }
+        }
+        for (workload, buckets) in &delta.assigned {
+            if let Some(kept) = kept.get_mut(workload).filter(|it| it.watch.from <= now) {
+                kept.counted.assigned.extend(buckets);
+            }
+        }
+        drop(kept);
+        if any {
+            self.arrived.notify_one();
+        }
+    }
+
+    fn spend(&self, delta: &Delta) {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, series) in delta.series.iter().filter(|(_, series)| series.cost_nanos.sum() > 0) {
+            let sum = spent.entry(Arc::clone(&key.workload)).or_default();
+            *sum = sum.saturating_add(series.cost_nanos.sum());
+        }
+    }
+
+    /// What every workload spent since the last time, in nano-dollars. A workload that ever spent
+    /// something is always in it: that it spent nothing since is worth knowing too.
+    pub(super) fn take_spend(&self) -> Vec<(Arc<str>, u64)> {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        spent.iter_mut().map(|(name, sum)| (Arc::clone(name), std::mem::take(sum))).collect()
+    }
+
+    /// What was counted for a workload since the last time, if it is watched for this evidence.
+    pub(super) fn take(&self, workload: &str, evidence: &str) -> Option<Counted> {
+        let mut kept = self.lock();
+        let kept = kept.get_mut(workload).filter(|kept| kept.watch.evidence == evidence)?;
+        Some(std::mem::take(&mut kept.counted))
+    }
+
+    /// Resolves once something was counted since the last time it resolved.
+    pub(super) async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Sums hold no invariant that a panic elsewhere could have broken.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Intake, Watch};
+    use stagegate_rollout::{Arm, Delta, Outcome, Series, SeriesKey};
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    fn watch(evidence: &str, from: Instant) -> (Arc<str>, Watch) {
+        let watch = Watch {
+            evidence: evidence.to_owned(),
+            stable: "v1".into(),
+            candidate: "v2".into(),
+            from,
+        };
+        ("agent".into(), watch)
+    }
+
+    fn served(release: &str, arm: Arm, requests: u64) -> Delta {
+        let mut series = Series::default();
+        series.outcomes[Outcome::Ok.index()] = requests;
+        let key = SeriesKey { workload: "agent".into(), release: release.into(), arm };
+        Delta {
+            series: [(key, series)].into(),
+            assigned: [("agent".into(), vec![7])].into(),
+            ..Delta::default()
+        }
+    }
+
+    #[test]
+    fn each_arm_counts_what_its_own_release_served() {
+        let (intake, now) = (Intake::default(), Instant::now());
+        intake.watch([watch("r1/0", now)]);
+        intake.count(&served("v1", Arm::Stable, 9), now);
+        intake.count(&served("v2", Arm::Candidate, 2), now);
+        intake.count(&served("v2", Arm::Candidate, 1), now);
+        // The kill switch's fallback counts under stable but is not stable.
+        intake.count(&served("v0", Arm::Stable, 100), now);
+        let counted = intake.take("agent", "r1/0").expect("watched");
+        assert_eq!((counted.stable.requests(), counted.candidate.requests()), (9, 3));
+        assert_eq!(counted.assigned.len(), 4);
+        let again = intake.take("agent", "r1/0").expect("watched");
+        assert_eq!(again.candidate.requests(), 0, "what was taken is gone");
+    }
+
+    #[test]
+    fn nothing_crosses_from_one_step_to_the_next() {
+        let (intake, now) = (Intake::default(), Instant::now());
+        intake.watch([watch("r1/0", now)]);
+        intake.count(&served("v2", Arm::Candidate, 5), now);
+        let later = now + Duration::from_millis(600);
+        intake.watch([watch("r1/1", later)]);
+        // Handed over after the step, counted before it.
+        intake.count(&served("v2", Arm::Candidate, 5), now + Duration::from_millis(250));
+        intake.count(&served("v2", Arm::Candidate, 1), later);
+        assert!(intake.take("agent", "r1/0").is_none());
+        let counted = intake.take("agent", "r1/1").expect("watched");
+        assert_eq!(counted.candidate.requests(), 1);
+    }
+
+    #[test]
+    fn an_unchanged_watch_keeps_its_counts() {
+        let (intake, now) = (Intake::default(), Instant::now());
+        intake.watch([watch("r1/0", now)]);
+        intake.count(&served("v1", Arm::Stable, 5), now);
+        intake.watch([watch("r1/0", now + Duration::from_secs(9))]);
+        assert_eq!(intake.take("agent", "r1/0").expect("watched").stable.requests(), 5);
+        intake.watch([]);
+        intake.count(&served("v1", Arm::Stable, 5), now);
+        assert!(intake.take("agent", "r1/0").is_none());
+    }
+}

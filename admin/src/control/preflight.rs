@@ -1,0 +1,79 @@
+//! What is found out before a rollout starts. Looked at here, judged by the state machine.
+
+use super::{Inner, KeeperError, View};
+use crate::api::types::Probe;
+use crate::data_plane::Probed;
+use stagegate_rollout::{
+    Gate, Limit, Measure, Policy, Preflight, Readiness, ReleaseName, WorkloadName,
+};
+
+impl Inner {
+    /// Probes candidate and rollback target, and asks when the kill switch was last exercised.
+    /// Takes as long as the probes may; the caller must not hold the turn.
+    pub(super) async fn preflight(
+        &self,
+        view: &View,
+        workload: &str,
+        to: &ReleaseName,
+        policy: &Policy,
+    ) -> Result<Option<Preflight>, KeeperError> {
+        // An unknown workload is said under the turn, with everything else that is checked there.
+        let Some((place, live)) = view.find(workload) else { return Ok(None) };
+        let (name, stable) = (live.split.spec().name.clone(), live.split.state().stable.clone());
+        let (candidate, target) =
+            tokio::join!(self.readiness(name.clone(), to), self.readiness(name.clone(), &stable));
+        let drilled = self
+            .keeper()?
+            .with(move |store| Ok(store.last_passed_drill(&name)?.map(|drill| drill.at_ms)))
+            .await?;
+        let unmeasurable = match view.config.workloads.get(place) {
+            Some(workload) => unmeasurable(workload, policy),
+            None => Vec::new(),
+        };
+        Ok(Some(Preflight { candidate, target, drilled_ms: drilled, unmeasurable }))
+    }
+
+    async fn readiness(&self, workload: WorkloadName, release: &ReleaseName) -> Readiness {
+        let status = self.plane.status();
+        let checked =
+            status.releases.iter().find(|it| it.workload == workload && it.release == *release);
+        let sick = checked.into_iter().flat_map(|it| &it.endpoints);
+        let sick = sick.filter(|it| it.health == Probe::Unhealthy);
+        let mut wrong: Vec<String> =
+            sick.map(|it| format!("{} fails its health checks", it.address)).collect();
+        let probed = self.plane.probe(workload, release.clone()).await;
+        if probed.is_empty() {
+            wrong.push(format!("release {release} has no endpoint"));
+        }
+        for Probed { address, answered } in probed {
+            if let Err(why) = answered {
+                wrong.push(format!("{address} does not answer a probe ({why})"));
+            }
+        }
+        if wrong.is_empty() {
+            Readiness::Ready
+        } else {
+            Readiness::NotReady(format!("{release}: {}", wrong.join(", ")))
+        }
+    }
+}
+
+/// Gates that nothing would ever be measured for.
+fn unmeasurable(
+    workload: &stagegate_config::Workload,
+    policy: &Policy,
+) -> Vec<(stagegate_rollout::GateId, String)> {
+    let no_budget = workload.cost.daily_budget_nanos.is_none();
+    let why = |gate: &Gate| match gate.measure {
+        Measure::Accuracy => Some("no scorer is configured"),
+        Measure::LabelledAccuracy => Some("no labelled scores come in"),
+        Measure::DailyProjection if no_budget => Some("no `cost.daily_budget` is set"),
+        // Against its own past, spend needs no budget.
+        Measure::BurnRate { .. } if no_budget && matches!(gate.limit, Limit::Max(_)) => {
+            Some("no `cost.daily_budget` is set")
+        }
+        _ => None,
+    };
+    let gates = policy.gates.iter();
+    gates.filter_map(|gate| Some((gate.id(), why(gate)?.to_owned()))).collect()
+}

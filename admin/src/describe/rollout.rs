@@ -1,0 +1,161 @@
+//! Rollouts and analyses as they go over the wire.
+
+use crate::api::types::{
+    AnalysisDetail, Estimated, GateReading, MarkDetail, PassageDetail, PastRollout, RolloutDetail,
+    RolloutSummary, SpendForecast, SplitHealth, StepDetail,
+};
+use crate::control::Live;
+use stagegate_rollout::{
+    Analysis, Axis, Estimate, GateId, Mark, Measurement, Passage, Rollout, Step,
+};
+
+/// A rollout in one line.
+#[must_use]
+pub fn summary(rollout: &Rollout) -> RolloutSummary {
+    RolloutSummary {
+        id: rollout.id.to_string(),
+        from: rollout.from.to_string(),
+        to: rollout.to.to_string(),
+        policy: rollout.policy.name.to_string(),
+        phase: rollout.phase.label().to_owned(),
+        active: rollout.is_active(),
+        step: from_one(rollout.step),
+        steps: rollout.policy.steps.len() as u32,
+        since: mark(&rollout.since),
+        verdict: rollout.standing.verdict.map(|verdict| verdict.label().to_owned()),
+    }
+}
+
+/// A rollout in full.
+#[must_use]
+pub fn detail(live: &Live, rollout: &Rollout, analysed: Option<&Analysis>) -> RolloutDetail {
+    RolloutDetail {
+        epoch: live.epoch,
+        workload: live.split.spec().name.to_string(),
+        summary: summary(rollout),
+        weight: live.split.state().weight.to_string(),
+        started: mark(&rollout.started),
+        step_since_ms: rollout.step_since_ms,
+        plan: rollout.policy.steps.iter().map(step).collect(),
+        waived: rollout.waived.iter().map(ToString::to_string).collect(),
+        history: rollout.history.iter().map(passage).collect(),
+        analysis: analysed.map(analysis),
+    }
+}
+
+/// A rollout of the history.
+#[must_use]
+pub fn past(rollout: &Rollout) -> PastRollout {
+    PastRollout {
+        summary: summary(rollout),
+        started_ms: rollout.started.at_ms,
+        ended_ms: (!rollout.is_active()).then_some(rollout.since.at_ms),
+        history: rollout.history.iter().map(passage).collect(),
+    }
+}
+
+/// An analysis.
+#[must_use]
+pub fn analysis(analysis: &Analysis) -> AnalysisDetail {
+    AnalysisDetail {
+        id: analysis.id.to_string(),
+        rollout: analysis.rollout.to_string(),
+        step: from_one(analysis.step),
+        at_ms: analysis.at_ms,
+        verdict: analysis.verdict.label().to_owned(),
+        observed_ms: analysis.observed_ms,
+        needed_ms: analysis.needed_ms,
+        requests: analysis.requests,
+        needed_requests: analysis.needed_requests,
+        gates: analysis.measurements.iter().map(gate).collect(),
+        blocks: analysis.blocks.clone(),
+        trigger: analysis.trigger.as_ref().map(ToString::to_string),
+        outage: analysis.outage,
+        split: SplitHealth {
+            candidate: analysis.split.candidate,
+            all: analysis.split.all,
+            ln_evidence: finite(analysis.split.ln_evidence).unwrap_or_default(),
+        },
+        forecast: analysis.forecast.map(|forecast| SpendForecast {
+            weight: forecast.weight.to_string(),
+            usd_per_day: forecast.usd_per_day,
+            usd_per_day_now: forecast.usd_per_day_now,
+        }),
+    }
+}
+
+fn gate(measured: &Measurement) -> GateReading {
+    GateReading {
+        gate: measured.gate.to_string(),
+        axis: measured.axis.label().to_owned(),
+        unit: unit(measured.axis, &measured.gate).to_owned(),
+        state: measured.state.label().to_owned(),
+        words: measured.state.to_string(),
+        candidate: measured.candidate.map(estimated),
+        stable: measured.stable.map(estimated),
+        lately: measured.lately.and_then(finite),
+        limit: measured.limit.and_then(finite),
+        ln_evidence: measured.ln_evidence.and_then(finite),
+        ln_needed: measured.ln_needed.and_then(finite),
+        p_value: measured.p_value.and_then(finite),
+        needed: measured.needed,
+        blocks: measured.blocks.clone(),
+    }
+}
+
+fn estimated(estimate: Estimate) -> Estimated {
+    Estimated {
+        value: finite(estimate.value).unwrap_or_default(),
+        low: estimate.low.and_then(finite),
+        high: estimate.high.and_then(finite),
+        count: estimate.count,
+    }
+}
+
+/// JSON has no infinities.
+fn finite(number: f64) -> Option<f64> {
+    number.is_finite().then_some(number)
+}
+
+/// The unit of a gate's values, from its id: a stored analysis outlives its policy.
+fn unit(axis: Axis, gate: &GateId) -> &'static str {
+    let measure = gate.as_str().split('/').nth(1).unwrap_or_default();
+    match axis {
+        Axis::Eval | Axis::Error => "share",
+        Axis::Latency if measure.starts_with("p99-over-p50") => "ratio",
+        Axis::Latency => "us",
+        Axis::Cost if measure.starts_with("usd-") || measure.starts_with("spend-") => "usd",
+        Axis::Cost if measure.starts_with("tokens-") => "tokens",
+        Axis::Cost => "ratio",
+    }
+}
+
+fn step(step: &Step) -> StepDetail {
+    StepDetail {
+        weight: step.weight.to_string(),
+        hold_ms: step.hold_ms,
+        requests: step.requests,
+        scored: step.scored,
+        watch_ms: step.watch_ms,
+    }
+}
+
+fn passage(passage: &Passage) -> PassageDetail {
+    PassageDetail {
+        turn: passage.turn.label().to_owned(),
+        step: from_one(passage.step),
+        weight: passage.weight.to_string(),
+        mark: mark(&passage.mark),
+        analysis: passage.analysis.as_ref().map(ToString::to_string),
+        against: passage.against.clone(),
+    }
+}
+
+fn mark(mark: &Mark) -> MarkDetail {
+    MarkDetail { by: mark.by.clone(), reason: mark.reason.clone(), at_ms: mark.at_ms }
+}
+
+/// People count steps from one.
+const fn from_one(step: usize) -> u32 {
+    step as u32 + 1
+}

@@ -1,0 +1,79 @@
+//! Values about answers: statuses, error names, money.
+
+use super::{FilePath, FromText, Int, Wrong};
+use crate::read::Json;
+use stagegate_signals::parse_usd;
+use std::path::PathBuf;
+
+/// An HTTP status of a final answer.
+#[derive(Clone, Copy)]
+pub(crate) struct Status(pub(crate) u16);
+
+impl FromText for Status {
+    const NAME: &'static str = "HTTP status";
+    const JSON: Json = Json::Pattern("^[2-5][0-9][0-9]$");
+    const HINT: &'static str = "write a status from 200 to 599";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let status = Int::<200, 599>::from_text(text);
+        status.map(|status| Self(status.0 as u16)).map_err(|_| "is not an HTTP status".into())
+    }
+}
+
+/// A code or type that an error goes by.
+#[derive(Clone)]
+pub(crate) struct ErrorName(pub(crate) String);
+
+impl FromText for ErrorName {
+    const NAME: &'static str = "error code";
+    const JSON: Json = Json::Pattern("^[0-9A-Za-z._-]{1,48}$");
+    const HINT: &'static str = "write a code as bodies name it, like `overloaded_error`";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let fits = (1..=48).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        fits.then(|| Self(text.to_owned())).ok_or_else(|| "is not an error code".into())
+    }
+}
+
+/// Money in nano-dollars, more than none.
+#[derive(Clone, Copy)]
+pub(crate) struct Usd(pub(crate) u64);
+
+impl FromText for Usd {
+    const NAME: &'static str = "amount of US dollars";
+    const JSON: Json = Json::Pattern("^([0-9]+\\.?[0-9]*|\\.[0-9]+)$");
+    const HINT: &'static str = "write dollars like `500` or `12.50`, up to a billion";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        match parse_usd(text.as_bytes()) {
+            Some(0) => Err("is zero, which would be spent at once".into()),
+            Some(nanos) => Ok(Self(nanos)),
+            None => Err("is not an amount of US dollars".into()),
+        }
+    }
+}
+
+/// Where prices come from.
+#[derive(Clone)]
+pub(crate) enum PriceSource {
+    /// This version's own list.
+    Builtin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl FromText for PriceSource {
+    const NAME: &'static str = "`builtin` or `file:` with a path";
+    const JSON: Json = Json::Pattern("^(builtin|file:.+)$");
+    const HINT: &'static str =
+        "write `builtin`, or `file:prices.json` for a price list of your own";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        match text.strip_prefix("file:") {
+            Some(path) => FilePath::from_text(path).map(|path| Self::File(path.0)),
+            None if text == "builtin" => Ok(Self::Builtin),
+            None => Err("is neither `builtin` nor a file".into()),
+        }
+    }
+}

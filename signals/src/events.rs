@@ -1,0 +1,222 @@
+//! Server-sent events: which of them matter is found without reading each as JSON.
+//!
+//! A line that came whole is searched for the two words that matter; only an event with one of them
+//! is read. A line cut by the end of a read is read as it comes, since nobody knows yet what it
+//! holds. Both ways find the same: what an event without usage and without error says is forgotten,
+//! except for the first one's.
+
+use crate::found::{Found, Node};
+use crate::json::Reader;
+use crate::scanner::Collected;
+use crate::text::Text;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
+
+/// Bytes of a cut line that are kept until it is known what the line is: as long as the longest
+/// line that must be seen whole, `event: response.failed`.
+const MAX_HEAD: usize = 24;
+
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage"));
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error"));
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Line {
+    /// At the beginning, or too few bytes have come to say what it is.
+    #[default]
+    Head,
+    /// Data that is read.
+    Data,
+    /// Of no interest.
+    Other,
+}
+
+/// Follows one stream of events.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Events {
+    line: Line,
+    head: Text<MAX_HEAD>,
+    /// The last byte was a CR, so an LF belongs to the same line end.
+    after_cr: bool,
+    reader: Reader,
+    found: Found,
+    /// The present event is being read.
+    reading: bool,
+    has_data: bool,
+    /// Its name says that the answer failed.
+    failed: bool,
+    /// Events with data, `[DONE]` not counted.
+    pub(crate) count: u64,
+}
+
+impl Events {
+    pub(crate) fn feed(&mut self, bytes: &[u8], collected: &mut Collected) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if std::mem::take(&mut self.after_cr) && rest[0] == b'\n' {
+                rest = &rest[1..];
+                continue;
+            }
+            let end = memchr::memchr2(b'\n', b'\r', rest);
+            let line = &rest[..end.unwrap_or(rest.len())];
+            match end {
+                Some(_) if self.line == Line::Head && self.head.is_empty() => {
+                    self.whole(line, collected);
+                }
+                Some(_) => {
+                    self.part(line);
+                    self.end_line(collected);
+                }
+                None => self.part(line),
+            }
+            let Some(end) = end else { return };
+            self.after_cr = rest[end] == b'\r';
+            rest = &rest[end + 1..];
+        }
+    }
+
+    /// The stream is over: an event that lacks only its blank line counts.
+    pub(crate) fn end(&mut self, collected: &mut Collected) {
+        self.end_line(collected);
+        self.dispatch(collected);
+    }
+
+    /// A line that came in one piece.
+    fn whole(&mut self, line: &[u8], collected: &mut Collected) {
+        if line.is_empty() {
+            self.dispatch(collected);
+        } else if let Some(data) = line.strip_prefix(b"data:") {
+            self.data(data, collected);
+        } else if let Some(name) = line.strip_prefix(b"event:") {
+            self.failed = matches!(name.trim_ascii(), b"error" | b"response.failed");
+        }
+    }
+
+    fn data(&mut self, data: &[u8], collected: &mut Collected) {
+        let data = data.trim_ascii();
+        if data == b"[DONE]" {
+            collected.done();
+            return;
+        }
+        let first_line = self.begin_data();
+        // Data that does not end here must be read from its beginning.
+        let wanted = self.reading
+            || (first_line
+                && (self.count == 1
+                    || self.failed
+                    || data.last() != Some(&b'}')
+                    || may_hold_usage(data)
+                    || may_hold_error(data)));
+        if wanted {
+            self.read(data);
+        }
+    }
+
+    /// Whether the event's first data line begins here.
+    fn begin_data(&mut self) -> bool {
+        let first = !std::mem::replace(&mut self.has_data, true);
+        self.count += u64::from(first);
+        first
+    }
+
+    fn read(&mut self, data: &[u8]) {
+        self.reading = true;
+        self.reader.feed(data, &mut self.found);
+    }
+
+    /// More of a line that came in pieces.
+    fn part(&mut self, bytes: &[u8]) {
+        match self.line {
+            Line::Other => {}
+            Line::Data => self.read(bytes),
+            Line::Head => {
+                let room = MAX_HEAD - self.head.bytes().len();
+                let (head, rest) = bytes.split_at(room.min(bytes.len()));
+                self.head.push(head);
+                if rest.is_empty() {
+                    return;
+                }
+                let head = self.head;
+                self.line = Line::Other;
+                if let Some(data) = head.bytes().strip_prefix(b"data:") {
+                    self.line = Line::Data;
+                    self.begin_data();
+                    self.read(data);
+                    self.read(rest);
+                }
+            }
+        }
+    }
+
+    fn end_line(&mut self, collected: &mut Collected) {
+        let head = std::mem::take(&mut self.head);
+        match std::mem::take(&mut self.line) {
+            Line::Head if !head.is_empty() => self.whole(head.bytes(), collected),
+            Line::Data => self.read(b"\n"),
+            _ => {}
+        }
+    }
+
+    /// An event is over.
+    fn dispatch(&mut self, collected: &mut Collected) {
+        if self.reading {
+            self.reader.end(&mut self.found);
+            if self.reader.is_between() {
+                self.commit(collected);
+            }
+            self.reader.restart();
+            self.found.clear();
+        } else if self.failed && self.has_data {
+            collected.failed(&self.found, true);
+        }
+        self.reading = false;
+        self.has_data = false;
+        self.failed = false;
+    }
+
+    fn commit(&self, collected: &mut Collected) {
+        let found = &self.found;
+        let certain = self.failed || found.kind.bytes() == b"error";
+        let fails = certain || found.has_error;
+        if found.counts.is_empty() && !fails && self.count > 1 {
+            return;
+        }
+        collected.names(found);
+        if !found.counts.is_empty() {
+            let last = match found.usage_in {
+                Some(Node::Response) => true,
+                _ => found.kind.bytes() == b"message_delta",
+            };
+            collected.usage(found, last);
+        }
+        if fails {
+            collected.failed(found, certain);
+        }
+    }
+}
+
+/// Whether a line may hold a usage object: the word as a key, followed by an object. A quote after
+/// a backslash is in a text, or ends one.
+fn may_hold_usage(line: &[u8]) -> bool {
+    USAGE.find_iter(line).any(|at| {
+        let after = &line[at + b"\"usage".len()..];
+        let after = after.strip_prefix(b"Metadata").unwrap_or(after);
+        !is_escaped(line, at) && value_after_key(after).is_some_and(|value| value == b'{')
+    })
+}
+
+fn may_hold_error(line: &[u8]) -> bool {
+    ERROR.find_iter(line).any(|at| {
+        let after = &line[at + b"\"error".len()..];
+        !is_escaped(line, at) && value_after_key(after) != Some(b'n')
+    })
+}
+
+fn is_escaped(line: &[u8], at: usize) -> bool {
+    at > 0 && line[at - 1] == b'\\'
+}
+
+/// The first byte of the value, where `after` goes on behind a key's last letter.
+fn value_after_key(after: &[u8]) -> Option<u8> {
+    let after = after.strip_prefix(b"\"")?.trim_ascii_start().strip_prefix(b":")?;
+    after.trim_ascii_start().first().copied()
+}

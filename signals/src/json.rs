@@ -1,0 +1,444 @@
+//! A JSON reader that takes any cut of its input, keeps a few dozen bytes, and looks only at the
+//! members that matter.
+//!
+//! It knows at every byte whether it is inside a text and how deep, so that `"usage"` in a message
+//! or in a tool's arguments is never taken for the answer's own. It is no validator: what is not
+//! JSON leads to nothing found, never to a panic. A sequence of documents, or an array of them
+//! (Gemini's streams without SSE), counts as one body in which the last word wins.
+
+use crate::found::{Found, Leaf, Member, Node};
+use crate::text::Text;
+
+/// Objects of interest that can be open at a time: `response`, `usage`, details and the root.
+const MAX_OPEN: usize = 4;
+/// Longest key or value that is looked at.
+const MAX_TOKEN: usize = 104;
+/// Containers below an uninteresting value; what nests deeper is no answer.
+const MAX_SKIPPED: u32 = 1 << 20;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Where a value may begin.
+    Value,
+    /// In an object of interest, where a member or the end comes.
+    Member,
+    Key,
+    KeyEscape,
+    Colon,
+    /// In a text that is a value.
+    Text,
+    TextEscape,
+    /// In a number, `true`, `false` or `null`.
+    Bare,
+    /// In a container that does not matter.
+    Skip,
+    SkipText,
+    SkipTextEscape,
+}
+
+/// Reads documents as their bytes come in.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader {
+    mode: Mode,
+    open: [Node; MAX_OPEN],
+    depth: u8,
+    skipped: u32,
+    /// What the value under way is.
+    member: Member,
+    token: Text<MAX_TOKEN>,
+    /// The token fits and can be looked at.
+    whole: bool,
+    escaped: bool,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Value,
+            open: [Node::Root; MAX_OPEN],
+            depth: 0,
+            skipped: 0,
+            member: Member::Nothing,
+            token: Text::default(),
+            whole: true,
+            escaped: false,
+        }
+    }
+}
+
+/// What a byte means between texts.
+const PLAIN: u8 = 0;
+const QUOTE: u8 = 1;
+const OPENS: u8 = 2;
+const CLOSES: u8 = 3;
+
+static MEANING: [u8; 256] = {
+    let mut table = [PLAIN; 256];
+    table[b'"' as usize] = QUOTE;
+    table[b'{' as usize] = OPENS;
+    table[b'[' as usize] = OPENS;
+    table[b'}' as usize] = CLOSES;
+    table[b']' as usize] = CLOSES;
+    table
+};
+
+impl Reader {
+    /// Begins again, as for another document.
+    pub(crate) fn restart(&mut self) {
+        self.mode = Mode::Value;
+        self.depth = 0;
+        self.skipped = 0;
+    }
+
+    /// Whether no document is under way.
+    pub(crate) fn is_between(&self) -> bool {
+        self.depth == 0 && self.mode == Mode::Value
+    }
+
+    /// Takes more bytes of the body.
+    pub(crate) fn feed(&mut self, bytes: &[u8], found: &mut Found) {
+        let mut rest = bytes;
+        while let Some(&byte) = rest.first() {
+            match self.mode {
+                Mode::Skip => rest = self.skip(rest),
+                Mode::SkipText => rest = self.skip_text(rest, Mode::SkipTextEscape),
+                Mode::Text if self.member == Member::Nothing => {
+                    rest = self.skip_text(rest, Mode::TextEscape);
+                }
+                Mode::Key | Mode::Text => rest = self.token(rest, found),
+                Mode::KeyEscape | Mode::TextEscape | Mode::SkipTextEscape => {
+                    if self.mode != Mode::SkipTextEscape {
+                        self.keep(&rest[..1]);
+                    }
+                    self.mode = match self.mode {
+                        Mode::KeyEscape => Mode::Key,
+                        Mode::TextEscape => Mode::Text,
+                        _ => Mode::SkipText,
+                    };
+                    rest = &rest[1..];
+                }
+                Mode::Bare => rest = self.bare(rest, found),
+                Mode::Value => {
+                    self.value(byte, found);
+                    rest = &rest[1..];
+                }
+                Mode::Member => {
+                    match byte {
+                        b'"' => self.begin(Mode::Key),
+                        b'}' => self.close(found),
+                        _ => {}
+                    }
+                    rest = &rest[1..];
+                }
+                Mode::Colon => {
+                    match byte {
+                        b':' => self.mode = Mode::Value,
+                        b' ' | b'\t' | b'\r' | b'\n' => {}
+                        // Not JSON: forget this member.
+                        _ => self.mode = Mode::Member,
+                    }
+                    rest = &rest[1..];
+                }
+            }
+        }
+    }
+
+    /// A number that may end with the input is over.
+    pub(crate) fn end(&mut self, found: &mut Found) {
+        if self.mode == Mode::Bare {
+            self.number(found);
+        }
+    }
+
+    fn begin(&mut self, mode: Mode) {
+        self.token.clear();
+        self.whole = true;
+        self.escaped = false;
+        self.mode = mode;
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        self.whole = self.whole && self.token.push(bytes);
+    }
+
+    /// The first byte of a value, or what stands around top-level ones.
+    fn value(&mut self, byte: u8, found: &mut Found) {
+        match byte {
+            b'{' => self.open(found),
+            // At the top an array is only a bracket around documents.
+            b'[' if self.depth > 0 => {
+                self.skipped = 1;
+                self.mode = Mode::Skip;
+            }
+            b'"' => {
+                if let Member::Object(Node::Error) = self.member {
+                    self.member = Member::Value(Leaf::ErrorCode);
+                }
+                self.begin(Mode::Text);
+            }
+            b' ' | b'\t' | b'\r' | b'\n' | b',' | b'[' | b']' => {}
+            b'}' => self.close(found),
+            _ => {
+                self.begin(Mode::Bare);
+                self.keep(&[byte]);
+            }
+        }
+    }
+
+    fn open(&mut self, found: &mut Found) {
+        let node = match self.member {
+            _ if self.depth == 0 => Some(Node::Root),
+            Member::Object(node) => Some(node),
+            _ => None,
+        };
+        match node {
+            Some(node) if usize::from(self.depth) < MAX_OPEN => {
+                if self.depth > 0 {
+                    found.entered(node, self.open[usize::from(self.depth) - 1]);
+                }
+                self.open[usize::from(self.depth)] = node;
+                self.depth += 1;
+                self.mode = Mode::Member;
+            }
+            _ => {
+                self.skipped = 1;
+                self.mode = Mode::Skip;
+            }
+        }
+    }
+
+    fn close(&mut self, found: &mut Found) {
+        if self.depth > 0 {
+            self.depth -= 1;
+            found.left(self.open[usize::from(self.depth)]);
+        }
+        self.after_value();
+    }
+
+    fn after_value(&mut self) {
+        self.member = Member::Nothing;
+        self.mode = if self.depth == 0 { Mode::Value } else { Mode::Member };
+    }
+
+    /// Passes over a container that does not matter.
+    fn skip<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            at += 1;
+            match MEANING[usize::from(byte)] {
+                PLAIN => {}
+                QUOTE => {
+                    // Most texts end in what is already here, so their end is looked for in place.
+                    match memchr::memchr2(b'"', b'\\', &bytes[at..]) {
+                        Some(end) if bytes[at + end] == b'"' => at += end + 1,
+                        _ => {
+                            self.mode = Mode::SkipText;
+                            return &bytes[at..];
+                        }
+                    }
+                }
+                OPENS => {
+                    self.skipped += 1;
+                    if self.skipped > MAX_SKIPPED {
+                        self.restart();
+                        return &[];
+                    }
+                }
+                _ => {
+                    self.skipped -= 1;
+                    if self.skipped == 0 {
+                        self.after_value();
+                        return &bytes[at..];
+                    }
+                }
+            }
+        }
+        &[]
+    }
+
+    /// Passes over a text that does not matter.
+    fn skip_text<'a>(&mut self, bytes: &'a [u8], escape: Mode) -> &'a [u8] {
+        let mut rest = bytes;
+        loop {
+            let Some(at) = memchr::memchr2(b'"', b'\\', rest) else { return &[] };
+            if rest[at] == b'"' {
+                match self.mode {
+                    Mode::SkipText => self.mode = Mode::Skip,
+                    _ => self.after_value(),
+                }
+                return &rest[at + 1..];
+            }
+            match rest.get(at + 2..) {
+                Some(after) => rest = after,
+                None => {
+                    if rest.len() == at + 1 {
+                        self.mode = escape;
+                    }
+                    return &[];
+                }
+            }
+        }
+    }
+
+    /// Collects a key, or a text that matters.
+    fn token<'a>(&mut self, bytes: &'a [u8], found: &mut Found) -> &'a [u8] {
+        let Some(at) = memchr::memchr2(b'"', b'\\', bytes) else {
+            self.keep(bytes);
+            return &[];
+        };
+        self.keep(&bytes[..at]);
+        let is_key = self.mode == Mode::Key;
+        if bytes[at] == b'\\' {
+            self.keep(b"\\");
+            self.escaped = true;
+            self.mode = if is_key { Mode::KeyEscape } else { Mode::TextEscape };
+        } else if is_key {
+            // No one escapes the letters of these keys.
+            let node = self.open[usize::from(self.depth.max(1)) - 1];
+            let known = self.whole && !self.escaped;
+            self.member = if known { node.member(self.token.bytes()) } else { Member::Nothing };
+            self.mode = Mode::Colon;
+        } else {
+            self.text(found);
+            self.after_value();
+        }
+        &bytes[at + 1..]
+    }
+
+    fn text(&mut self, found: &mut Found) {
+        let Member::Value(leaf) = self.member else { return };
+        if !self.whole {
+            return;
+        }
+        if !self.escaped {
+            found.text(leaf, self.token.as_str());
+            return;
+        }
+        let quoted = format!("\"{}\"", self.token.as_str());
+        if let Ok(text) = serde_json::from_str::<String>(&quoted) {
+            found.text(leaf, &text);
+        }
+    }
+
+    fn bare<'a>(&mut self, bytes: &'a [u8], found: &mut Found) -> &'a [u8] {
+        let inside = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'+');
+        let len = bytes.iter().position(|b| !inside(b)).unwrap_or(bytes.len());
+        if let Member::Value(_) = self.member {
+            self.keep(&bytes[..len]);
+        }
+        if len < bytes.len() {
+            self.number(found);
+            self.after_value();
+        }
+        &bytes[len..]
+    }
+
+    fn number(&mut self, found: &mut Found) {
+        let Member::Value(leaf) = self.member else { return };
+        let text = self.token.as_str();
+        let number = text.parse::<u64>().ok().or_else(|| {
+            // Some backends write whole numbers as floats.
+            let float: f64 = serde_json::from_str(text).ok()?;
+            ((0.0..1e15).contains(&float) && float.fract() == 0.0).then_some(float as u64)
+        });
+        if let Some(number) = number.filter(|_| self.whole) {
+            found.number(leaf, number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reader;
+    use crate::found::{Found, Node};
+    use crate::usage::Count;
+    use proptest::prelude::*;
+
+    fn read(body: &str) -> Found {
+        let (mut reader, mut found) = (Reader::default(), Found::default());
+        reader.feed(body.as_bytes(), &mut found);
+        reader.end(&mut found);
+        found
+    }
+
+    #[test]
+    fn finds_what_matters_wherever_it_stands() {
+        let found = read(
+            r#" {"id":"chatcmpl-1","object":"chat.completion","model":"gpt-4o","choices":[{"index":0,
+            "message":{"role":"assistant","content":"hi"},"logprobs":null}],
+            "usage" : {"prompt_tokens":10, "completion_tokens":3,"total_tokens":13,
+            "prompt_tokens_details":{"cached_tokens":4,"audio_tokens":0}},"service_tier":"default"}"#,
+        );
+        let usage = found.counts.usage();
+        assert_eq!((usage.input, usage.cache_read, usage.output), (6, 4, 3));
+        assert_eq!((found.model.as_str(), found.id.as_str()), ("gpt-4o", "chatcmpl-1"));
+        assert_eq!(found.usage_in, Some(Node::Root));
+    }
+
+    #[test]
+    fn decoys_in_texts_arguments_and_arrays_are_not_taken() {
+        let found = read(
+            r#"{"choices":[{"usage":{"prompt_tokens":666}}],"tool":{"usage":{"prompt_tokens":666},"model":"x"},
+            "text":"\"usage\":{\"prompt_tokens\":666}","tail":"a\\","u":"\"","usage":[{"prompt_tokens":666}],
+            "metadata":{"a":{"usage":{"prompt_tokens":666}}}, "model":"gpt\/4o \u00e4"}"#,
+        );
+        assert!(found.counts.is_empty(), "{found:?}");
+        assert_eq!(found.model.as_str(), "gpt/4o ä");
+    }
+
+    #[test]
+    fn the_last_document_of_several_wins() {
+        let stream = r#"[{"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":1}},
+            {"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":8},"modelVersion":"gemini-2.5-pro"}]"#;
+        let found = read(stream);
+        assert_eq!(found.counts.usage().output, 8);
+        assert_eq!(found.model.as_str(), "gemini-2.5-pro");
+    }
+
+    #[test]
+    fn numbers_are_whole_and_not_negative_or_they_are_none() {
+        let count = |number: &str| {
+            let found = read(&format!(r#"{{"usage":{{"output_tokens":{number}}}}}"#));
+            found.counts.has(Count::Output).then(|| found.counts.usage().output)
+        };
+        assert_eq!(count("12"), Some(12));
+        assert_eq!(count("12.0"), Some(12));
+        assert_eq!(count("1.2e1"), Some(12));
+        for wrong in ["-1", "1.5", "null", "\"12\"", "1e300", "nan", "true", "{}", "[12]"] {
+            assert_eq!(count(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn errors_are_objects_or_texts_and_null_is_none() {
+        let found = read(r#"{"error":{"message":"m","type":"server_error","code":503}}"#);
+        assert!(found.has_error);
+        assert_eq!((found.error.kind.as_str(), found.error.number), ("server_error", 503));
+        let found = read(r#"{"error":"overloaded"}"#);
+        assert_eq!((found.has_error, found.error.code.as_str()), (true, "overloaded"));
+        assert!(!read(r#"{"error":null,"response":{"error":null}}"#).has_error);
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_never_panics_and_leaves_nothing_behind(bytes: Vec<u8>) {
+            let (mut reader, mut found) = (Reader::default(), Found::default());
+            reader.feed(&bytes, &mut found);
+            reader.end(&mut found);
+            reader.restart();
+            prop_assert!(reader.is_between());
+        }
+
+        #[test]
+        fn what_serde_reads_is_what_is_found(prompt in 0u64..1 << 40, text in ".*", nested in ".{0,20}") {
+            let body = serde_json::json!({
+                "a": [{"usage": {"prompt_tokens": 1}}, text, [[nested]], 1.5e-3, null, true],
+                text.clone(): {nested.clone(): text},
+                "usage": {"x": {"prompt_tokens": 2}, "prompt_tokens": prompt},
+            });
+            let body = body.to_string();
+            let whole = read(&body);
+            prop_assert_eq!(whole.counts.usage().input, prompt);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What an answer says about itself: tokens used, money spent, time by stage, failures named in a
+//! body whose status was 200.
+//!
+//! A [`Scanner`] is fed with the bytes of one response as they pass and keeps none of them; what it
+//! found comes out at the end as [`Signals`]. [`Rules`] turn status and stated failure into an
+//! outcome, [`Tariff`] turns tokens into money. Nothing here reads a clock, does IO, logs or counts:
+//! time comes in as an argument. No input makes it panic or hold more than a few KiB.
+
+mod coding;
+mod cost;
+mod event_stream;
+mod events;
+mod failure;
+mod found;
+mod json;
+mod money;
+mod prices;
+mod protocol;
+mod rules;
+mod scanner;
+mod tariff;
+mod text;
+mod timing;
+mod usage;
+
+pub use cost::{Cost, Passed};
+pub use failure::Failure;
+pub use money::{MAX_USD_NANOS, parse_usd};
+pub use prices::{Prices, PricesError};
+pub use protocol::{Protocol, model_in_path};
+pub use rules::{Provider, Rules};
+pub use scanner::{Answer, End, Scanner, Signals};
+pub use tariff::{Rates, Tariff};
+pub use timing::{MAX_STAGES, Stage, server_timing, stage_name};
+pub use usage::Usage;

@@ -1,0 +1,142 @@
+//! What a backend speaks, and how to tell when nobody says.
+
+/// What an answer is written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// To be recognised by path and shape.
+    #[default]
+    Auto,
+    /// OpenAI chat completions, and everything that imitates them.
+    OpenAiChat,
+    /// OpenAI Responses.
+    OpenAiResponses,
+    /// Anthropic messages.
+    Anthropic,
+    /// Gemini.
+    Gemini,
+    /// Bedrock Converse.
+    Bedrock,
+    /// Nothing that carries usage: bodies are not looked at.
+    Plain,
+}
+
+impl Protocol {
+    /// The protocol a request path belongs to, [`Protocol::Auto`] where it tells nothing.
+    #[must_use]
+    pub fn of_path(path: &str) -> Self {
+        let path = path.split(['?', '#']).next().unwrap_or("").trim_end_matches('/');
+        let last = path.rsplit('/').next().unwrap_or("");
+        match last {
+            "completions" => Self::OpenAiChat,
+            "responses" => Self::OpenAiResponses,
+            "messages" => Self::Anthropic,
+            "converse" | "converse-stream" => Self::Bedrock,
+            _ => match last.rsplit_once(':') {
+                Some((_, "generateContent" | "streamGenerateContent")) => Self::Gemini,
+                _ => Self::Auto,
+            },
+        }
+    }
+
+    /// The price list's name for the provider to try first, and when no list has the model.
+    pub(crate) const fn providers(self) -> (Option<&'static str>, Option<&'static str>) {
+        match self {
+            Self::Bedrock => (Some("aws"), None),
+            Self::Gemini => (Some("google"), None),
+            Self::Anthropic => (None, Some("anthropic")),
+            Self::OpenAiChat | Self::OpenAiResponses => (None, Some("openai")),
+            Self::Auto | Self::Plain => (None, None),
+        }
+    }
+}
+
+/// The model a request path names: `/v1beta/models/{model}:generateContent` (Gemini),
+/// `/model/{model}/converse` (Bedrock; percent-encoded colons are decoded).
+#[must_use]
+pub fn model_in_path(path: &str) -> Option<String> {
+    let path = path.split('?').next().unwrap_or("");
+    let after = |mark: &str| path.split_once(mark).map(|(_, rest)| rest);
+    let model = match (after("/models/"), after("/model/")) {
+        (Some(rest), _) => rest.split([':', '/']).next(),
+        (None, Some(rest)) => rest.split('/').next(),
+        (None, None) => None,
+    }?;
+    let model = model.replace("%3A", ":").replace("%3a", ":").replace("%2F", "/");
+    (!model.is_empty() && model.len() <= 256 && !model.contains('%')).then_some(model)
+}
+
+/// How a body is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Media {
+    /// One JSON document, or several.
+    Json,
+    /// Server-sent events.
+    Events,
+    /// Amazon's binary event stream.
+    EventStream,
+}
+
+impl Media {
+    /// The layout a `Content-Type` names, if it is one that is understood.
+    pub(crate) fn of(content_type: &[u8]) -> Option<Self> {
+        let end = content_type.iter().position(|b| *b == b';').unwrap_or(content_type.len());
+        let kind = content_type[..end].trim_ascii();
+        let is = |name: &str| kind.eq_ignore_ascii_case(name.as_bytes());
+        let ends = |name: &str| {
+            kind.len() >= name.len()
+                && kind[kind.len() - name.len()..].eq_ignore_ascii_case(name.as_bytes())
+        };
+        if ends("json") && (ends("/json") || ends("+json") || ends("ndjson")) {
+            Some(Self::Json)
+        } else if is("text/event-stream") {
+            Some(Self::Events)
+        } else if is("application/vnd.amazon.eventstream") {
+            Some(Self::EventStream)
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Media, Protocol, model_in_path};
+
+    #[test]
+    fn paths_tell_what_is_spoken() {
+        for (path, protocol) in [
+            ("/v1/chat/completions", Protocol::OpenAiChat),
+            ("/openai/deployments/d/chat/completions?api-version=1", Protocol::OpenAiChat),
+            ("/v1/responses", Protocol::OpenAiResponses),
+            ("/v1/messages/", Protocol::Anthropic),
+            ("/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse", Protocol::Gemini),
+            ("/model/anthropic.claude-sonnet-4-5-v1%3A0/converse-stream", Protocol::Bedrock),
+            ("/support/chat", Protocol::Auto),
+            ("", Protocol::Auto),
+        ] {
+            assert_eq!(Protocol::of_path(path), protocol, "{path}");
+        }
+    }
+
+    #[test]
+    fn models_are_read_from_paths_that_name_them() {
+        let gemini = "/v1beta/models/gemini-2.5-pro:generateContent";
+        assert_eq!(model_in_path(gemini).as_deref(), Some("gemini-2.5-pro"));
+        let bedrock = "/model/us.anthropic.claude-sonnet-4-5-v1%3A0/converse";
+        assert_eq!(model_in_path(bedrock).as_deref(), Some("us.anthropic.claude-sonnet-4-5-v1:0"));
+        assert_eq!(model_in_path("/v1/messages"), None);
+        assert_eq!(model_in_path("/model//converse"), None);
+    }
+
+    #[test]
+    fn content_types_are_read_without_their_parameters() {
+        assert_eq!(Media::of(b"Application/JSON; charset=utf-8"), Some(Media::Json));
+        assert_eq!(Media::of(b"application/problem+json"), Some(Media::Json));
+        assert_eq!(Media::of(b"application/x-ndjson"), Some(Media::Json));
+        assert_eq!(Media::of(b"text/event-stream;charset=utf-8"), Some(Media::Events));
+        assert_eq!(Media::of(b"application/vnd.amazon.eventstream"), Some(Media::EventStream));
+        for other in ["text/html", "image/png", "", "application/notjson", "text/plain"] {
+            assert_eq!(Media::of(other.as_bytes()), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! How a request ended, from its status and from what its body says.
+
+use crate::failure::{Failure, Nature};
+use stagegate_rollout::Outcome;
+use std::collections::BTreeMap;
+
+/// Where the provider of the model stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Provider {
+    /// Behind the agent: that it is overloaded or limits rates blames no release.
+    #[default]
+    Behind,
+    /// The backend itself: its failures are its own.
+    Backend,
+}
+
+/// One workload's rules. Where they say nothing, the status decides ([`Outcome::of_status`]), and a
+/// failure in the body by its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Classes of statuses.
+    pub statuses: BTreeMap<u16, Outcome>,
+    /// Classes of error codes and types as bodies name them.
+    pub codes: BTreeMap<Box<str>, Outcome>,
+    /// Where the provider of the model stands.
+    pub provider: Provider,
+}
+
+impl Rules {
+    /// The class of a complete answer, or of one that failed in the middle.
+    ///
+    /// A code named in the rules decides first, then a status named in them. Without rules: a 4xx
+    /// that blames the client stays the client's; a failure that may pass is `external` when the
+    /// provider stands behind the agent, else `transient`; one that will not pass is `permanent`;
+    /// one of unknown name follows the status, and after a good status it is `permanent` where the
+    /// protocol leaves no doubt that the answer failed.
+    #[must_use]
+    pub fn outcome(&self, status: u16, failure: Option<&Failure>) -> Outcome {
+        let ruled = self.statuses.get(&status).copied();
+        let plain = ruled.unwrap_or_else(|| Outcome::of_status(status));
+        let Some(failure) = failure else { return plain };
+        if let Some(class) = failure.names().find_map(|name| self.codes.get(name)) {
+            return *class;
+        }
+        if ruled.is_some() || ((400..500).contains(&status) && plain == Outcome::Ok) {
+            return plain;
+        }
+        match (failure.nature(), self.provider) {
+            (Some(Nature::Transient), Provider::Behind) => Outcome::External,
+            (Some(Nature::Transient), Provider::Backend) => Outcome::Transient,
+            (Some(Nature::Permanent), _) => Outcome::Permanent,
+            (None, _) if plain == Outcome::Ok && failure.certain => Outcome::Permanent,
+            (None, _) => plain,
+        }
+    }
+
+    /// Whether an answer of this status and class was refused for what the client asked.
+    #[must_use]
+    pub fn is_rejection(status: u16, outcome: Outcome) -> bool {
+        (400..500).contains(&status) && outcome == Outcome::Ok
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Provider, Rules};
+    use crate::failure::Failure;
+    use stagegate_rollout::Outcome;
+
+    #[test]
+    fn a_failure_after_a_good_status_counts_by_what_it_is() {
+        let rules = Rules::default();
+        let class = |name: &str| rules.outcome(200, Some(&Failure::named(name)));
+        for (name, outcome) in [
+            ("overloaded_error", Outcome::External),
+            ("slow_down", Outcome::External),
+            ("UNAVAILABLE", Outcome::External),
+            ("throttlingException", Outcome::External),
+            ("invalid_request_error", Outcome::Permanent),
+            ("insufficient_quota", Outcome::Permanent),
+            ("project_spend_limit_exceeded", Outcome::Permanent),
+            ("tool_crashed", Outcome::Permanent),
+        ] {
+            assert_eq!(class(name), outcome, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_backend_that_is_the_provider_answers_for_itself() {
+        let rules = Rules { provider: Provider::Backend, ..Rules::default() };
+        let overloaded = Failure::named("overloaded_error");
+        assert_eq!(rules.outcome(200, Some(&overloaded)), Outcome::Transient);
+        assert_eq!(rules.outcome(529, Some(&overloaded)), Outcome::Transient);
+    }
+
+    #[test]
+    fn the_body_refines_a_failed_status_but_not_a_refused_one() {
+        let rules = Rules::default();
+        let quota = Failure::named("insufficient_quota");
+        assert_eq!(rules.outcome(429, Some(&quota)), Outcome::Permanent);
+        assert_eq!(rules.outcome(429, None), Outcome::Transient);
+        let unknown = Failure::named("whatever");
+        assert_eq!(rules.outcome(503, Some(&unknown)), Outcome::Transient);
+        let bad = Failure::named("invalid_request_error");
+        assert_eq!(rules.outcome(400, Some(&bad)), Outcome::Ok);
+        assert!(Rules::is_rejection(400, Outcome::Ok));
+        assert!(
+            !Rules::is_rejection(429, Outcome::Transient) && !Rules::is_rejection(200, Outcome::Ok)
+        );
+    }
+
+    #[test]
+    fn rules_go_before_defaults_and_codes_before_statuses() {
+        let rules = Rules {
+            statuses: [(404, Outcome::Permanent), (503, Outcome::External)].into(),
+            codes: [("slow_down".into(), Outcome::Ok)].into(),
+            ..Rules::default()
+        };
+        assert_eq!(rules.outcome(404, None), Outcome::Permanent);
+        assert_eq!(
+            rules.outcome(503, Some(&Failure::named("insufficient_quota"))),
+            Outcome::External
+        );
+        assert_eq!(rules.outcome(503, Some(&Failure::named("slow_down"))), Outcome::Ok);
+    }
+}

@@ -1,0 +1,7 @@
+//! What answers of five protocols say, in the shapes their SDKs' types and recorded exchanges have.
+
+mod bodies;
+mod costs;
+mod cuts;
+mod protocols;
+mod streams;

@@ -1,0 +1,113 @@
+//! Counters of money, kept in whole nano-dollars and written here: the metrics facade counts in
+//! whole numbers only, and a float would lose the small amounts a single answer costs.
+
+use crate::names::{self, Kind, Metric};
+use stagegate_rollout::{CostTruth, Series, SeriesKey, TenantUse};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// What was spent since the process began, or since the series exists.
+#[derive(Debug, Default)]
+pub(crate) struct Spending {
+    series: BTreeMap<SeriesKey, [u64; CostTruth::ALL.len()]>,
+    tenants: BTreeMap<(Arc<str>, Arc<str>), TenantUse>,
+}
+
+impl Spending {
+    /// Adds what one series counted.
+    pub(crate) fn add(&mut self, key: &SeriesKey, series: &Series) {
+        let sums = self.series.entry(key.clone()).or_default();
+        for (sum, nanos) in sums.iter_mut().zip(series.spent_nanos) {
+            *sum = sum.saturating_add(nanos);
+        }
+    }
+
+    /// Adds what one tenant used.
+    pub(crate) fn add_tenant(&mut self, whose: &(Arc<str>, Arc<str>), used: &TenantUse) {
+        self.tenants.entry(whose.clone()).or_default().merge(used);
+    }
+
+    /// Forgets series and tenants of workloads that are gone.
+    pub(crate) fn retain(
+        &mut self,
+        series: impl Fn(&SeriesKey) -> bool,
+        workload: impl Fn(&Arc<str>) -> bool,
+    ) {
+        self.series.retain(|key, _| series(key));
+        self.tenants.retain(|(name, _), _| workload(name));
+    }
+
+    /// Appends all families in the text format.
+    pub(crate) fn append(&self, text: &mut String) {
+        let known = CostTruth::ALL.into_iter().filter(|truth| *truth != CostTruth::Unknown);
+        let costs = self.series.iter().flat_map(|(key, sums)| {
+            known.clone().map(|truth| {
+                let values = [&*key.workload, &*key.release, key.arm.label(), truth.label()];
+                (values, dollars(sums[truth.index()]))
+            })
+        });
+        family(text, &names::COST, costs);
+        let tenants = |pick: fn(&TenantUse) -> String| {
+            let samples = self.tenants.iter();
+            samples.map(move |((workload, tenant), used)| ([&**workload, &**tenant], pick(used)))
+        };
+        family(text, &names::TENANT_REQUESTS, tenants(|used| used.requests.to_string()));
+        family(text, &names::TENANT_TOKENS, tenants(|used| used.tokens.to_string()));
+        family(text, &names::TENANT_COST, tenants(|used| dollars(used.cost_nanos)));
+    }
+}
+
+fn dollars(nanos: u64) -> String {
+    format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
+}
+
+fn family<'a, const N: usize>(
+    text: &mut String,
+    metric: &Metric,
+    samples: impl Iterator<Item = ([&'a str; N], String)>,
+) {
+    let Metric { name, help, .. } = metric;
+    let mut samples = samples.peekable();
+    if samples.peek().is_none() {
+        return;
+    }
+    // Writing to a String cannot fail, here and below.
+    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {}\n", Kind::Counter.label());
+    for (values, value) in samples {
+        let present = metric.labels.iter().zip(values).filter(|(_, value)| !value.is_empty());
+        let labels: Vec<String> =
+            present.map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+        let _ = writeln!(text, "{name}{{{}}} {value}", labels.join(","));
+    }
+    text.push('\n');
+}
+
+/// A label value as the text format wants it: tenants may be called anything.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Spending, dollars};
+    use stagegate_rollout::TenantUse;
+
+    #[test]
+    fn dollars_are_exact_to_the_nano() {
+        assert_eq!(dollars(0), "0.000000000");
+        assert_eq!(dollars(1), "0.000000001");
+        assert_eq!(dollars(12_500_000_000), "12.500000000");
+    }
+
+    #[test]
+    fn a_tenants_name_cannot_break_out_of_its_label() {
+        let mut spending = Spending::default();
+        let used = TenantUse { requests: 2, tokens: 3, cost_nanos: 4 };
+        spending.add_tenant(&("w".into(), "a\"b\\".into()), &used);
+        let mut text = String::new();
+        spending.append(&mut text);
+        let line = r#"stagegate_tenant_requests_total{workload="w",tenant="a\"b\\"} 2"#;
+        assert!(text.contains(line), "{text}");
+    }
+}

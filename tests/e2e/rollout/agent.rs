@@ -1,0 +1,94 @@
+//! A fake agent whose behaviour is steered while it serves.
+
+use crate::harness::{Backend, Exchange, free_address};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What the agent does with the requests that come from now on.
+#[derive(Default)]
+struct Behaviour {
+    /// Milliseconds before the answer.
+    slow_ms: AtomicU64,
+    /// Status of the answer; 0 stands for 200.
+    status: AtomicU32,
+    /// Millionths of a dollar that an answer says it cost.
+    cost_micros: AtomicU64,
+}
+
+/// A steered agent.
+pub(crate) struct Agent {
+    pub(crate) backend: Backend,
+    behaviour: Arc<Behaviour>,
+}
+
+/// What an answer costs as long as nobody says otherwise, in millionths of a dollar.
+const USUAL_COST: u64 = 1000;
+
+impl Agent {
+    /// An agent that answers at once, correctly and for a tenth of a cent.
+    pub(crate) fn start(name: &str) -> Self {
+        Self::at(free_address(), name)
+    }
+
+    /// The same at a given address.
+    pub(crate) fn at(address: SocketAddr, name: &str) -> Self {
+        let behaviour = Arc::new(Behaviour::default());
+        behaviour.cost_micros.store(USUAL_COST, Ordering::SeqCst);
+        let steered = Arc::clone(&behaviour);
+        let backend = Backend::at(address, name, async move |exchange: &mut Exchange| {
+            serve(exchange, &steered).await;
+        });
+        backend.count_only();
+        Self { backend, behaviour }
+    }
+
+    /// From now on it takes its time.
+    pub(crate) fn turn_slow(&self) {
+        self.behaviour.slow_ms.store(400, Ordering::SeqCst);
+    }
+
+    /// From now on it fails in the class that blames the release.
+    pub(crate) fn turn_wrong(&self) {
+        self.behaviour.status.store(500, Ordering::SeqCst);
+    }
+
+    /// From now on the provider behind it is out.
+    pub(crate) fn lose_its_provider(&self) {
+        self.behaviour.status.store(502, Ordering::SeqCst);
+    }
+
+    /// From now on every answer costs five times as much.
+    pub(crate) fn turn_expensive(&self) {
+        self.behaviour.cost_micros.store(5 * USUAL_COST, Ordering::SeqCst);
+    }
+
+    /// All is well again.
+    pub(crate) fn recover(&self) {
+        self.behaviour.slow_ms.store(0, Ordering::SeqCst);
+        self.behaviour.status.store(0, Ordering::SeqCst);
+        self.behaviour.cost_micros.store(USUAL_COST, Ordering::SeqCst);
+    }
+}
+
+async fn serve(exchange: &mut Exchange, behaviour: &Behaviour) {
+    exchange.body().await;
+    // Health checks are answered as ever: what goes wrong here is the work, not the machine.
+    if exchange.request.target() == "/healthz" {
+        return exchange.reply("200 OK", &[], b"").await;
+    }
+    match behaviour.slow_ms.load(Ordering::SeqCst) {
+        0 => {}
+        slow => tokio::time::sleep(Duration::from_millis(slow)).await,
+    }
+    let status = match behaviour.status.load(Ordering::SeqCst) {
+        500 => "500 Internal Server Error",
+        502 => "502 Bad Gateway",
+        _ => "200 OK",
+    };
+    let cost = behaviour.cost_micros.load(Ordering::SeqCst);
+    let cost = format!("{}.{:06}", cost / 1_000_000, cost % 1_000_000);
+    let fields = [("content-type", "text/plain"), ("agent-cost-usd", cost.as_str())];
+    exchange.reply(status, &fields, b"done").await;
+}
