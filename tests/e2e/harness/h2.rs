@@ -120,6 +120,13 @@ pub(crate) async fn piece(stream: &mut RecvStream) -> Vec<u8> {
     data.to_vec()
 }
 
+/// Waits for the clean end of a body; a last frame may carry it and nothing else.
+pub(crate) async fn ended(stream: &mut RecvStream) {
+    while let Some(rest) = within("a clean end", stream.data()).await {
+        assert!(rest.expect("a clean end").is_empty());
+    }
+}
+
 /// One frame as bytes (RFC 9113 4.1).
 pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u32).to_be_bytes();
