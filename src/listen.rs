@@ -7,7 +7,7 @@ use stagegate_proxy as proxy;
 use std::fs::{self, Permissions};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -15,24 +15,16 @@ use std::path::{Path, PathBuf};
 const BACKLOG: i32 = 4096;
 
 /// The file of a Unix socket, which outlives its listener; removed when this is dropped, unless
-/// another process has put its own there by then.
+/// somebody listens there: another process has put its own in that place by then.
 #[derive(Debug)]
-pub(crate) struct SocketFile {
-    path: PathBuf,
-    identity: (u64, u64),
-}
+pub(crate) struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|now| now == self.identity) {
-            let _ = fs::remove_file(&self.path);
+        if is_stale(&self.0) {
+            let _ = fs::remove_file(&self.0);
         }
     }
-}
-
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    let facts = fs::symlink_metadata(path)?;
-    Ok((facts.dev(), facts.ino()))
 }
 
 /// Binds a TCP address.
@@ -78,11 +70,10 @@ fn unix(path: &Path, mode: u32) -> io::Result<(Socket, SocketFile)> {
         }
         bound => bound?,
     }
-    let file = SocketFile { path: path.to_owned(), identity: identity(path)? };
     fs::set_permissions(path, Permissions::from_mode(mode))?;
     socket.set_nonblocking(true)?;
     socket.listen(BACKLOG)?;
-    Ok((socket, file))
+    Ok((socket, SocketFile(path.to_owned())))
 }
 
 /// Whether the file is a socket on which nobody listens any more.
@@ -108,10 +99,10 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         assert!(unix(&path, 0o600).is_err(), "somebody listens");
         drop(first);
-        let (_second, replaced) = unix(&path, 0o660).expect("nobody listens any more");
+        let (second, replaced) = unix(&path, 0o660).expect("nobody listens any more");
         drop(file);
         assert!(path.exists(), "the first owner does not remove the second one's file");
-        drop(replaced);
+        drop((second, replaced));
         assert!(!path.exists());
     }
 

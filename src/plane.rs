@@ -1,7 +1,7 @@
 //! The data plane as the control plane wants it.
 
+use crate::wire;
 use crate::workers::Workers;
-use crate::{probe, wire};
 use stagegate_admin::api::types::{EndpointStatus, Probe};
 use stagegate_admin::data_plane::{
     BoxFuture, DataPlane, DataPlaneStatus, PrepareError, Prepared, Probed, Publication,
@@ -9,18 +9,25 @@ use stagegate_admin::data_plane::{
 };
 use stagegate_config::Config;
 use stagegate_proxy::{self as proxy, PreparedConfig};
-use stagegate_rollout::{ReleaseName, WorkloadName};
+use stagegate_rollout::{ReleaseName, Split, WorkloadName};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The proxy behind the control plane's trait.
 pub(crate) struct Plane {
     proxy: proxy::DataPlane,
     workers: Arc<Workers>,
-    /// What the plan in force was made from.
-    prepared: Mutex<PreparedConfig>,
+    in_force: Mutex<InForce>,
     draining: AtomicBool,
+}
+
+/// What the plan in force was made from.
+#[derive(Clone, Default)]
+struct InForce {
+    config: PreparedConfig,
+    epoch: u64,
+    splits: Vec<Arc<Split>>,
 }
 
 /// A configuration that is ready to be published.
@@ -35,7 +42,7 @@ fn refused(error: &anyhow::Error) -> PrepareError {
 
 impl Plane {
     pub(crate) fn new(proxy: proxy::DataPlane, workers: Arc<Workers>) -> Self {
-        Self { proxy, workers, prepared: Mutex::default(), draining: AtomicBool::new(false) }
+        Self { proxy, workers, in_force: Mutex::default(), draining: AtomicBool::new(false) }
     }
 
     pub(crate) fn proxy(&self) -> &proxy::DataPlane {
@@ -55,8 +62,29 @@ impl Plane {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    fn in_force(&self) -> PreparedConfig {
-        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn in_force(&self) -> MutexGuard<'_, InForce> {
+        self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts in force that endpoints have moved; decisions stay as they are. Says whether anything
+    /// changed.
+    ///
+    /// # Errors
+    /// When the addresses cannot be used; nothing changed then.
+    pub(crate) async fn take_addresses(
+        &self,
+        found: Vec<proxy::FoundAddresses>,
+    ) -> Result<bool, proxy::PrepareError> {
+        let before = self.in_force().config.clone();
+        let Some(next) = before.with_addresses(found).await? else { return Ok(false) };
+        let mut in_force = self.in_force();
+        // A reload in between has looked the names up itself, and later.
+        let current = in_force.config.is(&before);
+        if current {
+            in_force.config = next;
+            self.proxy.publish(in_force.epoch, &in_force.config, &in_force.splits);
+        }
+        Ok(current)
     }
 }
 
@@ -72,7 +100,8 @@ impl DataPlane for Plane {
                 Ok(Err(error)) => return Err(refused(&error)),
                 Err(error) => return Err(PrepareError(error.to_string())),
             };
-            let prepared = PreparedConfig::prepare(settings, &self.in_force()).await;
+            let before = self.in_force().config.clone();
+            let prepared = PreparedConfig::prepare(settings, &before).await;
             let prepared = prepared.map_err(|error| PrepareError(error.to_string()))?;
             let tls = listeners.into_iter().map(|listener| listener.tls).collect();
             Ok(Box::new(Ready { workloads: prepared, tls }) as Prepared)
@@ -80,13 +109,14 @@ impl DataPlane for Plane {
     }
 
     fn publish(&self, plan: Publication) {
-        let mut in_force = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut in_force = self.in_force();
         if let Some(Ok(prepared)) = plan.prepared.map(Prepared::downcast::<Ready>) {
-            *in_force = prepared.workloads;
+            in_force.config = prepared.workloads;
             self.proxy.renew_tls(prepared.tls);
             self.proxy.configure(wire::settings(&plan.config));
         }
-        self.proxy.publish(plan.epoch, &in_force, &plan.splits);
+        (in_force.epoch, in_force.splits) = (plan.epoch, plan.splits);
+        self.proxy.publish(in_force.epoch, &in_force.config, &in_force.splits);
         if let Some(workload) = plan.cut {
             self.proxy.cut(&workload.shared());
         }
@@ -137,18 +167,10 @@ impl DataPlane for Plane {
         }
     }
 
-    fn probe(
-        &self,
-        config: Arc<Config>,
-        workload: WorkloadName,
-        release: ReleaseName,
-    ) -> BoxFuture<'_, Vec<Probed>> {
+    fn probe(&self, workload: WorkloadName, release: ReleaseName) -> BoxFuture<'_, Vec<Probed>> {
         Box::pin(async move {
-            let found = config.workloads.iter().find(|it| it.spec.name == workload);
-            match found {
-                Some(found) => probe::release(found, &release).await,
-                None => Vec::new(),
-            }
+            let asked = self.proxy.warm(&workload, &release).await;
+            asked.into_iter().map(|(address, answered)| Probed { address, answered }).collect()
         })
     }
 }

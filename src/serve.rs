@@ -2,6 +2,7 @@
 
 use crate::collect::{self, Counter, Figures};
 use crate::listen::{self, SocketFile};
+use crate::names;
 use crate::notify;
 use crate::plane::Plane;
 use crate::wire;
@@ -150,6 +151,8 @@ pub(crate) async fn start_loaded(
             })
             .await;
     });
+    let looking_up = names::keep_looking_up(control.clone(), Arc::clone(&plane));
+    tasks.push(tokio::spawn(looking_up));
     Ok(Running {
         proxy_addr,
         _socket_files: files.into_iter().flatten().collect(),

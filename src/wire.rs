@@ -38,7 +38,7 @@ fn workload(workload: &config::Workload) -> anyhow::Result<proxy::WorkloadSettin
     let name = &workload.spec.name;
     let release = |(release, settings): (&stagegate_rollout::ReleaseName, &config::Release)| {
         let tls = settings.upstream_tls.as_ref().unwrap_or(&workload.upstream_tls);
-        let of = |endpoint| addresses(endpoint, tls);
+        let of = |endpoint| addresses(endpoint, tls, &system_resolver);
         let addresses = settings.endpoints.iter().map(of).collect::<anyhow::Result<Vec<_>>>();
         let addresses =
             addresses.with_context(|| format!("workloads.{name}.releases.{release}.endpoints"))?;
@@ -133,15 +133,58 @@ fn signals(workload: &config::Workload) -> anyhow::Result<proxy::SignalSettings>
     })
 }
 
+/// What finds the addresses of a name; may block.
+pub(crate) type Resolver = dyn Fn(&str, u16) -> std::io::Result<Vec<SocketAddr>>;
+
+/// The system's own.
+pub(crate) fn system_resolver(host: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+    Ok((host, port).to_socket_addrs()?.collect())
+}
+
+/// The present addresses of every release with a name among its endpoints. A release of which a
+/// name cannot be found is left out, so that it keeps what it has. May block.
+pub(crate) fn look_up(config: &config::Config, resolver: &Resolver) -> Vec<proxy::FoundAddresses> {
+    let mut found = Vec::new();
+    for workload in &config.workloads {
+        for (release, settings) in &workload.releases {
+            if !settings.endpoints.iter().any(has_name) {
+                continue;
+            }
+            let tls = settings.upstream_tls.as_ref().unwrap_or(&workload.upstream_tls);
+            let of = |endpoint| addresses(endpoint, tls, resolver);
+            match settings.endpoints.iter().map(of).collect::<anyhow::Result<Vec<_>>>() {
+                Ok(addresses) => found.push(proxy::FoundAddresses {
+                    workload: workload.spec.name.clone(),
+                    release: release.clone(),
+                    addresses: addresses.concat(),
+                }),
+                Err(error) => tracing::warn!(
+                    workload = workload.spec.name.as_str(),
+                    release = release.as_str(),
+                    error = format!("{error:#}"),
+                    "endpoints keep the addresses they have"
+                ),
+            }
+        }
+    }
+    found
+}
+
+fn has_name(endpoint: &config::Endpoint) -> bool {
+    let config::Endpoint::Tcp { host, .. } = endpoint else { return false };
+    host.parse::<std::net::IpAddr>().is_err()
+}
+
 /// Every address of an endpoint.
 fn addresses(
     endpoint: &config::Endpoint,
     tls: &config::UpstreamTls,
+    resolver: &Resolver,
 ) -> anyhow::Result<Vec<proxy::Address>> {
     let targets = match endpoint {
         config::Endpoint::Unix { path, .. } => vec![proxy::Target::Unix(path.clone())],
         config::Endpoint::Tcp { host, port, .. } => {
-            let found = (host.as_str(), *port).to_socket_addrs();
+            let found = resolver(host, *port);
             let found = found.with_context(|| format!("`{host}` does not resolve"))?;
             let found = distinct(found);
             anyhow::ensure!(!found.is_empty(), "`{host}` has no address");
@@ -170,8 +213,7 @@ fn addresses(
 
 /// A name stands for all its IPv4 addresses, or all its IPv6 ones where it has no other: the same
 /// machine must not count twice.
-fn distinct(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
-    let found: Vec<SocketAddr> = found.collect();
+fn distinct(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let has_v4 = found.iter().any(SocketAddr::is_ipv4);
     let mut wanted: Vec<SocketAddr> =
         found.into_iter().filter(|address| address.is_ipv4() || !has_v4).collect();
@@ -209,7 +251,7 @@ pub(crate) fn listeners(
                 certificates: tls.certificates.iter().map(certificate).collect(),
                 client_authorities: tls.client_ca.clone(),
                 client_required: tls.client_auth == config::ClientAuth::Required,
-                http2: false,
+                http2: listener.http2,
             };
             proxy::ServerTls::new(settings, before)
                 .with_context(|| format!("listeners[{index}].tls"))
@@ -300,4 +342,51 @@ fn jwt(keys: &config::JwtKeys) -> anyhow::Result<proxy::Jwt> {
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::look_up;
+    use stagegate_config::Config;
+    use stagegate_proxy::Target;
+    use std::io;
+    use std::net::SocketAddr;
+    use std::path::Path;
+
+    const FILE: &str = "\
+listeners: [{ address: '127.0.0.1:0' }]
+workloads:
+  agent:
+    match: [{}]
+    releases:
+      v1: { endpoints: ['http://agent.internal:80', 'http://10.0.0.9:80'] }
+      v2: { endpoints: ['http://gone.internal:80'] }
+      v3: { endpoints: ['http://10.0.0.1:80'] }
+    stable: v1
+";
+
+    #[test]
+    fn only_names_are_looked_up_and_a_failure_leaves_its_release_alone() {
+        let loaded = Config::parse(FILE, "f", Path::new("."), &|_| None).expect("right");
+        let resolver = |host: &str, port: u16| -> io::Result<Vec<SocketAddr>> {
+            match host {
+                "agent.internal" => {
+                    let v6 = SocketAddr::new(std::net::Ipv6Addr::LOCALHOST.into(), port);
+                    Ok([2, 1, 2]
+                        .map(|n| SocketAddr::from(([10, 0, 0, n], port)))
+                        .into_iter()
+                        .chain([v6])
+                        .collect())
+                }
+                "10.0.0.9" => Ok(vec![SocketAddr::from(([10, 0, 0, 9], port))]),
+                _ => Err(io::ErrorKind::NotFound.into()),
+            }
+        };
+        let found = look_up(&loaded.config, &resolver);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].release.as_str(), "v1");
+        let at = |n| Target::Ip(([10, 0, 0, n], 80).into());
+        let targets: Vec<Target> = found[0].addresses.iter().map(|it| it.target.clone()).collect();
+        assert_eq!(targets, [at(1), at(2), at(9)]);
+    }
 }

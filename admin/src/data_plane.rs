@@ -37,14 +37,9 @@ pub trait DataPlane: Send + Sync + 'static {
     /// A snapshot for status and readiness; must be cheap.
     fn status(&self) -> DataPlaneStatus;
 
-    /// Sends real requests to every endpoint of a release of `config`, now. Bounded in time by the
+    /// Sends real requests to every endpoint of a release in force, now. Bounded in time by the
     /// workload's health settings; empty when there is no such release.
-    fn probe(
-        &self,
-        config: Arc<Config>,
-        workload: WorkloadName,
-        release: ReleaseName,
-    ) -> BoxFuture<'_, Vec<Probed>>;
+    fn probe(&self, workload: WorkloadName, release: ReleaseName) -> BoxFuture<'_, Vec<Probed>>;
 }
 
 /// What probing one endpoint found.

@@ -1,6 +1,7 @@
 //! The data plane as the rest of the program sees it: start, publish, settle, drain.
 
 use crate::accept::Acceptor;
+use crate::endpoint::Probe;
 use crate::pins::Pins;
 use crate::plan::{Plan, PreparedConfig};
 use crate::run;
@@ -9,13 +10,16 @@ use crate::tls::ServerTls;
 use crate::transport::{Accepting, Door, Listener, ListenerSettings};
 use crate::worker::{Message, Settle};
 use arc_swap::ArcSwap;
-use stagegate_rollout::Split;
+use stagegate_rollout::{ReleaseName, Split, WorkloadName};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
+
+/// How long one probe may take where no health check says so.
+const UNCHECKED_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A running data plane.
 pub struct DataPlane {
@@ -191,6 +195,32 @@ impl DataPlane {
             releases.flat_map(of_release).collect::<Vec<_>>()
         };
         plan.workloads.iter().flat_map(of_workload).collect()
+    }
+
+    /// Asks every endpoint of a release of the plan in force, now, twice, as its health checks
+    /// would; gives each one's name and how long the second answer took, or what went wrong. Empty
+    /// when there is no such release.
+    pub async fn warm(
+        &self,
+        workload: &WorkloadName,
+        release: &ReleaseName,
+    ) -> Vec<(String, Result<Duration, String>)> {
+        let plan = self.shared.plan.load_full();
+        let Some(found) = plan.workloads.iter().find(|it| it.prepared.settings.name == *workload)
+        else {
+            return Vec::new();
+        };
+        let health = found.prepared.settings.health.as_ref();
+        let probe = health.map_or(&Probe::Tcp, |health| &health.probe);
+        let patience = health.map_or(UNCHECKED_PATIENCE, |health| health.timeout);
+        let mut asked = Vec::new();
+        for release in found.prepared.releases().filter(|it| *it.name == *release.as_str()) {
+            for endpoint in release.endpoints.all() {
+                let answer = crate::endpoint::warm(&endpoint.address, probe, patience).await;
+                asked.push((endpoint.address.name.to_string(), answer));
+            }
+        }
+        asked
     }
 
     /// Client connections by worker.

@@ -36,9 +36,9 @@ impl Ids {
         }
     }
 
-    /// A random number for what must not be predictable by accident, such as jitter.
-    pub(crate) fn chance(&mut self) -> u32 {
-        (self.next() >> 32) as u32
+    /// A number that is good for telling things apart, and for nothing secret.
+    pub(crate) fn random(&mut self) -> u64 {
+        self.next()
     }
 
     /// SplitMix64 (Steele, Lea, Flood 2014).

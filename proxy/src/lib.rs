@@ -12,9 +12,11 @@ mod endpoint;
 #[doc(hidden)]
 pub mod fuzz;
 mod http1;
+mod http2;
 mod identity;
 mod ids;
 mod limits;
+mod moved;
 mod outlier;
 mod pins;
 mod plan;
@@ -35,6 +37,7 @@ pub use data_plane::{DataPlane, EndpointStatus, Settled};
 pub use endpoint::{Address, HealthSettings, Probe, Protocol, Target};
 pub use identity::{Identity, Jwt, JwtAlgorithm, JwtError, JwtSettings, Source};
 pub use limits::TenantLimits;
+pub use moved::FoundAddresses;
 pub use outlier::Ejection;
 pub use plan::{
     EndpointLimits, HostHeader, PrepareError, PreparedConfig, Replay, SignalSettings, Timeouts,

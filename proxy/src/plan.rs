@@ -55,6 +55,15 @@ pub struct WorkloadSettings {
     pub signals: SignalSettings,
 }
 
+/// Limits of each endpoint, over all workers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EndpointLimits {
+    /// Most requests at a time.
+    pub in_flight: Option<u32>,
+    /// Requests that may wait for their turn.
+    pub pending: u32,
+}
+
 /// What a workload's answers are asked for: usage, cost, failures.
 #[derive(Clone, Debug)]
 pub struct SignalSettings {
@@ -67,15 +76,6 @@ pub struct SignalSettings {
     /// Tenants whose use is counted each on its own; everyone else's counts as `other`. Nothing is
     /// counted by tenant when empty.
     pub tenants: BTreeSet<Arc<str>>,
-}
-
-/// Limits of each endpoint, over all workers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EndpointLimits {
-    /// Most requests at a time.
-    pub in_flight: Option<u32>,
-    /// Requests that may wait for their turn.
-    pub pending: u32,
 }
 
 /// Deadlines of one workload.
@@ -129,9 +129,9 @@ pub(crate) struct Release {
 /// A workload's settings at run time, shared by the plans of one configuration.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub(crate) settings: WorkloadSettings,
+    pub(crate) settings: Arc<WorkloadSettings>,
     pub(crate) name: Arc<str>,
-    releases: HashMap<ReleaseName, Arc<Release>, FixedState>,
+    pub(crate) releases: HashMap<ReleaseName, Arc<Release>, FixedState>,
     pub(crate) allowance: Option<Arc<Allowance>>,
 }
 
@@ -213,7 +213,7 @@ impl PreparedConfig {
             });
             workloads.push(Arc::new(Prepared {
                 name: settings.name.shared(),
-                settings,
+                settings: Arc::new(settings),
                 releases,
                 allowance,
             }));

@@ -1,5 +1,6 @@
 //! Upstream connections of one worker: no lock, no channel, no task of their own.
 
+use crate::http2::{Connection, Outgoing};
 use crate::retry::{RetryBudget, RetrySettings};
 use crate::transport::Stream;
 use foldhash::fast::FixedState;
@@ -8,7 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 /// Unused connections kept for one endpoint.
 const MAX_IDLE: usize = 1024;
@@ -23,6 +24,12 @@ pub(crate) struct Pools {
 struct Pool {
     /// The latest used one last.
     idle: Vec<Idle>,
+    /// HTTP/2 connections, each for many requests.
+    shared: Vec<Shared>,
+    /// Held by whoever opens a connection that others can share, so that they wait for it.
+    opening: Rc<Mutex<()>>,
+    /// The endpoint was given the choice and speaks HTTP/1.1.
+    chose_http1: bool,
     /// Requests under way, for choosing the least loaded endpoint.
     in_flight: u64,
     /// Requests that wait for their turn.
@@ -30,6 +37,12 @@ struct Pool {
     /// Told when a request has ended.
     ended: Rc<Notify>,
     retries: RetryBudget,
+}
+
+#[derive(Debug)]
+struct Shared {
+    connection: Connection,
+    expires_ms: u64,
 }
 
 #[derive(Debug)]
@@ -56,6 +69,33 @@ impl Pools {
         if pool.idle.len() < MAX_IDLE {
             pool.idle.push(Idle { stream, expires_ms });
         }
+    }
+
+    /// A request on a connection that others use too, and whether it carried one before. Its time
+    /// unused begins anew.
+    pub(crate) fn share(&mut self, endpoint: u64, expires_ms: u64) -> Option<(Outgoing, bool)> {
+        let pool = self.endpoints.get_mut(&endpoint)?;
+        let shared = pool.shared.iter_mut().find(|shared| shared.connection.has_room())?;
+        shared.expires_ms = expires_ms;
+        let used = shared.connection.is_used();
+        Some((shared.connection.open(), used))
+    }
+
+    /// Adds a connection that requests can share.
+    pub(crate) fn add_shared(&mut self, endpoint: u64, connection: Connection, expires_ms: u64) {
+        let pool = self.endpoints.entry(endpoint).or_default();
+        pool.shared.push(Shared { connection, expires_ms });
+    }
+
+    /// What is held while a connection to share is opened; none where the endpoint does not share.
+    pub(crate) fn opening(&mut self, endpoint: u64) -> Option<Rc<Mutex<()>>> {
+        let pool = self.endpoints.entry(endpoint).or_default();
+        (!pool.chose_http1).then(|| Rc::clone(&pool.opening))
+    }
+
+    /// Notes what the endpoint chose.
+    pub(crate) fn note_choice(&mut self, endpoint: u64, http2: bool) {
+        self.endpoints.entry(endpoint).or_default().chose_http1 = !http2;
     }
 
     pub(crate) fn in_flight(&self, endpoint: u64) -> u64 {
@@ -111,7 +151,12 @@ impl Pools {
     pub(crate) fn sweep(&mut self, now_ms: u64) {
         self.endpoints.retain(|_, pool| {
             pool.idle.retain_mut(|idle| now_ms < idle.expires_ms && is_open(&mut idle.stream));
-            !pool.idle.is_empty() || pool.in_flight > 0 || pool.pending > 0
+            pool.shared.retain(|shared| {
+                let connection = &shared.connection;
+                connection.is_open() && (now_ms < shared.expires_ms || !connection.is_idle())
+            });
+            let used = pool.in_flight > 0 || pool.pending > 0;
+            used || !pool.idle.is_empty() || !pool.shared.is_empty()
         });
     }
 }

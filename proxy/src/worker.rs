@@ -112,21 +112,6 @@ impl Worker {
             && plan.is(&self.plan.borrow())
     }
 
-    /// Lets a price list be asked through this worker's memory of it.
-    pub(crate) fn with_tariff<T>(
-        &self,
-        prices: &Arc<Prices>,
-        ask: impl FnOnce(&mut Tariff) -> T,
-    ) -> T {
-        let mut tariffs = self.tariffs.borrow_mut();
-        let known = tariffs.iter().position(|tariff| tariff.is_of(prices));
-        let at = known.unwrap_or_else(|| {
-            tariffs.push(Tariff::new(Arc::clone(prices)));
-            tariffs.len() - 1
-        });
-        ask(&mut tariffs[at])
-    }
-
     /// A place for one more request, kept until it is dropped; none when the proxy has as many as
     /// it takes. Each worker has its part of the limit, so that no counter is shared.
     pub(crate) fn admit(&self) -> Option<Place> {
@@ -146,6 +131,21 @@ impl Worker {
     fn share_of_requests(&self) -> Option<usize> {
         let most = self.shared.settings.load().in_flight?;
         Some((most / self.shared.live.len().max(1)).max(1))
+    }
+
+    /// Lets a price list be asked through this worker's memory of it.
+    pub(crate) fn with_tariff<T>(
+        &self,
+        prices: &Arc<Prices>,
+        ask: impl FnOnce(&mut Tariff) -> T,
+    ) -> T {
+        let mut tariffs = self.tariffs.borrow_mut();
+        let known = tariffs.iter().position(|tariff| tariff.is_of(prices));
+        let at = known.unwrap_or_else(|| {
+            tariffs.push(Tariff::new(Arc::clone(prices)));
+            tariffs.len() - 1
+        });
+        ask(&mut tariffs[at])
     }
 
     /// Notes that a request has just gone to the candidate.

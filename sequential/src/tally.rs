@@ -76,8 +76,8 @@ impl Tally {
     /// What was counted, in units that are worth one independent unit each.
     ///
     /// An approximation: the variance becomes right, rare long runs of failures remain. With
-    /// conversations of five turns a good candidate was rolled back in 1.2% of simulated steps
-    /// instead of at most 1% (11% if every turn counts). One unit per conversation is exact.
+    /// conversations of five turns a good candidate was rolled back in 1.3% of simulated steps
+    /// instead of at most 1% (13% if every turn counts). One unit per conversation is exact.
     #[must_use]
     pub fn deflated(self, by: DesignEffect) -> Self {
         Self { failures: self.failures / by.get(), total: self.total / by.get() }

@@ -2,7 +2,7 @@
 //!
 //! Run with `cargo nextest run --test e2e`; it needs Python 3, Node and npm, and installs the real
 //! clients it pins (`requirements.txt`, `package.json`) into `target/` by itself.
-//! `STAGEGATE_SOAK_SECONDS=600` turns the short memory test into the long one.
+//! `cargo xtask soak` turns the short mixed load into a long one.
 // Figures that a test measured are printed; a test that cannot go on says so by panicking.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
 
@@ -11,6 +11,8 @@ mod conversations;
 mod crash;
 mod forwarding;
 mod framing;
+mod grpc;
+mod h2;
 mod harness;
 mod health;
 mod identity;

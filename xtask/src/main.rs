@@ -1,5 +1,5 @@
 //! The project's chores, one command each: `cargo xtask test`, `bench`, `simulate`, `fuzz`,
-//! `docs`.
+//! `soak`, `docs`.
 //!
 //! It only starts other programs and reads what they print, so that it builds in
 //! seconds and never has to change when the product does.
@@ -12,6 +12,7 @@ mod fuzz;
 mod process;
 mod project;
 mod simulate;
+mod soak;
 mod test;
 mod tools;
 
@@ -33,12 +34,14 @@ struct Cli {
 enum Chore {
     /// Run every check and every test; install what they need
     Test(test::Args),
-    /// Measure Stagegate against nginx, HAProxy and Envoy in one run
+    /// Measure Stagegate against HAProxy, nginx, Envoy and pingora in one run
     Bench(bench::Args),
-    /// Check the statistics' figures in thousands of seeded rollouts
-    Simulate(simulate::Args),
     /// Feed what reads strangers' bytes with bytes that coverage chooses
     Fuzz(fuzz::Args),
+    /// Check the statistics' figures in thousands of seeded rollouts
+    Simulate(simulate::Args),
+    /// Load the release binary for an hour while everything around it changes
+    Soak(soak::Args),
     /// Write docs/reference from the code
     Docs(docs::Args),
 }
@@ -48,8 +51,9 @@ fn main() -> ExitCode {
     let done = Project::find().and_then(|project| match &cli.chore {
         Chore::Test(args) => test::run(&project, args),
         Chore::Bench(args) => bench::run(&project, args),
-        Chore::Simulate(args) => simulate::run(&project, args),
         Chore::Fuzz(args) => fuzz::run(&project, args),
+        Chore::Simulate(args) => simulate::run(&project, args),
+        Chore::Soak(args) => soak::run(&project, args),
         Chore::Docs(args) => docs::run(&project, args),
     });
     match done {

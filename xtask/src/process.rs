@@ -1,7 +1,7 @@
 //! Starting other programs, watching what they print, and ending them by id.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
@@ -92,6 +92,21 @@ impl Background {
             .spawn()
             .with_context(|| format!("starting {name}: {}", shown(command)))?;
         Ok(Self { child, name: name.to_owned() })
+    }
+
+    /// Starts a program whose standard input and output are pipes.
+    pub(crate) fn start_piped(name: &str, command: &mut Command) -> Result<Self> {
+        let child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {name}: {}", shown(command)))?;
+        Ok(Self { child, name: name.to_owned() })
+    }
+
+    /// Those pipes, once; none of a program that was started without.
+    pub(crate) fn pipes(&mut self) -> Option<(ChildStdin, ChildStdout)> {
+        self.child.stdin.take().zip(self.child.stdout.take())
     }
 
     /// Its process id.

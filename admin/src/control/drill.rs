@@ -147,7 +147,7 @@ impl Inner {
             return Ok(check("stable's endpoints answer", false, String::new()));
         };
         let (name, stable) = (live.split.spec().name.clone(), live.split.state().stable.clone());
-        let probed = self.plane.probe(Arc::clone(&view.config), name, stable.clone()).await;
+        let probed = self.plane.probe(name, stable.clone()).await;
         let silent: Vec<&Probed> = probed.iter().filter(|it| it.answered.is_err()).collect();
         if probed.is_empty() || silent.len() == probed.len() {
             let why = silent.first().and_then(|it| it.answered.as_ref().err());

@@ -6,7 +6,6 @@ use crate::data_plane::Probed;
 use stagegate_rollout::{
     Gate, Limit, Measure, Policy, Preflight, Readiness, ReleaseName, WorkloadName,
 };
-use std::sync::Arc;
 
 impl Inner {
     /// Probes candidate and rollback target, and asks when the kill switch was last exercised.
@@ -21,10 +20,8 @@ impl Inner {
         // An unknown workload is said under the turn, with everything else that is checked there.
         let Some((place, live)) = view.find(workload) else { return Ok(None) };
         let (name, stable) = (live.split.spec().name.clone(), live.split.state().stable.clone());
-        let (candidate, target) = tokio::join!(
-            self.readiness(view, name.clone(), to),
-            self.readiness(view, name.clone(), &stable)
-        );
+        let (candidate, target) =
+            tokio::join!(self.readiness(name.clone(), to), self.readiness(name.clone(), &stable));
         let drilled = self
             .keeper()?
             .with(move |store| Ok(store.last_passed_drill(&name)?.map(|drill| drill.at_ms)))
@@ -36,12 +33,7 @@ impl Inner {
         Ok(Some(Preflight { candidate, target, drilled_ms: drilled, unmeasurable }))
     }
 
-    async fn readiness(
-        &self,
-        view: &View,
-        workload: WorkloadName,
-        release: &ReleaseName,
-    ) -> Readiness {
+    async fn readiness(&self, workload: WorkloadName, release: &ReleaseName) -> Readiness {
         let status = self.plane.status();
         let checked =
             status.releases.iter().find(|it| it.workload == workload && it.release == *release);
@@ -49,7 +41,7 @@ impl Inner {
         let sick = sick.filter(|it| it.health == Probe::Unhealthy);
         let mut wrong: Vec<String> =
             sick.map(|it| format!("{} fails its health checks", it.address)).collect();
-        let probed = self.plane.probe(Arc::clone(&view.config), workload, release.clone()).await;
+        let probed = self.plane.probe(workload, release.clone()).await;
         if probed.is_empty() {
             wrong.push(format!("release {release} has no endpoint"));
         }

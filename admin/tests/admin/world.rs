@@ -63,6 +63,7 @@ pub(crate) struct Plane {
     pub(crate) hangs: Mutex<bool>,
     /// Endpoints that do not answer a probe.
     pub(crate) asleep: Mutex<Vec<String>>,
+    config: Mutex<Option<Arc<Config>>>,
 }
 
 pub(crate) struct Published {
@@ -78,7 +79,8 @@ pub(crate) struct Published {
 pub(crate) const LAST_REQUEST_AFTER: Duration = Duration::from_millis(2);
 
 impl DataPlane for Plane {
-    fn prepare(&self, _: Arc<Config>) -> BoxFuture<'_, Result<Prepared, PrepareError>> {
+    fn prepare(&self, config: Arc<Config>) -> BoxFuture<'_, Result<Prepared, PrepareError>> {
+        *self.config.lock().unwrap() = Some(config);
         let refused = self.refuses.lock().unwrap().clone();
         Box::pin(async move {
             match refused {
@@ -123,14 +125,12 @@ impl DataPlane for Plane {
         self.status.lock().unwrap().clone()
     }
 
-    fn probe(
-        &self,
-        config: Arc<Config>,
-        workload: WorkloadName,
-        release: ReleaseName,
-    ) -> BoxFuture<'_, Vec<Probed>> {
-        let workload = config.workloads.iter().find(|it| it.spec.name == workload);
-        let endpoints = workload.and_then(|it| it.releases.get(&release));
+    fn probe(&self, workload: WorkloadName, release: ReleaseName) -> BoxFuture<'_, Vec<Probed>> {
+        let config = self.config.lock().unwrap().clone();
+        let workloads = config.iter().flat_map(|config| &config.workloads);
+        let endpoints = workloads
+            .filter(|it| it.spec.name == workload)
+            .find_map(|it| it.releases.get(&release));
         let asleep = self.asleep.lock().unwrap().clone();
         let answer = |address: String| Probed {
             answered: match asleep.contains(&address) {

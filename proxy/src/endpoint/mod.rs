@@ -8,6 +8,7 @@ mod address;
 mod check;
 
 pub use address::{Address, Protocol, Target};
+pub(crate) use check::warm;
 
 use crate::outlier::{Admission, Standing};
 use pingora_load_balancing::selection::Consistent;

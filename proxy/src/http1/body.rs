@@ -73,6 +73,11 @@ impl BodyReader {
         self.state == State::Done
     }
 
+    /// Whether the next bytes are the body's own, not its framing.
+    pub(crate) fn expects_data(&self) -> bool {
+        matches!(self.state, State::Bytes(_) | State::ChunkData(_) | State::UntilClose)
+    }
+
     /// Whether the body ends with the connection, which therefore may end now.
     pub(crate) fn ends_with_connection(&self) -> bool {
         self.state == State::UntilClose

@@ -2,8 +2,10 @@
 
 mod answer;
 mod call;
+mod connect;
 mod exchange;
 mod inspect;
+mod multiplex;
 mod observe;
 mod request;
 mod resilience;
@@ -11,6 +13,7 @@ mod tunnel;
 mod welcome;
 
 use crate::http1::{Forwarding, HeadLimits, RequestHead, Status};
+use crate::http2::PREFACE;
 use crate::problem::Problem;
 use crate::tls::Names;
 use crate::transport::{Arrival, Stream};
@@ -55,6 +58,8 @@ struct Client {
     head: RequestHead,
     watch: Watched,
     guest: Rc<Guest>,
+    /// The first bytes may turn out to be HTTP/2's preface.
+    may_be_http2: bool,
     up: Vec<u8>,
     down: Vec<u8>,
 }
@@ -70,20 +75,40 @@ struct Guest {
 /// Serves one client connection to its end.
 pub(crate) async fn connection(worker: Rc<Worker>, arrival: Arrival, live: Live) {
     let watch = worker.watches.add();
-    match welcome(&worker, arrival, &watch).await {
-        Ok(Welcomed { wire, guest, http2 }) => {
-            // HTTP/2 is offered to nobody yet.
-            if http2 != Http2::Agreed {
-                Client::new(worker, Stream::Wire(wire), watch, Rc::new(guest)).serve().await;
-            }
-        }
+    let Welcomed { wire, mut guest, http2 } = match welcome(&worker, arrival, &watch).await {
+        Ok(welcomed) => welcomed,
         Err(reason) => {
             if let Some(reason) = reason {
                 worker.stats.borrow_mut().refuse(None, reason);
             }
+            return;
         }
+    };
+    if http2 == Http2::Agreed {
+        guest.forwarding.http2 = true;
+        return multiplex::connection(worker, wire, watch, guest, live).await;
+    }
+    let mut client = Client::new(Rc::clone(&worker), Stream::Wire(wire), watch, Rc::new(guest));
+    client.may_be_http2 = http2 == Http2::Allowed;
+    if client.serve().await == Served::Http2 {
+        let Client { stream, input, watch, guest, .. } = client;
+        let (Stream::Wire(mut wire), Ok(mut guest)) = (stream, Rc::try_unwrap(guest)) else {
+            return;
+        };
+        wire.put_back(input);
+        guest.forwarding.http2 = true;
+        return multiplex::connection(worker, wire, watch, guest, live).await;
     }
     drop(live);
+}
+
+/// How serving a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Served {
+    /// It is over.
+    Over,
+    /// It begins with HTTP/2's preface, and nothing was done yet.
+    Http2,
 }
 
 impl Client {
@@ -94,6 +119,7 @@ impl Client {
             head: RequestHead::default(),
             watch,
             guest,
+            may_be_http2: false,
             up: Vec::new(),
             down: Vec::new(),
             worker,
@@ -102,32 +128,35 @@ impl Client {
 }
 
 impl Client {
-    async fn serve(&mut self) {
+    async fn serve(&mut self) -> Served {
         let mut first = true;
         loop {
             match self.read_head(first).await {
-                Ok(true) => {}
-                Ok(false) => return,
+                Ok(Head::Whole) => {}
+                Ok(Head::None) => return Served::Over,
+                Ok(Head::Preface) => return Served::Http2,
                 Err(problem) => {
                     self.worker.stats.borrow_mut().refuse(None, problem.reason());
                     if self.write(&problem.answer("", true, true)).await {
                         self.linger().await;
                     }
-                    return;
+                    return Served::Over;
                 }
             }
             first = false;
             match self.request().await {
                 After::KeepAlive => self.shrink(),
-                After::Close => return self.linger().await,
-                After::Abort => return,
+                After::Close => {
+                    self.linger().await;
+                    return Served::Over;
+                }
+                After::Abort => return Served::Over,
             }
         }
     }
 
-    /// Reads until a whole head is in `input`; false when the client has left or there is no next
-    /// request to wait for.
-    async fn read_head(&mut self, first: bool) -> Result<bool, Problem> {
+    /// Reads until a whole head is in `input`.
+    async fn read_head(&mut self, first: bool) -> Result<Head, Problem> {
         let settings = self.worker.shared.settings.load();
         let limits = HeadLimits { bytes: settings.header_bytes, fields: settings.headers };
         let (header_timeout, keep_alive) = (settings.header_timeout, settings.keep_alive);
@@ -139,9 +168,15 @@ impl Client {
             let empty = self.input.chunks_exact(2).take_while(|line| *line == b"\r\n").count() * 2;
             self.input.drain(..empty);
             if !self.input.is_empty() {
-                if let Status::Complete(()) = self.head.parse(&self.input, limits)? {
-                    self.watch.set_at(u64::MAX);
-                    return Ok(true);
+                match self.preface().filter(|_| first) {
+                    Some(true) => return Ok(Head::Preface),
+                    Some(false) => {}
+                    None => {
+                        if let Status::Complete(()) = self.head.parse(&self.input, limits)? {
+                            self.watch.set_at(u64::MAX);
+                            return Ok(Head::Whole);
+                        }
+                    }
                 }
                 if !started {
                     started = true;
@@ -150,11 +185,18 @@ impl Client {
             }
             match poll_fn(|cx| self.poll_more(cx, started || first)).await {
                 More::Bytes => {}
-                More::End => return Ok(false),
+                More::End => return Ok(Head::None),
                 More::Late if started => return Err(Problem::RequestTimeout),
-                More::Late => return Ok(false),
+                More::Late => return Ok(Head::None),
             }
         }
+    }
+
+    /// Whether the input is HTTP/2's preface (true) or may become it (false).
+    fn preface(&self) -> Option<bool> {
+        let length = self.input.len().min(PREFACE.len());
+        let begins = self.may_be_http2 && self.input[..length] == PREFACE[..length];
+        begins.then_some(length == PREFACE.len())
     }
 
     /// Reads once. A drain ends the wait only where nothing was `promised`: neither by a client
@@ -223,6 +265,16 @@ impl Client {
             }
         }
     }
+}
+
+/// What came of waiting for a head.
+enum Head {
+    /// It is in the input.
+    Whole,
+    /// The client has left, or there is no next request to wait for.
+    None,
+    /// The input is the beginning of an HTTP/2 connection.
+    Preface,
 }
 
 /// What came of waiting for bytes.

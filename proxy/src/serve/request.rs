@@ -1,14 +1,14 @@
 //! One request: who asks, where it goes, and the answer.
 
 use super::call::{Call, Decision};
+use super::connect::Connected;
 use super::exchange::{End, Exchange, Receiving, Sending};
-use super::{After, Client, resilience};
-use crate::endpoint::Endpoint;
+use super::{After, Client};
 use crate::http1::{BodyLength, ForwardTo, Known, tokens, upstream_head};
 use crate::identity::{Found, Identity, Learner};
 use crate::plan::{HostHeader, InForce, Replay, Role, Workload};
 use crate::problem::Problem;
-use crate::transport::{Stream, dial};
+use crate::transport::Stream;
 use stagegate_rollout::{Arm, OnRollback, Outcome, Reason, Target};
 use stagegate_signals::End as BodyEnd;
 use std::future::poll_fn;
@@ -19,14 +19,6 @@ enum Route {
     To(Decision),
     Respond(Decision),
     Refuse(Decision, Problem),
-}
-
-/// A connection to one of the release's endpoints.
-struct Connected {
-    stream: Stream,
-    /// Its place in the release's set.
-    endpoint: usize,
-    reused: bool,
 }
 
 impl Client {
@@ -166,13 +158,20 @@ impl Client {
                     self.keep(&decision, endpoint, stream);
                     plan = worker.plan();
                 }
-                End::Stale if self.may_replay(&decision) => {
+                End::Stale if !fresh && (stream.is_unprocessed() || self.may_replay(&decision)) => {
                     call.retries = call.retries.saturating_add(1);
                     fresh = true;
                     plan = worker.plan();
                 }
                 End::Stale => return self.fail(call, &decision, Problem::UpstreamReset).await,
-                End::Refused(problem) => return self.fail(call, &decision, problem).await,
+                End::Refused(problem) => {
+                    if let (Stream::Outgoing(outgoing), Problem::FirstByteTimeout) =
+                        (&stream, problem)
+                    {
+                        outgoing.retire();
+                    }
+                    return self.fail(call, &decision, problem).await;
+                }
                 End::Done { keep_client, keep_upstream } => {
                     call.answered(&worker, &decision, BodyEnd::Complete);
                     if keep_upstream {
@@ -252,53 +251,6 @@ impl Client {
         Route::To(decision)
     }
 
-    /// A pooled connection, or a new one within the deadline.
-    async fn connect(
-        &mut self,
-        call: &Call,
-        decision: &Decision,
-        tried: &[usize],
-        fresh: bool,
-        over_ms: u64,
-    ) -> Result<Connected, (usize, Problem)> {
-        let worker = Rc::clone(&self.worker);
-        let load = |endpoint: &Endpoint| worker.pools.borrow().in_flight(endpoint.id);
-        let affinity = call.found.conversation.as_deref();
-        let Some(release) = decision.release() else { return Err((0, Problem::StableDown)) };
-        // All tried or ill by now: the first is as good as any to say so.
-        let (now_ms, trial) = (worker.watches.now_ms(), resilience::trial(decision.workload()));
-        let pick = |affinity, tried| release.endpoints.pick(affinity, tried, now_ms, trial, load);
-        let at = pick(affinity, tried).or_else(|| pick(None, &[])).unwrap_or(0);
-        let endpoint = &release.endpoints.all()[at];
-        let timeout = decision.workload().prepared.settings.timeouts.connect;
-        let due_ms = self.watch.after(timeout).min(over_ms);
-        self.turn(decision, endpoint, due_ms).await.map_err(|problem| (at, problem))?;
-        let pooled = if fresh {
-            None
-        } else {
-            worker.pools.borrow_mut().take(endpoint.id, worker.watches.now_ms())
-        };
-        if let Some(stream) = pooled {
-            return Ok(Connected { stream, endpoint: at, reused: true });
-        }
-        self.watch.set_at(due_ms);
-        let mut connecting = std::pin::pin!(dial(&endpoint.address, self.head.upgrade.is_some()));
-        let connected = poll_fn(|cx| match connecting.as_mut().poll(cx) {
-            std::task::Poll::Ready(result) => std::task::Poll::Ready(Some(result)),
-            std::task::Poll::Pending if self.watch.poll_due(cx) => std::task::Poll::Ready(None),
-            std::task::Poll::Pending => std::task::Poll::Pending,
-        })
-        .await;
-        match connected {
-            Some(Ok((wire, _))) => {
-                let stream = Stream::Wire(wire);
-                Ok(Connected { stream, endpoint: at, reused: false })
-            }
-            Some(Err(_)) => Err((at, Problem::UpstreamConnect)),
-            None => Err((at, Problem::ConnectTimeout)),
-        }
-    }
-
     /// Sends the request and passes the answer on. Gives how it ended, and how much of the input
     /// the request took.
     #[allow(clippy::too_many_arguments)] // the parts of one exchange, each from another place
@@ -364,13 +316,6 @@ impl Client {
         exchange.call.observed.request_bytes = exchange.sending.body_bytes();
         worker.pools.borrow_mut().end(endpoint.id);
         (end, consumed)
-    }
-
-    fn keep(&self, decision: &Decision, endpoint: usize, stream: Stream) {
-        let Some(release) = decision.release() else { return };
-        let endpoint = &release.endpoints.all()[endpoint];
-        let idle = decision.workload().prepared.settings.timeouts.pool_idle;
-        self.worker.pools.borrow_mut().keep(endpoint.id, stream, self.watch.after(idle));
     }
 
     /// Whether the request may be sent a second time although a dead connection may have taken it

@@ -83,7 +83,10 @@ fn spoken(door: &Door, wire: &Wire) -> Http2 {
 }
 
 /// The outcome of `what`, or nothing when it fails or takes too long.
-async fn in_time<T>(watch: &Watched, what: impl Future<Output = io::Result<T>>) -> Option<T> {
+pub(super) async fn in_time<T>(
+    watch: &Watched,
+    what: impl Future<Output = io::Result<T>>,
+) -> Option<T> {
     let mut what = std::pin::pin!(what);
     poll_fn(|cx| match what.as_mut().poll(cx) {
         Poll::Ready(done) => Poll::Ready(done.ok()),

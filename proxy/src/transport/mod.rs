@@ -16,6 +16,7 @@ pub(crate) use plain::Plain;
 pub(crate) use proxy_header::proxy_header;
 pub(crate) use wire::Wire;
 
+use crate::http2::{Incoming, Outgoing};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -28,24 +29,24 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(crate) enum Stream {
     /// All of a connection.
     Wire(Wire),
-}
-
-/// Runs one expression on whatever the stream is.
-macro_rules! on {
-    ($stream:expr, $inner:ident => $then:expr) => {
-        match $stream.get_mut() {
-            Stream::Wire($inner) => $then,
-        }
-    };
+    /// One request of an HTTP/2 client.
+    Incoming(Box<Incoming>),
+    /// One request to an HTTP/2 endpoint.
+    Outgoing(Box<Outgoing>),
 }
 
 impl Stream {
     /// Makes the close that follows look like the failure it is, also to a peer that takes a clean
-    /// close for the end of a body.
+    /// close for the end of a body. An HTTP/2 exchange that is dropped early is reset anyway.
     pub(crate) fn reset_on_close(&self) {
-        match self {
-            Self::Wire(wire) => wire.reset_on_close(),
+        if let Self::Wire(wire) = self {
+            wire.reset_on_close();
         }
+    }
+
+    /// Whether the endpoint has certainly not begun with the request.
+    pub(crate) fn is_unprocessed(&self) -> bool {
+        matches!(self, Self::Outgoing(outgoing) if outgoing.is_unprocessed())
     }
 }
 
@@ -55,7 +56,11 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        on!(self, stream => Pin::new(stream).poll_read(cx, buffer))
+        match self.get_mut() {
+            Self::Wire(wire) => Pin::new(wire).poll_read(cx, buffer),
+            Self::Incoming(incoming) => incoming.poll_read(cx, buffer),
+            Self::Outgoing(outgoing) => outgoing.poll_read(cx, buffer),
+        }
     }
 }
 
@@ -65,7 +70,11 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        on!(self, stream => Pin::new(stream).poll_write(cx, bytes))
+        match self.get_mut() {
+            Self::Wire(wire) => Pin::new(wire).poll_write(cx, bytes),
+            Self::Incoming(incoming) => incoming.poll_write(cx, bytes),
+            Self::Outgoing(outgoing) => outgoing.poll_write(cx, bytes),
+        }
     }
 
     fn poll_write_vectored(
@@ -73,7 +82,13 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        on!(self, stream => Pin::new(stream).poll_write_vectored(cx, slices))
+        let first = |slices: &'_ [IoSlice<'_>]| slices.iter().position(|slice| !slice.is_empty());
+        match (self.get_mut(), first(slices)) {
+            (Self::Wire(wire), _) => Pin::new(wire).poll_write_vectored(cx, slices),
+            (_, None) => Poll::Ready(Ok(0)),
+            (Self::Incoming(incoming), Some(at)) => incoming.poll_write(cx, &slices[at]),
+            (Self::Outgoing(outgoing), Some(at)) => outgoing.poll_write(cx, &slices[at]),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -81,10 +96,18 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        on!(self, stream => Pin::new(stream).poll_flush(cx))
+        match self.get_mut() {
+            Self::Wire(wire) => Pin::new(wire).poll_flush(cx),
+            // HTTP/2 holds no more than its windows and sends by itself.
+            Self::Incoming(_) | Self::Outgoing(_) => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        on!(self, stream => Pin::new(stream).poll_shutdown(cx))
+        match self.get_mut() {
+            Self::Wire(wire) => Pin::new(wire).poll_shutdown(cx),
+            Self::Incoming(incoming) => Poll::Ready(incoming.finish()),
+            Self::Outgoing(_) => Poll::Ready(Ok(())),
+        }
     }
 }

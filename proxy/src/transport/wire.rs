@@ -25,6 +25,13 @@ impl Wire {
         }
     }
 
+    /// Puts bytes back in front of what comes next; only a plain connection may begin twice.
+    pub(crate) fn put_back(&mut self, bytes: Vec<u8>) {
+        if let Self::Plain(plain) = self {
+            plain.put_back(bytes);
+        }
+    }
+
     /// The protocol that was agreed on in the handshake.
     pub(crate) fn alpn(&self) -> Option<&[u8]> {
         match self {

@@ -1,6 +1,6 @@
 //! The short version of `cargo xtask simulate`: few runs, the same judgement.
 
-use stagegate_sequential::{Claim, ShareCusum, Tally};
+use stagegate_sequential::{Alpha, Claim, MeanTest, ShareCusum, Tally};
 use stagegate_simulation::rng::Rng;
 use stagegate_simulation::rules::RuleKind;
 use stagegate_simulation::scenario::{NORMAL, Scenario};
@@ -86,4 +86,34 @@ fn after_the_rollout_false_alarms_are_as_rare_as_their_level() {
     }
     let mean = ticks / runs as f64;
     assert!(mean >= level, "{mean}");
+}
+
+/// When the cost test rolls back, for costs of this mean with a heavy tail, against a limit of 1.
+fn rolled_back_at(mean: f64, run: u64, horizon: u64) -> Option<u64> {
+    const SIGMA: f64 = 1.5;
+    let mut rng = Rng::new(SEED, 1, run);
+    let mut test = MeanTest::new();
+    (1..=horizon).find(|unit| {
+        let cost = mean * (SIGMA * rng.normal() - SIGMA * SIGMA / 2.0).exp();
+        // What a histogram with 32 buckets an octave would remember.
+        let edge = ((cost.log2() * 32.0).floor() / 32.0).exp2();
+        test.update([(edge, 1)], 1.0).expect("a cost");
+        if unit % 100 == 0 {
+            test.begin_block();
+        }
+        test.rejects(Alpha::ROLLBACK)
+    })
+}
+
+#[test]
+fn a_cost_with_a_heavy_tail_is_judged_by_its_mean() {
+    // A tenth of the units makes more than half of the cost here.
+    let (runs, horizon) = (200, 3000);
+    let at_the_limit = (0..runs).filter(|run| rolled_back_at(1.0, *run, horizon).is_some()).count();
+    assert!(at_the_limit <= 5, "{at_the_limit} of {runs}");
+    let mut found: Vec<u64> =
+        (0..runs).filter_map(|run| rolled_back_at(2.0, run, horizon)).collect();
+    found.sort_unstable();
+    assert!(found.len() as u64 > runs * 9 / 10, "{}", found.len());
+    assert!(found[found.len() / 2] < 200, "{}", found[found.len() / 2]);
 }

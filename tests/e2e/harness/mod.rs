@@ -9,6 +9,7 @@ pub(crate) mod admin;
 pub(crate) mod backend;
 pub(crate) mod bridge;
 pub(crate) mod certificates;
+pub(crate) mod h2;
 pub(crate) mod message;
 pub(crate) mod setup;
 pub(crate) mod stagegate;

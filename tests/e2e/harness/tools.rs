@@ -146,6 +146,20 @@ impl Mock {
         Self::start(command, address).await
     }
 
+    /// A script of ours that serves gRPC at the address it is given.
+    pub(crate) async fn grpc(name: &str) -> Self {
+        let address = free_address();
+        let mut command = Command::new(python());
+        command.arg(fixture(name)).arg(address.ip().to_string()).arg(address.port().to_string());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mock = Self { address, _process: Owned::start(command) };
+        eventually_async("the gRPC server", async || {
+            tokio::net::TcpStream::connect(address).await.is_ok()
+        })
+        .await;
+        mock
+    }
+
     async fn start(mut command: Command, address: SocketAddr) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mock = Self { address, _process: Owned::start(command) };

@@ -245,7 +245,7 @@ fn lines() -> Vec<Case> {
         line("CONNECT to a path", &[400, 405, 501], b"CONNECT / HTTP/1.1"),
         line("TRACE", &[400, 405, 501], b"TRACE / HTTP/1.1"),
         case("HTTP/0.9", VERSION, "GET /\r\n\r\n"),
-        case("HTTP/2 preface", VERSION, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        case("broken HTTP/2 preface", VERSION, "PRI * HTTP/2.0\r\n\r\nMS\r\n\r\n"),
         case("TLS", BAD, &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"[..]),
         case("another protocol's banner", BAD, "SSH-2.0-OpenSSH_9.9\r\n\r\n"),
         case("zero bytes", BAD, vec![0; 64]),

@@ -3,43 +3,60 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::bench::http;
+use crate::bench::certificate::Certificate;
+use crate::bench::procfs::open_files_limit;
+use crate::bench::programs::Programs;
 use crate::bench::proxy::{Kind, Proxy, Setup};
-use crate::process::{Background, run};
+use crate::bench::template::{Values, render};
+use crate::bench::{http, origin};
+use crate::process::Background;
 use crate::project::Project;
-use crate::tools;
 
 /// The core of whichever proxy is measured.
-pub(super) const PROXY_CORE: &str = "0";
+const PROXY_CORE: &str = "0";
 /// The core of the load generator and the origin.
-pub(super) const LOAD_CORE: &str = "1";
+const LOAD_CORE: &str = "1";
+/// Open files that a proxy needs beside two for each connection.
+const OTHER_FILES: u32 = 400;
+
+/// Ports on the loopback address.
+#[derive(Clone, Copy)]
+pub(super) struct Ports {
+    /// Of the proxy, plain HTTP.
+    pub(super) plain: u16,
+    /// Of the proxy, TLS.
+    pub(super) tls: u16,
+    /// Of Stagegate's admin API.
+    pub(super) admin: u16,
+    /// Of the origin, as the stable backend.
+    pub(super) stable: u16,
+    /// Of the origin, as the candidate's.
+    pub(super) candidate: u16,
+}
 
 /// Everything that runs during a benchmark; all of it ends when this is dropped.
 pub(super) struct Lab {
     dir: PathBuf,
     script: PathBuf,
+    certificate: Certificate,
+    loadgen: PathBuf,
     proxies: Vec<Proxy>,
     origin: Background,
 }
 
-/// Values for the `{{name}}`s in a configuration.
-type Values<'a> = &'a [(&'a str, String)];
-
 impl Lab {
-    /// Installs what is missing, starts the origin and a proxy per set-up, and
-    /// returns when each of them answers.
-    pub(super) fn open(project: &Project, kinds: &[Kind], binary: Option<&Path>) -> Result<Self> {
-        let peers = tools::python(project, "bench/peers", "benches/load/requirements.txt")?;
-        let stagegate = match (kinds.contains(&Kind::Stagegate), binary) {
-            (false, _) => None,
-            (true, Some(built)) => Some(built.to_owned()),
-            (true, None) => Some(build(project)?),
-        };
+    /// Starts the origin and a proxy per set-up, and returns when each of them answers.
+    pub(super) fn open(
+        project: &Project,
+        programs: &Programs,
+        setups: &[Setup],
+        origin: origin::Kind,
+    ) -> Result<Self> {
         let dir = project.path("target/bench/run");
         if dir.exists() {
             // What an earlier run stored must not weigh on this one.
@@ -47,32 +64,30 @@ impl Lab {
         }
         let dir = project.scratch("bench/run")?;
         let configs = project.path("benches/load");
-
-        let [stable_port, candidate_port] = free_ports()?;
-        let shared = [
+        let certificate = Certificate::make(&dir)?;
+        let [stable, candidate] = free_ports()?;
+        let shared: Values = vec![
             ("dir", dir.display().to_string()),
-            ("stable_port", stable_port.to_string()),
-            ("candidate_port", candidate_port.to_string()),
-            ("body_300", body(300)),
-            ("body_1k", body(1024)),
+            ("stable_port", stable.to_string()),
+            ("candidate_port", candidate.to_string()),
+            ("cert", certificate.cert.display().to_string()),
+            ("key", certificate.key.display().to_string()),
+            ("cert_and_key", certificate.both.display().to_string()),
+            ("most_connections", most_connections()?.to_string()),
+            ("most_files", open_files_limit()?.to_string()),
+            ("haproxy_option", haproxy_option(origin).to_owned()),
+            ("nginx_connections", nginx_connections(origin).to_string()),
         ];
-        let config = render(&configs.join("origin.nginx.conf"), &dir, "origin.conf", &shared)?;
-        let program = Kind::Nginx.peer_program(&peers)?;
-        let mut command = pinned(LOAD_CORE, &program);
-        Kind::Nginx.arguments(&config, &mut command);
+        let command = origin::command(origin, programs, &configs, &dir, [stable, candidate])?;
         let mut origin = start("origin", command, &dir)?;
-        for port in [stable_port, candidate_port] {
+        for port in [stable, candidate] {
             await_answer("origin", port, &mut || origin.expect_running())?;
         }
-
-        let mut lab =
-            Self { dir, script: configs.join("requests.lua"), proxies: Vec::new(), origin };
-        for setup in kinds.iter().flat_map(|kind| kind.setups()) {
-            let program = match &stagegate {
-                Some(binary) if setup.kind == Kind::Stagegate => binary.clone(),
-                _ => setup.kind.peer_program(&peers)?,
-            };
-            lab.add(*setup, &program, &configs, &shared)?;
+        let script = configs.join("requests.lua");
+        let loadgen = programs.loadgen.clone();
+        let mut lab = Self { dir, script, certificate, loadgen, proxies: Vec::new(), origin };
+        for setup in setups {
+            lab.add(*setup, programs, &configs, &shared, [stable, candidate])?;
         }
         Ok(lab)
     }
@@ -80,24 +95,47 @@ impl Lab {
     fn add(
         &mut self,
         setup: Setup,
-        program: &Path,
+        programs: &Programs,
         configs: &Path,
-        shared: Values<'_>,
+        shared: &Values,
+        [stable, candidate]: [u16; 2],
     ) -> Result<()> {
+        let [plain, tls, admin] = free_ports()?;
+        let mut ports = Ports { plain, tls, admin, stable, candidate };
+        if setup.kind == Kind::Direct {
+            ports.plain = stable;
+            self.proxies.push(Proxy::new(setup, ports, None));
+            return Ok(());
+        }
         let label = setup.label();
-        let [proxy_port, admin_port] = free_ports()?;
-        let mut values = shared.to_vec();
-        values.push(("proxy_port", proxy_port.to_string()));
-        values.push(("admin_port", admin_port.to_string()));
-        let name = format!("{label}{}", extension(setup.config));
-        let config = render(&configs.join(setup.config), &self.dir, &name, &values)?;
-        let mut command = pinned(PROXY_CORE, program);
-        setup.kind.arguments(&config, &mut command);
+        let mut values = shared.clone();
+        values.push(("proxy_port", plain.to_string()));
+        values.push(("tls_port", tls.to_string()));
+        values.push(("admin_port", admin.to_string()));
+        values.push(("tls_listener", self.tls_listener(programs, tls)));
+        let mut config = PathBuf::new();
+        if !setup.config.is_empty() {
+            let name = format!("{label}{}", extension(setup.config));
+            config = render(&configs.join(setup.config), &self.dir, &name, &values)?;
+        }
+        let mut command = pinned(PROXY_CORE, &programs.of(setup.kind)?)?;
+        setup.kind.arguments(&config, &ports, &mut command);
         let mut process = start(&label, command, &self.dir)?;
-        await_answer(&label, proxy_port, &mut || process.expect_running())?;
-        let version = version(setup.kind, program)?;
-        self.proxies.push(Proxy::new(setup, version, [proxy_port, admin_port], process));
+        await_answer(&label, plain, &mut || process.expect_running())?;
+        self.proxies.push(Proxy::new(setup, ports, Some(process)));
         Ok(())
+    }
+
+    /// Stagegate's TLS listener as a list item, or nothing where it knows none.
+    fn tls_listener(&self, programs: &Programs, port: u16) -> String {
+        if !programs.knows.tls {
+            return String::new();
+        }
+        let (cert, key) = (self.certificate.cert.display(), self.certificate.key.display());
+        format!(
+            "- address: 127.0.0.1:{port}\n    \
+             tls: {{ certificates: [{{ cert: \"{cert}\", key: \"{key}\" }}] }}"
+        )
     }
 
     /// The running proxies.
@@ -105,14 +143,30 @@ impl Lab {
         &self.proxies
     }
 
+    /// Which one has this set-up.
+    pub(super) fn proxy(&self, setup: Setup) -> Result<&Proxy> {
+        let found = self.proxies.iter().find(|proxy| proxy.setup == setup);
+        found.with_context(|| format!("{} is not running", setup.label()))
+    }
+
     /// What wrk sends.
     pub(super) fn script(&self) -> &Path {
         &self.script
     }
 
+    /// The certificate that all proxies show.
+    pub(super) fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
     /// Where the configurations and the programs' messages are.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Our own load generator, on the load's core.
+    pub(super) fn loadgen(&self) -> Result<Command> {
+        pinned(LOAD_CORE, &self.loadgen)
     }
 
     /// An error if a decision log dropped records: leaving work out is cheap.
@@ -133,9 +187,31 @@ impl Lab {
     }
 }
 
+/// Without this HAProxy holds each event back for 200 ms, hoping for more to send along; with it
+/// plain replies would cost more. Its manual says to set it for streams only.
+fn haproxy_option(origin: origin::Kind) -> &'static str {
+    match origin {
+        origin::Kind::Static => "",
+        origin::Kind::Events => "option http-no-delay",
+    }
+}
+
+/// nginx allocates them all at its start, and begins to close idle ones with a sixteenth left.
+fn nginx_connections(origin: origin::Kind) -> u32 {
+    match origin {
+        origin::Kind::Static => 8_192,
+        origin::Kind::Events => 65_536,
+    }
+}
+
+/// How many connections can be open through a proxy: each takes two of its files.
+pub(super) fn most_connections() -> Result<u32> {
+    Ok(open_files_limit()?.saturating_sub(OTHER_FILES) / 2)
+}
+
 /// The records that a Stagegate could not write into its decision log.
 fn dropped(proxy: &Proxy) -> Result<u64> {
-    let metrics = http::get(proxy.admin_port(), "/metrics")
+    let metrics = http::get(proxy.ports().admin, "/metrics")
         .with_context(|| format!("asking {} for its metrics", proxy.label()))?;
     sum(&metrics, "stagegate_decision_log_dropped_total")
         .with_context(|| format!("reading the metrics of {}", proxy.label()))
@@ -154,18 +230,19 @@ fn sum(metrics: &str, name: &str) -> Result<u64> {
     values.sum()
 }
 
-/// Builds the release binary and says where it is.
-fn build(project: &Project) -> Result<PathBuf> {
-    println!("building stagegate (release)");
-    run(&mut project.cargo(&["build", "--release", "--locked", "--bin", "stagegate"]))?;
-    Ok(project.cargo_target().join("release/stagegate"))
+/// A command on the load's core that does not outlive us.
+pub(super) fn on_load_core(program: &Path) -> Result<Command> {
+    pinned(LOAD_CORE, program)
 }
 
-/// A command on one core that does not outlive us, however we end.
-fn pinned(core: &str, program: &Path) -> Command {
+/// A command on one core that does not outlive us, however we end, with as many open files as
+/// it may have.
+fn pinned(core: &str, program: &Path) -> Result<Command> {
+    let files = open_files_limit()?;
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "taskset", "-c", core]).arg(program);
-    command
+    command.args(["--pdeathsig", "KILL", "prlimit", &format!("--nofile={files}:{files}")]);
+    command.args(["taskset", "-c", core]).arg(program);
+    Ok(command)
 }
 
 fn start(label: &str, mut command: Command, dir: &Path) -> Result<Background> {
@@ -195,76 +272,27 @@ fn await_answer(label: &str, port: u16, alive: &mut dyn FnMut() -> Result<()>) -
     }
 }
 
-/// Two ports that nobody listens on.
-fn free_ports() -> Result<[u16; 2]> {
-    // Both are held until both are known, so that they differ.
-    let one = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
-    let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
-    Ok([one.local_addr()?.port(), other.local_addr()?.port()])
-}
-
-fn body(length: usize) -> String {
-    const TEXT: &str = "the agent thought about it and then answered at some length. ";
-    TEXT.chars().cycle().take(length).collect()
-}
-
-/// Writes a configuration with its `{{name}}`s replaced.
-fn render(template: &Path, dir: &Path, name: &str, values: Values<'_>) -> Result<PathBuf> {
-    let text =
-        fs::read_to_string(template).with_context(|| format!("reading {}", template.display()))?;
-    let text = fill(&text, values).with_context(|| format!("in {}", template.display()))?;
-    let file = dir.join(name);
-    fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
-    Ok(file)
-}
-
-fn fill(template: &str, values: Values<'_>) -> Result<String> {
-    let text = values.iter().fold(template.to_owned(), |text, (name, value)| {
-        text.replace(&format!("{{{{{name}}}}}"), value)
-    });
-    // A closing pair is fine: flow mappings of YAML end so.
-    if let Some((_, rest)) = text.split_once("{{") {
-        bail!("nothing is known to put for {{{{{}", rest.lines().next().unwrap_or_default());
+/// Ports that nobody listens on.
+fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
+    let mut ports = [0; COUNT];
+    // All are held until all are known, so that they differ.
+    let mut held = Vec::new();
+    for port in &mut ports {
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
+        *port = listener.local_addr().context("finding a free port")?.port();
+        held.push(listener);
     }
-    Ok(text)
+    Ok(ports)
 }
 
 fn extension(config: &str) -> &str {
     config.rfind('.').map_or("", |dot| &config[dot..])
 }
 
-/// The first line of what a program says about its version; nginx says it on
-/// standard error.
-fn version(kind: Kind, program: &Path) -> Result<String> {
-    let said = Command::new(program)
-        .arg(kind.version_flag())
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("asking {} for its version", program.display()))?;
-    let said = if said.stdout.is_empty() { said.stderr } else { said.stdout };
-    let said = String::from_utf8_lossy(&said);
-    let line = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("(says nothing)");
-    // Envoy begins with its own path.
-    Ok(line.rsplit("version:").next().unwrap_or(line).trim().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_configuration_is_filled_in_or_refused() {
-        let values = [("port", "80".to_owned())];
-        assert_eq!(fill("listen {{port}};", &values).expect("filled"), "listen 80;");
-        let error = fill("listen {{prot}};", &values).expect_err("unknown").to_string();
-        assert!(error.contains("{{prot}};"), "{error}");
-    }
-
-    #[test]
-    fn bodies_have_the_length_asked_for() {
-        assert_eq!(body(300).len(), 300);
-        assert_eq!(body(1024).len(), 1024);
-    }
 
     #[test]
     fn a_metric_is_summed_over_its_labels() {

@@ -8,51 +8,71 @@
 
 mod baseline;
 mod case;
+mod certificate;
 mod http;
 mod instructions;
 mod lab;
 mod load;
+mod origin;
+mod plan;
 mod procfs;
+mod programs;
 mod proxy;
 mod report;
+mod rounds;
+mod schema;
 mod syscalls;
+mod template;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use clap::builder::PossibleValuesParser;
 
 use crate::bench::case::Case;
 use crate::bench::lab::Lab;
-use crate::bench::proxy::Kind;
-use crate::bench::report::{Cell, Round};
+use crate::bench::plan::{Plan, Wanted};
+use crate::bench::programs::Programs;
+use crate::bench::proxy::{Kind, Setup};
+use crate::bench::report::Cell;
 use crate::project::Project;
 use crate::tools;
 
 /// What to measure.
 #[derive(clap::Args)]
+#[command(after_long_help = case::help())]
 pub(crate) struct Args {
-    /// Only the three basic cases at 64 connections; under four minutes
+    /// Only GET, POST and 4 KiB at 64 connections; under four minutes once all is built
     #[arg(long)]
     quick: bool,
+    /// Which cases, with commas between them; all when absent
+    #[arg(long = "case", value_name = "NAME", value_delimiter = ',', value_parser = names())]
+    cases: Vec<String>,
     /// Which proxies, with commas between them; all when absent
     #[arg(long, value_enum, value_delimiter = ',')]
     proxies: Vec<Kind>,
-    /// Numbers of keep-alive connections [default: 16,64,256; with --quick 64]
-    #[arg(long, value_delimiter = ',')]
+    /// Numbers of keep-alive connections, instead of those of each case [with --quick: 64]
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
     connections: Vec<u32>,
     /// Rounds over all proxies
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Seconds of load per measurement [default: 3; with --quick 2]
+    /// Seconds of load per measurement
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// Leave out the system calls per request, which strace counts in a round of its own
     #[arg(long)]
-    seconds: Option<u64>,
-    /// Also count system calls per request, with strace, in a round of its own
-    #[arg(long)]
-    syscalls: bool,
+    no_syscalls: bool,
+    /// Requests a second of the constant-rate case, instead of 70% of HAProxy's highest
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    rate: Option<u64>,
     /// A built stagegate to measure; built in release mode when absent
     #[arg(long)]
     binary: Option<PathBuf>,
+    /// Build and install what is missing, print the plan, and measure nothing
+    #[arg(long)]
+    plan: bool,
     /// Instead, count the instructions of the pure hot paths, with valgrind, and fail if one costs
     /// over 5% more than the committed figure
     #[arg(long, exclusive = true)]
@@ -62,7 +82,26 @@ pub(crate) struct Args {
     bless: bool,
 }
 
-/// Measures, prints the table and writes `target/bench/summary.json`; or counts instructions.
+fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(Case::all().iter().map(|case| case.name))
+}
+
+impl Args {
+    fn cases(&self) -> Vec<&'static Case> {
+        let named = |case: &Case| self.cases.iter().any(|name| name == case.name);
+        let asked = |case: &Case| match self.cases.is_empty() {
+            true => case.quick || !self.quick,
+            false => named(case),
+        };
+        Case::all().iter().filter(|case| asked(case)).collect()
+    }
+
+    fn connections(&self) -> &[u32] {
+        if self.quick && self.connections.is_empty() { &[64] } else { &self.connections }
+    }
+}
+
+/// Measures, prints the tables and writes `target/bench/summary.json`; or counts instructions.
 pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     if args.check {
         return instructions::check(project);
@@ -73,100 +112,61 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     if std::thread::available_parallelism().is_ok_and(|cores| cores.get() < 2) {
         bail!("needs two cores: one for the proxy, one for the load and the origin");
     }
-    let kinds = if args.proxies.is_empty() { Kind::all() } else { args.proxies.clone() };
-    let connections = match (args.connections.as_slice(), args.quick) {
-        ([], true) => vec![64],
-        ([], false) => vec![16, 64, 256],
-        (given, _) => given.to_vec(),
+    let mut kinds = if args.proxies.is_empty() { Kind::all() } else { args.proxies.clone() };
+    if !kinds.contains(&Kind::Direct) {
+        kinds.push(Kind::Direct);
+    }
+    let cases = args.cases();
+    let programs = Programs::get(project, &kinds, &cases, args.binary.as_deref())?;
+    let seconds = Duration::from_secs(args.seconds);
+    report::heading(&programs, &kinds, args.rounds, seconds)?;
+
+    let setups: Vec<Setup> = kinds
+        .iter()
+        .flat_map(|kind| kind.setups())
+        .filter(|setup| setup.can_run(programs.knows))
+        .copied()
+        .collect();
+    let syscalls = !args.no_syscalls && can_trace();
+    let wanted = Wanted {
+        cases: &cases,
+        setups: &setups,
+        connections: args.connections(),
+        most_connections: lab::most_connections()?,
+        rounds: args.rounds,
+        seconds,
+        syscalls,
     };
-    let seconds =
-        Duration::from_secs(args.seconds.unwrap_or(if args.quick { 2 } else { 3 }).max(1));
-
-    tools::system("wrk", "wrk")?;
-    if args.syscalls {
-        tools::system("strace", "strace")?;
+    let mut plan = Plan::of(&wanted, programs.knows);
+    plan.print();
+    if args.plan {
+        return Ok(());
     }
-    let mut lab = Lab::open(project, &kinds, args.binary.as_deref())?;
-    report::heading(&lab, args.rounds, seconds);
-
-    let mut cells: Vec<Cell> = Vec::new();
-    for case in Case::all() {
-        for &connections in &connections {
-            for proxy in 0..lab.proxies().len() {
-                cells.push(Cell::new(*case, connections, proxy));
-            }
-        }
+    let mut rate = args.rate;
+    for mut suite in std::mem::take(&mut plan.suites) {
+        let mut lab = Lab::open(project, &programs, &suite.setups(), suite.origin)?;
+        plan.skipped.extend(suite.try_out(&lab)?);
+        plan.skipped.extend(rounds::measure(&mut lab, &plan, &mut suite, &mut rate)?);
+        lab.expect_complete_logs()?;
+        plan.suites.push(suite);
     }
-    let proxies = lab.proxies().len();
-    for round in 0..args.rounds as usize {
-        println!("round {} of {}", round + 1, args.rounds);
-        for group in cells.chunks_mut(proxies) {
-            for turn in order(proxies, round) {
-                let cell = &mut group[turn];
-                let measured = measure(&mut lab, cell, seconds)?;
-                cell.rounds.push(measured);
-            }
-        }
+    let cells: Vec<Cell> =
+        plan.suites.into_iter().flat_map(|suite| suite.groups).flatten().collect();
+    print!("{}", report::tables(&cells));
+    report::write(project, &cells)?;
+    for line in &plan.skipped {
+        println!("left out: {line}");
     }
-    if args.syscalls {
-        println!("counting system calls");
-        for cell in &mut cells {
-            let load = load::Load { case: cell.case, connections: cell.connections };
-            cell.syscalls = Some(syscalls::per_request(&mut lab, cell.proxy, load)?);
-        }
-    }
-    report::print(&lab, &cells);
-    lab.expect_complete_logs()?;
-    report::write(project, &lab, &cells)
+    Ok(())
 }
 
-/// In which order `count` proxies are measured: another one first in each round,
-/// and with other steps between them, so that nobody always follows the same one.
-fn order(count: usize, round: usize) -> impl Iterator<Item = usize> {
-    // A step without a common divisor visits all of them.
-    let steps: Vec<usize> = (1..=count).filter(|step| coprime(*step, count)).collect();
-    let step = steps.get(round % steps.len().max(1)).copied().unwrap_or(1);
-    (0..count).map(move |turn| (turn * step + round) % count)
-}
-
-fn coprime(a: usize, b: usize) -> bool {
-    if b == 0 { a == 1 } else { coprime(b, a % b) }
-}
-
-/// One measurement: a short warm-up, then the load with the clock running.
-fn measure(lab: &mut Lab, cell: &Cell, seconds: Duration) -> Result<Round> {
-    let load = load::Load { case: cell.case, connections: cell.connections };
-    load.warm_up(lab, cell.proxy)?;
-    let pid = lab.proxies()[cell.proxy].pid();
-    let before = procfs::cpu_time(pid)?;
-    let seen = load.run(lab, cell.proxy, seconds)?;
-    let cpu = procfs::cpu_time(pid)?.saturating_sub(before);
-    lab.expect_running()?;
-    Ok(Round { cpu, rss_kib: procfs::resident_kib(pid)?, seen })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_round_measures_everyone_once() {
-        for count in 1..=7 {
-            for round in 0..10 {
-                let mut seen: Vec<usize> = order(count, round).collect();
-                seen.sort_unstable();
-                assert_eq!(seen, (0..count).collect::<Vec<_>>(), "{count} proxies, round {round}");
-            }
+/// Whether system calls can be counted; says why not.
+fn can_trace() -> bool {
+    match tools::system("strace", "strace") {
+        Ok(()) => true,
+        Err(error) => {
+            println!("system calls are not counted: {error:#}");
+            false
         }
-    }
-
-    #[test]
-    fn neighbours_change_from_round_to_round() {
-        let follows = |round| -> Vec<usize> {
-            let order: Vec<usize> = order(5, round).collect();
-            order.windows(2).filter(|pair| pair[1] == 0).map(|pair| pair[0]).collect()
-        };
-        let before: std::collections::BTreeSet<usize> = (0..5).flat_map(follows).collect();
-        assert!(before.len() > 2, "only {before:?} are measured before the first one");
     }
 }

@@ -5,39 +5,49 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::bench::case::{Case, Who};
+use crate::bench::lab::Ports;
+use crate::bench::schema::Knows;
 use crate::process::Background;
-use crate::tools::find_below;
 
-/// A product.
+/// A product, or none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum Kind {
     Stagegate,
     Haproxy,
     Nginx,
     Envoy,
+    Pingora,
+    /// No proxy: the origin itself, where a case compares with that
+    Direct,
 }
 
 impl Kind {
     pub(super) fn all() -> Vec<Self> {
-        vec![Self::Stagegate, Self::Haproxy, Self::Nginx, Self::Envoy]
+        use clap::ValueEnum as _;
+        Self::value_variants().to_vec()
     }
 
     /// The set-ups in which it is measured.
     pub(super) fn setups(self) -> &'static [Setup] {
+        const fn setup(kind: Kind, features: &'static str, config: &'static str) -> Setup {
+            Setup { kind, features, config }
+        }
         match self {
-            Self::Stagegate => &[
-                Setup { kind: Self::Stagegate, features: "bare", config: "stagegate/bare.yaml" },
-                Setup { kind: Self::Stagegate, features: "all", config: "stagegate/all.yaml" },
-            ],
-            Self::Haproxy => {
-                &[Setup { kind: Self::Haproxy, features: "bare", config: "peers/haproxy.cfg" }]
+            Self::Stagegate => {
+                const {
+                    &[
+                        setup(Kind::Stagegate, "bare", "stagegate/bare.yaml"),
+                        setup(Kind::Stagegate, "all", "stagegate/all.yaml"),
+                        setup(Kind::Stagegate, "signals", "stagegate/signals.yaml"),
+                    ]
+                }
             }
-            Self::Nginx => {
-                &[Setup { kind: Self::Nginx, features: "bare", config: "peers/nginx.conf" }]
-            }
-            Self::Envoy => {
-                &[Setup { kind: Self::Envoy, features: "bare", config: "peers/envoy.yaml" }]
-            }
+            Self::Haproxy => const { &[setup(Kind::Haproxy, "bare", "peers/haproxy.cfg")] },
+            Self::Nginx => const { &[setup(Kind::Nginx, "bare", "peers/nginx.conf")] },
+            Self::Envoy => const { &[setup(Kind::Envoy, "bare", "peers/envoy.yaml")] },
+            Self::Pingora => const { &[setup(Kind::Pingora, "bare", "")] },
+            Self::Direct => const { &[setup(Kind::Direct, "none", "")] },
         }
     }
 
@@ -47,16 +57,13 @@ impl Kind {
             Self::Haproxy => "haproxy",
             Self::Nginx => "nginx",
             Self::Envoy => "envoy",
+            Self::Pingora => "pingora",
+            Self::Direct => "direct",
         }
     }
 
-    /// The program, found in the environment that holds the peers.
-    pub(super) fn peer_program(self, environment: &Path) -> Result<std::path::PathBuf> {
-        find_below(&environment.join("lib"), self.label())
-    }
-
     /// The arguments that make it serve `config` in the foreground with one worker.
-    pub(super) fn arguments(self, config: &Path, command: &mut Command) {
+    pub(super) fn arguments(self, config: &Path, ports: &Ports, command: &mut Command) {
         match self {
             Self::Stagegate => command.arg("serve").arg("-c").arg(config),
             Self::Haproxy => command.arg("-db").arg("-f").arg(config),
@@ -68,6 +75,11 @@ impl Kind {
                 "--log-level",
                 "error",
             ]),
+            Self::Pingora => command.args(
+                [ports.plain, ports.stable, ports.candidate]
+                    .map(|port| format!("127.0.0.1:{port}")),
+            ),
+            Self::Direct => command,
         };
     }
 
@@ -75,7 +87,7 @@ impl Kind {
     pub(super) fn version_flag(self) -> &'static str {
         match self {
             Self::Haproxy | Self::Nginx => "-v",
-            Self::Stagegate | Self::Envoy => "--version",
+            Self::Stagegate | Self::Envoy | Self::Pingora | Self::Direct => "--version",
         }
     }
 }
@@ -85,25 +97,64 @@ fn parent(config: &Path) -> &Path {
 }
 
 /// A product with one configuration.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Setup {
     pub(super) kind: Kind,
-    /// `bare` (only splits) or `all`.
+    /// `bare` (only splits), `all`, or `signals` (bare, and reads usage from every answer).
     pub(super) features: &'static str,
-    /// Its configuration, below `benches/load`.
+    /// Its configuration, below `benches/load`; empty where it needs none.
     pub(super) config: &'static str,
+}
+
+/// Whether a case measures a set-up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Takes {
+    /// It does.
+    Part,
+    /// The case is not about it.
+    NoPart,
+    /// It should, but cannot; why.
+    Skipped(&'static str),
 }
 
 impl Setup {
     /// Whether every request is written into a decision log.
-    pub(super) fn logs_decisions(&self) -> bool {
+    pub(super) fn logs_decisions(self) -> bool {
         self.kind == Kind::Stagegate && self.features == "all"
     }
 
-    pub(super) fn label(&self) -> String {
+    pub(super) fn label(self) -> String {
         match self.kind {
             Kind::Stagegate => format!("{}-{}", self.kind.label(), self.features),
             _ => self.kind.label().to_owned(),
+        }
+    }
+
+    /// Whether it can be started at all with a binary of these abilities.
+    pub(super) fn can_run(self, knows: Knows) -> bool {
+        self.features != "signals" || knows.signals
+    }
+
+    /// Whether `case` measures it.
+    pub(super) fn takes(self, case: &Case, knows: Knows) -> Takes {
+        let about_it = match (case.who, self.kind, self.features) {
+            (Who::SignalsPair, Kind::Stagegate, features) => features != "all",
+            (Who::SignalsPair, ..) | (_, _, "signals") => false,
+            (who, Kind::Direct, _) => who == Who::EveryoneAndDirect,
+            _ => true,
+        };
+        match (about_it, self.kind) {
+            (false, _) => Takes::NoPart,
+            (true, Kind::Stagegate) if case.needs_tls() && !knows.tls => {
+                Takes::Skipped("this stagegate's configuration has no `listeners[].tls`")
+            }
+            (true, Kind::Stagegate) if case.who == Who::SignalsPair && !knows.signals => {
+                Takes::Skipped("this stagegate's configuration has no `workloads.<name>.cost`")
+            }
+            (true, Kind::Pingora) if case.needs_tls() => {
+                Takes::Skipped("the splitter is built without TLS")
+            }
+            (true, _) => Takes::Part,
         }
     }
 }
@@ -111,33 +162,23 @@ impl Setup {
 /// A running proxy.
 pub(super) struct Proxy {
     pub(super) setup: Setup,
-    pub(super) version: String,
-    port: u16,
-    admin_port: u16,
-    process: Background,
+    ports: Ports,
+    /// None for the origin itself.
+    process: Option<Background>,
 }
 
 impl Proxy {
-    pub(super) fn new(
-        setup: Setup,
-        version: String,
-        [port, admin_port]: [u16; 2],
-        process: Background,
-    ) -> Self {
-        Self { setup, version, port, admin_port, process }
+    pub(super) fn new(setup: Setup, ports: Ports, process: Option<Background>) -> Self {
+        Self { setup, ports, process }
     }
 
-    pub(super) fn port(&self) -> u16 {
-        self.port
+    pub(super) fn ports(&self) -> &Ports {
+        &self.ports
     }
 
-    /// Where Stagegate's admin API is; the peers have none.
-    pub(super) fn admin_port(&self) -> u16 {
-        self.admin_port
-    }
-
-    pub(super) fn pid(&self) -> u32 {
-        self.process.id()
+    /// None for the origin itself, whose costs nobody asks for.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Background::id)
     }
 
     pub(super) fn label(&self) -> String {
@@ -145,6 +186,40 @@ impl Proxy {
     }
 
     pub(super) fn expect_running(&mut self) -> Result<()> {
-        self.process.expect_running()
+        self.process.as_mut().map_or(Ok(()), Background::expect_running)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(name: &str) -> &'static Case {
+        Case::all().iter().find(|case| case.name == name).expect("a case")
+    }
+
+    fn setup(kind: Kind, features: &str) -> Setup {
+        *kind.setups().iter().find(|setup| setup.features == features).expect("a set-up")
+    }
+
+    #[test]
+    fn a_binary_without_tls_is_skipped_with_the_reason() {
+        let (all, new) = (setup(Kind::Stagegate, "all"), Knows { tls: true, signals: true });
+        let skipped = all.takes(case("tls-keepalive"), Knows::default());
+        assert!(matches!(&skipped, Takes::Skipped(why) if why.contains("tls")), "{skipped:?}");
+        assert_eq!(all.takes(case("tls-keepalive"), new), Takes::Part);
+        assert_eq!(all.takes(case("get-300b"), Knows::default()), Takes::Part);
+    }
+
+    #[test]
+    fn each_case_measures_whom_it_is_about() {
+        let knows = Knows { tls: true, signals: true };
+        let takes = |kind, features, name| setup(kind, features).takes(case(name), knows);
+        assert_eq!(takes(Kind::Stagegate, "signals", "get-300b"), Takes::NoPart);
+        assert_eq!(takes(Kind::Stagegate, "signals", "signals-sse"), Takes::Part);
+        assert_eq!(takes(Kind::Stagegate, "bare", "signals-sse"), Takes::Part);
+        assert_eq!(takes(Kind::Haproxy, "bare", "signals-sse"), Takes::NoPart);
+        assert_eq!(takes(Kind::Direct, "none", "latency-70"), Takes::Part);
+        assert_eq!(takes(Kind::Direct, "none", "get-300b"), Takes::NoPart);
     }
 }

@@ -6,16 +6,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::bench::case::Case;
 use crate::bench::lab::Lab;
-use crate::bench::load::Load;
+use crate::bench::load::{self, Effort};
+use crate::bench::proxy::Proxy;
 use crate::process::Background;
 
 /// Counts the system calls of all threads of a proxy while it serves a load.
 ///
-/// strace makes each call slower but not more of them; where a slower proxy finds
+/// Some machines forbid that, and then there is no figure. strace makes each call slower but not more of them; where a slower proxy finds
 /// more to do per wake-up, the count comes out a little low.
-pub(super) fn per_request(lab: &mut Lab, proxy: usize, load: Load) -> Result<f64> {
-    let pid = lab.proxies()[proxy].pid();
+pub(super) fn per_request(lab: &Lab, proxy: &Proxy, case: &Case, effort: Effort) -> Result<f64> {
+    let pid = proxy.pid().with_context(|| format!("{} has no process", proxy.label()))?;
     let counts = lab.dir().join("strace.txt");
     let said = lab.dir().join("strace.log");
     let log = File::create(&said).with_context(|| format!("creating {}", said.display()))?;
@@ -37,7 +39,8 @@ pub(super) fn per_request(lab: &mut Lab, proxy: usize, load: Load) -> Result<f64
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    let seen = load.run(lab, proxy, Duration::from_secs(2))?;
+    let time = Duration::from_secs(1);
+    let seen = load::send(lab, proxy, case, Effort { time, ..effort })?;
     strace.interrupt()?;
     let text =
         fs::read_to_string(&counts).with_context(|| format!("reading {}", counts.display()))?;

@@ -284,7 +284,7 @@ impl Exchange<'_> {
             // A date, or nonsense: not for us to wait for.
             Some(None) => return None,
         };
-        let chance = self.worker.ids.borrow_mut().chance();
+        let chance = (self.worker.ids.borrow_mut().random() >> 32) as u32;
         let wait = settings.wait(number, asked, chance)?;
         let mut pools = self.worker.pools.borrow_mut();
         pools.may_retry(self.endpoint, &settings).then_some(wait)
@@ -358,7 +358,8 @@ impl Exchange<'_> {
     fn upstream_ended(&mut self, clean: bool) -> Result<(), End> {
         let Some(answer) = &mut self.receiving.answer else {
             let nothing_came = self.receiving.partial.is_empty() && !self.receiving.interim;
-            if nothing_came && self.reused && self.sending.is_replayable() {
+            let resendable = self.reused || self.upstream.is_unprocessed();
+            if nothing_came && resendable && self.sending.is_replayable() {
                 return Err(End::Stale);
             }
             return Err(End::Refused(Problem::UpstreamReset));

