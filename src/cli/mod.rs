@@ -11,6 +11,7 @@ pub(crate) mod canned;
 mod change;
 pub(crate) mod client;
 mod cohort;
+mod eval;
 mod explain;
 mod file;
 mod health;
@@ -155,6 +156,10 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::AuditCommand),
 
+    /// Compare offline runs, and try scorers out.
+    #[command(subcommand)]
+    Eval(eval::EvalCommand),
+
     /// Look at the channels through which people are told, and try them out.
     #[command(subcommand)]
     Notify(notify::NotifyCommand),
@@ -208,6 +213,7 @@ fn run_client(global: &GlobalArgs, command: Command) -> Result<ExitCode, Failure
         Command::Explain(args) => explain::run(&client()?, &args, format),
         Command::Decisions(command) => explain::decisions(&client()?, &command, format),
         Command::Audit(command) => audit::run(&client()?, &command, format),
+        Command::Eval(command) => eval::run(&command, format),
         Command::Notify(command) => notify::run(&client()?, &command, format),
         Command::Reload => change::reload(&client()?, format),
         Command::Token(command) => token::run(&command, format),
@@ -237,6 +243,8 @@ mod tests {
             "stagegate token new --name x --role owner",
             "stagegate token force -w agent --arm both --for 1h",
             "stagegate status -o yaml",
+            "stagegate eval gate --baseline base.jsonl",
+            "stagegate eval try --file sample.json",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
