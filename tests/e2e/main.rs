@@ -21,6 +21,7 @@ mod notify;
 mod proxy_protocol;
 mod ramp;
 mod real_clients;
+mod reassembly;
 mod rollback;
 mod routing;
 mod soak;

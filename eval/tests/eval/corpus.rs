@@ -63,7 +63,7 @@ fn the_protocol_is_told_by_the_stream_where_nothing_else_tells() {
 }
 
 #[test]
-fn a_stream_cut_anywhere_is_the_beginning_of_its_message_and_is_not_complete() {
+fn a_stream_cut_anywhere_is_the_beginning_of_its_message() {
     for (protocol, name, stream) in streams() {
         let whole = message(&stream, "/", Some(protocol)).expect("a message");
         let said = |message: &Message, n: usize| {

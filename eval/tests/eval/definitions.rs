@@ -117,7 +117,7 @@ fn definitions_hold_files_and_versions_and_no_secrets() {
     let spec = read(rubric.clone());
     let ScorerKind::Rubric(judge) = &spec.kind else { panic!("{spec:?}") };
     assert_eq!((judge.rubric.as_str(), judge.url.as_str()), ("Be kind.", "http://judge:8000/v1"));
-    assert_eq!(judge.daily_budget.map(|budget| budget.usd()), Some(20.0));
+    assert_eq!(judge.daily_budget.map(stagegate_eval::Nanos::usd), Some(20.0));
     assert!(spec.gate && !format!("{spec:?}").contains("very-secret"));
     let mut other = rubric.clone();
     other["api_key"] = json!("another");

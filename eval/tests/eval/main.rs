@@ -8,6 +8,7 @@ mod contract;
 mod corpus;
 mod dataset;
 mod definitions;
+mod example;
 mod gate;
 mod judge;
 mod rate;

@@ -72,7 +72,7 @@ fn places_are_taken_out_by_pointer() {
     let rules = [
         Rule::Pointer("/messages/*/content".to_owned()),
         Rule::Pointer("/user".to_owned()),
-        Rule::Pointer("/choices/0/text".to_owned()),
+        Rule::Pointer("/choices/*/message/content".to_owned()),
     ];
     let redactor = Redactor::new(&rules).expect("good rules");
     let request =
