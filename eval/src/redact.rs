@@ -41,8 +41,11 @@ pub enum InvalidRule {
 /// the Unicode ones would keep the regex crate's fast engine from text like `Zürich`.
 const SHAPES: &[&str] = &[
     // OpenAI, Anthropic and those who copy them; Stripe.
-    r"(?-u:\b)(?:sk|pk|rk)[-_](?:[A-Za-z0-9]+[-_])*[A-Za-z0-9_-]{16,}",
-    r"(?i)(?-u:\b)(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}",
+    r"(?-u:\b)sk-[A-Za-z0-9_-]{16,}",
+    r"(?-u:\b)(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{16,}",
+    // With a digit or a sign in it, or too long for a word: "basic understanding" is no password.
+    r"(?i)(?-u:\b)(?:bearer|basic)\s+[a-z]*[0-9._~+/=-][A-Za-z0-9._~+/=-]{7,}",
+    r"(?i)(?-u:\b)(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{18,}",
     // AWS: key ids, and secrets where they are named.
     r"(?-u:\b)(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}(?-u:\b)",
     r#"(?i)(?-u:\b)aws_?(?:secret|session)[a-z_]*["'\s:=]+[A-Za-z0-9/+=]{30,}"#,
@@ -57,7 +60,7 @@ const SHAPES: &[&str] = &[
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
     // Headers that were pasted into text.
     r"(?i)(?-u:\b)(?:proxy-)?authorization\s*:\s*[^\r\n]+",
-    r"(?i)(?-u:\b)(?:set-)?cookie\s*:\s*[^\r\n]+",
+    r"(?i)(?-u:\b)(?:set-)?cookie\s*:\s*[^\s=;]+=[^\r\n]*",
     r"(?i)(?-u:\b)x-(?:api|goog-api|amz-security)-(?:key|token)\s*:\s*[^\r\n]+",
 ];
 

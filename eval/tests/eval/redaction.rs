@@ -32,7 +32,9 @@ fn secrets_of_well_known_shapes_go_without_being_configured() {
     for secret in [
         "sk-proj-abcdefghijklmnop1234567890",
         "sk-ant-api03-abcdefghijklmnop-1234567890_AA",
+        "sk_live_abcdefghijklmnop1234",
         "Bearer abcdef0123456789.xyz",
+        "Basic dXNlcjpwYXNzd29yZA==",
         "AKIAIOSFODNN7EXAMPLE",
         "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
         "AIzaSyA1234567890abcdefghijklmnopqrstuv",
@@ -50,7 +52,16 @@ fn secrets_of_well_known_shapes_go_without_being_configured() {
             assert!(!clean.contains(word), "{clean}");
         }
     }
-    for harmless in ["risk-averse", "task-force-2025", "The bearer of news", "sk-8", "desk-lamp"] {
+    for harmless in [
+        "risk-averse",
+        "task-force-2025",
+        "The bearer of news",
+        "a basic understanding of responsibilities",
+        "select pk_customer_order_items from t",
+        "Cookie: a small text file",
+        "sk-8",
+        "desk-lamp",
+    ] {
         assert_eq!(redactor.text(harmless), harmless);
     }
     let mut value = json!({ "headers": { "X-API-Key": "k", "cookie": ["a"], "accept": "b" } });
@@ -85,6 +96,21 @@ fn places_are_taken_out_by_pointer() {
     }
     assert_eq!(sample.input["messages"][0]["role"], "user");
     assert_eq!(sample.text(), REDACTED);
+}
+
+#[test]
+fn places_of_a_stream_are_those_of_the_body_it_is_put_together_to() {
+    let rule = Rule::Pointer("/choices/*/message/tool_calls/*/function/arguments".to_owned());
+    let redactor = Redactor::new(&[rule]).expect("a good rule");
+    let call = |arguments: &str| {
+        let delta = json!({ "tool_calls": [{ "index": 0, "id": "c", "function": { "name": "f", "arguments": arguments } }] });
+        let chunk = json!({ "object": "chat.completion.chunk", "choices": [{ "index": 0, "delta": delta }] });
+        format!("data: {chunk}\n\n")
+    };
+    let stream = call("{\"card\":") + &call("4111}") + "data: [DONE]\n\n";
+    let sample = Sample::of(facts(), &captured("{}", &stream, "text/event-stream"), &redactor);
+    assert_eq!(sample.tool_calls()[0].arguments, REDACTED);
+    assert!(forms(&sample).iter().all(|form| !form.contains("4111")));
 }
 
 #[test]
