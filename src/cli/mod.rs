@@ -13,6 +13,7 @@ mod change;
 pub(crate) mod client;
 mod cohort;
 mod drill;
+mod eval;
 mod evidence;
 mod explain;
 mod file;
@@ -173,6 +174,10 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::AuditCommand),
 
+    /// Compare offline runs, and try scorers out.
+    #[command(subcommand)]
+    Eval(eval::EvalCommand),
+
     /// Look at the channels through which people are told, and try them out.
     #[command(subcommand)]
     Notify(notify::NotifyCommand),
@@ -231,6 +236,7 @@ fn run_client(global: &GlobalArgs, command: Command) -> Result<ExitCode, Failure
         Command::Explain(args) => explain::run(&client()?, &args, format),
         Command::Decisions(command) => explain::decisions(&client()?, &command, format),
         Command::Audit(command) => audit::run(&client()?, &command, format),
+        Command::Eval(command) => eval::run(&command, format),
         Command::Notify(command) => notify::run(&client()?, &command, format),
         Command::Reload => change::reload(&client()?, format),
         Command::Token(command) => token::run(&command, format),
@@ -265,6 +271,8 @@ mod tests {
             "stagegate rollout promote agent --force",
             "stagegate rollout abort agent",
             "stagegate weight agent 10% --override",
+            "stagegate eval gate --baseline base.jsonl",
+            "stagegate eval try --file sample.json",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
