@@ -146,7 +146,6 @@ async fn twenty_restarts_under_load_fail_no_request() {
             assert_eq!(candidate.arrivals(), reached, "restart {restart}: after the rollback");
             closed = true;
         } else if restart % 5 == 4 && restart + 1 < RESTARTS {
-            stagegate.admin.change("POST restore", json!({ "reason": "again" })).await;
             stagegate.admin.weight("40%").await;
             closed = false;
         }
@@ -217,7 +216,7 @@ async fn a_new_process_that_dies_on_the_way_leaves_the_old_one_as_it_was() {
     let waiting = Workload::at(silent_at)
         .named("silent")
         .with("match", "[{ host: silent.test }]")
-        .with("health", "{ path: /healthz, interval: 60s, timeout: 4s }");
+        .with("health", "{ http: /healthz, every: 60s, timeout: 4s }");
     let workload = workload.with("match", "[{ host: agents.test }]");
     let stagegate = Stagegate::start(&Setup::of(workload).and(waiting)).await;
     stagegate.admin.weight("25%").await;
