@@ -314,14 +314,15 @@ impl Running {
         let plane = Arc::clone(&self.plane);
         let config = Arc::clone(&self.control.view().config);
         // A thread of its own: it may be there for as long as the longest answer.
-        let receiving = std::thread::Builder::new().name("inheritance".to_owned()).spawn(move || {
-            let names: Vec<String> =
-                config.listeners.iter().map(handover::proxy_socket).collect();
-            inherited.receive(
-                |name| names.iter().position(|it| it == name),
-                |leaving| plane.proxy().adopt(leaving),
-            );
-        });
+        let receiving =
+            std::thread::Builder::new().name("inheritance".to_owned()).spawn(move || {
+                let names: Vec<String> =
+                    config.listeners.iter().map(handover::proxy_socket).collect();
+                inherited.receive(
+                    |name| names.iter().position(|it| it == name),
+                    |leaving| plane.proxy().adopt(leaving),
+                );
+            });
         if let Err(error) = receiving {
             tracing::error!(%error, "connections of the former process are closed");
         }

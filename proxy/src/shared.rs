@@ -6,8 +6,8 @@ use crate::plan::Plan;
 use crate::stats::Report;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Settings of the data plane that hold for all workloads. New ones hold from the next connection,

@@ -13,16 +13,21 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Descriptors in one message; the system takes 253.
 pub(super) const MOST_SOCKETS: usize = 64;
-/// Bytes of one message: more than the system lets through by default.
-const MOST_BYTES: usize = 512 * 1024;
+/// Bytes of one message: more than the system lets through by default (`wmem_default`).
+const MOST_BYTES: usize = 256 * 1024;
 
 /// One end of a conversation. Its calls block.
 #[derive(Debug)]
-pub(super) struct Channel(Socket);
+pub(super) struct Channel {
+    socket: Socket,
+    /// Where the next message is read.
+    buffer: Mutex<Vec<u8>>,
+}
 
 /// A message.
 #[derive(Debug)]
@@ -36,7 +41,7 @@ impl Channel {
     /// Takes a connected socket.
     pub(super) fn new(socket: Socket) -> io::Result<Self> {
         socket.set_nonblocking(false)?;
-        Ok(Self(socket))
+        Ok(Self { socket, buffer: Mutex::new(vec![0; MOST_BYTES]) })
     }
 
     /// Connects to whoever listens at `path`.
@@ -48,13 +53,13 @@ impl Channel {
 
     /// Whether the other end runs as the same user.
     pub(super) fn is_ours(&self) -> io::Result<bool> {
-        let peer = rustix::net::sockopt::socket_peercred(&self.0)?;
+        let peer = rustix::net::sockopt::socket_peercred(&self.socket)?;
         Ok(peer.uid == rustix::process::geteuid())
     }
 
     /// How long [`Channel::receive`] waits from now on.
     pub(super) fn wait_for(&self, patience: Option<Duration>) -> io::Result<()> {
-        self.0.set_read_timeout(patience)
+        self.socket.set_read_timeout(patience)
     }
 
     /// Sends one message.
@@ -74,7 +79,7 @@ impl Channel {
         }
         let parts = [IoSlice::new(&head), IoSlice::new(bytes)];
         loop {
-            match sendmsg(&self.0, &parts, &mut with, SendFlags::NOSIGNAL) {
+            match sendmsg(&self.socket, &parts, &mut with, SendFlags::NOSIGNAL) {
                 Err(rustix::io::Errno::INTR) => {}
                 sent => return Ok(sent.map(drop)?),
             }
@@ -83,13 +88,13 @@ impl Channel {
 
     /// The next message; none when the other end is gone.
     pub(super) fn receive(&self) -> io::Result<Option<Received>> {
-        let mut bytes = vec![0; MOST_BYTES];
+        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
         let size = rustix::cmsg_space!(ScmRights(MOST_SOCKETS));
         let mut space = vec![MaybeUninit::uninit(); size];
         let mut with = RecvAncillaryBuffer::new(&mut space);
         let count = loop {
-            let into = &mut [IoSliceMut::new(&mut bytes)];
-            match recvmsg(&self.0, into, &mut with, RecvFlags::CMSG_CLOEXEC) {
+            let into = &mut [IoSliceMut::new(&mut buffer)];
+            match recvmsg(&self.socket, into, &mut with, RecvFlags::CMSG_CLOEXEC) {
                 Err(rustix::io::Errno::INTR) => {}
                 // It died with something of ours unread.
                 Err(rustix::io::Errno::CONNRESET) => return Ok(None),
@@ -105,12 +110,11 @@ impl Channel {
         if count == 0 {
             return Ok(None);
         }
-        bytes.truncate(count);
+        let bytes = &buffer[..count];
         let end = bytes.iter().position(|byte| *byte == b'\n');
         let end = end.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
         let note = serde_json::from_slice(&bytes[..end])?;
-        bytes.drain(..=end);
-        Ok(Some(Received { note, bytes, sockets }))
+        Ok(Some(Received { note, bytes: bytes[end + 1..].to_vec(), sockets }))
     }
 }
 
@@ -124,7 +128,8 @@ mod tests {
     #[test]
     fn a_listening_socket_goes_over_with_a_note_and_bytes() {
         let (here, there) = Socket::pair(Domain::UNIX, Type::SEQPACKET, None).expect("a pair");
-        let (here, there) = (Channel(here), Channel(there));
+        let here = Channel::new(here).expect("an end");
+        let there = Channel::new(there).expect("the other end");
         assert!(here.is_ours().expect("a peer"));
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let address = listener.local_addr().expect("an address");

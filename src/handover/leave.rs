@@ -69,13 +69,17 @@ async fn go_on(running: &mut Running) -> anyhow::Result<()> {
                 }
             }
             Err(error) => {
-                tracing::error!("the store cannot be had again: no changes until a restart: {error:#}");
+                tracing::error!(
+                    "the store cannot be had again: no changes until a restart: {error:#}"
+                );
             }
         }
         if let Some(journal) = running.journal.clone() {
             let reopened = tokio::task::spawn_blocking(move || journal.reopen()).await?;
             if let Err(error) = reopened {
-                tracing::error!("decisions go to a file that the next process takes over: {error:#}");
+                tracing::error!(
+                    "decisions go to a file that the next process takes over: {error:#}"
+                );
             }
         }
     }
@@ -103,11 +107,14 @@ async fn finish(mut running: Running, hatch: Hatch, asked: Asked) -> anyhow::Res
     running.admin_closed(ADMIN).await;
     let (leaving, left) = mpsc::channel::<Option<Leaving>>();
     let heir = leaving.clone();
-    running.plane.proxy().bequeath(Arc::new(move |connection| {
-        // Nobody receives once the drain is over; the connection is closed then, as in any drain.
-        let _ = heir.send(Some(connection));
-    }))
-    .await;
+    running
+        .plane
+        .proxy()
+        .bequeath(Arc::new(move |connection| {
+            // Nobody receives once the drain is over; the connection is closed then, as in any drain.
+            let _ = heir.send(Some(connection));
+        }))
+        .await;
     if !running.control.leave_to_stable().await {
         // Its requests under way have all been decided long ago, or it could not be this late.
         tracing::warn!("a worker is late to follow; it may still decide what it has begun with");
@@ -115,6 +122,7 @@ async fn finish(mut running: Running, hatch: Hatch, asked: Asked) -> anyhow::Res
     // The file is the new process' as soon as it begins.
     hatch.give();
     if asked.begin().is_err() {
+        running.stop().await?;
         bail!("the new process ended in the moment it was to begin");
     }
     tracing::info!("the new process has the sockets; finishing what runs");
@@ -127,11 +135,15 @@ async fn finish(mut running: Running, hatch: Hatch, asked: Asked) -> anyhow::Res
                 tracing::warn!(%error, "a connection is closed instead of passed on");
             }
         }
-    })?;
+    });
+    let passing = passing.inspect_err(
+        |error| tracing::error!(%error, "connections are closed instead of passed on"),
+    );
     running.stop().await?;
     let _ = leaving.send(None);
-    let passed = tokio::task::spawn_blocking(move || passing.join()).await?;
-    if passed.is_err() {
+    if let Ok(passing) = passing
+        && tokio::task::spawn_blocking(move || passing.join()).await?.is_err()
+    {
         bail!("connections were not passed on to the end");
     }
     tracing::info!("everything is finished");

@@ -58,7 +58,7 @@ async fn client(number: usize, proxy: SocketAddr, load: Arc<Load>) {
         };
         let user = format!("user-{}", (number * 31 + round * 7) % 997);
         let mut fields = vec![("x-user-id", user.as_str())];
-        let keep = number % 4 != 0;
+        let keep = !number.is_multiple_of(4);
         if !keep {
             fields.push(("connection", "close"));
         }

@@ -48,7 +48,10 @@ impl Control {
     pub async fn resume(&self, store: Store) -> Result<(), StartError> {
         let inner = &self.inner;
         let _turn = inner.turn.lock().await;
-        let Some(keeper) = &inner.keeper else { return Ok(()) };
+        let Some(keeper) = &inner.keeper else {
+            inner.handing_over.store(false, Ordering::Release);
+            return Ok(());
+        };
         keeper.take_back(store);
         let view = inner.view();
         if view.safe_start.is_none() {
