@@ -1,8 +1,8 @@
 //! Who is asking, and may they.
 //!
-//! Roles: `viewer` reads (every `GET`, and the dry run `POST /v1/explain`), `operator` also
-//! changes and reloads, `admin` may do everything; nothing of this version needs more than
-//! `operator`, so `admin` is the role to give to people who will hold later, more dangerous verbs.
+//! Roles: `viewer` reads (every `GET`, the dry run `POST /v1/explain`, replays of gates), `operator`
+//! also changes and reloads, `admin` may do everything: forcing a promotion against its verdict needs
+//! it.
 //!
 //! Open to everyone: `/livez` and `/readyz` (a probe has no token), `/openapi.json` and `/docs`
 //! (they describe the program, not this installation). `/metrics` needs `viewer`: it names

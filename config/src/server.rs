@@ -43,6 +43,8 @@ pub struct Config {
     pub resolve_every: Duration,
     /// Who is told of what happens, in the order of the file.
     pub notify: Vec<Channel>,
+    /// Every other file that was read for it, wherever it lies.
+    pub files: Vec<PathBuf>,
     /// The workloads in the order of the file; at least one.
     pub workloads: Vec<Workload>,
     /// Every policy by name, also those no workload uses; `default` is always there.

@@ -49,7 +49,7 @@ fn progress(analysis: &AnalysisDetail) -> String {
         grouped(analysis.needed_requests),
     );
     match still_needed(analysis) {
-        Some(0) => {}
+        Some(0..1000) => {}
         Some(ms) => {
             let _ = write!(text, "; at this rate {} more", span(ms));
         }
@@ -71,7 +71,8 @@ fn still_needed(analysis: &AnalysisDetail) -> Option<u64> {
     let mut longest = analysis.needed_ms.saturating_sub(analysis.observed_ms);
     longest = longest.max(missing(analysis.requests, analysis.needed_requests)?);
     for gate in analysis.gates.iter().filter(|gate| gate.blocks.is_some()) {
-        let have = gate.candidate.map_or(0, |estimate| estimate.count);
+        // A quantile is not shown before it says something; its values are counted all the same.
+        let have = gate.candidate.map_or(analysis.requests, |estimate| estimate.count);
         longest = longest.max(missing(have, gate.needed)?);
     }
     Some(longest)

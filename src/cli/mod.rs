@@ -19,6 +19,7 @@ mod file;
 mod health;
 mod lists;
 mod notify;
+mod outlook;
 pub(crate) mod output;
 mod reference;
 mod release;
@@ -146,6 +147,11 @@ enum Command {
     /// Look at what the gates said, and when.
     #[command(subcommand)]
     Analysis(analysis::AnalysisCommand),
+    /// Say how long each step of a rollout will take, what it can find and what it costs.
+    Plan(outlook::PlanArgs),
+    /// Try other gates on what was recorded.
+    #[command(subcommand)]
+    Gate(outlook::GateCommand),
     /// Roll tenants forward cohort by cohort.
     #[command(subcommand)]
     Cohort(cohort::CohortCommand),
@@ -219,6 +225,8 @@ fn run_client(global: &GlobalArgs, command: Command) -> Result<ExitCode, Failure
         Command::Drill(args) => drill::run(&client()?, &args, format),
         Command::Rollout(command) => rollout::run(&client()?, &command, format),
         Command::Analysis(command) => analysis::run(&client()?, &command, format),
+        Command::Plan(args) => outlook::plan(&client()?, &args, format),
+        Command::Gate(command) => outlook::gate(&client()?, &command, format),
         Command::Cohort(command) => cohort::run(&client()?, &command, format),
         Command::Exclude(command) => lists::exclude(&client()?, &command, format),
         Command::Allow(command) => lists::list(&client()?, "allow", &command, format),

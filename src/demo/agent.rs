@@ -31,6 +31,8 @@ use tokio::net::TcpListener;
 pub(crate) const AGENT_HEADER: HeaderName = HeaderName::from_static("demo-agent");
 /// Repeats the epoch the proxy sent along.
 pub(crate) const EPOCH_HEADER: HeaderName = HeaderName::from_static("demo-epoch");
+/// States what the answer cost; the proxy believes it rather than its own price list.
+const COST_HEADER: HeaderName = HeaderName::from_static("agent-cost-usd");
 /// Present when the conversation id was issued by another agent.
 pub(crate) const FOREIGN_HEADER: HeaderName = HeaderName::from_static("demo-foreign-conversation");
 
@@ -52,6 +54,9 @@ pub(crate) struct AgentArgs {
     /// Share of requests that fail, from 0 to 1.
     #[arg(long, default_value_t = 0.003, value_name = "SHARE")]
     pub(crate) error_rate: f64,
+    /// What an answer costs, stated in its `agent-cost-usd` field.
+    #[arg(long, default_value_t = 0.000_21, value_name = "USD")]
+    pub(crate) cost_usd: f64,
 }
 
 /// How one demo agent behaves.
@@ -61,6 +66,8 @@ pub(crate) struct Profile {
     pub(crate) model: String,
     pub(crate) latency: Duration,
     pub(crate) error_rate: f64,
+    /// Dollars an answer costs.
+    pub(crate) cost_usd: f64,
     pub(crate) seed: u64,
 }
 
@@ -159,11 +166,17 @@ pub(crate) fn event_stream(events: Vec<String>, pause: Duration) -> Response {
     (headers, Body::from_stream(chunks)).into_response()
 }
 
-/// Puts the agent's name and the plan's epoch on every answer, failures included.
+/// Puts the agent's name and the plan's epoch on every answer, failures included, and on the others
+/// what they cost.
 async fn sign(State(agent): State<Arc<Agent>>, request: Request, next: Next) -> Response {
     let epoch = request.headers().get("stagegate-epoch").cloned();
     let mut response = next.run(request).await;
+    let succeeded = response.status().is_success();
     let headers = response.headers_mut();
+    let cost = format!("{:.6}", agent.profile.cost_usd.max(0.0));
+    if let (true, Ok(cost)) = (succeeded, HeaderValue::from_str(&cost)) {
+        headers.insert(COST_HEADER, cost);
+    }
     if let Ok(name) = HeaderValue::from_str(&agent.profile.name) {
         headers.insert(AGENT_HEADER, name);
     }
@@ -198,6 +211,7 @@ pub(crate) fn run(args: &AgentArgs) -> ExitCode {
         model: args.model.clone().unwrap_or_else(|| format!("demo-{}", args.name)),
         latency: Duration::from_millis(args.latency_ms),
         error_rate: args.error_rate.clamp(0.0, 1.0),
+        cost_usd: args.cost_usd,
         seed: 1,
     };
     let outcome = super::runtime().and_then(|runtime| {

@@ -25,17 +25,18 @@ pub(super) const CONVERSATION_HEADER: &str = "x-session-id";
 const STABLE: &str = "v1";
 const CANDIDATE: &str = "v2";
 
-/// How the two agents behave: the candidate has another model and is a little slower.
+/// How the two agents behave: the candidate has another model and is a little slower and dearer.
 pub(super) fn profile(arm: Arm, seed: u64) -> Profile {
-    let (name, model, latency_ms, error_rate) = match arm {
-        Arm::Stable => (STABLE, "demo-large-1", 12, 0.003),
-        Arm::Candidate => (CANDIDATE, "demo-large-2", 17, 0.006),
+    let (name, model, latency_ms, error_rate, cost_usd) = match arm {
+        Arm::Stable => (STABLE, "demo-large-1", 12, 0.003, 0.000_21),
+        Arm::Candidate => (CANDIDATE, "demo-large-2", 17, 0.006, 0.000_24),
     };
     Profile {
         name: name.to_owned(),
         model: model.to_owned(),
         latency: Duration::from_millis(latency_ms),
         error_rate,
+        cost_usd,
         seed: seed.wrapping_add(arm.index() as u64),
     }
 }
@@ -117,6 +118,19 @@ admin:
   address: {admin}
 data_dir: data
 
+# A rollout in minutes instead of days: `stagegate rollout start` goes by it.
+policies:
+  demo:
+    steps:
+      - {{ weight: 10%, hold: 20s, requests: 300 }}
+      - {{ weight: 50%, hold: 20s, requests: 600 }}
+      - {{ weight: 100%, watch: 60s }}
+    gates:
+      - {{ axis: latency, measure: p99, max: 500ms, for: 10s, owner: oncall }}
+      - {{ axis: cost, measure: usd_per_request, against: stable, ratio: 1.5, for: 10s, owner: finance }}
+      - {{ axis: error, class: permanent, against: stable, margin: 3pp, for: 10s, owner: oncall }}
+      - {{ axis: error, class: transient, max: 5%, for: 10s, owner: oncall }}
+
 workloads:
   {WORKLOAD}:
     match: [{{ path_prefix: / }}]
@@ -129,6 +143,7 @@ workloads:
       {CANDIDATE}: {{ endpoints: ["http://{candidate}"], artifact: {{ model: demo-large-2, prompt: p-119, tools: t-31, git: support-agent@{CANDIDATE} }} }}
     stable: {STABLE}
     candidate: {CANDIDATE}
+    policy: demo
     sticky: conversation
     cohorts:
       - {{ name: pilots, tenants: [acme, globex] }}

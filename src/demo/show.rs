@@ -52,6 +52,14 @@ Try, in another terminal:
   {program} decisions ls -n 5
   {program} explain -w {WORKLOAD} --tenant acme --user ann --conversation my-first
   {program} weight {WORKLOAD} 50% --reason 'looks good'
+
+A gated rollout in minutes:
+  {program} drill {WORKLOAD} --reason 'before the rollout'
+  {program} rollout start {WORKLOAD} --to v2 --reason 'new prompt'
+  {program} rollout status {WORKLOAD} --watch
+  {program} rollout promote {WORKLOAD} --reason 'all gates pass'
+
+Who, and the way back:
   {program} cohort enable {WORKLOAD} pilots
   {program} token force -w {WORKLOAD} --for 1h --secret {FORCE_SECRET}
   {program} rollback {WORKLOAD} --reason 'changed my mind'

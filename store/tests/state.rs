@@ -187,7 +187,7 @@ fn a_later_schema_is_refused_and_left_alone() {
     let file = dir.path().join("state.db");
     Connection::open(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let refused = Store::open(dir.path()).unwrap_err();
-    assert!(matches!(refused, StoreError::NewerSchema { found: 99, known: 3 }), "{refused}");
+    assert!(matches!(refused, StoreError::NewerSchema { found: 99, .. }), "{refused}");
 }
 
 #[test]

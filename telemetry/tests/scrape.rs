@@ -1,11 +1,12 @@
 //! What a scrape sees.
 
 use stagegate_rollout::{
-    Arm, Command, CostTruth, Delta, Outcome, Reason, Series, SeriesKey, TenantUse, TokenKind,
-    WorkloadSpec, WorkloadState, apply,
+    Arm, Axis, Command, CostTruth, Delta, Outcome, Phase, Reason, Series, SeriesKey, TenantUse,
+    TokenKind, WorkloadSpec, WorkloadState, apply,
 };
 use stagegate_telemetry::{
-    EndpointGauge, METRICS, Options, PlanGauges, ReloadResult, RollbackKind, Telemetry,
+    EndpointGauge, METRICS, Options, PlanGauges, ReloadResult, RollbackKind, RolloutGauges,
+    Telemetry,
 };
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -81,6 +82,13 @@ fn busy() -> Telemetry {
     telemetry.reloaded(ReloadResult::Refused, UNIX_EPOCH + Duration::from_secs(2_000));
     telemetry.rolled_back(&"support".into(), RollbackKind::Rollback);
     telemetry.store_failed();
+    telemetry.rolled_back_after(&"support".into(), Duration::from_millis(12));
+    telemetry.set_rollouts(&[RolloutGauges {
+        workload: "support".into(),
+        phase: Some(Phase::Progressing),
+        step: 2,
+        axes: vec![(Axis::Latency, 3)],
+    }]);
     let mut delta = served(
         key("support", "v2", Arm::Candidate),
         &[(Outcome::Ok, 8), (Outcome::Permanent, 2)],

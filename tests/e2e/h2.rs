@@ -1,6 +1,6 @@
 //! HTTP/2 clients: the same rules, streams that stay streams, and floods that hurt nobody else.
 
-use crate::harness::h2::{H2, block, finish, frame, h2_request, hello, piece};
+use crate::harness::h2::{H2, block, ended, finish, frame, h2_request, hello, piece};
 use crate::harness::tools::script;
 use crate::harness::{
     Authority, Backend, Chunk, Setup, Stagegate, Wire, Workload, eventually, request, within,
@@ -84,7 +84,7 @@ async fn streams_and_uploads_pass_piece_by_piece_with_trailers_both_ways() {
     let mut trailers = http::HeaderMap::new();
     trailers.insert("x-count", http::HeaderValue::from_static("50"));
     up.send_trailers(trailers).expect("trailers");
-    assert!(within("the end", down.data()).await.is_none());
+    ended(&mut down).await;
     let trailers = within("trailers", down.trailers()).await.expect("fine").expect("some");
     assert_eq!(trailers.get("x-sum").map(http::HeaderValue::as_bytes), Some(&b"50"[..]));
 }
@@ -176,7 +176,7 @@ async fn a_drain_says_goodbye_and_lets_streams_end() {
     .await;
     gate.add_permits(1);
     assert_eq!(piece(&mut down).await, b"two");
-    assert!(within("a clean end", down.data()).await.is_none());
+    ended(&mut down).await;
     drop(down);
     client.ended().await.expect("a goodbye, not an error");
     assert!(stagegate.ended().await.success());
@@ -316,9 +316,7 @@ async fn a_websocket_runs_over_one_stream() {
         assert_eq!(piece(&mut down).await, word.to_uppercase().into_bytes());
     }
     up.send_data(Bytes::new(), true).expect("an end");
-    while let Some(rest) = within("its end", down.data()).await {
-        assert!(rest.expect("a clean end").is_empty());
-    }
+    ended(&mut down).await;
     // Other protocols are not tunnelled.
     let mut other = h2_request("CONNECT /", &[]);
     other.extensions_mut().insert(h2::ext::Protocol::from_static("connect-udp"));
@@ -351,4 +349,20 @@ async fn real_clients_agree_on_http2_or_do_without() {
     assert_eq!(wire.head().await.status(), 505);
     let mut wire = stagegate.connect().await;
     assert_eq!(wire.ask(&request("GET /", &[])).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_uses_ends_with_a_goodbye() {
+    let backend = Backend::start("stable");
+    let setup = Setup::of(Workload::new(&backend))
+        .with("limits", "{ keep_alive: 200ms, header_timeout: 200ms }");
+    let stagegate = Stagegate::start(&setup).await;
+    let mut client = H2::connect(stagegate.proxy).await;
+    let answer = client.ask(h2_request("GET /", &[]), b"").await.expect("an answer");
+    assert_eq!(answer.text(), "stable");
+    within("a goodbye", client.closed()).await;
+    // A preface without an end is a head without an end.
+    let mut wire = stagegate.connect().await;
+    wire.send("PRI * HTTP/2.0\r\n\r\nSM").await;
+    assert_eq!(wire.head().await.status(), 408);
 }

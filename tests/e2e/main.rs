@@ -13,6 +13,7 @@ mod forwarding;
 mod framing;
 mod grpc;
 mod h2;
+mod h2_malformed;
 mod harness;
 mod health;
 mod identity;

@@ -269,6 +269,33 @@ async fn what_the_old_process_finishes_is_recorded_by_the_new_one() {
 }
 
 #[tokio::test]
+async fn a_request_that_the_old_process_has_begun_with_does_not_undo_a_rollback() {
+    let (stable, candidate) = (Backend::start("stable"), Backend::start("candidate"));
+    let workload = Workload::canary(&stable, &candidate)
+        .with("identity", "{ user: [{ body: /user }], conversation: [] }");
+    let stagegate = Stagegate::start(&Setup::of(workload)).await;
+    stagegate.admin.weight("100%").await;
+    let body = json!({ "user": "ada" }).to_string();
+    let (kind, length) = ("application/json", body.len().to_string());
+    let fields = [("content-type", kind), ("content-length", &*length), ("expect", "100-continue")];
+    let head = request("POST /", &fields);
+    let mut wire = stagegate.connect().await;
+    assert_eq!(wire.ask(&(head.clone() + &body)).await.arm(), "candidate");
+    // Who asks stands in the body: nothing is decided before it is there.
+    wire.send(head).await;
+    assert_eq!(wire.head().await.status(), 100);
+
+    let former = stagegate.take_over().await;
+    stagegate.admin.rollback().await;
+    let reached = candidate.arrivals();
+    assert_eq!(former.exited(), None, "it has a request to finish");
+    wire.send(body).await;
+    assert_eq!(wire.response("POST").await.arm(), "stable");
+    assert_eq!(candidate.arrivals(), reached);
+    assert_eq!(former.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn without_anybody_to_take_over_from_it_starts_as_usual() {
     let stable = Backend::start("stable");
     let stagegate = Stagegate::start(&Setup::of(Workload::new(&stable))).await;

@@ -185,3 +185,20 @@ async fn health_checks_speak_tls_too() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_handshake_that_does_not_go_on_does_not_hold_the_connection() {
+    let authority = Authority::new();
+    let certificate = authority.sign("server", &["a.test"]);
+    let backend = Backend::start("stable");
+    let setup = Setup::of(Workload::new(&backend))
+        .with_listener("tls", &tls(&[certificate.yaml()], ""))
+        .with("limits", "{ header_timeout: 200ms }");
+    let stagegate = Stagegate::start(&setup).await;
+    // Nothing at all, and the beginning of a hello that never ends.
+    for bytes in [&b""[..], b"\x16\x03\x01\x02\x00\x01"] {
+        let mut wire = stagegate.connect().await;
+        wire.send(bytes).await;
+        wire.ended().await;
+    }
+}

@@ -5,6 +5,7 @@ mod changes;
 mod drills;
 mod lists;
 mod notify;
+mod outlook;
 mod reads;
 mod records;
 mod releases;
@@ -48,6 +49,8 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(rollouts::resume))
         .routes(routes!(rollouts::abort))
         .routes(routes!(analyses::analyses))
+        .routes(routes!(outlook::outlook))
+        .routes(routes!(outlook::replay_gates))
         .routes(routes!(analyses::analysis))
         .routes(routes!(lists::exclude, lists::unexclude))
         .routes(routes!(lists::opt_in))

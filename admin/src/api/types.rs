@@ -9,6 +9,7 @@ mod change;
 mod decision;
 mod drill;
 mod notify;
+mod outlook;
 mod problem;
 mod records;
 mod release;
@@ -24,6 +25,9 @@ pub use change::{Changed, Reloaded, RollbackTiming};
 pub use decision::{Decision, DecisionExplained, Decisions, Explanation, RuleCheck};
 pub use drill::{DrillCheck, DrillReport};
 pub use notify::{ChannelStatus, ChannelTested, Channels};
+pub use outlook::{
+    GateOutlook, Outlook, ReplayGates, Replayed, ReplayedEvent, ReplayedRollout, StepOutlook,
+};
 pub use problem::{ConfigProblem, FieldProblem, Problem};
 pub use records::{Audit, AuditCheck, AuditRecord, Identity};
 pub use release::{

@@ -93,6 +93,23 @@ async fn viewers_read_operators_change() {
 }
 
 #[tokio::test]
+async fn only_an_admin_may_force_a_promotion_and_a_viewer_may_replay() {
+    let (world, tokens) = guarded().await;
+    let path = "/v1/workloads/agent/rollouts/current/promote";
+    let force = json!({ "force": true, "reason": "no time" });
+    let send = async |token: &str| with(&world, Method::POST, path, token, &force).await;
+    assert_eq!((send(&tokens.viewer).await, send(&tokens.operator).await), (403, 403));
+    assert_eq!(send(&tokens.admin).await, 409, "allowed, but no rollout is under way");
+    let silent = json!({ "force": true });
+    assert_eq!(with(&world, Method::POST, path, &tokens.admin, &silent).await, 400, "say why");
+    let replay = "/v1/workloads/agent/gates/replay";
+    let body = json!({ "text": "policies: {}", "policy": "default", "since_ms": 0 });
+    assert_eq!(with(&world, Method::POST, replay, &tokens.viewer, &body).await, 200);
+    let plan = "/v1/workloads/agent/plan";
+    assert_eq!(with(&world, Method::GET, plan, &tokens.viewer, &Value::Null).await, 200);
+}
+
+#[tokio::test]
 async fn probes_and_the_description_of_the_api_need_no_token() {
     let (world, _) = guarded().await;
     for path in ["/livez", "/readyz", "/openapi.json", "/docs"] {

@@ -18,5 +18,6 @@ mod releases;
 mod reload;
 mod socket;
 mod start;
+mod steer;
 mod store_failure;
 mod world;

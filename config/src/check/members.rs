@@ -116,6 +116,7 @@ pub(crate) fn read_text(
         }
         std::fs::read_to_string(path).map_err(|error| error.to_string())
     };
+    cx.files.push(path.to_owned());
     match read() {
         Ok(text) => Some(text),
         Err(error) => {

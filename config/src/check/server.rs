@@ -35,7 +35,11 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         Workers::Auto => std::thread::available_parallelism().map_or(1, usize::from),
         Workers::Count(count) => count,
     });
+    let mut files = std::mem::take(&mut cx.files);
+    files.sort_unstable();
+    files.dedup();
     Some(Config {
+        files,
         listeners: listeners?,
         admin: admin?,
         data_dir: data_dir?,

@@ -3,7 +3,7 @@
 use super::cursor::Site;
 use super::env::{EnvError, substitute};
 use crate::{Place, Problem};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Most problems kept: a wrong file of a million tenants must not answer with a million lines.
@@ -14,6 +14,8 @@ pub(crate) struct Context<'a> {
     pub(crate) file: Arc<str>,
     pub(crate) base_dir: &'a Path,
     env: &'a dyn Fn(&str) -> Option<String>,
+    /// Files that the configuration names, as far as they were read.
+    pub(crate) files: Vec<PathBuf>,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
     dropped: usize,
@@ -29,6 +31,7 @@ impl<'a> Context<'a> {
             file: file.into(),
             base_dir,
             env,
+            files: Vec::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
             dropped: 0,

@@ -37,7 +37,8 @@ pub(super) fn request_text(
     let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
     let websocket = request.method() == Method::CONNECT && protocol == Some("websocket");
     let method = if websocket { "GET" } else { request.method().as_str() };
-    let target = match (request.method() == Method::CONNECT && !websocket, uri.path_and_query()) {
+    let plain_connect = request.method() == Method::CONNECT && !websocket;
+    let target = match (plain_connect, uri.path_and_query()) {
         // Whatever it is, it is not served; the HTTP/1.1 parser says so.
         (true, _) => uri.authority().map_or("*", uri::Authority::as_str),
         (false, Some(target)) => target.as_str(),
@@ -45,6 +46,10 @@ pub(super) fn request_text(
     };
     if !target.bytes().all(|b| b > b' ' && b != 0x7f) {
         return Err(Malformed("invalid :path"));
+    }
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    if uri.authority().is_some() && !plain_connect && !is_web {
+        return Err(Malformed("a :scheme that is not the web's"));
     }
     let mut text = Vec::with_capacity(256);
     put(&mut text, &[method.as_bytes(), b" ", target.as_bytes(), b" HTTP/1.1\r\n"]);

@@ -1,6 +1,6 @@
 //! A rollout from start to end: the state machine.
 //!
-//! [`step`] is pure: a state and an input give a new state and effects; the caller performs the
+//! [`step()`] is pure: a state and an input give a new state and effects; the caller performs the
 //! effects in their order, records first. What must hold, whatever comes in:
 //!
 //! - no step is left for a larger one without the verdict `pass`, or a force with a reason;

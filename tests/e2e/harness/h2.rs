@@ -79,6 +79,11 @@ impl H2 {
         self.requests.is_extended_connect_protocol_enabled()
     }
 
+    /// Waits until the peer has ended the connection, cleanly.
+    pub(crate) async fn closed(&mut self) {
+        (&mut self.connection).await.expect("the task").expect("a goodbye, not an error");
+    }
+
     /// How the connection ended.
     pub(crate) async fn ended(self) -> Result<(), h2::Error> {
         drop(self.requests);
@@ -113,6 +118,13 @@ pub(crate) async fn piece(stream: &mut RecvStream) -> Vec<u8> {
     let data = within("a piece", stream.data()).await.expect("not the end").expect("data");
     stream.flow_control().release_capacity(data.len()).expect("its window");
     data.to_vec()
+}
+
+/// Waits for the clean end of a body; a last frame may carry it and nothing else.
+pub(crate) async fn ended(stream: &mut RecvStream) {
+    while let Some(rest) = within("a clean end", stream.data()).await {
+        assert!(rest.expect("a clean end").is_empty());
+    }
 }
 
 /// One frame as bytes (RFC 9113 4.1).

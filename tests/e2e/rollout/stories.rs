@@ -4,6 +4,10 @@ use super::World;
 use super::agent::Agent;
 use crate::harness::{eventually, eventually_async};
 use serde_json::json;
+use std::time::{Duration, Instant};
+
+/// From the moment a limit is crossed until somebody is told.
+const PROMISED: Duration = Duration::from_secs(5 * 60);
 
 #[tokio::test]
 async fn a_good_candidate_goes_all_the_way_and_the_way_back_stays_open() {
@@ -38,8 +42,15 @@ async fn breaks_at_every_step(axis: &str, break_it: impl Fn(&Agent)) {
         world.candidate.recover();
         world.begin().await;
         world.climb(step).await;
+        let broke = Instant::now();
         break_it(&world.candidate);
         world.rolled_back_on(axis).await;
+        let told = broke.elapsed();
+        println!(
+            "{axis}, step {step}: people were told {:.1} s after it broke",
+            told.as_secs_f64()
+        );
+        assert!(told < PROMISED, "{told:?}");
         let gate = format!("reason=\"{axis}\"");
         let counted = world.stagegate.admin.metric("stagegate_rollbacks_total", &[&gate]).await;
         assert_eq!(counted, step as f64);

@@ -1,0 +1,229 @@
+//! Looking ahead and looking back: plans, and replays of what was recorded.
+
+use super::reads::find;
+use crate::api::App;
+use crate::api::error::{ApiError, Kind};
+use crate::api::extract::{Body, Params, Segments};
+use crate::api::types::{
+    GateOutlook, Outlook, ReplayGates, Replayed, ReplayedEvent, ReplayedRollout, StepOutlook,
+};
+use crate::control::{KeeperError, now_ms};
+use crate::data_plane::SeriesStats;
+use crate::describe;
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use stagegate_config::Config;
+use stagegate_rollout::{
+    Outcome, PlannedStep, Policy, Rates, Recording, ReleaseName, Replay, Tick, WorkloadName, plan,
+    replay,
+};
+use std::path::Path;
+use std::sync::Arc;
+use utoipa::IntoParams;
+
+/// What a plan is made for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PlanQuery {
+    /// Requests a second of both arms; measured over the last quarter of an hour if left out.
+    rps: Option<f64>,
+    /// Dollars of a request, for what the steps will cost.
+    usd_per_request: Option<f64>,
+    /// Name of a policy; the workload's own if left out.
+    policy: Option<String>,
+}
+
+/// How long each step of a rollout will take, what it can find, and what it will cost.
+#[utoipa::path(get, path = "/v1/workloads/{workload}/plan", tag = "read",
+    params(("workload" = String, Path, description = "Name of the workload"), PlanQuery),
+    responses((status = 200, description = "Step by step.", body = Outlook)))]
+pub(super) async fn outlook(
+    State(app): State<App>,
+    Segments(name): Segments<String>,
+    Params(query): Params<PlanQuery>,
+) -> Result<Json<Outlook>, ApiError> {
+    let view = app.control.view();
+    find(&view, &name)?;
+    let policy = view.policy(&name, query.policy.as_deref()).map_err(|known| {
+        ApiError::field("policy", &format!("there is no such policy; there are: {known}"))
+    })?;
+    for (field, given) in [("rps", query.rps), ("usd_per_request", query.usd_per_request)] {
+        if given.is_some_and(|number| !number.is_finite() || number < 0.0) {
+            return Err(ApiError::field(field, &"it must be a number from 0 on"));
+        }
+    }
+    let mut rates = measured(&app.stats.snapshot(), &name);
+    rates.rps = query.rps.unwrap_or(rates.rps);
+    rates.usd_per_request = query.usd_per_request.unwrap_or(0.0);
+    Ok(Json(Outlook {
+        workload: name,
+        policy: policy.name.to_string(),
+        rps: rates.rps,
+        rps_from: if query.rps.is_some() { "given" } else { "measured" }.to_owned(),
+        steps: plan(&policy, &rates).into_iter().map(step).collect(),
+    }))
+}
+
+/// The workload's rates over the longest window there is.
+fn measured(stats: &[SeriesStats], workload: &str) -> Rates {
+    let ours = || stats.iter().filter(|series| *series.workload == *workload);
+    let longest = ours().map(|series| series.seconds).max().unwrap_or(1);
+    let mut outcomes = [0_u64; Outcome::ALL.len()];
+    for series in ours().filter(|series| series.seconds == longest) {
+        outcomes.iter_mut().zip(series.outcomes).for_each(|(sum, count)| *sum += count);
+    }
+    let all: u64 = outcomes.iter().sum();
+    let usual = Rates { rps: 0.0, ..Rates::default() };
+    if all == 0 {
+        return usual;
+    }
+    let share = |outcome: Outcome| outcomes[outcome.index()] as f64 / all as f64;
+    Rates {
+        rps: all as f64 / f64::from(longest),
+        permanent: share(Outcome::Permanent),
+        transient: share(Outcome::Transient),
+        external: share(Outcome::External),
+        ..usual
+    }
+}
+
+fn step(step: PlannedStep) -> StepOutlook {
+    StepOutlook {
+        weight: step.weight.to_string(),
+        takes_ms: step.takes_ms,
+        because: step.because,
+        requests: step.requests,
+        usd: step.usd,
+        gates: step
+            .gates
+            .into_iter()
+            .map(|gate| GateOutlook {
+                gate: gate.gate.to_string(),
+                needed: gate.needed,
+                passes: gate.passes,
+                regression: gate.regression,
+                found_in_ms: gate.found_in_ms,
+            })
+            .collect(),
+    }
+}
+
+/// What another policy would have done with what was recorded.
+///
+/// The weights are those of the time; a replay ends where the policy would have rolled back.
+#[utoipa::path(post, path = "/v1/workloads/{workload}/gates/replay", tag = "read",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    request_body = ReplayGates,
+    responses((status = 200, description = "Event by event.", body = Replayed)))]
+pub(super) async fn replay_gates(
+    State(app): State<App>,
+    Segments(name): Segments<String>,
+    Body(body): Body<ReplayGates>,
+) -> Result<Json<Replayed>, ApiError> {
+    let view = app.control.view();
+    let workload = find(&view, &name)?.split.spec().name.clone();
+    let budget = view.config.workload(&name).and_then(|it| it.cost.daily_budget_nanos);
+    let budget = budget.map(|nanos| nanos as f64 / 1e9);
+    let policy = policy_of(&body)?;
+    let reader = app.control.read(|store| Ok(store.window_reader()?)).await?;
+    let since_ms = body.since_ms;
+    let work = move || -> Result<Replayed, ApiError> {
+        let mut runs: Vec<Run> = Vec::new();
+        let mut damaged = None;
+        reader
+            .each(&workload, since_ms, now_ms(), |window| {
+                let Some(to) = window.candidate else { return };
+                match serde_json::from_str(&window.body) {
+                    Ok(tick) => add(&mut runs, window.stable, to, tick),
+                    Err(error) => damaged = Some(error.to_string()),
+                }
+            })
+            .map_err(KeeperError::from)?;
+        if let Some(why) = damaged {
+            let detail = format!("a recorded window is damaged: {why}");
+            return Err(ApiError::new(Kind::Unavailable, detail));
+        }
+        let rollouts = runs.iter().map(|run| judge(&policy, &workload, run, budget));
+        Ok(Replayed {
+            policy: policy.name.to_string(),
+            rollouts: rollouts.collect::<Result<_, _>>()?,
+        })
+    };
+    let replayed = tokio::task::spawn_blocking(work).await;
+    Ok(Json(replayed.map_err(|error| ApiError::new(Kind::Internal, error.to_string()))??))
+}
+
+/// What was recorded of one pair of releases.
+struct Run {
+    from: ReleaseName,
+    to: ReleaseName,
+    ticks: Vec<Tick>,
+}
+
+fn add(runs: &mut Vec<Run>, from: ReleaseName, to: ReleaseName, tick: Tick) {
+    match runs.last_mut().filter(|run| run.from == from && run.to == to) {
+        Some(run) => run.ticks.push(tick),
+        None => runs.push(Run { from, to, ticks: vec![tick] }),
+    }
+}
+
+fn judge(
+    policy: &Policy,
+    workload: &WorkloadName,
+    run: &Run,
+    daily_budget: Option<f64>,
+) -> Result<ReplayedRollout, ApiError> {
+    let Run { from, to, ticks } = run;
+    let recording = Recording { workload, from, to, windows: ticks, daily_budget };
+    let Replay { events, windows, spared } =
+        replay(policy.clone(), &recording).map_err(|problems| {
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            ApiError::new(Kind::InvalidConfig, problems.join("; "))
+        })?;
+    let event = |event: stagegate_rollout::ReplayEvent| ReplayedEvent {
+        at_ms: event.at_ms,
+        step: event.step as u32 + 1,
+        weight: event.weight.to_string(),
+        verdict: event.verdict.label().to_owned(),
+        trigger: event.trigger.map(|trigger| trigger.to_string()),
+        analysis: describe::rollout::analysis(&event.analysis),
+    };
+    Ok(ReplayedRollout {
+        from: from.to_string(),
+        to: to.to_string(),
+        windows: windows as u64,
+        spared,
+        events: events.into_iter().map(event).collect(),
+    })
+}
+
+/// What a whole file needs beside policies. It comes after the text, so that its lines keep their
+/// numbers.
+const REST: &str = "
+listeners: [{ address: '127.0.0.1:1' }]
+workloads:
+  replay:
+    match: [{}]
+    releases: { r: { endpoints: ['http://127.0.0.1:1'] } }
+    stable: r
+";
+
+/// The wanted policy of the text.
+fn policy_of(body: &ReplayGates) -> Result<Arc<Policy>, ApiError> {
+    let text = format!("{}\n{REST}", body.text.trim_end());
+    let loaded = Config::parse(&text, "policy", Path::new("/nonexistent"), &|_: &str| None);
+    let config = loaded.map_err(crate::control::ReloadError::Problems)?.config;
+    let own: Vec<&Arc<Policy>> =
+        config.policies.values().filter(|it| body.text.contains(&*it.name)).collect();
+    let found = match (&body.policy, own.as_slice()) {
+        (Some(name), _) => config.policies.get(name.as_str()),
+        (None, [only]) => Some(*only),
+        (None, _) => None,
+    };
+    found.cloned().ok_or_else(|| {
+        let known: Vec<&str> = config.policies.keys().map(|name| &**name).collect();
+        ApiError::field("policy", &format!("say which one: there are {}", known.join(", ")))
+    })
+}

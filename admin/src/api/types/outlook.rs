@@ -1,0 +1,113 @@
+//! Looking ahead and looking back: how long a policy's steps will take, and what another policy
+//! would have done.
+
+use super::AnalysisDetail;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What a workload's rollout will probably be like.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Outlook {
+    /// The workload.
+    pub workload: String,
+    /// Name of the policy.
+    pub policy: String,
+    /// Requests a second that were assumed.
+    pub rps: f64,
+    /// Where that rate comes from: `given`, or `measured` over the last quarter of an hour.
+    pub rps_from: String,
+    /// The policy's steps.
+    pub steps: Vec<StepOutlook>,
+}
+
+/// One step as it will probably go.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct StepOutlook {
+    /// The candidate's share of targeting keys.
+    pub weight: String,
+    /// The shortest time to a promotion (at the last step: to completion), in milliseconds; absent
+    /// if something it needs never comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_ms: Option<u64>,
+    /// What takes that long.
+    pub because: String,
+    /// Requests the candidate serves in that time.
+    pub requests: u64,
+    /// Dollars they cost; 0 where the cost of a request was not given.
+    pub usd: f64,
+    /// What each gate can find.
+    pub gates: Vec<GateOutlook>,
+}
+
+/// What a gate can find in a step.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct GateOutlook {
+    /// The gate's id.
+    pub gate: String,
+    /// Values of the candidate that a promotion needs.
+    pub needed: u64,
+    /// How likely the first look passes a candidate as good as stable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passes: Option<f64>,
+    /// A regression, as a share of bad values, of twice the margin or limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regression: Option<f64>,
+    /// The time in which it is found in half of the cases, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found_in_ms: Option<u64>,
+}
+
+/// `POST /v1/workloads/{workload}/gates/replay`
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayGates {
+    /// YAML with the key `policies`, as in the configuration file.
+    pub text: String,
+    /// Which of its policies; may be left out where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// From when on, in Unix milliseconds.
+    pub since_ms: u64,
+}
+
+/// What a policy would have done with what was recorded.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Replayed {
+    /// Name of the policy.
+    pub policy: String,
+    /// One for each pair of releases that was recorded, oldest first.
+    pub rollouts: Vec<ReplayedRollout>,
+}
+
+/// What a policy would have done with one rollout.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReplayedRollout {
+    /// The stable release of the time.
+    pub from: String,
+    /// The candidate of the time.
+    pub to: String,
+    /// Recorded windows, about a minute each.
+    pub windows: u64,
+    /// Candidate requests that stable would have served instead, after a rollback.
+    pub spared: u64,
+    /// Every step, change of the verdict and rollback, oldest first.
+    pub events: Vec<ReplayedEvent>,
+}
+
+/// Something a policy would have said or done.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReplayedEvent {
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+    /// The policy's step, from 1.
+    pub step: u32,
+    /// The weight of the time.
+    pub weight: String,
+    /// The verdict from here on.
+    pub verdict: String,
+    /// Set where the policy would have rolled back: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<String>,
+    /// The analysis behind it.
+    pub analysis: AnalysisDetail,
+}
