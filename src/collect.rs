@@ -1,6 +1,7 @@
 //! Worker reports on their way: counts to telemetry, records to the decision log, and the last
 //! word of each worker for the status page. Nothing is decided here.
 
+use crate::journal::Journal;
 use crate::notify;
 use crate::workers::Workers;
 use stagegate_admin::Control;
@@ -10,7 +11,6 @@ use stagegate_admin::data_plane::{
 use stagegate_notify::Notifier;
 use stagegate_proxy::{Report, Sink};
 use stagegate_rollout::{Axis, Delta};
-use stagegate_store::{DecisionLog, LogWriter};
 use stagegate_telemetry::{
     EndpointGauge, PlanGauges, ReloadResult, RollbackKind, RolloutGauges, Telemetry,
 };
@@ -22,13 +22,13 @@ use tokio::sync::mpsc;
 /// threads: it hands on and returns.
 pub(crate) fn sink(
     workers: Arc<Workers>,
-    log: Option<LogWriter>,
+    journal: Option<Arc<Journal>>,
 ) -> (Sink, mpsc::UnboundedReceiver<Delta>) {
     let (counts, counted) = mpsc::unbounded_channel();
     let sink = move |report: Report| {
         workers.note(&report);
-        if let Some(log) = &log {
-            log.try_append(report.records);
+        if let Some(journal) = &journal {
+            journal.append(report.records);
         }
         if !report.delta.is_empty() {
             let _ = counts.send(report.delta);
@@ -54,7 +54,7 @@ pub(crate) async fn absorb(
 /// Telemetry as the control plane sees it.
 pub(crate) struct Figures {
     pub(crate) telemetry: Arc<Telemetry>,
-    pub(crate) log: Option<Arc<DecisionLog>>,
+    pub(crate) log: Option<Arc<Journal>>,
     pub(crate) workers: Arc<Workers>,
     pub(crate) plane: Arc<crate::plane::Plane>,
     pub(crate) notifier: Option<Notifier>,

@@ -7,6 +7,7 @@ use stagegate_proxy as proxy;
 use std::fs::{self, Permissions};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -57,6 +58,36 @@ pub(crate) fn bind(listener: &Listener) -> anyhow::Result<(proxy::Listener, Opti
             Ok((proxy::Listener::Unix(socket.into()), Some(file)))
         }
     }
+}
+
+/// Goes on with a socket that another process has bound for this listener.
+///
+/// # Errors
+/// When the permissions of a Unix socket's file cannot be set.
+pub(crate) fn inherit(
+    listener: &Listener,
+    socket: OwnedFd,
+) -> anyhow::Result<(proxy::Listener, Option<SocketFile>)> {
+    match &listener.address {
+        ListenAddress::Ip(_) => Ok((proxy::Listener::Tcp(socket.into()), None)),
+        ListenAddress::Unix(path) => {
+            fs::set_permissions(path, Permissions::from_mode(listener.mode))
+                .with_context(|| format!("cannot listen on {}", listener.address))?;
+            let file = SocketFile(path.clone());
+            Ok((proxy::Listener::Unix(socket.into()), Some(file)))
+        }
+    }
+}
+
+/// The same socket once more, to be given away.
+///
+/// # Errors
+/// When the process may not have more files open.
+pub(crate) fn copy(listener: &proxy::Listener) -> io::Result<OwnedFd> {
+    Ok(match listener {
+        proxy::Listener::Tcp(socket) => socket.try_clone()?.into(),
+        proxy::Listener::Unix(socket) => socket.try_clone()?.into(),
+    })
 }
 
 /// Binds a Unix socket. The permissions are set before anybody can connect.

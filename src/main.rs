@@ -4,6 +4,8 @@
 mod cli;
 mod collect;
 mod demo;
+mod handover;
+mod journal;
 mod listen;
 mod names;
 mod notify;

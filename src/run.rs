@@ -1,6 +1,7 @@
 //! `stagegate serve`: runs until somebody wants it to end.
 
 use crate::cli::{ServeArgs, output};
+use crate::handover::{Asked, Hatch, hand_over};
 use crate::reload;
 use crate::serve::{ServeOptions, start_loaded};
 use crate::signals::asked_to_end;
@@ -41,14 +42,37 @@ fn failed(message: &str) -> ExitCode {
 
 async fn until_asked_to_end(loaded: Loaded, args: &ServeArgs) -> anyhow::Result<()> {
     let path = args.config.clone();
-    let running =
-        start_loaded(loaded, path.clone(), ServeOptions { safe_start: args.safe_start }).await?;
+    let data_dir = loaded.config.data_dir.clone();
+    let options = ServeOptions { safe_start: args.safe_start, take_over: args.take_over };
+    let mut running = start_loaded(loaded, path.clone(), options).await?;
     let hangups = tokio::spawn(reload::on_hangup(running.control.clone()));
     let control = running.control.clone();
     let changes = tokio::spawn(async move { reload::on_change(control, &path).await });
-    asked_to_end().await;
+    let mut hatch = Hatch::open(&data_dir)
+        .inspect_err(|error| tracing::warn!(%error, "no process can take over from this one"))
+        .ok();
+    let mut end = std::pin::pin!(asked_to_end());
+    loop {
+        let asked = tokio::select! {
+            () = &mut end => break,
+            asked = asked_at(hatch.as_ref()) => asked,
+        };
+        let Some(open) = hatch.take() else { continue };
+        match hand_over(running, open, asked).await? {
+            Some((kept, open)) => (running, hatch) = (kept, Some(open)),
+            None => return Ok(()),
+        }
+    }
     hangups.abort();
     changes.abort();
     tracing::info!("draining");
     running.stop().await
+}
+
+/// Resolves when a new process asks; never where none can.
+async fn asked_at(hatch: Option<&Hatch>) -> Asked {
+    match hatch {
+        Some(hatch) => hatch.asked().await,
+        None => std::future::pending().await,
+    }
 }

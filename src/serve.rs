@@ -1,6 +1,8 @@
 //! The composition root: every part made, joined, run and ended, in that order.
 
 use crate::collect::{self, Counter, Figures};
+use crate::handover::{self, Inherited};
+use crate::journal::{self, Journal};
 use crate::listen::{self, SocketFile};
 use crate::names;
 use crate::notify;
@@ -11,21 +13,28 @@ use anyhow::Context as _;
 use stagegate_admin::data_plane::DecisionSource;
 use stagegate_admin::{App, Control, Startup};
 use stagegate_config::{Config, Loaded};
-use stagegate_proxy::DataPlane;
-use stagegate_store::{DecisionLog, Retention, Store};
+use stagegate_notify::Notifier;
+use stagegate_proxy::{self as proxy, DataPlane};
+use stagegate_store::{Retention, Store};
 use stagegate_telemetry::{Options, Telemetry};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+
+/// How long a process that takes over waits for its endpoints before it begins all the same.
+const ASKING_ENDPOINTS: Duration = Duration::from_secs(5);
 
 /// How to start.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ServeOptions {
     /// Send everything to stable and change nothing.
     pub(crate) safe_start: bool,
+    /// Take the place of the process that has the data directory, if there is one.
+    pub(crate) take_over: bool,
 }
 
 /// A running Stagegate.
@@ -35,14 +44,24 @@ pub(crate) struct Running {
     /// Where the admin API answers.
     pub(crate) admin_addr: SocketAddr,
     pub(crate) control: Control,
-    plane: Arc<Plane>,
+    pub(crate) plane: Arc<Plane>,
+    pub(crate) journal: Option<Arc<Journal>>,
+    /// The listening sockets once more, by name, for a process that takes over.
+    pub(crate) sockets: Vec<(String, OwnedFd)>,
     tasks: Vec<JoinHandle<()>>,
+    directors: Option<Directors>,
+    notifier: Option<Notifier>,
+    end_admin: Option<oneshot::Sender<()>>,
+    admin: JoinHandle<std::io::Result<()>>,
+    admin_ended: bool,
+    _socket_files: Vec<SocketFile>,
+}
+
+/// The tasks that only the process may run that has the data directory.
+struct Directors {
     end_steering: oneshot::Sender<()>,
     steering: JoinHandle<()>,
-    end_admin: oneshot::Sender<()>,
-    admin: JoinHandle<std::io::Result<()>>,
-    log: Option<Arc<DecisionLog>>,
-    _socket_files: Vec<SocketFile>,
+    others: Vec<JoinHandle<()>>,
 }
 
 /// Starts everything a configuration asks for.
@@ -67,17 +86,67 @@ pub(crate) async fn start_loaded(
         tracing::warn!("{warning}");
     }
     raise_file_limit();
+    let mut inherited = None;
+    if options.take_over {
+        let data_dir = loaded.config.data_dir.clone();
+        inherited = tokio::task::spawn_blocking(move || handover::ask(&data_dir)).await??;
+        if inherited.is_none() {
+            tracing::info!("nobody is there to take over from: starting as usual");
+        }
+    }
+    let started = bring_up(loaded, path, options, &mut inherited).await;
+    match (&started, inherited) {
+        (Ok(running), Some(inherited)) => running.receive_from(inherited),
+        (Err(error), Some(inherited)) => inherited.give_up(&format!("{error:#}")),
+        (_, None) => {}
+    }
+    started
+}
+
+/// Sockets of the configuration, inherited or bound.
+struct Sockets {
+    listeners: Vec<proxy::Listener>,
+    files: Vec<SocketFile>,
+    admin: TcpListener,
+    /// Each once more, by name.
+    copies: Vec<(String, OwnedFd)>,
+}
+
+impl Sockets {
+    fn open(config: &Config, inherited: &mut Option<Inherited>) -> anyhow::Result<Self> {
+        let mut take = |name: &str| inherited.as_mut().and_then(|it| it.take(name));
+        let (mut listeners, mut files, mut copies) = (Vec::new(), Vec::new(), Vec::new());
+        for listener in &config.listeners {
+            let name = handover::proxy_socket(listener);
+            let (socket, file) = match take(&name) {
+                Some(socket) => listen::inherit(listener, socket)?,
+                None => listen::bind(listener)?,
+            };
+            copies.push((name, listen::copy(&socket)?));
+            listeners.push(socket);
+            files.extend(file);
+        }
+        let name = handover::admin_socket(config);
+        let admin = match take(&name) {
+            Some(socket) => socket.into(),
+            None => listen::tcp(config.admin.address)?,
+        };
+        copies.push((name, admin.try_clone()?.into()));
+        Ok(Self { listeners, files, admin, copies })
+    }
+}
+
+async fn bring_up(
+    loaded: Loaded,
+    path: PathBuf,
+    options: ServeOptions,
+    inherited: &mut Option<Inherited>,
+) -> anyhow::Result<Running> {
     let config = loaded.config.clone();
     // Bound before anything else is done, so that a second process fails without side effects.
-    let (sockets, files): (Vec<_>, Vec<_>) = config
-        .listeners
-        .iter()
-        .map(listen::bind)
-        .collect::<anyhow::Result<Vec<_>>>()?
-        .into_iter()
-        .unzip();
+    let sockets = Sockets::open(&config, inherited)?;
     let settings = wire::listeners(&config, &[])?;
-    let admin = tokio::net::TcpListener::from_std(listen::tcp(config.admin.address)?)?;
+    let admin = tokio::net::TcpListener::from_std(sockets.admin)?;
     let admin_addr = admin.local_addr()?;
 
     let telemetry =
@@ -86,12 +155,12 @@ pub(crate) async fn start_loaded(
     let data_dir = config.data_dir.clone();
     let store = tokio::task::spawn_blocking(move || Store::open(&data_dir)).await?;
     let outbox = notify::outbox(&store);
-    let log = decision_log(&config);
-    if config.decision_log.enabled && log.is_none() {
+    let journal = decision_log(&config);
+    if config.decision_log.enabled && journal.is_none() {
         telemetry.set_decision_log(false, &[]);
     }
     let workers = Arc::new(Workers::default());
-    let (sink, counted) = collect::sink(Arc::clone(&workers), log.as_ref().map(|log| log.writer()));
+    let (sink, counted) = collect::sink(Arc::clone(&workers), journal.clone());
     let proxy = DataPlane::start(config.workers, wire::settings(&config), sink)
         .context("no worker threads")?;
     let plane = Arc::new(Plane::new(proxy, Arc::clone(&workers)));
@@ -105,9 +174,15 @@ pub(crate) async fn start_loaded(
     };
     let control = Control::start(startup).await?;
     telemetry.set_safe_start(control.view().safe_start.is_some());
+    if let Some(inherited) = inherited {
+        ask_endpoints(&control).await;
+        inherited.begin().await?;
+    }
 
     let mut proxy_addr = None;
-    for ((socket, settings), listener) in sockets.into_iter().zip(settings).zip(&config.listeners) {
+    for ((socket, settings), listener) in
+        sockets.listeners.into_iter().zip(settings).zip(&config.listeners)
+    {
         let tls = settings.tls.is_some();
         let bound = plane.proxy().listen(socket, settings)?;
         let address = bound.map_or_else(|| listener.address.to_string(), |at| at.to_string());
@@ -120,7 +195,7 @@ pub(crate) async fn start_loaded(
     }
     let figures = Arc::new(Figures {
         telemetry: Arc::clone(&telemetry),
-        log: log.clone(),
+        log: journal.clone(),
         workers,
         plane: Arc::clone(&plane),
         notifier: notifier.clone(),
@@ -129,7 +204,7 @@ pub(crate) async fn start_loaded(
         control: control.clone(),
         stats: Arc::clone(&figures) as _,
         metrics: figures,
-        decisions: log.clone().map(|log| log as Arc<dyn DecisionSource>),
+        decisions: journal.clone().map(|journal| journal as Arc<dyn DecisionSource>),
         notifier: notifier.clone(),
         started_at_ms: SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -140,72 +215,156 @@ pub(crate) async fn start_loaded(
         let _ = ended.await;
     }));
     tracing::info!(address = %admin_addr, "admin API");
-    let mut tasks = vec![tokio::spawn(collect::absorb(telemetry, control.clone(), counted))];
-    tasks.extend(notifier.clone().map(|notifier| tokio::spawn(notifier.run())));
-    let (end_steering, ended) = oneshot::channel::<()>();
-    let steered = control.clone();
-    let steering = tokio::spawn(async move {
-        steered
-            .steer(async {
-                let _ = ended.await;
-            })
-            .await;
-    });
     let looking_up = names::keep_looking_up(control.clone(), Arc::clone(&plane));
-    tasks.push(tokio::spawn(looking_up));
-    Ok(Running {
+    let tasks = vec![
+        tokio::spawn(collect::absorb(telemetry, control.clone(), counted)),
+        tokio::spawn(looking_up),
+    ];
+    let mut running = Running {
         proxy_addr,
-        _socket_files: files.into_iter().flatten().collect(),
+        _socket_files: sockets.files,
         admin_addr,
         control,
         plane,
+        journal,
+        sockets: sockets.copies,
         tasks,
-        end_steering,
-        steering,
-        end_admin,
+        directors: None,
+        notifier,
+        end_admin: Some(end_admin),
         admin,
-        log,
-    })
+        admin_ended: false,
+    };
+    running.direct();
+    Ok(running)
+}
+
+/// Asks every endpoint of the stable releases, so that the first request finds names looked up and
+/// what is down known. One that does not answer is no reason to stay away.
+async fn ask_endpoints(control: &Control) {
+    let mut asking = JoinSet::new();
+    for live in &control.view().live {
+        let (name, release) = (live.split.spec().name.clone(), live.split.state().stable.clone());
+        let plane = Arc::clone(control.plane());
+        asking.spawn(async move { (name.clone(), plane.probe(name, release).await) });
+    }
+    let asked = async {
+        while let Some(Ok((workload, endpoints))) = asking.join_next().await {
+            for endpoint in endpoints {
+                if let Err(error) = endpoint.answered {
+                    tracing::warn!(%workload, endpoint = endpoint.address, error, "does not answer");
+                }
+            }
+        }
+    };
+    if tokio::time::timeout(ASKING_ENDPOINTS, asked).await.is_err() {
+        tracing::warn!("not every endpoint has answered; beginning all the same");
+    }
 }
 
 impl Running {
+    /// Begins what only the process may do that has the data directory: steering, telling people,
+    /// taking over what former processes left.
+    pub(crate) fn direct(&mut self) {
+        let (end_steering, ended) = oneshot::channel::<()>();
+        let steered = self.control.clone();
+        let steering = tokio::spawn(async move {
+            steered
+                .steer(async {
+                    let _ = ended.await;
+                })
+                .await;
+        });
+        let notifying = self.notifier.clone().map(|notifier| tokio::spawn(notifier.run()));
+        let looking = self.journal.clone().map(|it| tokio::spawn(journal::keep_looking(it)));
+        let others = notifying.into_iter().chain(looking).collect();
+        self.directors = Some(Directors { end_steering, steering, others });
+    }
+
+    /// Ends what [`Running::direct`] began; what was gathered is saved.
+    ///
+    /// # Errors
+    /// When the steering loop has failed.
+    pub(crate) async fn stop_directing(&mut self) -> anyhow::Result<()> {
+        let Some(Directors { end_steering, steering, others }) = self.directors.take() else {
+            return Ok(());
+        };
+        let _ = end_steering.send(());
+        others.iter().for_each(JoinHandle::abort);
+        Ok(steering.await?)
+    }
+
+    /// Takes no more calls of the admin API; running ones may finish.
+    pub(crate) fn close_admin(&mut self) {
+        if let Some(end) = self.end_admin.take() {
+            let _ = end.send(());
+        }
+    }
+
+    /// Waits a moment until the admin API has let go of its socket.
+    pub(crate) async fn admin_closed(&mut self, patience: Duration) {
+        if !self.admin_ended {
+            let ended = tokio::time::timeout(patience, &mut self.admin).await;
+            self.admin_ended = ended.is_ok();
+        }
+    }
+
+    /// Goes on with the client connections of the process before.
+    fn receive_from(&self, inherited: Inherited) {
+        let plane = Arc::clone(&self.plane);
+        let config = Arc::clone(&self.control.view().config);
+        // A thread of its own: it may be there for as long as the longest answer.
+        let receiving =
+            std::thread::Builder::new().name("inheritance".to_owned()).spawn(move || {
+                let names: Vec<String> =
+                    config.listeners.iter().map(handover::proxy_socket).collect();
+                inherited.receive(
+                    |name| names.iter().position(|it| it == name),
+                    |leaving| plane.proxy().adopt(leaving),
+                );
+            });
+        if let Err(error) = receiving {
+            tracing::error!(%error, "connections of the former process are closed");
+        }
+    }
+
     /// Stops accepting, lets running answers finish, and ends everything.
     ///
     /// # Errors
     /// When a part did not end as it should.
-    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        // Nobody is to find them listening.
+        self.sockets.clear();
         self.plane.begin_drain();
         let timeout = self.control.view().config.drain_timeout;
         if !self.plane.proxy().drain(timeout).await {
             tracing::warn!(?timeout, "answers that still ran were abandoned");
         }
         // Gates are watched for as long as anybody is served; then the evidence is saved.
-        let _ = self.end_steering.send(());
-        self.steering.await?;
-        let _ = self.end_admin.send(());
-        self.admin.await??;
+        self.stop_directing().await?;
+        self.close_admin();
+        if !self.admin_ended {
+            self.admin.await??;
+        }
         self.tasks.iter().for_each(JoinHandle::abort);
-        if let Some(log) = self.log {
-            tokio::task::spawn_blocking(move || log.flush()).await?;
+        if let Some(journal) = self.journal {
+            tokio::task::spawn_blocking(move || journal.flush()).await?;
         }
         Ok(())
     }
 }
 
 /// The decision log, or none if it cannot be had: traffic matters more.
-fn decision_log(config: &Config) -> Option<Arc<DecisionLog>> {
+fn decision_log(config: &Config) -> Option<Arc<Journal>> {
     let settings = &config.decision_log;
     if !settings.enabled {
         return None;
     }
-    let directory: &Path = &config.data_dir.join("decisions");
-    match DecisionLog::open(
-        directory,
-        Retention { max_age: settings.max_age, max_bytes: settings.max_size },
-    ) {
-        Ok(log) => Some(Arc::new(log)),
+    let retention = Retention { max_age: settings.max_age, max_bytes: settings.max_size };
+    match Journal::open(&config.data_dir.join("decisions"), retention) {
+        Ok(journal) => Some(Arc::new(journal)),
         Err(error) => {
-            tracing::error!(%error, directory = %directory.display(), "no decision log: decisions are not recorded");
+            tracing::error!("{error:#}: decisions are not recorded");
             None
         }
     }

@@ -8,6 +8,7 @@
 mod audit;
 mod drill;
 mod execute;
+mod handover;
 mod helm;
 mod intake;
 mod keeper;
@@ -42,7 +43,7 @@ use keeper::Keeper;
 use stagegate_notify::Notifier;
 use stagegate_store::Store;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -70,6 +71,8 @@ struct Inner {
     store_failures: AtomicU64,
     store_error: Mutex<Option<String>>,
     limiter: audit::Limiter,
+    /// Another process has the store, or is about to.
+    handing_over: AtomicBool,
     steering: steer::Steering,
     /// Set once, when there is one: it needs the configuration, which the driver has.
     notifier: OnceLock<Notifier>,
@@ -85,6 +88,11 @@ impl Control {
     /// Health of the state store.
     #[must_use]
     pub fn store_status(&self) -> StoreStatus {
+        if self.is_handing_over() {
+            let last_error = Some(KeeperError::HandingOver.to_string());
+            let failures = self.inner.store_failures.load(Ordering::Relaxed);
+            return StoreStatus { healthy: false, failures, last_error };
+        }
         let last_error =
             self.inner.store_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
         StoreStatus {

@@ -5,7 +5,7 @@
 
 use crate::problem::Problem;
 use crate::shared::Shared;
-use crate::transport::{Accepting, Arrival, Door, Peer, Socket};
+use crate::transport::{Accepting, Arrival, Begun, Door, Peer, Socket};
 use crate::worker::Message;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -13,6 +13,17 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+
+/// Whether to accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Go on.
+    No,
+    /// Take what the system has queued up by now, and nothing more.
+    AfterTheQueue,
+    /// At once: another process takes from the same queue.
+    AtOnce,
+}
 
 /// Hands connections of one listener to the workers.
 pub(crate) struct Acceptor {
@@ -31,15 +42,16 @@ impl Acceptor {
     }
 
     /// Accepts until it is told to stop, and then what the system has queued up by that time: a
-    /// client that was let in is not turned away by a restart.
-    pub(crate) async fn run(self, listener: Accepting, mut stop: watch::Receiver<bool>) {
+    /// client that was let in is not turned away by a restart. Where another process has the
+    /// queue too, it is left to that one.
+    pub(crate) async fn run(self, listener: Accepting, mut stop: watch::Receiver<Stop>) {
         loop {
             let accepted = tokio::select! {
                 accepted = std::future::poll_fn(|cx| listener.poll_accept(cx)) => accepted,
-                _ = stop.wait_for(|stop| *stop) => break,
+                _ = stop.wait_for(|stop| *stop != Stop::No) => break,
             };
             match accepted {
-                Ok((socket, peer)) => self.hand_out(socket, peer),
+                Ok((socket, peer)) => self.hand_out(socket, peer, Begun::default()),
                 Err(error) => {
                     // Out of file descriptors, mostly: wait for some to be closed.
                     tracing::warn!(%error, "cannot accept");
@@ -47,13 +59,17 @@ impl Acceptor {
                 }
             }
         }
+        if *stop.borrow() == Stop::AtOnce {
+            return;
+        }
         let mut cx = Context::from_waker(Waker::noop());
         while let Poll::Ready(Ok((socket, peer))) = listener.poll_accept(&mut cx) {
-            self.hand_out(socket, peer);
+            self.hand_out(socket, peer, Begun::default());
         }
     }
 
-    fn hand_out(&self, socket: Socket, peer: Peer) {
+    /// Gives a connection to a worker.
+    pub(crate) fn hand_out(&self, socket: Socket, peer: Peer, begun: Begun) {
         let live = &self.shared.live;
         let counts = live.iter().map(|live| live.load(Ordering::Relaxed));
         if counts.clone().sum::<usize>() >= self.shared.settings.load().connections {
@@ -61,7 +77,7 @@ impl Acceptor {
         }
         let Some((index, _)) = counts.enumerate().min_by_key(|(_, count)| *count) else { return };
         live[index].fetch_add(1, Ordering::Relaxed);
-        let arrival = Arrival { socket, peer, door: Arc::clone(&self.door) };
+        let arrival = Arrival { socket, peer, door: Arc::clone(&self.door), begun };
         let _ = self.workers[index].send(Message::Serve(arrival));
     }
 

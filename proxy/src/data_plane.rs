@@ -1,19 +1,20 @@
 //! The data plane as the rest of the program sees it: start, publish, settle, drain.
 
-use crate::accept::Acceptor;
+use crate::accept::{Acceptor, Stop};
 use crate::endpoint::Probe;
+use crate::heir::{Heir, Leaving};
 use crate::pins::Pins;
 use crate::plan::{Plan, PreparedConfig};
 use crate::run;
 use crate::shared::{Settings, Shared, Sink};
 use crate::tls::ServerTls;
-use crate::transport::{Accepting, Door, Listener, ListenerSettings};
+use crate::transport::{Accepting, Arrived, Begun, Door, Listener, ListenerSettings};
 use crate::worker::{Message, Settle};
 use arc_swap::ArcSwap;
 use stagegate_rollout::{ReleaseName, Split, WorkloadName};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -28,7 +29,7 @@ pub struct DataPlane {
     threads: Mutex<Vec<JoinHandle<()>>>,
     acceptors: Mutex<Vec<tokio::task::JoinHandle<()>>>,
     doors: Mutex<Vec<Arc<Door>>>,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Stop>,
 }
 
 /// How far the workers have followed a publication.
@@ -72,6 +73,7 @@ impl DataPlane {
             published: AtomicU64::new(0),
             pins: Pins::new(),
             sink,
+            heir: OnceLock::new(),
             via: format!("stagegate-{name}").into(),
             seed: seed.iter().fold(0, |n, b| n << 8 | u64::from(*b)),
         });
@@ -87,7 +89,7 @@ impl DataPlane {
             threads.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(body)?);
             workers.push(sender);
         }
-        let (stop, _) = watch::channel(false);
+        let (stop, _) = watch::channel(Stop::No);
         Ok(Self {
             shared,
             workers,
@@ -109,8 +111,12 @@ impl DataPlane {
         settings: ListenerSettings,
     ) -> std::io::Result<Option<SocketAddr>> {
         let (listener, address) = Accepting::new(listener)?;
-        let door = Arc::new(Door::new(settings));
-        lock(&self.doors).push(Arc::clone(&door));
+        let door = {
+            let mut doors = lock(&self.doors);
+            let door = Arc::new(Door::new(doors.len(), settings));
+            doors.push(Arc::clone(&door));
+            door
+        };
         let acceptor = Acceptor::new(Arc::clone(&self.shared), self.workers.clone(), door);
         let accepting = tokio::spawn(acceptor.run(listener, self.stop.subscribe()));
         lock(&self.acceptors).push(accepting);
@@ -161,14 +167,20 @@ impl DataPlane {
             let settle = Settle { workload: Arc::clone(workload), reply };
             worker.send(Message::Settle(settle)).ok().map(|()| answer)
         };
-        let answers: Vec<_> = self.workers.iter().filter_map(ask).collect();
+        let answers: Vec<_> = self.workers.iter().map(ask).collect();
         let deadline = tokio::time::Instant::now() + patience;
         let mut settled =
             Settled { last_candidate: None, acknowledged: 0, workers: self.workers.len() };
         for answer in answers {
-            let Ok(Ok(last_candidate)) = tokio::time::timeout_at(deadline, answer).await else {
-                continue;
+            let answered = match answer {
+                Some(answer) => match tokio::time::timeout_at(deadline, answer).await {
+                    Ok(answered) => answered.ok(),
+                    Err(_) => continue,
+                },
+                None => None,
             };
+            // A worker that has drained does not answer, and sends nothing any more.
+            let last_candidate = answered.flatten();
             settled.acknowledged += 1;
             settled.last_candidate = settled.last_candidate.max(last_candidate);
         }
@@ -235,11 +247,33 @@ impl DataPlane {
         self.shared.pins.made()
     }
 
-    /// Stops accepting, lets running answers finish, and ends the workers. Answers that still run
-    /// after `timeout` are abandoned; says whether all finished.
-    pub async fn drain(&self, timeout: Duration) -> bool {
-        let _ = self.stop.send(true);
-        // What the system had accepted for us by now is still served.
+    /// Goes on with a connection that another process had. It is closed where that cannot be:
+    /// where there is no such listener any more, or one that asks more of a connection.
+    ///
+    /// # Errors
+    /// When the socket cannot be used.
+    pub fn adopt(&self, leaving: Leaving) -> std::io::Result<()> {
+        let door = lock(&self.doors).get(leaving.listener).filter(|it| it.is_portable()).cloned();
+        let Some(door) = door else { return Ok(()) };
+        let Arrived(socket, peer) = leaving.socket.try_into()?;
+        let begun = Begun { used: leaving.used, read: leaving.read };
+        let acceptor = Acceptor::new(Arc::clone(&self.shared), self.workers.clone(), door);
+        acceptor.hand_out(socket, peer, begun);
+        Ok(())
+    }
+
+    /// Stops accepting at once, leaving what the system has queued up to the process that has the
+    /// same sockets, and from here on gives client connections to `heir` between two requests,
+    /// where that can be; the others end as in a drain. [`DataPlane::drain`] then waits for the
+    /// rest.
+    pub async fn bequeath(&self, heir: Heir) {
+        // Before any worker is told: the first thing each does is to look for an heir.
+        let _ = self.shared.heir.set(heir);
+        self.stop_accepting(Stop::AtOnce).await;
+    }
+
+    async fn stop_accepting(&self, how: Stop) {
+        let _ = self.stop.send(how);
         let acceptors = std::mem::take(&mut *lock(&self.acceptors));
         for accepting in acceptors {
             let _ = accepting.await;
@@ -247,6 +281,13 @@ impl DataPlane {
         for worker in &self.workers {
             let _ = worker.send(Message::Drain);
         }
+    }
+
+    /// Stops accepting, lets running answers finish, and ends the workers. Answers that still run
+    /// after `timeout` are abandoned; says whether all finished.
+    pub async fn drain(&self, timeout: Duration) -> bool {
+        // What the system had accepted for us by now is still served.
+        self.stop_accepting(Stop::AfterTheQueue).await;
         let threads = std::mem::take(&mut *lock(&self.threads));
         let ended = tokio::task::spawn_blocking(move || {
             threads.into_iter().for_each(|thread| drop(thread.join()));

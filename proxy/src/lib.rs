@@ -11,6 +11,7 @@ mod endpoint;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
+mod heir;
 mod http1;
 mod http2;
 mod identity;
@@ -35,6 +36,7 @@ mod worker;
 
 pub use data_plane::{DataPlane, EndpointStatus, Settled};
 pub use endpoint::{Address, HealthSettings, Probe, Protocol, Target};
+pub use heir::{Heir, Leaving};
 pub use identity::{Identity, Jwt, JwtAlgorithm, JwtError, JwtSettings, Source};
 pub use limits::TenantLimits;
 pub use moved::FoundAddresses;

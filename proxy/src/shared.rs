@@ -1,12 +1,13 @@
 //! What all workers share: the plan in force, and memory that must not depend on the worker.
 
+use crate::heir::Heir;
 use crate::pins::Pins;
 use crate::plan::Plan;
 use crate::stats::Report;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Settings of the data plane that hold for all workloads. New ones hold from the next connection,
@@ -76,6 +77,8 @@ pub(crate) struct Shared {
     /// This proxy's name in `Via`, unlike any other's.
     pub(crate) via: Arc<str>,
     pub(crate) seed: u64,
+    /// Who goes on with client connections when this process leaves; set once, when it does.
+    pub(crate) heir: OnceLock<Heir>,
     /// Client connections by worker, for handing out and for the limit.
     pub(crate) live: Vec<AtomicUsize>,
 }

@@ -76,6 +76,10 @@ pub(crate) struct ServeArgs {
     /// Send everything to stable and refuse changes, even if the stored state cannot be read.
     #[arg(long)]
     pub(crate) safe_start: bool,
+    /// Take the place of the process that has the data directory: it gives its sockets and its
+    /// clients' connections, finishes what runs and ends. Starts as usual where there is none.
+    #[arg(long)]
+    pub(crate) take_over: bool,
     /// What to log, as `info` or `stagegate=debug,warn`.
     #[arg(long, default_value = "info", env = "STAGEGATE_LOG", value_name = "FILTER")]
     pub(crate) log: String,

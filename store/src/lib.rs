@@ -16,7 +16,7 @@ mod state;
 
 pub use decisions::{
     DecisionLog, Dropped, Filter, LogError, LogStatus, LogWriter, OwnedRecord, OwnedSpent, Recent,
-    Retention,
+    Retention, Spool,
 };
 pub use lock::LockError;
 pub use state::{

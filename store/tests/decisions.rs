@@ -5,7 +5,7 @@ mod support;
 
 use proptest::prelude::*;
 use stagegate_rollout::{Arm, Reason, Record};
-use stagegate_store::{DecisionLog, Filter, LockError, LogError, Retention};
+use stagegate_store::{DecisionLog, Filter, LockError, LogError, Retention, Spool};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -400,4 +400,35 @@ proptest! {
         append(&log, &again);
         prop_assert!(log.get(&again[0].0).unwrap().is_some());
     }
+}
+
+#[test]
+fn what_another_process_finished_is_taken_over_once_it_has_ended() {
+    let dir = TempDir::new().unwrap();
+    let log = DecisionLog::open(dir.path(), PLENTY).unwrap();
+    let late = ids(0, 3000);
+    let mut spool = Spool::create(dir.path()).unwrap();
+    for some in late.chunks(700) {
+        let records = some.iter().map(|(id, at_ms)| record(id, *at_ms, "acme"));
+        spool.append(&batch(records)).unwrap();
+    }
+    assert_eq!(log.take_over(dir.path()).unwrap(), 0, "it is still being written");
+    assert_eq!(log.get(&late[0].0).unwrap(), None);
+    drop(spool);
+    // Killed while it wrote: the last record is half there.
+    let file = files(dir.path(), "records").pop().unwrap();
+    let length = fs::metadata(&file).unwrap().len();
+    fs::File::options().write(true).open(&file).unwrap().set_len(length - 5).unwrap();
+
+    assert_eq!(log.take_over(dir.path()).unwrap(), 2999);
+    for (id, _) in &late[..2999] {
+        assert!(log.get(id).unwrap().is_some(), "{id}");
+    }
+    assert_eq!(log.get(&late[2999].0).unwrap(), None);
+    assert_eq!(files(dir.path(), "records"), Vec::<PathBuf>::new());
+    assert_eq!(log.take_over(dir.path()).unwrap(), 0, "once");
+    drop(log);
+    let log = DecisionLog::open(dir.path(), PLENTY).unwrap();
+    assert!(log.get(&late[7].0).unwrap().is_some());
+    assert_eq!(log.status().set_aside, 0);
 }

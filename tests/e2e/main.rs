@@ -33,6 +33,7 @@ mod routing;
 mod signals;
 mod soak;
 mod streaming;
+mod takeover;
 mod timeouts;
 mod tls;
 mod unix;

@@ -66,7 +66,7 @@ async fn hammer(
 
 /// Has the backend count everything that reached its sockets so far: it serves them in the order
 /// they become readable, and this request becomes readable last.
-async fn flush(backend: &Backend) {
+pub(crate) async fn flush(backend: &Backend) {
     let text = request("GET /flush", &[("connection", "close")]);
     assert_eq!(Wire::connect(backend.address).await.ask(&text).await.status(), 200);
 }

@@ -36,6 +36,14 @@ async fn a_request_goes_from_socket_to_socket() {
     stagegate.restart().await;
     let mut wire = Wire::connect(clients.address).await;
     assert_eq!(wire.ask(&request("GET /", &[])).await.status(), 200);
+    // A process that takes over keeps the socket, and the connection too.
+    stagegate.take_over().await.ended().await;
+    assert!(front.exists());
+    assert_eq!(wire.ask(&request("GET /", &[])).await.status(), 200);
+    assert_eq!(
+        Wire::connect(clients.address).await.ask(&request("GET /", &[])).await.status(),
+        200
+    );
     drop(wire);
     stagegate.signal(Signal::TERM);
     stagegate.ended().await;

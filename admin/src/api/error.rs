@@ -220,7 +220,7 @@ impl From<ExecuteError> for ApiError {
 impl From<KeeperError> for ApiError {
     fn from(error: KeeperError) -> Self {
         let kind = match error {
-            KeeperError::Store(_) => Kind::Unavailable,
+            KeeperError::Store(_) | KeeperError::HandingOver => Kind::Unavailable,
             KeeperError::ReleaseChanged(_) | KeeperError::Refused(_) => Kind::Refused,
             KeeperError::ReadOnly => Kind::ReadOnly,
         };

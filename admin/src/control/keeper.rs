@@ -6,7 +6,7 @@ use stagegate_rollout::{WorkloadName, WorkloadState};
 use stagegate_store::{
     Attachment, AuditEntry, AuditFilter, NewAudit, NewIdempotency, Store, StoreError,
 };
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,11 @@ pub enum KeeperError {
         "this Stagegate was started safe: everything goes to stable and nothing can be changed; restart without --safe-start"
     )]
     ReadOnly,
+    /// The store is on its way to the process that takes this one's place.
+    #[error(
+        "this Stagegate is handing over to a new process and takes no changes: ask again in a few seconds, the new one answers then"
+    )]
+    HandingOver,
 }
 
 impl From<StoreError> for KeeperError {
@@ -72,12 +77,27 @@ impl Commit {
 
 #[derive(Clone)]
 pub(super) struct Keeper {
-    store: Arc<Mutex<Store>>,
+    /// `None` while another process has it.
+    store: Arc<Mutex<Option<Store>>>,
 }
 
 impl Keeper {
     pub(super) fn new(store: Store) -> Self {
-        Self { store: Arc::new(Mutex::new(store)) }
+        Self { store: Arc::new(Mutex::new(Some(store))) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Store>> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes the store and lets go of its directory. Blocks until whoever uses it is done.
+    pub(super) fn release(&self) {
+        *self.lock() = None;
+    }
+
+    /// Has a store again.
+    pub(super) fn take_back(&self, store: Store) {
+        *self.lock() = Some(store);
     }
 
     /// Runs `work` on the blocking pool.
@@ -85,8 +105,11 @@ impl Keeper {
         &self,
         work: impl FnOnce(&mut Store) -> Result<T, KeeperError> + Send + 'static,
     ) -> Result<T, KeeperError> {
-        let store = Arc::clone(&self.store);
-        let run = move || work(&mut store.lock().unwrap_or_else(PoisonError::into_inner));
+        let keeper = self.clone();
+        let run = move || match keeper.lock().as_mut() {
+            Some(store) => work(store),
+            None => Err(KeeperError::HandingOver),
+        };
         tokio::task::spawn_blocking(run)
             .await
             .map_err(|error| KeeperError::Store(format!("its thread failed: {error}")))?

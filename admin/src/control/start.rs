@@ -17,7 +17,7 @@ use stagegate_store::{
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 /// Everything the driver starts from.
@@ -109,7 +109,7 @@ impl Control {
         };
         let prepared = plane.prepare(Arc::clone(&config)).await?;
         let first = match (&remembered, safe_because) {
-            (Ok((keeper, saved)), None) => bring_up(keeper, &saved.state, &config).await?,
+            (Ok((keeper, saved)), None) => bring_up(keeper, &saved.state, &config, "start").await?,
             (remembered, because) => safe_plan(remembered.as_ref().ok(), &config, because),
         };
         let keeper = remembered.ok().map(|(keeper, _)| keeper);
@@ -154,6 +154,7 @@ impl Control {
             store_failures: AtomicU64::new(0),
             store_error: Mutex::new(first.store_error),
             limiter: audit::Limiter::default(),
+            handing_over: AtomicBool::new(false),
             steering: super::steer::Steering::default(),
             notifier: OnceLock::new(),
         };
@@ -162,10 +163,10 @@ impl Control {
 }
 
 /// The parts of the first view that depend on what is remembered.
-struct First {
-    epoch: u64,
-    live: Vec<Live>,
-    dormant: BTreeMap<WorkloadName, WorkloadState>,
+pub(super) struct First {
+    pub(super) epoch: u64,
+    pub(super) live: Vec<Live>,
+    pub(super) dormant: BTreeMap<WorkloadName, WorkloadState>,
     safe_start: Option<String>,
     store_error: Option<String>,
 }
@@ -186,7 +187,12 @@ async fn remember(store: Result<Store, StoreError>) -> Result<(Keeper, Remembere
 }
 
 /// Brings the remembered state under the configuration and records the difference.
-async fn bring_up(keeper: &Keeper, saved: &Saved, config: &Config) -> Result<First, StartError> {
+pub(super) async fn bring_up(
+    keeper: &Keeper,
+    saved: &Saved,
+    config: &Config,
+    action: &str,
+) -> Result<First, StartError> {
     let at_ms = now_ms();
     let done = reconcile::reconcile(config, saved.workloads.clone(), "config", at_ms)
         .map_err(StartError::Contradiction)?;
@@ -197,7 +203,7 @@ async fn bring_up(keeper: &Keeper, saved: &Saved, config: &Config) -> Result<Fir
         at_ms,
         actor: "config".to_owned(),
         workload: None,
-        action: "start".to_owned(),
+        action: action.to_owned(),
         reason: String::new(),
         summary: if done.notes.is_empty() {
             "state as before".to_owned()

@@ -12,16 +12,18 @@ mod resilience;
 mod tunnel;
 mod welcome;
 
+use crate::heir::Leaving;
 use crate::http1::{Forwarding, HeadLimits, RequestHead, Status};
 use crate::http2::PREFACE;
 use crate::problem::Problem;
 use crate::tls::Names;
-use crate::transport::{Arrival, Stream};
+use crate::transport::{Arrival, Stream, Wire};
 use crate::watch::Watched;
 use crate::worker::{Live, Worker};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -60,6 +62,8 @@ struct Client {
     guest: Rc<Guest>,
     /// The first bytes may turn out to be HTTP/2's preface.
     may_be_http2: bool,
+    /// Another process could go on with it.
+    portable: bool,
     up: Vec<u8>,
     down: Vec<u8>,
 }
@@ -75,6 +79,7 @@ struct Guest {
 /// Serves one client connection to its end.
 pub(crate) async fn connection(worker: Rc<Worker>, arrival: Arrival, live: Live) {
     let watch = worker.watches.add();
+    let (door, used) = (Arc::clone(&arrival.door), arrival.begun.used);
     let Welcomed { wire, mut guest, http2 } = match welcome(&worker, arrival, &watch).await {
         Ok(welcomed) => welcomed,
         Err(reason) => {
@@ -90,7 +95,11 @@ pub(crate) async fn connection(worker: Rc<Worker>, arrival: Arrival, live: Live)
     }
     let mut client = Client::new(Rc::clone(&worker), Stream::Wire(wire), watch, Rc::new(guest));
     client.may_be_http2 = http2 == Http2::Allowed;
-    if client.serve().await == Served::Http2 {
+    client.portable = door.is_portable();
+    let served = client.serve(!used).await;
+    if let Served::Leaving { used } = served {
+        client.leave(door.place, used);
+    } else if served == Served::Http2 {
         let Client { stream, input, watch, guest, .. } = client;
         let (Stream::Wire(mut wire), Ok(mut guest)) = (stream, Rc::try_unwrap(guest)) else {
             return;
@@ -109,6 +118,11 @@ enum Served {
     Over,
     /// It begins with HTTP/2's preface, and nothing was done yet.
     Http2,
+    /// Another process goes on with it.
+    Leaving {
+        /// It has had a request.
+        used: bool,
+    },
 }
 
 impl Client {
@@ -120,6 +134,7 @@ impl Client {
             watch,
             guest,
             may_be_http2: false,
+            portable: false,
             up: Vec::new(),
             down: Vec::new(),
             worker,
@@ -128,13 +143,13 @@ impl Client {
 }
 
 impl Client {
-    async fn serve(&mut self) -> Served {
-        let mut first = true;
+    async fn serve(&mut self, mut first: bool) -> Served {
         loop {
             match self.read_head(first).await {
                 Ok(Head::Whole) => {}
                 Ok(Head::None) => return Served::Over,
                 Ok(Head::Preface) => return Served::Http2,
+                Ok(Head::Elsewhere) => return Served::Leaving { used: !first },
                 Err(problem) => {
                     self.worker.stats.borrow_mut().refuse(None, problem.reason());
                     if self.write(&problem.answer("", true, true)).await {
@@ -164,6 +179,9 @@ impl Client {
         let mut started = false;
         self.watch.set(if first { header_timeout } else { keep_alive });
         loop {
+            if self.leaves() {
+                return Ok(Head::Elsewhere);
+            }
             // Empty lines before a request are ignored (RFC 9112 2.2).
             let empty = self.input.chunks_exact(2).take_while(|line| *line == b"\r\n").count() * 2;
             self.input.drain(..empty);
@@ -183,13 +201,36 @@ impl Client {
                     self.watch.set(header_timeout);
                 }
             }
-            match poll_fn(|cx| self.poll_more(cx, started || first)).await {
+            let more = poll_fn(|cx| match self.poll_more(cx, started || first) {
+                Poll::Pending if self.leaves() => Poll::Ready(None),
+                polled => polled.map(Some),
+            });
+            let Some(more) = more.await else { return Ok(Head::Elsewhere) };
+            match more {
                 More::Bytes => {}
                 More::End => return Ok(Head::None),
                 More::Late if started => return Err(Problem::RequestTimeout),
                 More::Late => return Ok(Head::None),
             }
         }
+    }
+
+    /// Whether another process goes on with the connection as soon as no request is under way.
+    fn leaves(&self) -> bool {
+        self.portable && self.worker.draining.get() && self.worker.shared.heir.get().is_some()
+    }
+
+    /// Gives the connection to the process that comes after this one.
+    fn leave(self, listener: usize, used: bool) {
+        let Self { stream: Stream::Wire(Wire::Plain(plain)), mut input, worker, .. } = self else {
+            return;
+        };
+        let (Some(heir), Ok((socket, ahead))) = (worker.shared.heir.get(), plain.into_parts())
+        else {
+            return;
+        };
+        input.extend(ahead);
+        heir(Leaving { listener, socket, used, read: input });
     }
 
     /// Whether the input is HTTP/2's preface (true) or may become it (false).
@@ -202,7 +243,7 @@ impl Client {
     /// Reads once. A drain ends the wait only where nothing was `promised`: neither by a client
     /// that has begun to speak nor to one that has just been let in.
     fn poll_more(&mut self, cx: &mut Context<'_>, promised: bool) -> Poll<More> {
-        if self.worker.draining.get() && promised && self.input.is_empty() {
+        if self.worker.draining.get() && promised && self.input.is_empty() && !self.leaves() {
             self.watch.at_most(DRAIN_GRACE);
         }
         let mut buffer = self.worker.read_buffer.borrow_mut();
@@ -218,7 +259,8 @@ impl Client {
         if self.watch.poll_due(cx) {
             return Poll::Ready(More::Late);
         }
-        if self.worker.draining.get() && !promised { Poll::Ready(More::End) } else { Poll::Pending }
+        let over = self.worker.draining.get() && !promised && !self.leaves();
+        if over { Poll::Ready(More::End) } else { Poll::Pending }
     }
 
     /// Writes all of `bytes`; false when the client has left or does not read.
@@ -275,6 +317,8 @@ enum Head {
     None,
     /// The input is the beginning of an HTTP/2 connection.
     Preface,
+    /// Another process reads it.
+    Elsewhere,
 }
 
 /// What came of waiting for bytes.

@@ -164,7 +164,7 @@ impl Multiplex {
         let mut client = Client::new(worker, incoming, watch, Rc::clone(&self.guest));
         let live = Rc::clone(&self.live);
         tokio::task::spawn_local(async move {
-            client.serve().await;
+            client.serve(true).await;
             // What was written last has its turn before a reset takes back what has not left.
             tokio::task::yield_now().await;
             drop(client);

@@ -40,11 +40,12 @@ pub(super) async fn welcome(
     arrival: Arrival,
     watch: &Watched,
 ) -> Result<Welcomed, Option<&'static str>> {
-    let Arrival { socket, peer, door } = arrival;
+    let Arrival { socket, peer, door, begun } = arrival;
     let mut plain = socket.into_plain().map_err(|error| {
         tracing::warn!(%error, "connection cannot be served");
         None
     })?;
+    plain.put_back(begun.read);
     watch.set(worker.shared.settings.load().header_timeout);
     let mut client = peer;
     if door.proxy_protocol {

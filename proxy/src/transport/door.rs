@@ -5,6 +5,7 @@ use crate::tls::ServerTls;
 use arc_swap::ArcSwap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -32,18 +33,27 @@ pub struct ListenerSettings {
 /// What the workers know of a listener.
 #[derive(Debug)]
 pub(crate) struct Door {
+    /// Its place in the order in which listeners were added.
+    pub(crate) place: usize,
     pub(crate) tls: Option<ArcSwap<ServerTls>>,
     pub(crate) proxy_protocol: bool,
     pub(crate) http2: bool,
 }
 
 impl Door {
-    pub(crate) fn new(settings: ListenerSettings) -> Self {
+    pub(crate) fn new(place: usize, settings: ListenerSettings) -> Self {
         Self {
+            place,
             tls: settings.tls.map(ArcSwap::from_pointee),
             proxy_protocol: settings.proxy_protocol,
             http2: settings.http2,
         }
+    }
+
+    /// Whether another process can go on with its connections: what TLS or a PROXY header said
+    /// belongs to the process that read it.
+    pub(crate) fn is_portable(&self) -> bool {
+        self.tls.is_none() && !self.proxy_protocol
     }
 }
 
@@ -117,10 +127,36 @@ impl Accepting {
     }
 }
 
+impl TryFrom<OwnedFd> for Arrived {
+    type Error = io::Error;
+
+    fn try_from(fd: OwnedFd) -> io::Result<Self> {
+        let socket = socket2::Socket::from(fd);
+        socket.set_nonblocking(true)?;
+        Ok(match socket.peer_addr()?.as_socket() {
+            Some(peer) => Self(Socket::Tcp(socket.into()), peer.into()),
+            None => Self(Socket::Unix(OwnedFd::from(socket).into()), Peer::Local),
+        })
+    }
+}
+
+/// A connection as another process had it.
+pub(crate) struct Arrived(pub(crate) Socket, pub(crate) Peer);
+
 /// A connection and where it came in.
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) socket: Socket,
     pub(crate) peer: Peer,
     pub(crate) door: Arc<Door>,
+    pub(crate) begun: Begun,
+}
+
+/// How far a connection had come when it arrived.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Begun {
+    /// It has had a request before.
+    pub(crate) used: bool,
+    /// What was read of the next one.
+    pub(crate) read: Vec<u8>,
 }

@@ -10,7 +10,7 @@ mod proxy_header;
 mod wire;
 
 pub(crate) use dial::dial;
-pub(crate) use door::{Accepting, Arrival, Door, Peer, Socket};
+pub(crate) use door::{Accepting, Arrival, Arrived, Begun, Door, Peer, Socket};
 pub use door::{Listener, ListenerSettings};
 pub(crate) use plain::Plain;
 pub(crate) use proxy_header::proxy_header;

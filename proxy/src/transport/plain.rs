@@ -1,6 +1,7 @@
 //! A socket as the system gives it: TCP or Unix.
 
 use std::io::{self, IoSlice};
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -40,6 +41,15 @@ impl Plain {
     pub(crate) fn put_back(&mut self, mut bytes: Vec<u8>) {
         bytes.append(&mut self.ahead);
         self.ahead = bytes;
+    }
+
+    /// The bare socket, bound to no runtime, and what was read from it too early.
+    pub(crate) fn into_parts(self) -> io::Result<(OwnedFd, Vec<u8>)> {
+        let socket = match self.socket {
+            Socket::Tcp(stream) => stream.into_std()?.into(),
+            Socket::Unix(stream) => stream.into_std()?.into(),
+        };
+        Ok((socket, self.ahead))
     }
 
     /// Makes the close that follows a reset, so that nobody takes it for a proper end.

@@ -23,11 +23,13 @@ mod queue;
 mod reader;
 mod record;
 mod sealed;
+mod spool;
 mod status;
 mod writer;
 
 pub use error::LogError;
 pub use record::{Filter, OwnedRecord, OwnedSpent, Recent};
+pub use spool::Spool;
 pub use status::{Dropped, LogStatus};
 
 use crate::lock::DirLock;

@@ -157,6 +157,33 @@ impl Stagegate {
         *self.child.lock().expect("child") = Self::spawn(&self.dir, extra);
     }
 
+    /// Starts another process with the same configuration, beside the one that runs.
+    pub(crate) fn start_beside(&self, extra: &[&str]) -> Former {
+        Former(Mutex::new(Self::spawn(&self.dir, extra)))
+    }
+
+    /// Another process takes this one's place; gives back this one, once the other one answers.
+    pub(crate) async fn take_over(&self) -> Former {
+        let since = self.started_at().await;
+        let new = Self::spawn(&self.dir, &["--take-over"]);
+        let old = std::mem::replace(&mut *self.child.lock().expect("child"), new);
+        let former = Former(Mutex::new(old));
+        eventually_async("the new process to answer", async || {
+            if let Some(status) = self.exited() {
+                panic!("ended with {status} instead of taking over:\n{}", self.log());
+            }
+            self.started_at().await.is_some_and(|it| Some(it) != since)
+        })
+        .await;
+        former
+    }
+
+    /// When the process that answers was started.
+    async fn started_at(&self) -> Option<u64> {
+        let status = self.admin.try_call("GET /v1/status", &[], None).await?;
+        status.json["started_at_ms"].as_u64()
+    }
+
     /// Runs a command of the same binary against this instance's admin API.
     pub(crate) fn cli(&self, arguments: &[&str]) -> Output {
         Command::new(BINARY)
@@ -179,6 +206,36 @@ impl Stagegate {
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it lives");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
         line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
+    }
+}
+
+/// A process beside the one that serves; killed when it is dropped.
+pub(crate) struct Former(Mutex<Child>);
+
+impl Former {
+    /// The exit status, once it has ended.
+    pub(crate) fn exited(&self) -> Option<ExitStatus> {
+        self.0.lock().expect("child").try_wait().expect("wait for the process")
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ended(&self) -> ExitStatus {
+        eventually("the process to end", || self.exited().is_some()).await;
+        self.exited().expect("it has ended")
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill_hard(&self) {
+        let mut child = self.0.lock().expect("child");
+        // Fails only if it has ended already, which `wait` then tells.
+        let _ = child.kill();
+        child.wait().expect("reap the process");
+    }
+}
+
+impl Drop for Former {
+    fn drop(&mut self) {
+        self.kill_hard();
     }
 }
 

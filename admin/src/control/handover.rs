@@ -1,0 +1,111 @@
+//! Giving the store to another process, and having it back when that one does not come up.
+//!
+//! While it is away nothing can be changed and nobody steers; traffic goes on under the plan in
+//! force. Whoever calls has ended [`Control::steer`] before, and begins it again after
+//! [`Control::resume`].
+
+use super::start::bring_up;
+use super::{Control, KeeperError, PATIENCE, StartError, View, safe};
+use crate::data_plane::{Event, Publication};
+use stagegate_store::Store;
+use std::sync::atomic::Ordering;
+
+impl Control {
+    /// Whether the store is, or is about to be, with another process.
+    #[must_use]
+    pub fn is_handing_over(&self) -> bool {
+        self.inner.handing_over.load(Ordering::Acquire)
+    }
+
+    /// Closes the store and lets go of its directory, after the change under way. From here on
+    /// changes are refused with [`KeeperError::HandingOver`].
+    ///
+    /// # Errors
+    /// When something is in force that the store has not taken: the next process would not know of
+    /// it. Nothing is closed then.
+    pub async fn release(&self) -> Result<(), KeeperError> {
+        let inner = &self.inner;
+        let _turn = inner.turn.lock().await;
+        let status = self.store_status();
+        if let (Some(_), Some(error)) = (&inner.keeper, status.last_error) {
+            return Err(KeeperError::Store(format!(
+                "{error}; what is in force may not be recorded, so this process stays"
+            )));
+        }
+        inner.handing_over.store(true, Ordering::Release);
+        if let Some(keeper) = inner.keeper.clone() {
+            let closed = tokio::task::spawn_blocking(move || keeper.release()).await;
+            closed.map_err(|error| KeeperError::Store(format!("its thread failed: {error}")))?;
+        }
+        Ok(())
+    }
+
+    /// Goes on with the store. The other process may have recorded something before it failed: what
+    /// is in the store is brought under this process' configuration, as at a start.
+    ///
+    /// # Errors
+    /// When the store cannot be read or refuses; the plan stays and changes go on being refused.
+    pub async fn resume(&self, store: Store) -> Result<(), StartError> {
+        let inner = &self.inner;
+        let _turn = inner.turn.lock().await;
+        let Some(keeper) = &inner.keeper else {
+            inner.handing_over.store(false, Ordering::Release);
+            return Ok(());
+        };
+        keeper.take_back(store);
+        let view = inner.view();
+        if view.safe_start.is_none() {
+            let saved = keeper.with(|store| Ok(store.load()?)).await;
+            let resumed = match saved {
+                Ok(saved) => bring_up(keeper, &saved, &view.config, "resume").await,
+                Err(error) => Err(error.into()),
+            };
+            let first = match resumed {
+                Ok(first) => first,
+                Err(error) => {
+                    keeper.release();
+                    return Err(error);
+                }
+            };
+            let next = View {
+                epoch: first.epoch.max(view.epoch),
+                live: first.live,
+                dormant: first.dormant,
+                ..View::clone(&view)
+            };
+            let (epoch, splits) = (next.epoch, next.splits());
+            inner.plane.publish(Publication {
+                epoch,
+                config: next.config.clone(),
+                prepared: None,
+                splits: splits.clone(),
+                cut: None,
+            });
+            inner.set_view(next);
+            inner.observer.on(&Event::Published { epoch, splits });
+        }
+        inner.handing_over.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// Closes every candidate of this process for good, without a record: from here on another one
+    /// decides, and what this one still has to decide goes to stable. Answers when every worker
+    /// follows, so that no rollback of the other process can be undone by a request that was here
+    /// before. Says whether all did.
+    pub async fn leave_to_stable(&self) -> bool {
+        let inner = &self.inner;
+        let _turn = inner.turn.lock().await;
+        let view = inner.view();
+        inner.plane.publish(Publication {
+            epoch: view.epoch,
+            config: view.config.clone(),
+            prepared: None,
+            splits: safe::splits(&view.config, &view.states()),
+            cut: None,
+        });
+        let Some(live) = view.live.first() else { return true };
+        let name = live.split.spec().name.clone();
+        let settled = inner.plane.settled(view.epoch, name, PATIENCE).await;
+        settled.acknowledged_workers == settled.workers
+    }
+}

@@ -1,0 +1,151 @@
+//! What a running process does when another one asks for its place.
+
+use super::{Asked, COMING_UP, Hatch};
+use crate::serve::Running;
+use anyhow::{Context as _, bail};
+use stagegate_proxy::Leaving;
+use stagegate_store::Store;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Time between two tries to have the store back from a process that is ending.
+const TRY_EVERY: Duration = Duration::from_millis(100);
+/// Time the admin API has to let go of its socket.
+const ADMIN: Duration = Duration::from_millis(100);
+
+/// Gives this process' place away. Once the new process has it, this one finishes what runs and
+/// ends. Otherwise it goes on as before, and is given back.
+///
+/// # Errors
+/// When a part did not end as it should.
+pub(crate) async fn hand_over(
+    mut running: Running,
+    hatch: Hatch,
+    asked: Asked,
+) -> anyhow::Result<Option<(Running, Hatch)>> {
+    tracing::info!("a new process asks for this one's place: no changes from now on");
+    match let_go(&mut running, &asked).await {
+        Ok(()) => {}
+        Err(error) => {
+            tracing::error!("not handed over, going on: {error:#}");
+            asked.refuse(&format!("{error:#}"));
+            drop(asked);
+            go_on(&mut running).await?;
+            return Ok(Some((running, hatch)));
+        }
+    }
+    finish(running, hatch, asked).await?;
+    Ok(None)
+}
+
+/// Everything that can still be undone.
+async fn let_go(running: &mut Running, asked: &Asked) -> anyhow::Result<()> {
+    let sockets: Result<Vec<(String, OwnedFd)>, _> = running
+        .sockets
+        .iter()
+        .map(|(name, socket)| socket.try_clone().map(|socket| (name.clone(), socket)))
+        .collect();
+    let sockets = sockets.context("the sockets cannot be copied")?;
+    // Evidence is saved with it, so that the new process goes on where this one stood.
+    running.stop_directing().await?;
+    running.control.release().await?;
+    if let Some(journal) = running.journal.clone() {
+        tokio::task::spawn_blocking(move || journal.close()).await?;
+    }
+    asked.give_sockets(sockets).await
+}
+
+/// Takes everything back.
+async fn go_on(running: &mut Running) -> anyhow::Result<()> {
+    if running.control.is_handing_over() {
+        let data_dir = running.control.view().config.data_dir.clone();
+        let opened = tokio::task::spawn_blocking(move || open_again(&data_dir)).await?;
+        match opened {
+            Ok(store) => {
+                if let Err(error) = running.control.resume(store).await {
+                    tracing::error!(%error, "the store cannot be used again: no changes until a restart");
+                }
+            }
+            Err(error) => {
+                tracing::error!(
+                    "the store cannot be had again: no changes until a restart: {error:#}"
+                );
+            }
+        }
+        if let Some(journal) = running.journal.clone() {
+            let reopened = tokio::task::spawn_blocking(move || journal.reopen()).await?;
+            if let Err(error) = reopened {
+                tracing::error!(
+                    "decisions go to a file that the next process takes over: {error:#}"
+                );
+            }
+        }
+    }
+    running.direct();
+    Ok(())
+}
+
+/// The new process may take a while to be gone altogether.
+fn open_again(data_dir: &std::path::Path) -> anyhow::Result<Store> {
+    let deadline = Instant::now() + COMING_UP;
+    loop {
+        match Store::open(data_dir) {
+            Ok(store) => return Ok(store),
+            Err(error) if Instant::now() >= deadline => return Err(error.into()),
+            Err(_) => thread::sleep(TRY_EVERY),
+        }
+    }
+}
+
+/// Everything that cannot be undone: the new process is ready.
+async fn finish(mut running: Running, hatch: Hatch, asked: Asked) -> anyhow::Result<()> {
+    running.plane.begin_drain();
+    running.sockets.clear();
+    running.close_admin();
+    running.admin_closed(ADMIN).await;
+    let (leaving, left) = mpsc::channel::<Option<Leaving>>();
+    let heir = leaving.clone();
+    running
+        .plane
+        .proxy()
+        .bequeath(Arc::new(move |connection| {
+            // Nobody receives once the drain is over; the connection is closed then, as in any drain.
+            let _ = heir.send(Some(connection));
+        }))
+        .await;
+    if !running.control.leave_to_stable().await {
+        // Its requests under way have all been decided long ago, or it could not be this late.
+        tracing::warn!("a worker is late to follow; it may still decide what it has begun with");
+    }
+    // The file is the new process' as soon as it begins.
+    hatch.give();
+    if asked.begin().is_err() {
+        running.stop().await?;
+        bail!("the new process ended in the moment it was to begin");
+    }
+    tracing::info!("the new process has the sockets; finishing what runs");
+    let config = Arc::clone(&running.control.view().config);
+    let passing = thread::Builder::new().name("bequest".to_owned()).spawn(move || {
+        let names: Vec<String> = config.listeners.iter().map(super::proxy_socket).collect();
+        while let Ok(Some(connection)) = left.recv() {
+            let Some(name) = names.get(connection.listener) else { continue };
+            if let Err(error) = asked.pass(name, &connection) {
+                tracing::warn!(%error, "a connection is closed instead of passed on");
+            }
+        }
+    });
+    let passing = passing.inspect_err(
+        |error| tracing::error!(%error, "connections are closed instead of passed on"),
+    );
+    running.stop().await?;
+    let _ = leaving.send(None);
+    if let Ok(passing) = passing
+        && tokio::task::spawn_blocking(move || passing.join()).await?.is_err()
+    {
+        bail!("connections were not passed on to the end");
+    }
+    tracing::info!("everything is finished");
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! A restart that nobody notices: the new process takes the old one's sockets.
+//!
+//! ```text
+//! new: ask            -> old: takes no changes, stops steering, closes store and decision log
+//!                     <- old: its listening sockets
+//! new: opens the store, prepares, asks its endpoints
+//! new: ready          -> old: stops accepting, decides nothing in the candidate's favour any more
+//!                     <- old: yours
+//! new: accepts        <- old: every client connection, between two of its requests
+//!                        old: finishes what runs, ends
+//! ```
+//!
+//! What arrives in between waits in the queues of the sockets, which both have. Until it says
+//! *ready* the new process may fail or die: the old one opens the store again and goes on. Only one
+//! of the two decides at any time, so that what one acknowledged the other never undoes.
+
+mod channel;
+mod giver;
+mod leave;
+mod taker;
+
+pub(crate) use giver::{Asked, Hatch};
+pub(crate) use leave::hand_over;
+pub(crate) use taker::{Inherited, ask};
+
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Version of what is said; processes that speak another refuse each other.
+const VERSION: u32 = 1;
+/// How long the old process may take to let go of everything: of the store, of the log.
+const LETTING_GO: Duration = Duration::from_secs(30);
+/// How long the new process may take to come up before the old one goes on by itself.
+pub(crate) const COMING_UP: Duration = Duration::from_secs(60);
+
+/// What the two say to each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "says", rename_all = "snake_case")]
+pub(crate) enum Note {
+    /// New: give me your place.
+    Ask {
+        /// What the sender speaks.
+        version: u32,
+    },
+    /// Old: these sockets come with this note, in this order.
+    Sockets {
+        /// What each listens for, see [`proxy_socket`] and [`admin_socket`].
+        names: Vec<String>,
+        /// Whether another such note follows.
+        more: bool,
+    },
+    /// New: I can begin.
+    Ready,
+    /// Either: it will not work.
+    Failed {
+        /// Why.
+        why: String,
+    },
+    /// Old: begin.
+    Yours,
+    /// Old: a client connection comes with this note, what was read of its next request behind it.
+    Connection {
+        /// The listener it came in by.
+        listener: String,
+        /// Whether it has had a request.
+        used: bool,
+    },
+}
+
+/// Name of a proxy listener's socket: its address as it is configured.
+pub(crate) fn proxy_socket(listener: &stagegate_config::Listener) -> String {
+    format!("proxy {}", listener.address)
+}
+
+/// Name of the admin listener's socket.
+pub(crate) fn admin_socket(config: &stagegate_config::Config) -> String {
+    format!("admin {}", config.admin.address)
+}
+
+/// Where the old process can be asked.
+fn path(data_dir: &Path) -> PathBuf {
+    data_dir.join("handover.sock")
+}
