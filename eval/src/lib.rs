@@ -25,15 +25,14 @@ mod sample;
 mod sampling;
 mod score;
 mod scorer;
-mod secret;
 
 pub use call::{CallFailure, HttpPost, Outgoing, Post, Replied};
 pub use confidence::{confidence_at, confidence_in};
 pub use encoding::{DecodeError, decoded};
 pub use external::budget::{Budget, Reservation};
 pub use external::contract::{Ask, Item, ItemScores, Sent, answered, request_body};
+pub use external::idempotency::idempotency_key;
 pub use external::judge::{Judged, judge};
-pub use external::signature::{SIGNATURE_HEADER, idempotency_key, signature};
 pub use external::{HttpScorer, RubricScorer, TokenPrices, ask};
 pub use hash::{canonical, input_hash};
 pub use message::{Choice, Finish, Message, ToolCall};
@@ -49,4 +48,4 @@ pub use sample::{Captured, Facts, Half, Metrics, Output, Sample, SampleReason, T
 pub use sampling::{FirstTurns, Sampling};
 pub use score::Score;
 pub use scorer::{Check, Problem, Problems, ScorerKind, ScorerSpec};
-pub use secret::Hidden;
+pub use stagegate_sealed::{Hidden, SIGNATURE_HEADER, signature};

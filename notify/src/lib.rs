@@ -15,14 +15,11 @@ mod format;
 mod moment;
 mod notice;
 mod notifier;
-mod secret;
-mod signature;
 
 pub use channel::{Channel, Filter, Request, Target, route};
 pub use notice::{Fact, Notice, NoticeKind, Standing};
 pub use notifier::{
     ChannelHealth, Directory, Notifier, NotifierError, NotifierSettings, Observer, Outcome, Tested,
 };
-pub use secret::Hidden;
-pub use signature::{SIGNATURE_HEADER, signature};
 pub use stagegate_rollout::Severity;
+pub use stagegate_sealed::{Hidden, SIGNATURE_HEADER, signature};

@@ -125,7 +125,8 @@ async fn every_kind_of_channel_gets_its_form_over_the_wire() {
     let hook = &receivers[0].got()[0];
     let signed = hook.header("stagegate-signature");
     let at = signed.strip_prefix("t=").unwrap().split(',').next().unwrap().parse().unwrap();
-    let expected = stagegate_notify::signature(b"a secret of ours", at, hook.body.as_bytes());
+    let secret = stagegate_notify::Hidden::new("a secret of ours");
+    let expected = stagegate_notify::signature(&secret, at, hook.body.as_bytes());
     assert_eq!(signed, expected);
     assert!(at >= BEGIN_MS / 1000, "signed when it was sent");
 }

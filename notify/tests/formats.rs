@@ -60,7 +60,8 @@ fn a_webhook_gets_everything_and_a_signature() {
         "state": "open",
     });
     assert_eq!(body, expected);
-    let signed = signature(b"a secret of ours", 1_700_000_001, request.body.as_bytes());
+    let secret = Hidden::new("a secret of ours");
+    let signed = signature(&secret, 1_700_000_001, request.body.as_bytes());
     assert_eq!(
         request.headers,
         [("stagegate-signature", signed), ("idempotency-key", "n-42:hook".to_owned())]

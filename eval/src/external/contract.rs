@@ -1,11 +1,12 @@
 //! The contract `score/1`: what a scorer is sent, and what its answers mean.
 
 use super::EVAL_HEADER;
+use super::idempotency::idempotency_key;
 use super::settings::HttpScorer;
-use super::signature::{SIGNATURE_HEADER, idempotency_key, signature};
 use crate::{Metrics, Nanos, Outgoing, Output, Replied, Sample, Score, ScorerSpec, ToolCall};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use stagegate_sealed::{SIGNATURE_HEADER, signature};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 

@@ -4,8 +4,8 @@
 //! hold the word "fail" is not a failure.
 
 use super::contract::{ItemScores, Sent};
+use super::idempotency::idempotency_key;
 use super::settings::RubricScorer;
-use super::signature::idempotency_key;
 use super::{EVAL_HEADER, prompt};
 use crate::{Finish, Message, Nanos, Outgoing, Protocol, Replied, Sample, Score, ScorerSpec};
 use serde_json::Value;

@@ -5,10 +5,10 @@
 
 pub(crate) mod budget;
 pub(crate) mod contract;
+pub(crate) mod idempotency;
 pub(crate) mod judge;
 mod prompt;
 mod settings;
-pub(crate) mod signature;
 
 pub use settings::{HttpScorer, RubricScorer, TokenPrices};
 

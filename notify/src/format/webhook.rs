@@ -4,9 +4,9 @@
 
 use super::json;
 use crate::moment::rfc3339;
-use crate::signature::{SIGNATURE_HEADER, signature};
 use crate::{Hidden, Notice, Request};
 use serde_json::json as value;
+use stagegate_sealed::{SIGNATURE_HEADER, signature};
 
 pub(crate) fn request(
     notice: &Notice,
@@ -37,7 +37,7 @@ pub(crate) fn request(
     });
     let mut request = json(url, &body);
     if let Some(secret) = secret {
-        let value = signature(secret.expose().as_bytes(), now_ms / 1000, request.body.as_bytes());
+        let value = signature(secret, now_ms / 1000, request.body.as_bytes());
         request.headers.push((SIGNATURE_HEADER, value));
     }
     request

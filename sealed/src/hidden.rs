@@ -1,4 +1,4 @@
-//! Texts that must never be shown: keys, and URLs that are as good as one.
+//! A text that must never be shown: a key, a signing secret, a URL that is as good as one.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ impl Hidden {
 
     /// The text itself. Callers must not print it.
     #[must_use]
-    pub(crate) fn expose(&self) -> &str {
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }

@@ -1,4 +1,5 @@
-//! How a receiver of the generic webhook knows that a message is ours and not an old one.
+//! How a receiver of a webhook, or an external scorer, knows that a message is ours and not an old
+//! one.
 //!
 //! `stagegate-signature: t=<unix seconds>,v1=<hex>` with
 //! `hex = hmac_sha256(secret, t ++ "." ++ body)`, over the body's bytes as they were sent. A
@@ -14,6 +15,7 @@
 //!     return hmac.compare_digest(wanted, parts["v1"]) and abs(time.time() - int(parts["t"])) < 300
 //! ```
 
+use crate::Hidden;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -22,8 +24,9 @@ pub const SIGNATURE_HEADER: &str = "stagegate-signature";
 
 /// The header's value for a body sent at `unix_seconds`.
 #[must_use]
-pub fn signature(secret: &[u8], unix_seconds: u64, body: &[u8]) -> String {
-    let hex = <Hmac<Sha256> as Mac>::new_from_slice(secret).map(|mut mac| {
+pub fn signature(secret: &Hidden, unix_seconds: u64, body: &[u8]) -> String {
+    let key = secret.expose().as_bytes();
+    let hex = <Hmac<Sha256> as Mac>::new_from_slice(key).map(|mut mac| {
         mac.update(unix_seconds.to_string().as_bytes());
         mac.update(b".");
         mac.update(body);
@@ -36,12 +39,14 @@ pub fn signature(secret: &[u8], unix_seconds: u64, body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::signature;
+    use crate::Hidden;
 
     #[test]
     fn is_what_openssl_makes_of_it() {
         // printf '1700000000.{"a":1}' | openssl dgst -sha256 -hmac 'a secret of ours'
         let expected =
             "t=1700000000,v1=19cd0e546804e6e3c2f74b9695783785acc9dd0fff5a393201e89b04181d76c2";
-        assert_eq!(signature(b"a secret of ours", 1_700_000_000, br#"{"a":1}"#), expected);
+        let secret = Hidden::new("a secret of ours");
+        assert_eq!(signature(&secret, 1_700_000_000, br#"{"a":1}"#), expected);
     }
 }
