@@ -1,0 +1,50 @@
+//! What is scored and how: the half of the eval axis that has no runtime, no clock and no store.
+//!
+//! A captured exchange becomes a [`Sample`] ([`Sample::of`]: decoded, put together from its stream,
+//! redacted), a [`ScorerSpec`] makes [`Score`]s of it, and [`Tally`] adds them up. Time, seeds and
+//! bytes come in as arguments. The one door to the network is [`Post`]; `call` has the blocking
+//! client behind it, and nothing else here may open a socket.
+//!
+//! The same types serve without a proxy: [`gate`] compares two offline runs case by case, and
+//! [`dataset`] writes failures down as cases.
+
+mod call;
+mod confidence;
+mod encoding;
+mod external;
+mod hash;
+mod message;
+mod money;
+mod protocol;
+mod reassemble;
+mod redact;
+mod results;
+mod sample;
+mod sampling;
+mod score;
+mod scorer;
+mod secret;
+
+pub use call::{CallFailure, HttpPost, Outgoing, Post, Replied};
+pub use confidence::{confidence_at, confidence_in};
+pub use encoding::{DecodeError, decoded};
+pub use external::budget::{Budget, Reservation};
+pub use external::contract::{Ask, Item, ItemScores, Sent, answered, request_body};
+pub use external::judge::{Judged, judge};
+pub use external::signature::{SIGNATURE_HEADER, idempotency_key, signature};
+pub use external::{HttpScorer, RubricScorer, TokenPrices, ask};
+pub use hash::{canonical, input_hash};
+pub use message::{Choice, Finish, Message, ToolCall};
+pub use money::Nanos;
+pub use protocol::Protocol;
+pub use reassemble::{Assembled, assembled};
+pub use redact::{InvalidRule, REDACTED, Redactor, Rule};
+pub use results::health::{Health, HealthLimits, JudgeCounts, judge_health};
+pub use results::reliability::{Bin, Reliability};
+pub use results::tally::{Tally, Verdict};
+pub use results::watermark::{Arrival, Settled, Watermark};
+pub use sample::{Captured, Facts, Half, Metrics, Output, Sample, SampleReason, Truncated};
+pub use sampling::{FirstTurns, Sampling};
+pub use score::Score;
+pub use scorer::{Check, Problem, Problems, ScorerKind, ScorerSpec};
+pub use secret::Hidden;

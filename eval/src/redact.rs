@@ -1,0 +1,306 @@
+//! What must not leave the proxy's memory: configured patterns and places, and secrets of well-known
+//! shapes always. Runs before anything is queued, stored, sent or logged.
+//!
+//! Texts are searched as they are, and as what they hold when they are JSON themselves (arguments
+//! of a tool call): no escape hides a secret. Everything found becomes [`REDACTED`].
+
+use crate::hash::digest;
+use crate::{Choice, Message, Output, Sample, ToolCall};
+use regex::Regex;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+/// What stands where something was taken out.
+pub const REDACTED: &str = "[redacted]";
+
+/// One thing to take out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Every match of a regular expression, in any text, key or number.
+    Pattern(String),
+    /// The value at a JSON pointer (RFC 6901) of the request or the answer; `*` stands for every
+    /// entry of a list or object.
+    Pointer(String),
+}
+
+/// A rule that cannot work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRule {
+    /// Not a regular expression.
+    #[error("redaction pattern `{0}` is not a regular expression: {1}")]
+    Pattern(String, String),
+    /// A pattern that matches where nothing is.
+    #[error("redaction pattern `{0}` matches the empty text; name at least one character")]
+    Empty(String),
+    /// Not a pointer.
+    #[error("redaction pointer `{0}` is not a JSON pointer; write one like `/messages/*/content`")]
+    Pointer(String),
+}
+
+/// Shapes of secrets that are always taken out.
+const SHAPES: &[&str] = &[
+    // OpenAI, Anthropic and those who copy them; Stripe.
+    r"\b(?:sk|pk|rk)[-_](?:[A-Za-z0-9]+[-_])*[A-Za-z0-9_-]{16,}",
+    r"(?i)\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}",
+    // AWS: key ids, and secrets where they are named.
+    r"\b(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}\b",
+    r#"(?i)\baws_?(?:secret|session)[a-z_]*["'\s:=]+[A-Za-z0-9/+=]{30,}"#,
+    // Google: API keys and OAuth tokens.
+    r"\bAIza[0-9A-Za-z_-]{35}",
+    r"\bya29\.[0-9A-Za-z_-]{16,}",
+    // GitHub, Slack, Hugging Face, Groq, xAI, Stagegate.
+    r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})",
+    r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}",
+    r"\b(?:hf|gsk|xai|sgt)[_-][A-Za-z0-9]{20,}",
+    r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
+    // Headers that were pasted into text.
+    r"(?i)\b(?:proxy-)?authorization\s*:\s*[^\r\n]+",
+    r"(?i)\b(?:set-)?cookie\s*:\s*[^\r\n]+",
+    r"(?i)\bx-(?:api|goog-api|amz-security)-(?:key|token)\s*:\s*[^\r\n]+",
+];
+
+/// Names whose values are secrets wherever they stand.
+const SECRET_KEYS: &[&str] = &[
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "x-api-key",
+    "api-key",
+    "api_key",
+    "apikey",
+    "x-goog-api-key",
+    "x-amz-security-token",
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "client_secret",
+    "password",
+    "secret_access_key",
+    "aws_secret_access_key",
+    "private_key",
+];
+
+/// JSON inside of texts inside of JSON is followed this deep.
+const NESTED: usize = 4;
+
+/// Takes secrets out.
+#[derive(Clone, Debug)]
+pub struct Redactor {
+    shapes: Regex,
+    patterns: Vec<Regex>,
+    pointers: Vec<Vec<String>>,
+}
+
+impl Redactor {
+    /// A redactor with these rules, besides the well-known shapes.
+    ///
+    /// # Errors
+    /// Names the first rule that cannot work.
+    pub fn new(rules: &[Rule]) -> Result<Self, InvalidRule> {
+        let wrong = |text: &str, error: &regex::Error| {
+            InvalidRule::Pattern(text.to_owned(), error.to_string())
+        };
+        let all = SHAPES.join("|");
+        let shapes = Regex::new(&all).map_err(|error| wrong(&all, &error))?;
+        let (mut patterns, mut pointers) = (Vec::new(), Vec::new());
+        for rule in rules {
+            match rule {
+                Rule::Pattern(text) => {
+                    let pattern = Regex::new(text).map_err(|error| wrong(text, &error))?;
+                    if pattern.is_match("") {
+                        return Err(InvalidRule::Empty(text.clone()));
+                    }
+                    patterns.push(pattern);
+                }
+                Rule::Pointer(text) => pointers.push(segments(text)?),
+            }
+        }
+        Ok(Self { shapes, patterns, pointers })
+    }
+
+    /// The text without secrets.
+    #[must_use]
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.nested(text, NESTED)
+    }
+
+    /// Takes secrets out of every text, key and number of the value.
+    pub fn value(&self, value: &mut Value) {
+        self.walk(value, NESTED);
+    }
+
+    /// Takes secrets out of everything in the sample. Ids that hold one are replaced by a digest, so
+    /// that what belonged together still does.
+    pub(crate) fn sample(&self, sample: &mut Sample) {
+        for pointer in &self.pointers {
+            take_out(&mut sample.input, pointer);
+        }
+        self.value(&mut sample.input);
+        self.output(&mut sample.output);
+        if let Some(expected) = &mut sample.expected {
+            self.value(expected);
+        }
+        self.id(&mut sample.id);
+        let others = [&mut sample.conversation, &mut sample.tenant, &mut sample.trace_id];
+        others.into_iter().flatten().for_each(|id| self.id(id));
+        let mut metadata: Value = std::mem::take(&mut sample.metadata).into_iter().collect();
+        self.value(&mut metadata);
+        if let Value::Object(map) = metadata {
+            sample.metadata = map.into_iter().collect();
+        }
+    }
+
+    fn output(&self, output: &mut Output) {
+        // Pointers are written for the body; a message has other places, where a pointer may point
+        // too (`/choices/0/text`).
+        match output {
+            Output::Message(message) => {
+                if !self.pointers.is_empty()
+                    && let Ok(mut value) = serde_json::to_value(&*message)
+                {
+                    self.pointers.iter().for_each(|pointer| take_out(&mut value, pointer));
+                    // What no longer fits its type was taken out whole: nothing is better kept.
+                    match serde_json::from_value(value) {
+                        Ok(read) => *message = read,
+                        Err(_) => message.choices.clear(),
+                    }
+                }
+                self.message(message);
+            }
+            Output::Json(value) => {
+                self.pointers.iter().for_each(|pointer| take_out(value, pointer));
+                self.value(value);
+            }
+            Output::Text(text) => self.own(text),
+            Output::Opaque { why, .. } => self.own(why),
+        }
+    }
+
+    fn message(&self, message: &mut Message) {
+        for text in [&mut message.id, &mut message.model].into_iter().flatten() {
+            self.own(text);
+        }
+        for value in [&mut message.usage, &mut message.error].into_iter().flatten() {
+            self.value(value);
+        }
+        for choice in &mut message.choices {
+            let Choice { text, refusal, thinking, tool_calls, finish_reason } = choice;
+            self.own(text);
+            for text in [refusal, thinking, finish_reason].into_iter().flatten() {
+                self.own(text);
+            }
+            for ToolCall { id, name, arguments } in tool_calls {
+                self.own(name);
+                if let Some(id) = id {
+                    self.own(id);
+                }
+                self.value(arguments);
+            }
+        }
+    }
+
+    fn own(&self, text: &mut String) {
+        if let Cow::Owned(clean) = self.text(text) {
+            *text = clean;
+        }
+    }
+
+    fn id(&self, id: &mut String) {
+        if let Cow::Owned(_) = self.text(id) {
+            *id = format!("redacted-{}", &digest(id)[..16]);
+        }
+    }
+
+    fn nested<'a>(&self, text: &'a str, depth: usize) -> Cow<'a, str> {
+        let holds_json =
+            depth > 0 && matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'[' | b'"'));
+        if holds_json && let Ok(mut value) = serde_json::from_str::<Value>(text) {
+            let before = value.clone();
+            self.walk(&mut value, depth - 1);
+            if value != before {
+                let again = value.to_string();
+                return Cow::Owned(self.flat(&again).into_owned());
+            }
+        }
+        self.flat(text)
+    }
+
+    fn flat<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut clean = Cow::Borrowed(text);
+        for pattern in std::iter::once(&self.shapes).chain(&self.patterns) {
+            if let Cow::Owned(replaced) = pattern.replace_all(&clean, REDACTED) {
+                clean = Cow::Owned(replaced);
+            }
+        }
+        clean
+    }
+
+    fn walk(&self, value: &mut Value, depth: usize) {
+        match value {
+            Value::String(text) => {
+                if let Cow::Owned(clean) = self.nested(text, depth) {
+                    *text = clean;
+                }
+            }
+            Value::Number(number) => {
+                let text = number.to_string();
+                if self.patterns.iter().any(|pattern| pattern.is_match(&text)) {
+                    *value = Value::from(REDACTED);
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.walk(item, depth)),
+            Value::Object(map) => self.object(map, depth),
+            Value::Bool(_) | Value::Null => {}
+        }
+    }
+
+    fn object(&self, map: &mut Map<String, Value>, depth: usize) {
+        for (key, value) in map.iter_mut() {
+            let secret = SECRET_KEYS.iter().any(|name| key.eq_ignore_ascii_case(name));
+            // A schema describes a field of that name; it does not hold one.
+            if secret && !value.is_object() && !value.is_null() {
+                *value = Value::from(REDACTED);
+            } else {
+                self.walk(value, depth);
+            }
+        }
+        if map.keys().any(|key| matches!(self.flat(key), Cow::Owned(_))) {
+            *map = std::mem::take(map)
+                .into_iter()
+                .map(|(key, value)| (self.flat(&key).into_owned(), value))
+                .collect();
+        }
+    }
+}
+
+fn segments(pointer: &str) -> Result<Vec<String>, InvalidRule> {
+    let rest = pointer.strip_prefix('/').filter(|rest| !rest.is_empty());
+    let rest = rest.ok_or_else(|| InvalidRule::Pointer(pointer.to_owned()))?;
+    Ok(rest.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect())
+}
+
+fn take_out(value: &mut Value, pointer: &[String]) {
+    let Some((first, rest)) = pointer.split_first() else {
+        if !value.is_null() {
+            *value = Value::from(REDACTED);
+        }
+        return;
+    };
+    match value {
+        Value::Object(map) if first == "*" => map.values_mut().for_each(|v| take_out(v, rest)),
+        Value::Array(list) if first == "*" => list.iter_mut().for_each(|v| take_out(v, rest)),
+        Value::Object(map) => {
+            if let Some(value) = map.get_mut(first) {
+                take_out(value, rest);
+            }
+        }
+        Value::Array(list) => {
+            if let Some(value) = first.parse::<usize>().ok().and_then(|at| list.get_mut(at)) {
+                take_out(value, rest);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,135 @@
+//! Counts and sums of one arm.
+
+use super::reliability::Reliability;
+use crate::Score;
+use serde::{Deserialize, Serialize};
+use stagegate_rollout::Scores;
+
+/// What is known of one sample once its scorers are done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Whether the gating scorers pass it together; `None` is unscored.
+    pub pass: Option<bool>,
+    /// Mean value of the gating scorers, from 0 to 1.
+    pub value: Option<f64>,
+    /// How sure the backend said it was.
+    pub confidence: Option<f64>,
+    /// Whether the answer was compared with a known right one.
+    pub labelled: bool,
+}
+
+impl Verdict {
+    /// The verdict of the gating scores of a sample.
+    #[must_use]
+    pub fn of(gating: &[Score], confidence: Option<f64>, labelled: bool) -> Self {
+        let values: Vec<f64> = gating.iter().filter_map(|score| score.value).collect();
+        let value = (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
+        Self { pass: Score::together(gating), value, confidence, labelled }
+    }
+}
+
+/// What the scored samples of one arm add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Scored samples that passed.
+    pub passed: u64,
+    /// Scored samples that failed.
+    pub failed: u64,
+    /// Samples that nobody could judge.
+    pub unscored: u64,
+    /// Of those with a known right answer, how many passed.
+    pub labelled_passed: u64,
+    /// Of those with a known right answer, how many failed.
+    pub labelled_failed: u64,
+    /// Samples with a value.
+    pub valued: u64,
+    /// Sum of the values, in billionths.
+    pub value_nanos: u64,
+    /// Confidence against correctness.
+    pub reliability: Reliability,
+}
+
+/// A number from 0 to 1 in billionths; what lies outside is moved to the nearer end.
+pub(crate) fn nanos(value: f64) -> u64 {
+    (value.clamp(0.0, 1.0) * 1e9).round() as u64
+}
+
+impl Tally {
+    /// Counts one sample.
+    pub fn add(&mut self, verdict: &Verdict) {
+        match verdict.pass {
+            Some(true) => self.passed += 1,
+            Some(false) => self.failed += 1,
+            None => self.unscored += 1,
+        }
+        if let Some(pass) = verdict.pass.filter(|_| verdict.labelled) {
+            self.labelled_passed += u64::from(pass);
+            self.labelled_failed += u64::from(!pass);
+        }
+        if let Some(value) = verdict.value.filter(|value| value.is_finite()) {
+            self.valued += 1;
+            self.value_nanos += nanos(value);
+        }
+        if let (Some(confidence), Some(correct)) = (verdict.confidence, verdict.pass) {
+            self.reliability.add(confidence, correct);
+        }
+    }
+
+    /// Adds another count.
+    pub fn merge(&mut self, other: &Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.unscored += other.unscored;
+        self.labelled_passed += other.labelled_passed;
+        self.labelled_failed += other.labelled_failed;
+        self.valued += other.valued;
+        self.value_nanos += other.value_nanos;
+        self.reliability.merge(&other.reliability);
+    }
+
+    /// Samples with a verdict.
+    #[must_use]
+    pub const fn scored(&self) -> u64 {
+        self.passed + self.failed
+    }
+
+    /// Share of scored samples that passed; `None` before the first. Never shown without its
+    /// interval.
+    #[must_use]
+    pub fn accuracy(&self) -> Option<f64> {
+        ratio(self.passed, self.scored())
+    }
+
+    /// Accuracy on the samples with a known right answer.
+    #[must_use]
+    pub fn labelled_accuracy(&self) -> Option<f64> {
+        ratio(self.labelled_passed, self.labelled_passed + self.labelled_failed)
+    }
+
+    /// Mean value, from 0 to 1.
+    #[must_use]
+    pub fn mean_value(&self) -> Option<f64> {
+        ratio(self.value_nanos, self.valued).map(|mean| mean / 1e9)
+    }
+
+    /// Share of all samples that got a verdict.
+    #[must_use]
+    pub fn coverage(&self) -> Option<f64> {
+        ratio(self.scored(), self.scored() + self.unscored)
+    }
+
+    /// The counts that the gates read.
+    #[must_use]
+    pub const fn scores(&self) -> Scores {
+        Scores {
+            passed: self.passed,
+            failed: self.failed,
+            labelled_passed: self.labelled_passed,
+            labelled_failed: self.labelled_failed,
+        }
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}

@@ -1,0 +1,139 @@
+//! One exchange as it is stored, scored and exported.
+
+mod captured;
+mod text;
+mod trajectory;
+
+pub use captured::{Captured, Facts, Half};
+
+use crate::{Message, input_hash};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stagegate_rollout::Arm;
+use std::collections::BTreeMap;
+
+/// An exchange that was picked for scoring: decoded, put together, redacted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    /// The request's id, which is the sample's.
+    pub id: String,
+    /// When the request came, in Unix milliseconds.
+    pub at_ms: u64,
+    /// Name of the workload.
+    pub workload: String,
+    /// The release that answered.
+    pub release: String,
+    /// The arm it counts under.
+    pub arm: Arm,
+    /// Why it was picked.
+    pub reason: SampleReason,
+    /// The conversation it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
+    /// The tenant who asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// The trace it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    /// The request's body: JSON, or text.
+    pub input: Value,
+    /// The answer.
+    pub output: Output,
+    /// The right answer, where a labelled set or a person gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Value>,
+    /// How sure the backend said it is, from 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    /// What it took.
+    #[serde(default)]
+    pub metrics: Metrics,
+    /// What of it is missing.
+    #[serde(default)]
+    pub truncated: Truncated,
+    /// Whatever else is known; handed on to scorers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, Value>,
+}
+
+/// Why an exchange was picked. Only `random` feeds gates: everything else is picked because of what
+/// it is, and would tell of itself and not of the traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SampleReason {
+    /// By the hash of its conversation.
+    Random,
+    /// Because of what it is: an error, a tenant, a later turn of a counted conversation.
+    Targeted,
+    /// A shadowed copy of a request that stable answered.
+    Shadow,
+}
+
+impl SampleReason {
+    /// The word used in labels and the API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Targeted => "targeted",
+            Self::Shadow => "shadow",
+        }
+    }
+}
+
+/// What was answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "value")]
+pub enum Output {
+    /// A message of a known protocol.
+    Message(Message),
+    /// Some other JSON.
+    Json(Value),
+    /// Text that is not JSON.
+    Text(String),
+    /// Bytes that nobody can judge: their number, and why they are not here.
+    Opaque {
+        /// How many were captured.
+        bytes: u64,
+        /// Why they could not be read.
+        why: String,
+    },
+}
+
+/// What an exchange took. `None` is not known, which is not zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    /// Seconds from the end of the request head to the end of the answer.
+    pub latency_s: Option<f64>,
+    /// Seconds to the first byte of the answer's body.
+    pub ttft_s: Option<f64>,
+    /// Cost in US dollars.
+    pub cost_usd: Option<f64>,
+    /// Tokens read.
+    pub tokens_in: Option<u64>,
+    /// Tokens written.
+    pub tokens_out: Option<u64>,
+    /// HTTP status.
+    pub status: Option<u16>,
+}
+
+/// What the caps on capturing took away. Only of the sample: the client got everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Truncated {
+    /// Of the request.
+    pub request: bool,
+    /// Of the answer.
+    pub response: bool,
+}
+
+impl Sample {
+    /// The key under which a labelled set may hold the right answer ([`input_hash`]).
+    #[must_use]
+    pub fn input_hash(&self) -> String {
+        input_hash(&self.input)
+    }
+}

@@ -1,0 +1,169 @@
+//! Checks on the form of an answer.
+
+use super::Found;
+use super::fields::Fields;
+use super::text::shown;
+use crate::{Finish, Sample};
+use jsonschema::Validator;
+use serde_json::Value;
+use serde_json_path::JsonPath;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+pub(super) const TYPES: &[&str] =
+    &["is-json", "contains-json", "json-schema", "json-path", "finish-reason"];
+
+#[derive(Clone, Debug)]
+pub(super) enum StructureTest {
+    /// All of it is JSON, of this schema where there is one.
+    IsJson(Option<Arc<Validator>>),
+    /// JSON is in it, of this schema where there is one.
+    ContainsJson(Option<Arc<Validator>>),
+    /// RFC 9535: selects something; with a value, something equal to it.
+    JsonPath { path: Arc<JsonPath>, written: String, value: Option<Value> },
+    /// One of these.
+    FinishReason(Vec<String>),
+}
+
+impl StructureTest {
+    pub(super) fn read(kind: &str, fields: &mut Fields<'_>) -> Option<Self> {
+        const SCHEMA: &str = "write a JSON Schema, or `file:schema.json`";
+        Some(match kind {
+            "json-path" => {
+                const PATH: &str = "write a path like `$.items[0].price` (RFC 9535)";
+                let written = fields.needed("path", PATH)?;
+                let value = fields.any("value").cloned();
+                match JsonPath::parse(&written) {
+                    Ok(path) => Self::JsonPath { path: Arc::new(path), written, value },
+                    Err(error) => {
+                        fields.problem("path", format!("`{written}` is not a path: {error}"), PATH);
+                        return None;
+                    }
+                }
+            }
+            "finish-reason" => {
+                let words = fields
+                    .texts("value", "write `stop`, `length`, `tool_calls` or `content_filter`")?;
+                Self::FinishReason(words)
+            }
+            _ => {
+                let validator = match fields.any("value") {
+                    Some(value) => Some(compiled(value, fields, SCHEMA)?),
+                    None if kind == "json-schema" => {
+                        fields.problem("value", "is missing", SCHEMA);
+                        return None;
+                    }
+                    None => None,
+                };
+                if kind == "contains-json" {
+                    Self::ContainsJson(validator)
+                } else {
+                    Self::IsJson(validator)
+                }
+            }
+        })
+    }
+
+    pub(super) fn found(&self, sample: &Sample) -> Found {
+        match self {
+            Self::IsJson(schema) => match sample.json() {
+                Some(json) => {
+                    schema.as_ref().map_or_else(|| Found::binary(true, ""), |s| valid(s, &json))
+                }
+                None => Found::binary(false, "it is not JSON"),
+            },
+            Self::ContainsJson(schema) => contained(sample, schema.as_deref()),
+            Self::JsonPath { path, written, value } => match sample.json() {
+                Some(json) => {
+                    let nodes = path.query(&json);
+                    let pass = nodes.iter().any(|node| value.as_ref().is_none_or(|v| v == *node));
+                    Found::binary(
+                        pass,
+                        if pass {
+                            String::new()
+                        } else {
+                            format!("{written} selects nothing of the kind")
+                        },
+                    )
+                }
+                None => Found::binary(false, "it is not JSON"),
+            },
+            Self::FinishReason(wanted) => finish_reason(sample, wanted),
+        }
+    }
+}
+
+fn compiled(value: &Value, fields: &mut Fields<'_>, hint: &str) -> Option<Arc<Validator>> {
+    let schema = match value {
+        Value::String(_) => {
+            let text = fields.text("value", hint)?;
+            match serde_json::from_str(&text) {
+                Ok(schema) => Cow::Owned(schema),
+                Err(error) => {
+                    fields.problem("value", format!("is not JSON: {error}"), hint);
+                    return None;
+                }
+            }
+        }
+        value => Cow::Borrowed(value),
+    };
+    match validator(&schema) {
+        Ok(validator) => Some(Arc::new(validator)),
+        Err(why) => {
+            fields.problem("value", format!("is not a JSON Schema: {why}"), hint);
+            None
+        }
+    }
+}
+
+/// A validator that reads nothing from anywhere: references may only point into the schema itself.
+pub(super) fn validator(schema: &Value) -> Result<Validator, String> {
+    jsonschema::options().build(schema).map_err(|error| error.to_string())
+}
+
+fn valid(schema: &Validator, json: &Value) -> Found {
+    match schema.validate(json) {
+        Ok(()) => Found::binary(true, ""),
+        Err(error) => Found::binary(false, at(&error)),
+    }
+}
+
+/// Where it is wrong, and how; never the whole value.
+pub(super) fn at(error: &jsonschema::ValidationError<'_>) -> String {
+    let place = error.instance_path().to_string();
+    let place = if place.is_empty() { "the whole".to_owned() } else { place };
+    format!("{place}: {}", shown(&error.to_string()))
+}
+
+/// Where JSON may begin in a text: as often as this is tried.
+const TRIES: usize = 64;
+
+fn contained(sample: &Sample, schema: Option<&Validator>) -> Found {
+    if let Some(json) = sample.json() {
+        return schema.map_or_else(|| Found::binary(true, ""), |schema| valid(schema, &json));
+    }
+    let text = sample.text();
+    for (at, _) in text.match_indices(['{', '[']).take(TRIES) {
+        let mut found = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>();
+        if let Some(Ok(json)) = found.next()
+            && schema.is_none_or(|schema| schema.is_valid(&json))
+        {
+            return Found::binary(true, "");
+        }
+    }
+    Found::binary(false, "no such JSON is in it")
+}
+
+fn finish_reason(sample: &Sample, wanted: &[String]) -> Found {
+    let Some(choice) = sample.choice() else {
+        return Found::unscored("the answer is of no protocol that has a finish reason");
+    };
+    let Some(raw) = &choice.finish_reason else {
+        return Found::binary(false, "it has no finish reason");
+    };
+    let common = choice.finish().map(Finish::label);
+    let pass = wanted.iter().any(|word| word == raw || Some(word.as_str()) == common);
+    let said = common.filter(|common| common != raw);
+    let said = said.map_or_else(|| raw.clone(), |common| format!("{raw} ({common})"));
+    Found::binary(pass, if pass { String::new() } else { format!("it ended with {said}") })
+}

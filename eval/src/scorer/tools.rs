@@ -1,0 +1,154 @@
+//! Checks on the tools that an answer calls, and on the way an agent took.
+
+use super::Found;
+use super::fields::Fields;
+use super::structure::{at, validator};
+use crate::Sample;
+use crate::hash::{canonical, digest};
+use jsonschema::Validator;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub(super) const TYPES: &[&str] =
+    &["valid-tool-call", "is-valid-openai-tools-call", "tool-used", "tool-sequence", "step-count"];
+
+#[derive(Clone, Debug)]
+pub(super) enum ToolTest {
+    /// Calls are of tools that were offered, with arguments that fit.
+    Valid(Schemas),
+    /// All of these were called since the last message of a person.
+    Used(Vec<String>),
+    /// These were called in this order; nothing else in between where it is exact.
+    Sequence { names: Vec<String>, exact: bool },
+    /// So many calls since the last message of a person.
+    Steps(u64, u64),
+}
+
+impl ToolTest {
+    pub(super) fn read(kind: &str, fields: &mut Fields<'_>) -> Option<Self> {
+        const NAMES: &str = "write names of tools, like `[search, book]`";
+        Some(match kind {
+            "tool-used" => Self::Used(fields.texts("value", NAMES)?),
+            "tool-sequence" => {
+                let names = fields.texts("value", NAMES)?;
+                Self::Sequence { names, exact: fields.flag("exact") }
+            }
+            "step-count" => {
+                const HINT: &str = "write a number of tool calls";
+                let (min, max) = (
+                    fields.whole("min", 0..=1_000_000, HINT),
+                    fields.whole("max", 0..=1_000_000, HINT),
+                );
+                if min.is_none() && max.is_none() {
+                    fields.problem(
+                        "",
+                        "`step-count` without `min` and `max`",
+                        "write one of them at least",
+                    );
+                    return None;
+                }
+                let (min, max) = (min.unwrap_or(0), max.unwrap_or(u64::MAX));
+                if min > max {
+                    fields.problem(
+                        "min",
+                        format!("{min} is over `max` {max}"),
+                        "write a smaller one",
+                    );
+                    return None;
+                }
+                Self::Steps(min, max)
+            }
+            _ => Self::Valid(Schemas::default()),
+        })
+    }
+
+    pub(super) fn found(&self, sample: &Sample) -> Found {
+        match self {
+            Self::Valid(schemas) => valid(sample, schemas),
+            Self::Used(names) => {
+                let called = sample.tools_called();
+                match names.iter().find(|name| !called.contains(&name.as_str())) {
+                    Some(missing) => Found::binary(false, format!("{missing} was not called")),
+                    None => Found::binary(true, ""),
+                }
+            }
+            Self::Sequence { names, exact } => {
+                let called = sample.tools_called();
+                let pass = if *exact { called == *names } else { in_order(&called, names) };
+                let told = || format!("called: {}", called.join(", "));
+                Found::binary(pass, if pass { String::new() } else { told() })
+            }
+            Self::Steps(min, max) => {
+                let steps = sample.tools_called().len() as u64;
+                let pass = (*min..=*max).contains(&steps);
+                Found::binary(
+                    pass,
+                    if pass { String::new() } else { format!("{steps} tool calls") },
+                )
+            }
+        }
+    }
+}
+
+fn in_order(called: &[&str], names: &[String]) -> bool {
+    let mut called = called.iter();
+    names.iter().all(|name| called.any(|one| one == name))
+}
+
+fn valid(sample: &Sample, schemas: &Schemas) -> Found {
+    let calls = sample.tool_calls();
+    if calls.is_empty() {
+        return Found::binary(false, "it calls no tool");
+    }
+    let offered = sample.tools_offered();
+    for call in calls {
+        let Some(tool) = offered.iter().find(|tool| tool.name == call.name) else {
+            return Found::binary(false, format!("{} is not a tool of the request", call.name));
+        };
+        let Some(schema) = tool.schema else { continue };
+        match schemas.of(schema) {
+            None => return Found::unscored(format!("the schema of {} cannot be read", call.name)),
+            Some(validator) => {
+                if let Err(error) = validator.validate(&call.arguments) {
+                    return Found::binary(false, format!("{}: {}", call.name, at(&error)));
+                }
+            }
+        }
+    }
+    Found::binary(true, "")
+}
+
+/// Schemas of tools, compiled once: an agent sends the same ones with every request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Schemas(Arc<Mutex<HashMap<String, Option<Arc<Validator>>>>>);
+
+/// More tools than an agent has; over it, everything is forgotten.
+const REMEMBERED: usize = 512;
+
+impl Schemas {
+    /// The compiled schema; `None` for what is none.
+    fn of(&self, schema: &Value) -> Option<Arc<Validator>> {
+        let key = digest(&canonical(schema));
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.entry(key).or_insert_with(|| validator(&lowercase(schema)).ok().map(Arc::new)).clone()
+    }
+}
+
+/// Gemini writes types in capitals (`OBJECT`).
+fn lowercase(schema: &Value) -> Value {
+    match schema {
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| match value {
+                Value::String(kind) if key == "type" => (key.clone(), kind.to_lowercase().into()),
+                value => (key.clone(), lowercase(value)),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().map(lowercase).collect(),
+        leaf => leaf.clone(),
+    }
+}
