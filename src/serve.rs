@@ -5,6 +5,7 @@ use crate::listen::{self, SocketFile};
 use crate::names;
 use crate::notify;
 use crate::plane::Plane;
+use crate::scoring;
 use crate::wire;
 use crate::workers::Workers;
 use anyhow::Context as _;
@@ -42,6 +43,7 @@ pub(crate) struct Running {
     end_admin: oneshot::Sender<()>,
     admin: JoinHandle<std::io::Result<()>>,
     log: Option<Arc<DecisionLog>>,
+    scoring: Option<scoring::Running>,
     _socket_files: Vec<SocketFile>,
 }
 
@@ -91,10 +93,12 @@ pub(crate) async fn start_loaded(
         telemetry.set_decision_log(false, &[]);
     }
     let workers = Arc::new(Workers::default());
-    let (sink, counted) = collect::sink(Arc::clone(&workers), log.as_ref().map(|log| log.writer()));
+    let (sink, counts, counted) =
+        collect::sink(Arc::clone(&workers), log.as_ref().map(|log| log.writer()));
     let proxy = DataPlane::start(config.workers, wire::settings(&config), sink)
         .context("no worker threads")?;
-    let plane = Arc::new(Plane::new(proxy, Arc::clone(&workers)));
+    let (outlet, copies) = scoring::outlet(&config);
+    let plane = Arc::new(Plane::new(proxy, Arc::clone(&workers), Arc::clone(&outlet)));
     let startup = Startup {
         loaded,
         config_path: path,
@@ -114,6 +118,14 @@ pub(crate) async fn start_loaded(
         tracing::info!(address, tls, "proxying");
         proxy_addr = proxy_addr.or(bound);
     }
+    // Traffic matters more: without a place for samples nothing is scored.
+    let scoring = match scoring::start(control.clone(), Arc::clone(&outlet), copies, counts) {
+        Ok(scoring) => Some(scoring),
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "no sample store: nothing is scored");
+            None
+        }
+    };
     let notifier = outbox.map(|outbox| notify::notifier(outbox, &control, &telemetry));
     if let Some(notifier) = &notifier {
         control.tell_through(notifier.clone());
@@ -124,12 +136,14 @@ pub(crate) async fn start_loaded(
         workers,
         plane: Arc::clone(&plane),
         notifier: notifier.clone(),
+        scoring: scoring.as_ref().map(|it| (Arc::clone(&it.scoring), outlet)),
     });
     let app = App {
         control: control.clone(),
         stats: Arc::clone(&figures) as _,
         metrics: figures,
         decisions: log.clone().map(|log| log as Arc<dyn DecisionSource>),
+        samples: scoring.as_ref().map(|it| Arc::new(scoring::Shown(Arc::clone(&it.scoring))) as _),
         notifier: notifier.clone(),
         started_at_ms: SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -165,6 +179,7 @@ pub(crate) async fn start_loaded(
         end_admin,
         admin,
         log,
+        scoring,
     })
 }
 
@@ -178,6 +193,9 @@ impl Running {
         let timeout = self.control.view().config.drain_timeout;
         if !self.plane.proxy().drain(timeout).await {
             tracing::warn!(?timeout, "answers that still ran were abandoned");
+        }
+        if let Some(scoring) = self.scoring {
+            tokio::task::spawn_blocking(move || scoring.stop()).await?;
         }
         // Gates are watched for as long as anybody is served; then the evidence is saved.
         let _ = self.end_steering.send(());
