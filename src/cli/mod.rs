@@ -23,6 +23,7 @@ pub(crate) mod output;
 mod reference;
 mod release;
 mod rollout;
+mod samples;
 mod status;
 mod table;
 mod token;
@@ -167,6 +168,16 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::AuditCommand),
 
+    /// Look at sampled answers and what was said about them.
+    #[command(subcommand)]
+    Samples(samples::SamplesCommand),
+    /// Say whether sampled answers were right.
+    #[command(subcommand)]
+    Scores(samples::ScoresCommand),
+    /// Make cases of sampled answers.
+    #[command(subcommand)]
+    Dataset(samples::DatasetCommand),
+
     /// Look at the channels through which people are told, and try them out.
     #[command(subcommand)]
     Notify(notify::NotifyCommand),
@@ -223,6 +234,9 @@ fn run_client(global: &GlobalArgs, command: Command) -> Result<ExitCode, Failure
         Command::Explain(args) => explain::run(&client()?, &args, format),
         Command::Decisions(command) => explain::decisions(&client()?, &command, format),
         Command::Audit(command) => audit::run(&client()?, &command, format),
+        Command::Samples(command) => samples::samples(&client()?, &command, format),
+        Command::Scores(command) => samples::scores(&client()?, &command, format),
+        Command::Dataset(command) => samples::dataset(&client()?, &command),
         Command::Notify(command) => notify::run(&client()?, &command, format),
         Command::Reload => change::reload(&client()?, format),
         Command::Token(command) => token::run(&command, format),

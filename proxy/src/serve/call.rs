@@ -157,8 +157,8 @@ impl Call {
         }
     }
 
-    /// Hands the copy of an exchange over. Failures have an axis of their own, and a client that
-    /// left says nothing of the answer: neither is scored.
+    /// Hands the copy of an exchange over. Failures, and answers that break off, have an axis of
+    /// their own, and a client that left says nothing of the answer: none is scored.
     fn hand_over(
         &mut self,
         tap: Tap,
@@ -167,7 +167,7 @@ impl Call {
         usage: Option<Usage>,
         cost: Option<Cost>,
     ) {
-        if end == End::ClientGone || !(200..300).contains(&self.status) {
+        if end != End::Complete || !(200..300).contains(&self.status) {
             return;
         }
         let Some(release) = decision.release() else { return };
