@@ -10,8 +10,10 @@
 
 mod call;
 mod confidence;
+pub mod dataset;
 mod encoding;
 mod external;
+pub mod gate;
 mod hash;
 mod message;
 mod money;

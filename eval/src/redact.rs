@@ -18,8 +18,8 @@ pub const REDACTED: &str = "[redacted]";
 pub enum Rule {
     /// Every match of a regular expression, in any text, key or number.
     Pattern(String),
-    /// The value at a JSON pointer (RFC 6901) of the request or the answer; `*` stands for every
-    /// entry of a list or object.
+    /// The value at a JSON pointer (RFC 6901) of the request's or the answer's body; of a stream, of
+    /// the body it is put together to. `*` stands for every entry of a list or object.
     Pointer(String),
 }
 
@@ -37,27 +37,28 @@ pub enum InvalidRule {
     Pointer(String),
 }
 
-/// Shapes of secrets that are always taken out.
+/// Shapes of secrets that are always taken out. Boundaries of words are those of ASCII, as keys are:
+/// the Unicode ones would keep the regex crate's fast engine from text like `Zürich`.
 const SHAPES: &[&str] = &[
     // OpenAI, Anthropic and those who copy them; Stripe.
-    r"\b(?:sk|pk|rk)[-_](?:[A-Za-z0-9]+[-_])*[A-Za-z0-9_-]{16,}",
-    r"(?i)\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}",
+    r"(?-u:\b)(?:sk|pk|rk)[-_](?:[A-Za-z0-9]+[-_])*[A-Za-z0-9_-]{16,}",
+    r"(?i)(?-u:\b)(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}",
     // AWS: key ids, and secrets where they are named.
-    r"\b(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}\b",
-    r#"(?i)\baws_?(?:secret|session)[a-z_]*["'\s:=]+[A-Za-z0-9/+=]{30,}"#,
+    r"(?-u:\b)(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}(?-u:\b)",
+    r#"(?i)(?-u:\b)aws_?(?:secret|session)[a-z_]*["'\s:=]+[A-Za-z0-9/+=]{30,}"#,
     // Google: API keys and OAuth tokens.
-    r"\bAIza[0-9A-Za-z_-]{35}",
-    r"\bya29\.[0-9A-Za-z_-]{16,}",
+    r"(?-u:\b)AIza[0-9A-Za-z_-]{35}",
+    r"(?-u:\b)ya29\.[0-9A-Za-z_-]{16,}",
     // GitHub, Slack, Hugging Face, Groq, xAI, Stagegate.
-    r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})",
-    r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}",
-    r"\b(?:hf|gsk|xai|sgt)[_-][A-Za-z0-9]{20,}",
-    r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
+    r"(?-u:\b)(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})",
+    r"(?-u:\b)xox[abeoprs]-[A-Za-z0-9-]{10,}",
+    r"(?-u:\b)(?:hf|gsk|xai|sgt)[_-][A-Za-z0-9]{20,}",
+    r"(?-u:\b)eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
     // Headers that were pasted into text.
-    r"(?i)\b(?:proxy-)?authorization\s*:\s*[^\r\n]+",
-    r"(?i)\b(?:set-)?cookie\s*:\s*[^\r\n]+",
-    r"(?i)\bx-(?:api|goog-api|amz-security)-(?:key|token)\s*:\s*[^\r\n]+",
+    r"(?i)(?-u:\b)(?:proxy-)?authorization\s*:\s*[^\r\n]+",
+    r"(?i)(?-u:\b)(?:set-)?cookie\s*:\s*[^\r\n]+",
+    r"(?i)(?-u:\b)x-(?:api|goog-api|amz-security)-(?:key|token)\s*:\s*[^\r\n]+",
 ];
 
 /// Names whose values are secrets wherever they stand.
@@ -131,12 +132,16 @@ impl Redactor {
         self.walk(value, NESTED);
     }
 
-    /// Takes secrets out of everything in the sample. Ids that hold one are replaced by a digest, so
+    /// Takes the configured places out of a body, as the client or the backend wrote it.
+    pub(crate) fn places(&self, body: &mut Value) {
+        self.pointers.iter().for_each(|pointer| take_out(body, pointer));
+    }
+
+    /// Takes secrets out of everything in the sample, and the places out of its request; those of
+    /// the answer were taken out of its body. Ids that hold one are replaced by a digest, so
     /// that what belonged together still does.
     pub(crate) fn sample(&self, sample: &mut Sample) {
-        for pointer in &self.pointers {
-            take_out(&mut sample.input, pointer);
-        }
+        self.places(&mut sample.input);
         self.value(&mut sample.input);
         self.output(&mut sample.output);
         if let Some(expected) = &mut sample.expected {
@@ -153,26 +158,9 @@ impl Redactor {
     }
 
     fn output(&self, output: &mut Output) {
-        // Pointers are written for the body; a message has other places, where a pointer may point
-        // too (`/choices/0/text`).
         match output {
-            Output::Message(message) => {
-                if !self.pointers.is_empty()
-                    && let Ok(mut value) = serde_json::to_value(&*message)
-                {
-                    self.pointers.iter().for_each(|pointer| take_out(&mut value, pointer));
-                    // What no longer fits its type was taken out whole: nothing is better kept.
-                    match serde_json::from_value(value) {
-                        Ok(read) => *message = read,
-                        Err(_) => message.choices.clear(),
-                    }
-                }
-                self.message(message);
-            }
-            Output::Json(value) => {
-                self.pointers.iter().for_each(|pointer| take_out(value, pointer));
-                self.value(value);
-            }
+            Output::Message(message) => self.message(message),
+            Output::Json(value) => self.value(value),
             Output::Text(text) => self.own(text),
             Output::Opaque { why, .. } => self.own(why),
         }

@@ -14,6 +14,7 @@ pub(crate) mod client;
 mod cohort;
 mod drill;
 mod evidence;
+mod eval;
 mod explain;
 mod file;
 mod health;
@@ -177,6 +178,9 @@ enum Command {
     /// Make cases of sampled answers.
     #[command(subcommand)]
     Dataset(samples::DatasetCommand),
+    /// Compare offline runs, and try scorers out.
+    #[command(subcommand)]
+    Eval(eval::EvalCommand),
 
     /// Look at the channels through which people are told, and try them out.
     #[command(subcommand)]
@@ -237,6 +241,7 @@ fn run_client(global: &GlobalArgs, command: Command) -> Result<ExitCode, Failure
         Command::Samples(command) => samples::samples(&client()?, &command, format),
         Command::Scores(command) => samples::scores(&client()?, &command, format),
         Command::Dataset(command) => samples::dataset(&client()?, &command),
+        Command::Eval(command) => eval::run(&command, format),
         Command::Notify(command) => notify::run(&client()?, &command, format),
         Command::Reload => change::reload(&client()?, format),
         Command::Token(command) => token::run(&command, format),
@@ -271,6 +276,8 @@ mod tests {
             "stagegate rollout promote agent --force",
             "stagegate rollout abort agent",
             "stagegate weight agent 10% --override",
+            "stagegate eval gate --baseline base.jsonl",
+            "stagegate eval try --file sample.json",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

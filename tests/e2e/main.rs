@@ -24,6 +24,7 @@ mod notify;
 mod proxy_protocol;
 mod ramp;
 mod real_clients;
+mod reassembly;
 mod releases;
 mod resilience;
 mod rollback;

@@ -64,8 +64,10 @@ impl Fold for Responses {
             return (Value::Null, false);
         }
         let mut body = self.snapshot.unwrap_or_default();
-        let told = body.get("output").is_some_and(Value::is_array);
-        if !(self.ended && told) {
+        let told = body.get("output").and_then(Value::as_array);
+        // An answer that failed may leave out what it had said.
+        let whole = told.is_some_and(|told| !told.is_empty() || self.items.is_empty());
+        if !(self.ended && whole) {
             body.insert("output".to_owned(), self.items.into_values().collect());
         }
         (Value::Object(body), self.ended)

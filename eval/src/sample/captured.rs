@@ -1,7 +1,7 @@
 //! From captured bytes to a sample.
 
 use super::{Metrics, Output, Sample, SampleReason, Truncated};
-use crate::reassemble::{self, assembled};
+use crate::reassemble::{self, Assembled, assembled};
 use crate::{Message, Protocol, Redactor, confidence_at, confidence_in, decoded};
 use serde_json::Value;
 use stagegate_rollout::Arm;
@@ -78,11 +78,10 @@ impl Sample {
             Err(why) => Value::from(why),
         };
         let stated = captured.confidence.and_then(confidence_in);
-        let (output, body) = match response {
-            Ok(bytes) => output(captured, &bytes),
+        let (output, pointed) = match response {
+            Ok(bytes) => Reader { captured, redactor }.read(&bytes),
             Err(why) => (opaque(captured.response.bytes, why), None),
         };
-        let pointed = || confidence_at(body.as_ref()?, captured.confidence_at?);
         let mut sample = Self {
             id: facts.id,
             at_ms: facts.at_ms,
@@ -96,7 +95,7 @@ impl Sample {
             input,
             output,
             expected: None,
-            confidence: stated.or_else(pointed),
+            confidence: stated.or(pointed),
             metrics: facts.metrics,
             truncated: Truncated { request: request_cut, response: response_cut },
             metadata: facts.metadata,
@@ -126,53 +125,73 @@ fn input(bytes: &[u8]) -> Value {
         .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(bytes).into_owned()))
 }
 
-/// The answer, and its body as JSON where it is JSON.
-fn output(captured: &Captured<'_>, bytes: &[u8]) -> (Output, Option<Value>) {
-    let told = captured.protocol.or_else(|| Protocol::of_path(captured.path));
-    let kind = captured.response.content_type.split(';').next().unwrap_or("").trim();
-    let stream = kind.eq_ignore_ascii_case("text/event-stream");
-    if stream
-        && let Some(protocol) = told.or_else(|| reassemble::protocol_of(bytes))
-        && let Some(whole) = assembled(protocol, bytes)
-    {
-        let mut message = Message::of_body(protocol, &whole.body);
-        message.error = whole.error.or(message.error);
-        message.complete = whole.complete;
-        return (Output::Message(message), Some(whole.body));
-    }
-    match serde_json::from_slice::<Value>(bytes) {
-        Ok(body) => json(told, body),
-        Err(_) => match std::str::from_utf8(bytes) {
-            Ok(text) => (Output::Text(text.to_owned()), None),
-            // Cut inside a character: what came before it is text.
-            Err(error) if error.error_len().is_none() && captured.response.truncated => {
-                let text = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
-                (Output::Text(text), None)
-            }
-            Err(_) => (opaque(bytes, format!("`{kind}` is not text")), None),
-        },
-    }
+/// Reads an answer. Places are taken out of its body, as the backend wrote it, before it becomes
+/// anything else; the confidence is read first.
+struct Reader<'a> {
+    captured: &'a Captured<'a>,
+    redactor: &'a Redactor,
 }
 
-fn json(told: Option<Protocol>, body: Value) -> (Output, Option<Value>) {
-    let body = match body {
-        Value::Array(chunks)
-            if told.unwrap_or(Protocol::Gemini) == Protocol::Gemini
-                && chunks.first().and_then(Protocol::of_shape) == Some(Protocol::Gemini) =>
+impl Reader<'_> {
+    /// The answer, and the confidence in its body.
+    fn read(&self, bytes: &[u8]) -> (Output, Option<f64>) {
+        let captured = self.captured;
+        let told = captured.protocol.or_else(|| Protocol::of_path(captured.path));
+        let kind = captured.response.content_type.split(';').next().unwrap_or("").trim();
+        let stream = kind.eq_ignore_ascii_case("text/event-stream");
+        if stream
+            && let Some(protocol) = told.or_else(|| reassemble::protocol_of(bytes))
+            && let Some(whole) = assembled(protocol, bytes)
         {
-            if let Some((body, complete)) = reassemble::gemini_array(chunks) {
-                let mut message = Message::of_body(Protocol::Gemini, &body);
-                message.complete = complete;
-                return (Output::Message(message), Some(body));
-            }
-            return (Output::Json(Value::Array(Vec::new())), None);
+            return self.message(protocol, whole);
         }
-        body => body,
-    };
-    // An error body has no shape of its own: it belongs to the protocol that was asked.
-    let failed = body.get("error").is_some_and(|error| !error.is_null());
-    match Protocol::of_shape(&body).or_else(|| told.filter(|_| failed)) {
-        Some(protocol) => (Output::Message(Message::of_body(protocol, &body)), Some(body)),
-        None => (Output::Json(body.clone()), Some(body)),
+        match serde_json::from_slice::<Value>(bytes) {
+            Ok(body) => self.json(told, body),
+            Err(_) => match std::str::from_utf8(bytes) {
+                Ok(text) => (Output::Text(text.to_owned()), None),
+                // Cut inside a character: what came before it is text.
+                Err(error) if error.error_len().is_none() && captured.response.truncated => {
+                    let text = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
+                    (Output::Text(text), None)
+                }
+                Err(_) => (opaque(bytes, format!("`{kind}` is not text")), None),
+            },
+        }
+    }
+
+    fn message(&self, protocol: Protocol, whole: Assembled) -> (Output, Option<f64>) {
+        let (body, confidence) = self.without_places(whole.body);
+        let mut message = Message::of_body(protocol, &body);
+        message.error = whole.error.or(message.error);
+        message.complete = whole.complete;
+        (Output::Message(message), confidence)
+    }
+
+    fn json(&self, told: Option<Protocol>, body: Value) -> (Output, Option<f64>) {
+        if let Value::Array(chunks) = &body
+            && told.unwrap_or(Protocol::Gemini) == Protocol::Gemini
+            && chunks.first().and_then(Protocol::of_shape) == Some(Protocol::Gemini)
+            && let Some((body, complete)) = reassemble::gemini_array(chunks.clone())
+        {
+            return self.message(Protocol::Gemini, Assembled { body, error: None, complete });
+        }
+        // An error body has no shape of its own: it belongs to the protocol that was asked.
+        let failed = body.get("error").is_some_and(|error| !error.is_null());
+        match Protocol::of_shape(&body).or_else(|| told.filter(|_| failed)) {
+            Some(protocol) => {
+                self.message(protocol, Assembled { body, error: None, complete: true })
+            }
+            None => {
+                let (body, confidence) = self.without_places(body);
+                (Output::Json(body), confidence)
+            }
+        }
+    }
+
+    fn without_places(&self, mut body: Value) -> (Value, Option<f64>) {
+        let pointer = self.captured.confidence_at;
+        let confidence = pointer.and_then(|pointer| confidence_at(&body, pointer));
+        self.redactor.places(&mut body);
+        (body, confidence)
     }
 }

@@ -1,0 +1,18 @@
+//! Samples, scorers and results, told as stories.
+// Figures that a test measured are printed.
+#![allow(clippy::print_stdout)]
+
+mod budget;
+mod checks;
+mod contract;
+mod corpus;
+mod dataset;
+mod definitions;
+mod example;
+mod gate;
+mod judge;
+mod rate;
+mod redaction;
+mod results;
+mod samples;
+mod support;
