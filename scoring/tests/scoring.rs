@@ -250,16 +250,13 @@ fn a_judge_whose_budget_is_spent_is_not_asked() {
     });
     let world = World::with(&[judge]);
     world.scoring.accept(vec![sample("a", 1, "{}")], 0);
-    let scoring = Arc::clone(&world.scoring);
     let nobody = Scripted::new(&world, &[200]);
-    // Closed once the sample is concluded, which no request does.
-    let looks = AtomicU64::new(0);
-    scoring.ask(&nobody, &|| {
-        let look = looks.fetch_add(1, Ordering::SeqCst);
-        if look > 2 {
-            world.scoring.close();
+    std::thread::scope(|scope| {
+        scope.spawn(|| world.scoring.ask(&nobody, &|| 0));
+        while world.scoring.figures().open > 0 {
+            std::thread::yield_now();
         }
-        look * 1000
+        world.scoring.close();
     });
     assert_eq!(nobody.asked.load(Ordering::SeqCst), 0);
     let (a, scores) = world.scoring.get("a").expect("readable").expect("known");

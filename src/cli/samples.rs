@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use stagegate_admin::api::types::{
     GiveScores, GivenScore, SampleDetail, SampleSummary, Samples, ScoresTaken,
 };
+use stagegate_eval::dataset::Record;
+use stagegate_eval::{Sample, Score};
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -207,35 +209,25 @@ pub(super) fn dataset(client: &AdminClient, command: &DatasetCommand) -> Result<
     for summary in found.samples.iter().rev() {
         let answer = client.get(&format!("/v1/samples/{}", segment(&summary.id)))?;
         let detail: SampleDetail = typed(&answer)?;
-        output::answer(&format!("{}\n", case(&detail)));
+        if let Some(case) = case(&detail)? {
+            output::answer(&format!("{}\n", json!(case)));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// One case. `expected` is what a labelled set or a person said, and never what was answered.
-fn case(detail: &SampleDetail) -> Value {
-    let SampleDetail { summary, sample, scores } = detail;
-    let failed = scores.iter().filter(|score| score.pass == Some(false));
-    let tags: Vec<&str> = failed.map(|score| score.name.as_str()).collect();
-    let split = if tags.is_empty() { "representative" } else { "regression" };
-    json!({
-        "id": summary.id,
-        "input": sample["input"],
-        "expected": sample.get("expected").unwrap_or(&Value::Null),
-        "output_observed": sample["output"]["value"],
-        "metadata": sample.get("metadata").cloned().unwrap_or_else(|| json!({})),
-        "tags": tags,
-        "scores": scores,
-        "source": {
-            "trace_id": sample.get("trace_id").unwrap_or(&Value::Null),
-            "release": summary.release,
-            "arm": summary.arm,
-            "ts": summary.at_ms,
-        },
-        "review": { "status": "pending", "by": null, "at": null },
-        "split": split,
-        "dataset_version": 0,
-    })
+/// One case, or none for a sample that would bias the representative split. `expected` is what a
+/// labelled set or a person said, and never what was answered.
+fn case(detail: &SampleDetail) -> Result<Option<Record>, Failure> {
+    let sample: Sample = typed(&detail.sample)?;
+    let scores = detail.scores.iter().map(|said| Score {
+        pass: said.pass,
+        value: said.value,
+        label: said.label.clone(),
+        explanation: said.explanation.clone(),
+        ..Score::unscored(&said.name, "")
+    });
+    Ok(Record::of(&sample, &scores.collect::<Vec<_>>()))
 }
 
 #[cfg(test)]

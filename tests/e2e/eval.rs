@@ -98,6 +98,7 @@ fn workload(stable: &Backend, candidate: &Backend, scorers: &str) -> Workload {
         .with("sampling", "{ stable: 100%, candidate: 100% }")
         .with("scorers", scorers)
         .with("policy", "fast")
+        .with("exclusions", "{ high_value: [] }")
 }
 
 async fn rollout(stagegate: &Stagegate) -> Value {
