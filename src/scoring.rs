@@ -35,7 +35,7 @@ pub(crate) fn now_ms() -> u64 {
 }
 
 /// Where the data plane puts its copies, made before there is anybody to take them.
-pub(crate) fn outlet(config: &Config) -> (Arc<Outlet>, Receiver<Tapped>) {
+pub(crate) fn outlet(config: &Config) -> (Arc<Outlet>, Receiver<Box<Tapped>>) {
     let (sender, receiver) = sync_channel(WAITING);
     (Outlet::new(sender, config.eval.memory as usize), receiver)
 }
@@ -91,7 +91,7 @@ pub(crate) struct Running {
 pub(crate) fn start(
     control: Control,
     outlet: Arc<Outlet>,
-    copies: Receiver<Tapped>,
+    copies: Receiver<Box<Tapped>>,
     counts: UnboundedSender<Delta>,
 ) -> anyhow::Result<Running> {
     let config = Arc::clone(&control.view().config);
@@ -128,7 +128,7 @@ impl Running {
 }
 
 /// Takes copies over until the data plane has none left.
-fn take(scoring: &Scoring, control: &Control, outlet: &Outlet, copies: &Receiver<Tapped>) {
+fn take(scoring: &Scoring, control: &Control, outlet: &Outlet, copies: &Receiver<Box<Tapped>>) {
     let mut config = Arc::clone(&control.view().config);
     loop {
         let first = match copies.recv_timeout(TICK) {

@@ -48,7 +48,7 @@ pub use retry::RetrySettings;
 pub use route::Match;
 pub use shared::{Forwarded, Settings, Sink};
 pub use stats::Report;
-pub use tap::{Copied, Outlet, TapDrop, TapSettings, Tapped};
+pub use tap::{Copied, Outlet, Picks, TapDrop, TapSettings, Tapped};
 pub use tls::{
     Certificate, ClientTls, ClientTlsSettings, Name, ServerTls, ServerTlsSettings, TlsError,
 };

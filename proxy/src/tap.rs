@@ -17,12 +17,15 @@ const EVAL_HEADER: &str = "stagegate-eval";
 /// Memory is reserved in pieces of this size.
 const PIECE: usize = 4 << 10;
 
+/// Says of an arm and a conversation or request id whether the exchange is copied.
+pub type Picks = Arc<dyn Fn(Arm, &str) -> bool + Send + Sync>;
+
 /// Which exchanges of a workload are copied, and how much of each.
 #[derive(Clone)]
 pub struct TapSettings {
     /// Whether an exchange of this arm, with this conversation or request id, is copied. Runs on
     /// the request path: it must be quick and take no lock.
-    pub picks: Arc<dyn Fn(Arm, &str) -> bool + Send + Sync>,
+    pub picks: Picks,
     /// Most bytes that are kept of a request, and of an answer.
     pub per_message: usize,
     /// Where copies go.
@@ -69,7 +72,7 @@ pub struct Outlet {
     capacity: AtomicUsize,
     dropped: [AtomicU64; TapDrop::ALL.len()],
     /// Taken away to close.
-    sender: ArcSwapOption<SyncSender<Tapped>>,
+    sender: ArcSwapOption<SyncSender<Box<Tapped>>>,
 }
 
 impl fmt::Debug for Outlet {
@@ -81,7 +84,7 @@ impl fmt::Debug for Outlet {
 impl Outlet {
     /// An outlet into a channel; all copies together take at most `capacity` bytes.
     #[must_use]
-    pub fn new(sender: SyncSender<Tapped>, capacity: usize) -> Arc<Self> {
+    pub fn new(sender: SyncSender<Box<Tapped>>, capacity: usize) -> Arc<Self> {
         Arc::new(Self {
             used: AtomicUsize::new(0),
             capacity: AtomicUsize::new(capacity),
@@ -125,7 +128,7 @@ impl Outlet {
         fits
     }
 
-    fn offer(&self, tapped: Tapped) {
+    fn offer(&self, tapped: Box<Tapped>) {
         match self.sender.load().as_ref().map(|sender| sender.try_send(tapped)) {
             Some(Ok(())) => {}
             Some(Err(TrySendError::Full(_))) => self.count(TapDrop::Queue),
@@ -306,7 +309,7 @@ impl Tap {
         if request.starved || self.response.starved {
             return outlet.count(TapDrop::Memory);
         }
-        outlet.offer(Tapped {
+        outlet.offer(Box::new(Tapped {
             id: told.id,
             at_ms: told.at_ms,
             workload: told.workload,
@@ -324,7 +327,7 @@ impl Tap {
             confidence: self.confidence,
             request,
             response: self.response,
-        });
+        }));
     }
 }
 
@@ -351,7 +354,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::mpsc::{Receiver, sync_channel};
 
-    fn settings(room: usize, capacity: usize) -> (TapSettings, Receiver<Tapped>) {
+    fn settings(room: usize, capacity: usize) -> (TapSettings, Receiver<Box<Tapped>>) {
         let (sender, receiver) = sync_channel(room);
         let outlet = Outlet::new(sender, capacity);
         (TapSettings { picks: Arc::new(|_, _| true), per_message: 10_000, outlet }, receiver)

@@ -356,7 +356,7 @@ pub(crate) const CASES: &[Case] = &[
     case("tenants: [wayne] }", "tenants: [wayne] }\n    scorers: [{ name: a, type: is-json }, { name: a, type: is-json }]", "workloads.agent.scorers[1]", 41, "the name `a` of the scorer in line 41"),
     case("tenants: [wayne] }", "tenants: [wayne] }\n    scorers: [is-json]", "workloads.agent.scorers[0]", 41, "not a scorer"),
     case("tenants: [wayne] }", "tenants: [wayne] }\n    scorers: [{ name: a, type: http, url: nowhere }]", "workloads.agent.scorers[0].url", 41, "is not a URL"),
-    case("tenants: [wayne] }", "tenants: [wayne] }\n    sampling: { stable: 120% }", "workloads.agent.sampling.stable", 41, "weight"),
+    case("tenants: [wayne] }", "tenants: [wayne] }\n    sampling: { stable: 120% }", "workloads.agent.sampling.stable", 41, "is not a share from 0%"),
     case("tenants: [wayne] }", "tenants: [wayne] }\n    redact: [{ pattern: '(' }]", "workloads.agent.redact[0].pattern", 41, "is not a regular expression"),
     case("tenants: [wayne] }", "tenants: [wayne] }\n    redact: [{ pattern: 'x*' }]", "workloads.agent.redact[0].pattern", 41, "matches where nothing is"),
     case("tenants: [wayne] }", "tenants: [wayne] }\n    redact: [{ pointer: a }]", "workloads.agent.redact[0].pointer", 41, "pointer"),
