@@ -9,8 +9,9 @@ use stagegate_admin::data_plane::{
     Event, MetricsSource, Observer, RolloutFigures, SeriesStats, StatsSource,
 };
 use stagegate_notify::Notifier;
-use stagegate_proxy::{Report, Sink};
+use stagegate_proxy::{Outlet, Report, Sink};
 use stagegate_rollout::{Axis, Delta};
+use stagegate_scoring::Scoring;
 use stagegate_telemetry::{
     EndpointGauge, PlanGauges, ReloadResult, RollbackKind, RolloutGauges, Telemetry,
 };
@@ -18,13 +19,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
-/// The sink workers report to, and the counts that come out of it. The sink runs on the workers'
+/// The sink workers report to, and the counts that come out of it, with a way in for those of others. The sink runs on the workers'
 /// threads: it hands on and returns.
 pub(crate) fn sink(
     workers: Arc<Workers>,
     journal: Option<Arc<Journal>>,
-) -> (Sink, mpsc::UnboundedReceiver<Delta>) {
+) -> (Sink, mpsc::UnboundedSender<Delta>, mpsc::UnboundedReceiver<Delta>) {
     let (counts, counted) = mpsc::unbounded_channel();
+    let more = counts.clone();
     let sink = move |report: Report| {
         workers.note(&report);
         if let Some(journal) = &journal {
@@ -34,7 +36,7 @@ pub(crate) fn sink(
             let _ = counts.send(report.delta);
         }
     };
-    (Arc::new(sink), counted)
+    (Arc::new(sink), more, counted)
 }
 
 /// Feeds counts to the gates and to telemetry until the workers have ended.
@@ -58,6 +60,7 @@ pub(crate) struct Figures {
     pub(crate) workers: Arc<Workers>,
     pub(crate) plane: Arc<crate::plane::Plane>,
     pub(crate) notifier: Option<Notifier>,
+    pub(crate) scoring: Option<(Arc<Scoring>, Arc<Outlet>)>,
 }
 
 impl StatsSource for Figures {
@@ -97,6 +100,9 @@ impl MetricsSource for Figures {
         self.telemetry.set_pins(self.plane.pins_made());
         if let Some(notifier) = &self.notifier {
             notify::show(notifier, &self.telemetry);
+        }
+        if let Some((scoring, outlet)) = &self.scoring {
+            self.telemetry.set_eval(&crate::scoring::gauges(scoring, outlet));
         }
         if let Some(log) = &self.log {
             self.telemetry.set_decision_log(log.healthy(), &log.dropped().by_reason());

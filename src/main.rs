@@ -12,6 +12,7 @@ mod notify;
 mod plane;
 mod reload;
 mod run;
+mod scoring;
 mod serve;
 mod signals;
 mod wire;

@@ -18,6 +18,8 @@ use std::time::Duration;
 pub(crate) struct Plane {
     proxy: proxy::DataPlane,
     workers: Arc<Workers>,
+    /// Where copies of sampled exchanges go.
+    outlet: Arc<proxy::Outlet>,
     in_force: Mutex<InForce>,
     draining: AtomicBool,
 }
@@ -41,8 +43,18 @@ fn refused(error: &anyhow::Error) -> PrepareError {
 }
 
 impl Plane {
-    pub(crate) fn new(proxy: proxy::DataPlane, workers: Arc<Workers>) -> Self {
-        Self { proxy, workers, in_force: Mutex::default(), draining: AtomicBool::new(false) }
+    pub(crate) fn new(
+        proxy: proxy::DataPlane,
+        workers: Arc<Workers>,
+        outlet: Arc<proxy::Outlet>,
+    ) -> Self {
+        Self {
+            proxy,
+            workers,
+            outlet,
+            in_force: Mutex::default(),
+            draining: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn proxy(&self) -> &proxy::DataPlane {
@@ -92,8 +104,10 @@ impl DataPlane for Plane {
     fn prepare(&self, config: Arc<Config>) -> BoxFuture<'_, Result<Prepared, PrepareError>> {
         Box::pin(async move {
             let running = self.proxy.tls();
-            let translate =
-                move || Ok((wire::workloads(&config)?, wire::listeners(&config, &running)?));
+            let outlet = Arc::clone(&self.outlet);
+            let translate = move || {
+                Ok((wire::workloads(&config, &outlet)?, wire::listeners(&config, &running)?))
+            };
             let translated = tokio::task::spawn_blocking(translate).await;
             let (settings, listeners) = match translated {
                 Ok(Ok(translated)) => translated,

@@ -7,6 +7,7 @@ use crate::listen::{self, SocketFile};
 use crate::names;
 use crate::notify;
 use crate::plane::Plane;
+use crate::scoring;
 use crate::wire;
 use crate::workers::Workers;
 use anyhow::Context as _;
@@ -54,6 +55,7 @@ pub(crate) struct Running {
     end_admin: Option<oneshot::Sender<()>>,
     admin: JoinHandle<std::io::Result<()>>,
     admin_ended: bool,
+    scoring: Option<scoring::Running>,
     _socket_files: Vec<SocketFile>,
 }
 
@@ -160,10 +162,11 @@ async fn bring_up(
         telemetry.set_decision_log(false, &[]);
     }
     let workers = Arc::new(Workers::default());
-    let (sink, counted) = collect::sink(Arc::clone(&workers), journal.clone());
+    let (sink, counts, counted) = collect::sink(Arc::clone(&workers), journal.clone());
     let proxy = DataPlane::start(config.workers, wire::settings(&config), sink)
         .context("no worker threads")?;
-    let plane = Arc::new(Plane::new(proxy, Arc::clone(&workers)));
+    let (outlet, copies) = scoring::outlet(&config);
+    let plane = Arc::new(Plane::new(proxy, Arc::clone(&workers), Arc::clone(&outlet)));
     let startup = Startup {
         loaded,
         config_path: path,
@@ -189,6 +192,14 @@ async fn bring_up(
         tracing::info!(address, tls, "proxying");
         proxy_addr = proxy_addr.or(bound);
     }
+    // Traffic matters more: without a place for samples nothing is scored.
+    let scoring = match scoring::start(control.clone(), Arc::clone(&outlet), copies, counts) {
+        Ok(scoring) => Some(scoring),
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "no sample store: nothing is scored");
+            None
+        }
+    };
     let notifier = outbox.map(|outbox| notify::notifier(outbox, &control, &telemetry));
     if let Some(notifier) = &notifier {
         control.tell_through(notifier.clone());
@@ -199,12 +210,14 @@ async fn bring_up(
         workers,
         plane: Arc::clone(&plane),
         notifier: notifier.clone(),
+        scoring: scoring.as_ref().map(|it| (Arc::clone(&it.scoring), outlet)),
     });
     let app = App {
         control: control.clone(),
         stats: Arc::clone(&figures) as _,
         metrics: figures,
         decisions: journal.clone().map(|journal| journal as Arc<dyn DecisionSource>),
+        samples: scoring.as_ref().map(|it| Arc::new(scoring::Shown(Arc::clone(&it.scoring))) as _),
         notifier: notifier.clone(),
         started_at_ms: SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -234,6 +247,7 @@ async fn bring_up(
         end_admin: Some(end_admin),
         admin,
         admin_ended: false,
+        scoring,
     };
     running.direct();
     Ok(running)
@@ -294,6 +308,17 @@ impl Running {
         Ok(steering.await?)
     }
 
+    /// Accepts what was copied, and samples no more.
+    ///
+    /// # Errors
+    /// When scoring has failed.
+    pub(crate) async fn stop_scoring(&mut self) -> anyhow::Result<()> {
+        if let Some(scoring) = self.scoring.take() {
+            tokio::task::spawn_blocking(move || scoring.stop()).await?;
+        }
+        Ok(())
+    }
+
     /// Takes no more calls of the admin API; running ones may finish.
     pub(crate) fn close_admin(&mut self) {
         if let Some(end) = self.end_admin.take() {
@@ -340,6 +365,7 @@ impl Running {
         if !self.plane.proxy().drain(timeout).await {
             tracing::warn!(?timeout, "answers that still ran were abandoned");
         }
+        self.stop_scoring().await?;
         // Gates are watched for as long as anybody is served; then the evidence is saved.
         self.stop_directing().await?;
         self.close_admin();

@@ -30,11 +30,18 @@ pub(crate) fn settings(config: &config::Config) -> proxy::Settings {
 }
 
 /// Settings of every workload. Resolves names and reads key files, so it may block.
-pub(crate) fn workloads(config: &config::Config) -> anyhow::Result<Vec<proxy::WorkloadSettings>> {
-    config.workloads.iter().map(workload).collect()
+pub(crate) fn workloads(
+    config: &config::Config,
+    outlet: &Arc<proxy::Outlet>,
+) -> anyhow::Result<Vec<proxy::WorkloadSettings>> {
+    let of = |it| workload(it, crate::scoring::tap(config, it, outlet));
+    config.workloads.iter().map(of).collect()
 }
 
-fn workload(workload: &config::Workload) -> anyhow::Result<proxy::WorkloadSettings> {
+fn workload(
+    workload: &config::Workload,
+    tap: Option<proxy::TapSettings>,
+) -> anyhow::Result<proxy::WorkloadSettings> {
     let name = &workload.spec.name;
     let release = |(release, settings): (&stagegate_rollout::ReleaseName, &config::Release)| {
         let tls = settings.upstream_tls.as_ref().unwrap_or(&workload.upstream_tls);
@@ -94,6 +101,7 @@ fn workload(workload: &config::Workload) -> anyhow::Result<proxy::WorkloadSettin
             pending: workload.limits.endpoint_pending,
         },
         signals: signals(workload).with_context(|| format!("workloads.{name}.cost.prices"))?,
+        tap,
     })
 }
 

@@ -2,7 +2,10 @@
 //!
 //! Traits, so that this crate depends on none of them and tests can stand in for all.
 
-use crate::api::types::{Decision, DecisionLogStatus, EndpointStatus, WorkerStatus};
+use crate::api::types::{
+    Decision, DecisionLogStatus, EndpointStatus, GivenScore, SampleDetail, SampleSummary,
+    ScoreTaken, WorkerStatus,
+};
 use stagegate_config::Config;
 use stagegate_rollout::{
     Analysis, Arm, Axis, GateState, Outcome, Phase, ReleaseName, Rollout, Split, WorkloadName,
@@ -186,6 +189,54 @@ pub struct DecisionFilter {
 #[derive(Debug, thiserror::Error)]
 #[error("the decision log cannot be read: {0}")]
 pub struct DecisionsUnavailable(pub String);
+
+/// Sampled answers and what was said about them. Calls may block on the disk; they are made on the
+/// blocking pool.
+pub trait SampleSource: Send + Sync + 'static {
+    /// The newest samples that match, newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn list(
+        &self,
+        query: &SampleQuery,
+        limit: usize,
+    ) -> Result<Vec<SampleSummary>, SamplesUnavailable>;
+
+    /// One sample with its scores.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn get(&self, request_id: &str) -> Result<Option<SampleDetail>, SamplesUnavailable>;
+
+    /// Takes scores from outside that `by` gives.
+    ///
+    /// # Errors
+    /// When they cannot be kept.
+    fn give(
+        &self,
+        scores: Vec<GivenScore>,
+        by: &str,
+    ) -> Result<Vec<ScoreTaken>, SamplesUnavailable>;
+}
+
+/// Which samples to list; what is `None` does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct SampleQuery {
+    /// Name of the workload.
+    pub workload: Option<String>,
+    /// The arm.
+    pub arm: Option<Arm>,
+    /// Only those that a scorer or a person failed.
+    pub failed: bool,
+    /// Only those from this time on, in Unix milliseconds.
+    pub since_ms: Option<u64>,
+}
+
+/// The sample store cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the samples cannot be had: {0}")]
+pub struct SamplesUnavailable(pub String);
 
 /// Something that happened in the control plane, for the crate that counts.
 #[derive(Clone, Debug)]

@@ -10,6 +10,7 @@
 
 mod artifact;
 mod check;
+mod eval;
 mod given;
 mod identity;
 mod load;
@@ -30,6 +31,7 @@ mod units;
 mod workload;
 
 pub use artifact::{Artifact, Endpoint, EndpointProtocol, Origin, Release};
+pub use eval::{EvalLimits, EvalSettings};
 pub use given::InvalidRelease;
 pub use identity::{CertificateName, Identity, JwtAlgorithm, JwtKeys, Source};
 pub use notify::{Channel, ChannelTarget};

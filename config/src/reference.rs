@@ -142,7 +142,7 @@ impl Page {
             Shape::Scalar(Scalar { json: Json::Integer(from, to), name }) => {
                 format!("{name} from {from} to {to}")
             }
-            Shape::Scalar(_) | Shape::Word(_) => shape.kind(),
+            Shape::Scalar(_) | Shape::Word(_) | Shape::Open(_) => shape.kind(),
         }
     }
 
@@ -167,7 +167,7 @@ fn children<'s>(path: &str, shape: &'s Shape) -> Vec<(String, &'s Shape)> {
         Shape::List { item, .. } => vec![(format!("{path}[]"), item)],
         Shape::Map { key, value } => vec![(below(path, key), value)],
         Shape::Either(shapes) => shapes.iter().map(|shape| (path.to_owned(), shape)).collect(),
-        Shape::Scalar(_) | Shape::Word(_) => Vec::new(),
+        Shape::Scalar(_) | Shape::Word(_) | Shape::Open(_) => Vec::new(),
     }
 }
 

@@ -17,6 +17,7 @@ pub fn schema() -> Value {
 fn value(shape: &Shape) -> Value {
     match shape {
         Shape::Scalar(scalar) => scalar_value(scalar.json),
+        Shape::Open(_) => json!({ "type": "object" }),
         Shape::Word(word) => json!({ "const": word }),
         Shape::Struct { doc, fields, .. } => object(doc, fields),
         Shape::Choice { doc, words, keys, .. } => {

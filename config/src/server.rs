@@ -1,6 +1,6 @@
 //! Checked settings of the whole process. Every value here is valid; nothing needs checking again.
 
-use crate::{Channel, ListenerTls, Problem, Problems, TokenHash, Workload};
+use crate::{Channel, EvalLimits, ListenerTls, Problem, Problems, TokenHash, Workload};
 use ipnet::IpNet;
 use stagegate_rollout::Policy;
 use std::collections::BTreeMap;
@@ -41,6 +41,8 @@ pub struct Config {
     pub decision_log: DecisionLog,
     /// Time between two look-ups of endpoints' names.
     pub resolve_every: Duration,
+    /// Limits of scoring.
+    pub eval: EvalLimits,
     /// Who is told of what happens, in the order of the file.
     pub notify: Vec<Channel>,
     /// Every other file that was read for it, wherever it lies.

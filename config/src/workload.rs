@@ -1,6 +1,6 @@
 //! Checked settings of one workload.
 
-use crate::{CostSettings, Identity, Outcomes, Place, Rate, Release, UpstreamTls};
+use crate::{CostSettings, EvalSettings, Identity, Outcomes, Place, Rate, Release, UpstreamTls};
 use stagegate_rollout::{ForceKey, Policy, ReleaseName, WorkloadSpec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,6 +43,8 @@ pub struct Workload {
     pub outcomes: Outcomes,
     /// What answers cost and what may be spent.
     pub cost: CostSettings,
+    /// What is scored of its answers, and how.
+    pub eval: EvalSettings,
     /// Where the workload is written.
     pub place: Place,
 }

@@ -101,6 +101,33 @@ fn the_full_example_means_what_it_says() {
     assert_eq!(v43.artifact.git_tag.as_deref(), Some("support-agent@v43"));
     assert_eq!(workload.limits.tenant_rate.map(Rate::per_second), Some(100));
     assert!(workload.force.is_some());
+    let names: Vec<_> = workload.eval.scorers.iter().map(|it| (&*it.name, it.gate)).collect();
+    assert_eq!(names, [("answers", true), ("polite", false)]);
+    assert!(workload.eval.is_on());
+    assert_eq!((config.eval.memory, config.eval.workers), (64 << 20, 1));
+}
+
+#[test]
+fn with_a_scorer_both_arms_are_sampled_and_without_one_nothing_is() {
+    let file = |more: &str| {
+        format!(
+            "listeners: [{{ address: '127.0.0.1:0' }}]\nworkloads:\n  agent:\n    match: [{{}}]\n    \
+             releases: {{ v1: {{ endpoints: ['http://10.0.0.1:80'] }} }}\n    stable: v1\n{more}"
+        )
+    };
+    let rates = |more: &str| {
+        let loaded = Config::parse(&file(more), "f", Path::new("."), &|_| None).expect("right");
+        let eval = &loaded.config.workloads[0].eval;
+        (eval.stable.to_string(), eval.candidate.to_string())
+    };
+    let pair = |stable: &str, candidate: &str| (stable.to_owned(), candidate.to_owned());
+    assert_eq!(rates(""), pair("0%", "0%"));
+    let scorers = "    scorers: [{ name: a, type: is-json }]\n";
+    assert_eq!(rates(scorers), pair("2%", "5%"));
+    assert_eq!(
+        rates(&format!("{scorers}    sampling: {{ candidate: 100% }}\n")),
+        pair("2%", "100%")
+    );
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod run;
 mod serve;
 mod shared;
 mod stats;
+mod tap;
 mod tls;
 mod transport;
 mod watch;
@@ -49,6 +50,7 @@ pub use retry::RetrySettings;
 pub use route::Match;
 pub use shared::{Forwarded, Settings, Sink};
 pub use stats::Report;
+pub use tap::{Copied, Outlet, Picks, TapDrop, TapSettings, Tapped};
 pub use tls::{
     Certificate, ClientTls, ClientTlsSettings, Name, ServerTls, ServerTlsSettings, TlsError,
 };

@@ -114,6 +114,7 @@ mod tests {
                 prices: Arc::new(stagegate_signals::Prices::builtin()),
                 tenants: BTreeSet::default(),
             },
+            tap: None,
         }
     }
 

@@ -7,6 +7,7 @@ use crate::outlier::Ejection;
 use crate::pins::Pin;
 use crate::retry::RetrySettings;
 use crate::route::{Match, Routes};
+use crate::tap::TapSettings;
 use foldhash::fast::FixedState;
 use stagegate_rollout::{Arm, ForceKey, ReleaseName, Split, WorkloadName};
 use stagegate_signals::{Prices, Protocol, Rules};
@@ -53,6 +54,8 @@ pub struct WorkloadSettings {
     pub endpoint: EndpointLimits,
     /// What answers are asked for.
     pub signals: SignalSettings,
+    /// Which exchanges are copied for scoring; none when absent.
+    pub tap: Option<TapSettings>,
 }
 
 /// Limits of each endpoint, over all workers.

@@ -25,6 +25,7 @@ pub(crate) mod output;
 mod reference;
 mod release;
 mod rollout;
+mod samples;
 mod status;
 mod table;
 mod token;
@@ -178,6 +179,15 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::AuditCommand),
 
+    /// Look at sampled answers and what was said about them.
+    #[command(subcommand)]
+    Samples(samples::SamplesCommand),
+    /// Say whether sampled answers were right.
+    #[command(subcommand)]
+    Scores(samples::ScoresCommand),
+    /// Make cases of sampled answers.
+    #[command(subcommand)]
+    Dataset(samples::DatasetCommand),
     /// Compare offline runs, and try scorers out.
     #[command(subcommand)]
     Eval(eval::EvalCommand),
@@ -240,6 +250,9 @@ fn run_client(global: &GlobalArgs, command: Command) -> Result<ExitCode, Failure
         Command::Explain(args) => explain::run(&client()?, &args, format),
         Command::Decisions(command) => explain::decisions(&client()?, &command, format),
         Command::Audit(command) => audit::run(&client()?, &command, format),
+        Command::Samples(command) => samples::samples(&client()?, &command, format),
+        Command::Scores(command) => samples::scores(&client()?, &command, format),
+        Command::Dataset(command) => samples::dataset(&client()?, &command),
         Command::Eval(command) => eval::run(&command, format),
         Command::Notify(command) => notify::run(&client()?, &command, format),
         Command::Reload => change::reload(&client()?, format),

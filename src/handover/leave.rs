@@ -50,6 +50,7 @@ async fn let_go(running: &mut Running, asked: &Asked) -> anyhow::Result<()> {
     let sockets = sockets.context("the sockets cannot be copied")?;
     // Evidence is saved with it, so that the new process goes on where this one stood.
     running.stop_directing().await?;
+    running.stop_scoring().await?;
     running.control.release().await?;
     if let Some(journal) = running.journal.clone() {
         tokio::task::spawn_blocking(move || journal.close()).await?;
@@ -82,6 +83,9 @@ async fn go_on(running: &mut Running) -> anyhow::Result<()> {
                 );
             }
         }
+    }
+    if running.control.view().config.workloads.iter().any(|workload| workload.eval.is_on()) {
+        tracing::error!("answers are not sampled any more: restart to score again");
     }
     running.direct();
     Ok(())

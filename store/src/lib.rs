@@ -1,17 +1,19 @@
 //! What outlives the process: runtime state and the chain of who changed it, and the decision log.
 //!
-//! Two stores with opposite promises, each in its own module:
+//! Three stores with different promises, each in its own module:
 //!
 //! - [`Store`] loses nothing. A change it acknowledged survives `kill -9` and a power cut; a change
 //!   it cannot record is refused, and nothing of it remains.
 //! - [`DecisionLog`] never stands in the way. It takes every request's record without blocking and
 //!   drops, counting, what it cannot write.
+//! - [`SampleStore`] keeps sampled answers and their scores: all of a batch or nothing, once.
 //!
 //! Everything here blocks. Asynchronous callers go through a blocking thread; only
 //! [`LogWriter::try_append`] may be called from anywhere.
 
 mod decisions;
 mod lock;
+mod samples;
 mod state;
 
 pub use decisions::{
@@ -19,6 +21,10 @@ pub use decisions::{
     Retention, Spool,
 };
 pub use lock::LockError;
+pub use samples::{
+    Concluded, NewSample, NewScore, SampleFilter, SampleStore, SamplesError, Scored, StoredSample,
+    StoredScore,
+};
 pub use state::{
     Attachment, AuditEntry, AuditFilter, AuditReader, Broken, ChangedRelease, ChannelRecord,
     Ending, EvidenceSnapshot, Forgotten, Lost, MeasuredRetention, Message, NewAnalysis, NewAudit,

@@ -7,6 +7,7 @@
 //! runs on the request path, and nothing here decides anything.
 
 mod buckets;
+mod eval;
 mod logging;
 mod names;
 mod process;
@@ -18,6 +19,7 @@ mod telemetry;
 mod times;
 mod windows;
 
+pub use eval::{EvalAccuracy, EvalGauges};
 pub use logging::{LogFormat, LoggingError, init_logging};
 pub use names::{ALL as METRICS, Kind, Metric};
 pub use reference::markdown as metrics_markdown;

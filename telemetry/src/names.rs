@@ -96,6 +96,16 @@ metrics! {
         "Tokens of the tenants that are counted on their own; the rest is `other`";
     TENANT_COST = Counter "stagegate_tenant_cost_usd_total" ["workload", "tenant"] Count,
         "Cost in US dollars of the tenants that are counted on their own; the rest is `other`";
+    EVAL_RESULTS = Counter "stagegate_eval_results_total" ["workload", "arm", "scorer", "label"] Count,
+        "Scores of sampled answers by what the scorer said: `pass`, `fail` or `unscored`";
+    EVAL_DROPPED = Counter "stagegate_eval_dropped_total" ["reason"] Count,
+        "Picked exchanges that were not scored, of either arm alike; answers are not affected";
+    EVAL_QUEUE = Gauge "stagegate_eval_queue_items" [] Count,
+        "Samples that scorers are at";
+    EVAL_MEMORY = Gauge "stagegate_eval_copies_bytes" [] Bytes,
+        "Bytes of answers that are being copied or wait to be taken over for scoring";
+    EVAL_ACCURACY = Gauge "stagegate_eval_accuracy_ratio" ["workload", "release", "arm", "bound"] Count,
+        "Share of scored samples that passed since the start, with its 95% confidence sequence";
     WEIGHT = Gauge "stagegate_candidate_weight_ratio" ["workload"] Count,
         "Share of targeting keys that the weight sends to the candidate, 0 to 1";
     ARM_INFO = Gauge "stagegate_arm_info" ["workload", "release", "arm"] Count,

@@ -37,7 +37,7 @@ impl Options {
 /// Figures of one process. Shared by reference; every method takes a short lock, and none is
 /// called on the request path.
 pub struct Telemetry {
-    prometheus: Prometheus,
+    pub(crate) prometheus: Prometheus,
     now: Mutex<Now>,
 }
 

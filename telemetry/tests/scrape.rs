@@ -5,8 +5,8 @@ use stagegate_rollout::{
     TokenKind, WorkloadSpec, WorkloadState, apply,
 };
 use stagegate_telemetry::{
-    EndpointGauge, METRICS, Options, PlanGauges, ReloadResult, RollbackKind, RolloutGauges,
-    Telemetry,
+    EndpointGauge, EvalAccuracy, EvalGauges, METRICS, Options, PlanGauges, ReloadResult,
+    RollbackKind, RolloutGauges, Telemetry,
 };
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -77,6 +77,17 @@ fn busy() -> Telemetry {
     telemetry.set_safe_start(false);
     telemetry.set_notifications(3, &["pager".to_owned()], &["delivered", "refused"]);
     telemetry.notified("pager", "delivered");
+    telemetry.set_eval(&EvalGauges {
+        results: vec![("support".into(), Arm::Candidate, "in-json".into(), "pass", 90)],
+        dropped: vec![("queue", 2)],
+        queue: 3,
+        copies: 4096,
+        accuracy: vec![EvalAccuracy {
+            key: key("support", "v2", Arm::Candidate),
+            passed: 90,
+            failed: 10,
+        }],
+    });
     telemetry.set_decision_log(false, &[("queue_full", 5)]);
     telemetry.reloaded(ReloadResult::Applied, UNIX_EPOCH + Duration::from_secs(1_000));
     telemetry.reloaded(ReloadResult::Refused, UNIX_EPOCH + Duration::from_secs(2_000));
@@ -315,6 +326,20 @@ fn every_family_is_named_described_and_used() {
     }
     let families = text.lines().filter(|line| line.starts_with("# TYPE ")).count();
     assert_eq!(families, METRICS.len(), "a family without an entry in the names:\n{text}");
+}
+
+#[test]
+fn accuracy_is_never_shown_without_its_interval() {
+    let text = busy().render();
+    let bound = |bound: &str| -> f64 {
+        let labels = format!("arm=\"candidate\",bound=\"{bound}\"}} ");
+        let lines = text.lines().filter(|line| line.starts_with("stagegate_eval_accuracy_ratio"));
+        let found = lines.filter_map(|line| line.split_once(&labels)).next();
+        found.expect("the bound").1.parse().expect("a number")
+    };
+    assert!((bound("estimate") - 0.9).abs() < 1e-9);
+    assert!(bound("lower") > 0.7 && bound("lower") < 0.88, "{}", bound("lower"));
+    assert!(bound("upper") > 0.92 && bound("upper") < 1.0, "{}", bound("upper"));
 }
 
 #[test]

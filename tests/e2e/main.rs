@@ -9,6 +9,7 @@
 mod aborts;
 mod conversations;
 mod crash;
+mod eval;
 mod forwarding;
 mod framing;
 mod grpc;

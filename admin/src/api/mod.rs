@@ -17,7 +17,7 @@ pub mod types;
 pub use server::serve;
 
 use crate::control::Control;
-use crate::data_plane::{DecisionSource, MetricsSource, StatsSource};
+use crate::data_plane::{DecisionSource, MetricsSource, SampleSource, StatsSource};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use http::{HeaderValue, StatusCode};
@@ -48,6 +48,8 @@ pub struct App {
     pub metrics: Arc<dyn MetricsSource>,
     /// The decision log; `None` when it is switched off.
     pub decisions: Option<Arc<dyn DecisionSource>>,
+    /// Sampled answers; `None` when they cannot be kept.
+    pub samples: Option<Arc<dyn SampleSource>>,
     /// Who tells people; `None` without a store to remember in.
     pub notifier: Option<Notifier>,
     /// When the process started, in Unix milliseconds.

@@ -21,6 +21,7 @@ use utoipa::OpenApi;
         (name = "read", description = "What is in force. Role: viewer."),
         (name = "change", description = "Moving traffic. Role: operator."),
         (name = "records", description = "Decisions and audit. Role: viewer."),
+        (name = "eval", description = "Sampled answers and what was said about them. Role: viewer; operator to score."),
         (name = "system", description = "Probes, metrics, reload.")
     ),
     components(schemas(Problem))

@@ -10,6 +10,7 @@ mod reads;
 mod records;
 mod releases;
 mod rollouts;
+mod samples;
 mod system;
 
 use super::App;
@@ -60,6 +61,9 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(notify::test_channel))
         .routes(routes!(records::decision))
         .routes(routes!(records::decisions))
+        .routes(routes!(samples::samples))
+        .routes(routes!(samples::sample))
+        .routes(routes!(samples::scores))
         .routes(routes!(records::audit))
         .routes(routes!(records::verify_audit))
 }

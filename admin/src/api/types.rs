@@ -15,6 +15,7 @@ mod records;
 mod release;
 mod request;
 mod rollout;
+mod sample;
 mod status;
 mod workload;
 
@@ -37,6 +38,10 @@ pub use request::{EnableCohort, ExplainRequest, OptIn, OptionalReason, Reason, S
 pub use rollout::{
     MarkDetail, PassageDetail, PastRollout, Promote, RolloutDetail, RolloutSummary, Rollouts,
     StartRollout, StepDetail,
+};
+pub use sample::{
+    GiveScores, GivenScore, SampleDetail, SampleScore, SampleSummary, Samples, ScoreTaken,
+    ScoresTaken,
 };
 pub use status::{
     ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Outcomes, Probe, ReloadStatus, Status,

@@ -4,7 +4,7 @@ use super::{Inner, KeeperError, View};
 use crate::api::types::Probe;
 use crate::data_plane::Probed;
 use stagegate_rollout::{
-    Gate, Limit, Measure, Policy, Preflight, Readiness, ReleaseName, WorkloadName,
+    Gate, Limit, Measure, Policy, Preflight, Readiness, ReleaseName, Weight, WorkloadName,
 };
 
 impl Inner {
@@ -64,9 +64,18 @@ fn unmeasurable(
     policy: &Policy,
 ) -> Vec<(stagegate_rollout::GateId, String)> {
     let no_budget = workload.cost.daily_budget_nanos.is_none();
+    let eval = &workload.eval;
+    let judged = eval.scorers.iter().any(|scorer| scorer.gate);
+    let unsampled = |gate: &Gate| {
+        let compared = matches!(gate.limit, Limit::Margin(_) | Limit::Ratio(_));
+        eval.candidate == Weight::ZERO || (compared && eval.stable == Weight::ZERO)
+    };
     let why = |gate: &Gate| match gate.measure {
-        Measure::Accuracy => Some("no scorer is configured"),
-        Measure::LabelledAccuracy => Some("no labelled scores come in"),
+        Measure::Accuracy if eval.scorers.is_empty() => Some("no scorer is configured"),
+        Measure::Accuracy if !judged => Some("no scorer has `gate: true`"),
+        Measure::Accuracy if unsampled(gate) => Some("`sampling` scores nothing of an arm"),
+        // Labels are given to sampled answers.
+        Measure::LabelledAccuracy if unsampled(gate) => Some("no labelled scores come in"),
         Measure::DailyProjection if no_budget => Some("no `cost.daily_budget` is set"),
         // Against its own past, spend needs no budget.
         Measure::BurnRate { .. } if no_budget && matches!(gate.limit, Limit::Max(_)) => {

@@ -233,6 +233,7 @@ impl World {
             stats: Arc::new(Stats),
             metrics: Arc::new(|| "stagegate_up 1\n".to_owned()),
             decisions: Some(Arc::clone(&log) as Arc<_>),
+            samples: None,
             notifier: outbox.map(|outbox| notifier(outbox, &control)),
             started_at_ms: 1,
         };

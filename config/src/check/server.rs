@@ -1,7 +1,7 @@
 //! The top of the file.
 
 use super::policy::Policies;
-use super::{matching, notify, plain, tls, workload};
+use super::{eval, matching, notify, plain, tls, workload};
 use crate::raw::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener, RawWorkload};
 use crate::read::{At, Context, Map, NonEmpty};
 use crate::scalar::Workers;
@@ -25,6 +25,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
     let trusted_proxies = raw.trusted_proxies.as_ref().map(|at| trusted(&at.value, cx));
     let limits = plain(raw.limits).and_then(|raw| conn_limits(raw, cx));
     let decision_log = plain(raw.decision_log).and_then(|raw| decision_log(raw, cx));
+    let eval = plain(raw.eval).and_then(|raw| eval::limits(raw, cx));
     let declared = raw.workloads.as_ref().map(|at| names(&at.value));
     let notify = notify::channels(raw.notify, declared.as_ref(), cx);
     let mut policies = Policies::new(raw.policies, cx);
@@ -50,6 +51,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         limits: limits?,
         decision_log: decision_log?,
         resolve_every: plain(raw.resolve_every)?.0,
+        eval: eval?,
         notify: notify?,
         workloads: workloads?,
         policies: policies?,

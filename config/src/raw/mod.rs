@@ -1,6 +1,7 @@
 //! The configuration as it is written. These declarations are the one source of the reader, the
 //! schema and the reference; what the parts mean together is checked in `check`.
 
+mod eval;
 mod identity;
 mod notify;
 mod policy;
@@ -11,6 +12,7 @@ mod tls;
 mod traffic;
 mod workload;
 
+pub(crate) use eval::{Definition, RawEval, RawRedact, RawSampling};
 pub(crate) use identity::{RawIdentity, RawJwt, RawSource};
 pub(crate) use notify::RawChannel;
 pub(crate) use policy::{Against, RawGate, RawPolicy, RawStep, TimingWord};

@@ -1,6 +1,6 @@
 //! The top of the file.
 
-use super::{RawChannel, RawPolicy, RawTls, RawWorkload};
+use super::{RawChannel, RawEval, RawPolicy, RawTls, RawWorkload};
 use crate::read::{At, Map, NonEmpty, raw, words};
 use crate::scalar::Wait;
 use crate::scalar::{FileMode, FilePath, Int, PolicyName, TokenName, Workers};
@@ -32,6 +32,8 @@ raw! {
         decision_log: RawDecisionLog = default("{}"),
         /// Time between two look-ups of the names of endpoints.
         resolve_every: Wait = default("30s"),
+        /// Limits of scoring.
+        eval: RawEval = default("{}"),
         /// Who is told of what happens. Nobody, by default.
         notify: Vec<At<RawChannel>> = default("[]"),
         /// The agent workflows behind the proxy, by name. A request belongs to the most specific

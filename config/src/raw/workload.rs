@@ -1,11 +1,11 @@
 //! One workload: releases, arms and who goes where.
 
 use super::{
-    RawCost, RawEjection, RawHealth, RawHostHeader, RawIdentity, RawLimits, RawMatch, RawOutcomes,
-    RawRelease, RawRetry, RawTimeouts, RawUpstreamTls,
+    Definition, RawCost, RawEjection, RawHealth, RawHostHeader, RawIdentity, RawLimits, RawMatch,
+    RawOutcomes, RawRedact, RawRelease, RawRetry, RawSampling, RawTimeouts, RawUpstreamTls,
 };
 use crate::read::{At, Map, NonEmpty, OrOff, choice, raw, words};
-use crate::scalar::{Body, ForceSecret, HeaderValue, Int, Member, PolicyName, Wait};
+use crate::scalar::{Body, ForceSecret, HeaderValue, Int, JsonPointer, Member, PolicyName, Wait};
 use crate::{FallbackToStable, Protocol};
 use stagegate_rollout::{CohortName, GroupName, OnRollback, ReleaseName, Salt, Sticky, Weight};
 
@@ -69,6 +69,16 @@ raw! {
         outcomes: RawOutcomes = default("{}"),
         /// What answers cost and what may be spent.
         cost: RawCost = default("{}"),
+        /// How much of each arm is scored; nothing, by default, unless there are scorers.
+        sampling: RawSampling = default("{}"),
+        /// Who judges the sampled answers. The verdicts of those with `gate: true` are joined: a
+        /// sample passes if it passes all of them.
+        scorers: Vec<At<Definition>> = default("[]"),
+        /// What is taken out of samples before they are kept.
+        redact: Vec<At<RawRedact>> = default("[]"),
+        /// Where answers say how sure the backend is, from 0 to 1; the header `Agent-Confidence`
+        /// goes before it.
+        confidence: JsonPointer = optional,
     }
 }
 

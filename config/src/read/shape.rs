@@ -14,6 +14,8 @@ pub(crate) enum Shape {
     List { item: Box<Shape>, at_least_one: bool },
     /// A mapping whose keys the user chooses.
     Map { key: Box<Shape>, value: Box<Shape> },
+    /// A mapping that is checked elsewhere, by what it is called.
+    Open(&'static str),
     /// One of several forms.
     Either(Vec<Shape>),
 }
@@ -74,6 +76,7 @@ impl Shape {
     pub(crate) fn kind(&self) -> String {
         match self {
             Self::Scalar(scalar) => scalar.name.to_owned(),
+            Self::Open(name) => (*name).to_owned(),
             Self::Word(word) => format!("`{word}`"),
             Self::Struct { .. } => "mapping".to_owned(),
             Self::Choice { words, keys, .. } => {

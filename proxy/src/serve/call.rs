@@ -8,9 +8,11 @@ use crate::pins::Pins;
 use crate::plan::{InForce, Release, Role, Workload};
 use crate::problem::Problem;
 use crate::stats::{Finished, Told, tenant_label};
+use crate::tap::{self, Tap};
 use crate::worker::Worker;
 use stagegate_rollout::{Arm, Choice, KeyKind, Outcome, Reason, Record, Spent, Who};
 use stagegate_signals::{Cost, End, Passed, Rules, Signals, Usage};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// What is known of a request under way.
@@ -24,6 +26,8 @@ pub(super) struct Call {
     pub(super) bytes_out: u64,
     /// What the backend's answer says about itself.
     pub(super) observed: Observed,
+    /// The copy of this exchange, if it was picked for scoring.
+    pub(super) tap: Option<Box<Tap>>,
     started: Instant,
     at_ms: u64,
 }
@@ -93,6 +97,7 @@ impl Call {
             status: 0,
             bytes_out: 0,
             observed: Observed::default(),
+            tap: None,
             started: Instant::now(),
             at_ms,
         }
@@ -146,6 +151,40 @@ impl Call {
             tenant: tenant_label(&settings.tenants, self.found.tenant.as_deref(), &worker.other),
         };
         self.count(worker, decision, outcome, &told);
+        if let Some(tap) = self.tap.take() {
+            let (usage, cost) = (told.usage, told.cost);
+            self.hand_over(*tap, decision, end, usage, cost);
+        }
+    }
+
+    /// Hands the copy of an exchange over. Failures, and answers that break off, have an axis of
+    /// their own, and a client that left says nothing of the answer: none is scored.
+    fn hand_over(
+        &mut self,
+        tap: Tap,
+        decision: &Decision,
+        end: End,
+        usage: Option<Usage>,
+        cost: Option<Cost>,
+    ) {
+        if end != End::Complete || !(200..300).contains(&self.status) {
+            return;
+        }
+        let Some(release) = decision.release() else { return };
+        tap.finish(tap::Exchange {
+            id: self.id.clone(),
+            at_ms: self.at_ms,
+            workload: Arc::clone(&decision.workload().prepared.name),
+            release: Arc::clone(&release.name),
+            arm: decision.arm,
+            conversation: self.found.conversation.clone(),
+            tenant: self.found.tenant.clone(),
+            status: self.status,
+            duration_us: self.elapsed_us(),
+            first_byte_us: self.first_byte_us,
+            tokens: usage.map(|usage| (usage.total_input(), usage.output)),
+            cost_nanos: cost.and_then(|cost| cost.nanos),
+        });
     }
 
     /// How a backend's answer ended. A failure it names goes before a client that leaves because of

@@ -8,6 +8,7 @@ use crate::http1::{BodyLength, ForwardTo, Known, tokens, upstream_head};
 use crate::identity::{Found, Identity, Learner};
 use crate::plan::{HostHeader, InForce, Replay, Role, Workload};
 use crate::problem::Problem;
+use crate::tap::{Tap, TapSettings};
 use crate::transport::Stream;
 use stagegate_rollout::{Arm, OnRollback, Outcome, Reason, Target};
 use stagegate_signals::End as BodyEnd;
@@ -293,6 +294,10 @@ impl Client {
         let pays = (call.retries == 0).then_some(&settings.retry);
         worker.pools.borrow_mut().begin(endpoint.id, pays);
         let retry = self.retry(decision, call.retries);
+        // Once for every try: what is copied is what this endpoint saw and said.
+        call.tap = settings.tap.as_ref().and_then(|tap| self.tap(tap, call, decision));
+        let mut sending = Sending::new(&mut self.input, self.head.len, length, &mut self.up);
+        sending.copy = call.tap.as_mut().and_then(|tap| tap.copy_of_request());
         let mut exchange = Exchange {
             worker: &worker,
             watch: &self.watch,
@@ -307,15 +312,28 @@ impl Client {
             endpoint: endpoint.id,
             reused,
             over_ms,
-            sending: Sending::new(&mut self.input, self.head.len, length, &mut self.up),
+            sending,
             receiving: Receiving::new(&mut self.down, learner),
         };
         exchange.set_deadline();
         let end = poll_fn(|cx| exchange.poll(cx)).await;
         let consumed = exchange.sending.consumed();
         exchange.call.observed.request_bytes = exchange.sending.body_bytes();
+        if let Some(tap) = &mut exchange.call.tap {
+            tap.request = exchange.sending.copy.take();
+        }
         worker.pools.borrow_mut().end(endpoint.id);
         (end, consumed)
+    }
+
+    /// Begins a copy of the exchange, if it is picked for scoring. What a tester forced, and what a
+    /// kill switch sends elsewhere, says nothing about an arm.
+    fn tap(&self, settings: &TapSettings, call: &Call, decision: &Decision) -> Option<Box<Tap>> {
+        if decision.reason == Reason::Forced || !matches!(decision.role, Some(Role::Arm(_))) {
+            return None;
+        }
+        let unit = call.found.conversation.as_deref().unwrap_or(&call.id);
+        Tap::begin(settings, decision.arm, unit, &self.input, &self.head)
     }
 
     /// Whether the request may be sent a second time although a dead connection may have taken it

@@ -73,7 +73,7 @@ pub(super) async fn decisions(
     Ok(Json(Decisions { decisions }))
 }
 
-fn arm(text: &str) -> Result<Arm, ApiError> {
+pub(super) fn arm(text: &str) -> Result<Arm, ApiError> {
     let wrong =
         || ApiError::field("arm", &format!("`{text}` is no arm: use `stable` or `candidate`"));
     Arm::from_label(text).ok_or_else(wrong)
@@ -89,7 +89,7 @@ fn reason(text: &str) -> Result<Reason, ApiError> {
     })
 }
 
-fn rows(limit: Option<usize>) -> Result<usize, ApiError> {
+pub(super) fn rows(limit: Option<usize>) -> Result<usize, ApiError> {
     match limit.unwrap_or(50) {
         limit @ 1..=MAX_ROWS => Ok(limit),
         other => Err(ApiError::field("limit", &format!("`{other}` is not from 1 to {MAX_ROWS}"))),

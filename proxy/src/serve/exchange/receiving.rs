@@ -251,6 +251,9 @@ impl Exchange<'_> {
             bytes,
             head,
         );
+        if let Some(tap) = &mut self.call.tap {
+            tap.answer_begins(bytes, head);
+        }
         if receiving.learner.is_some() {
             let id = Learner::from_head(bytes, head);
             if id.is_some() || !learns_from(bytes, head) {
@@ -311,6 +314,9 @@ impl Exchange<'_> {
                 (Piece::Data(data), coding) => {
                     self.call.bytes_out += data.len() as u64;
                     self.call.observed.data(data);
+                    if let Some(tap) = &mut self.call.tap {
+                        tap.response.add(data);
+                    }
                     if let Some(id) =
                         receiving.learner.as_mut().and_then(|learner| learner.feed(data))
                     {
@@ -335,6 +341,9 @@ impl Exchange<'_> {
                 (Piece::ChunkEnd, Coding::Chunks) => out.extend_from_slice(b"\r\n"),
                 (Piece::Trailers, Coding::Chunks) => {
                     self.call.observed.trailers(answer.body.trailers());
+                    if let Some(tap) = &mut self.call.tap {
+                        tap.trailers(answer.body.trailers());
+                    }
                     out.extend_from_slice(b"0\r\n");
                     out.extend_from_slice(answer.body.trailers());
                     out.extend_from_slice(b"\r\n");

@@ -3,6 +3,7 @@
 use super::{End, Exchange};
 use crate::http1::{BodyError, BodyLength, BodyReader, Piece};
 use crate::problem::Problem;
+use crate::tap::Copied;
 use stagegate_rollout::Arm;
 use std::io::Write as _;
 use std::pin::Pin;
@@ -26,6 +27,8 @@ pub(in crate::serve) struct Sending<'a> {
     /// The upstream takes no more; its answer may still come.
     pub(super) broken: bool,
     pub(super) body_bytes: u64,
+    /// A copy of the body, where the exchange was picked for scoring.
+    pub(in crate::serve) copy: Option<Copied>,
 }
 
 impl<'a> Sending<'a> {
@@ -47,6 +50,7 @@ impl<'a> Sending<'a> {
             beyond_input: false,
             broken: false,
             body_bytes: 0,
+            copy: None,
         }
     }
 
@@ -72,6 +76,9 @@ impl<'a> Sending<'a> {
                 Piece::Data(data) => {
                     self.body_bytes += data.len() as u64;
                     self.out.extend_from_slice(data);
+                    if let Some(copy) = &mut self.copy {
+                        copy.add(data);
+                    }
                 }
                 Piece::ChunkStart(size) => {
                     let _ = write!(self.out, "{size:x}\r\n");

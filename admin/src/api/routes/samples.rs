@@ -1,0 +1,114 @@
+//! Sampled answers, and scores from outside.
+
+use super::records::{arm, rows};
+use crate::api::App;
+use crate::api::error::{ApiError, Kind};
+use crate::api::extract::{Body, Params, Segments};
+use crate::api::types::{GiveScores, SampleDetail, Samples, ScoresTaken};
+use crate::auth::Caller;
+use crate::data_plane::{SampleQuery, SampleSource, SamplesUnavailable};
+use axum::extract::State;
+use axum::{Extension, Json};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+/// Most scores of one request.
+const MAX_SCORES: usize = 1000;
+
+/// Which samples to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SamplesQuery {
+    /// Only those of this workload.
+    workload: Option<String>,
+    /// Only those of this arm: `stable` or `candidate`.
+    arm: Option<String>,
+    /// Only those that a scorer or a person failed.
+    failed: Option<bool>,
+    /// Only those from this time on, in Unix milliseconds.
+    since_ms: Option<u64>,
+    /// At most so many, 1 to 1000.
+    #[param(minimum = 1, maximum = 1000, default = 50)]
+    limit: Option<usize>,
+}
+
+/// The newest samples.
+#[utoipa::path(get, path = "/v1/samples", tag = "eval", params(SamplesQuery),
+    responses((status = 200, description = "Newest first.", body = Samples)))]
+pub(super) async fn samples(
+    State(app): State<App>,
+    Params(query): Params<SamplesQuery>,
+) -> Result<Json<Samples>, ApiError> {
+    let limit = rows(query.limit)?;
+    let query = SampleQuery {
+        workload: query.workload,
+        arm: query.arm.as_deref().map(arm).transpose()?,
+        failed: query.failed.unwrap_or(false),
+        since_ms: query.since_ms,
+    };
+    let samples = ask(&app, move |source| source.list(&query, limit)).await?;
+    Ok(Json(Samples { samples }))
+}
+
+/// One sample with its scores.
+#[utoipa::path(get, path = "/v1/samples/{request_id}", tag = "eval",
+    params(("request_id" = String, Path, description = "The request's id")),
+    responses((status = 200, description = "Request, answer, and what was said.", body = SampleDetail)))]
+pub(super) async fn sample(
+    State(app): State<App>,
+    Segments(request_id): Segments<String>,
+) -> Result<Json<SampleDetail>, ApiError> {
+    let id = request_id.clone();
+    let found = ask(&app, move |source| source.get(&id)).await?;
+    let missing = || {
+        let detail = format!(
+            "request `{request_id}` is no sample: it was not picked, has not been written yet (under a second), or its time is over"
+        );
+        ApiError::new(Kind::NotFound, detail)
+    };
+    found.map(Json).ok_or_else(missing)
+}
+
+/// Gives scores from outside: a person's verdicts, or what a scorer promised to say later.
+#[utoipa::path(post, path = "/v1/scores", tag = "eval", request_body = GiveScores,
+    responses((status = 200, description = "What became of each.", body = ScoresTaken)))]
+pub(super) async fn scores(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Body(body): Body<GiveScores>,
+) -> Result<Json<ScoresTaken>, ApiError> {
+    if body.scores.len() > MAX_SCORES {
+        let problem = format!("has {} entries, more than {MAX_SCORES}", body.scores.len());
+        return Err(ApiError::field("scores", &problem));
+    }
+    for (n, score) in body.scores.iter().enumerate() {
+        let name = score.name.as_str();
+        if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
+            let problem = "is not a name: write up to 128 characters, like `human`";
+            return Err(ApiError::field(&format!("scores[{n}].name"), &problem));
+        }
+        if score.value.is_some_and(|value| !(0.0..=1.0).contains(&value)) {
+            let problem = "is not from 0 to 1";
+            return Err(ApiError::field(&format!("scores[{n}].value"), &problem));
+        }
+    }
+    let by = caller.actor.clone();
+    let results = ask(&app, move |source| source.give(body.scores, &by)).await?;
+    Ok(Json(ScoresTaken { results }))
+}
+
+/// Asks on the blocking pool.
+async fn ask<T: Send + 'static>(
+    app: &App,
+    question: impl FnOnce(&dyn SampleSource) -> Result<T, SamplesUnavailable> + Send + 'static,
+) -> Result<T, ApiError> {
+    let Some(source) = app.samples.clone() else {
+        let detail = "no samples are kept: the sample store could not be opened (see the log)";
+        return Err(ApiError::new(Kind::Unavailable, detail));
+    };
+    tokio::task::spawn_blocking(move || question(&*source))
+        .await
+        .map_err(|error| ApiError::new(Kind::Internal, error.to_string()))?
+        .map_err(|error| ApiError::new(Kind::Unavailable, error.to_string()))
+}

@@ -1,0 +1,113 @@
+//! Sampled answers and what was said about them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// One sampled answer, without its contents.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SampleSummary {
+    /// The request's id.
+    pub id: String,
+    /// When the request came, in Unix milliseconds.
+    pub at_ms: u64,
+    /// The workload.
+    pub workload: String,
+    /// The release that answered.
+    pub release: String,
+    /// The arm it counts under.
+    pub arm: String,
+    /// Why it was picked: `random` samples feed the gates, `targeted` ones do not.
+    pub reason: String,
+    /// Whether scorers are still at it.
+    pub open: bool,
+    /// Joint verdict of the scorers with `gate: true`; null is unscored.
+    pub pass: Option<bool>,
+    /// First verdict of a person.
+    pub label: Option<bool>,
+}
+
+/// Sampled answers.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Samples {
+    /// Newest first.
+    pub samples: Vec<SampleSummary>,
+}
+
+/// What one scorer or person said.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SampleScore {
+    /// Name of the scorer, or the one a person chose.
+    pub name: String,
+    /// Whether it is good enough; null is unscored.
+    pub pass: Option<bool>,
+    /// How good, from 0 to 1.
+    pub value: Option<f64>,
+    /// A word for people and for grouping.
+    pub label: Option<String>,
+    /// Why.
+    pub explanation: Option<String>,
+    /// Who said it: `scorer`, or the actor of the token.
+    pub by: String,
+    /// When it was kept, in Unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// One sampled answer with everything.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SampleDetail {
+    /// What it is.
+    pub summary: SampleSummary,
+    /// Request and answer, decoded, put together and redacted.
+    #[schema(value_type = Object)]
+    pub sample: Value,
+    /// What was said about it.
+    pub scores: Vec<SampleScore>,
+}
+
+/// Scores from outside.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GiveScores {
+    /// At most 1000.
+    pub scores: Vec<GivenScore>,
+}
+
+/// One score from outside: what a scorer promised to say later, or a person's verdict.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GivenScore {
+    /// The request's id.
+    pub id: String,
+    /// Name of the scorer that is waited for, or one for the verdict, like `human`.
+    pub name: String,
+    /// Whether it is good enough; null says that nobody can tell.
+    #[serde(default)]
+    pub pass: Option<bool>,
+    /// How good, from 0 to 1.
+    #[serde(default)]
+    pub value: Option<f64>,
+    /// A word for people and for grouping.
+    #[serde(default)]
+    pub label: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub explanation: Option<String>,
+}
+
+/// What became of scores from outside.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ScoresTaken {
+    /// One for each, in their order.
+    pub results: Vec<ScoreTaken>,
+}
+
+/// What became of one.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ScoreTaken {
+    /// The request's id.
+    pub id: String,
+    /// `counted` if it is the first verdict of a person, `kept`, `repeated` if that name has said
+    /// something already (the first stands), or `unknown` if there is no such sample.
+    pub result: String,
+}

@@ -1,0 +1,141 @@
+//! What is scored of live traffic, and whether the parts agree.
+
+use super::plain;
+use crate::raw::{Definition, RawEval, RawRedact, RawSampling};
+use crate::read::{At, Context, Site};
+use crate::{EvalLimits, EvalSettings};
+use stagegate_eval::{InvalidRule, Redactor, Rule, ScorerSpec};
+use stagegate_rollout::Weight;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Largest rubric or schema.
+const MAX_FILE: u64 = 1 << 20;
+const MIN_MEMORY: u64 = 1 << 20;
+const PER_MESSAGE: std::ops::RangeInclusive<u64> = 1 << 10..=16 << 20;
+
+pub(crate) fn limits(raw: RawEval, cx: &mut Context<'_>) -> Option<EvalLimits> {
+    let (memory, per_message) = (raw.memory?, raw.per_message?);
+    if memory.value.0 < MIN_MEMORY {
+        cx.problem(&memory.site, "is below 1MiB", "write at least `1MiB`");
+        return None;
+    }
+    if !PER_MESSAGE.contains(&per_message.value.0) {
+        let hint = "write a size from `1KiB` to `16MiB`";
+        cx.problem(&per_message.site, "is not a size from 1KiB to 16MiB", hint);
+        return None;
+    }
+    Some(EvalLimits {
+        memory: memory.value.0,
+        per_message: per_message.value.0,
+        workers: plain(raw.workers)?.0 as usize,
+        max_age: plain(raw.max_age)?.0,
+        max_samples: plain(raw.max_samples)?.0,
+    })
+}
+
+pub(crate) fn settings(
+    sampling: Option<At<RawSampling>>,
+    scorers: Option<At<Vec<At<Definition>>>>,
+    redact: Option<At<Vec<At<RawRedact>>>>,
+    confidence: Option<String>,
+    cx: &mut Context<'_>,
+) -> Option<EvalSettings> {
+    let At { value: sampling, site } = sampling?;
+    let scorers = self::scorers(scorers, cx);
+    let redactor = redactor(redact, cx);
+    let scorers = scorers?;
+    let given = sampling.stable.is_some() || sampling.candidate.is_some();
+    let usual = |percent| if scorers.is_empty() { Weight::ZERO } else { Weight::percent(percent) };
+    let stable = plain(sampling.stable).unwrap_or_else(|| usual(2));
+    let candidate = plain(sampling.candidate).unwrap_or_else(|| usual(5));
+    let picks = stable != Weight::ZERO || candidate != Weight::ZERO;
+    if given && !picks && !scorers.is_empty() {
+        cx.warn(&site, "scores nothing, and there are scorers", "write shares above 0%");
+    }
+    Some(EvalSettings { stable, candidate, scorers, redactor: redactor?, confidence })
+}
+
+fn scorers(
+    raw: Option<At<Vec<At<Definition>>>>,
+    cx: &mut Context<'_>,
+) -> Option<Vec<Arc<ScorerSpec>>> {
+    let mut read = Vec::new();
+    let mut lines: HashMap<String, u32> = HashMap::new();
+    let mut whole = true;
+    let base = cx.base_dir.to_path_buf();
+    for At { value: Definition(definition), site } in plain(raw)? {
+        match ScorerSpec::read(&definition, &|name| text_of(&base.join(name))) {
+            Ok(spec) => {
+                if let Some(line) = lines.insert(spec.name.clone(), site.mark.line) {
+                    let message =
+                        format!("has the name `{}` of the scorer in line {line}", spec.name);
+                    let hint = "give every scorer of a workload its own name";
+                    cx.problem(&site.without_value(), message, hint);
+                    whole = false;
+                }
+                read.push(Arc::new(spec));
+            }
+            Err(problems) => {
+                whole = false;
+                for problem in problems.0 {
+                    let at = Site { key: below(&site.key, &problem.key), ..site.without_value() };
+                    cx.problem(&at, problem.message, problem.hint);
+                }
+            }
+        }
+    }
+    whole.then_some(read)
+}
+
+/// A JSON pointer behind a key, the way keys are written here.
+fn below(key: &str, pointer: &str) -> String {
+    pointer.split('/').skip(1).fold(key.to_owned(), |key, part| {
+        if part.bytes().all(|b| b.is_ascii_digit()) {
+            format!("{key}[{part}]")
+        } else {
+            format!("{key}.{part}")
+        }
+    })
+}
+
+fn text_of(path: &Path) -> Result<String, String> {
+    let meta = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !meta.is_file() || meta.len() > MAX_FILE {
+        return Err(format!("it is not a regular file of up to {MAX_FILE} bytes"));
+    }
+    std::fs::read_to_string(path).map_err(|error| error.to_string())
+}
+
+fn redactor(raw: Option<At<Vec<At<RawRedact>>>>, cx: &mut Context<'_>) -> Option<Redactor> {
+    let mut rules = Vec::new();
+    let mut whole = true;
+    for At { value, .. } in plain(raw)? {
+        let (rule, site) = match value {
+            RawRedact::Pattern(at) => (Rule::Pattern(at.value.0), at.site),
+            RawRedact::Pointer(at) => (Rule::Pointer(at.value.0), at.site),
+        };
+        // One by one, so that each problem is put where it is.
+        match Redactor::new(std::slice::from_ref(&rule)) {
+            Ok(_) => rules.push(rule),
+            Err(error) => {
+                whole = false;
+                let (message, hint) = match &error {
+                    InvalidRule::Pattern(_, why) => {
+                        let why = why.lines().last().unwrap_or_default();
+                        (format!("is not a regular expression ({why})"), "correct the expression")
+                    }
+                    InvalidRule::Empty(_) => {
+                        ("matches where nothing is".into(), "name at least one character")
+                    }
+                    InvalidRule::Pointer(_) => {
+                        ("is not a JSON pointer".into(), "write one like `/messages/*/content`")
+                    }
+                };
+                cx.problem(&site, message, hint);
+            }
+        }
+    }
+    whole.then(|| Redactor::new(&rules).ok()).flatten()
+}

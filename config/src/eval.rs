@@ -1,0 +1,44 @@
+//! Checked settings of the scoring of live answers.
+
+use stagegate_eval::{Redactor, ScorerSpec};
+use stagegate_rollout::Weight;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is picked of a workload's answers, and how it is judged.
+#[derive(Clone, Debug)]
+pub struct EvalSettings {
+    /// Share of stable's conversations that are scored.
+    pub stable: Weight,
+    /// Share of the candidate's.
+    pub candidate: Weight,
+    /// Who judges, in the order of the file; names are distinct.
+    pub scorers: Vec<Arc<ScorerSpec>>,
+    /// What is taken out before anything is kept.
+    pub redactor: Redactor,
+    /// JSON pointer to the confidence in answers.
+    pub confidence: Option<String>,
+}
+
+impl EvalSettings {
+    /// Whether any answer is picked.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.stable != Weight::ZERO || self.candidate != Weight::ZERO
+    }
+}
+
+/// Limits of scoring, over all workloads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvalLimits {
+    /// Most bytes of answers that are being copied or wait to be scored.
+    pub memory: u64,
+    /// Most bytes that are kept of a request, and of an answer.
+    pub per_message: u64,
+    /// Threads that ask scorers outside of the process.
+    pub workers: usize,
+    /// Samples older than this are removed.
+    pub max_age: Duration,
+    /// Above this many, the oldest samples are removed.
+    pub max_samples: u64,
+}

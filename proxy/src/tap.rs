@@ -1,0 +1,433 @@
+//! Copies of sampled exchanges, for whoever scores them.
+//!
+//! A tap keeps bounded copies of what passes and hands them over when the answer is done. It never
+//! makes anybody wait: what finds no room, here or at the other end, is dropped and counted. Which
+//! exchanges are picked, and what becomes of the copies, others decide.
+
+use crate::http1::{RequestHead, ResponseHead};
+use arc_swap::ArcSwapOption;
+use stagegate_rollout::Arm;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+/// Requests that carry this header are a scorer's own: scoring them would go round in circles.
+const EVAL_HEADER: &str = "stagegate-eval";
+/// Memory is reserved in pieces of this size.
+const PIECE: usize = 4 << 10;
+
+/// Says of an arm and a conversation or request id whether the exchange is copied.
+pub type Picks = Arc<dyn Fn(Arm, &str) -> bool + Send + Sync>;
+
+/// Which exchanges of a workload are copied, and how much of each.
+#[derive(Clone)]
+pub struct TapSettings {
+    /// Whether an exchange of this arm, with this conversation or request id, is copied. Runs on
+    /// the request path: it must be quick and take no lock.
+    pub picks: Picks,
+    /// Most bytes that are kept of a request, and of an answer.
+    pub per_message: usize,
+    /// Where copies go.
+    pub outlet: Arc<Outlet>,
+}
+
+impl fmt::Debug for TapSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TapSettings")
+            .field("per_message", &self.per_message)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a picked exchange was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TapDrop {
+    /// All copies together would have been too large.
+    Memory,
+    /// Whoever scores is behind.
+    Queue,
+    /// Nobody scores any more.
+    Shutdown,
+}
+
+impl TapDrop {
+    /// Every reason.
+    pub const ALL: [Self; 3] = [Self::Memory, Self::Queue, Self::Shutdown];
+
+    /// The word used in labels.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Queue => "queue",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// The way of copies to whoever scores them: one for all workers.
+pub struct Outlet {
+    used: AtomicUsize,
+    capacity: AtomicUsize,
+    dropped: [AtomicU64; TapDrop::ALL.len()],
+    /// Taken away to close.
+    sender: ArcSwapOption<SyncSender<Box<Tapped>>>,
+}
+
+impl fmt::Debug for Outlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outlet").field("used", &self.used).finish_non_exhaustive()
+    }
+}
+
+impl Outlet {
+    /// An outlet into a channel; all copies together take at most `capacity` bytes.
+    #[must_use]
+    pub fn new(sender: SyncSender<Box<Tapped>>, capacity: usize) -> Arc<Self> {
+        Arc::new(Self {
+            used: AtomicUsize::new(0),
+            capacity: AtomicUsize::new(capacity),
+            dropped: Default::default(),
+            sender: ArcSwapOption::from_pointee(sender),
+        })
+    }
+
+    /// Changes how much all copies together may take.
+    pub fn set_capacity(&self, bytes: usize) {
+        self.capacity.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Takes nothing more, so that the receiver comes to an end.
+    pub fn close(&self) {
+        self.sender.store(None);
+    }
+
+    /// How many were dropped so far, by [`TapDrop::ALL`].
+    #[must_use]
+    pub fn dropped(&self) -> [u64; TapDrop::ALL.len()] {
+        std::array::from_fn(|at| self.dropped[at].load(Ordering::Relaxed))
+    }
+
+    /// Bytes that all copies take now.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    fn count(&self, why: TapDrop) {
+        self.dropped[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn reserve(&self, bytes: usize) -> bool {
+        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before + bytes <= self.capacity.load(Ordering::Relaxed);
+        if !fits {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    fn offer(&self, tapped: Box<Tapped>) {
+        match self.sender.load().as_ref().map(|sender| sender.try_send(tapped)) {
+            Some(Ok(())) => {}
+            Some(Err(TrySendError::Full(_))) => self.count(TapDrop::Queue),
+            Some(Err(TrySendError::Disconnected(_))) | None => self.count(TapDrop::Shutdown),
+        }
+    }
+}
+
+/// A bounded copy of one direction. What it takes counts until it is dropped.
+pub struct Copied {
+    /// The body without its framing, as much of it as is kept.
+    pub bytes: Vec<u8>,
+    /// The `Content-Type` header; empty if there was none.
+    pub content_type: String,
+    /// The `Content-Encoding` header; empty if there was none.
+    pub content_encoding: String,
+    /// Whether there was more.
+    pub truncated: bool,
+    most: usize,
+    reserved: usize,
+    starved: bool,
+    outlet: Arc<Outlet>,
+}
+
+impl fmt::Debug for Copied {
+    /// Never the bytes: they are what people said.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Copied").field("bytes", &self.bytes.len()).finish_non_exhaustive()
+    }
+}
+
+impl Copied {
+    fn new(settings: &TapSettings) -> Self {
+        Self {
+            bytes: Vec::new(),
+            content_type: String::new(),
+            content_encoding: String::new(),
+            truncated: false,
+            most: settings.per_message,
+            reserved: 0,
+            starved: false,
+            outlet: Arc::clone(&settings.outlet),
+        }
+    }
+
+    /// Keeps the next bytes, as many as there is room for.
+    pub(crate) fn add(&mut self, data: &[u8]) {
+        let kept = data.len().min(self.most - self.bytes.len());
+        self.truncated |= kept < data.len();
+        if kept == 0 || self.starved {
+            return;
+        }
+        let wanted = self.bytes.len() + kept;
+        if wanted > self.reserved {
+            // In pieces that grow with the body, so that the shared counter is rarely touched.
+            let more = (wanted - self.reserved).max(self.reserved).max(PIECE);
+            if !self.outlet.reserve(more) {
+                self.starved = true;
+                return;
+            }
+            self.reserved += more;
+        }
+        self.bytes.extend_from_slice(&data[..kept]);
+    }
+}
+
+impl Drop for Copied {
+    fn drop(&mut self) {
+        self.outlet.used.fetch_sub(self.reserved, Ordering::Relaxed);
+    }
+}
+
+/// A whole exchange, copied.
+#[derive(Debug)]
+pub struct Tapped {
+    /// The request's id.
+    pub id: String,
+    /// When it came, in Unix milliseconds.
+    pub at_ms: u64,
+    /// Name of the workload.
+    pub workload: Arc<str>,
+    /// Name of the release that answered.
+    pub release: Arc<str>,
+    /// The arm it counts under.
+    pub arm: Arm,
+    /// The conversation.
+    pub conversation: Option<String>,
+    /// The tenant.
+    pub tenant: Option<String>,
+    /// The request's path.
+    pub path: String,
+    /// The `traceparent` header.
+    pub traceparent: Option<String>,
+    /// HTTP status.
+    pub status: u16,
+    /// Microseconds from the request head to the end of the answer.
+    pub duration_us: u64,
+    /// Microseconds to the answer's head.
+    pub first_byte_us: u64,
+    /// Tokens read and written, where the answer told.
+    pub tokens: Option<(u64, u64)>,
+    /// What it cost in nano-dollars, where that is known.
+    pub cost_nanos: Option<u64>,
+    /// `Agent-Confidence` of the answer's head or trailers.
+    pub confidence: Option<String>,
+    /// The request.
+    pub request: Copied,
+    /// The answer.
+    pub response: Copied,
+}
+
+/// The copy of an exchange under way.
+pub(crate) struct Tap {
+    /// With the one who sends the request while it is being sent.
+    pub(crate) request: Option<Copied>,
+    pub(crate) response: Copied,
+    confidence: Option<String>,
+    path: String,
+    traceparent: Option<String>,
+}
+
+fn text(value: Option<&[u8]>) -> String {
+    value.map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
+}
+
+impl Tap {
+    /// Begins to copy an exchange, if it is picked. `unit` is its conversation or its id.
+    pub(crate) fn begin(
+        settings: &TapSettings,
+        arm: Arm,
+        unit: &str,
+        bytes: &[u8],
+        head: &RequestHead,
+    ) -> Option<Box<Self>> {
+        if !(settings.picks)(arm, unit) || head.field(bytes, EVAL_HEADER).is_some() {
+            return None;
+        }
+        let mut request = Copied::new(settings);
+        request.content_type = text(head.field(bytes, "content-type"));
+        request.content_encoding = text(head.field(bytes, "content-encoding"));
+        Some(Box::new(Self {
+            request: Some(request),
+            response: Copied::new(settings),
+            confidence: None,
+            path: head.target(bytes).to_owned(),
+            traceparent: Some(text(head.field(bytes, "traceparent")))
+                .filter(|text| !text.is_empty()),
+        }))
+    }
+
+    /// The copy of the request, for the one who sends it.
+    pub(crate) const fn copy_of_request(&mut self) -> Option<Copied> {
+        self.request.take()
+    }
+
+    /// The answer's head has come.
+    pub(crate) fn answer_begins(&mut self, bytes: &[u8], head: &ResponseHead) {
+        self.response.content_type = text(head.field(bytes, "content-type"));
+        self.response.content_encoding = text(head.field(bytes, "content-encoding"));
+        self.confidence = head.field(bytes, "agent-confidence").map(|value| text(Some(value)));
+    }
+
+    /// The trailer section has come: field lines, each with its CRLF.
+    pub(crate) fn trailers(&mut self, section: &[u8]) {
+        for line in section.split(|byte| *byte == b'\n') {
+            if let Some(colon) = memchr::memchr(b':', line)
+                && line[..colon].eq_ignore_ascii_case(b"agent-confidence")
+            {
+                self.confidence = Some(text(Some(line[colon + 1..].trim_ascii())));
+            }
+        }
+    }
+
+    /// Hands the copy over; `told` is what else is known of the exchange.
+    pub(crate) fn finish(self, told: Exchange) {
+        let Some(request) = self.request else { return };
+        let outlet = Arc::clone(&request.outlet);
+        if request.starved || self.response.starved {
+            return outlet.count(TapDrop::Memory);
+        }
+        outlet.offer(Box::new(Tapped {
+            id: told.id,
+            at_ms: told.at_ms,
+            workload: told.workload,
+            release: told.release,
+            arm: told.arm,
+            conversation: told.conversation,
+            tenant: told.tenant,
+            path: self.path,
+            traceparent: self.traceparent,
+            status: told.status,
+            duration_us: told.duration_us,
+            first_byte_us: told.first_byte_us,
+            tokens: told.tokens,
+            cost_nanos: told.cost_nanos,
+            confidence: self.confidence,
+            request,
+            response: self.response,
+        }));
+    }
+}
+
+/// What is known of an exchange besides its bytes.
+pub(crate) struct Exchange {
+    pub(crate) id: String,
+    pub(crate) at_ms: u64,
+    pub(crate) workload: Arc<str>,
+    pub(crate) release: Arc<str>,
+    pub(crate) arm: Arm,
+    pub(crate) conversation: Option<String>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) status: u16,
+    pub(crate) duration_us: u64,
+    pub(crate) first_byte_us: u64,
+    pub(crate) tokens: Option<(u64, u64)>,
+    pub(crate) cost_nanos: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Copied, Exchange, Outlet, Tap, TapDrop, TapSettings, Tapped};
+    use stagegate_rollout::Arm;
+    use std::sync::Arc;
+    use std::sync::mpsc::{Receiver, sync_channel};
+
+    fn settings(room: usize, capacity: usize) -> (TapSettings, Receiver<Box<Tapped>>) {
+        let (sender, receiver) = sync_channel(room);
+        let outlet = Outlet::new(sender, capacity);
+        (TapSettings { picks: Arc::new(|_, _| true), per_message: 10_000, outlet }, receiver)
+    }
+
+    fn tap(settings: &TapSettings, bytes: usize) -> Tap {
+        let mut request = Copied::new(settings);
+        request.add(&vec![b'x'; bytes]);
+        Tap {
+            request: Some(request),
+            response: Copied::new(settings),
+            confidence: None,
+            path: "/".into(),
+            traceparent: None,
+        }
+    }
+
+    fn finish(tap: Tap) {
+        tap.finish(Exchange {
+            id: "r".into(),
+            at_ms: 1,
+            workload: "w".into(),
+            release: "v1".into(),
+            arm: Arm::Stable,
+            conversation: None,
+            tenant: None,
+            status: 200,
+            duration_us: 1,
+            first_byte_us: 1,
+            tokens: None,
+            cost_nanos: None,
+        });
+    }
+
+    #[test]
+    fn a_copy_over_the_cap_is_cut_and_marked() {
+        let (settings, _receiver) = settings(1, 1 << 20);
+        let mut copied = Copied::new(&settings);
+        copied.add(&[1; 9_999]);
+        assert!(!copied.truncated);
+        copied.add(&[2; 5]);
+        copied.add(&[3; 5]);
+        assert_eq!((copied.bytes.len(), copied.truncated), (10_000, true));
+        assert_eq!(copied.bytes.last(), Some(&2));
+    }
+
+    #[test]
+    fn memory_is_bounded_over_all_copies_and_given_back() {
+        let (settings, receiver) = settings(10, 20_000);
+        let outlet = Arc::clone(&settings.outlet);
+        let (one, other) = (tap(&settings, 10_000), tap(&settings, 10_000));
+        assert!(outlet.used() >= 20_000);
+        finish(one);
+        finish(other);
+        finish(tap(&settings, 1));
+        assert_eq!(outlet.dropped()[TapDrop::Memory as usize], 1);
+        assert_eq!(receiver.try_iter().count(), 2);
+        assert_eq!(outlet.used(), 0);
+        finish(tap(&settings, 1));
+        assert_eq!(receiver.try_iter().count(), 1);
+    }
+
+    #[test]
+    fn a_full_queue_and_a_closed_one_drop_and_count() {
+        let (settings, receiver) = settings(1, 1 << 20);
+        let outlet = Arc::clone(&settings.outlet);
+        for _ in 0..3 {
+            finish(tap(&settings, 1));
+        }
+        assert_eq!(outlet.dropped(), [0, 2, 0]);
+        outlet.close();
+        finish(tap(&settings, 1));
+        assert_eq!(outlet.dropped(), [0, 2, 1]);
+        assert_eq!(receiver.iter().count(), 1, "a closed outlet ends its receiver");
+    }
+}

@@ -1,0 +1,28 @@
+//! What was counted since the start, for metrics.
+
+use stagegate_eval::Tally;
+use stagegate_rollout::{Arm, SeriesKey};
+use std::collections::BTreeMap;
+
+/// Everything that was counted.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    /// Scores by workload, arm, scorer and what they said: `pass`, `fail` or `unscored`.
+    pub results: BTreeMap<(String, Arm, String, &'static str), u64>,
+    /// Samples that counted, by what they are of.
+    pub series: Vec<SeriesFigures>,
+    /// Samples that scorers are at.
+    pub open: u64,
+    /// Samples that were not accepted, by reason: `queue` when too many were open, `store` when the
+    /// disk refused, `repeated` when the request's id had been seen.
+    pub dropped: BTreeMap<&'static str, u64>,
+}
+
+/// What the samples of one series add up to.
+#[derive(Clone, Debug)]
+pub struct SeriesFigures {
+    /// What they are of.
+    pub key: SeriesKey,
+    /// The sums.
+    pub tally: Tally,
+}

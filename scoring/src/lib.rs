@@ -1,0 +1,250 @@
+//! Scores live samples, on threads of its own: samples are accepted (written down), judged, kept and
+//! counted, in that order.
+//!
+//! A sample that was accepted survives `kill -9`: it is on the disk before any scorer sees it, and is
+//! taken up again after a restart. It is concluded once: the transaction that keeps its scores closes
+//! it, and only who closed it counts it. What a scorer outside of the process cannot judge is
+//! unscored, never failed.
+//!
+//! Nothing here is called on the request path, and nothing here makes it wait.
+
+mod book;
+mod calls;
+mod figures;
+mod rules;
+
+pub use figures::{Figures, SeriesFigures};
+pub use rules::{Rules, RulesOf};
+pub use stagegate_store::Scored;
+
+use book::{Book, Opened};
+use calls::{Call, Calls, Outcome};
+use stagegate_eval::{Post, Sample, Score, ScorerKind};
+use stagegate_rollout::Delta;
+use stagegate_store::{
+    NewScore, SampleFilter, SampleStore, SamplesError, StoredSample, StoredScore,
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Samples that scorers may be at, over all workloads. What comes on top is dropped.
+const MAX_OPEN: usize = 10_000;
+/// Samples are forgotten about this often.
+const FORGET_EVERY_MS: u64 = 60_000;
+
+/// Where counts go.
+pub type Counts = Box<dyn Fn(Delta) + Send + Sync>;
+
+/// Bounds of what is kept and held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most bytes of samples that scorers are at.
+    pub memory: u64,
+    /// Samples older than this are removed.
+    pub max_age: Duration,
+    /// Above this many, the oldest samples are removed.
+    pub max_samples: u64,
+}
+
+/// A score from outside: a person's verdict, or what a scorer says later.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The request's id.
+    pub id: String,
+    /// What is said; its name is the scorer's, or one that a person chose.
+    pub score: Score,
+    /// Who says it.
+    pub by: String,
+}
+
+/// Live scoring. Shared by reference; every method may block on the disk.
+pub struct Scoring {
+    book: Mutex<Book>,
+    calls: Calls,
+    rules: Mutex<Arc<RulesOf>>,
+    counts: Counts,
+}
+
+impl std::fmt::Debug for Scoring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scoring").finish_non_exhaustive()
+    }
+}
+
+impl Scoring {
+    /// Scoring on a store. Counts of concluded samples go to `counts`. What was open when the
+    /// process ended is taken up again.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn new(
+        store: SampleStore,
+        limits: Limits,
+        rules: RulesOf,
+        counts: Counts,
+        now_ms: u64,
+    ) -> Result<Arc<Self>, SamplesError> {
+        let open = store.open_samples(MAX_OPEN)?;
+        let scoring = Arc::new(Self {
+            book: Mutex::new(Book::new(store, limits)),
+            calls: Calls::default(),
+            rules: Mutex::new(Arc::new(rules)),
+            counts,
+        });
+        let samples = open.iter().filter_map(|row| match serde_json::from_str(&row.body) {
+            Ok(sample) => Some(sample),
+            Err(error) => {
+                tracing::warn!(%error, id = row.id, "an open sample cannot be read");
+                None
+            }
+        });
+        let samples: Vec<Sample> = samples.collect();
+        let opened = scoring.book().take_up(samples, &scoring.rules());
+        scoring.judge(opened, now_ms);
+        Ok(scoring)
+    }
+
+    /// Takes over another configuration. Samples that scorers are at stay with theirs.
+    pub fn configure(&self, limits: Limits, rules: RulesOf) {
+        self.book().limits = limits;
+        *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// How samples of each workload are made and judged now.
+    #[must_use]
+    pub fn rules(&self) -> Arc<RulesOf> {
+        Arc::clone(&self.rules.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Accepts samples: they are on the disk when this returns, or dropped and counted.
+    pub fn accept(&self, samples: Vec<Sample>, now_ms: u64) {
+        let rules = self.rules();
+        let opened = self.book().accept(samples, &rules);
+        self.judge(opened, now_ms);
+        let forget = self.book().forget(now_ms, FORGET_EVERY_MS);
+        if let Err(error) = forget {
+            tracing::warn!(%error, "old samples stay");
+        }
+    }
+
+    /// Lets the built-in scorers judge at once, and puts the others' questions in their queue.
+    fn judge(&self, opened: Vec<Opened>, now_ms: u64) {
+        let mut said: Vec<(String, Vec<Score>)> = Vec::with_capacity(opened.len());
+        for Opened { sample, rules } in opened {
+            said.push((
+                sample.id.clone(),
+                rules.scorers.iter().filter_map(|scorer| scorer.score(&sample)).collect(),
+            ));
+            for scorer in &rules.scorers {
+                if !matches!(scorer.kind, ScorerKind::Check(_)) {
+                    let (scorer, sample) = (Arc::clone(scorer), Arc::clone(&sample));
+                    self.calls.add(Call { due_ms: now_ms, attempt: 0, scorer, sample });
+                }
+            }
+        }
+        self.take(said, now_ms);
+    }
+
+    /// Takes what scorers said, and counts what is complete by it.
+    fn take(&self, said: Vec<(String, Vec<Score>)>, now_ms: u64) {
+        let mut book = self.book();
+        for (id, scores) in said {
+            book.said(&id, scores);
+        }
+        let delta = book.conclude(now_ms);
+        drop(book);
+        if !delta.is_empty() {
+            (self.counts)(delta);
+        }
+    }
+
+    /// Lets time pass: samples whose scorers never answered are given up. Call every second or so.
+    pub fn tick(&self, now_ms: u64) {
+        self.take(Vec::new(), now_ms);
+    }
+
+    /// Asks scorers outside of the process, until [`Scoring::close`]. Runs on a thread that may wait;
+    /// several may do so at once.
+    pub fn ask(&self, post: &dyn Post, clock: &dyn Fn() -> u64) {
+        while let Some(batch) = self.calls.next(clock) {
+            let outcome = self.calls.carry_out(&batch, post, clock());
+            let mut said = Vec::new();
+            let now_ms = clock();
+            for (call, outcome) in batch.into_iter().zip(outcome) {
+                match outcome {
+                    Outcome::Said(scores) => said.push((call.sample.id.clone(), scores)),
+                    // It waits in the book, until the scores are posted or time is up.
+                    Outcome::Later => {}
+                    Outcome::Again(due_ms) => {
+                        self.calls.add(Call { due_ms, attempt: call.attempt + 1, ..call });
+                    }
+                }
+            }
+            self.take(said, now_ms);
+        }
+    }
+
+    /// Lets [`Scoring::ask`] return. What was not judged is taken up after the next start.
+    pub fn close(&self) {
+        self.calls.close();
+    }
+
+    /// Takes a score from outside. That of a scorer that is waited for counts as its own; any other
+    /// is a label, of which the first verdict of a sample counts.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn give(&self, given: &Given, now_ms: u64) -> Result<Scored, SamplesError> {
+        let mut book = self.book();
+        if book.awaits(&given.id, &given.score.name) {
+            book.said(&given.id, vec![given.score.clone()]);
+            let delta = book.conclude(now_ms);
+            drop(book);
+            if !delta.is_empty() {
+                (self.counts)(delta);
+            }
+            return Ok(Scored::Kept { first: false });
+        }
+        let body = serde_json::to_string(&given.score).unwrap_or_default();
+        let score = NewScore { name: given.score.name.clone(), by: given.by.clone(), body };
+        let scored = book.store.add_score(&given.id, &score, given.score.pass, now_ms)?;
+        if let (Scored::Kept { first: true }, Some(pass)) = (scored, given.score.pass) {
+            let delta = book.labelled(&given.id, pass)?;
+            drop(book);
+            if !delta.is_empty() {
+                (self.counts)(delta);
+            }
+        }
+        Ok(scored)
+    }
+
+    /// The newest samples that match, newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn list(
+        &self,
+        filter: &SampleFilter,
+        limit: usize,
+    ) -> Result<Vec<StoredSample>, SamplesError> {
+        self.book().store.list(filter, limit)
+    }
+
+    /// One sample and everything that was said about it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn get(&self, id: &str) -> Result<Option<(StoredSample, Vec<StoredScore>)>, SamplesError> {
+        self.book().store.get(id)
+    }
+
+    /// What was counted since the start.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.book().figures()
+    }
+}

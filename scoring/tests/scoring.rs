@@ -1,0 +1,265 @@
+//! Live scoring on fake time, with scorers that answer as they are told.
+
+use serde_json::{Value, json};
+use stagegate_eval::{
+    CallFailure, Captured, Facts, Half, Metrics, Outgoing, Post, Redactor, Replied, Sample,
+    SampleReason, Score, ScorerSpec,
+};
+use stagegate_rollout::{Arm, Delta, Scores};
+use stagegate_scoring::{Given, Limits, Rules, Scored, Scoring};
+use stagegate_store::SampleStore;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const LIMITS: Limits =
+    Limits { memory: 1 << 30, max_age: Duration::from_secs(3600), max_samples: 1000 };
+
+struct World {
+    dir: TempDir,
+    scoring: Arc<Scoring>,
+    counted: Arc<Mutex<Delta>>,
+}
+
+fn rules(scorers: &[Value]) -> HashMap<String, Arc<Rules>> {
+    let no_files = |_: &str| Err("there are none".to_owned());
+    let read = |scorer| Arc::new(ScorerSpec::read(scorer, &no_files).expect("a scorer"));
+    let rules = Rules {
+        scorers: scorers.iter().map(read).collect(),
+        redactor: Redactor::new(&[]).expect("a redactor"),
+        protocol: None,
+        confidence: None,
+        limit: 1 << 20,
+    };
+    [("agent".to_owned(), Arc::new(rules))].into()
+}
+
+impl World {
+    fn with(scorers: &[Value]) -> Self {
+        Self::at(TempDir::new().expect("a directory"), scorers, LIMITS)
+    }
+
+    fn at(dir: TempDir, scorers: &[Value], limits: Limits) -> Self {
+        let store = SampleStore::open(dir.path()).expect("a store");
+        let counted = Arc::<Mutex<Delta>>::default();
+        let sum = Arc::clone(&counted);
+        let counts = Box::new(move |delta: Delta| sum.lock().expect("counts").merge(&delta));
+        let scoring = Scoring::new(store, limits, rules(scorers), counts, 0).expect("scoring");
+        Self { dir, scoring, counted }
+    }
+
+    /// The process ends and comes back.
+    fn restarted(self, scorers: &[Value]) -> Self {
+        let Self { dir, scoring, .. } = self;
+        drop(scoring);
+        Self::at(dir, scorers, LIMITS)
+    }
+
+    fn scores(&self, arm: Arm) -> Scores {
+        let counted = self.counted.lock().expect("counts");
+        let of_arm = counted.series.iter().filter(|(key, _)| key.arm == arm);
+        of_arm.fold(Scores::default(), |mut sum, (_, series)| {
+            sum.merge(&series.scores);
+            sum
+        })
+    }
+
+    fn passed_and_failed(&self) -> (u64, u64) {
+        let scores = self.scores(Arm::Candidate);
+        (scores.passed, scores.failed)
+    }
+
+    /// Lets every question be asked that is due until `now_ms`, each try at its time.
+    fn ask(&self, post: &dyn Post) {
+        // Time goes on by a second with every look at the clock, so that nothing is waited for.
+        let now = AtomicU64::new(0);
+        self.scoring.ask(post, &|| now.fetch_add(1000, Ordering::SeqCst));
+    }
+}
+
+fn sample(id: &str, at_ms: u64, answer: &str) -> Sample {
+    let facts = Facts {
+        id: id.to_owned(),
+        at_ms,
+        workload: "agent".to_owned(),
+        release: "v2".to_owned(),
+        arm: Arm::Candidate,
+        reason: SampleReason::Random,
+        conversation: None,
+        tenant: None,
+        trace_id: None,
+        metrics: Metrics::default(),
+        metadata: BTreeMap::new(),
+    };
+    let response = Half { bytes: answer.as_bytes(), content_type: "text/plain", ..Half::default() };
+    let captured = Captured { response, limit: 1 << 20, ..Captured::default() };
+    Sample::of(facts, &captured, &Redactor::new(&[]).expect("a redactor"))
+}
+
+fn json_gate() -> Value {
+    json!({ "name": "json", "type": "is-json", "gate": true })
+}
+
+fn http_gate() -> Value {
+    json!({ "name": "judge", "type": "http", "url": "http://127.0.0.1:1/", "gate": true })
+}
+
+/// Answers each request with the next of these statuses, and passes what it scores; closes the
+/// scoring after the last, so that asking ends.
+struct Scripted {
+    statuses: Mutex<Vec<u16>>,
+    asked: AtomicU64,
+    scoring: Arc<Scoring>,
+}
+
+impl Scripted {
+    fn new(world: &World, statuses: &[u16]) -> Self {
+        let statuses = statuses.iter().rev().copied().collect();
+        let scoring = Arc::clone(&world.scoring);
+        Self { statuses: Mutex::new(statuses), asked: AtomicU64::new(0), scoring }
+    }
+}
+
+impl Post for Scripted {
+    fn post(&self, _: &Outgoing) -> Result<Replied, CallFailure> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let mut statuses = self.statuses.lock().expect("statuses");
+        let status = statuses.pop().expect("no more requests than that");
+        if statuses.is_empty() {
+            self.scoring.close();
+        }
+        Ok(Replied { status, retry_after_ms: None, body: b"true".to_vec() })
+    }
+}
+
+#[test]
+fn built_in_scorers_count_at_once() {
+    let world = World::with(&[json_gate()]);
+    world.scoring.accept(vec![sample("a", 1, "{}"), sample("b", 2, "no")], 10);
+    assert_eq!(world.passed_and_failed(), (1, 1));
+    let (b, scores) = world.scoring.get("b").expect("readable").expect("known");
+    assert_eq!((b.pass, b.open, scores.len()), (Some(false), false, 1));
+}
+
+#[test]
+fn an_id_counts_once_and_so_does_a_conversation() {
+    let world = World::with(&[json_gate()]);
+    let turn = |id: &str, at| Sample { conversation: Some("c".to_owned()), ..sample(id, at, "{}") };
+    world.scoring.accept(vec![sample("a", 1, "{}"), sample("a", 2, "no")], 10);
+    world.scoring.accept(vec![turn("t1", 3), turn("t2", 4)], 10);
+    assert_eq!(world.passed_and_failed(), (2, 0));
+    assert_eq!(world.scoring.figures().dropped["repeated"], 1);
+    let (second, _) = world.scoring.get("t2").expect("readable").expect("known");
+    assert_eq!((second.pass, &*second.reason), (Some(true), "targeted"), "scored, not counted");
+}
+
+#[test]
+fn a_scorer_is_asked_again_and_then_believed() {
+    let world = World::with(&[json_gate(), http_gate()]);
+    world.scoring.accept(vec![sample("a", 1, "{}")], 0);
+    assert_eq!(world.passed_and_failed(), (0, 0), "one of two has not spoken");
+    let judge = Scripted::new(&world, &[503, 429, 200]);
+    world.ask(&judge);
+    assert_eq!(judge.asked.load(Ordering::SeqCst), 3);
+    assert_eq!(world.passed_and_failed(), (1, 0));
+}
+
+#[test]
+fn a_scorer_that_is_gone_leaves_samples_unscored() {
+    let world = World::with(&[http_gate()]);
+    world.scoring.accept(vec![sample("a", 1, "{}")], 0);
+    world.ask(&Scripted::new(&world, &[503, 503, 503, 503]));
+    assert_eq!(world.passed_and_failed(), (0, 0));
+    let (a, scores) = world.scoring.get("a").expect("readable").expect("known");
+    assert_eq!((a.pass, a.open, scores.len()), (None, false, 1));
+    assert_eq!(world.scoring.figures().open, 0);
+}
+
+#[test]
+fn what_was_open_is_taken_up_after_a_restart() {
+    let world = World::with(&[http_gate()]);
+    world.scoring.accept(vec![sample("a", 1, "{}")], 0);
+    let world = world.restarted(&[http_gate()]);
+    world.ask(&Scripted::new(&world, &[200]));
+    assert_eq!(world.passed_and_failed(), (1, 0));
+    let world = world.restarted(&[http_gate()]);
+    assert_eq!(world.scoring.figures().open, 0, "and is not judged a second time");
+}
+
+#[test]
+fn scores_that_come_later_are_the_scorers_own() {
+    let world = World::with(&[http_gate()]);
+    world.scoring.accept(vec![sample("a", 1, "{}")], 0);
+    world.ask(&Scripted::new(&world, &[202]));
+    let given = |name: &str, pass| Given {
+        id: "a".to_owned(),
+        score: Score::binary(name, pass, ""),
+        by: "judge-token".to_owned(),
+    };
+    let later = world.scoring.give(&given("judge", false), 5).expect("kept");
+    assert_eq!(later, Scored::Kept { first: false });
+    assert_eq!(world.passed_and_failed(), (0, 1));
+    assert_eq!(world.scoring.give(&given("judge", true), 6).expect("read"), Scored::Repeated);
+    assert_eq!(world.passed_and_failed(), (0, 1));
+}
+
+#[test]
+fn a_promise_that_is_not_kept_holds_nobody_back_for_ever() {
+    let world = World::with(&[http_gate()]);
+    world.scoring.accept(vec![sample("a", 1, "{}")], 0);
+    world.scoring.tick(599_000);
+    assert_eq!(world.scoring.figures().open, 1);
+    world.scoring.tick(601_000);
+    world.scoring.tick(601_000);
+    assert_eq!(world.scoring.figures().open, 0);
+    assert_eq!(world.passed_and_failed(), (0, 0), "unscored");
+}
+
+#[test]
+fn a_persons_verdict_counts_for_labelled_accuracy_only() {
+    let world = World::with(&[json_gate()]);
+    world.scoring.accept(vec![sample("a", 1, "{}")], 10);
+    let say = |pass| Given {
+        id: "a".to_owned(),
+        score: Score::binary("human", pass, "not what was asked"),
+        by: "ann".to_owned(),
+    };
+    assert_eq!(world.scoring.give(&say(false), 20).expect("kept"), Scored::Kept { first: true });
+    assert_eq!(world.scoring.give(&say(true), 21).expect("read"), Scored::Repeated);
+    let scores = world.scores(Arm::Candidate);
+    let wanted = Scores { passed: 1, labelled_failed: 1, ..Scores::default() };
+    assert_eq!(scores, wanted);
+}
+
+#[test]
+fn what_finds_no_room_is_dropped_and_counted() {
+    let dir = TempDir::new().expect("a directory");
+    let world = World::at(dir, &[http_gate()], Limits { memory: 0, ..LIMITS });
+    world.scoring.accept(vec![sample("a", 1, "{}"), sample("b", 2, "{}")], 10);
+    let figures = world.scoring.figures();
+    assert_eq!((figures.open, figures.dropped["queue"]), (1, 1));
+}
+
+#[test]
+fn a_judge_whose_budget_is_spent_is_not_asked() {
+    let judge = json!({
+        "name": "rubric", "type": "llm-rubric", "url": "http://127.0.0.1:1/v1", "model": "m",
+        "rubric": "good", "gate": true, "budget": 0.000_000_001, "input_price": 1, "output_price": 1,
+    });
+    let world = World::with(&[judge]);
+    world.scoring.accept(vec![sample("a", 1, "{}")], 0);
+    let nobody = Scripted::new(&world, &[200]);
+    std::thread::scope(|scope| {
+        scope.spawn(|| world.scoring.ask(&nobody, &|| 0));
+        while world.scoring.figures().open > 0 {
+            std::thread::yield_now();
+        }
+        world.scoring.close();
+    });
+    assert_eq!(nobody.asked.load(Ordering::SeqCst), 0);
+    let (a, scores) = world.scoring.get("a").expect("readable").expect("known");
+    assert_eq!(a.pass, None);
+    assert!(scores[0].body.contains("budget"), "{scores:?}");
+}

@@ -1,0 +1,245 @@
+//! `stagegate samples`, `scores` and `dataset`: what was sampled, what was said about it, and cases
+//! out of it.
+
+use super::client::{AdminClient, Conditions, Failure, segment, typed};
+use super::output::{self, Format, moment};
+use super::table::Table;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use stagegate_admin::api::types::{
+    GiveScores, GivenScore, SampleDetail, SampleSummary, Samples, ScoresTaken,
+};
+use stagegate_eval::dataset::Record;
+use stagegate_eval::{Sample, Score};
+use std::fmt::Write;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+use ureq::http::Method;
+
+/// What can be asked about samples.
+#[derive(Subcommand, Debug)]
+pub(super) enum SamplesCommand {
+    /// List the newest samples.
+    Ls(ListArgs),
+    /// Show one with everything that was said about it.
+    Show {
+        /// The request's id.
+        request_id: String,
+    },
+}
+
+/// Which samples.
+#[derive(Args, Debug)]
+pub(super) struct ListArgs {
+    /// Only this workload.
+    #[arg(short, long)]
+    workload: Option<String>,
+    /// Only this arm: `stable` or `candidate`.
+    #[arg(long)]
+    arm: Option<String>,
+    /// Only those that a scorer or a person failed.
+    #[arg(long)]
+    failed: bool,
+    /// Only those of this time, like `30m`, `24h` or `7d`.
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    since: Option<u64>,
+    /// At most this many, up to 1000.
+    #[arg(short = 'n', long, default_value_t = 20)]
+    limit: u32,
+}
+
+/// What can be done with scores.
+#[derive(Subcommand, Debug)]
+pub(super) enum ScoresCommand {
+    /// Say whether an answer was right. The first verdict on a sample counts.
+    Add(AddArgs),
+}
+
+/// One verdict.
+#[derive(Args, Debug)]
+pub(super) struct AddArgs {
+    /// The request's id.
+    request_id: String,
+    /// It was right.
+    #[arg(long, conflicts_with = "fail", required_unless_present = "fail")]
+    pass: bool,
+    /// It was wrong.
+    #[arg(long)]
+    fail: bool,
+    /// What the verdict is filed under.
+    #[arg(long, default_value = "human")]
+    name: String,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// What can be done with cases.
+#[derive(Subcommand, Debug)]
+pub(super) enum DatasetCommand {
+    /// Write samples as JSON lines, one case each, oldest first. What was answered never becomes
+    /// what is expected: that needs a review.
+    Export(ListArgs),
+}
+
+/// `30m`, `24h`, `7d`, in milliseconds.
+fn span(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is not a time: write one like `30m`, `24h` or `7d`");
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let factor = match unit {
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(wrong()),
+    };
+    number.parse::<u64>().ok().and_then(|it| it.checked_mul(factor)).ok_or_else(wrong)
+}
+
+fn listed(client: &AdminClient, args: &ListArgs) -> Result<(Value, Samples), Failure> {
+    let mut path = format!("/v1/samples?limit={}&failed={}", args.limit, args.failed);
+    for (name, value) in [("workload", &args.workload), ("arm", &args.arm)] {
+        if let Some(value) = value {
+            let _ = write!(path, "&{name}={}", segment(value));
+        }
+    }
+    if let Some(since) = args.since {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let _ = write!(path, "&since_ms={}", (now.as_millis() as u64).saturating_sub(since));
+    }
+    let answer = client.get(&path)?;
+    let samples = typed(&answer)?;
+    Ok((answer, samples))
+}
+
+pub(super) fn samples(
+    client: &AdminClient,
+    command: &SamplesCommand,
+    format: Format,
+) -> Result<ExitCode, Failure> {
+    match command {
+        SamplesCommand::Ls(args) => {
+            let (answer, found) = listed(client, args)?;
+            output::show(format, &answer, || table(&found.samples));
+        }
+        SamplesCommand::Show { request_id } => {
+            let answer = client.get(&format!("/v1/samples/{}", segment(request_id)))?;
+            let detail: SampleDetail = typed(&answer)?;
+            output::show(format, &answer, || shown(&detail));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+const fn verdict(pass: Option<bool>) -> &'static str {
+    match pass {
+        Some(true) => "pass",
+        Some(false) => "fail",
+        None => "",
+    }
+}
+
+fn table(samples: &[SampleSummary]) -> String {
+    let mut table =
+        Table::new(["id", "at", "workload", "release", "arm", "reason", "verdict", "label"]);
+    for sample in samples {
+        let open = if sample.open { "open" } else { "unscored" };
+        let said = verdict(sample.pass);
+        table.row(vec![
+            sample.id.clone(),
+            moment(sample.at_ms),
+            sample.workload.clone(),
+            sample.release.clone(),
+            sample.arm.clone(),
+            sample.reason.clone(),
+            if said.is_empty() { open } else { said }.to_owned(),
+            verdict(sample.label).to_owned(),
+        ]);
+    }
+    table.or("no samples")
+}
+
+fn shown(detail: &SampleDetail) -> String {
+    let mut text = table(std::slice::from_ref(&detail.summary));
+    let mut scores = Table::new(["score", "verdict", "value", "by", "why"]);
+    for score in &detail.scores {
+        let said = verdict(score.pass);
+        scores.row(vec![
+            score.name.clone(),
+            if said.is_empty() { "unscored" } else { said }.to_owned(),
+            score.value.map(|value| format!("{value:.3}")).unwrap_or_default(),
+            score.by.clone(),
+            score.explanation.clone().unwrap_or_default(),
+        ]);
+    }
+    let _ =
+        write!(text, "\n{}\n{}\n", scores.or("nobody said anything"), output::json(&detail.sample));
+    text
+}
+
+pub(super) fn scores(
+    client: &AdminClient,
+    command: &ScoresCommand,
+    format: Format,
+) -> Result<ExitCode, Failure> {
+    let ScoresCommand::Add(args) = command;
+    let score = GivenScore {
+        id: args.request_id.clone(),
+        name: args.name.clone(),
+        pass: Some(args.pass && !args.fail),
+        explanation: args.reason.clone(),
+        ..GivenScore::default()
+    };
+    let body = GiveScores { scores: vec![score] };
+    let answer = client.send(&Method::POST, "/v1/scores", &body, Conditions::default())?;
+    let taken: ScoresTaken = typed(&answer)?;
+    let result = taken.results.first().map_or("unknown", |taken| taken.result.as_str());
+    output::show(format, &answer, || match result {
+        "unknown" => format!("{} is no sample\n", args.request_id),
+        "repeated" => format!("`{}` has said something about it already\n", args.name),
+        other => format!("{other}\n"),
+    });
+    let good = matches!(result, "counted" | "kept");
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+pub(super) fn dataset(client: &AdminClient, command: &DatasetCommand) -> Result<ExitCode, Failure> {
+    let DatasetCommand::Export(args) = command;
+    let (_, found) = listed(client, args)?;
+    for summary in found.samples.iter().rev() {
+        let answer = client.get(&format!("/v1/samples/{}", segment(&summary.id)))?;
+        let detail: SampleDetail = typed(&answer)?;
+        if let Some(case) = case(&detail)? {
+            output::answer(&format!("{}\n", json!(case)));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One case, or none for a sample that would bias the representative split. `expected` is what a
+/// labelled set or a person said, and never what was answered.
+fn case(detail: &SampleDetail) -> Result<Option<Record>, Failure> {
+    let sample: Sample = typed(&detail.sample)?;
+    let scores = detail.scores.iter().map(|said| Score {
+        pass: said.pass,
+        value: said.value,
+        label: said.label.clone(),
+        explanation: said.explanation.clone(),
+        ..Score::unscored(&said.name, "")
+    });
+    Ok(Record::of(&sample, &scores.collect::<Vec<_>>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::span;
+
+    #[test]
+    fn times_have_a_unit() {
+        assert_eq!(span("30m"), Ok(1_800_000));
+        assert_eq!(span("7d"), Ok(604_800_000));
+        for wrong in ["", "h", "24", "1w", "-1h", "99999999999999999999d", "ü"] {
+            assert!(span(wrong).is_err(), "{wrong}");
+        }
+    }
+}
