@@ -9,6 +9,7 @@ use crate::{Choice, Message, Output, Sample, ToolCall};
 use regex::Regex;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 /// What stands where something was taken out.
 pub const REDACTED: &str = "[redacted]";
@@ -106,8 +107,10 @@ impl Redactor {
         let wrong = |text: &str, error: &regex::Error| {
             InvalidRule::Pattern(text.to_owned(), error.to_string())
         };
-        let all = SHAPES.join("|");
-        let shapes = Regex::new(&all).map_err(|error| wrong(&all, &error))?;
+        // Compiled once: every reading of a configuration makes redactors.
+        static BUILT: LazyLock<Result<Regex, regex::Error>> =
+            LazyLock::new(|| Regex::new(&SHAPES.join("|")));
+        let shapes = BUILT.clone().map_err(|error| wrong("the built-in shapes", &error))?;
         let (mut patterns, mut pointers) = (Vec::new(), Vec::new());
         for rule in rules {
             match rule {

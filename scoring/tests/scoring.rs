@@ -73,9 +73,9 @@ impl World {
 
     /// Lets every question be asked that is due until `now_ms`, each try at its time.
     fn ask(&self, post: &dyn Post) {
-        // Time goes on by a second with every look at the clock, so that nothing is waited for.
+        // Time goes on by ten seconds with every look at the clock, so that nothing is waited for.
         let now = AtomicU64::new(0);
-        self.scoring.ask(post, &|| now.fetch_add(1000, Ordering::SeqCst));
+        self.scoring.ask(post, &|| now.fetch_add(10_000, Ordering::SeqCst));
     }
 }
 
