@@ -225,7 +225,7 @@ mod tests {
             let text = intro(&home, proxy, admin, Weight::ZERO);
             let commands: Vec<&str> =
                 text.lines().map(str::trim).filter(|line| line.starts_with(&program)).collect();
-            assert_eq!(commands.len(), 8, "{text}");
+            assert_eq!(commands.len(), 12, "{text}");
             for command in commands {
                 assert_eq!(command.contains("--admin"), !admin.ends_with(":9900"), "{command}");
                 if let Err(error) = parse_line(command) {

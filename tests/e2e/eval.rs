@@ -312,7 +312,7 @@ fn gather(dir: &Path, into: &mut Vec<u8>) {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             gather(&path, into);
-        } else {
+        } else if path.is_file() {
             into.extend(std::fs::read(&path).expect("a file"));
         }
     }
