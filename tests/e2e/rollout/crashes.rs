@@ -69,6 +69,14 @@ async fn every_transition_survives_a_crash_in_its_middle() {
         )
         .await;
     assert_eq!(visible(&world.rollout().await), ("progressing".into(), 1, "1%".into()));
+    world.through_crashes("POST rollback", json!({ "reason": "enough again" })).await;
+    assert_eq!(visible(&world.rollout().await), ("rolled_back".into(), 1, "0%".into()));
+    world
+        .through_crashes(
+            "POST rollouts",
+            json!({ "to": "v2", "override": true, "reason": "a test insists" }),
+        )
+        .await;
     // The evidence decides, and the process dies around it: it decides again.
     world.candidate.turn_wrong();
     world
@@ -98,5 +106,33 @@ async fn clocks_and_evidence_go_on_honestly_after_a_crash() {
     // count, however long it was.
     assert!(is + 6500 > was && is < was + 2500, "observed {was} ms before and {is} ms after");
     assert!(of(&after, "requests") > 0, "the counts are there too");
+    world.traffic.end().await;
+}
+
+#[tokio::test]
+async fn a_completion_is_whole_or_not_there_wherever_the_process_dies() {
+    let world = World::open().await;
+    world.begin().await;
+    world.climb(4).await;
+    for moment in 0..4_u64 {
+        // The watch takes two seconds of observation; each round dies a little nearer to its end.
+        let due = 1400 + moment * 200;
+        let near = |it: &Value| {
+            it["phase"] == "completed" || it["analysis"]["observed_ms"].as_u64() >= Some(due)
+        };
+        world.until("the end of the watch to be near", near).await;
+        world.stagegate.kill_hard();
+        world.stagegate.restart().await;
+        let phase = world.rollout().await["phase"].clone();
+        let stable = world.stagegate.admin.workload().await["stable"].clone();
+        match phase.as_str() {
+            Some("watching") => assert_eq!(stable, "v1"),
+            Some("completed") => assert_eq!(stable, "v2"),
+            other => panic!("{other:?} after a crash in the watch"),
+        }
+    }
+    world.phase("completed").await;
+    let workload = world.stagegate.admin.workload().await;
+    assert_eq!((&workload["stable"], &workload["previous"]), (&json!("v2"), &json!("v1")));
     world.traffic.end().await;
 }
