@@ -73,6 +73,9 @@ impl StatsSource for Figures {
                 release: Arc::clone(&key.release),
                 arm: key.arm,
                 seconds: window.span.length().as_secs() as u32,
+                covers: window.covers,
+                costed: window.costed,
+                spent_nanos: window.spent_nanos,
                 outcomes: window.outcomes,
                 duration_us: [window.duration.p50, window.duration.p95, window.duration.p99]
                     .map(micros),

@@ -128,8 +128,14 @@ pub struct SeriesStats {
     pub arm: Arm,
     /// Length of the window in seconds.
     pub seconds: u32,
+    /// How much of it traffic was counted: less than `seconds` soon after the start.
+    pub covers: Duration,
     /// Finished requests by [`Outcome::index`].
     pub outcomes: [u64; Outcome::ALL.len()],
+    /// Responses whose cost is known.
+    pub costed: u64,
+    /// What they cost in nano-dollars.
+    pub spent_nanos: u64,
     /// Median, 95th and 99th percentile of the whole duration in microseconds; `None` where there
     /// are too few requests to say.
     pub duration_us: [Option<u64>; 3],

@@ -104,6 +104,10 @@ pub struct WindowSnapshot {
     pub duration: Quantiles,
     /// From the end of the request head to the response head.
     pub first_byte: Quantiles,
+    /// Responses whose cost is known.
+    pub costed: u64,
+    /// What they cost in nano-dollars.
+    pub spent_nanos: u64,
 }
 
 impl WindowSnapshot {
@@ -119,6 +123,8 @@ impl WindowSnapshot {
             forced: series.forced,
             duration: Quantiles::of(&series.duration_us),
             first_byte: Quantiles::of(&series.first_byte_us),
+            costed: series.cost_nanos.count(),
+            spent_nanos: series.cost_nanos.sum(),
         }
     }
 

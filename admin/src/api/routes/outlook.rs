@@ -29,7 +29,7 @@ use utoipa::IntoParams;
 pub(super) struct PlanQuery {
     /// Requests a second of both arms; measured over the last quarter of an hour if left out.
     rps: Option<f64>,
-    /// Dollars of a request, for what the steps will cost.
+    /// Dollars of a request, for what the steps will cost; measured if left out.
     usd_per_request: Option<f64>,
     /// Name of a policy; the workload's own if left out.
     policy: Option<String>,
@@ -56,7 +56,7 @@ pub(super) async fn outlook(
     }
     let mut rates = measured(&app.stats.snapshot(), &name);
     rates.rps = query.rps.unwrap_or(rates.rps);
-    rates.usd_per_request = query.usd_per_request.unwrap_or(0.0);
+    rates.usd_per_request = query.usd_per_request.unwrap_or(rates.usd_per_request);
     Ok(Json(Outlook {
         workload: name,
         policy: policy.name.to_string(),
@@ -71,8 +71,12 @@ fn measured(stats: &[SeriesStats], workload: &str) -> Rates {
     let ours = || stats.iter().filter(|series| *series.workload == *workload);
     let longest = ours().map(|series| series.seconds).max().unwrap_or(1);
     let mut outcomes = [0_u64; Outcome::ALL.len()];
+    let (mut covered, mut costed, mut nanos) = (1.0_f64, 0_u64, 0_u64);
     for series in ours().filter(|series| series.seconds == longest) {
         outcomes.iter_mut().zip(series.outcomes).for_each(|(sum, count)| *sum += count);
+        covered = covered.max(series.covers.as_secs_f64());
+        costed += series.costed;
+        nanos += series.spent_nanos;
     }
     let all: u64 = outcomes.iter().sum();
     let usual = Rates { rps: 0.0, ..Rates::default() };
@@ -81,7 +85,8 @@ fn measured(stats: &[SeriesStats], workload: &str) -> Rates {
     }
     let share = |outcome: Outcome| outcomes[outcome.index()] as f64 / all as f64;
     Rates {
-        rps: all as f64 / f64::from(longest),
+        rps: all as f64 / covered,
+        usd_per_request: nanos as f64 / 1e9 / costed.max(1) as f64,
         permanent: share(Outcome::Permanent),
         transient: share(Outcome::Transient),
         external: share(Outcome::External),
