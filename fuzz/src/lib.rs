@@ -4,6 +4,7 @@
 //! The same targets run two ways: with seeded mutations of known inputs in the tests
 //! (`tests/seeded.rs`), and guided by coverage for as long as one likes (`cargo xtask fuzz`).
 
+mod answers;
 mod control;
 mod mutate;
 mod wire;
@@ -30,6 +31,8 @@ pub const TARGETS: &[Target] = &[
     wire::CHUNKED,
     wire::JSON_POINTER,
     wire::BEARER_TOKEN,
+    answers::USAGE,
+    answers::REASSEMBLY,
     control::FORCE_HEADER,
     control::CONFIG,
     control::DECISION_RECORD,

@@ -44,6 +44,16 @@ fn bearer_tokens() {
 }
 
 #[test]
+fn usage_in_answers() {
+    survives("usage", 4_000);
+}
+
+#[test]
+fn streams_put_together() {
+    survives("reassembly", 20_000);
+}
+
+#[test]
 fn force_headers() {
     survives("force_header", 100_000);
 }
