@@ -195,6 +195,23 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// `min` and `max`, whole numbers up to `largest` of which one may be left out.
+    pub(crate) fn bounds(&mut self, kind: &str, largest: u64, hint: &str) -> Option<(u64, u64)> {
+        let (min, max) =
+            (self.whole("min", 0..=largest, hint), self.whole("max", 0..=largest, hint));
+        if min.is_none() && max.is_none() {
+            let message = format!("`{kind}` without `min` and `max`");
+            self.problem("", message, "write one of them at least");
+            return None;
+        }
+        let (min, max) = (min.unwrap_or(0), max.unwrap_or(u64::MAX));
+        if min > max {
+            self.problem("min", format!("{min} is over `max` {max}"), "write a smaller one");
+            return None;
+        }
+        Some((min, max))
+    }
+
     /// `true` or `false`; `false` where there is none.
     pub(crate) fn flag(&mut self, key: &'static str) -> bool {
         match self.any(key) {

@@ -66,27 +66,7 @@ impl TextTest {
             "is-refusal" => Self::IsRefusal,
             _ => {
                 const HINT: &str = "write a number of characters";
-                let (min, max) = (
-                    fields.whole("min", 0..=u64::MAX, HINT),
-                    fields.whole("max", 0..=u64::MAX, HINT),
-                );
-                if min.is_none() && max.is_none() {
-                    fields.problem(
-                        "",
-                        "`length` without `min` and `max`",
-                        "write one of them at least",
-                    );
-                    return None;
-                }
-                let (min, max) = (min.unwrap_or(0), max.unwrap_or(u64::MAX));
-                if min > max {
-                    fields.problem(
-                        "min",
-                        format!("{min} is over `max` {max}"),
-                        "write a smaller one",
-                    );
-                    return None;
-                }
+                let (min, max) = fields.bounds("length", u64::MAX, HINT)?;
                 Self::Length(min, max)
             }
         })

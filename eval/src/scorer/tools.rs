@@ -36,27 +36,7 @@ impl ToolTest {
             }
             "step-count" => {
                 const HINT: &str = "write a number of tool calls";
-                let (min, max) = (
-                    fields.whole("min", 0..=1_000_000, HINT),
-                    fields.whole("max", 0..=1_000_000, HINT),
-                );
-                if min.is_none() && max.is_none() {
-                    fields.problem(
-                        "",
-                        "`step-count` without `min` and `max`",
-                        "write one of them at least",
-                    );
-                    return None;
-                }
-                let (min, max) = (min.unwrap_or(0), max.unwrap_or(u64::MAX));
-                if min > max {
-                    fields.problem(
-                        "min",
-                        format!("{min} is over `max` {max}"),
-                        "write a smaller one",
-                    );
-                    return None;
-                }
+                let (min, max) = fields.bounds("step-count", 1_000_000, HINT)?;
                 Self::Steps(min, max)
             }
             _ => Self::Valid(Schemas::default()),
