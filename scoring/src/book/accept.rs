@@ -1,0 +1,125 @@
+//! Samples come in: written down, and their scorers awaited.
+
+use super::open::{Open, Opened};
+use super::{Book, Held};
+use crate::{MAX_OPEN, RulesOf};
+use stagegate_eval::{Sample, SampleReason, Watermark};
+use stagegate_rollout::SeriesKey;
+use stagegate_store::NewSample;
+use std::sync::Arc;
+
+/// How long a scorer may take that promised to answer later, in milliseconds.
+const PATIENCE_MS: u64 = 600_000;
+
+impl Book {
+    /// Writes samples down, as many as there is room for.
+    pub(crate) fn accept(&mut self, samples: Vec<Sample>, rules: &RulesOf) -> Vec<Opened> {
+        let mut wanted: Vec<(Sample, String)> = Vec::with_capacity(samples.len());
+        let mut bytes = 0;
+        for mut sample in samples {
+            if self.open.len() + wanted.len() >= MAX_OPEN || self.bytes + bytes > self.limits.memory
+            {
+                self.drop("queue", 1);
+                continue;
+            }
+            // The turns of one conversation are not independent: one of them counts.
+            if let (SampleReason::Random, Some(conversation)) =
+                (sample.reason, &sample.conversation)
+                && !self.turns.is_first(&sample.workload, sample.arm, conversation)
+            {
+                sample.reason = SampleReason::Targeted;
+            }
+            let Ok(body) = serde_json::to_string(&sample) else {
+                self.drop("store", 1);
+                continue;
+            };
+            bytes += body.len() as u64;
+            wanted.push((sample, body));
+        }
+        let rows: Vec<NewSample<'_>> =
+            wanted.iter().map(|(sample, body)| row(sample, body)).collect();
+        let new = match self.store.accept(&rows) {
+            Ok(new) => new,
+            Err(error) => {
+                tracing::warn!(%error, samples = rows.len(), "samples are dropped");
+                let count = rows.len() as u64;
+                drop(rows);
+                self.drop("store", count);
+                return Vec::new();
+            }
+        };
+        drop(rows);
+        let mut opened = Vec::with_capacity(wanted.len());
+        for ((sample, body), new) in wanted.into_iter().zip(new) {
+            if new {
+                opened.extend(self.begin(sample, body.len() as u64, rules));
+            } else {
+                self.drop("repeated", 1);
+            }
+        }
+        opened
+    }
+
+    /// Takes samples up again that were written down before a restart.
+    pub(crate) fn take_up(&mut self, samples: Vec<Sample>, rules: &RulesOf) -> Vec<Opened> {
+        let begin = |sample: Sample| {
+            let bytes = serde_json::to_string(&sample).map_or(0, |body| body.len() as u64);
+            self.begin(sample, bytes, rules)
+        };
+        samples.into_iter().filter_map(begin).collect()
+    }
+
+    fn begin(&mut self, sample: Sample, bytes: u64, rules: &RulesOf) -> Option<Opened> {
+        let Some(rules) = rules.get(&sample.workload).cloned() else {
+            // The workload is gone; nobody is left to judge.
+            self.complete.push(sample.id);
+            return None;
+        };
+        let key = key_of(&sample);
+        let counts = sample.reason == SampleReason::Random;
+        if counts {
+            let mark = self.marks.entry(Arc::clone(&key.workload));
+            let mark = mark.or_insert_with(|| Watermark::new(PATIENCE_MS, MAX_OPEN));
+            mark.expect(&sample.id, sample.at_ms);
+            self.held.insert(sample.id.clone(), Held { key: key.clone() });
+        }
+        self.bytes += bytes;
+        let awaited: Vec<String> = rules.scorers.iter().map(|it| it.name.clone()).collect();
+        if awaited.is_empty() {
+            self.complete.push(sample.id.clone());
+        }
+        self.open.insert(
+            sample.id.clone(),
+            Open {
+                key,
+                counts,
+                confidence: sample.confidence,
+                bytes,
+                rules: Arc::clone(&rules),
+                scores: Vec::new(),
+                awaited,
+            },
+        );
+        Some(Opened { sample: Arc::new(sample), rules })
+    }
+}
+
+fn key_of(sample: &Sample) -> SeriesKey {
+    SeriesKey {
+        workload: sample.workload.as_str().into(),
+        release: sample.release.as_str().into(),
+        arm: sample.arm,
+    }
+}
+
+fn row<'a>(sample: &'a Sample, body: &'a str) -> NewSample<'a> {
+    NewSample {
+        id: &sample.id,
+        at_ms: sample.at_ms,
+        workload: &sample.workload,
+        release: &sample.release,
+        arm: sample.arm,
+        reason: sample.reason.label(),
+        body,
+    }
+}

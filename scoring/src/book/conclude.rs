@@ -1,0 +1,110 @@
+//! What scorers say, until nobody is awaited any more: kept, and counted in request order.
+
+use super::open::{Open, is_of};
+use super::{Book, Held};
+use stagegate_eval::{Score, Tally, Verdict};
+use stagegate_rollout::Delta;
+use stagegate_store::{Concluded, NewScore};
+
+impl Book {
+    /// Whether a scorer of this name is waited for.
+    pub(crate) fn awaits(&self, id: &str, scorer: &str) -> bool {
+        self.open.get(id).is_some_and(|open| open.awaits(scorer))
+    }
+
+    /// Takes what scorers said of a sample.
+    pub(crate) fn said(&mut self, id: &str, scores: Vec<Score>) {
+        let Some(open) = self.open.get_mut(id) else { return };
+        for score in scores {
+            open.awaited.retain(|name| !is_of(&score, name));
+            let whose = (open.key.workload.to_string(), open.key.arm, score.name.clone());
+            *self.results.entry((whose.0, whose.1, whose.2, score.outcome())).or_default() += 1;
+            open.scores.push(score);
+        }
+        if open.awaited.is_empty() {
+            self.complete.push(id.to_owned());
+        }
+    }
+
+    /// Keeps the scores of what is complete and gives up what waited too long; gives what counts
+    /// now, in request order.
+    pub(crate) fn conclude(&mut self, now_ms: u64) -> Delta {
+        let complete = std::mem::take(&mut self.complete);
+        let rows: Vec<Concluded> =
+            complete.iter().map(|id| concluded(id, self.open.get(id))).collect();
+        let closed =
+            if rows.is_empty() { Ok(Vec::new()) } else { self.store.conclude(&rows, now_ms) };
+        match closed {
+            Ok(closed) => {
+                for (id, closed) in complete.into_iter().zip(closed) {
+                    self.close(&id, closed);
+                }
+            }
+            Err(error) => {
+                // On the disk they are open still: tried again with the next ones.
+                tracing::warn!(%error, samples = complete.len(), "scores are not kept yet");
+                self.complete = complete;
+            }
+        }
+        self.drain(now_ms)
+    }
+
+    fn close(&mut self, id: &str, closed: bool) {
+        let Some(open) = self.open.remove(id) else { return };
+        self.bytes = self.bytes.saturating_sub(open.bytes);
+        if !open.counts {
+            return;
+        }
+        let verdict = if closed {
+            Verdict::of(&open.gating(), open.confidence, false)
+        } else {
+            Verdict::default()
+        };
+        if let Some(mark) = self.marks.get_mut(&open.key.workload) {
+            mark.resolve(id, verdict);
+        }
+    }
+
+    fn drain(&mut self, now_ms: u64) -> Delta {
+        let mut delta = Delta::default();
+        let mut given_up = Vec::new();
+        for mark in self.marks.values_mut() {
+            for settled in mark.drain(now_ms) {
+                let Some(Held { key }) = self.held.remove(&settled.id) else { continue };
+                let mut tally = Tally::default();
+                tally.add(&settled.verdict);
+                self.tallies.entry(key.clone()).or_default().merge(&tally);
+                if settled.verdict.pass.is_some() {
+                    delta.series.entry(key).or_default().scores.merge(&tally.scores());
+                }
+                if settled.given_up {
+                    given_up.push(settled.id);
+                }
+            }
+        }
+        for id in given_up {
+            if let Some(open) = self.open.get_mut(&id) {
+                open.counts = false;
+                let missing = std::mem::take(&mut open.awaited);
+                let late = missing.iter().map(|name| Score::unscored(name, "no scores in time"));
+                open.scores.extend(late);
+                self.complete.push(id);
+            }
+        }
+        delta
+    }
+}
+
+fn concluded(id: &str, open: Option<&Open>) -> Concluded {
+    let scores = open.map(|open| &open.scores[..]).unwrap_or_default();
+    let kept = scores.iter().map(|score| NewScore {
+        name: score.name.clone(),
+        by: "scorer".to_owned(),
+        body: serde_json::to_string(score).unwrap_or_default(),
+    });
+    Concluded {
+        id: id.to_owned(),
+        pass: open.and_then(|open| Score::together(&open.gating())),
+        scores: kept.collect(),
+    }
+}

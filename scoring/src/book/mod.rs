@@ -1,0 +1,88 @@
+//! Which samples scorers are at, what was said so far, and what is counted when.
+//!
+//! One book, under one lock: [`accept`] opens samples, [`conclude`] closes and counts them, [`label`]
+//! adds what people say.
+
+mod accept;
+mod conclude;
+mod label;
+mod open;
+
+pub(crate) use open::Opened;
+
+use crate::Limits;
+use crate::figures::{Figures, SeriesFigures};
+use open::Open;
+use stagegate_eval::{FirstTurns, Tally, Watermark};
+use stagegate_rollout::{Arm, SeriesKey};
+use stagegate_store::{SampleStore, SamplesError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Conversations of which it is remembered that a turn was counted.
+const CONVERSATIONS: usize = 200_000;
+
+/// A sample that waits for its turn to be counted.
+struct Held {
+    key: SeriesKey,
+}
+
+pub(crate) struct Book {
+    pub(crate) store: SampleStore,
+    pub(crate) limits: Limits,
+    open: HashMap<String, Open>,
+    bytes: u64,
+    /// Complete, and not on the disk yet.
+    complete: Vec<String>,
+    held: HashMap<String, Held>,
+    marks: HashMap<Arc<str>, Watermark>,
+    turns: FirstTurns,
+    results: BTreeMap<(String, Arm, String, &'static str), u64>,
+    tallies: BTreeMap<SeriesKey, Tally>,
+    dropped: BTreeMap<&'static str, u64>,
+    forgotten_at_ms: u64,
+}
+
+impl Book {
+    pub(crate) fn new(store: SampleStore, limits: Limits) -> Self {
+        Self {
+            store,
+            limits,
+            open: HashMap::new(),
+            bytes: 0,
+            complete: Vec::new(),
+            held: HashMap::new(),
+            marks: HashMap::new(),
+            turns: FirstTurns::new(CONVERSATIONS),
+            results: BTreeMap::new(),
+            tallies: BTreeMap::new(),
+            dropped: ["queue", "store", "repeated"].map(|why| (why, 0)).into(),
+            forgotten_at_ms: 0,
+        }
+    }
+
+    fn drop(&mut self, why: &'static str, count: u64) {
+        *self.dropped.entry(why).or_default() += count;
+    }
+
+    /// Removes what is too old or too much, once in a while.
+    pub(crate) fn forget(&mut self, now_ms: u64, every_ms: u64) -> Result<(), SamplesError> {
+        if now_ms < self.forgotten_at_ms.saturating_add(every_ms) {
+            return Ok(());
+        }
+        self.forgotten_at_ms = now_ms;
+        let age = self.limits.max_age.as_millis() as u64;
+        self.store.forget(now_ms.saturating_sub(age), self.limits.max_samples).map(|_| ())
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        let series =
+            |(key, tally): (&SeriesKey, &Tally)| SeriesFigures { key: key.clone(), tally: *tally };
+        Figures {
+            results: self.results.clone(),
+            series: self.tallies.iter().map(series).collect(),
+            open: self.open.len() as u64,
+            dropped: self.dropped.clone(),
+        }
+    }
+}
