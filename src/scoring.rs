@@ -11,10 +11,10 @@ use stagegate_eval::{
     Captured, Facts, Half, HttpPost, Metrics, Nanos, Protocol, Sample, SampleReason, Sampling,
     Score,
 };
-use stagegate_proxy::{Copied, Outlet, TapDrop, TapSettings, Tapped};
+use stagegate_proxy::{Copied, Outlet, Quota, TapDrop, TapSettings, Tapped};
 use stagegate_rollout::Delta;
 use stagegate_scoring::{Given, Limits, Rules, RulesOf, Scored, Scoring};
-use stagegate_store::{SampleFilter, SampleStore, SamplesError, StoredSample};
+use stagegate_store::{SampleFilter, SampleStore, SamplesError, StoredSample, in_background};
 use stagegate_telemetry::{EvalAccuracy, EvalGauges};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,9 @@ use tokio::sync::mpsc::UnboundedSender;
 /// Copies that may wait to be taken over.
 const WAITING: usize = 1024;
 /// Copies that are accepted in one transaction at most.
-const BATCH: usize = 64;
+const BATCH: usize = 512;
+/// How long copies are gathered for one transaction: each costs a wait for the disk.
+const GATHER: Duration = Duration::from_millis(50);
 /// How often the configuration is looked at and waiting samples are given up.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -53,6 +55,7 @@ pub(crate) fn tap(
     let sampling = Sampling::new(workload.spec.name.as_str(), eval.stable, eval.candidate);
     Some(TapSettings {
         picks: Arc::new(move |arm, unit| sampling.picks(arm, unit)),
+        quotas: Arc::new([Quota::new(eval.max_rate), Quota::new(eval.max_rate)]),
         per_message: config.eval.per_message as usize,
         outlet: Arc::clone(outlet),
     })
@@ -104,10 +107,14 @@ pub(crate) fn start(
     let taking = Arc::clone(&scoring);
     let memory = Arc::clone(&outlet);
     let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
-    threads.push(thread("scoring").spawn(move || take(&taking, &control, &memory, &copies))?);
+    threads.push(thread("scoring").spawn(move || {
+        in_background();
+        take(&taking, &control, &memory, &copies);
+    })?);
     for _ in 0..config.eval.workers {
         let asking = Arc::clone(&scoring);
         threads.push(thread("scorers").spawn(move || {
+            in_background();
             asking.ask(&HttpPost::default(), &now_ms);
         })?);
     }
@@ -147,6 +154,7 @@ fn take(scoring: &Scoring, control: &Control, outlet: &Outlet, copies: &Receiver
             scoring.tick(now_ms);
             continue;
         };
+        std::thread::sleep(GATHER);
         let rules = scoring.rules();
         let batch = std::iter::once(first).chain(copies.try_iter().take(BATCH - 1));
         let made = batch.filter_map(|copy| Some(sample(&copy, rules.get(&*copy.workload)?)));

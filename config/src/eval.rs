@@ -12,6 +12,8 @@ pub struct EvalSettings {
     pub stable: Weight,
     /// Share of the candidate's.
     pub candidate: Weight,
+    /// Most answers of each arm that are scored a second.
+    pub max_rate: u32,
     /// Who judges, in the order of the file; names are distinct.
     pub scorers: Vec<Arc<ScorerSpec>>,
     /// What is taken out before anything is kept.

@@ -26,14 +26,16 @@ impl Ids {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&(now_ms << 16 | 0x7000 | high & 0x0fff).to_be_bytes());
         bytes[8..].copy_from_slice(&(1 << 63 | low >> 2).to_be_bytes());
-        out.clear();
+        let mut text = [b'-'; 36];
+        let mut at = 0;
         for (n, byte) in bytes.iter().enumerate() {
-            if matches!(n, 4 | 6 | 8 | 10) {
-                out.push('-');
-            }
-            out.push(char::from(HEX[usize::from(byte >> 4)]));
-            out.push(char::from(HEX[usize::from(byte & 15)]));
+            at += usize::from(matches!(n, 4 | 6 | 8 | 10));
+            text[at] = HEX[usize::from(byte >> 4)];
+            text[at + 1] = HEX[usize::from(byte & 15)];
+            at += 2;
         }
+        out.clear();
+        out.push_str(std::str::from_utf8(&text).unwrap_or_default());
     }
 
     /// A number that is good for telling things apart, and for nothing secret.

@@ -23,6 +23,7 @@ mod pins;
 mod plan;
 mod pool;
 mod problem;
+mod quota;
 mod retry;
 mod route;
 mod run;
@@ -46,6 +47,7 @@ pub use plan::{
     EndpointLimits, HostHeader, PrepareError, PreparedConfig, Replay, SignalSettings, Timeouts,
     WorkloadSettings,
 };
+pub use quota::Quota;
 pub use retry::RetrySettings;
 pub use route::Match;
 pub use shared::{Forwarded, Settings, Sink};

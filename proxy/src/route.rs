@@ -53,7 +53,8 @@ impl Routes {
 
     /// The workload's position in the plan.
     pub(crate) fn find(&self, head: &[u8], request: &RequestHead) -> Option<usize> {
-        let path = request.target(head).split('?').next().unwrap_or("");
+        let target = request.target(head);
+        let path = &target[..memchr::memchr(b'?', target.as_bytes()).unwrap_or(target.len())];
         let wanted = |entry: &&Entry| {
             let has = |(name, value): &(String, String)| {
                 request.field(head, name) == Some(value.as_bytes())
@@ -93,7 +94,7 @@ impl Paths {
                 return Some(entry.workload);
             }
             // What is no path (`OPTIONS *`) belongs where everything does.
-            prefix = match prefix.rfind('/') {
+            prefix = match memchr::memrchr(b'/', prefix.as_bytes()) {
                 Some(at) => &prefix[..at],
                 None if prefix.is_empty() => return None,
                 None => "",

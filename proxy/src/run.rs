@@ -22,11 +22,12 @@ pub(crate) fn worker(
     index: usize,
     messages: mpsc::UnboundedReceiver<Message>,
 ) -> std::io::Result<()> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let local = tokio::task::LocalSet::new();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build_local(tokio::runtime::LocalOptions::default())?;
     let worker = Rc::new(Worker::new(shared, index));
-    local.block_on(&runtime, work(Rc::clone(&worker), messages));
+    runtime.block_on(work(Rc::clone(&worker), messages));
     worker.report();
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! exchanges are picked, and what becomes of the copies, others decide.
 
 use crate::http1::{RequestHead, ResponseHead};
+use crate::quota::Quota;
 use arc_swap::ArcSwapOption;
 use stagegate_rollout::Arm;
 use std::fmt;
@@ -26,6 +27,9 @@ pub struct TapSettings {
     /// Whether an exchange of this arm, with this conversation or request id, is copied. Runs on
     /// the request path: it must be quick and take no lock.
     pub picks: Picks,
+    /// How many exchanges of each arm are copied a second at most, by [`Arm::index`]. What is over
+    /// it is dropped whatever it is, so that at any load copies cost a bounded part of a core.
+    pub quotas: Arc<[Quota; 2]>,
     /// Most bytes that are kept of a request, and of an answer.
     pub per_message: usize,
     /// Where copies go.
@@ -43,6 +47,8 @@ impl fmt::Debug for TapSettings {
 /// Why a picked exchange was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TapDrop {
+    /// More than are wanted a second were picked.
+    Rate,
     /// All copies together would have been too large.
     Memory,
     /// Whoever scores is behind.
@@ -53,12 +59,13 @@ pub enum TapDrop {
 
 impl TapDrop {
     /// Every reason.
-    pub const ALL: [Self; 3] = [Self::Memory, Self::Queue, Self::Shutdown];
+    pub const ALL: [Self; 4] = [Self::Rate, Self::Memory, Self::Queue, Self::Shutdown];
 
     /// The word used in labels.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
+            Self::Rate => "rate",
             Self::Memory => "memory",
             Self::Queue => "queue",
             Self::Shutdown => "shutdown",
@@ -262,8 +269,13 @@ impl Tap {
         unit: &str,
         bytes: &[u8],
         head: &RequestHead,
+        now_ms: u64,
     ) -> Option<Box<Self>> {
         if !(settings.picks)(arm, unit) || head.field(bytes, EVAL_HEADER).is_some() {
+            return None;
+        }
+        if !settings.quotas[arm.index()].take(now_ms * 1_000) {
+            settings.outlet.count(TapDrop::Rate);
             return None;
         }
         let mut request = Copied::new(settings);
@@ -349,7 +361,8 @@ pub(crate) struct Exchange {
 
 #[cfg(test)]
 mod tests {
-    use super::{Copied, Exchange, Outlet, Tap, TapDrop, TapSettings, Tapped};
+    use super::{Copied, Exchange, Outlet, Picks, Tap, TapDrop, TapSettings, Tapped};
+    use crate::quota::Quota;
     use stagegate_rollout::Arm;
     use std::sync::Arc;
     use std::sync::mpsc::{Receiver, sync_channel};
@@ -357,7 +370,9 @@ mod tests {
     fn settings(room: usize, capacity: usize) -> (TapSettings, Receiver<Box<Tapped>>) {
         let (sender, receiver) = sync_channel(room);
         let outlet = Outlet::new(sender, capacity);
-        (TapSettings { picks: Arc::new(|_, _| true), per_message: 10_000, outlet }, receiver)
+        let quotas = Arc::new([Quota::new(1_000), Quota::new(1_000)]);
+        let picks: Picks = Arc::new(|_, _| true);
+        (TapSettings { picks, quotas, per_message: 10_000, outlet }, receiver)
     }
 
     fn tap(settings: &TapSettings, bytes: usize) -> Tap {
@@ -424,10 +439,10 @@ mod tests {
         for _ in 0..3 {
             finish(tap(&settings, 1));
         }
-        assert_eq!(outlet.dropped(), [0, 2, 0]);
+        assert_eq!(outlet.dropped(), [0, 0, 2, 0]);
         outlet.close();
         finish(tap(&settings, 1));
-        assert_eq!(outlet.dropped(), [0, 2, 1]);
+        assert_eq!(outlet.dropped(), [0, 0, 2, 1]);
         assert_eq!(receiver.iter().count(), 1, "a closed outlet ends its receiver");
     }
 }

@@ -1,5 +1,6 @@
 //! One worker: a thread with its own runtime, connections, pools and counts.
 
+use crate::http1::Field;
 use crate::identity::JwtCache;
 use crate::ids::Ids;
 use crate::plan::InForce;
@@ -55,6 +56,8 @@ pub(crate) struct Worker {
     pub(crate) tokens: RefCell<JwtCache>,
     pub(crate) ids: RefCell<Ids>,
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
+    /// Memory for the fields of an answer's head, used again.
+    pub(crate) answer_fields: Cell<Vec<Field>>,
     pub(crate) draining: Cell<bool>,
     pub(crate) connections: Cell<usize>,
     /// Requests under way.
@@ -78,6 +81,7 @@ impl Worker {
             stats: RefCell::default(),
             tokens: RefCell::default(),
             ids: RefCell::new(Ids::new(seed)),
+            answer_fields: Cell::default(),
             read_buffer: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
             draining: Cell::new(false),
             connections: Cell::new(0),

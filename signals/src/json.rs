@@ -34,6 +34,8 @@ enum Mode {
     Skip,
     SkipText,
     SkipTextEscape,
+    /// Past something that no document begins with: nothing that follows is looked at.
+    Foreign,
 }
 
 /// Reads documents as their bytes come in.
@@ -100,6 +102,7 @@ impl Reader {
         let mut rest = bytes;
         while let Some(&byte) = rest.first() {
             match self.mode {
+                Mode::Foreign => return,
                 Mode::Skip => rest = self.skip(rest),
                 Mode::SkipText => rest = self.skip_text(rest, Mode::SkipTextEscape),
                 Mode::Text if self.member == Member::Nothing => {
@@ -178,6 +181,8 @@ impl Reader {
             }
             b' ' | b'\t' | b'\r' | b'\n' | b',' | b'[' | b']' => {}
             b'}' => self.close(found),
+            // An answer is an object: what only calls itself JSON costs nothing more.
+            _ if self.depth == 0 => self.mode = Mode::Foreign,
             _ => {
                 self.begin(Mode::Bare);
                 self.keep(&[byte]);
@@ -384,6 +389,13 @@ mod tests {
         );
         assert!(found.counts.is_empty(), "{found:?}");
         assert_eq!(found.model.as_str(), "gpt/4o ä");
+    }
+
+    #[test]
+    fn what_is_no_document_ends_the_reading() {
+        let found = read(r#"xxxx {"usage":{"output_tokens":12}}"#);
+        assert!(found.counts.is_empty(), "{found:?}");
+        assert_eq!(read(r#" , {"usage":{"output_tokens":12}}"#).counts.usage().output, 12);
     }
 
     #[test]

@@ -24,15 +24,17 @@ impl Protocol {
     /// The protocol a request path belongs to, [`Protocol::Auto`] where it tells nothing.
     #[must_use]
     pub fn of_path(path: &str) -> Self {
-        let path = path.split(['?', '#']).next().unwrap_or("").trim_end_matches('/');
-        let last = path.rsplit('/').next().unwrap_or("");
+        let path = path.as_bytes();
+        let path = &path[..memchr::memchr2(b'?', b'#', path).unwrap_or(path.len())];
+        let path = path.strip_suffix(b"/").unwrap_or(path);
+        let last = &path[memchr::memrchr(b'/', path).map_or(0, |at| at + 1)..];
         match last {
-            "completions" => Self::OpenAiChat,
-            "responses" => Self::OpenAiResponses,
-            "messages" => Self::Anthropic,
-            "converse" | "converse-stream" => Self::Bedrock,
-            _ => match last.rsplit_once(':') {
-                Some((_, "generateContent" | "streamGenerateContent")) => Self::Gemini,
+            b"completions" => Self::OpenAiChat,
+            b"responses" => Self::OpenAiResponses,
+            b"messages" => Self::Anthropic,
+            b"converse" | b"converse-stream" => Self::Bedrock,
+            _ => match memchr::memrchr(b':', last).map(|at| &last[at + 1..]) {
+                Some(b"generateContent" | b"streamGenerateContent") => Self::Gemini,
                 _ => Self::Auto,
             },
         }

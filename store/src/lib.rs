@@ -11,11 +11,13 @@
 //! Everything here blocks. Asynchronous callers go through a blocking thread; only
 //! [`LogWriter::try_append`] may be called from anywhere.
 
+mod background;
 mod decisions;
 mod lock;
 mod samples;
 mod state;
 
+pub use background::in_background;
 pub use decisions::{
     DecisionLog, Dropped, Filter, LogError, LogStatus, LogWriter, OwnedRecord, OwnedSpent, Recent,
     Retention, Spool,

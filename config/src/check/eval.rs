@@ -48,13 +48,14 @@ pub(crate) fn settings(
     let scorers = scorers?;
     let given = sampling.stable.is_some() || sampling.candidate.is_some();
     let usual = |percent| if scorers.is_empty() { Weight::ZERO } else { Weight::percent(percent) };
+    let max_rate = plain(sampling.max_rate)?.per_second();
     let stable = plain(sampling.stable).unwrap_or_else(|| usual(2));
     let candidate = plain(sampling.candidate).unwrap_or_else(|| usual(5));
     let picks = stable != Weight::ZERO || candidate != Weight::ZERO;
     if given && !picks && !scorers.is_empty() {
         cx.warn(&site, "scores nothing, and there are scorers", "write shares above 0%");
     }
-    Some(EvalSettings { stable, candidate, scorers, redactor: redactor?, confidence })
+    Some(EvalSettings { stable, candidate, max_rate, scorers, redactor: redactor?, confidence })
 }
 
 fn scorers(

@@ -1,8 +1,8 @@
 //! What is scored of live traffic, and how.
 
-use crate::Size;
 use crate::read::{Content, Context, Cursor, Node, Read, Shape, choice, raw};
 use crate::scalar::{Int, JsonPointer, Line, Wait};
+use crate::{Rate, Size};
 use serde_json::{Map, Number, Value};
 use stagegate_rollout::Weight;
 
@@ -13,6 +13,9 @@ raw! {
         stable: Weight = optional,
         /// Share of the candidate's conversations. With `scorers` 5%, without them 0%.
         candidate: Weight = optional,
+        /// Most answers of each arm that are scored a second, however many are picked. The rest is
+        /// dropped by time alone and counted, so that scoring costs a bounded part of a core.
+        max_rate: Rate = default("100/s"),
     }
 }
 

@@ -12,7 +12,7 @@ mod response;
 mod rewrite;
 
 pub(crate) use body::{BodyError, BodyReader, Piece};
-pub(crate) use field::{Known, tokens};
+pub(crate) use field::{Field, Known, tokens};
 pub(crate) use head::{BodyLength, HeadLimits, Status};
 pub(crate) use request::RequestHead;
 pub(crate) use response::ResponseHead;

@@ -82,6 +82,12 @@ impl RequestHead {
         Ok(Status::Complete(()))
     }
 
+    /// Method, and path and query, as they came.
+    pub(super) fn line<'a>(&self, head: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+        let at = |(from, to): (u32, u32)| &head[from as usize..to as usize];
+        (at(self.method), at(self.target))
+    }
+
     pub(crate) fn method<'a>(&self, head: &'a [u8]) -> &'a str {
         text(head, self.method)
     }

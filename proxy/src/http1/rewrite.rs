@@ -5,7 +5,6 @@ use super::field::{Field, Known};
 use super::head::BodyLength;
 use super::request::RequestHead;
 use super::response::ResponseHead;
-use std::io::Write as _;
 
 /// What does not change between the requests of one client connection.
 #[derive(Debug)]
@@ -44,17 +43,8 @@ pub(crate) fn upstream_head(
     from: &Forwarding,
     to: &ForwardTo<'_>,
 ) {
-    put(
-        out,
-        &[
-            request.method(head).as_bytes(),
-            b" ",
-            request.target(head).as_bytes(),
-            b" HTTP/1.1\r\nHost: ",
-            to.host.as_bytes(),
-            b"\r\n",
-        ],
-    );
+    let (method, target) = request.line(head);
+    put(out, &[method, b" ", target, b" HTTP/1.1\r\nHost: ", to.host.as_bytes(), b"\r\n"]);
     let keep = |field: &Field| match field.known {
         Known::Other | Known::ContentLength | Known::Trailer => !field.nominated,
         Known::Expect => to.expect,
@@ -82,7 +72,9 @@ pub(crate) fn upstream_head(
             to.release.as_bytes(),
         ],
     );
-    let _ = write!(out, "\r\nstagegate-epoch: {}\r\n\r\n", to.epoch);
+    out.extend_from_slice(b"\r\nstagegate-epoch: ");
+    decimal(out, to.epoch);
+    out.extend_from_slice(b"\r\n\r\n");
 }
 
 fn forwarding_fields(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, from: &Forwarding) {
@@ -153,8 +145,10 @@ pub(crate) fn client_head(
     response: &ResponseHead,
     answer: Option<&AnswerAs<'_>>,
 ) {
-    let _ = write!(out, "HTTP/1.1 {:03} ", response.status);
-    put(out, &[response.reason(head), b"\r\n"]);
+    // A status has three digits, or it was refused.
+    out.extend_from_slice(b"HTTP/1.1 ");
+    decimal(out, response.status.into());
+    put(out, &[b" ", response.reason(head), b"\r\n"]);
     let no_length = response.status < 200 || response.status == 204;
     let keep = |field: &Field| match field.known {
         Known::ContentLength => !no_length && !field.nominated,
@@ -206,6 +200,10 @@ fn copy_fields(
     if let Some(start) = run {
         out.extend_from_slice(&head[start..len - 2]);
     }
+}
+
+fn decimal(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {

@@ -103,6 +103,11 @@ impl Call {
         }
     }
 
+    /// When it came, in Unix milliseconds.
+    pub(super) fn at_ms(&self) -> u64 {
+        self.at_ms
+    }
+
     pub(super) fn now_s(&self) -> u64 {
         self.at_ms / 1000
     }

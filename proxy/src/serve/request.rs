@@ -52,7 +52,7 @@ impl Client {
             Some(Ok(guard)) => guard,
             None => None,
         };
-        let after = self.forward(&mut call, plan, expect).await;
+        let after = self.forward(&mut call, plan, position, expect).await;
         self.watch.serving(None);
         self.watch.set_at(u64::MAX);
         after
@@ -101,13 +101,21 @@ impl Client {
     }
 
     /// Decides, connects and exchanges, again when the plan moves or a connection proves dead.
-    async fn forward(&mut self, call: &mut Call, mut plan: InForce, expect: bool) -> After {
+    async fn forward(
+        &mut self,
+        call: &mut Call,
+        mut plan: InForce,
+        position: usize,
+        expect: bool,
+    ) -> After {
         let worker = Rc::clone(&self.worker);
         let mut tried: Vec<usize> = Vec::new();
         let (mut fresh, mut fallen_back) = (false, false);
         let mut over_ms = None;
+        let mut position = Some(position);
         loop {
-            let Some(position) = plan.routes.find(&self.input, &self.head) else {
+            let found = position.take().or_else(|| plan.routes.find(&self.input, &self.head));
+            let Some(position) = found else {
                 return self.refuse(call, &plan, None, Problem::NoRoute).await;
             };
             let settings = &plan.workloads[position].prepared.settings;
@@ -333,7 +341,7 @@ impl Client {
             return None;
         }
         let unit = call.found.conversation.as_deref().unwrap_or(&call.id);
-        Tap::begin(settings, decision.arm, unit, &self.input, &self.head)
+        Tap::begin(settings, decision.arm, unit, &self.input, &self.head, call.at_ms())
     }
 
     /// Whether the request may be sent a second time although a dead connection may have taken it

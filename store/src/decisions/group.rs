@@ -62,6 +62,8 @@ impl<'e> GroupBuilder<'e> {
             return Ok(());
         }
         self.group.blocks.push((self.offset + self.group.bytes.len() as u64) as u32);
+        // A group is some milliseconds of work: whoever serves need not wait for its end.
+        std::thread::yield_now();
         self.encoder.append(&mut self.group.bytes, &block)
     }
 

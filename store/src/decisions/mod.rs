@@ -32,6 +32,7 @@ pub use record::{Filter, OwnedRecord, OwnedSpent, Recent};
 pub use spool::Spool;
 pub use status::{Dropped, LogStatus};
 
+use crate::background::in_background;
 use crate::lock::DirLock;
 use catalog::Catalog;
 use queue::Queue;
@@ -135,7 +136,10 @@ impl DecisionLog {
         let writer = Writer::new(Arc::clone(&shared)).map_err(LogError::Thread)?;
         let thread = thread::Builder::new()
             .name("decision-log".to_owned())
-            .spawn(move || writer.run())
+            .spawn(move || {
+                in_background();
+                writer.run();
+            })
             .map_err(LogError::Thread)?;
         Ok(Self { shared, thread: Some(thread), _lock: lock })
     }

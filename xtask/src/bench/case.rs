@@ -43,9 +43,24 @@ pub(super) enum Who {
     Everyone,
     /// Every proxy, and the origin without any.
     EveryoneAndDirect,
-    /// Stagegate with and without the reading of usage.
-    SignalsPair,
+    /// Stagegate in two set-ups that differ in one thing.
+    Pair(Pair),
 }
+
+/// One thing, and the set-ups with and without it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Differs {
+    /// What the difference is.
+    pub(super) what: &'static str,
+    pub(super) with: &'static str,
+    pub(super) without: &'static str,
+}
+
+type Pair = &'static Differs;
+
+const READING_USAGE: Differs = Differs { what: "reading usage", with: "signals", without: "bare" };
+const SAMPLING: Differs =
+    Differs { what: "sampling 5% and scoring it", with: "all", without: "unsampled" };
 
 const fn get(path: &'static str) -> Load {
     Load::Closed { method: "GET", path, body: 0, tls: false }
@@ -130,7 +145,7 @@ const CASES: &[Case] = &[
         load: Load::Closed { method: "POST", path: "/v1/chat/completions", body: 2048, tls: false },
         connections: &[64],
         quick: false,
-        who: Who::SignalsPair,
+        who: Who::Pair(&READING_USAGE),
     },
     Case {
         name: "signals-sse",
@@ -143,7 +158,15 @@ const CASES: &[Case] = &[
         },
         connections: &[64],
         quick: false,
-        who: Who::SignalsPair,
+        who: Who::Pair(&READING_USAGE),
+    },
+    Case {
+        name: "sampling-json",
+        about: "chat answer of 4 KiB JSON, 5% of them copied and scored, or none",
+        load: Load::Closed { method: "POST", path: "/v1/chat/completions", body: 2048, tls: false },
+        connections: &[64],
+        quick: false,
+        who: Who::Pair(&SAMPLING),
     },
     Case {
         name: "sse",
@@ -167,7 +190,7 @@ impl Case {
             // Opening thousands of streams takes its time, and one stream gives many figures.
             (Load::Streams, _) => asked.div_ceil(3),
             // A difference of some per cent wants more of them.
-            (_, Who::SignalsPair) => asked + 2,
+            (_, Who::Pair(_)) => asked + 1,
             _ => asked,
         }
     }

@@ -93,7 +93,7 @@ impl Plan {
                 }
             }
             // Half of a pair says nothing; neither does an origin without a proxy.
-            let alone = case.who == Who::SignalsPair && members.len() < 2;
+            let alone = matches!(case.who, Who::Pair(_)) && members.len() < 2;
             if !alone && !members.is_empty() {
                 for connections in numbers(case, wanted) {
                     let cells = members.iter().map(|setup| Cell::new(case, connections, *setup));

@@ -40,6 +40,7 @@ impl Kind {
                         setup(Kind::Stagegate, "bare", "stagegate/bare.yaml"),
                         setup(Kind::Stagegate, "all", "stagegate/all.yaml"),
                         setup(Kind::Stagegate, "signals", "stagegate/signals.yaml"),
+                        setup(Kind::Stagegate, "unsampled", "stagegate/unsampled.yaml"),
                     ]
                 }
             }
@@ -100,7 +101,8 @@ fn parent(config: &Path) -> &Path {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Setup {
     pub(super) kind: Kind,
-    /// `bare` (only splits), `all`, or `signals` (bare, and reads usage from every answer).
+    /// `bare` (only splits), `all`, `signals` (bare, and reads usage from every answer), or
+    /// `unsampled` (all but sampling).
     pub(super) features: &'static str,
     /// Its configuration, below `benches/load`; empty where it needs none.
     pub(super) config: &'static str,
@@ -120,7 +122,7 @@ pub(super) enum Takes {
 impl Setup {
     /// Whether every request is written into a decision log.
     pub(super) fn logs_decisions(self) -> bool {
-        self.kind == Kind::Stagegate && self.features == "all"
+        self.kind == Kind::Stagegate && matches!(self.features, "all" | "unsampled")
     }
 
     pub(super) fn label(self) -> String {
@@ -138,8 +140,10 @@ impl Setup {
     /// Whether `case` measures it.
     pub(super) fn takes(self, case: &Case, knows: Knows) -> Takes {
         let about_it = match (case.who, self.kind, self.features) {
-            (Who::SignalsPair, Kind::Stagegate, features) => features != "all",
-            (Who::SignalsPair, ..) | (_, _, "signals") => false,
+            (Who::Pair(pair), Kind::Stagegate, features) => {
+                features == pair.with || features == pair.without
+            }
+            (Who::Pair(_), ..) | (_, _, "signals" | "unsampled") => false,
             (who, Kind::Direct, _) => who == Who::EveryoneAndDirect,
             _ => true,
         };
@@ -148,7 +152,7 @@ impl Setup {
             (true, Kind::Stagegate) if case.needs_tls() && !knows.tls => {
                 Takes::Skipped("this stagegate's configuration has no `listeners[].tls`")
             }
-            (true, Kind::Stagegate) if case.who == Who::SignalsPair && !knows.signals => {
+            (true, Kind::Stagegate) if matches!(case.who, Who::Pair(_)) && !knows.signals => {
                 Takes::Skipped("this stagegate's configuration has no `workloads.<name>.cost`")
             }
             (true, Kind::Pingora) if case.needs_tls() => {
@@ -216,6 +220,8 @@ mod tests {
         let knows = Knows { tls: true, signals: true };
         let takes = |kind, features, name| setup(kind, features).takes(case(name), knows);
         assert_eq!(takes(Kind::Stagegate, "signals", "get-300b"), Takes::NoPart);
+        assert_eq!(takes(Kind::Stagegate, "unsampled", "sampling-json"), Takes::Part);
+        assert_eq!(takes(Kind::Stagegate, "bare", "sampling-json"), Takes::NoPart);
         assert_eq!(takes(Kind::Stagegate, "signals", "signals-sse"), Takes::Part);
         assert_eq!(takes(Kind::Stagegate, "bare", "signals-sse"), Takes::Part);
         assert_eq!(takes(Kind::Haproxy, "bare", "signals-sse"), Takes::NoPart);

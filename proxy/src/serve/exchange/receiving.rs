@@ -183,7 +183,8 @@ impl Exchange<'_> {
             let limits =
                 HeadLimits { bytes: settings.header_bytes.max(64 * 1024), fields: usize::MAX };
             let malformed = |why| End::Refused(Problem::UpstreamMalformed(why));
-            match ResponseHead::parse(rest, self.request.is_head, limits, Vec::new())
+            let fields = self.worker.answer_fields.take();
+            match ResponseHead::parse(rest, self.request.is_head, limits, fields)
                 .map_err(malformed)?
             {
                 Status::Partial => {
@@ -193,6 +194,7 @@ impl Exchange<'_> {
                 Status::Complete(head) => {
                     let (of_head, after) = rest.split_at(head.len);
                     self.take_head(of_head, &head)?;
+                    self.worker.answer_fields.set(head.fields);
                     rest = after;
                 }
             }

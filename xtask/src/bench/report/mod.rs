@@ -47,10 +47,13 @@ fn peer<'a>(cells: &'a [Cell], cell: &Cell, kind: Kind) -> Option<&'a Cell> {
     cells.iter().find(|other| other.same_load(cell) && other.setup.kind == kind)
 }
 
-/// What the reading of usage costs: the CPU time per request of a set-up with it, by that of the
-/// same set-up without, round by round.
-fn signals_ratio(cells: &[Cell], cell: &Cell) -> Option<f64> {
-    let is_pair = cell.case.who == Who::SignalsPair && cell.setup.features == "signals";
-    let bare = cells.iter().find(|other| other.same_load(cell) && other.setup.features == "bare");
-    cell.ratio_to(bare.filter(|_| is_pair)?)
+/// What one thing costs, and what it is: the CPU time per request of a set-up with it, by that of
+/// the same set-up without, round by round.
+fn pair_ratio(cells: &[Cell], cell: &Cell) -> Option<(f64, &'static str)> {
+    let Who::Pair(pair) = cell.case.who else { return None };
+    if cell.setup.features != pair.with {
+        return None;
+    }
+    let is_other = |other: &&Cell| other.same_load(cell) && other.setup.features == pair.without;
+    Some((cell.ratio_to(cells.iter().find(is_other)?)?, pair.what))
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::bench::case::Load;
 use crate::bench::proxy::Kind;
 use crate::bench::report::cell::{Cell, cpu_us, rate, rss_kib};
-use crate::bench::report::{peer, signals_ratio};
+use crate::bench::report::{pair_ratio, peer};
 use crate::project::Project;
 
 /// Writes the file.
@@ -40,8 +40,8 @@ fn row(cells: &[Cell], cell: &Cell) -> Value {
         "syscalls_per_request": round(cell.syscalls, 2),
         "ratio_to_haproxy": round(haproxy.and_then(|peer| cell.ratio_to(peer)), 3),
     });
-    if let (Some(ratio), Some(row)) = (signals_ratio(cells, cell), row.as_object_mut()) {
-        row.insert("ratio_to_bare".to_owned(), json!(round(Some(ratio), 3)));
+    if let (Some((ratio, _)), Some(row)) = (pair_ratio(cells, cell), row.as_object_mut()) {
+        row.insert("ratio_to_without".to_owned(), json!(round(Some(ratio), 3)));
     }
     if let (Load::Streams, Some(row)) = (cell.case.load, row.as_object_mut()) {
         row.extend(of_streams(cells, cell));
@@ -98,14 +98,16 @@ mod tests {
 
     #[test]
     fn the_cost_of_reading_usage_is_told_against_not_reading_it() {
-        let case = Case::all().iter().find(|case| case.who == Who::SignalsPair).expect("a case");
+        let case =
+            Case::all().iter().find(|case| matches!(case.who, Who::Pair(_))).expect("a case");
         let mut cells = [cell(Kind::Stagegate, &[100, 200]), cell(Kind::Stagegate, &[104, 208])];
         for cell in &mut cells {
             cell.case = case;
         }
-        cells[1].setup = *Kind::Stagegate.setups().last().expect("a set-up");
-        assert_eq!(row(&cells, &cells[1])["ratio_to_bare"], 1.04);
-        assert!(row(&cells, &cells[0]).get("ratio_to_bare").is_none());
+        let signals = Kind::Stagegate.setups().iter().find(|setup| setup.features == "signals");
+        cells[1].setup = *signals.expect("a set-up");
+        assert_eq!(row(&cells, &cells[1])["ratio_to_without"], 1.04);
+        assert!(row(&cells, &cells[0]).get("ratio_to_without").is_none());
     }
 
     #[test]

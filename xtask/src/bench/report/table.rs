@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::bench::case::Load;
 use crate::bench::proxy::Kind;
 use crate::bench::report::cell::{Cell, core_share, cpu_us, rate, rss_kib};
-use crate::bench::report::{peer, signals_ratio};
+use crate::bench::report::{pair_ratio, peer};
 
 const REQUESTS: &str = "\
     | proxy | CPU us/request (min–max) | ratio to HAProxy | requests/s | p50 us | p99 us | p99.9 us | RSS MiB | core used | syscalls/request |\n\
@@ -18,21 +18,24 @@ const STREAMS: &str = "\
 pub(in crate::bench) fn tables(cells: &[Cell]) -> String {
     let mut text = String::new();
     let mut group: Option<&Cell> = None;
+    // What a pair differs by is said below its table.
+    let mut pair: Option<String> = None;
     for cell in cells {
         let streams = cell.case.load == Load::Streams;
         if !group.is_some_and(|first| first.same_load(cell)) {
             group = Some(cell);
+            text += &pair.take().unwrap_or_default();
             let what = if streams { "streams" } else { "connections" };
             let head = if streams { STREAMS } else { REQUESTS };
             let _ = write!(text, "\n{}, {} {what}\n\n{head}", cell.case.name, cell.connections);
         }
         let row = if streams { stream_row(cells, cell) } else { request_row(cells, cell) };
         let _ = writeln!(text, "| {} | {} |", cell.setup.label(), row.join(" | "));
-        if let Some(ratio) = signals_ratio(cells, cell) {
-            let _ = writeln!(text, "\nreading usage costs {ratio:.3} of not reading it");
+        if let Some((ratio, what)) = pair_ratio(cells, cell) {
+            pair = Some(format!("\n{what} costs {ratio:.3} of not doing so\n"));
         }
     }
-    text
+    text + &pair.unwrap_or_default()
 }
 
 fn request_row(cells: &[Cell], cell: &Cell) -> Vec<String> {
