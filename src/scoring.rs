@@ -1,21 +1,18 @@
 //! Live scoring joined together: copies come from the data plane, samples are made of them, and what
 //! is counted goes where all counts go.
 
+use crate::results;
 use stagegate_admin::Control;
-use stagegate_admin::api::types::{
-    GivenScore, SampleDetail, SampleScore, SampleSummary, ScoreTaken,
-};
-use stagegate_admin::data_plane::{SampleQuery, SampleSource, SamplesUnavailable};
+use stagegate_admin::control::{Live, View};
 use stagegate_config::Config;
 use stagegate_eval::{
     Captured, Facts, Half, HttpPost, Metrics, Nanos, Protocol, Sample, SampleReason, Sampling,
-    Score,
 };
 use stagegate_proxy::{Copied, Outlet, Quota, TapDrop, TapSettings, Tapped};
 use stagegate_rollout::Delta;
-use stagegate_scoring::{Given, Limits, Rules, RulesOf, Scored, Scoring};
-use stagegate_store::{SampleFilter, SampleStore, SamplesError, StoredSample, in_background};
-use stagegate_telemetry::{EvalAccuracy, EvalGauges};
+use stagegate_scoring::{Labelled, Limits, Rules, RulesOf, Scoring};
+use stagegate_store::{SampleStore, in_background};
+use stagegate_telemetry::EvalGauges;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -70,10 +67,15 @@ fn rules(config: &Config) -> RulesOf {
     let of = |workload: &stagegate_config::Workload| {
         let rules = Rules {
             scorers: workload.eval.scorers.clone(),
+            labelled: workload.eval.labelled.as_ref().map(|labelled| Labelled {
+                set: Arc::clone(&labelled.set),
+                by: Arc::clone(&labelled.by),
+            }),
             redactor: workload.eval.redactor.clone(),
             protocol: Protocol::from_label(workload.protocol.label()),
             confidence: workload.eval.confidence.clone(),
             limit: config.eval.per_message as usize,
+            tenants: workload.cost.tenants.clone(),
         };
         (workload.spec.name.to_string(), Arc::new(rules))
     };
@@ -97,12 +99,17 @@ pub(crate) fn start(
     copies: Receiver<Box<Tapped>>,
     counts: UnboundedSender<Delta>,
 ) -> anyhow::Result<Running> {
-    let config = Arc::clone(&control.view().config);
+    let view = control.view();
+    let config = Arc::clone(&view.config);
     let store = SampleStore::open(&config.data_dir)?;
     let send = Box::new(move |delta| {
         let _ = counts.send(delta);
     });
     let scoring = Scoring::new(store, limits(&config), rules(&config), send, now_ms())?;
+    for live in &view.live {
+        let rollout = rollout_of(live).unwrap_or_default();
+        scoring.recall(live.split.spec().name.as_str(), &rollout);
+    }
     let mut threads = Vec::new();
     let taking = Arc::clone(&scoring);
     let memory = Arc::clone(&outlet);
@@ -131,6 +138,7 @@ impl Running {
                 tracing::error!("a scoring thread panicked");
             }
         }
+        self.scoring.save(now_ms());
     }
 }
 
@@ -143,7 +151,8 @@ fn take(scoring: &Scoring, control: &Control, outlet: &Outlet, copies: &Receiver
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let current = Arc::clone(&control.view().config);
+        let view = control.view();
+        let current = Arc::clone(&view.config);
         if !Arc::ptr_eq(&current, &config) {
             config = current;
             outlet.set_capacity(config.eval.memory as usize);
@@ -157,7 +166,10 @@ fn take(scoring: &Scoring, control: &Control, outlet: &Outlet, copies: &Receiver
         std::thread::sleep(GATHER);
         let rules = scoring.rules();
         let batch = std::iter::once(first).chain(copies.try_iter().take(BATCH - 1));
-        let made = batch.filter_map(|copy| Some(sample(&copy, rules.get(&*copy.workload)?)));
+        let made = batch.filter_map(|copy| {
+            let sample = sample(&copy, rules.get(&*copy.workload)?);
+            Some(placed(sample, &copy, &view))
+        });
         scoring.accept(made.collect(), now_ms);
     }
 }
@@ -207,6 +219,20 @@ fn sample(copy: &Tapped, rules: &Rules) -> Sample {
     Sample::of(facts, &captured, &rules.redactor)
 }
 
+/// The sample with what the control plane knows about it.
+fn placed(sample: Sample, copy: &Tapped, view: &View) -> Sample {
+    let Some((_, live)) = view.find(&copy.workload) else { return sample };
+    let membership = &live.split.spec().membership;
+    // By the tenant as it came: what the sample says of it may be redacted.
+    let cohort = copy.tenant.as_deref().and_then(|tenant| membership.cohort(tenant));
+    Sample { cohort: cohort.map(ToString::to_string), rollout: rollout_of(live), ..sample }
+}
+
+/// Id of the rollout under way, or of the last one.
+fn rollout_of(live: &Live) -> Option<String> {
+    live.split.state().rollout.as_ref().map(|rollout| rollout.id.to_string())
+}
+
 /// What was scored, for a scrape.
 pub(crate) fn gauges(scoring: &Scoring, outlet: &Outlet) -> EvalGauges {
     let figures = scoring.figures();
@@ -215,11 +241,6 @@ pub(crate) fn gauges(scoring: &Scoring, outlet: &Outlet) -> EvalGauges {
         *dropped.entry(why.label()).or_default() += count;
     }
     let results = figures.results.into_iter();
-    let accuracy = figures.series.into_iter().map(|it| EvalAccuracy {
-        key: it.key,
-        passed: it.tally.passed,
-        failed: it.tally.failed,
-    });
     EvalGauges {
         results: results
             .map(|((workload, arm, scorer, label), count)| (workload, arm, scorer, label, count))
@@ -227,95 +248,6 @@ pub(crate) fn gauges(scoring: &Scoring, outlet: &Outlet) -> EvalGauges {
         dropped: dropped.into_iter().collect(),
         queue: figures.open,
         copies: outlet.used() as u64,
-        accuracy: accuracy.collect(),
-    }
-}
-
-/// Samples as the API shows them.
-pub(crate) struct Shown(pub(crate) Arc<Scoring>);
-
-#[allow(clippy::needless_pass_by_value)] // that is how `map_err` hands it over
-fn unavailable(error: SamplesError) -> SamplesUnavailable {
-    SamplesUnavailable(error.to_string())
-}
-
-fn summary(sample: &StoredSample) -> SampleSummary {
-    SampleSummary {
-        id: sample.id.clone(),
-        at_ms: sample.at_ms,
-        workload: sample.workload.clone(),
-        release: sample.release.clone(),
-        arm: sample.arm.clone(),
-        reason: sample.reason.clone(),
-        open: sample.open,
-        pass: sample.pass,
-        label: sample.label,
-    }
-}
-
-impl SampleSource for Shown {
-    fn list(
-        &self,
-        query: &SampleQuery,
-        limit: usize,
-    ) -> Result<Vec<SampleSummary>, SamplesUnavailable> {
-        let filter = SampleFilter {
-            workload: query.workload.clone(),
-            arm: query.arm.map(|arm| arm.label().to_owned()),
-            failed: query.failed,
-            since_ms: query.since_ms,
-        };
-        let found = self.0.list(&filter, limit).map_err(unavailable)?;
-        Ok(found.iter().map(summary).collect())
-    }
-
-    fn get(&self, request_id: &str) -> Result<Option<SampleDetail>, SamplesUnavailable> {
-        let Some((sample, scores)) = self.0.get(request_id).map_err(unavailable)? else {
-            return Ok(None);
-        };
-        let damaged = |error: serde_json::Error| SamplesUnavailable(error.to_string());
-        let scores = scores.into_iter().map(|stored| {
-            let score: Score = serde_json::from_str(&stored.body).map_err(damaged)?;
-            Ok(SampleScore {
-                name: score.name,
-                pass: score.pass,
-                value: score.value,
-                label: score.label,
-                explanation: score.explanation,
-                by: stored.by,
-                at_ms: stored.at_ms,
-            })
-        });
-        Ok(Some(SampleDetail {
-            summary: summary(&sample),
-            sample: serde_json::from_str(&sample.body).map_err(damaged)?,
-            scores: scores.collect::<Result<_, _>>()?,
-        }))
-    }
-
-    fn give(
-        &self,
-        scores: Vec<GivenScore>,
-        by: &str,
-    ) -> Result<Vec<ScoreTaken>, SamplesUnavailable> {
-        let give = |given: GivenScore| {
-            let score = Score {
-                value: given.value,
-                pass: given.pass,
-                label: given.label,
-                explanation: given.explanation,
-                ..Score::unscored(&given.name, "")
-            };
-            let given = Given { id: given.id, score, by: by.to_owned() };
-            let taken = self.0.give(&given, now_ms()).map_err(unavailable)?;
-            let result = match taken {
-                Scored::Unknown => "unknown",
-                Scored::Repeated => "repeated",
-                Scored::Kept { first: true } => "counted",
-                Scored::Kept { first: false } => "kept",
-            };
-            Ok(ScoreTaken { id: given.id, result: result.to_owned() })
-        };
-        scores.into_iter().map(give).collect()
+        arms: figures.series.into_iter().map(|it| results::figures(it.key, &it.tally)).collect(),
     }
 }

@@ -7,6 +7,7 @@ use crate::listen::{self, SocketFile};
 use crate::names;
 use crate::notify;
 use crate::plane::Plane;
+use crate::samples;
 use crate::scoring;
 use crate::wire;
 use crate::workers::Workers;
@@ -217,7 +218,7 @@ async fn bring_up(
         stats: Arc::clone(&figures) as _,
         metrics: figures,
         decisions: journal.clone().map(|journal| journal as Arc<dyn DecisionSource>),
-        samples: scoring.as_ref().map(|it| Arc::new(scoring::Shown(Arc::clone(&it.scoring))) as _),
+        samples: scoring.as_ref().map(|it| Arc::new(samples::Shown(Arc::clone(&it.scoring))) as _),
         notifier: notifier.clone(),
         started_at_ms: SystemTime::now()
             .duration_since(UNIX_EPOCH)

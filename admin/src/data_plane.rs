@@ -3,8 +3,8 @@
 //! Traits, so that this crate depends on none of them and tests can stand in for all.
 
 use crate::api::types::{
-    Decision, DecisionLogStatus, EndpointStatus, GivenScore, SampleDetail, SampleSummary,
-    ScoreTaken, WorkerStatus,
+    Decision, DecisionLogStatus, EndpointStatus, EvalResults, GiveReview, GivenScore, Reviews,
+    SampleDetail, SampleReview, Samples, ScoreTaken, WorkerStatus,
 };
 use stagegate_config::Config;
 use stagegate_rollout::{
@@ -203,11 +203,30 @@ pub trait SampleSource: Send + Sync + 'static {
     ///
     /// # Errors
     /// When they cannot be read.
-    fn list(
+    fn list(&self, query: &SampleQuery, limit: usize) -> Result<Samples, SamplesUnavailable>;
+
+    /// Samples that wait for a person, newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn waiting(&self, query: &SampleQuery, limit: usize) -> Result<Reviews, SamplesUnavailable>;
+
+    /// Takes what a reviewer says about a sample.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    fn review(
         &self,
-        query: &SampleQuery,
-        limit: usize,
-    ) -> Result<Vec<SampleSummary>, SamplesUnavailable>;
+        request_id: &str,
+        review: GiveReview,
+        by: &str,
+    ) -> Result<ReviewOutcome, SamplesUnavailable>;
+
+    /// What the samples of a rollout add up to; of those before any, for an empty id.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn results(&self, workload: &str, rollout: &str) -> Result<EvalResults, SamplesUnavailable>;
 
     /// One sample with its scores.
     ///
@@ -233,10 +252,33 @@ pub struct SampleQuery {
     pub workload: Option<String>,
     /// The arm.
     pub arm: Option<Arm>,
-    /// Only those that a scorer or a person failed.
+    /// The release that answered.
+    pub release: Option<String>,
+    /// The tenant who asked.
+    pub tenant: Option<String>,
+    /// Only those that this scorer said something about.
+    pub scorer: Option<String>,
+    /// Only those that were failed, by that scorer if one is named.
     pub failed: bool,
+    /// Only those with this in what was asked or answered, in any case.
+    pub text: Option<String>,
     /// Only those from this time on, in Unix milliseconds.
     pub since_ms: Option<u64>,
+    /// Only those before this time, in Unix milliseconds.
+    pub until_ms: Option<u64>,
+    /// Where to go on: what the page before said.
+    pub cursor: Option<u64>,
+}
+
+/// What became of a review.
+#[derive(Clone, Debug)]
+pub enum ReviewOutcome {
+    /// No such sample.
+    Unknown,
+    /// It has been reviewed; that stands.
+    Before(SampleReview),
+    /// It was kept; `true` if its verdict counts.
+    Kept(bool),
 }
 
 /// The sample store cannot be used.

@@ -1,6 +1,6 @@
 //! Checked settings of the scoring of live answers.
 
-use stagegate_eval::{Redactor, ScorerSpec};
+use stagegate_eval::{LabelledSet, Redactor, ScorerSpec};
 use stagegate_rollout::Weight;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +16,21 @@ pub struct EvalSettings {
     pub max_rate: u32,
     /// Who judges, in the order of the file; names are distinct.
     pub scorers: Vec<Arc<ScorerSpec>>,
+    /// What is known to be right.
+    pub labelled: Option<LabelledSettings>,
     /// What is taken out before anything is kept.
     pub redactor: Redactor,
     /// JSON pointer to the confidence in answers.
     pub confidence: Option<String>,
+}
+
+/// A labelled set, and who compares answers with it.
+#[derive(Clone, Debug)]
+pub struct LabelledSettings {
+    /// Right answers by what was asked.
+    pub set: Arc<LabelledSet>,
+    /// One of the scorers, or `equals` under the name `labelled`.
+    pub by: Arc<ScorerSpec>,
 }
 
 impl EvalSettings {

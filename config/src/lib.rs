@@ -31,7 +31,7 @@ mod units;
 mod workload;
 
 pub use artifact::{Artifact, Endpoint, EndpointProtocol, Origin, Release};
-pub use eval::{EvalLimits, EvalSettings};
+pub use eval::{EvalLimits, EvalSettings, LabelledSettings};
 pub use given::InvalidRelease;
 pub use identity::{CertificateName, Identity, JwtAlgorithm, JwtKeys, Source};
 pub use notify::{Channel, ChannelTarget};

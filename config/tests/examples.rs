@@ -102,7 +102,9 @@ fn the_full_example_means_what_it_says() {
     assert_eq!(workload.limits.tenant_rate.map(Rate::per_second), Some(100));
     assert!(workload.force.is_some());
     let names: Vec<_> = workload.eval.scorers.iter().map(|it| (&*it.name, it.gate)).collect();
-    assert_eq!(names, [("answers", true), ("polite", false)]);
+    assert_eq!(names, [("answers", true), ("polite", false), ("right", false)]);
+    let labelled = workload.eval.labelled.as_ref().expect("a labelled set");
+    assert_eq!((labelled.set.len(), &*labelled.by.name), (2, "right"));
     assert!(workload.eval.is_on());
     assert_eq!((config.eval.memory, config.eval.workers), (64 << 20, 1));
 }

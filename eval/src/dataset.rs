@@ -30,7 +30,7 @@ pub enum ReviewStatus {
     /// Nobody has.
     #[default]
     Pending,
-    /// It is a case, and `expected` is right.
+    /// It is a case, and `expected` is right if it is there.
     Approved,
     /// It is none.
     Rejected,
@@ -137,6 +137,18 @@ impl Record {
         Some(record.hashed())
     }
 
+    /// The same case after a person's look at it.
+    #[must_use]
+    pub fn reviewed(self, review: Review) -> Self {
+        Self { review, ..self }.hashed()
+    }
+
+    /// Whether its content is the one that its hash was made of.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        self.content_hash == self.hash()
+    }
+
     fn hashed(mut self) -> Self {
         self.content_hash = self.hash();
         self
@@ -206,7 +218,7 @@ impl Dataset {
             let record: Record = serde_json::from_str(line).map_err(|error| {
                 DatasetError::Line { line: line_number, message: error.to_string() }
             })?;
-            if record.content_hash != record.hash() {
+            if !record.is_intact() {
                 return Err(DatasetError::Changed { line: line_number, id: record.id });
             }
             let before = records.last().map_or(1, |last| last.dataset_version);
@@ -233,17 +245,28 @@ impl Dataset {
         self.records.last().map_or(0, |record| record.dataset_version)
     }
 
+    /// The lines of every version after this one, as they are written.
+    #[must_use]
+    pub fn write_after(&self, version: u32) -> String {
+        let later = self.records.iter().filter(|record| record.dataset_version > version);
+        Self { records: later.cloned().collect() }.write()
+    }
+
     /// Adds cases as a new version and says how many were new: a case that is in the set as it is,
-    /// or that a person has looked at, is not added again. Without any, there is no new version.
+    /// or that a person has looked at and no other has since, is not added again. Without any, there
+    /// is no new version.
     pub fn append(&mut self, cases: Vec<Record>) -> usize {
         let version = self.version() + 1;
+        let known: BTreeMap<String, usize> =
+            self.records.iter().enumerate().map(|(at, record)| (record.id.clone(), at)).collect();
         let mut added = 0;
         for case in cases {
-            let case = Record { review: Review::default(), ..case }.hashed();
-            let known = self.latest(&case.id);
+            let case = case.hashed();
+            let known = known.get(&case.id).map(|at| &self.records[*at]);
+            let unseen = case.review.status == ReviewStatus::Pending;
             let settled = known.is_some_and(|known| {
                 known.content_hash == case.content_hash
-                    || known.review.status != ReviewStatus::Pending
+                    || (unseen && known.review.status != ReviewStatus::Pending)
             });
             if !settled {
                 self.records.push(Record { dataset_version: version, ..case });

@@ -143,12 +143,17 @@ impl Redactor {
         self.pointers.iter().for_each(|pointer| take_out(body, pointer));
     }
 
+    /// Takes secrets and the places out of what was asked.
+    pub(crate) fn input(&self, input: &mut Value) {
+        self.places(input);
+        self.value(input);
+    }
+
     /// Takes secrets out of everything in the sample, and the places out of its request; those of
     /// the answer were taken out of its body. Ids that hold one are replaced by a digest, so
     /// that what belonged together still does.
     pub(crate) fn sample(&self, sample: &mut Sample) {
-        self.places(&mut sample.input);
-        self.value(&mut sample.input);
+        self.input(&mut sample.input);
         self.output(&mut sample.output);
         if let Some(expected) = &mut sample.expected {
             self.value(expected);

@@ -1,4 +1,4 @@
-//! What was counted since the start, for metrics.
+//! What was counted, for metrics.
 
 use stagegate_eval::Tally;
 use stagegate_rollout::{Arm, SeriesKey};
@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 /// Everything that was counted.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
-    /// Scores by workload, arm, scorer and what they said: `pass`, `fail` or `unscored`.
+    /// Scores since the start, by workload, arm, scorer and what they said: `pass`, `fail` or `unscored`.
     pub results: BTreeMap<(String, Arm, String, &'static str), u64>,
-    /// Samples that counted, by what they are of.
+    /// Samples that counted since each workload's last rollout began, by what they are of.
     pub series: Vec<SeriesFigures>,
     /// Samples that scorers are at.
     pub open: u64,

@@ -11,19 +11,22 @@
 mod book;
 mod calls;
 mod figures;
+mod given;
+mod reading;
+mod results;
 mod rules;
 
 pub use figures::{Figures, SeriesFigures};
-pub use rules::{Rules, RulesOf};
+pub use given::{Given, GivenReview, Reviewed};
+pub use results::{OTHER, Slice, SliceKey, Sum, Sums};
+pub use rules::{Labelled, Rules, RulesOf};
 pub use stagegate_store::Scored;
 
 use book::{Book, Opened};
 use calls::{Call, Calls, Outcome};
 use stagegate_eval::{Post, Sample, Score, ScorerKind};
 use stagegate_rollout::Delta;
-use stagegate_store::{
-    NewScore, SampleFilter, SampleStore, SamplesError, StoredSample, StoredScore,
-};
+use stagegate_store::{SampleStore, SamplesError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -46,20 +49,11 @@ pub struct Limits {
     pub max_samples: u64,
 }
 
-/// A score from outside: a person's verdict, or what a scorer says later.
-#[derive(Clone, Debug)]
-pub struct Given {
-    /// The request's id.
-    pub id: String,
-    /// What is said; its name is the scorer's, or one that a person chose.
-    pub score: Score,
-    /// Who says it.
-    pub by: String,
-}
-
 /// Live scoring. Shared by reference; every method may block on the disk.
 pub struct Scoring {
     book: Mutex<Book>,
+    /// The store once more: who looks for samples keeps nobody waiting who scores.
+    reader: Mutex<SampleStore>,
     calls: Calls,
     rules: Mutex<Arc<RulesOf>>,
     counts: Counts,
@@ -85,8 +79,10 @@ impl Scoring {
         now_ms: u64,
     ) -> Result<Arc<Self>, SamplesError> {
         let open = store.open_samples(MAX_OPEN)?;
+        let reader = store.reader()?;
         let scoring = Arc::new(Self {
             book: Mutex::new(Book::new(store, limits)),
+            reader: Mutex::new(reader),
             calls: Calls::default(),
             rules: Mutex::new(Arc::new(rules)),
             counts,
@@ -137,9 +133,9 @@ impl Scoring {
         for Opened { sample, rules } in opened {
             said.push((
                 sample.id.clone(),
-                rules.scorers.iter().filter_map(|scorer| scorer.score(&sample)).collect(),
+                rules.scorers_of(&sample).filter_map(|scorer| scorer.score(&sample)).collect(),
             ));
-            for scorer in &rules.scorers {
+            for scorer in rules.scorers_of(&sample) {
                 if !matches!(scorer.kind, ScorerKind::Check(_)) {
                     let (scorer, sample) = (Arc::clone(scorer), Arc::clone(&sample));
                     self.calls.add(Call { due_ms: now_ms, attempt: 0, scorer, sample });
@@ -157,6 +153,10 @@ impl Scoring {
         }
         let delta = book.conclude(now_ms);
         drop(book);
+        self.count(delta);
+    }
+
+    fn count(&self, delta: Delta) {
         if !delta.is_empty() {
             (self.counts)(delta);
         }
@@ -193,56 +193,17 @@ impl Scoring {
         self.calls.close();
     }
 
-    /// Takes a score from outside. That of a scorer that is waited for counts as its own; any other
-    /// is a label, of which the first verdict of a sample counts.
-    ///
-    /// # Errors
-    /// When it cannot be kept.
-    pub fn give(&self, given: &Given, now_ms: u64) -> Result<Scored, SamplesError> {
-        let mut book = self.book();
-        if book.awaits(&given.id, &given.score.name) {
-            book.said(&given.id, vec![given.score.clone()]);
-            let delta = book.conclude(now_ms);
-            drop(book);
-            if !delta.is_empty() {
-                (self.counts)(delta);
-            }
-            return Ok(Scored::Kept { first: false });
-        }
-        let body = serde_json::to_string(&given.score).unwrap_or_default();
-        let score = NewScore { name: given.score.name.clone(), by: given.by.clone(), body };
-        let scored = book.store.add_score(&given.id, &score, given.score.pass, now_ms)?;
-        if let (Scored::Kept { first: true }, Some(pass)) = (scored, given.score.pass) {
-            let delta = book.labelled(&given.id, pass)?;
-            drop(book);
-            if !delta.is_empty() {
-                (self.counts)(delta);
-            }
-        }
-        Ok(scored)
+    /// Shows the sums of a rollout among the figures that were counted before a restart.
+    pub fn recall(&self, workload: &str, rollout: &str) {
+        self.book().recall(workload, rollout);
     }
 
-    /// The newest samples that match, newest first.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub fn list(
-        &self,
-        filter: &SampleFilter,
-        limit: usize,
-    ) -> Result<Vec<StoredSample>, SamplesError> {
-        self.book().store.list(filter, limit)
+    /// Saves what was counted. Call when nothing is scored any more.
+    pub fn save(&self, now_ms: u64) {
+        self.book().save(now_ms);
     }
 
-    /// One sample and everything that was said about it.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn get(&self, id: &str) -> Result<Option<(StoredSample, Vec<StoredScore>)>, SamplesError> {
-        self.book().store.get(id)
-    }
-
-    /// What was counted since the start.
+    /// What was counted.
     #[must_use]
     pub fn figures(&self) -> Figures {
         self.book().figures()

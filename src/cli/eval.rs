@@ -1,7 +1,10 @@
-//! `stagegate eval`: the offline gate, and one scorer by hand. No server needed.
+//! `stagegate eval`: what was scored, offline runs and their gate, and one scorer by hand. Only the
+//! first needs a server.
 
-use super::client::Failure;
+use super::client::{AdminClient, Failure};
+use super::eval_run::{self, RunArgs};
 use super::output::{self, Format};
+use super::results::{self, ResultsArgs};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use stagegate_eval::gate::{Became, GateVerdict, Report, Run, compare};
@@ -13,6 +16,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// What to do about evals.
 #[derive(Subcommand, Debug)]
 pub(super) enum EvalCommand {
+    /// Show what sampled answers add up to: accuracy by arm, cohort and tenant, with its bounds.
+    Results(ResultsArgs),
+    /// Let a release answer every case of a dataset and judge its answers: a run for `eval gate`.
+    Run(RunArgs),
     /// Compare two offline runs of one set, case by case: the gate before the canary.
     ///
     /// Exit codes: 0 no case fell, 1 a case fell, 2 the runs cannot be compared.
@@ -55,14 +62,20 @@ pub(super) struct TryArgs {
     file: PathBuf,
 }
 
-pub(super) fn run(command: &EvalCommand, format: Format) -> Result<ExitCode, Failure> {
+pub(super) fn run(
+    client: impl FnOnce() -> Result<AdminClient, Failure>,
+    command: &EvalCommand,
+    format: Format,
+) -> Result<ExitCode, Failure> {
     match command {
+        EvalCommand::Results(args) => results::run(&client()?, args, format),
+        EvalCommand::Run(args) => eval_run::run(args),
         EvalCommand::Gate(args) => gate(args, format),
         EvalCommand::Try(args) => try_out(args, format),
     }
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path)
         .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))
 }
@@ -109,25 +122,47 @@ fn table(report: &Report) -> String {
     text
 }
 
-fn try_out(args: &TryArgs, format: Format) -> Result<ExitCode, Failure> {
-    let usage = |text: String| Failure::Usage(text);
-    let file = args.config.display().to_string();
-    let config = stagegate_config::plain_value(&read(&args.config)?, &file)
-        .map_err(|problem| usage(problem.to_string()))?;
-    let mut definition = definition(&config, &args.scorer).ok_or_else(|| {
-        usage(format!("{file}: there is no scorer `{}`; name one of its `scorers`", args.scorer))
+/// The scorers of a workload of a configuration.
+pub(super) fn scorers_of(path: &Path, workload: &str) -> Result<Vec<ScorerSpec>, Failure> {
+    let file = path.display().to_string();
+    let config = stagegate_config::plain_value(&read(path)?, &file)
+        .map_err(|problem| Failure::Usage(problem.to_string()))?;
+    let found = config.get("workloads").and_then(|all| all.get(workload)).ok_or_else(|| {
+        Failure::Usage(format!("{file}: there is no workload `{workload}`; name one of its own"))
     })?;
-    substitute(&mut definition).map_err(|name| {
-        usage(format!("{file}: scorer `{}`: the variable `{name}` is not set", args.scorer))
+    let definitions = found.get("scorers").and_then(Value::as_array).cloned().unwrap_or_default();
+    if definitions.is_empty() {
+        let why = format!("{file}: workload `{workload}` has no scorers; give it some");
+        return Err(Failure::Usage(why));
+    }
+    definitions.into_iter().map(|definition| spec(definition, path)).collect()
+}
+
+/// A scorer ready to be used; files are taken from beside the configuration.
+fn spec(mut definition: Value, config: &Path) -> Result<ScorerSpec, Failure> {
+    let (file, name) = (config.display(), definition.get("name").cloned().unwrap_or_default());
+    substitute(&mut definition).map_err(|variable| {
+        Failure::Usage(format!("{file}: scorer {name}: the variable `{variable}` is not set"))
     })?;
-    let base = args.config.parent().unwrap_or(Path::new("")).to_owned();
+    let base = config.parent().unwrap_or(Path::new("")).to_owned();
     let files = |name: &str| {
         let path = base.join(name);
         std::fs::read_to_string(&path)
             .map_err(|error| format!("cannot read {}: {error}", path.display()))
     };
-    let spec = ScorerSpec::read(&definition, &files)
-        .map_err(|problems| usage(format!("{file}: scorer `{}`:\n{problems}", args.scorer)))?;
+    ScorerSpec::read(&definition, &files)
+        .map_err(|problems| Failure::Usage(format!("{file}: scorer {name}:\n{problems}")))
+}
+
+fn try_out(args: &TryArgs, format: Format) -> Result<ExitCode, Failure> {
+    let usage = |text: String| Failure::Usage(text);
+    let file = args.config.display().to_string();
+    let config = stagegate_config::plain_value(&read(&args.config)?, &file)
+        .map_err(|problem| usage(problem.to_string()))?;
+    let definition = definition(&config, &args.scorer).ok_or_else(|| {
+        usage(format!("{file}: there is no scorer `{}`; name one of its `scorers`", args.scorer))
+    })?;
+    let spec = spec(definition, &args.config)?;
     let sample: Sample = serde_json::from_str(&read(&args.file)?)
         .map_err(|error| usage(format!("{} is not a sample: {error}", args.file.display())))?;
     let scores = match spec.score(&sample) {
@@ -139,7 +174,7 @@ fn try_out(args: &TryArgs, format: Format) -> Result<ExitCode, Failure> {
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn asked(spec: &ScorerSpec, sample: &Sample) -> Result<Vec<Score>, Failure> {
+pub(super) fn asked(spec: &ScorerSpec, sample: &Sample) -> Result<Vec<Score>, Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let unscored = |why: String| Ok(vec![Score::unscored(&spec.name, why)]);
     match ask(spec, &[sample], now, &HttpPost::default()) {

@@ -12,8 +12,10 @@ pub(crate) mod canned;
 mod change;
 pub(crate) mod client;
 mod cohort;
+mod dataset;
 mod drill;
 mod eval;
+mod eval_run;
 mod evidence;
 mod explain;
 mod file;
@@ -24,6 +26,8 @@ mod outlook;
 pub(crate) mod output;
 mod reference;
 mod release;
+mod results;
+mod review;
 mod rollout;
 mod samples;
 mod status;
@@ -187,8 +191,11 @@ enum Command {
     Scores(samples::ScoresCommand),
     /// Make cases of sampled answers.
     #[command(subcommand)]
-    Dataset(samples::DatasetCommand),
-    /// Compare offline runs, and try scorers out.
+    Dataset(dataset::DatasetCommand),
+    /// Look at samples that wait for a person, and say what is right.
+    #[command(subcommand)]
+    Review(review::ReviewCommand),
+    /// Look at what samples add up to, compare offline runs, and try scorers out.
     #[command(subcommand)]
     Eval(eval::EvalCommand),
 
@@ -252,8 +259,9 @@ fn run_client(global: &GlobalArgs, command: Command) -> Result<ExitCode, Failure
         Command::Audit(command) => audit::run(&client()?, &command, format),
         Command::Samples(command) => samples::samples(&client()?, &command, format),
         Command::Scores(command) => samples::scores(&client()?, &command, format),
-        Command::Dataset(command) => samples::dataset(&client()?, &command),
-        Command::Eval(command) => eval::run(&command, format),
+        Command::Dataset(command) => dataset::run(&client()?, &command, format),
+        Command::Review(command) => review::run(&client()?, &command, format),
+        Command::Eval(command) => eval::run(client, &command, format),
         Command::Notify(command) => notify::run(&client()?, &command, format),
         Command::Reload => change::reload(&client()?, format),
         Command::Token(command) => token::run(&command, format),
@@ -290,6 +298,9 @@ mod tests {
             "stagegate weight agent 10% --override",
             "stagegate eval gate --baseline base.jsonl",
             "stagegate eval try --file sample.json",
+            "stagegate eval results",
+            "stagegate review give req-1",
+            "stagegate review give req-1 --pass --fail",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

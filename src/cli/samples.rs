@@ -1,16 +1,13 @@
-//! `stagegate samples`, `scores` and `dataset`: what was sampled, what was said about it, and cases
-//! out of it.
+//! `stagegate samples` and `scores`: what was sampled, and what was said about it.
 
 use super::client::{AdminClient, Conditions, Failure, segment, typed};
 use super::output::{self, Format, moment};
 use super::table::Table;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::Value;
 use stagegate_admin::api::types::{
     GiveScores, GivenScore, SampleDetail, SampleSummary, Samples, ScoresTaken,
 };
-use stagegate_eval::dataset::Record;
-use stagegate_eval::{Sample, Score};
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -19,7 +16,7 @@ use ureq::http::Method;
 /// What can be asked about samples.
 #[derive(Subcommand, Debug)]
 pub(super) enum SamplesCommand {
-    /// List the newest samples.
+    /// List the newest samples, or search them.
     Ls(ListArgs),
     /// Show one with everything that was said about it.
     Show {
@@ -30,22 +27,47 @@ pub(super) enum SamplesCommand {
 
 /// Which samples.
 #[derive(Args, Debug)]
-pub(super) struct ListArgs {
+pub(super) struct FilterArgs {
     /// Only this workload.
     #[arg(short, long)]
     workload: Option<String>,
     /// Only this arm: `stable` or `candidate`.
     #[arg(long)]
     arm: Option<String>,
-    /// Only those that a scorer or a person failed.
+    /// Only what this release answered.
+    #[arg(long)]
+    release: Option<String>,
+    /// Only what this tenant asked.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Only what this scorer said something about; with --failed, what it failed.
+    #[arg(long, value_name = "NAME")]
+    scorer: Option<String>,
+    /// Only those that a gating scorer, a labelled set or a person failed.
     #[arg(long)]
     failed: bool,
+    /// Only those with this in what was asked or answered, in any case.
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
     /// Only those of this time, like `30m`, `24h` or `7d`.
     #[arg(long, value_name = "TIME", value_parser = span)]
     since: Option<u64>,
+    /// Only those before this time, like `1h`.
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    until: Option<u64>,
+}
+
+/// Which samples, and how many.
+#[derive(Args, Debug)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    filter: FilterArgs,
     /// At most this many, up to 1000.
     #[arg(short = 'n', long, default_value_t = 20)]
-    limit: u32,
+    limit: usize,
+    /// Go on where an earlier list stopped.
+    #[arg(long, value_name = "NUMBER")]
+    cursor: Option<u64>,
 }
 
 /// What can be done with scores.
@@ -74,14 +96,6 @@ pub(super) struct AddArgs {
     reason: Option<String>,
 }
 
-/// What can be done with cases.
-#[derive(Subcommand, Debug)]
-pub(super) enum DatasetCommand {
-    /// Write samples as JSON lines, one case each, oldest first. What was answered never becomes
-    /// what is expected: that needs a review.
-    Export(ListArgs),
-}
-
 /// `30m`, `24h`, `7d`, in milliseconds.
 fn span(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is not a time: write one like `30m`, `24h` or `7d`");
@@ -96,20 +110,58 @@ fn span(text: &str) -> Result<u64, String> {
     number.parse::<u64>().ok().and_then(|it| it.checked_mul(factor)).ok_or_else(wrong)
 }
 
-fn listed(client: &AdminClient, args: &ListArgs) -> Result<(Value, Samples), Failure> {
-    let mut path = format!("/v1/samples?limit={}&failed={}", args.limit, args.failed);
-    for (name, value) in [("workload", &args.workload), ("arm", &args.arm)] {
+/// One page of at most `limit` samples.
+pub(super) fn page(
+    client: &AdminClient,
+    args: &FilterArgs,
+    limit: usize,
+    cursor: Option<u64>,
+) -> Result<(Value, Samples), Failure> {
+    let mut path = format!("/v1/samples?limit={limit}&failed={}", args.failed);
+    let texts = [
+        ("workload", &args.workload),
+        ("arm", &args.arm),
+        ("release", &args.release),
+        ("tenant", &args.tenant),
+        ("scorer", &args.scorer),
+        ("text", &args.text),
+    ];
+    for (name, value) in texts {
         if let Some(value) = value {
             let _ = write!(path, "&{name}={}", segment(value));
         }
     }
-    if let Some(since) = args.since {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let _ = write!(path, "&since_ms={}", (now.as_millis() as u64).saturating_sub(since));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    for (name, ago) in [("since_ms", args.since), ("until_ms", args.until)] {
+        if let Some(ago) = ago {
+            let _ = write!(path, "&{name}={}", (now.as_millis() as u64).saturating_sub(ago));
+        }
+    }
+    if let Some(cursor) = cursor {
+        let _ = write!(path, "&cursor={cursor}");
     }
     let answer = client.get(&path)?;
     let samples = typed(&answer)?;
     Ok((answer, samples))
+}
+
+/// Walks pages until `limit` samples are there or there are no more; gives them newest first.
+pub(super) fn all(
+    client: &AdminClient,
+    args: &FilterArgs,
+    limit: usize,
+) -> Result<Vec<SampleSummary>, Failure> {
+    const PAGE: usize = 500;
+    let (mut found, mut cursor) = (Vec::new(), None);
+    while found.len() < limit {
+        let (_, page) = page(client, args, PAGE.min(limit - found.len()), cursor)?;
+        found.extend(page.samples);
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 pub(super) fn samples(
@@ -119,8 +171,11 @@ pub(super) fn samples(
 ) -> Result<ExitCode, Failure> {
     match command {
         SamplesCommand::Ls(args) => {
-            let (answer, found) = listed(client, args)?;
-            output::show(format, &answer, || table(&found.samples));
+            let (answer, found) = page(client, &args.filter, args.limit, args.cursor)?;
+            output::show(format, &answer, || {
+                let more = found.next.map(|next| format!("more: --cursor {next}\n"));
+                table(&found.samples) + &more.unwrap_or_default()
+            });
         }
         SamplesCommand::Show { request_id } => {
             let answer = client.get(&format!("/v1/samples/{}", segment(request_id)))?;
@@ -172,8 +227,14 @@ fn shown(detail: &SampleDetail) -> String {
             score.explanation.clone().unwrap_or_default(),
         ]);
     }
-    let _ =
-        write!(text, "\n{}\n{}\n", scores.or("nobody said anything"), output::json(&detail.sample));
+    let _ = writeln!(text, "\n{}", scores.or("nobody said anything"));
+    if let Some(review) = &detail.review {
+        let right = review.expected.as_ref().map(|it| format!("; right is {it}"));
+        let (verdict, by, at) = (&review.verdict, &review.by, moment(review.at_ms));
+        let _ =
+            writeln!(text, "reviewed by {by} at {at}: {verdict}{}\n", right.unwrap_or_default());
+    }
+    let _ = writeln!(text, "{}", output::json(&detail.sample));
     text
 }
 
@@ -201,33 +262,6 @@ pub(super) fn scores(
     });
     let good = matches!(result, "counted" | "kept");
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-pub(super) fn dataset(client: &AdminClient, command: &DatasetCommand) -> Result<ExitCode, Failure> {
-    let DatasetCommand::Export(args) = command;
-    let (_, found) = listed(client, args)?;
-    for summary in found.samples.iter().rev() {
-        let answer = client.get(&format!("/v1/samples/{}", segment(&summary.id)))?;
-        let detail: SampleDetail = typed(&answer)?;
-        if let Some(case) = case(&detail)? {
-            output::answer(&format!("{}\n", json!(case)));
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// One case, or none for a sample that would bias the representative split. `expected` is what a
-/// labelled set or a person said, and never what was answered.
-fn case(detail: &SampleDetail) -> Result<Option<Record>, Failure> {
-    let sample: Sample = typed(&detail.sample)?;
-    let scores = detail.scores.iter().map(|said| Score {
-        pass: said.pass,
-        value: said.value,
-        label: said.label.clone(),
-        explanation: said.explanation.clone(),
-        ..Score::unscored(&said.name, "")
-    });
-    Ok(Record::of(&sample, &scores.collect::<Vec<_>>()))
 }
 
 #[cfg(test)]

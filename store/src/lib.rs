@@ -24,8 +24,8 @@ pub use decisions::{
 };
 pub use lock::LockError;
 pub use samples::{
-    Concluded, NewSample, NewScore, SampleFilter, SampleStore, SamplesError, Scored, StoredSample,
-    StoredScore,
+    Closing, Concluded, NewReview, NewSample, NewScore, Reviewed, SampleFilter, SamplePage,
+    SampleStore, SamplesError, Scored, StoredReview, StoredSample, StoredScore, StoredTally,
 };
 pub use state::{
     Attachment, AuditEntry, AuditFilter, AuditReader, Broken, ChangedRelease, ChannelRecord,

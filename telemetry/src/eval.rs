@@ -1,14 +1,11 @@
 //! Figures of the scoring of live answers.
 
+use crate::names::Metric;
 use crate::{Telemetry, names};
 use metrics::SharedString;
 use stagegate_rollout::{Arm, SeriesKey};
-use stagegate_sequential::{Alpha, Tally, interval};
 
-/// Passes that a confidence sequence is narrowest for: what a gate asks for by default.
-const TYPICAL: f64 = 5000.0;
-
-/// What was scored since the start.
+/// What was scored.
 #[derive(Clone, Debug, Default)]
 pub struct EvalGauges {
     /// Scores by workload, arm, scorer and what it said.
@@ -19,20 +16,29 @@ pub struct EvalGauges {
     pub queue: u64,
     /// Bytes of copies.
     pub copies: u64,
-    /// Scored samples of each series.
-    pub accuracy: Vec<EvalAccuracy>,
+    /// Samples of each release in each arm.
+    pub arms: Vec<EvalArm>,
 }
 
-/// Scored samples of one series.
+/// What the samples of one release in one arm add up to; `None` while there are none.
 #[derive(Clone, Debug)]
-pub struct EvalAccuracy {
+pub struct EvalArm {
     /// What they are of.
     pub key: SeriesKey,
-    /// How many passed.
-    pub passed: u64,
-    /// How many failed.
-    pub failed: u64,
+    /// Share that passed: estimate, lower and upper bound.
+    pub accuracy: Option<[f64; 3]>,
+    /// The same of those whose right answer is known.
+    pub labelled_accuracy: Option<[f64; 3]>,
+    /// Mean value of the gating scorers.
+    pub mean_score: Option<f64>,
+    /// Mean squared difference between confidence and correctness.
+    pub brier: Option<f64>,
+    /// By how much confidence and accuracy differ.
+    pub calibration_error: Option<f64>,
 }
+
+/// Values of the label `bound`.
+const BOUNDS: [&str; 3] = ["estimate", "lower", "upper"];
 
 impl Telemetry {
     /// What was scored so far. Call before every scrape.
@@ -53,26 +59,28 @@ impl Telemetry {
         }
         self.prometheus.gauge(&names::EVAL_QUEUE, &[]).set(eval.queue as f64);
         self.prometheus.gauge(&names::EVAL_MEMORY, &[]).set(eval.copies as f64);
-        for EvalAccuracy { key, passed, failed } in &eval.accuracy {
-            let scored = passed + failed;
-            let Ok(tally) = Tally::of(*failed, scored) else { continue };
-            if scored == 0 {
-                continue;
-            }
-            let failing = interval::at_all_times(tally, Alpha::PROMOTION, TYPICAL);
-            let Ok(failing) = failing else { continue };
-            let share = *passed as f64 / scored as f64;
-            for (bound, value) in
-                [("estimate", share), ("lower", 1.0 - failing.high), ("upper", 1.0 - failing.low)]
-            {
-                let labels = [
-                    word(&key.workload),
-                    word(&key.release),
-                    SharedString::const_str(key.arm.label()),
-                    SharedString::const_str(bound),
-                ];
-                self.prometheus.gauge(&names::EVAL_ACCURACY, &labels).set(value);
-            }
+        for arm in &eval.arms {
+            let labels = || {
+                let EvalArm { key: SeriesKey { workload, release, arm }, .. } = arm;
+                vec![word(workload), word(release), SharedString::const_str(arm.label())]
+            };
+            let single = |metric: &'static Metric, value: Option<f64>| {
+                if let Some(value) = value {
+                    self.prometheus.gauge(metric, &labels()).set(value);
+                }
+            };
+            single(&names::EVAL_MEAN_SCORE, arm.mean_score);
+            single(&names::EVAL_BRIER, arm.brier);
+            single(&names::EVAL_CALIBRATION, arm.calibration_error);
+            let bounded = |metric: &'static Metric, share: Option<[f64; 3]>| {
+                for (bound, value) in BOUNDS.into_iter().zip(share.into_iter().flatten()) {
+                    let mut labels = labels();
+                    labels.push(SharedString::const_str(bound));
+                    self.prometheus.gauge(metric, &labels).set(value);
+                }
+            };
+            bounded(&names::EVAL_ACCURACY, arm.accuracy);
+            bounded(&names::EVAL_LABELLED, arm.labelled_accuracy);
         }
     }
 }

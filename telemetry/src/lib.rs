@@ -19,7 +19,7 @@ mod telemetry;
 mod times;
 mod windows;
 
-pub use eval::{EvalAccuracy, EvalGauges};
+pub use eval::{EvalArm, EvalGauges};
 pub use logging::{LogFormat, LoggingError, init_logging};
 pub use names::{ALL as METRICS, Kind, Metric};
 pub use reference::markdown as metrics_markdown;

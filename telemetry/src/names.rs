@@ -105,7 +105,15 @@ metrics! {
     EVAL_MEMORY = Gauge "stagegate_eval_copies_bytes" [] Bytes,
         "Bytes of answers that are being copied or wait to be taken over for scoring";
     EVAL_ACCURACY = Gauge "stagegate_eval_accuracy_ratio" ["workload", "release", "arm", "bound"] Count,
-        "Share of scored samples that passed since the start, with its 95% confidence sequence";
+        "Share of scored samples that passed since the last rollout began, with its 95% confidence sequence";
+    EVAL_LABELLED = Gauge "stagegate_eval_labelled_accuracy_ratio" ["workload", "release", "arm", "bound"] Count,
+        "Share of the samples whose right answer is known that gave it, since the last rollout began, with its 95% confidence sequence";
+    EVAL_MEAN_SCORE = Gauge "stagegate_eval_mean_score" ["workload", "release", "arm"] Count,
+        "Mean value of the gating scorers since the last rollout began, 0 to 1";
+    EVAL_BRIER = Gauge "stagegate_eval_brier_score" ["workload", "release", "arm"] Count,
+        "Mean squared difference between the backend's confidence and correctness since the last rollout began";
+    EVAL_CALIBRATION = Gauge "stagegate_eval_calibration_error_ratio" ["workload", "release", "arm"] Count,
+        "By how much the backend's confidence and its accuracy differ since the last rollout began, over 15 bins";
     WEIGHT = Gauge "stagegate_candidate_weight_ratio" ["workload"] Count,
         "Share of targeting keys that the weight sends to the candidate, 0 to 1";
     ARM_INFO = Gauge "stagegate_arm_info" ["workload", "release", "arm"] Count,

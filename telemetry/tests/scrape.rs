@@ -5,8 +5,8 @@ use stagegate_rollout::{
     TokenKind, WorkloadSpec, WorkloadState, apply,
 };
 use stagegate_telemetry::{
-    EndpointGauge, EvalAccuracy, EvalGauges, METRICS, Options, PlanGauges, ReloadResult,
-    RollbackKind, RolloutGauges, Telemetry,
+    EndpointGauge, EvalArm, EvalGauges, METRICS, Options, PlanGauges, ReloadResult, RollbackKind,
+    RolloutGauges, Telemetry,
 };
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -82,10 +82,13 @@ fn busy() -> Telemetry {
         dropped: vec![("queue", 2)],
         queue: 3,
         copies: 4096,
-        accuracy: vec![EvalAccuracy {
+        arms: vec![EvalArm {
             key: key("support", "v2", Arm::Candidate),
-            passed: 90,
-            failed: 10,
+            accuracy: Some([0.9, 0.8, 0.95]),
+            labelled_accuracy: Some([0.85, 0.7, 0.9]),
+            mean_score: Some(0.88),
+            brier: Some(0.1),
+            calibration_error: Some(0.05),
         }],
     });
     telemetry.set_decision_log(false, &[("queue_full", 5)]);

@@ -21,7 +21,7 @@ const FAST: &str = "{ fast: { \
     drill_within: off, on_no_data: { alert_after: 1h } } }";
 
 /// An agent that answers chat completions in JSON; `wrong` in prose where it is about a refund.
-fn agent(name: &str, wrong: bool) -> Backend {
+pub(crate) fn agent(name: &str, wrong: bool) -> Backend {
     Backend::with(name, async move |exchange: &mut Exchange| {
         let body = exchange.body().await;
         let asked = String::from_utf8_lossy(&body.bytes).into_owned();
@@ -101,7 +101,7 @@ fn workload(stable: &Backend, candidate: &Backend, scorers: &str) -> Workload {
         .with("exclusions", "{ high_value: [] }")
 }
 
-async fn rollout(stagegate: &Stagegate) -> Value {
+pub(crate) async fn rollout(stagegate: &Stagegate) -> Value {
     stagegate.admin.get("/v1/workloads/agent/rollouts/current").await.ok().json
 }
 

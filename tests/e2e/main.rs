@@ -10,6 +10,8 @@ mod aborts;
 mod conversations;
 mod crash;
 mod eval;
+mod eval_loop;
+mod eval_results;
 mod forwarding;
 mod framing;
 mod grpc;

@@ -9,6 +9,8 @@ mod outlook;
 mod reads;
 mod records;
 mod releases;
+mod results;
+mod reviews;
 mod rollouts;
 mod samples;
 mod system;
@@ -64,6 +66,9 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(samples::samples))
         .routes(routes!(samples::sample))
         .routes(routes!(samples::scores))
+        .routes(routes!(reviews::reviews))
+        .routes(routes!(reviews::give))
+        .routes(routes!(results::results))
         .routes(routes!(records::audit))
         .routes(routes!(records::verify_audit))
 }

@@ -14,6 +14,8 @@ mod problem;
 mod records;
 mod release;
 mod request;
+mod results;
+mod review;
 mod rollout;
 mod sample;
 mod status;
@@ -35,6 +37,11 @@ pub use release::{
     AddRelease, Artifact, NewArtifact, ReleaseDetail, ReleaseDiff, ReleaseDifference, Releases,
 };
 pub use request::{EnableCohort, ExplainRequest, OptIn, OptionalReason, Reason, SetWeight};
+pub use results::{
+    ArmResults, Bounded, Calibration, EvalResults, LabelledCounts, ReliabilityBin, ResultCounts,
+    ScorerCounts, SliceArm, SliceResults, TenantMix,
+};
+pub use review::{GiveReview, ReviewItem, ReviewTaken, Reviews, SampleReview};
 pub use rollout::{
     MarkDetail, PassageDetail, PastRollout, Promote, RolloutDetail, RolloutSummary, Rollouts,
     StartRollout, StepDetail,

@@ -55,7 +55,16 @@ pub(crate) fn settings(
     if given && !picks && !scorers.is_empty() {
         cx.warn(&site, "scores nothing, and there are scorers", "write shares above 0%");
     }
-    Some(EvalSettings { stable, candidate, max_rate, scorers, redactor: redactor?, confidence })
+    let redactor = redactor?;
+    Some(EvalSettings {
+        stable,
+        candidate,
+        max_rate,
+        scorers,
+        labelled: None,
+        redactor,
+        confidence,
+    })
 }
 
 fn scorers(

@@ -6,6 +6,7 @@
 mod eval;
 mod gate;
 mod identity;
+mod labelled;
 mod matching;
 mod members;
 mod notify;

@@ -1,7 +1,7 @@
 //! What is scored of live traffic, and how.
 
 use crate::read::{Content, Context, Cursor, Node, Read, Shape, choice, raw};
-use crate::scalar::{Int, JsonPointer, Line, Wait};
+use crate::scalar::{FilePath, Int, JsonPointer, Line, Wait};
 use crate::{Rate, Size};
 use serde_json::{Map, Number, Value};
 use stagegate_rollout::Weight;
@@ -16,6 +16,19 @@ raw! {
         /// Most answers of each arm that are scored a second, however many are picked. The rest is
         /// dropped by time alone and counted, so that scoring costs a bounded part of a core.
         max_rate: Rate = default("100/s"),
+    }
+}
+
+raw! {
+    /// Inputs whose right answer is known. A sampled request that is among them counts for
+    /// `labelled_accuracy`.
+    pub(crate) struct RawLabelled {
+        /// JSON Lines with `input` and `expected`, or those of `stagegate dataset export`. Read again
+        /// when the file changes.
+        file: FilePath = required,
+        /// Which of `scorers` says whether an answer is the expected one. Without it, one that is
+        /// equal is, as by the scorer `equals`.
+        scorer: Line = optional,
     }
 }
 

@@ -1,8 +1,9 @@
 //! One workload: releases, arms and who goes where.
 
 use super::{
-    Definition, RawCost, RawEjection, RawHealth, RawHostHeader, RawIdentity, RawLimits, RawMatch,
-    RawOutcomes, RawRedact, RawRelease, RawRetry, RawSampling, RawTimeouts, RawUpstreamTls,
+    Definition, RawCost, RawEjection, RawHealth, RawHostHeader, RawIdentity, RawLabelled,
+    RawLimits, RawMatch, RawOutcomes, RawRedact, RawRelease, RawRetry, RawSampling, RawTimeouts,
+    RawUpstreamTls,
 };
 use crate::read::{At, Map, NonEmpty, OrOff, choice, raw, words};
 use crate::scalar::{Body, ForceSecret, HeaderValue, Int, JsonPointer, Member, PolicyName, Wait};
@@ -74,6 +75,9 @@ raw! {
         /// Who judges the sampled answers. The verdicts of those with `gate: true` are joined: a
         /// sample passes if it passes all of them.
         scorers: Vec<At<Definition>> = default("[]"),
+        /// What is known to be right: what `labelled_accuracy` is measured with, besides what people
+        /// say.
+        labelled: RawLabelled = optional,
         /// What is taken out of samples before they are kept.
         redact: Vec<At<RawRedact>> = default("[]"),
         /// Where answers say how sure the backend is, from 0 to 1; the header `Agent-Confidence`

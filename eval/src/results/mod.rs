@@ -2,6 +2,8 @@
 //! and a fleet can add their parts in any order and get the same.
 
 pub(crate) mod health;
+pub(crate) mod mix;
 pub(crate) mod reliability;
+pub(crate) mod share;
 pub(crate) mod tally;
 pub(crate) mod watermark;

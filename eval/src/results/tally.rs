@@ -1,6 +1,7 @@
 //! Counts and sums of one arm.
 
 use super::reliability::Reliability;
+use super::share::Share;
 use crate::Score;
 use serde::{Deserialize, Serialize};
 use stagegate_rollout::Scores;
@@ -14,17 +15,23 @@ pub struct Verdict {
     pub value: Option<f64>,
     /// How sure the backend said it was.
     pub confidence: Option<f64>,
-    /// Whether the answer was compared with a known right one.
-    pub labelled: bool,
+    /// Whether it is the right answer, where that is known: what a labelled set says.
+    pub labelled: Option<bool>,
 }
 
 impl Verdict {
     /// The verdict of the gating scores of a sample.
     #[must_use]
-    pub fn of(gating: &[Score], confidence: Option<f64>, labelled: bool) -> Self {
+    pub fn of(gating: &[Score], confidence: Option<f64>, labelled: Option<bool>) -> Self {
         let values: Vec<f64> = gating.iter().filter_map(|score| score.value).collect();
         let value = (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
         Self { pass: Score::together(gating), value, confidence, labelled }
+    }
+
+    /// The verdict of one score alone.
+    #[must_use]
+    pub fn of_one(score: &Score) -> Self {
+        Self { pass: score.pass, value: score.value, ..Self::default() }
     }
 }
 
@@ -55,6 +62,21 @@ pub(crate) fn nanos(value: f64) -> u64 {
 }
 
 impl Tally {
+    /// One sample.
+    #[must_use]
+    pub fn of_one(verdict: &Verdict) -> Self {
+        let mut tally = Self::default();
+        tally.add(verdict);
+        tally
+    }
+
+    /// What is right of a sample that was counted before.
+    #[must_use]
+    pub fn of_label(pass: bool) -> Self {
+        let (labelled_passed, labelled_failed) = (u64::from(pass), u64::from(!pass));
+        Self { labelled_passed, labelled_failed, ..Self::default() }
+    }
+
     /// Counts one sample.
     pub fn add(&mut self, verdict: &Verdict) {
         match verdict.pass {
@@ -62,7 +84,7 @@ impl Tally {
             Some(false) => self.failed += 1,
             None => self.unscored += 1,
         }
-        if let Some(pass) = verdict.pass.filter(|_| verdict.labelled) {
+        if let Some(pass) = verdict.labelled {
             self.labelled_passed += u64::from(pass);
             self.labelled_failed += u64::from(!pass);
         }
@@ -93,17 +115,16 @@ impl Tally {
         self.passed + self.failed
     }
 
-    /// Share of scored samples that passed; `None` before the first. Never shown without its
-    /// interval.
+    /// Share of scored samples that passed; `None` before the first.
     #[must_use]
-    pub fn accuracy(&self) -> Option<f64> {
-        ratio(self.passed, self.scored())
+    pub fn accuracy(&self) -> Option<Share> {
+        Share::of(self.passed, self.failed)
     }
 
     /// Accuracy on the samples with a known right answer.
     #[must_use]
-    pub fn labelled_accuracy(&self) -> Option<f64> {
-        ratio(self.labelled_passed, self.labelled_passed + self.labelled_failed)
+    pub fn labelled_accuracy(&self) -> Option<Share> {
+        Share::of(self.labelled_passed, self.labelled_failed)
     }
 
     /// Mean value, from 0 to 1.
@@ -130,6 +151,6 @@ impl Tally {
     }
 }
 
-fn ratio(part: u64, whole: u64) -> Option<f64> {
+pub(super) fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }

@@ -91,6 +91,8 @@ impl Sample {
             reason: facts.reason,
             conversation: facts.conversation,
             tenant: facts.tenant,
+            cohort: None,
+            rollout: None,
             trace_id: facts.trace_id,
             input,
             output,

@@ -2,7 +2,7 @@
 
 use crate::support::says;
 use serde_json::json;
-use stagegate_eval::dataset::{Dataset, DatasetError, Record, ReviewStatus, Split};
+use stagegate_eval::dataset::{Dataset, DatasetError, Record, Review, ReviewStatus, Split};
 use stagegate_eval::{Sample, SampleReason, Score};
 
 fn case(id: &str, answer: &str, pass: bool) -> Option<Record> {
@@ -86,4 +86,20 @@ fn what_was_written_stays_as_it_was() {
         Err(DatasetError::Version { line: 3, found: 1, before: 2 })
     ));
     assert!(matches!(Dataset::read("{}"), Err(DatasetError::Line { line: 1, .. })));
+}
+
+#[test]
+fn a_review_becomes_a_version_once() {
+    let case = || case("r-1", "wrong", false).expect("a case");
+    let mut set = Dataset::default();
+    set.append(vec![case()]);
+    let first = set.write();
+    let review = Review { status: ReviewStatus::Approved, by: Some("ann".to_owned()), at: Some(7) };
+    let seen = || Record { expected: Some(json!("right")), ..case() }.reviewed(review.clone());
+    assert_eq!(set.append(vec![seen()]), 1, "a person's look is news");
+    assert_eq!(set.append(vec![seen(), case()]), 0, "once, and nobody takes it back");
+    assert_eq!(set.write(), first + &set.write_after(1), "what was there stays, byte for byte");
+    let now = set.at(2);
+    assert_eq!((now.len(), now[0].expected.clone()), (1, Some(json!("right"))));
+    assert_eq!(now[0].review, review);
 }

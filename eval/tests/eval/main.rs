@@ -11,6 +11,7 @@ mod definitions;
 mod example;
 mod gate;
 mod judge;
+mod labelled;
 mod rate;
 mod redaction;
 mod results;

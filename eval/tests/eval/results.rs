@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use stagegate_eval::{
-    Arrival, Health, HealthLimits, JudgeCounts, Reliability, Score, Tally, Verdict, Watermark,
-    judge_health,
+    Arrival, Difference, Health, HealthLimits, JudgeCounts, Mix, Reliability, Score, Share, Tally,
+    Verdict, Watermark, judge_health,
 };
 
 fn verdict(pass: Option<bool>) -> Verdict {
@@ -23,7 +23,7 @@ fn gating_scores_are_anded_and_a_failure_stands() {
     assert_eq!(together(&[]), None);
     let scores =
         [Score::graded("a", 0.5, 0.4, ""), Score::binary("b", true, ""), Score::unscored("c", "")];
-    let verdict = Verdict::of(&scores, Some(0.9), true);
+    let verdict = Verdict::of(&scores, Some(0.9), Some(true));
     assert_eq!((verdict.pass, verdict.value), (None, Some(0.75)));
 }
 
@@ -52,7 +52,7 @@ fn figures_are_those_of_the_textbook() {
 proptest! {
     #[test]
     fn parts_add_up_to_the_whole_in_any_order(
-        all in prop::collection::vec((any::<Option<bool>>(), prop::option::of(0.0..=1.0f64), prop::option::of(-0.5..=1.5f64), any::<bool>()), 0..60),
+        all in prop::collection::vec((any::<Option<bool>>(), prop::option::of(0.0..=1.0f64), prop::option::of(-0.5..=1.5f64), any::<Option<bool>>()), 0..60),
         cut in 0usize..60,
     ) {
         let verdicts: Vec<Verdict> = all.iter()
@@ -71,7 +71,8 @@ proptest! {
         prop_assert_eq!(left, tally(&verdicts));
         prop_assert_eq!(right, left);
         prop_assert_eq!(left.scored() + left.unscored, verdicts.len() as u64);
-        prop_assert!(left.scores().labelled_passed <= left.passed);
+        let labelled = verdicts.iter().filter(|verdict| verdict.labelled.is_some()).count() as u64;
+        prop_assert_eq!(left.labelled_passed + left.labelled_failed, labelled);
         let text = serde_json::to_string(&left).expect("JSON");
         prop_assert_eq!(serde_json::from_str::<Tally>(&text).expect("a tally"), left);
     }
@@ -147,4 +148,43 @@ fn a_judge_is_believed_until_something_speaks_against_it() {
         matches!(health(&uneven), Health::Uneven { candidate, .. } if (candidate - 0.8).abs() < 1e-9)
     );
     assert_eq!(health(&JudgeCounts::default()), Health::Good);
+}
+
+fn tally(passed: u64, failed: u64) -> Tally {
+    Tally { passed, failed, ..Tally::default() }
+}
+
+#[test]
+fn no_share_is_shown_without_bounds_that_hold_it() {
+    assert_eq!(Share::of(0, 0), None);
+    let few = Share::of(38, 2).expect("a share");
+    assert!((few.estimate - 0.95).abs() < 1e-12);
+    assert!(few.lower < 0.85 && few.upper > 0.98, "{few:?}");
+    let many = Share::of(4750, 250).expect("a share");
+    assert!(many.lower > 0.94 && many.upper < 0.96 && many.lower < many.estimate, "{many:?}");
+    let all = Share::of(40, 0).expect("a share");
+    assert!((all.upper - 1.0).abs() < 1e-12 && all.lower < 0.97, "{all:?}");
+    assert_eq!(tally(38, 2).accuracy(), Some(few));
+}
+
+#[test]
+fn a_shifted_mix_is_told_from_a_worse_candidate() {
+    // Both arms are alike on the easy tenant (95%) and on the hard one (50%); the candidate has
+    // more of the hard one.
+    let easy = (tally(950, 50), tally(95, 5));
+    let hard = (tally(50, 50), tally(450, 450));
+    let (mut stable, mut candidate) = (easy.0, easy.1);
+    stable.merge(&hard.0);
+    candidate.merge(&hard.1);
+    let over_all = Difference::of(&stable, &candidate).expect("a difference");
+    assert!(over_all.upper < -0.2, "it looks much worse: {over_all:?}");
+    let mix = Mix::of(&[easy, hard]).expect("a mix");
+    assert!((mix.shift - (0.9 - 100.0 / 1100.0)).abs() < 0.02, "{mix:?}");
+    assert!(mix.adjusted.expect("both have both").abs() < 1e-12, "and is not: {mix:?}");
+    let alone = Mix::of(&[(tally(9, 1), tally(0, 0)), (tally(0, 0), tally(9, 1))]);
+    assert_eq!(alone, Some(Mix { shift: 1.0, adjusted: None }));
+    assert_eq!(Mix::of(&[(tally(9, 1), tally(0, 0))]), None);
+    let same = Difference::of(&tally(90, 10), &tally(90, 10)).expect("a difference");
+    assert!(same.estimate.abs() < 1e-12 && same.lower < 0.0 && same.upper > 0.0, "{same:?}");
+    assert_eq!(Difference::of(&tally(0, 0), &tally(1, 0)), None);
 }

@@ -4,7 +4,6 @@ use super::open::{Open, Opened};
 use super::{Book, Held};
 use crate::{MAX_OPEN, RulesOf};
 use stagegate_eval::{Sample, SampleReason, Watermark};
-use stagegate_rollout::SeriesKey;
 use stagegate_store::NewSample;
 use std::sync::Arc;
 
@@ -28,6 +27,9 @@ impl Book {
                 && !self.turns.is_first(&sample.workload, sample.arm, conversation)
             {
                 sample.reason = SampleReason::Targeted;
+            }
+            if let Some(rules) = rules.get(&sample.workload) {
+                rules.label(&mut sample);
             }
             let Ok(body) = serde_json::to_string(&sample) else {
                 self.drop("store", 1);
@@ -75,40 +77,20 @@ impl Book {
             self.complete.push(sample.id);
             return None;
         };
-        let key = key_of(&sample);
-        let counts = sample.reason == SampleReason::Random;
-        if counts {
-            let mark = self.marks.entry(Arc::clone(&key.workload));
+        let open = Open::new(&sample, &rules, bytes);
+        if open.counts {
+            let mark = self.marks.entry(Arc::clone(&open.origin.key.workload));
             let mark = mark.or_insert_with(|| Watermark::new(PATIENCE_MS, MAX_OPEN));
             mark.expect(&sample.id, sample.at_ms);
-            self.held.insert(sample.id.clone(), Held { key: key.clone() });
+            let held = Held { origin: open.origin.clone(), rules: Arc::clone(&rules) };
+            self.held.insert(sample.id.clone(), held);
         }
         self.bytes += bytes;
-        let awaited: Vec<String> = rules.scorers.iter().map(|it| it.name.clone()).collect();
-        if awaited.is_empty() {
+        if open.awaited.is_empty() {
             self.complete.push(sample.id.clone());
         }
-        self.open.insert(
-            sample.id.clone(),
-            Open {
-                key,
-                counts,
-                confidence: sample.confidence,
-                bytes,
-                rules: Arc::clone(&rules),
-                scores: Vec::new(),
-                awaited,
-            },
-        );
+        self.open.insert(sample.id.clone(), open);
         Some(Opened { sample: Arc::new(sample), rules })
-    }
-}
-
-fn key_of(sample: &Sample) -> SeriesKey {
-    SeriesKey {
-        workload: sample.workload.as_str().into(),
-        release: sample.release.as_str().into(),
-        arm: sample.arm,
     }
 }
 
@@ -120,6 +102,7 @@ fn row<'a>(sample: &'a Sample, body: &'a str) -> NewSample<'a> {
         release: &sample.release,
         arm: sample.arm,
         reason: sample.reason.label(),
+        tenant: sample.tenant.as_deref(),
         body,
     }
 }

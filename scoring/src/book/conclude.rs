@@ -3,8 +3,8 @@
 use super::open::{Open, is_of};
 use super::{Book, Held};
 use stagegate_eval::{Score, Tally, Verdict};
-use stagegate_rollout::Delta;
-use stagegate_store::{Concluded, NewScore};
+use stagegate_rollout::{Delta, Scores};
+use stagegate_store::{Closing, Concluded, NewScore};
 
 impl Book {
     /// Whether a scorer of this name is waited for.
@@ -17,8 +17,9 @@ impl Book {
         let Some(open) = self.open.get_mut(id) else { return };
         for score in scores {
             open.awaited.retain(|name| !is_of(&score, name));
-            let whose = (open.key.workload.to_string(), open.key.arm, score.name.clone());
-            *self.results.entry((whose.0, whose.1, whose.2, score.outcome())).or_default() += 1;
+            let whose =
+                (open.origin.key.workload.to_string(), open.origin.key.arm, score.name.clone());
+            *self.said.entry((whose.0, whose.1, whose.2, score.outcome())).or_default() += 1;
             open.scores.push(score);
         }
         if open.awaited.is_empty() {
@@ -36,8 +37,8 @@ impl Book {
             if rows.is_empty() { Ok(Vec::new()) } else { self.store.conclude(&rows, now_ms) };
         match closed {
             Ok(closed) => {
-                for (id, closed) in complete.into_iter().zip(closed) {
-                    self.close(&id, closed);
+                for (id, closing) in complete.into_iter().zip(closed) {
+                    self.close(&id, closing);
                 }
             }
             Err(error) => {
@@ -46,21 +47,26 @@ impl Book {
                 self.complete = complete;
             }
         }
-        self.drain(now_ms)
+        let delta = self.drain(now_ms);
+        self.results.save(&mut self.store, now_ms, false);
+        delta
     }
 
-    fn close(&mut self, id: &str, closed: bool) {
+    fn close(&mut self, id: &str, closing: Closing) {
         let Some(open) = self.open.remove(id) else { return };
         self.bytes = self.bytes.saturating_sub(open.bytes);
-        if !open.counts {
-            return;
-        }
-        let verdict = if closed {
-            Verdict::of(&open.gating(), open.confidence, false)
-        } else {
-            Verdict::default()
+        let verdict = match closing {
+            Closing::Now { labelled } => {
+                for score in open.counted_scores() {
+                    let tally = Tally::of_one(&Verdict::of_one(score));
+                    self.results.add_scorer(&self.store, &open.origin, &score.name, &tally);
+                }
+                open.verdict(labelled)
+            }
+            Closing::Before => Verdict::default(),
         };
-        if let Some(mark) = self.marks.get_mut(&open.key.workload) {
+        let mark = self.marks.get_mut(&open.origin.key.workload).filter(|_| open.counts);
+        if let Some(mark) = mark {
             mark.resolve(id, verdict);
         }
     }
@@ -70,12 +76,11 @@ impl Book {
         let mut given_up = Vec::new();
         for mark in self.marks.values_mut() {
             for settled in mark.drain(now_ms) {
-                let Some(Held { key }) = self.held.remove(&settled.id) else { continue };
-                let mut tally = Tally::default();
-                tally.add(&settled.verdict);
-                self.tallies.entry(key.clone()).or_default().merge(&tally);
-                if settled.verdict.pass.is_some() {
-                    delta.series.entry(key).or_default().scores.merge(&tally.scores());
+                let Some(Held { origin, rules }) = self.held.remove(&settled.id) else { continue };
+                let tally = Tally::of_one(&settled.verdict);
+                self.results.add(&self.store, &origin, &tally, &rules.tenants);
+                if tally.scores() != Scores::default() {
+                    delta.series.entry(origin.key).or_default().scores.merge(&tally.scores());
                 }
                 if settled.given_up {
                     given_up.push(settled.id);
@@ -100,11 +105,14 @@ fn concluded(id: &str, open: Option<&Open>) -> Concluded {
     let kept = scores.iter().map(|score| NewScore {
         name: score.name.clone(),
         by: "scorer".to_owned(),
+        pass: score.pass,
         body: serde_json::to_string(score).unwrap_or_default(),
     });
     Concluded {
         id: id.to_owned(),
         pass: open.and_then(|open| Score::together(&open.gating())),
+        label: open.and_then(Open::label),
+        doubt: open.and_then(Open::doubt),
         scores: kept.collect(),
     }
 }

@@ -1,30 +1,33 @@
 //! What people say about samples that were concluded, or still are open.
 
 use super::Book;
-use stagegate_eval::{SampleReason, Tally};
-use stagegate_rollout::{Arm, Delta, SeriesKey};
-use stagegate_store::{SamplesError, StoredSample};
+use crate::RulesOf;
+use crate::results::Origin;
+use stagegate_eval::{Sample, SampleReason, Tally};
+use stagegate_rollout::Delta;
+use stagegate_store::SamplesError;
+use std::collections::BTreeSet;
 
 impl Book {
-    /// What a person's first verdict on a sample counts for.
-    pub(crate) fn labelled(&mut self, id: &str, pass: bool) -> Result<Delta, SamplesError> {
+    /// What the first verdict on a sample counts for of who knows what is right. Only random samples
+    /// count.
+    pub(crate) fn labelled(
+        &mut self,
+        id: &str,
+        pass: bool,
+        rules: &RulesOf,
+    ) -> Result<Delta, SamplesError> {
         let mut delta = Delta::default();
-        let Some((StoredSample { workload, release, arm, reason, .. }, _)) = self.store.get(id)?
-        else {
+        let Some((stored, _)) = self.store.get(id)? else { return Ok(delta) };
+        let Ok(sample) = serde_json::from_str::<Sample>(&stored.body) else { return Ok(delta) };
+        if sample.reason != SampleReason::Random {
             return Ok(delta);
-        };
-        let Some(arm) = Arm::from_label(&arm).filter(|_| reason == SampleReason::Random.label())
-        else {
-            return Ok(delta);
-        };
-        let key = SeriesKey { workload: workload.into(), release: release.into(), arm };
-        let labelled = Tally {
-            labelled_passed: u64::from(pass),
-            labelled_failed: u64::from(!pass),
-            ..Tally::default()
-        };
-        self.tallies.entry(key.clone()).or_default().merge(&labelled);
-        delta.series.entry(key).or_default().scores = labelled.scores();
+        }
+        let tally = Tally::of_label(pass);
+        let (origin, nobody) = (Origin::of(&sample), BTreeSet::new());
+        let own = rules.get(&sample.workload).map_or(&nobody, |rules| &rules.tenants);
+        self.results.add(&self.store, &origin, &tally, own);
+        delta.series.entry(origin.key).or_default().scores = tally.scores();
         Ok(delta)
     }
 }

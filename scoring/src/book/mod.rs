@@ -10,11 +10,12 @@ mod open;
 
 pub(crate) use open::Opened;
 
-use crate::Limits;
 use crate::figures::{Figures, SeriesFigures};
+use crate::results::{Origin, Results};
+use crate::{Limits, Rules};
 use open::Open;
-use stagegate_eval::{FirstTurns, Tally, Watermark};
-use stagegate_rollout::{Arm, SeriesKey};
+use stagegate_eval::{FirstTurns, Watermark};
+use stagegate_rollout::Arm;
 use stagegate_store::{SampleStore, SamplesError};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,9 +23,13 @@ use std::sync::Arc;
 /// Conversations of which it is remembered that a turn was counted.
 const CONVERSATIONS: usize = 200_000;
 
+/// Sums of samples are kept for 400 days after the last one.
+const SUMS_KEPT_MS: u64 = 400 * 86_400_000;
+
 /// A sample that waits for its turn to be counted.
 struct Held {
-    key: SeriesKey,
+    origin: Origin,
+    rules: Arc<Rules>,
 }
 
 pub(crate) struct Book {
@@ -37,8 +42,9 @@ pub(crate) struct Book {
     held: HashMap<String, Held>,
     marks: HashMap<Arc<str>, Watermark>,
     turns: FirstTurns,
-    results: BTreeMap<(String, Arm, String, &'static str), u64>,
-    tallies: BTreeMap<SeriesKey, Tally>,
+    /// Scores since the start, by workload, arm, scorer and what it said.
+    said: BTreeMap<(String, Arm, String, &'static str), u64>,
+    pub(crate) results: Results,
     dropped: BTreeMap<&'static str, u64>,
     forgotten_at_ms: u64,
 }
@@ -54,8 +60,8 @@ impl Book {
             held: HashMap::new(),
             marks: HashMap::new(),
             turns: FirstTurns::new(CONVERSATIONS),
-            results: BTreeMap::new(),
-            tallies: BTreeMap::new(),
+            said: BTreeMap::new(),
+            results: Results::default(),
             dropped: ["queue", "store", "repeated"].map(|why| (why, 0)).into(),
             forgotten_at_ms: 0,
         }
@@ -72,15 +78,25 @@ impl Book {
         }
         self.forgotten_at_ms = now_ms;
         let age = self.limits.max_age.as_millis() as u64;
-        self.store.forget(now_ms.saturating_sub(age), self.limits.max_samples).map(|_| ())
+        self.store.forget(now_ms.saturating_sub(age), self.limits.max_samples)?;
+        self.store.forget_tallies(now_ms.saturating_sub(SUMS_KEPT_MS)).map(|_| ())
+    }
+
+    /// Takes up the sums of a rollout that was counted before a restart.
+    pub(crate) fn recall(&mut self, workload: &str, rollout: &str) {
+        self.results.recall(&self.store, workload, rollout);
+    }
+
+    /// Saves the sums of samples.
+    pub(crate) fn save(&mut self, now_ms: u64) {
+        self.results.save(&mut self.store, now_ms, true);
     }
 
     pub(crate) fn figures(&self) -> Figures {
-        let series =
-            |(key, tally): (&SeriesKey, &Tally)| SeriesFigures { key: key.clone(), tally: *tally };
+        let series = self.results.latest().into_iter();
         Figures {
-            results: self.results.clone(),
-            series: self.tallies.iter().map(series).collect(),
+            results: self.said.clone(),
+            series: series.map(|(key, tally)| SeriesFigures { key, tally }).collect(),
             open: self.open.len() as u64,
             dropped: self.dropped.clone(),
         }

@@ -1,9 +1,12 @@
 //! A sample that scorers are at.
 
 use crate::Rules;
-use stagegate_eval::{Sample, Score, ScorerKind};
-use stagegate_rollout::SeriesKey;
+use crate::results::Origin;
+use stagegate_eval::{Sample, SampleReason, Score, ScorerKind, Verdict};
 use std::sync::Arc;
+
+/// Confidence below which a person should look at an answer.
+const UNSURE: f64 = 0.5;
 
 /// A sample that was accepted, and how it is judged.
 pub(crate) struct Opened {
@@ -13,9 +16,13 @@ pub(crate) struct Opened {
 
 /// What is known of a sample that scorers are at.
 pub(super) struct Open {
-    pub(super) key: SeriesKey,
+    pub(super) origin: Origin,
+    /// Whether its verdict is waited for behind the watermark.
     pub(super) counts: bool,
-    pub(super) confidence: Option<f64>,
+    random: bool,
+    /// Whether it is known what is right.
+    expected: bool,
+    confidence: Option<f64>,
     pub(super) bytes: u64,
     pub(super) rules: Arc<Rules>,
     pub(super) scores: Vec<Score>,
@@ -30,12 +37,27 @@ pub(super) fn is_of(score: &Score, scorer: &str) -> bool {
 }
 
 impl Open {
+    pub(super) fn new(sample: &Sample, rules: &Arc<Rules>, bytes: u64) -> Self {
+        let random = sample.reason == SampleReason::Random;
+        Self {
+            origin: Origin::of(sample),
+            counts: random,
+            random,
+            expected: sample.expected.is_some(),
+            confidence: sample.confidence,
+            bytes,
+            rules: Arc::clone(rules),
+            scores: Vec::new(),
+            awaited: rules.scorers_of(sample).map(|it| it.name.clone()).collect(),
+        }
+    }
+
     /// Whether a scorer outside of the process is waited for under this name.
     pub(super) fn awaits(&self, scorer: &str) -> bool {
-        let external = |it: &Arc<stagegate_eval::ScorerSpec>| {
-            it.name == scorer && !matches!(it.kind, ScorerKind::Check(_))
-        };
-        self.rules.scorers.iter().any(external) && self.awaited.iter().any(|name| name == scorer)
+        let besides = self.rules.labelled.iter().map(|labelled| &labelled.by);
+        let mut scorers = self.rules.scorers.iter().chain(besides);
+        self.awaited.iter().any(|name| name == scorer)
+            && scorers.any(|it| it.name == scorer && !matches!(it.kind, ScorerKind::Check(_)))
     }
 
     /// What the gating scorers said. One of several scores under one scorer's name gates with it.
@@ -44,5 +66,35 @@ impl Open {
             self.rules.scorers.iter().any(|scorer| scorer.gate && is_of(score, &scorer.name))
         };
         self.scores.iter().filter(gates).cloned().collect()
+    }
+
+    /// Whether it is the right answer, where that is known.
+    pub(super) fn label(&self) -> Option<bool> {
+        let labelled = self.rules.labelled.as_ref().filter(|_| self.expected)?;
+        Score::together(self.scores.iter().filter(|score| is_of(score, &labelled.by.name)))
+    }
+
+    /// What it counts for; `labelled` if nobody has said before what is right.
+    pub(super) fn verdict(&self, labelled: bool) -> Verdict {
+        let label = self.label().filter(|_| labelled);
+        Verdict::of(&self.gating(), self.confidence, label)
+    }
+
+    /// What each scorer's score counts for, of samples that count.
+    pub(super) fn counted_scores(&self) -> impl Iterator<Item = &Score> {
+        self.scores.iter().filter(|_| self.random)
+    }
+
+    /// Why a person should look at it: it failed, its scorers do not agree, or the backend was not
+    /// sure of it.
+    pub(super) fn doubt(&self) -> Option<&'static str> {
+        let said = |pass| self.scores.iter().any(|score| score.pass == Some(pass));
+        if Score::together(&self.gating()) == Some(false) || (said(false) && !said(true)) {
+            Some("failed")
+        } else if said(false) {
+            Some("disagreeing")
+        } else {
+            self.confidence.filter(|sure| *sure < UNSURE).map(|_| "unsure")
+        }
     }
 }

@@ -5,45 +5,24 @@
 //! samples, and never half of one. Bodies are texts here; what they mean is `eval`'s.
 
 mod read;
+mod review;
+mod schema;
+mod tallies;
 mod write;
 
-pub use read::{SampleFilter, StoredSample, StoredScore};
-pub use write::{Concluded, NewSample, NewScore, Scored};
+pub use read::{SampleFilter, SamplePage, StoredSample, StoredScore};
+pub use review::{NewReview, Reviewed, StoredReview};
+pub use tallies::StoredTally;
+pub use write::{Closing, Concluded, NewSample, NewScore, Scored};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
+use schema::SCHEMA;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const FILE: &str = "samples.db";
-/// Counts up with the tables.
-const SCHEMA: i64 = 1;
-const TABLES: &str = "
-    CREATE TABLE IF NOT EXISTS sample (
-        seq      INTEGER PRIMARY KEY,
-        id       TEXT NOT NULL UNIQUE,
-        at_ms    INTEGER NOT NULL,
-        workload TEXT NOT NULL,
-        release  TEXT NOT NULL,
-        arm      TEXT NOT NULL,
-        reason   TEXT NOT NULL,
-        -- 1 while scorers are at it.
-        open     INTEGER NOT NULL,
-        -- The joint verdict of the gating scorers, and the first one of a person.
-        pass     INTEGER,
-        label    INTEGER,
-        body     TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX IF NOT EXISTS sample_open ON sample (seq) WHERE open = 1;
-    CREATE INDEX IF NOT EXISTS sample_failed ON sample (seq) WHERE pass = 0 OR label = 0;
-    CREATE TABLE IF NOT EXISTS score (
-        sample TEXT NOT NULL,
-        name   TEXT NOT NULL,
-        at_ms  INTEGER NOT NULL,
-        by     TEXT NOT NULL,
-        body   TEXT NOT NULL,
-        PRIMARY KEY (sample, name)
-    ) STRICT, WITHOUT ROWID;
-";
+/// How long to wait for another connection's write.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A refusal of the sample store. Nothing changed.
 #[derive(Debug, thiserror::Error)]
@@ -94,17 +73,13 @@ impl SampleStore {
     pub fn open(dir: &Path) -> Result<Self, SamplesError> {
         let path = dir.join(FILE);
         let open = || -> Result<(Connection, i64), rusqlite::Error> {
-            let db = Connection::open(&path)?;
-            db.busy_timeout(Duration::from_secs(5))?;
+            let mut db = Connection::open(&path)?;
+            db.busy_timeout(PATIENCE)?;
             db.pragma_update(None, "journal_mode", "WAL")?;
             db.pragma_update(None, "synchronous", "NORMAL")?;
             // What is removed must not stay on the disk.
             db.pragma_update(None, "secure_delete", "ON")?;
-            let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-            if found <= SCHEMA {
-                db.execute_batch(TABLES)?;
-                db.pragma_update(None, "user_version", SCHEMA)?;
-            }
+            let found = schema::bring_up(&mut db)?;
             Ok((db, found))
         };
         match open() {
@@ -112,5 +87,21 @@ impl SampleStore {
             Ok((db, _)) => Ok(Self { db }),
             Err(source) => Err(SamplesError::Open { path, source }),
         }
+    }
+
+    /// The same file once more, to read from only: a long search keeps no writer waiting.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn reader(&self) -> Result<Self, SamplesError> {
+        let path: PathBuf = self.db.path().unwrap_or_default().into();
+        let open = || {
+            let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            db.busy_timeout(PATIENCE)?;
+            Ok(db)
+        };
+        open()
+            .map(|db| Self { db })
+            .map_err(|source| SamplesError::Open { path: path.clone(), source })
     }
 }

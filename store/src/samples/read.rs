@@ -3,22 +3,49 @@
 use super::{SampleStore, SamplesError};
 use rusqlite::{OptionalExtension as _, Row, params};
 
-/// Which samples to list; what is `None` does not matter.
+/// Bodies that one search reads at most, in bytes. It goes on where it stopped.
+const SEARCHED: usize = 64 << 20;
+
+/// Which samples to list; what is `None` or false does not matter.
 #[derive(Clone, Debug, Default)]
 pub struct SampleFilter {
     /// The workload.
     pub workload: Option<String>,
     /// The arm's label.
     pub arm: Option<String>,
-    /// Only those that a scorer or a person failed.
+    /// The release that answered.
+    pub release: Option<String>,
+    /// The tenant who asked.
+    pub tenant: Option<String>,
+    /// Only those that this scorer or person said something about.
+    pub scorer: Option<String>,
+    /// Only those that were failed: by that scorer if one is named, else by a gating one or by who
+    /// knew what is right.
     pub failed: bool,
+    /// Only those that wait for a person: in doubt, and nobody has said what is right.
+    pub waiting: bool,
     /// Only those from this time on, in Unix milliseconds.
     pub since_ms: Option<u64>,
+    /// Only those before this time, in Unix milliseconds.
+    pub until_ms: Option<u64>,
+    /// Only those that were accepted before this one, by its number.
+    pub before: Option<u64>,
+}
+
+/// Samples that were found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SamplePage {
+    /// Newest first.
+    pub samples: Vec<StoredSample>,
+    /// What to put into [`SampleFilter::before`] to go on; `None` at the end.
+    pub next: Option<u64>,
 }
 
 /// A sample as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredSample {
+    /// Its number, in the order of acceptance.
+    pub seq: u64,
     /// The request's id.
     pub id: String,
     /// When the request came, in Unix milliseconds.
@@ -35,8 +62,12 @@ pub struct StoredSample {
     pub open: bool,
     /// Joint verdict of the gating scorers.
     pub pass: Option<bool>,
-    /// First verdict of a person.
+    /// First verdict of who knew what is right: a person or a labelled set.
     pub label: Option<bool>,
+    /// The tenant who asked.
+    pub tenant: Option<String>,
+    /// Why a person should look at it.
+    pub doubt: Option<String>,
     /// The whole sample.
     pub body: String,
 }
@@ -52,25 +83,30 @@ pub struct StoredScore {
     pub body: String,
 }
 
-const COLUMNS: &str = "id, at_ms, workload, release, arm, reason, open, pass, label, body";
+const COLUMNS: &str =
+    "seq, id, at_ms, workload, release, arm, reason, open, pass, label, tenant, doubt, body";
 
 fn sample(row: &Row<'_>) -> Result<StoredSample, rusqlite::Error> {
     Ok(StoredSample {
-        id: row.get(0)?,
-        at_ms: row.get(1)?,
-        workload: row.get(2)?,
-        release: row.get(3)?,
-        arm: row.get(4)?,
-        reason: row.get(5)?,
-        open: row.get(6)?,
-        pass: row.get(7)?,
-        label: row.get(8)?,
-        body: row.get(9)?,
+        seq: row.get(0)?,
+        id: row.get(1)?,
+        at_ms: row.get(2)?,
+        workload: row.get(3)?,
+        release: row.get(4)?,
+        arm: row.get(5)?,
+        reason: row.get(6)?,
+        open: row.get(7)?,
+        pass: row.get(8)?,
+        label: row.get(9)?,
+        tenant: row.get(10)?,
+        doubt: row.get(11)?,
+        body: row.get(12)?,
     })
 }
 
 impl SampleStore {
-    /// The newest samples that match, newest first.
+    /// The newest samples that match, newest first. `reads` looks at their bodies: a page may then
+    /// come out short, or empty, and still have a next one.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -78,19 +114,53 @@ impl SampleStore {
         &self,
         filter: &SampleFilter,
         limit: usize,
-    ) -> Result<Vec<StoredSample>, SamplesError> {
+        reads: Option<&dyn Fn(&str) -> bool>,
+    ) -> Result<SamplePage, SamplesError> {
         let reading = SamplesError::doing("listing samples");
         let text = format!(
             "SELECT {COLUMNS} FROM sample
-             WHERE (?1 IS NULL OR workload = ?1) AND (?2 IS NULL OR arm = ?2)
-               AND (?3 = 0 OR pass = 0 OR label = 0) AND at_ms >= ?4
-             ORDER BY seq DESC LIMIT ?5"
+             WHERE seq < ?1 AND (?2 IS NULL OR workload = ?2) AND (?3 IS NULL OR arm = ?3)
+               AND (?4 IS NULL OR release = ?4) AND (?5 IS NULL OR tenant = ?5)
+               AND (?6 = 0 OR pass = 0 OR label = 0 OR ?7 IS NOT NULL)
+               AND (?7 IS NULL OR EXISTS (SELECT 1 FROM score WHERE sample = id AND name = ?7
+                                          AND (?6 = 0 OR score.pass = 0)))
+               AND (?8 = 0 OR (doubt IS NOT NULL AND label IS NULL AND open = 0))
+               AND at_ms >= ?9 AND at_ms < ?10
+             ORDER BY seq DESC"
         );
         let mut rows = self.db.prepare_cached(&text).map_err(reading)?;
-        let since = filter.since_ms.unwrap_or(0);
-        let asked = params![filter.workload, filter.arm, filter.failed, since, limit as u64];
-        let rows = rows.query_map(asked, sample).map_err(reading)?;
-        rows.collect::<Result<_, _>>().map_err(reading)
+        // SQLite's integers are signed.
+        let most = i64::MAX as u64;
+        let asked = params![
+            filter.before.unwrap_or(most).min(most),
+            filter.workload,
+            filter.arm,
+            filter.release,
+            filter.tenant,
+            filter.failed,
+            filter.scorer,
+            filter.waiting,
+            filter.since_ms.unwrap_or(0).min(most),
+            filter.until_ms.unwrap_or(most).min(most),
+        ];
+        let mut page = SamplePage::default();
+        let (mut last, mut searched) = (None, 0);
+        for found in rows.query_map(asked, sample).map_err(reading)? {
+            let found = found.map_err(reading)?;
+            if page.samples.len() >= limit || searched > SEARCHED {
+                page.next = last;
+                break;
+            }
+            last = Some(found.seq);
+            if let Some(reads) = reads {
+                searched += found.body.len();
+                if !reads(&found.body) {
+                    continue;
+                }
+            }
+            page.samples.push(found);
+        }
+        Ok(page)
     }
 
     /// Samples that scorers were at when the process ended, oldest first.

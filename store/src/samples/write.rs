@@ -19,6 +19,8 @@ pub struct NewSample<'a> {
     pub arm: Arm,
     /// Why it was picked.
     pub reason: &'a str,
+    /// The tenant who asked.
+    pub tenant: Option<&'a str>,
     /// The whole sample.
     pub body: &'a str,
 }
@@ -30,6 +32,8 @@ pub struct NewScore {
     pub name: String,
     /// Who said it: `scorer`, or the name of a person's token.
     pub by: String,
+    /// Whether it is good enough.
+    pub pass: Option<bool>,
     /// The whole score.
     pub body: String,
 }
@@ -41,8 +45,24 @@ pub struct Concluded {
     pub id: String,
     /// Joint verdict of the gating scorers.
     pub pass: Option<bool>,
+    /// Verdict of a labelled set.
+    pub label: Option<bool>,
+    /// Why a person should look at it, in a word.
+    pub doubt: Option<&'static str>,
     /// What each said.
     pub scores: Vec<NewScore>,
+}
+
+/// What became of a sample that was to be concluded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// It had been concluded, or is gone.
+    Before,
+    /// It is concluded.
+    Now {
+        /// Whether the verdict of the labelled set is the first that knew what is right.
+        labelled: bool,
+    },
 }
 
 /// What became of a score that came from outside.
@@ -59,6 +79,17 @@ pub enum Scored {
     },
 }
 
+pub(super) const INSERT_SCORE: &str =
+    "INSERT OR IGNORE INTO score (sample, name, at_ms, by, body, pass)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+impl NewScore {
+    /// The parameters of [`INSERT_SCORE`].
+    pub(super) fn row<'a>(&'a self, sample: &'a str, now_ms: u64) -> impl rusqlite::Params + 'a {
+        (sample, &self.name, now_ms, &self.by, &self.body, self.pass)
+    }
+}
+
 impl SampleStore {
     /// Accepts samples, all or none. Gives for each whether it is new: a request id counts once.
     ///
@@ -71,8 +102,9 @@ impl SampleStore {
         {
             let mut insert = change
                 .prepare_cached(
-                    "INSERT OR IGNORE INTO sample (id, at_ms, workload, release, arm, reason, open, body)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7)",
+                    "INSERT OR IGNORE INTO sample
+                         (id, at_ms, workload, release, arm, reason, open, tenant, body)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8)",
                 )
                 .map_err(writing)?;
             for it in samples {
@@ -83,6 +115,7 @@ impl SampleStore {
                     it.release,
                     it.arm.label(),
                     it.reason,
+                    it.tenant,
                     it.body
                 ];
                 new.push(insert.execute(row).map_err(writing)? == 1);
@@ -92,8 +125,8 @@ impl SampleStore {
         Ok(new)
     }
 
-    /// Keeps what the scorers said of samples, all or none. Gives for each whether it was still
-    /// open: a sample is concluded once, whatever happens in between.
+    /// Keeps what the scorers said of samples, all or none. Gives for each what became of it: a
+    /// sample is concluded once, whatever happens in between.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -101,28 +134,36 @@ impl SampleStore {
         &mut self,
         concluded: &[Concluded],
         now_ms: u64,
-    ) -> Result<Vec<bool>, SamplesError> {
+    ) -> Result<Vec<Closing>, SamplesError> {
         let writing = SamplesError::doing("keeping scores");
         let change = self.db.transaction().map_err(writing)?;
-        let mut open = Vec::with_capacity(concluded.len());
+        let mut closings = Vec::with_capacity(concluded.len());
         {
             let mut close = change
-                .prepare_cached("UPDATE sample SET open = 0, pass = ?2 WHERE id = ?1 AND open = 1")
+                .prepare_cached(
+                    "UPDATE sample SET open = 0, pass = ?2, doubt = ?3
+                     WHERE id = ?1 AND open = 1",
+                )
                 .map_err(writing)?;
-            let mut insert = change
-                .prepare_cached("INSERT OR IGNORE INTO score VALUES (?1, ?2, ?3, ?4, ?5)")
+            let mut label = change
+                .prepare_cached("UPDATE sample SET label = ?2 WHERE id = ?1 AND label IS NULL")
                 .map_err(writing)?;
+            let mut insert = change.prepare_cached(INSERT_SCORE).map_err(writing)?;
             for it in concluded {
-                let was_open = close.execute(params![it.id, it.pass]).map_err(writing)? == 1;
-                open.push(was_open);
-                for score in it.scores.iter().filter(|_| was_open) {
-                    let row = params![it.id, score.name, now_ms, score.by, score.body];
-                    insert.execute(row).map_err(writing)?;
+                if close.execute(params![it.id, it.pass, it.doubt]).map_err(writing)? == 0 {
+                    closings.push(Closing::Before);
+                    continue;
+                }
+                let labelled = it.label.is_some()
+                    && label.execute(params![it.id, it.label]).map_err(writing)? == 1;
+                closings.push(Closing::Now { labelled });
+                for score in &it.scores {
+                    insert.execute(score.row(&it.id, now_ms)).map_err(writing)?;
                 }
             }
         }
         change.commit().map_err(writing)?;
-        Ok(open)
+        Ok(closings)
     }
 
     /// Keeps a score that came from outside; `label` is a person's verdict, if it is one.
@@ -143,10 +184,7 @@ impl SampleStore {
             .optional()
             .map_err(writing)?;
         let Some(labelled) = known else { return Ok(Scored::Unknown) };
-        let row = params![id, score.name, now_ms, score.by, score.body];
-        let kept = change
-            .execute("INSERT OR IGNORE INTO score VALUES (?1, ?2, ?3, ?4, ?5)", row)
-            .map_err(writing)?;
+        let kept = change.execute(INSERT_SCORE, score.row(id, now_ms)).map_err(writing)?;
         if kept == 0 {
             return Ok(Scored::Repeated);
         }
@@ -177,9 +215,11 @@ impl SampleStore {
             )
             .map_err(removing)?;
         if gone > 0 {
-            change
-                .execute("DELETE FROM score WHERE sample NOT IN (SELECT id FROM sample)", [])
-                .map_err(removing)?;
+            for said in ["score", "review"] {
+                let text =
+                    format!("DELETE FROM {said} WHERE sample NOT IN (SELECT id FROM sample)");
+                change.execute(&text, []).map_err(removing)?;
+            }
         }
         change.commit().map_err(removing)?;
         Ok(gone)

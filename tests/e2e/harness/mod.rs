@@ -49,7 +49,7 @@ pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
 }
 
 /// Awaits that the asynchronous `condition` becomes true.
-pub(crate) async fn eventually_async(what: &str, condition: impl AsyncFn() -> bool) {
+pub(crate) async fn eventually_async(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition().await {
         assert!(Instant::now() < deadline, "gave up after {PATIENCE:?} waiting for: {what}");

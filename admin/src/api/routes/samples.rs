@@ -24,10 +24,24 @@ pub(super) struct SamplesQuery {
     workload: Option<String>,
     /// Only those of this arm: `stable` or `candidate`.
     arm: Option<String>,
-    /// Only those that a scorer or a person failed.
+    /// Only those that this release answered.
+    release: Option<String>,
+    /// Only those that this tenant asked.
+    tenant: Option<String>,
+    /// Only those that this scorer, or a person under this name, said something about.
+    scorer: Option<String>,
+    /// Only those that were failed: by `scorer` if it is given, else by a gating scorer, a labelled
+    /// set or a person.
     failed: Option<bool>,
+    /// Only those with this in what was asked or answered, in any case; up to 200 characters.
+    #[param(max_length = 200)]
+    text: Option<String>,
     /// Only those from this time on, in Unix milliseconds.
     since_ms: Option<u64>,
+    /// Only those before this time, in Unix milliseconds.
+    until_ms: Option<u64>,
+    /// Where to go on: `next` of the page before.
+    cursor: Option<u64>,
     /// At most so many, 1 to 1000.
     #[param(minimum = 1, maximum = 1000, default = 50)]
     limit: Option<usize>,
@@ -41,14 +55,22 @@ pub(super) async fn samples(
     Params(query): Params<SamplesQuery>,
 ) -> Result<Json<Samples>, ApiError> {
     let limit = rows(query.limit)?;
+    if query.text.as_ref().is_some_and(|text| !(1..=200).contains(&text.chars().count())) {
+        return Err(ApiError::field("text", &"is not from 1 to 200 characters"));
+    }
     let query = SampleQuery {
         workload: query.workload,
         arm: query.arm.as_deref().map(arm).transpose()?,
+        release: query.release,
+        tenant: query.tenant,
+        scorer: query.scorer,
         failed: query.failed.unwrap_or(false),
+        text: query.text,
         since_ms: query.since_ms,
+        until_ms: query.until_ms,
+        cursor: query.cursor,
     };
-    let samples = ask(&app, move |source| source.list(&query, limit)).await?;
-    Ok(Json(Samples { samples }))
+    ask(&app, move |source| source.list(&query, limit)).await.map(Json)
 }
 
 /// One sample with its scores.
@@ -99,7 +121,7 @@ pub(super) async fn scores(
 }
 
 /// Asks on the blocking pool.
-async fn ask<T: Send + 'static>(
+pub(super) async fn ask<T: Send + 'static>(
     app: &App,
     question: impl FnOnce(&dyn SampleSource) -> Result<T, SamplesUnavailable> + Send + 'static,
 ) -> Result<T, ApiError> {

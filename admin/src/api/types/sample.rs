@@ -1,5 +1,6 @@
 //! Sampled answers and what was said about them.
 
+use super::SampleReview;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -23,8 +24,15 @@ pub struct SampleSummary {
     pub open: bool,
     /// Joint verdict of the scorers with `gate: true`; null is unscored.
     pub pass: Option<bool>,
-    /// First verdict of a person.
+    /// First verdict of who knows what is right: a labelled set or a person.
     pub label: Option<bool>,
+    /// The tenant who asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// Why a person should look at it: `failed`, `disagreeing` (one scorer fails what others pass) or
+    /// `unsure` (a confidence below one half).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
 }
 
 /// Sampled answers.
@@ -32,6 +40,10 @@ pub struct SampleSummary {
 pub struct Samples {
     /// Newest first.
     pub samples: Vec<SampleSummary>,
+    /// The `cursor` of the next page; absent at the end. A search reads so much at a time and may
+    /// give a short or an empty page before the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
 }
 
 /// What one scorer or person said.
@@ -63,6 +75,9 @@ pub struct SampleDetail {
     pub sample: Value,
     /// What was said about it.
     pub scores: Vec<SampleScore>,
+    /// What a reviewer said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<SampleReview>,
 }
 
 /// Scores from outside.
@@ -107,7 +122,7 @@ pub struct ScoresTaken {
 pub struct ScoreTaken {
     /// The request's id.
     pub id: String,
-    /// `counted` if it is the first verdict of a person, `kept`, `repeated` if that name has said
+    /// `counted` if it is the first verdict of who knows what is right, `kept`, `repeated` if that name has said
     /// something already (the first stands), or `unknown` if there is no such sample.
     pub result: String,
 }

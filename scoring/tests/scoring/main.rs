@@ -1,5 +1,8 @@
 //! Live scoring on fake time, with scorers that answer as they are told.
 
+mod known;
+mod results;
+
 use serde_json::{Value, json};
 use stagegate_eval::{
     CallFailure, Captured, Facts, Half, Metrics, Outgoing, Post, Redactor, Replied, Sample,
@@ -8,7 +11,7 @@ use stagegate_eval::{
 use stagegate_rollout::{Arm, Delta, Scores};
 use stagegate_scoring::{Given, Limits, Rules, Scored, Scoring};
 use stagegate_store::SampleStore;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,15 +26,20 @@ struct World {
     counted: Arc<Mutex<Delta>>,
 }
 
-fn rules(scorers: &[Value]) -> HashMap<String, Arc<Rules>> {
+fn spec(scorer: &Value) -> Arc<ScorerSpec> {
     let no_files = |_: &str| Err("there are none".to_owned());
-    let read = |scorer| Arc::new(ScorerSpec::read(scorer, &no_files).expect("a scorer"));
+    Arc::new(ScorerSpec::read(scorer, &no_files).expect("a scorer"))
+}
+
+fn rules(scorers: &[Value]) -> HashMap<String, Arc<Rules>> {
     let rules = Rules {
-        scorers: scorers.iter().map(read).collect(),
+        scorers: scorers.iter().map(spec).collect(),
+        labelled: None,
         redactor: Redactor::new(&[]).expect("a redactor"),
         protocol: None,
         confidence: None,
         limit: 1 << 20,
+        tenants: BTreeSet::new(),
     };
     [("agent".to_owned(), Arc::new(rules))].into()
 }

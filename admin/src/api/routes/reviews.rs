@@ -1,0 +1,82 @@
+//! Samples that wait for a person, and what they say.
+
+use super::records::rows;
+use super::samples::ask;
+use crate::api::App;
+use crate::api::error::{ApiError, Kind};
+use crate::api::extract::{Body, Params, Segments};
+use crate::api::types::{GiveReview, ReviewTaken, Reviews};
+use crate::auth::Caller;
+use crate::data_plane::{ReviewOutcome, SampleQuery};
+use axum::extract::State;
+use axum::{Extension, Json};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+/// Longest note, in characters.
+const MAX_NOTE: usize = 2000;
+
+/// Which samples wait.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ReviewsQuery {
+    /// Only those of this workload.
+    workload: Option<String>,
+    /// Where to go on: `next` of the page before.
+    cursor: Option<u64>,
+    /// At most so many, 1 to 1000.
+    #[param(minimum = 1, maximum = 1000, default = 50)]
+    limit: Option<usize>,
+}
+
+/// Samples that wait for a person: failed, disagreed about or unsure, and nobody has said what is
+/// right.
+#[utoipa::path(get, path = "/v1/reviews", tag = "eval", params(ReviewsQuery),
+    responses((status = 200, description = "Newest first; without arm and release.", body = Reviews)))]
+pub(super) async fn reviews(
+    State(app): State<App>,
+    Params(query): Params<ReviewsQuery>,
+) -> Result<Json<Reviews>, ApiError> {
+    let limit = rows(query.limit)?;
+    let ReviewsQuery { workload, cursor, .. } = query;
+    let query = SampleQuery { workload, cursor, ..SampleQuery::default() };
+    ask(&app, move |source| source.waiting(&query, limit)).await.map(Json)
+}
+
+/// Says whether an answer was right, and what would have been. A sample is reviewed once; the first
+/// verdict of who knows what is right counts for labelled accuracy.
+#[utoipa::path(post, path = "/v1/reviews/{request_id}", tag = "eval", request_body = GiveReview,
+    params(("request_id" = String, Path, description = "The request's id")),
+    responses((status = 200, description = "What became of it.", body = ReviewTaken),
+        (status = 409, description = "It has been reviewed; that stands.")))]
+pub(super) async fn give(
+    State(app): State<App>,
+    Segments(request_id): Segments<String>,
+    Extension(caller): Extension<Caller>,
+    Body(review): Body<GiveReview>,
+) -> Result<Json<ReviewTaken>, ApiError> {
+    if !matches!(review.verdict.as_str(), "pass" | "fail") {
+        let problem = format!("`{}` is no verdict: write `pass` or `fail`", review.verdict);
+        return Err(ApiError::field("verdict", &problem));
+    }
+    if review.note.as_ref().is_some_and(|note| note.chars().count() > MAX_NOTE) {
+        return Err(ApiError::field("note", &format!("is longer than {MAX_NOTE} characters")));
+    }
+    let (id, by) = (request_id.clone(), caller.actor.clone());
+    match ask(&app, move |source| source.review(&id, review, &by)).await? {
+        ReviewOutcome::Kept(counts) => {
+            let result = if counts { "counted" } else { "kept" }.to_owned();
+            Ok(Json(ReviewTaken { id: request_id, result }))
+        }
+        ReviewOutcome::Unknown => {
+            let detail = format!("request `{request_id}` is no sample, or its time is over");
+            Err(ApiError::new(Kind::NotFound, detail))
+        }
+        ReviewOutcome::Before(review) => {
+            let detail =
+                format!("`{}` reviewed it before: {}; that stands", review.by, review.verdict);
+            Err(ApiError::new(Kind::Refused, detail))
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What samples add up to.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What the sampled answers of a workload add up to since a rollout began. Only random samples
+/// count; those of both arms were asked at the same time.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EvalResults {
+    /// The workload.
+    pub workload: String,
+    /// The rollout; null for what was counted before the first.
+    pub rollout: Option<String>,
+    /// Each release in each arm: stable first.
+    pub arms: Vec<ArmResults>,
+    /// The candidate's accuracy minus stable's, with bounds at one look; null while an arm has none.
+    pub difference: Option<Bounded>,
+    /// The same by cohort of the tenant, by name.
+    pub cohorts: Vec<SliceResults>,
+    /// The same by tenant: those of `cost.tenants`, or the first 50 that were sampled; the rest is
+    /// `other`.
+    pub tenants: Vec<SliceResults>,
+    /// Whether both arms were asked by the same tenants; null while an arm has no scored sample of a
+    /// tenant.
+    pub mix: Option<TenantMix>,
+}
+
+/// What the samples of one release in one arm add up to.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ArmResults {
+    /// `stable` or `candidate`.
+    pub arm: String,
+    /// The release that answered.
+    pub release: String,
+    /// When the first request that counts came, in Unix milliseconds.
+    pub since_ms: u64,
+    /// When the last one came.
+    pub until_ms: u64,
+    /// The counts.
+    #[serde(flatten)]
+    pub counts: ResultCounts,
+    /// Share of samples with a verdict.
+    pub coverage: Option<f64>,
+    /// Mean value of the gating scorers, from 0 to 1.
+    pub mean_value: Option<f64>,
+    /// Answers that were compared with what is known to be right.
+    pub labelled: LabelledCounts,
+    /// How far the backend's own confidence can be believed.
+    pub calibration: Calibration,
+    /// What each scorer said, by name.
+    pub scorers: Vec<ScorerCounts>,
+}
+
+/// Passed, failed, unscored.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ResultCounts {
+    /// Samples that passed.
+    pub passed: u64,
+    /// Samples that failed.
+    pub failed: u64,
+    /// Samples that nobody could judge.
+    pub unscored: u64,
+    /// passed / (passed + failed), with bounds that hold however often one looks.
+    pub accuracy: Option<Bounded>,
+}
+
+/// A figure with its 95% bounds.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Bounded {
+    /// What was observed.
+    pub estimate: f64,
+    /// The lower bound.
+    pub lower: f64,
+    /// The upper bound.
+    pub upper: f64,
+}
+
+/// Answers that were compared with what is known to be right.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LabelledCounts {
+    /// How many were right.
+    pub passed: u64,
+    /// How many were wrong.
+    pub failed: u64,
+    /// passed / (passed + failed), with bounds that hold however often one looks.
+    pub accuracy: Option<Bounded>,
+}
+
+/// Confidence against correctness.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Calibration {
+    /// Scored samples that came with a confidence.
+    pub count: u64,
+    /// Mean squared difference between confidence and correctness: 0 is perfect, 0.25 is what always
+    /// saying one half gets.
+    pub brier: Option<f64>,
+    /// By how much confidence and accuracy differ, over the bins.
+    pub calibration_error: Option<f64>,
+    /// Fifteen equal bins of confidence, from the least sure; empty ones are left out.
+    pub bins: Vec<ReliabilityBin>,
+}
+
+/// One bin of a reliability table.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReliabilityBin {
+    /// Confidences from here on …
+    pub from: f64,
+    /// … up to here.
+    pub to: f64,
+    /// Samples.
+    pub count: u64,
+    /// Share of them that passed.
+    pub accuracy: f64,
+    /// Mean of their confidences.
+    pub confidence: f64,
+}
+
+/// What one scorer said of an arm's samples.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ScorerCounts {
+    /// Its name.
+    pub name: String,
+    /// What it passed.
+    pub passed: u64,
+    /// What it failed.
+    pub failed: u64,
+    /// What it could not judge.
+    pub unscored: u64,
+    /// Mean value, from 0 to 1.
+    pub mean_value: Option<f64>,
+}
+
+/// One slice of the samples, in both arms.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SliceResults {
+    /// The cohort or the tenant.
+    pub name: String,
+    /// Each release in each arm: stable first.
+    pub arms: Vec<SliceArm>,
+    /// The candidate's accuracy minus stable's, with bounds at one look; null while an arm has none.
+    pub difference: Option<Bounded>,
+}
+
+/// One slice of one release in one arm.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SliceArm {
+    /// `stable` or `candidate`.
+    pub arm: String,
+    /// The release that answered.
+    pub release: String,
+    /// The counts.
+    #[serde(flatten)]
+    pub counts: ResultCounts,
+    /// The same for what is known to be right.
+    pub labelled: LabelledCounts,
+}
+
+/// Whether both arms were asked by the same tenants. Where they were not, accuracies over all differ
+/// although no answer is worse.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TenantMix {
+    /// Share of the samples that would have to be another tenant's for the arms to be asked alike:
+    /// 0 is alike, 1 has nothing in common.
+    pub shift: f64,
+    /// The candidate's accuracy minus stable's if the candidate had stable's mix of tenants; null if
+    /// no tenant is in both.
+    pub adjusted_difference: Option<f64>,
+}

@@ -1,0 +1,80 @@
+//! A person's look at samples.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// Samples that wait for a person.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Reviews {
+    /// Newest first.
+    pub reviews: Vec<ReviewItem>,
+    /// The `cursor` of the next page; absent at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+}
+
+/// One sample that waits for a person. Arm and release are withheld: who judges must not know whom.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReviewItem {
+    /// The request's id.
+    pub id: String,
+    /// When the request came, in Unix milliseconds.
+    pub at_ms: u64,
+    /// The workload.
+    pub workload: String,
+    /// Why it waits: `failed`, `disagreeing` or `unsure`.
+    pub why: String,
+    /// What was asked, redacted.
+    #[schema(value_type = Object)]
+    pub input: Value,
+    /// What was answered, redacted.
+    #[schema(value_type = Object)]
+    pub output: Value,
+    /// How sure the backend said it was.
+    pub confidence: Option<f64>,
+}
+
+/// `POST /v1/reviews/{request_id}`
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GiveReview {
+    /// `pass` if what was answered is right, else `fail`.
+    #[schema(example = "fail")]
+    pub verdict: String,
+    /// What would have been right: the only way for anything to become `expected` of a case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    pub expected: Option<Value>,
+    /// Why; at most 2000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2000)]
+    pub note: Option<String>,
+}
+
+/// What became of a review.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReviewTaken {
+    /// The request's id.
+    pub id: String,
+    /// `counted` if it is the first verdict of who knows what is right, else `kept`.
+    pub result: String,
+}
+
+/// What a reviewer said.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SampleReview {
+    /// `pass` or `fail`.
+    pub verdict: String,
+    /// What would have been right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    pub expected: Option<Value>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Who.
+    pub by: String,
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+}

@@ -1,0 +1,101 @@
+//! A person's look at a sample.
+
+use super::write::INSERT_SCORE;
+use super::{NewScore, SampleStore, SamplesError};
+use rusqlite::{OptionalExtension as _, params};
+
+/// What a reviewer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewReview {
+    /// Whether what was answered is right.
+    pub pass: bool,
+    /// What is right, as JSON.
+    pub expected: Option<String>,
+    /// Why.
+    pub note: Option<String>,
+    /// Who.
+    pub by: String,
+}
+
+/// A review as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredReview {
+    /// What was said, and by whom.
+    pub said: NewReview,
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// What became of a review.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reviewed {
+    /// No such sample.
+    Unknown,
+    /// It has been reviewed; that stands.
+    Before(StoredReview),
+    /// It was kept; `first` if nobody had said what is right.
+    Kept {
+        /// Whether it is the first verdict of who knows what is right.
+        first: bool,
+    },
+}
+
+impl SampleStore {
+    /// Keeps a review, and its verdict among the scores as `score`. A sample is reviewed once.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn review(
+        &mut self,
+        id: &str,
+        review: &NewReview,
+        score: &NewScore,
+        now_ms: u64,
+    ) -> Result<Reviewed, SamplesError> {
+        let writing = SamplesError::doing("keeping a review");
+        if let Some(before) = self.review_of(id)? {
+            return Ok(Reviewed::Before(before));
+        }
+        let change = self.db.transaction().map_err(writing)?;
+        let known: Option<Option<bool>> = change
+            .query_row("SELECT label FROM sample WHERE id = ?1", [id], |row| row.get(0))
+            .optional()
+            .map_err(writing)?;
+        let Some(label) = known else { return Ok(Reviewed::Unknown) };
+        let NewReview { pass, expected, note, by } = review;
+        change
+            .execute(
+                "INSERT INTO review (sample, pass, expected, note, by, at_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![id, pass, expected, note, by, now_ms],
+            )
+            .map_err(writing)?;
+        change.execute(INSERT_SCORE, score.row(id, now_ms)).map_err(writing)?;
+        let first = label.is_none();
+        if first {
+            change
+                .execute("UPDATE sample SET label = ?2 WHERE id = ?1", params![id, pass])
+                .map_err(writing)?;
+        }
+        change.commit().map_err(writing)?;
+        Ok(Reviewed::Kept { first })
+    }
+
+    /// The review of a sample.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn review_of(&self, id: &str) -> Result<Option<StoredReview>, SamplesError> {
+        let text = "SELECT pass, expected, note, by, at_ms FROM review WHERE sample = ?1";
+        let review = self.db.query_row(text, [id], |row| {
+            let said = NewReview {
+                pass: row.get(0)?,
+                expected: row.get(1)?,
+                note: row.get(2)?,
+                by: row.get(3)?,
+            };
+            Ok(StoredReview { said, at_ms: row.get(4)? })
+        });
+        review.optional().map_err(SamplesError::doing("reading a review"))
+    }
+}

@@ -1,0 +1,84 @@
+//! The tables, and how older ones become them.
+
+use rusqlite::Connection;
+
+/// Counts up with the tables.
+pub(super) const SCHEMA: i64 = 2;
+
+const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS sample (
+        seq      INTEGER PRIMARY KEY,
+        id       TEXT NOT NULL UNIQUE,
+        at_ms    INTEGER NOT NULL,
+        workload TEXT NOT NULL,
+        release  TEXT NOT NULL,
+        arm      TEXT NOT NULL,
+        reason   TEXT NOT NULL,
+        -- 1 while scorers are at it.
+        open     INTEGER NOT NULL,
+        -- The joint verdict of the gating scorers, and the first one that knew what is right: of a
+        -- person or of a labelled set.
+        pass     INTEGER,
+        label    INTEGER,
+        tenant   TEXT,
+        -- Why a person should look at it.
+        doubt    TEXT,
+        body     TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS sample_open ON sample (seq) WHERE open = 1;
+    CREATE INDEX IF NOT EXISTS sample_failed ON sample (seq) WHERE pass = 0 OR label = 0;
+    CREATE TABLE IF NOT EXISTS score (
+        sample TEXT NOT NULL,
+        name   TEXT NOT NULL,
+        at_ms  INTEGER NOT NULL,
+        by     TEXT NOT NULL,
+        body   TEXT NOT NULL,
+        pass   INTEGER,
+        PRIMARY KEY (sample, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS review (
+        sample   TEXT PRIMARY KEY,
+        pass     INTEGER NOT NULL,
+        expected TEXT,
+        note     TEXT,
+        by       TEXT NOT NULL,
+        at_ms    INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    -- Sums of samples, which outlive them.
+    CREATE TABLE IF NOT EXISTS tally (
+        workload TEXT NOT NULL,
+        rollout  TEXT NOT NULL,
+        release  TEXT NOT NULL,
+        arm      TEXT NOT NULL,
+        kind     TEXT NOT NULL,
+        name     TEXT NOT NULL,
+        since_ms INTEGER NOT NULL,
+        until_ms INTEGER NOT NULL,
+        body     TEXT NOT NULL,
+        PRIMARY KEY (workload, rollout, release, arm, kind, name)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// What version 1 did not have.
+const SINCE_1: &str = "
+    ALTER TABLE sample ADD COLUMN tenant TEXT;
+    ALTER TABLE sample ADD COLUMN doubt TEXT;
+    ALTER TABLE score ADD COLUMN pass INTEGER;
+    UPDATE sample SET tenant = body ->> '$.tenant';
+    UPDATE score SET pass = body ->> '$.pass';
+";
+
+/// Makes or completes the tables; gives the version that was found. A later one is left alone.
+pub(super) fn bring_up(db: &mut Connection) -> Result<i64, rusqlite::Error> {
+    let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found < SCHEMA {
+        let change = db.transaction()?;
+        if found == 1 {
+            change.execute_batch(SINCE_1)?;
+        }
+        change.execute_batch(TABLES)?;
+        change.pragma_update(None, "user_version", SCHEMA)?;
+        change.commit()?;
+    }
+    Ok(found)
+}
