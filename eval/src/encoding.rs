@@ -7,12 +7,15 @@ use std::io::Read;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// A content coding that is not understood.
-    #[error("content-encoding `{0}` is not decoded: gzip, deflate, zstd and identity are")]
+    #[error("content-encoding `{0}` is not decoded: gzip, deflate, br, zstd and identity are")]
     Unknown(String),
     /// Bytes that are not of the coding they claim.
     #[error("the body is not {0}")]
     Corrupt(&'static str),
 }
+
+/// Bytes that are decoded at a time.
+const PIECE: usize = 8192;
 
 /// Undoes the codings of a `Content-Encoding` header, the last first, and gives at most `limit`
 /// bytes: the flag says whether there was more, or whether the body breaks off inside a coding (what
@@ -38,6 +41,9 @@ pub fn decoded<'a>(
                 ("deflate", take(flate2::read::ZlibDecoder::new(body.as_ref()), limit))
             }
             "deflate" => ("deflate", take(flate2::read::DeflateDecoder::new(body.as_ref()), limit)),
+            "br" => {
+                ("br", take(brotli_decompressor::Decompressor::new(body.as_ref(), PIECE), limit))
+            }
             "zstd" => {
                 let decoder = zstd::stream::read::Decoder::with_buffer(body.as_ref());
                 ("zstd", decoder.map_or_else(|_| (Vec::new(), true), |d| take(d, limit)))
@@ -72,7 +78,7 @@ fn is_zlib(bytes: &[u8]) -> bool {
 /// At most `limit + 1` bytes, so that the caller sees that there was more.
 fn take(mut reader: impl Read, limit: usize) -> (Vec<u8>, bool) {
     let mut plain = Vec::new();
-    let mut piece = [0; 8192];
+    let mut piece = [0; PIECE];
     loop {
         match reader.read(&mut piece) {
             Ok(0) => return (plain, false),
@@ -92,6 +98,12 @@ mod tests {
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
     use std::io::Write;
+
+    /// The text below, as `brotli` packs it.
+    const BROTLI: [u8; 27] = [
+        0x1b, 0x3f, 0x1f, 0xf8, 0x8d, 0x94, 0xaa, 0xc3, 0xbb, 0x3e, 0x2a, 0x93, 0xe3, 0xd5, 0x20,
+        0x69, 0x7a, 0xc3, 0xe2, 0xb7, 0x70, 0x80, 0xbc, 0x05, 0x00, 0xbd, 0x09,
+    ];
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -115,6 +127,7 @@ mod tests {
             (gzip(text.as_bytes()), " GZip"),
             (zlib.finish().expect("in memory"), "deflate"),
             (bare.finish().expect("in memory"), "deflate"),
+            (BROTLI.to_vec(), "br"),
             (zstd, "zstd"),
             (twice, "zstd, gzip"),
         ] {
@@ -141,6 +154,7 @@ mod tests {
         assert!(cut && !plain.is_empty() && text.as_bytes().starts_with(&plain));
         assert_eq!(decoded(b"{}", "gzip", 9), Err(DecodeError::Corrupt("gzip")));
         assert_eq!(decoded(b"{}", "zstd", 9), Err(DecodeError::Corrupt("zstd")));
-        assert_eq!(decoded(b"{}", "br", 9), Err(DecodeError::Unknown("br".to_owned())));
+        assert_eq!(decoded(b"{}", "br", 9), Err(DecodeError::Corrupt("br")));
+        assert_eq!(decoded(b"{}", "lzma", 9), Err(DecodeError::Unknown("lzma".to_owned())));
     }
 }

@@ -39,6 +39,8 @@ pub(crate) enum Problem {
     UpstreamReset,
     /// The endpoint's answer breaks HTTP's rules.
     UpstreamMalformed(&'static str),
+    /// The endpoint speaks HTTP/2 only, and takes no WebSockets over it.
+    NoWebSockets,
     /// No answer in time.
     FirstByteTimeout,
     /// The request took longer in all than the workload allows.
@@ -64,7 +66,10 @@ impl Problem {
             Self::RateLimited | Self::TooManyInFlight => 429,
             Self::HeaderTooLarge => 431,
             Self::NotImplemented(_) => 501,
-            Self::UpstreamConnect | Self::UpstreamReset | Self::UpstreamMalformed(_) => 502,
+            Self::UpstreamConnect
+            | Self::UpstreamReset
+            | Self::UpstreamMalformed(_)
+            | Self::NoWebSockets => 502,
             Self::StableDown | Self::Overloaded | Self::Busy | Self::EndpointBusy => 503,
             Self::ConnectTimeout | Self::FirstByteTimeout | Self::TotalTimeout => 504,
             Self::VersionNotSupported => 505,
@@ -92,6 +97,7 @@ impl Problem {
             Self::ConnectTimeout => "connect_timeout",
             Self::UpstreamReset => "upstream_reset",
             Self::UpstreamMalformed(_) => "upstream_malformed",
+            Self::NoWebSockets => "upstream_no_websockets",
             Self::FirstByteTimeout => "first_byte_timeout",
             Self::TotalTimeout => "total_timeout",
             Self::Overloaded => "overloaded",
@@ -139,6 +145,9 @@ impl Problem {
             Self::UpstreamConnect => "no connection to the release's endpoints",
             Self::ConnectTimeout => "no connection to the release's endpoints in time",
             Self::UpstreamReset => "the endpoint closed the connection before it answered",
+            Self::NoWebSockets => {
+                "the endpoint speaks HTTP/2 only, and does not take WebSockets over it (RFC 8441)"
+            }
             Self::FirstByteTimeout => "the endpoint did not answer in time",
             Self::TotalTimeout => "the request took longer than this workload allows",
             Self::Overloaded => "the proxy has as many connections as it accepts",
@@ -172,6 +181,7 @@ impl Problem {
                 | Self::EndpointBusy
                 | Self::StableDown
                 | Self::UpstreamConnect
+                | Self::NoWebSockets
                 | Self::ConnectTimeout
         )
     }

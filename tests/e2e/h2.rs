@@ -1,6 +1,6 @@
 //! HTTP/2 clients: the same rules, streams that stay streams, and floods that hurt nobody else.
 
-use crate::harness::h2::{H2, block, ended, finish, frame, h2_request, hello, piece};
+use crate::harness::h2::{H2, block, ended, finish, frame, h2_request, h2_websocket, hello, piece};
 use crate::harness::tools::script;
 use crate::harness::{
     Authority, Backend, Chunk, Setup, Stagegate, Wire, Workload, eventually, request, within,
@@ -303,9 +303,7 @@ async fn a_websocket_runs_over_one_stream() {
     let stagegate = Stagegate::start(&Setup::of(Workload::new(&backend))).await;
     let mut client = H2::connect(stagegate.proxy).await;
     eventually("the proxy's settings", || client.takes_websockets()).await;
-    let mut connect = h2_request("CONNECT /chat", &[("sec-websocket-version", "13")]);
-    connect.extensions_mut().insert(h2::ext::Protocol::from_static("websocket"));
-    let (answer, mut up) = client.begin(connect, false).await;
+    let (answer, mut up) = client.begin(h2_websocket("/chat"), false).await;
     let answer = within("an answer", answer).await.expect("one");
     assert_eq!(answer.status(), 200);
     assert!(answer.headers().get("sec-websocket-accept").is_none());

@@ -95,6 +95,7 @@ fn forbidden() -> Vec<(String, Vec<Field>)> {
         ("content-length", "-1"),
         ("content-length", "+1"),
         ("content-length", "0x10"),
+        ("content-length", "05"),
         ("content-length", "1, 1"),
         ("content-length", "1 1"),
         ("content-length", "99999999999999999999"),

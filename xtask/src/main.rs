@@ -1,5 +1,5 @@
 //! The project's chores, one command each: `cargo xtask test`, `bench`, `simulate`, `fuzz`,
-//! `soak`, `docs`.
+//! `soak`, `wire`, `docs`.
 //!
 //! It only starts other programs and reads what they print, so that it builds in
 //! seconds and never has to change when the product does.
@@ -15,6 +15,7 @@ mod simulate;
 mod soak;
 mod test;
 mod tools;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,8 @@ enum Chore {
     Simulate(simulate::Args),
     /// Load the release binary for an hour while everything around it changes
     Soak(soak::Args),
+    /// Try the built binary with curl, wrk, h2load, testssl.sh and slowhttptest
+    Wire(wire::Args),
     /// Write docs/reference from the code
     Docs(docs::Args),
 }
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(args) => fuzz::run(&project, args),
         Chore::Simulate(args) => simulate::run(&project, args),
         Chore::Soak(args) => soak::run(&project, args),
+        Chore::Wire(args) => wire::run(&project, args),
         Chore::Docs(args) => docs::run(&project, args),
     });
     match done {

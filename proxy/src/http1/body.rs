@@ -204,8 +204,25 @@ fn chunk_size(line: &[u8]) -> Result<u64, BodyError> {
     Ok(size.iter().fold(0, |n, &b| n << 4 | u64::from((b as char).to_digit(16).unwrap_or(0))))
 }
 
+/// Fields that a server which adds trailers to the head would act on: who asks, and how the body is
+/// to be read.
+const NEVER_LATE: [&str; 7] = [
+    "authorization",
+    "content-encoding",
+    "content-range",
+    "content-type",
+    "cookie",
+    "set-cookie",
+    "x-http-method-override",
+];
+
+fn may_come_late(name: &str) -> bool {
+    Known::of(name.as_bytes()) == Known::Other
+        && !NEVER_LATE.iter().any(|never| name.eq_ignore_ascii_case(never))
+}
+
 /// Checks the section and leaves out fields that may not come late (RFC 9110 6.5.1): framing,
-/// routing and what is about one connection.
+/// routing, authentication and what is about one connection.
 fn filtered_trailers(section: &[u8]) -> Result<Vec<u8>, BodyError> {
     if section.is_empty() {
         return Ok(Vec::new());
@@ -218,7 +235,7 @@ fn filtered_trailers(section: &[u8]) -> Result<Vec<u8>, BodyError> {
         return Err(BodyError::Trailers);
     };
     let mut kept = Vec::with_capacity(section.len());
-    for field in fields.iter().filter(|field| Known::of(field.name.as_bytes()) == Known::Other) {
+    for field in fields.iter().filter(|field| may_come_late(field.name)) {
         for part in [field.name.as_bytes(), b": ", field.value, b"\r\n"] {
             kept.extend_from_slice(part);
         }
@@ -272,7 +289,7 @@ mod tests {
                 bytes.extend_from_slice(chunk);
                 bytes.extend_from_slice(b"\r\n");
             }
-            bytes.extend_from_slice(b"0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\nNEXT");
+            bytes.extend_from_slice(b"0\r\nX-Sum: 1\r\nContent-Length: 9\r\ncookie: a=b\r\n\r\nNEXT");
             let (data, trailers, done, left) = follow(BodyLength::Chunked, &bytes, &cuts).expect("well-formed");
             prop_assert_eq!(data, chunks.concat());
             prop_assert_eq!(trailers, "X-Sum: 1\r\n");

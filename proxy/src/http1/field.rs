@@ -6,6 +6,8 @@ pub(crate) enum Known {
     Other,
     Connection,
     ContentLength,
+    /// One of the others with `_` for `-`: CGI's descendants take the two for the same.
+    Disguised,
     Expect,
     Forwarded,
     Host,
@@ -26,6 +28,9 @@ pub(crate) enum Known {
     XForwardedHost,
     XForwardedProto,
 }
+
+/// Bytes of the longest known name.
+const LONGEST: usize = "proxy-authorization".len();
 
 impl Known {
     pub(crate) fn of(name: &[u8]) -> Self {
@@ -55,8 +60,17 @@ impl Known {
             17 if is("x-forwarded-proto") => Self::XForwardedProto,
             17 if is("stagegate-release") => Self::Stagegate,
             19 if is("proxy-authorization") => Self::ProxyAuthorization,
+            ..=LONGEST if memchr::memchr(b'_', name).is_some() => Self::behind_underscores(name),
             _ => Self::Other,
         }
+    }
+
+    fn behind_underscores(name: &[u8]) -> Self {
+        let mut plain = [0; LONGEST];
+        let plain = &mut plain[..name.len()];
+        plain.copy_from_slice(name);
+        plain.iter_mut().filter(|byte| **byte == b'_').for_each(|byte| *byte = b'-');
+        if Self::of(plain) == Self::Other { Self::Other } else { Self::Disguised }
     }
 
     /// Whether the field is about one connection only and never forwarded as it came.
@@ -125,4 +139,26 @@ pub(crate) fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub(super) fn first<'a>(fields: &[Field], head: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let is = |field: &&Field| field.name(head).eq_ignore_ascii_case(name.as_bytes());
     fields.iter().find(is).map(|field| field.value(head))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Known;
+
+    #[test]
+    fn a_known_name_with_underscores_is_nobodys() {
+        for (name, known) in [
+            ("Content-Length", Known::ContentLength),
+            ("CONTENT-length", Known::ContentLength),
+            ("Content_Length", Known::Disguised),
+            ("transfer_ENCODING", Known::Disguised),
+            ("X_Forwarded-For", Known::Disguised),
+            ("stagegate_arm", Known::Disguised),
+            ("x_trace_id", Known::Other),
+            ("content-lengtg", Known::Other),
+            ("content~length", Known::Other),
+        ] {
+            assert_eq!(Known::of(name.as_bytes()), known, "{name}");
+        }
+    }
 }

@@ -59,9 +59,11 @@ pub(super) fn nominate(fields: &mut [Field], head: &[u8], option: &[u8]) -> Resu
     Ok(())
 }
 
-/// Decimal digits only (RFC 9110 8.6); no sign, no list, no overflow.
+/// Decimal digits only (RFC 9110 8.6); no sign, no list, no overflow, and no zero in front, which
+/// some take for octal.
 pub(super) fn content_length(value: &[u8]) -> Result<u64, Bad> {
-    let digits = !value.is_empty() && value.len() <= 18 && value.iter().all(u8::is_ascii_digit);
+    let octal = value.len() > 1 && value[0] == b'0';
+    let digits = matches!(value.len(), 1..=18) && !octal && value.iter().all(u8::is_ascii_digit);
     let number = digits.then(|| value.iter().fold(0, |n, b| n * 10 + u64::from(b - b'0')));
     number.ok_or(Problem::BadRequest("invalid Content-Length"))
 }

@@ -116,6 +116,14 @@ impl RequestHead {
         self.fields.iter().filter(move |field| field.known == known).map(|field| field.value(head))
     }
 
+    /// Whether this is a WebSocket's handshake (RFC 6455 4.1), and no other upgrade.
+    pub(crate) fn wants_websocket(&self, head: &[u8]) -> bool {
+        let named = |at: usize| self.fields[at].value(head).eq_ignore_ascii_case(b"websocket");
+        self.upgrade.is_some_and(named)
+            && self.method(head) == "GET"
+            && self.field(head, "sec-websocket-key").is_some()
+    }
+
     fn check_target(&mut self, head: &[u8], method: &str, target: &str) -> Result<(), Bad> {
         if target.len() > MAX_TARGET {
             return Err(Problem::UriTooLong);
@@ -220,16 +228,20 @@ impl RequestHead {
             Some(bytes) => BodyLength::Bytes(bytes),
         });
         self.keep_alive = !close && (self.http_11 || keep_alive);
-        // Only a bodiless HTTP/1.1 request may change the protocol, and never to cleartext HTTP/2:
-        // that would carry requests past every rule here.
+        // Only a bodiless HTTP/1.1 request may change the protocol, and never to one that carries
+        // HTTP again: that would carry requests past every rule here.
         let upgradable = self.http_11 && connection_upgrade && self.body == Some(BodyLength::None);
-        self.upgrade = self.upgrade.filter(|&at| {
-            upgradable
-                && !tokens(self.fields[at].value(head))
-                    .any(|protocol| protocol.to_ascii_lowercase().starts_with(b"h2"))
-        });
+        self.upgrade = self
+            .upgrade
+            .filter(|&at| upgradable && !tokens(self.fields[at].value(head)).any(carries_http));
         Ok(())
     }
+}
+
+/// Whether an upgrade's protocol is HTTP in another form: `h2c`, `HTTP/2.0`, `TLS/1.0` (RFC 2817).
+fn carries_http(protocol: &[u8]) -> bool {
+    let protocol = protocol.to_ascii_lowercase();
+    [&b"h2"[..], b"http", b"tls"].iter().any(|name| protocol.starts_with(name))
 }
 
 /// Keeps the value of a field that may come once.

@@ -83,8 +83,13 @@ impl ResponseHead {
             match field.known {
                 Known::ContentLength => {
                     let bytes = content_length(value).map_err(|_| "invalid Content-Length")?;
-                    if length.replace(bytes).is_some_and(|before| before != bytes) {
-                        return Err("Content-Length fields that differ");
+                    match length.replace(bytes) {
+                        Some(before) if before != bytes => {
+                            return Err("Content-Length fields that differ");
+                        }
+                        // Said once is enough, and all that clients take.
+                        Some(_) => self.fields[at].nominated = true,
+                        None => {}
                     }
                 }
                 Known::TransferEncoding => {

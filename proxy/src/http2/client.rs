@@ -4,12 +4,13 @@ use super::{CONNECTION_WINDOW, MAX_STREAMS, Outgoing, SEND_BUFFER, STREAM_WINDOW
 use crate::transport::Wire;
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
+use h2::{Ping, PingPong};
 use std::cell::{Cell, RefCell};
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 /// A connection that requests can be opened on. It ends when this is dropped and its last request
 /// is over.
@@ -31,12 +32,14 @@ impl Connection {
             .max_send_buffer_size(SEND_BUFFER)
             .max_header_list_size(64 * 1024)
             .enable_push(false);
-        let (requests, connection) = builder.handshake(wire).await.map_err(broken)?;
+        let (requests, mut connection) = builder.handshake(wire).await.map_err(broken)?;
         let driver = Rc::new(Driver {
-            connection: RefCell::new(connection),
+            pings: RefCell::new(connection.ping_pong()),
+            connection: RefCell::new(Some(connection)),
             task: RefCell::new(None),
             streams: Cell::new(0),
-            ended: Cell::new(false),
+            asked: Cell::new(false),
+            settled: Cell::new(false),
             used: Cell::new(false),
             retired: Cell::new(false),
         });
@@ -55,7 +58,7 @@ impl Connection {
     pub(crate) fn is_open(&self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
         let ready = self.requests.clone().poll_ready(&mut cx);
-        !self.driver.ended.get()
+        !self.driver.has_ended()
             && !self.driver.retired.get()
             && !matches!(ready, Poll::Ready(Err(_)))
     }
@@ -81,22 +84,30 @@ impl Connection {
 /// What moves a connection's frames.
 #[derive(Debug)]
 pub(crate) struct Driver {
-    connection: RefCell<h2::client::Connection<Wire, Bytes>>,
+    /// None once it has ended.
+    connection: RefCell<Option<h2::client::Connection<Wire, Bytes>>>,
+    pings: RefCell<Option<PingPong>>,
     task: RefCell<Option<Waker>>,
     streams: Cell<usize>,
-    ended: Cell<bool>,
+    /// A ping was sent.
+    asked: Cell<bool>,
+    /// The ping was answered.
+    settled: Cell<bool>,
     used: Cell<bool>,
     retired: Cell<bool>,
 }
 
 impl Driver {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.ended.get() {
-            *self.task.borrow_mut() = Some(cx.waker().clone());
-            let moved = Pin::new(&mut *self.connection.borrow_mut()).poll(cx);
-            self.ended.set(moved.is_ready());
+        let mut slot = self.connection.borrow_mut();
+        let Some(connection) = slot.as_mut() else { return Poll::Ready(()) };
+        *self.task.borrow_mut() = Some(cx.waker().clone());
+        let moved = Pin::new(connection).poll(cx).map(drop);
+        if moved.is_ready() {
+            // Whoever waits for an answer to a ping learns that none will come.
+            *slot = None;
         }
-        if self.ended.get() { Poll::Ready(()) } else { Poll::Pending }
+        moved
     }
 
     /// Moves frames now: a request that was just decided leaves in the very step it was decided in,
@@ -104,14 +115,35 @@ impl Driver {
     pub(super) fn nudge(&self) {
         let task = self.task.borrow().clone();
         let task = task.as_ref().unwrap_or(Waker::noop());
-        let Ok(mut connection) = self.connection.try_borrow_mut() else { return };
-        if !self.ended.get() {
-            let mut cx = Context::from_waker(task);
-            self.ended.set(Pin::new(&mut *connection).poll(&mut cx).is_ready());
+        let Ok(mut slot) = self.connection.try_borrow_mut() else { return };
+        let mut cx = Context::from_waker(task);
+        let moved = slot.as_mut().map(|connection| Pin::new(connection).poll(&mut cx).is_ready());
+        if moved == Some(true) {
+            *slot = None;
         }
-        if self.ended.get() {
+        if moved != Some(false) {
             task.wake_by_ref();
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        // While it is borrowed it moves, so it has not.
+        self.connection.try_borrow().is_ok_and(|connection| connection.is_none())
+    }
+
+    /// Waits until the endpoint's first settings are here: they come before its answer to a ping
+    /// (RFC 9113 3.4). One task at a time may wait.
+    pub(super) fn poll_settled(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut pings = self.pings.borrow_mut();
+        let Some(pings) = pings.as_mut().filter(|_| !self.settled.get()) else {
+            return Poll::Ready(Ok(()));
+        };
+        if !self.asked.replace(true) {
+            pings.send_ping(Ping::opaque()).map_err(broken)?;
+        }
+        let answered = ready!(pings.poll_pong(cx)).map_err(broken);
+        self.settled.set(answered.is_ok());
+        Poll::Ready(answered.map(drop))
     }
 
     /// Keeps further requests off the connection: it does not answer, so it may be dead.

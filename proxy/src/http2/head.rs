@@ -5,7 +5,9 @@
 
 use crate::http1::{BodyLength, Known, RequestHead, ResponseHead};
 use h2::ext::Protocol;
-use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, TE, TRAILER};
+use http::header::{
+    CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, TE, TRAILER,
+};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, uri};
 
 /// How a body is written in HTTP/1.1.
@@ -76,7 +78,7 @@ pub(super) fn request_text(
                 let joint: &[u8] = if cookies.is_empty() { b"" } else { b"; " };
                 put(&mut cookies, &[joint, value.as_bytes()]);
             }
-            Known::Other if websocket && name.as_str() == "sec-websocket-key" => {}
+            Known::Other if websocket && *name == SEC_WEBSOCKET_KEY => {}
             _ => put_field(&mut text, name.as_str().as_bytes(), value.as_bytes())?,
         }
     }
@@ -124,7 +126,7 @@ pub(super) fn response(
     Ok(response)
 }
 
-/// A request in HTTP/1.1 as one in HTTP/2.
+/// A request in HTTP/1.1 as one in HTTP/2; a WebSocket's handshake as an extended CONNECT (RFC 8441 4).
 pub(super) fn request(
     head: &[u8],
     parsed: &RequestHead,
@@ -136,7 +138,13 @@ pub(super) fn request(
     parts.authority = Some(parsed.host(head).parse().map_err(|_| invalid)?);
     parts.path_and_query = Some(parsed.target(head).parse().map_err(|_| invalid)?);
     let mut request = Request::new(());
-    *request.method_mut() = parsed.method(head).parse().map_err(|_| invalid)?;
+    let websocket = parsed.wants_websocket(head);
+    if websocket {
+        *request.method_mut() = Method::CONNECT;
+        request.extensions_mut().insert(Protocol::from_static("websocket"));
+    } else {
+        *request.method_mut() = parsed.method(head).parse().map_err(|_| invalid)?;
+    }
     *request.uri_mut() = Uri::from_parts(parts).map_err(|_| invalid)?;
     *request.version_mut() = http::Version::HTTP_2;
     for field in &parsed.fields {
@@ -145,6 +153,9 @@ pub(super) fn request(
             continue;
         }
         let name = HeaderName::from_bytes(field.name(head)).map_err(|_| invalid)?;
+        if websocket && name == SEC_WEBSOCKET_KEY {
+            continue;
+        }
         let value = HeaderValue::from_bytes(field.value(head)).map_err(|_| invalid)?;
         request.headers_mut().append(name, value);
     }
@@ -161,6 +172,10 @@ pub(super) fn response_text(
     to_head: bool,
 ) -> Result<(Vec<u8>, Framing), Malformed> {
     let (status, fields) = (response.status(), response.headers());
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        // RFC 9113 8.6: it would open a tunnel that nobody asked for.
+        return Err(Malformed("101 over HTTP/2"));
+    }
     let bodiless = to_head || status.is_informational() || matches!(status.as_u16(), 204 | 304);
     let counted = fields.contains_key(CONTENT_LENGTH) && !fields.contains_key(TRAILER);
     let mut text = Vec::with_capacity(256);
@@ -219,17 +234,8 @@ pub(super) fn has_body(parsed: &RequestHead) -> bool {
     !matches!(parsed.body, None | Some(BodyLength::None))
 }
 
-/// A key for a WebSocket's handshake: sixteen bytes in base64, from `random` numbers.
-pub(crate) fn websocket_key(mut random: impl FnMut() -> u64) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut key: String = (0..21).map(|_| char::from(DIGITS[(random() >> 58) as usize])).collect();
-    // The last of 22 digits carries two bits only.
-    key.push(char::from(DIGITS[(random() >> 62 << 4) as usize]));
-    key + "=="
-}
-
 /// Appends a field line. RFC 9113 8.2.1: no line end or NUL anywhere, no space at either end.
-fn put_field(text: &mut Vec<u8>, name: &[u8], value: &[u8]) -> Result<(), Malformed> {
+pub(super) fn put_field(text: &mut Vec<u8>, name: &[u8], value: &[u8]) -> Result<(), Malformed> {
     let is_edge = |b: Option<&u8>| matches!(b, Some(b' ' | b'\t'));
     if value.iter().any(|b| matches!(b, b'\r' | b'\n' | 0))
         || is_edge(value.first())
@@ -247,8 +253,8 @@ fn put(text: &mut Vec<u8>, parts: &[&[u8]]) {
 
 #[cfg(test)]
 mod tests {
+    use super::trailers_text;
     use super::{Framing, Malformed, request, request_text, response, response_text, trailers};
-    use super::{trailers_text, websocket_key};
     use crate::http1::{HeadLimits, RequestHead, ResponseHead, Status};
     use http::{Method, Request, Response};
 
@@ -355,6 +361,7 @@ mod tests {
         assert_eq!(framing(&sized, true, true), Ok(Framing::None));
         assert_eq!(framing(&of(200, &[]), true, false), Ok(Framing::Chunked));
         assert_eq!(framing(&of(204, &[]), true, false), Ok(Framing::None));
+        assert!(framing(&of(101, &[("upgrade", "websocket")]), true, false).is_err());
         let (text, _) =
             response_text(&of(200, &[("grpc-status", "0")]), true, false).expect("fine");
         assert_eq!(
@@ -376,16 +383,5 @@ mod tests {
         let map = trailers(section);
         let expected = [&b"0\r\n"[..], section, b"\r\n"].concat();
         assert_eq!(trailers_text(Some(&map)), Ok(expected));
-    }
-
-    #[test]
-    fn a_key_is_sixteen_bytes() {
-        let mut state = 7_u64;
-        let key = websocket_key(|| {
-            state = state.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31);
-            state
-        });
-        assert_eq!(key.len(), 24);
-        assert!(key.ends_with("==") && matches!(key.as_bytes()[21], b'A' | b'Q' | b'g' | b'w'));
     }
 }

@@ -15,11 +15,12 @@ mod incoming;
 mod inlet;
 mod outgoing;
 mod outlet;
+mod websocket;
 
 pub(crate) use client::Connection;
-pub(crate) use head::websocket_key;
 pub(crate) use incoming::{Incoming, Tally};
 pub(crate) use outgoing::Outgoing;
+pub(crate) use websocket::websocket_key;
 
 use std::io;
 

@@ -5,12 +5,13 @@ use super::client::Driver;
 use super::head::{Framing, has_body, request, response_text};
 use super::inlet::Inlet;
 use super::outlet::Outlet;
+use super::websocket::{accept, opened_text};
 use crate::http1::{BodyLength, HeadLimits, RequestHead, Status};
 use bytes::Bytes;
 use h2::Reason;
 use h2::client::{ResponseFuture, SendRequest};
 use http::Response;
-use std::future::Future as _;
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -24,6 +25,8 @@ pub(crate) struct Outgoing {
     answer: Answer,
     to_head: bool,
     secure: bool,
+    /// What a client that wants a WebSocket is told when it opens.
+    accept: Option<String>,
     /// The endpoint said that it has not looked at the request.
     unprocessed: bool,
     driver: Rc<Driver>,
@@ -34,6 +37,8 @@ enum Sent {
     /// Bytes of a head that is not complete.
     Head(SendRequest<Bytes>, Vec<u8>),
     Body(Outlet),
+    /// Bytes of a WebSocket, or of one that may open.
+    Tunnel(Outlet),
     Done,
 }
 
@@ -54,6 +59,7 @@ impl Outgoing {
             answer: Answer::None,
             to_head: false,
             secure,
+            accept: None,
             unprocessed: false,
             driver,
         }
@@ -63,6 +69,15 @@ impl Outgoing {
     /// whatever it is (RFC 9113 8.7).
     pub(crate) fn is_unprocessed(&self) -> bool {
         self.unprocessed
+    }
+
+    /// Whether the endpoint takes WebSockets (RFC 8441 3). One task at a time may ask.
+    pub(crate) async fn takes_websockets(&self) -> io::Result<bool> {
+        let Sent::Head(requests, _) = &self.request else { return Ok(false) };
+        if !requests.is_extended_connect_protocol_enabled() {
+            poll_fn(|cx| self.driver.poll_settled(cx)).await?;
+        }
+        Ok(requests.is_extended_connect_protocol_enabled())
     }
 
     /// Keeps further requests off the connection.
@@ -85,6 +100,7 @@ impl Outgoing {
         }
         let written = match &mut self.request {
             Sent::Body(outlet) => outlet.poll_write(cx, &bytes[taken..]),
+            Sent::Tunnel(outlet) => outlet.poll_write_raw(cx, &bytes[taken..]),
             Sent::Head(..) | Sent::Done => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         };
         match written {
@@ -92,6 +108,15 @@ impl Outgoing {
             _ if taken > 0 => Poll::Ready(Ok(taken)),
             other => other,
         }
+    }
+
+    /// Ends what has no end of its own.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        if let Sent::Tunnel(outlet) = &mut self.request {
+            outlet.finish_raw()?;
+            self.request = Sent::Done;
+        }
+        Ok(())
     }
 
     /// Takes the head off the front of `bytes`; says how many bytes that were.
@@ -107,7 +132,11 @@ impl Outgoing {
             return Ok(bytes.len());
         }
         let asked = request(partial, &head, self.secure).map_err(io::Error::other)?;
-        let sent = requests.send_request(asked, !has_body(&head));
+        let key =
+            head.field(partial, "sec-websocket-key").filter(|_| head.wants_websocket(partial));
+        self.accept = key.map(accept);
+        let ends = self.accept.is_none() && !has_body(&head);
+        let sent = requests.send_request(asked, ends);
         let (answer, stream) = sent.map_err(|error| {
             // It never left this process.
             self.unprocessed = true;
@@ -117,6 +146,7 @@ impl Outgoing {
         self.to_head = head.is_head;
         self.answer = Answer::Waiting(answer);
         self.request = match head.body.filter(|_| has_body(&head)) {
+            _ if self.accept.is_some() => Sent::Tunnel(Outlet::new(stream, BodyLength::UntilClose)),
             Some(length) => Sent::Body(Outlet::new(stream, length)),
             None => Sent::Done,
         };
@@ -173,8 +203,16 @@ impl Outgoing {
         let (parts, body) = answer.into_parts();
         let head = Response::from_parts(parts, ());
         let ends = body.is_end_stream();
-        let (text, framing) = response_text(&head, ends, self.to_head).map_err(io::Error::other)?;
-        debug_assert!(framing != Framing::Tunnel);
+        let accept = self.accept.as_deref().filter(|_| head.status().is_success());
+        let (text, framing) = match accept {
+            Some(accept) => opened_text(&head, accept).map(|text| (text, Framing::Tunnel)),
+            None => response_text(&head, ends, self.to_head),
+        }
+        .map_err(io::Error::other)?;
+        if framing != Framing::Tunnel {
+            // One that does not open a WebSocket gets nothing more; it may be past hearing that.
+            let _ = self.finish();
+        }
         self.answer = Answer::Coming(Inlet::new(text, body, framing));
         Poll::Ready(Ok(()))
     }

@@ -319,7 +319,7 @@ pub(super) const fn outcome_of(problem: Problem) -> Outcome {
         | Problem::UpstreamReset
         | Problem::FirstByteTimeout
         | Problem::TotalTimeout => Outcome::Transient,
-        Problem::UpstreamMalformed(_) => Outcome::Permanent,
+        Problem::UpstreamMalformed(_) | Problem::NoWebSockets => Outcome::Permanent,
         _ => Outcome::ClientGone,
     }
 }

@@ -3,7 +3,7 @@
 use super::call::{Call, Decision};
 use super::{Client, resilience};
 use crate::endpoint::{Endpoint, Protocol};
-use crate::http2::Connection;
+use crate::http2::{Connection, Outgoing};
 use crate::problem::Problem;
 use crate::transport::{Stream, dial};
 use std::future::{Future, poll_fn};
@@ -54,13 +54,49 @@ impl Client {
         let opened = self.in_time(self.open(endpoint, fresh, expires_ms)).await;
         match opened {
             Some(Ok((stream, reused))) => Ok(Connected { stream, endpoint: at, reused }),
-            Some(Err(_)) => Err((at, Problem::UpstreamConnect)),
+            Some(Err(problem)) => Err((at, problem)),
             None => Err((at, Problem::ConnectTimeout)),
         }
     }
 
-    /// A stream to the endpoint, and whether what it is on carried a request before.
+    /// A stream to the endpoint that can carry the request, and whether what it is on carried one
+    /// before.
     async fn open(
+        &self,
+        endpoint: &Endpoint,
+        fresh: bool,
+        expires_ms: u64,
+    ) -> Result<(Stream, bool), Problem> {
+        let mut fresh = fresh;
+        loop {
+            let opened = self.open_any(endpoint, fresh, expires_ms).await;
+            let (stream, used) = opened.map_err(|_| Problem::UpstreamConnect)?;
+            let Stream::Outgoing(outgoing) = &stream else { return Ok((stream, used)) };
+            if !self.head.wants_websocket(&self.input) {
+                return Ok((stream, used));
+            }
+            match self.takes_websockets(endpoint, outgoing).await {
+                Ok(true) => return Ok((stream, used)),
+                Ok(false) => return Err(Problem::NoWebSockets),
+                // It was dead, and nobody had noticed.
+                Err(_) if used && !fresh => fresh = true,
+                Err(_) => return Err(Problem::UpstreamConnect),
+            }
+        }
+    }
+
+    /// Whether a WebSocket may be opened there. One request at a time asks.
+    async fn takes_websockets(&self, endpoint: &Endpoint, on: &Outgoing) -> io::Result<bool> {
+        let opening = self.worker.pools.borrow_mut().opening(endpoint.id);
+        let _turn = match &opening {
+            Some(opening) => Some(opening.lock().await),
+            None => None,
+        };
+        on.takes_websockets().await
+    }
+
+    /// A stream to the endpoint, whatever it is to carry.
+    async fn open_any(
         &self,
         endpoint: &Endpoint,
         fresh: bool,

@@ -160,6 +160,10 @@ impl Client {
             }
             first = false;
             match self.request().await {
+                // One request of an HTTP/2 client is all there is: bytes after it are no request.
+                After::KeepAlive if matches!(self.stream, Stream::Incoming(_)) => {
+                    return Served::Over;
+                }
                 After::KeepAlive => self.shrink(),
                 After::Close => {
                     self.linger().await;

@@ -132,6 +132,9 @@ impl Client {
             let connected = match self.connect(call, &decision, &tried, fresh, over_ms).await {
                 Ok(connected) => connected,
                 Err((endpoint, problem)) => {
+                    if problem == Problem::NoWebSockets {
+                        return self.fail(call, &decision, problem).await;
+                    }
                     tried.push(endpoint);
                     if problem != Problem::EndpointBusy {
                         self.judge_unconnected(&decision, endpoint);

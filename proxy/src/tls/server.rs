@@ -64,6 +64,9 @@ impl ServerTls {
             // Encrypts with a key that it replaces every six hours; the one before still decrypts.
             None => rustls::crypto::ring::Ticketer::new()? as Arc<dyn ProducesTickets>,
         };
+        // Every suite on offer is a good one. What this spares an operator is the finding that every
+        // scanner makes of a server that leaves the choice to its clients.
+        config.ignore_client_order = true;
         // Tickets keep a session with the client; memory on this side would be shared by workers.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.alpn_protocols = if settings.http2 {

@@ -107,7 +107,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Wire(wire) => Pin::new(wire).poll_shutdown(cx),
             Self::Incoming(incoming) => Poll::Ready(incoming.finish()),
-            Self::Outgoing(_) => Poll::Ready(Ok(())),
+            Self::Outgoing(outgoing) => Poll::Ready(outgoing.finish()),
         }
     }
 }

@@ -101,6 +101,14 @@ pub(crate) fn h2_request(line: &str, fields: &[(&str, &str)]) -> Request<()> {
     request.body(()).expect("a request")
 }
 
+/// A WebSocket's handshake (RFC 8441 4).
+pub(crate) fn h2_websocket(path: &str) -> Request<()> {
+    let fields = [("sec-websocket-version", "13")];
+    let mut request = h2_request(&format!("CONNECT {path}"), &fields);
+    request.extensions_mut().insert(h2::ext::Protocol::from_static("websocket"));
+    request
+}
+
 /// Reads an answer to its end.
 pub(crate) async fn finish(answer: Response<RecvStream>) -> Result<Answer, h2::Error> {
     let (parts, mut stream) = answer.into_parts();

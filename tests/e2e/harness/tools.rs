@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+/// Where Debian puts the browser.
+const CHROMIUM: &str = "/usr/bin/chromium";
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -70,6 +73,24 @@ fn run(command: &mut Command) {
 pub(crate) async fn script(name: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(python());
     command.arg(fixture(name)).args(arguments).env("PYTHONDONTWRITEBYTECODE", "1");
+    to_the_end(name, command).await
+}
+
+/// What Chromium makes of the page at `url`, whose WebSocket must come by `via`; none where there
+/// is no Chromium, which only a developer's machine may lack.
+pub(crate) async fn browser(url: &str, via: &str) -> Option<String> {
+    if !Path::new(CHROMIUM).exists() {
+        assert!(std::env::var_os("CI").is_none(), "{CHROMIUM} must be there in CI");
+        eprintln!("SKIPPED: no {CHROMIUM}; install Debian's `chromium`");
+        return None;
+    }
+    let playwright = node().join("node_modules/playwright-core");
+    let mut command = Command::new("node");
+    command.arg(fixture("browser.mjs")).arg(playwright).args([CHROMIUM, url, via]);
+    Some(to_the_end("browser.mjs", command).await)
+}
+
+async fn to_the_end(name: &str, mut command: Command) -> String {
     let dir = tempfile::TempDir::new().expect("a directory");
     let log = |name: &str| File::create(dir.path().join(name)).expect("create a log");
     command.stdin(Stdio::null()).stdout(log("out")).stderr(log("err"));
@@ -79,11 +100,11 @@ pub(crate) async fn script(name: &str, arguments: &[&str]) -> String {
         if let Some(status) = child.0.try_wait().expect("wait for the script") {
             break status;
         }
-        assert!(Instant::now() < deadline, "{name} {arguments:?} does not end");
+        assert!(Instant::now() < deadline, "{name} does not end");
         tokio::time::sleep(POLL).await;
     };
     let read = |name: &str| fs::read_to_string(dir.path().join(name)).expect("read a log");
-    assert!(status.success(), "{name} {arguments:?} failed:\n{}\n{}", read("out"), read("err"));
+    assert!(status.success(), "{name} failed:\n{}\n{}", read("out"), read("err"));
     read("out")
 }
 

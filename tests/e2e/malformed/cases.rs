@@ -92,6 +92,8 @@ fn framing() -> Vec<Case> {
         post("negative length", BAD, "Content-Length: -5"),
         post("hexadecimal length", BAD, "Content-Length: 0x5"),
         post("length with a space inside", BAD, "Content-Length: 5 5"),
+        post("length that may be octal", BAD, "Content-Length: 05"),
+        post("length of zeros", BAD, "Content-Length: 00"),
         post("empty length", BAD, "Content-Length: "),
         post("length with a letter", BAD, "Content-Length: 5a"),
         post("length with a fraction", BAD, "Content-Length: 5.0"),

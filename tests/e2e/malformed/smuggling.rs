@@ -96,6 +96,37 @@ fn all() -> Vec<Case> {
             &[("/outer", "hello")],
         ));
     }
+    let large = of_length(INNER);
+    for (name, fields) in [
+        ("a body that waits for permission", format!("Expect: 100-continue\r\n{large}")),
+        (
+            "a body that waits for permission twice",
+            format!("Expect: 100-continue\r\nExpect: 100-continue\r\n{large}"),
+        ),
+        ("an upgrade with a body", format!("Connection: Upgrade\r\nUpgrade: websocket\r\n{large}")),
+        (
+            "a length and what hides as the coding",
+            format!("{large}Transfer_Encoding: chunked\r\nTransfer-Encodin: chunked\r\n"),
+        ),
+    ] {
+        cases.push(case(
+            name,
+            head("POST /outer", &fields) + INNER + &head("GET /next", ""),
+            &[("/outer", INNER), ("/next", "")],
+        ));
+    }
+    cases.push(case(
+        "permission without a body",
+        head("GET /outer", "Expect: 100-continue\r\n") + &head("GET /next", ""),
+        &[("/outer", ""), ("/next", "")],
+    ));
+    cases.push(case(
+        "an old request on a kept connection",
+        format!(
+            "POST /outer HTTP/1.0\r\nHost: agents.test\r\nConnection: keep-alive\r\n{large}\r\n{INNER}"
+        ) + &head("GET /next", ""),
+        &[("/outer", INNER), ("/next", "")],
+    ));
     // Fields that another server might read as the framing.
     for (name, fields) in [
         ("a field that ends like the length", "X-Content-Length: 500\r\n"),
@@ -206,6 +237,10 @@ async fn a_backend_sees_the_requests_that_were_counted_and_no_other() {
     }
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
     assert_eq!(backend.seen().len(), expected);
+    let disguised = |name: &str| name.contains('_');
+    let seen = backend.seen();
+    let mut names = seen.iter().flat_map(|seen| seen.head.fields.iter().map(|(name, _)| name));
+    assert!(!names.any(|name| disguised(name)), "a field behind underscores arrived");
     eventually_async("every request to be counted", async || {
         let counted = stagegate.admin.metric("stagegate_requests_total", &["outcome=\"ok\""]);
         counted.await == expected as f64

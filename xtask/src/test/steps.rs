@@ -75,6 +75,7 @@ fn test(project: &Project, closing: &mut Vec<String>) -> Result<()> {
     tools::system("promtool", "prometheus")?;
     tools::system("node", "nodejs")?;
     tools::system("npm", "npm")?;
+    tools::system("chromium", "chromium")?;
     let nextest = tools::python(project, "tools", "xtask/requirements.txt")?.join("bin");
     // Found as `cargo nextest` through its place on the path.
     let path = std::env::var_os("PATH").unwrap_or_default();

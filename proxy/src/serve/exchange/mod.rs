@@ -3,6 +3,7 @@
 //! Nothing is buffered beyond one read: bytes go out when they come in, and a side that does not
 //! take them stops the other from being read.
 
+mod answer;
 mod receiving;
 mod sending;
 
@@ -18,7 +19,7 @@ use crate::retry::RetrySettings;
 use crate::transport::Stream;
 use crate::watch::Watched;
 use crate::worker::Worker;
-use receiving::Coding;
+use answer::Coding;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -78,6 +79,14 @@ pub(super) struct Exchange<'a> {
 impl Exchange<'_> {
     /// Drives the exchange.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.poll_end(cx).map(|end| match end {
+            // Half of an interim answer is out: another answer would only continue it.
+            End::Refused(_) if self.receiving.written > 0 => End::Broken,
+            end => end,
+        })
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         if !self.sending.begun && !self.worker.is_current(&self.decision.plan) {
             return Poll::Ready(End::Outdated);
         }

@@ -1,15 +1,13 @@
 //! The way of the answer: from the endpoint to the client.
 
+use super::answer::{Answer, Coding};
 use super::{End, Exchange};
-use crate::http1::{
-    AnswerAs, BodyLength, BodyReader, HeadLimits, Piece, ResponseHead, Status, client_head,
-};
-use crate::identity::{Learner, learns_from};
+use crate::http1::{BodyLength, BodyReader, HeadLimits, Piece, ResponseHead, Status};
+use crate::identity::Learner;
 use crate::problem::Problem;
 use std::io::{IoSlice, Write as _};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes up to which copying is cheaper than a vectored write.
@@ -26,31 +24,10 @@ pub(in crate::serve) struct Receiving<'a> {
     /// A head that came in pieces.
     pub(super) partial: Vec<u8>,
     pub(super) answer: Option<Answer>,
-    /// An interim answer came.
-    pub(super) interim: bool,
+    /// Interim answers that came.
+    pub(super) interim: u32,
     pub(super) finished: bool,
     pub(super) learner: Option<Learner>,
-}
-
-/// An answer whose head has come.
-pub(super) struct Answer {
-    pub(super) body: BodyReader,
-    pub(super) coding: Coding,
-    pub(super) keep_upstream: bool,
-    pub(super) keep_client: bool,
-}
-
-/// How the answer's body goes to the client.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coding {
-    /// As it is.
-    Plain,
-    /// Chunked, as it came.
-    Chunks,
-    /// Chunked, though it came until close.
-    IntoChunks,
-    /// Upgraded: no body, but a tunnel.
-    Tunnel,
 }
 
 impl<'a> Receiving<'a> {
@@ -63,7 +40,7 @@ impl<'a> Receiving<'a> {
             begun: false,
             partial: Vec::new(),
             answer: None,
-            interim: false,
+            interim: 0,
             finished: false,
             learner,
         }
@@ -202,99 +179,6 @@ impl Exchange<'_> {
         self.take_body(cx, rest, progress)
     }
 
-    fn take_head(&mut self, bytes: &[u8], head: &ResponseHead) -> Result<(), End> {
-        let receiving = &mut self.receiving;
-        if head.is_interim() {
-            // HTTP/1.0 knows no interim answers.
-            if self.request.http_11 {
-                client_head(receiving.out, bytes, head, None);
-            }
-            receiving.interim = true;
-            return Ok(());
-        }
-        if head.status == 503
-            && let Some(wait) = self.worth_another(bytes, head)
-        {
-            return Err(End::Again(wait));
-        }
-        let receiving = &mut self.receiving;
-        let upgrade = head.status == 101;
-        if upgrade && self.request.upgrade.is_none() {
-            return Err(End::Refused(Problem::UpstreamMalformed(
-                "switches protocols without being asked",
-            )));
-        }
-        let until_close = head.body == BodyLength::UntilClose;
-        let http_11 = self.request.http_11;
-        let coding = match head.body {
-            _ if upgrade => Coding::Tunnel,
-            BodyLength::Chunked if http_11 => Coding::Chunks,
-            BodyLength::UntilClose if http_11 => Coding::IntoChunks,
-            _ => Coding::Plain,
-        };
-        // An HTTP/1.0 client learns of the end of a body of unknown length only by the close.
-        let ends_by_close = !http_11 && (until_close || head.body == BodyLength::Chunked);
-        let keep_client = self.request.keep_alive && !ends_by_close && !self.worker.draining.get();
-        let answer = AnswerAs {
-            request_id: &self.call.id,
-            chunked: matches!(coding, Coding::Chunks | Coding::IntoChunks),
-            close: !keep_client,
-            http_11,
-            upgrade,
-        };
-        client_head(receiving.out, bytes, head, Some(&answer));
-        self.call.first_byte_us = self.call.elapsed_us().max(1);
-        self.call.status = head.status;
-        let input = &*self.sending.input;
-        self.call.observed.begin(
-            &self.decision.workload().prepared.settings.signals,
-            self.request.target(input),
-            self.request.field(input, "stagegate-stage"),
-            bytes,
-            head,
-        );
-        if let Some(tap) = &mut self.call.tap {
-            tap.answer_begins(bytes, head);
-        }
-        if receiving.learner.is_some() {
-            let id = Learner::from_head(bytes, head);
-            if id.is_some() || !learns_from(bytes, head) {
-                receiving.learner = None;
-            }
-            if let Some(id) = id {
-                self.decision.pin(&self.worker.shared.pins, &id, self.call.now_s());
-            }
-        }
-        let body = BodyReader::new(if upgrade { BodyLength::None } else { head.body });
-        receiving.answer = Some(Answer {
-            body,
-            coding,
-            keep_upstream: head.keep_alive && !until_close,
-            keep_client,
-        });
-        Ok(())
-    }
-
-    /// How long to wait before the request is sent again instead of passing this answer on; none
-    /// when it is not to be.
-    fn worth_another(&mut self, bytes: &[u8], head: &ResponseHead) -> Option<Duration> {
-        let (settings, number) = self.retry?;
-        if !self.sending.is_replayable() || self.receiving.interim {
-            return None;
-        }
-        let asked = head.field(bytes, "retry-after");
-        let asked = match asked.map(|value| std::str::from_utf8(value).ok()?.parse().ok()) {
-            None => None,
-            Some(Some(seconds)) => Some(Duration::from_secs(seconds)),
-            // A date, or nonsense: not for us to wait for.
-            Some(None) => return None,
-        };
-        let chance = (self.worker.ids.borrow_mut().random() >> 32) as u32;
-        let wait = settings.wait(number, asked, chance)?;
-        let mut pools = self.worker.pools.borrow_mut();
-        pools.may_retry(self.endpoint, &settings).then_some(wait)
-    }
-
     fn take_body(
         &mut self,
         cx: &mut Context<'_>,
@@ -368,7 +252,7 @@ impl Exchange<'_> {
     /// The upstream closed (cleanly or not) where it was to send something.
     fn upstream_ended(&mut self, clean: bool) -> Result<(), End> {
         let Some(answer) = &mut self.receiving.answer else {
-            let nothing_came = self.receiving.partial.is_empty() && !self.receiving.interim;
+            let nothing_came = self.receiving.partial.is_empty() && self.receiving.interim == 0;
             let resendable = self.reused || self.upstream.is_unprocessed();
             if nothing_came && resendable && self.sending.is_replayable() {
                 return Err(End::Stale);
