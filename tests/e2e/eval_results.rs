@@ -56,7 +56,7 @@ fn sum(id: u64, n: u64) -> String {
 fn workload(stable: &Backend, candidate: &Backend, file: &Path) -> Workload {
     Workload::new(stable)
         .release("v2", candidate.address)
-        .with("sampling", "{ stable: 100%, candidate: 100% }")
+        .with("sampling", "{ stable: 100%, candidate: 100%, max_rate: 10000/s }")
         .with("scorers", "[{ name: number, type: regex, value: '^[0-9]+$', gate: true }]")
         .with("labelled", &format!("{{ file: {} }}", file.display()))
         .with("cohorts", "[{ name: pilots, tenants: [acme] }]")
