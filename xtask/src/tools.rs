@@ -15,6 +15,21 @@ use crate::project::Project;
 /// A Python environment with what `requirements` (a file of the checkout) pins,
 /// at `target/<name>`.
 pub(crate) fn python(project: &Project, name: &str, requirements: &str) -> Result<PathBuf> {
+    environment(project, name, requirements, &[])
+}
+
+/// As [`python`], without what the packages name as their dependencies: all that is needed is in
+/// the file.
+pub(crate) fn python_bare(project: &Project, name: &str, requirements: &str) -> Result<PathBuf> {
+    environment(project, name, requirements, &["--no-deps"])
+}
+
+fn environment(
+    project: &Project,
+    name: &str,
+    requirements: &str,
+    options: &[&str],
+) -> Result<PathBuf> {
     let wanted = read(&project.path(requirements))?;
     let dir = project.path("target").join(name);
     let stamp = dir.join("installed.txt");
@@ -30,7 +45,9 @@ pub(crate) fn python(project: &Project, name: &str, requirements: &str) -> Resul
         run(Command::new("python3").args(["-m", "venv"]).arg(&dir))?;
     }
     run(Command::new(dir.join("bin/pip"))
-        .args(["install", "--quiet", "--disable-pip-version-check", "--no-input", "--requirement"])
+        .args(["install", "--quiet", "--disable-pip-version-check", "--no-input"])
+        .args(options)
+        .arg("--requirement")
         .arg(project.path(requirements)))?;
     fs::write(&stamp, wanted).with_context(|| format!("writing {}", stamp.display()))?;
     Ok(dir)

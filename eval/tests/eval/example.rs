@@ -1,62 +1,141 @@
-//! The scorer that `docs/EVAL.md` shows, run as it stands there.
+//! The scorers that `docs/EVAL.md` and `docs/examples` show, run as they stand there.
 
 use crate::support::{no_files, says};
-use serde_json::json;
-use stagegate_eval::{HttpPost, ItemScores, Sample, ScorerSpec, Sent, ask};
+use serde_json::{Value, json};
+use stagegate_eval::{HttpPost, ItemScores, Sample, Score, ScorerSpec, Sent, ask};
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Ends the script with the test.
-struct Script(Child);
+const SECRET: &str = "ours";
+
+/// A scorer in Python, on a port of its own; ends with the test.
+struct Script {
+    child: Child,
+    port: u16,
+}
+
+impl Script {
+    fn start(python: &str, arguments: &[&Path]) -> Self {
+        let mut command = Command::new(python);
+        command.args(arguments).arg("0").env("SCORER_SECRET", SECRET).env("HF_HUB_OFFLINE", "1");
+        command.env("PYTHONDONTWRITEBYTECODE", "1").stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{python}: {error}"));
+        let mut line = String::new();
+        let out = child.stdout.take().expect("piped");
+        BufReader::new(out).read_line(&mut line).expect("a line");
+        Self { child, port: line.trim().parse().expect("a port") }
+    }
+
+    fn spec(&self, secret: &str) -> ScorerSpec {
+        let url = format!("http://127.0.0.1:{}/", self.port);
+        let definition = json!({"name": "example", "type": "http", "url": url, "secret": secret,
+            "threshold": 0.6, "timeout": "60s"});
+        ScorerSpec::read(&definition, &no_files).expect("good")
+    }
+
+    /// What the scorer says of each.
+    fn judges(&self, samples: &[Sample]) -> Vec<Score> {
+        let samples: Vec<&Sample> = samples.iter().collect();
+        let sent = ask(&self.spec(SECRET), &samples, now(), &HttpPost::default());
+        let Sent::Answered(items) = sent else { panic!("{sent:?}") };
+        let one = |item: ItemScores| match item {
+            ItemScores::Scored(scores) => scores.into_iter().next().expect("a score"),
+            other => panic!("{other:?}"),
+        };
+        items.into_iter().map(one).collect()
+    }
+}
 
 impl Drop for Script {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
+}
+
+fn docs(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)
+}
+
+/// A sample with this answer, and what was expected or asked.
+fn sample(id: &str, says_what: &str, expected: Option<&str>, input: &Value) -> Sample {
+    let expected = expected.map(Value::from);
+    Sample { id: id.to_owned(), expected, input: input.clone(), ..says(says_what) }
 }
 
 #[test]
 fn the_documented_scorer_scores() {
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/EVAL.md");
-    let page = std::fs::read_to_string(page).expect("docs/EVAL.md");
+    let page = std::fs::read_to_string(docs("EVAL.md")).expect("docs/EVAL.md");
     let (_, rest) = page.split_once("```python\n").expect("an example");
     let (code, _) = rest.split_once("```").expect("its end");
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("scorer.py");
     std::fs::write(&path, code).expect("written");
-    let mut command = Command::new("python3");
-    command.arg(&path).arg("0").env("SCORER_SECRET", "ours").stdout(Stdio::piped());
-    let mut script = Script(command.stderr(Stdio::null()).spawn().expect("python3"));
-    let mut port = String::new();
-    let out = script.0.stdout.take().expect("piped");
-    BufReader::new(out).read_line(&mut port).expect("a line");
-    let spec = |secret: &str| {
-        let url = format!("http://127.0.0.1:{}/", port.trim());
-        let definition = json!({"name": "refund", "type": "http", "url": url, "secret": secret});
-        ScorerSpec::read(&definition, &no_files).expect("good")
-    };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    let named = |id: &str, text| Sample { id: id.to_owned(), ..says(text) };
+    let script = Script::start("python3", &[&path]);
+    let named = |id: &str, text| sample(id, text, None, &Value::Null);
     let samples = [named("a", "A Refund takes a week."), named("b", "No idea."), named("c", "")];
-    let samples: Vec<&Sample> = samples.iter().collect();
-    let sent = ask(&spec("ours"), &samples, now, &HttpPost::default());
-    let Sent::Answered(items) = sent else { panic!("{sent:?}") };
-    let passes: Vec<_> = items
-        .iter()
-        .map(|item| match item {
-            ItemScores::Scored(scores) => (scores[0].name.as_str(), scores[0].pass),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(passes, [("refund", Some(true)), ("refund", Some(false)), ("refund", None)]);
+    let passes: Vec<_> = script.judges(&samples).into_iter().map(|it| (it.name, it.pass)).collect();
+    let wanted = [Some(true), Some(false), None].map(|pass| ("example.refund".to_owned(), pass));
+    assert_eq!(passes, wanted);
 
-    let refused = ask(&spec("another"), &samples, now, &HttpPost::default());
+    let samples: Vec<&Sample> = samples.iter().collect();
+    let refused = ask(&script.spec("another"), &samples, now(), &HttpPost::default());
     assert!(matches!(refused, Sent::Refused { why } if why.contains("401")));
-    let old = ask(&spec("ours"), &samples, now - 3600, &HttpPost::default());
+    let old = ask(&script.spec(SECRET), &samples, now() - 3600, &HttpPost::default());
     assert!(matches!(old, Sent::Refused { .. }), "an old request is not played again");
+    let spec = script.spec(SECRET);
     drop(script);
-    let gone = ask(&spec("ours"), &samples, now, &HttpPost::default());
+    let gone = ask(&spec, &samples, now(), &HttpPost::default());
     assert!(matches!(gone, Sent::Again { .. }), "{gone:?}");
+}
+
+#[test]
+fn an_assertion_of_promptfoo_scores_as_it_is() {
+    let (wrapper, assertion) =
+        (docs("examples/promptfoo_scorer.py"), docs("examples/promptfoo_assert.py"));
+    let script = Script::start("python3", &[&wrapper, &assertion]);
+    let asked = |text| json!({ "messages": [{ "role": "user", "content": text }] });
+    let refund = asked("I want a refund");
+    let said = script.judges(&[
+        sample("a", "Your refund takes 5 days.", None, &refund),
+        sample("b", "Your refund is on its way.", None, &refund),
+        sample("c", "It is noon.", None, &asked("What time is it?")),
+    ]);
+    let verdicts: Vec<_> = said.iter().map(|it| (it.pass, it.value)).collect();
+    assert_eq!(
+        verdicts,
+        [(Some(true), Some(1.0)), (Some(false), Some(0.5)), (Some(true), Some(1.0))]
+    );
+    assert_eq!(said[1].explanation.as_deref(), Some("says only ['refund']"));
+    let spec = script.spec("another");
+    let refused = ask(&spec, &[&sample("d", "x", None, &refund)], now(), &HttpPost::default());
+    assert!(matches!(refused, Sent::Refused { .. }), "{refused:?}");
+}
+
+/// Needs the packages of `docs/examples/requirements.txt`; the figures are those that the model's
+/// own page gives for these sentences.
+#[test]
+#[ignore = "run by `cargo xtask test --examples`, which installs the model"]
+fn the_embedding_scorer_tells_meaning_from_words() {
+    let python =
+        std::env::var("EXAMPLES_PYTHON").expect("EXAMPLES_PYTHON: the environment's python");
+    let script = Script::start(&python, &[&docs("examples/embedding_scorer.py")]);
+    let weather = "The weather is lovely today.";
+    let said = script.judges(&[
+        sample("a", "It's so sunny outside!", Some(weather), &Value::Null),
+        sample("b", "He drove to the stadium.", Some(weather), &Value::Null),
+        sample("c", weather, None, &Value::Null),
+    ]);
+    let near =
+        |value: Option<f64>, wanted: f64| value.is_some_and(|it| (it - wanted).abs() < 0.002);
+    assert!(near(said[0].value, 0.6660), "{said:?}");
+    assert!(near(said[1].value, 0.1046), "{said:?}");
+    let passes: Vec<_> = said.iter().map(|it| it.pass).collect();
+    assert_eq!(passes, [Some(true), Some(false), None], "without `expected` nobody can tell");
 }

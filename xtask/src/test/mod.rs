@@ -19,6 +19,9 @@ pub(crate) struct Args {
     /// Only the steps of these names, with commas between them
     #[arg(long, value_delimiter = ',', value_parser = steps::names())]
     only: Vec<String>,
+    /// Only the examples of docs/examples that install something: `--only examples`
+    #[arg(long, conflicts_with = "only")]
+    examples: bool,
 }
 
 struct Outcome {
@@ -31,9 +34,10 @@ struct Outcome {
 
 /// Runs the steps, then prints how each ended and the test runners' closing lines.
 pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
-    let chosen = STEPS
-        .iter()
-        .filter(|step| args.only.is_empty() || args.only.iter().any(|n| n == step.name));
+    let chosen = STEPS.iter().filter(|step| match args.examples {
+        true => step.name == steps::EXAMPLES,
+        false => args.only.is_empty() || args.only.iter().any(|n| n == step.name),
+    });
     let outcomes: Vec<Outcome> = chosen.map(|step| perform(project, step)).collect();
     let failed = outcomes.iter().filter(|outcome| outcome.error.is_some()).count();
     print_table(&outcomes);

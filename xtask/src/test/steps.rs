@@ -1,5 +1,7 @@
 //! The steps of `cargo xtask test`.
 
+use std::ffi::OsString;
+
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 
@@ -25,9 +27,13 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "clippy", what: "no lint in any target", run: clippy },
     Step { name: "rustdoc", what: "the documentation of every item builds", run: rustdoc },
     Step { name: "test", what: "unit, integration and end-to-end tests", run: test },
+    Step { name: EXAMPLES, what: "the examples that need a model", run: examples },
     Step { name: "doctest", what: "the examples in the documentation", run: doctest },
     Step { name: "docs", what: "docs/reference is what the code says", run: |p, _| docs::check(p) },
 ];
+
+/// The step of the examples in `docs/examples` that install something.
+pub(super) const EXAMPLES: &str = "examples";
 
 /// The names, for the command line.
 pub(super) fn names() -> PossibleValuesParser {
@@ -76,13 +82,32 @@ fn test(project: &Project, closing: &mut Vec<String>) -> Result<()> {
     tools::system("node", "nodejs")?;
     tools::system("npm", "npm")?;
     tools::system("chromium", "chromium")?;
+    nextest(project, &["--workspace", "--no-fail-fast"], &[], closing)
+}
+
+fn examples(project: &Project, closing: &mut Vec<String>) -> Result<()> {
+    let python = tools::python_bare(project, "examples", "docs/examples/requirements.txt")?;
+    let python = python.join("bin/python").into_os_string();
+    // The whole workspace, so that nothing is built a second time with other features.
+    let args = ["--workspace", "--test", "eval", "--run-ignored", "only", "-E", "test(example::)"];
+    nextest(project, &args, &[("EXAMPLES_PYTHON", python)], closing)
+}
+
+fn nextest(
+    project: &Project,
+    args: &[&str],
+    env: &[(&str, OsString)],
+    closing: &mut Vec<String>,
+) -> Result<()> {
     let nextest = tools::python(project, "tools", "xtask/requirements.txt")?.join("bin");
     // Found as `cargo nextest` through its place on the path.
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::iter::once(nextest).chain(std::env::split_paths(&path)))
         .context("putting the test runner on the PATH")?;
-    let args = ["nextest", "run", "--workspace", "--locked", "--no-fail-fast"];
-    watched(project.cargo(&args).env("PATH", path).env("CI", "true"), |line| {
+    let args = [&["nextest", "run", "--locked"], args].concat();
+    let env = env.iter().map(|(key, value)| (key, value));
+    let mut command = project.cargo(&args);
+    watched(command.envs(env).env("PATH", path).env("CI", "true"), |line| {
         if line.trim_start().starts_with("Summary [") {
             closing.push(line.trim().to_owned());
         }
