@@ -9,12 +9,13 @@ use stagegate_admin::api::types::{
 };
 use stagegate_admin::data_plane::{ReviewOutcome, SampleQuery, SampleSource, SamplesUnavailable};
 use stagegate_eval::Score;
+use stagegate_proxy::Outlet;
 use stagegate_scoring::{Given, GivenReview, Reviewed, Scored, Scoring};
 use stagegate_store::{SampleFilter, SamplesError, StoredReview, StoredSample};
 use std::sync::Arc;
 
 /// The samples of this process.
-pub(crate) struct Shown(pub(crate) Arc<Scoring>);
+pub(crate) struct Shown(pub(crate) Arc<Scoring>, pub(crate) Arc<Outlet>);
 
 #[allow(clippy::needless_pass_by_value)] // that is how `map_err` hands it over
 fn unavailable(error: SamplesError) -> SamplesUnavailable {
@@ -84,6 +85,10 @@ fn item(stored: StoredSample) -> Result<ReviewItem, SamplesUnavailable> {
 }
 
 impl SampleSource for Shown {
+    fn want(&self, workload: &str, wanted: [u32; 2]) {
+        self.1.wanted(workload).set(wanted);
+    }
+
     fn list(&self, query: &SampleQuery, limit: usize) -> Result<Samples, SamplesUnavailable> {
         let page = self.0.list(&filter(query, false), query.text.as_deref(), limit);
         let page = page.map_err(unavailable)?;

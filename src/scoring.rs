@@ -45,17 +45,33 @@ pub(crate) fn tap(
     workload: &stagegate_config::Workload,
     outlet: &Arc<Outlet>,
 ) -> Option<TapSettings> {
-    let eval = &workload.eval;
-    if !eval.is_on() {
+    // With scorers there may be somebody who wants answers at once, whatever the rate.
+    if !workload.eval.is_on() && workload.eval.scorers.is_empty() {
         return None;
     }
-    let sampling = Sampling::new(workload.spec.name.as_str(), eval.stable, eval.candidate);
+    let (sampling, rate) = (sampling(workload), workload.eval.max_rate);
+    let wanted = outlet.wanted(workload.spec.name.as_str());
     Some(TapSettings {
-        picks: Arc::new(move |arm, unit| sampling.picks(arm, unit)),
-        quotas: Arc::new([Quota::new(eval.max_rate), Quota::new(eval.max_rate)]),
+        picks: Arc::new(move |arm, unit| sampling.picks(arm, unit) || wanted.take(arm)),
+        quotas: Arc::new([Quota::new(rate), Quota::new(rate)]),
         per_message: config.eval.per_message as usize,
         outlet: Arc::clone(outlet),
     })
+}
+
+fn sampling(workload: &stagegate_config::Workload) -> Sampling {
+    let eval = &workload.eval;
+    Sampling::new(workload.spec.name.as_str(), eval.stable, eval.candidate)
+}
+
+/// Why the copy was made: by its hash, or because answers were wanted at once.
+fn reason(config: &Config, copy: &Tapped) -> SampleReason {
+    let unit = copy.conversation.as_deref().unwrap_or(&copy.id);
+    let by_hash = |workload| sampling(workload).picks(copy.arm, unit);
+    match config.workload(&copy.workload).is_some_and(by_hash) {
+        true => SampleReason::Random,
+        false => SampleReason::Targeted,
+    }
 }
 
 fn limits(config: &Config) -> Limits {
@@ -167,7 +183,8 @@ fn take(scoring: &Scoring, control: &Control, outlet: &Outlet, copies: &Receiver
         let rules = scoring.rules();
         let batch = std::iter::once(first).chain(copies.try_iter().take(BATCH - 1));
         let made = batch.filter_map(|copy| {
-            let sample = sample(&copy, rules.get(&*copy.workload)?);
+            let rules = rules.get(&*copy.workload)?;
+            let sample = sample(&copy, rules, reason(&config, &copy));
             Some(placed(sample, &copy, &view))
         });
         scoring.accept(made.collect(), now_ms);
@@ -175,7 +192,7 @@ fn take(scoring: &Scoring, control: &Control, outlet: &Outlet, copies: &Receiver
 }
 
 /// Makes a sample of a copy, whose memory is free again afterwards.
-fn sample(copy: &Tapped, rules: &Rules) -> Sample {
+fn sample(copy: &Tapped, rules: &Rules, reason: SampleReason) -> Sample {
     fn half(copied: &Copied) -> Half<'_> {
         Half {
             bytes: &copied.bytes,
@@ -193,7 +210,7 @@ fn sample(copy: &Tapped, rules: &Rules) -> Sample {
         workload: copy.workload.to_string(),
         release: copy.release.to_string(),
         arm: copy.arm,
-        reason: SampleReason::Random,
+        reason,
         conversation: copy.conversation.clone(),
         tenant: copy.tenant.clone(),
         trace_id: trace.map(str::to_owned),

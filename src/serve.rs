@@ -211,14 +211,16 @@ async fn bring_up(
         workers,
         plane: Arc::clone(&plane),
         notifier: notifier.clone(),
-        scoring: scoring.as_ref().map(|it| (Arc::clone(&it.scoring), outlet)),
+        scoring: scoring.as_ref().map(|it| (Arc::clone(&it.scoring), Arc::clone(&outlet))),
     });
     let app = App {
         control: control.clone(),
         stats: Arc::clone(&figures) as _,
         metrics: figures,
         decisions: journal.clone().map(|journal| journal as Arc<dyn DecisionSource>),
-        samples: scoring.as_ref().map(|it| Arc::new(samples::Shown(Arc::clone(&it.scoring))) as _),
+        samples: scoring
+            .as_ref()
+            .map(|it| Arc::new(samples::Shown(Arc::clone(&it.scoring), outlet)) as _),
         notifier: notifier.clone(),
         started_at_ms: SystemTime::now()
             .duration_since(UNIX_EPOCH)

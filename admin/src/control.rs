@@ -7,6 +7,7 @@
 
 mod audit;
 mod drill;
+mod eval_report;
 mod execute;
 mod handover;
 mod helm;
@@ -27,6 +28,7 @@ mod view;
 mod windows;
 
 pub use drill::DrillOrder;
+pub use eval_report::EvalReportOrder;
 pub use execute::{Done, ExecuteError, IdempotencyKey, Order, Precondition};
 pub use keeper::KeeperError;
 pub(crate) use keeper::with_causes;

@@ -199,6 +199,10 @@ pub struct DecisionsUnavailable(pub String);
 /// Sampled answers and what was said about them. Calls may block on the disk; they are made on the
 /// blocking pool.
 pub trait SampleSource: Send + Sync + 'static {
+    /// Samples so many of the next answers of each arm of a workload, by [`Arm::index`], whatever
+    /// the rate; no gate counts them.
+    fn want(&self, workload: &str, wanted: [u32; 2]);
+
     /// The newest samples that match, newest first.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod decisions;
 pub mod describe;
 pub mod explain;
 pub mod notify;
+mod report;
 
 pub use api::{App, router, serve};
 pub use control::{Control, StartError, Startup};

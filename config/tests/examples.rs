@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 use stagegate_config::{ChannelTarget, ClientAuth, Config, HealthKind, Loaded, Rate, Source};
-use stagegate_rollout::{Amount, CohortName, Fallback, Limit, Policy, Severity, Sticky, Weight};
+use stagegate_rollout::{
+    Amount, CohortName, Fallback, Limit, OfflineReport, Policy, Severity, Sticky, Weight,
+};
 use std::path::Path;
 use std::time::Duration;
 
@@ -165,6 +167,7 @@ policies:
       - { axis: cost, measure: spend_6h, max: 80, then: alert, severity: info }
       - { axis: error, class: permanent, max: 2%, requests: 50, for: 90s }
     drill_within: off
+    offline_report: optional
   untouched:
 ";
     let loaded = Config::parse(text, "stagegate.yaml", examples(), &env)
@@ -189,6 +192,7 @@ policies:
     assert_eq!(fast.gates[3].severity, Severity::Info);
     assert_eq!((fast.gates[4].for_ms, fast.gates[4].requests), (Some(90_000), 50));
     assert_eq!(fast.drill_within_ms, None);
+    assert_eq!(fast.offline_report, OfflineReport::Optional);
     assert_eq!(fast.no_data_alert_ms, 600_000, "what is left out is the built-in policy's");
 
     let untouched = &loaded.config.policies["untouched"];

@@ -1,7 +1,8 @@
 //! Unix time as the text other systems read.
 
 /// RFC 3339 with milliseconds in UTC: `2026-01-31T14:02:07.250Z`.
-pub(crate) fn rfc3339(at_ms: u64) -> String {
+#[must_use]
+pub fn rfc3339(at_ms: u64) -> String {
     let (days, in_day) = (at_ms / 86_400_000, at_ms % 86_400_000);
     // Years are counted from March, so that a leap day is the last day of its year, in eras of 400
     // years, after which the calendar repeats. Day 0 of era 0 is 719,468 days before 1970.

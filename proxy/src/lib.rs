@@ -33,6 +33,7 @@ mod stats;
 mod tap;
 mod tls;
 mod transport;
+mod wanted;
 mod watch;
 mod worker;
 
@@ -57,3 +58,4 @@ pub use tls::{
     Certificate, ClientTls, ClientTlsSettings, Name, ServerTls, ServerTlsSettings, TlsError,
 };
 pub use transport::{Listener, ListenerSettings};
+pub use wanted::Wanted;

@@ -6,6 +6,7 @@
 
 use crate::http1::{RequestHead, ResponseHead};
 use crate::quota::Quota;
+use crate::wanted::{Wanted, WantedOf};
 use arc_swap::ArcSwapOption;
 use stagegate_rollout::Arm;
 use std::fmt;
@@ -80,6 +81,7 @@ pub struct Outlet {
     dropped: [AtomicU64; TapDrop::ALL.len()],
     /// Taken away to close.
     sender: ArcSwapOption<SyncSender<Box<Tapped>>>,
+    wanted: WantedOf,
 }
 
 impl fmt::Debug for Outlet {
@@ -97,7 +99,13 @@ impl Outlet {
             capacity: AtomicUsize::new(capacity),
             dropped: Default::default(),
             sender: ArcSwapOption::from_pointee(sender),
+            wanted: WantedOf::default(),
         })
+    }
+
+    /// How many answers of a workload are wanted at once; the same value for every plan.
+    pub fn wanted(&self, workload: &str) -> Arc<Wanted> {
+        self.wanted.workload(workload)
     }
 
     /// Changes how much all copies together may take.

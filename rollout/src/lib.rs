@@ -26,8 +26,9 @@ mod usage;
 mod weight;
 
 pub use analysis::{
-    Analysis, AnalysisId, Estimate, Evidence, Forecast, GateState, Measurement, PlannedGate,
-    PlannedStep, Rates, SpendBook, SplitReading, Surroundings, Tick, Trigger, Verdict, Why, plan,
+    Analysis, AnalysisId, Compared, ComparedFigure, Estimate, Evidence, FigureUnit, Forecast,
+    GateState, Measurement, PlannedGate, PlannedStep, Rates, SpendBook, SplitReading, Surroundings,
+    Tick, Trigger, Verdict, Why, figures, plan,
 };
 pub use arm::Arm;
 pub use bucket::{Bucket, Salt, murmur3_x86_32};
@@ -38,13 +39,13 @@ pub use membership::{Members, Membership};
 pub use name::{CohortName, GroupName, InvalidName, ReleaseName, WorkloadName};
 pub use outcome::Outcome;
 pub use policy::{
-    Amount, Axis, ErrorClass, Gate, GateId, InvalidAmount, Limit, Measure, Policy, PolicyError,
-    PolicyKey, Quantile, Span, Step, Then, Timing,
+    Amount, Axis, ErrorClass, Gate, GateId, InvalidAmount, Limit, Measure, OfflineReport, Policy,
+    PolicyError, PolicyKey, Quantile, Span, Step, Then, Timing,
 };
 pub use progress::{
-    Alarm, Effect, Entry, Grounds, Input, Mark, Notice, NoticeKind, Order, Passage, Phase,
-    Preflight, Readiness, Recording, Replay, ReplayEvent, Rollout, RolloutId, RolloutRefusal,
-    Standing, Stepped, Turn, replay, step,
+    Alarm, Effect, Entry, Grounds, Input, Mark, Notice, NoticeKind, OfflineEval, Order, Passage,
+    Phase, Preflight, Readiness, Recording, Replay, ReplayEvent, Rollout, RolloutId,
+    RolloutRefusal, Standing, Stepped, Turn, replay, step,
 };
 pub use reason::Reason;
 pub use record::{DecodeError, Record, RecordBatch, Spent, records};

@@ -184,6 +184,15 @@ impl AdminClient {
         self.call(method, path, Some(body), conditions)
     }
 
+    /// Reads a text that is not JSON, as a page; refusals are JSON all the same.
+    pub(crate) fn text(&self, path: &str) -> Result<String, Failure> {
+        let (status, text) = self.exchange(&Method::GET, path, None, Conditions::default())?;
+        if (200..300).contains(&status) {
+            return Ok(text);
+        }
+        self.read(path, status, &text).map(|_| text)
+    }
+
     /// The status and text of a path, whatever they are.
     pub(crate) fn probe(&self, path: &str) -> Result<(u16, String), Failure> {
         self.exchange(&Method::GET, path, None, Conditions::default())
@@ -196,11 +205,16 @@ impl AdminClient {
         body: Option<Vec<u8>>,
         conditions: Conditions<'_>,
     ) -> Result<Value, Failure> {
-        let url = || format!("{}{path}", self.base);
         let (status, text) = self.exchange(method, path, body, conditions)?;
+        self.read(path, status, &text)
+    }
+
+    /// An answer in JSON: what was asked for, or why not.
+    fn read(&self, path: &str, status: u16, text: &str) -> Result<Value, Failure> {
+        let url = || format!("{}{path}", self.base);
         let odd = |what: String| Failure::Odd { url: url(), what };
         let value: Value =
-            serde_json::from_str(&text).map_err(|_| odd(format!("status {status} and no JSON")))?;
+            serde_json::from_str(text).map_err(|_| odd(format!("status {status} and no JSON")))?;
         if (200..300).contains(&status) {
             return Ok(value);
         }

@@ -1,9 +1,11 @@
-//! `stagegate eval`: what was scored, offline runs and their gate, and one scorer by hand. Only the
-//! first needs a server.
+//! `stagegate eval`: what was scored, offline runs and their gate, and one scorer by hand.
 
+use super::attach::{AttachArgs, attach};
 use super::client::{AdminClient, Failure};
+use super::eval_now::{self, NowArgs};
 use super::eval_run::{self, RunArgs};
 use super::output::{self, Format};
+use super::rerun::{self, RerunArgs};
 use super::results::{self, ResultsArgs};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -24,6 +26,15 @@ pub(super) enum EvalCommand {
     ///
     /// Exit codes: 0 no case fell, 1 a case fell, 2 the runs cannot be compared.
     Gate(GateArgs),
+    /// Sample the next answers of each arm, whatever the rate, and wait for what is said of them.
+    ///
+    /// Exit codes: 0 not shown to be worse, 1 worse beyond the margin or not enough in time, 2 wrong
+    /// usage, 3 admin API unreachable.
+    Now(NowArgs),
+    /// Ask a release again what was asked before, score the answers and write a run for `eval gate`.
+    ///
+    /// Exit codes: 0 every case has a verdict, 1 some have none, 2 wrong usage.
+    Rerun(Box<RerunArgs>),
     /// Run one scorer on one sample.
     ///
     /// Exit codes: 0 passed, 1 failed or unscored, 2 wrong usage.
@@ -45,6 +56,8 @@ pub(super) struct GateArgs {
     /// Write a Markdown report, for pull requests.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+    #[command(flatten)]
+    to: AttachArgs,
 }
 
 /// Options of `eval try`.
@@ -70,7 +83,9 @@ pub(super) fn run(
     match command {
         EvalCommand::Results(args) => results::run(&client()?, args, format),
         EvalCommand::Run(args) => eval_run::run(args),
-        EvalCommand::Gate(args) => gate(args, format),
+        EvalCommand::Gate(args) => gate(client, args, format),
+        EvalCommand::Now(args) => eval_now::run(&client()?, args, format),
+        EvalCommand::Rerun(args) => rerun::run(&client()?, args, format),
         EvalCommand::Try(args) => try_out(args, format),
     }
 }
@@ -86,7 +101,11 @@ fn write(path: Option<&PathBuf>, text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))
 }
 
-fn gate(args: &GateArgs, format: Format) -> Result<ExitCode, Failure> {
+fn gate(
+    client: impl FnOnce() -> Result<AdminClient, Failure>,
+    args: &GateArgs,
+    format: Format,
+) -> Result<ExitCode, Failure> {
     let run = |path: &PathBuf| {
         Run::read(&path.display().to_string(), &read(path)?)
             .map_err(|error| Failure::Usage(error.to_string()))
@@ -94,7 +113,20 @@ fn gate(args: &GateArgs, format: Format) -> Result<ExitCode, Failure> {
     let report = compare(&run(&args.baseline)?, &run(&args.candidate)?);
     write(args.junit.as_ref(), &report.junit())?;
     write(args.markdown.as_ref(), &report.markdown())?;
-    output::show(format, &json!(report), || table(&report));
+    let mut shown = json!(report);
+    let mut text = table(&report);
+    if args.to.attach {
+        let attached = attach(&client()?, &args.to, &report)?;
+        let of = |key: &str| attached[key].as_str().unwrap_or_default().to_owned();
+        text.push_str(&format!(
+            "\nattached to release {} of {}: {}",
+            of("release"),
+            of("workload"),
+            of("verdict")
+        ));
+        shown["attached"] = attached;
+    }
+    output::show(format, &shown, || text);
     Ok(ExitCode::from(match report.verdict {
         GateVerdict::Held => 0,
         GateVerdict::Fell => 1,
@@ -220,7 +252,7 @@ fn substitute(definition: &mut Value) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{GateArgs, TryArgs, gate, try_out};
+    use super::{AttachArgs, Failure, GateArgs, TryArgs, gate, try_out};
     use crate::cli::output::Format;
     use serde_json::json;
     use std::path::{Path, PathBuf};
@@ -231,7 +263,7 @@ mod tests {
         path
     }
 
-    fn code(code: Result<std::process::ExitCode, super::Failure>) -> String {
+    fn code(code: Result<std::process::ExitCode, Failure>) -> String {
         match code {
             Ok(code) => format!("{code:?}"),
             Err(failure) => format!("{:?} {failure}", failure.exit_code()),
@@ -250,8 +282,10 @@ mod tests {
         let run = |text: &str| {
             let candidate = put(dir.path(), "candidate", text);
             let (junit, markdown) = (Some(junit.clone()), Some(dir.path().join("report.md")));
-            let args = GateArgs { baseline: base.clone(), candidate, junit, markdown };
-            code(gate(&args, Format::Table))
+            let to = AttachArgs::default();
+            let args = GateArgs { baseline: base.clone(), candidate, junit, markdown, to };
+            let nobody = || Err(Failure::Local("no server is asked".to_owned()));
+            code(gate(nobody, &args, Format::Table))
         };
         let exit = |n: u8| format!("{:?}", std::process::ExitCode::from(n));
         assert_eq!(run("{\"id\":\"a\",\"pass\":true}\n{\"id\":\"b\",\"pass\":true}"), exit(0));

@@ -6,6 +6,7 @@
 //! Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the admin API cannot be reached.
 
 mod analysis;
+mod attach;
 mod audit;
 #[cfg(test)]
 pub(crate) mod canned;
@@ -15,6 +16,7 @@ mod cohort;
 mod dataset;
 mod drill;
 mod eval;
+mod eval_now;
 mod eval_run;
 mod evidence;
 mod explain;
@@ -26,6 +28,9 @@ mod outlook;
 pub(crate) mod output;
 mod reference;
 mod release;
+mod replay;
+mod report;
+mod rerun;
 mod results;
 mod review;
 mod rollout;
@@ -153,6 +158,8 @@ enum Command {
     /// Look at what the gates said, and when.
     #[command(subcommand)]
     Analysis(analysis::AnalysisCommand),
+    /// Write down what is known of a rollout: after an hour, a day, three days.
+    Report(report::ReportArgs),
     /// Say how long each step of a rollout will take, what it can find and what it costs.
     Plan(outlook::PlanArgs),
     /// Try other gates on what was recorded.
@@ -247,6 +254,7 @@ fn run_client(global: &GlobalArgs, command: Command) -> Result<ExitCode, Failure
         Command::Drill(args) => drill::run(&client()?, &args, format),
         Command::Rollout(command) => rollout::run(&client()?, &command, format),
         Command::Analysis(command) => analysis::run(&client()?, &command, format),
+        Command::Report(args) => report::run(&client()?, &args, format),
         Command::Plan(args) => outlook::plan(&client()?, &args, format),
         Command::Gate(command) => outlook::gate(&client()?, &command, format),
         Command::Cohort(command) => cohort::run(&client()?, &command, format),
@@ -301,6 +309,8 @@ mod tests {
             "stagegate eval results",
             "stagegate review give req-1",
             "stagegate review give req-1 --pass --fail",
+            "stagegate eval gate --baseline b --candidate c --attach -w agent",
+            "stagegate eval gate --baseline b --candidate c --release v2",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -1,5 +1,6 @@
 //! `stagegate release`: the versions of a workload's backend.
 
+use super::attach::shown;
 use super::change::{ConditionArgs, show_changed, workload_path};
 use super::client::{AdminClient, Failure, segment, typed};
 use super::output::{self, Format, moment};
@@ -224,6 +225,12 @@ fn one(release: &ReleaseDetail) -> String {
         (false, false) => line("file", "no longer in the configuration file"),
         (false, true) => line("file", "not in it: registered at run time"),
         (true, _) => {}
+    }
+    match &release.eval_report {
+        Some(report) => {
+            let _ = write!(text, "offline eval {}", shown(report, &moment(report.at_ms)));
+        }
+        None => text.push_str("offline eval none attached\n"),
     }
     text
 }

@@ -30,7 +30,7 @@ pub use samples::{
 pub use state::{
     Attachment, AuditEntry, AuditFilter, AuditReader, Broken, ChangedRelease, ChannelRecord,
     Ending, EvidenceSnapshot, Forgotten, Lost, MeasuredRetention, Message, NewAnalysis, NewAudit,
-    NewDrill, NewIdempotency, NewMessage, NewRelease, Outbox, RecordedWindow, RegisteredRelease,
-    RolloutRecord, Saved, Store, StoreError, StoredAnalysis, StoredResponse, Verified, VerifyError,
-    WindowReader,
+    NewDrill, NewEvalReport, NewIdempotency, NewMessage, NewRelease, Outbox, RecordedWindow,
+    RegisteredRelease, RolloutRecord, Saved, Store, StoreError, StoredAnalysis, StoredEvalReport,
+    StoredResponse, Verified, VerifyError, WindowReader,
 };

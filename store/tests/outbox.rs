@@ -136,7 +136,10 @@ fn a_file_of_the_version_before_gets_an_outbox() {
     store.commit(&entry("start"), &[initial("agent")], 1, None).unwrap();
     drop((store, outbox));
     let db = rusqlite::Connection::open(dir.path().join("state.db")).unwrap();
-    db.execute_batch("DROP TABLE outbox; DROP TABLE spending; PRAGMA user_version = 2").unwrap();
+    db.execute_batch(
+        "DROP TABLE outbox; DROP TABLE spending; DROP TABLE eval_report; PRAGMA user_version = 2",
+    )
+    .unwrap();
     drop(db);
     let mut store = Store::open(dir.path()).unwrap();
     store.commit_with(&entry("x"), &[], 1, None, &tell(&[to("chat", "n-1")])).unwrap();

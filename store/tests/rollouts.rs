@@ -5,8 +5,8 @@ mod support;
 
 use rusqlite::Connection;
 use stagegate_rollout::{
-    Command, Evidence, Grounds, Input, Order, Policy, Preflight, Readiness, Tick, WorkloadSpec,
-    step,
+    Command, Evidence, Grounds, Input, OfflineEval, Order, Policy, Preflight, Readiness, Tick,
+    WorkloadSpec, step,
 };
 use stagegate_store::{
     Attachment, EvidenceSnapshot, MeasuredRetention, NewAnalysis, NewDrill, NewRelease,
@@ -194,6 +194,8 @@ fn a_rollout_comes_back_as_it_was_left() {
         target: Readiness::Ready,
         drilled_ms: Some(0),
         unmeasurable: Vec::new(),
+        offline: OfflineEval::Held,
+        has_scorers: false,
     };
     let command = Command::Start { to: "v2".parse().unwrap(), policy: Box::new(Policy::builtin()) };
     let grounds = Grounds { preflight: Some(&preflight), ..Grounds::default() };

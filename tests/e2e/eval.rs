@@ -12,13 +12,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// One step at half of the traffic, and one gate of every axis; wide where nothing goes wrong.
-const FAST: &str = "{ fast: { \
+pub(super) const FAST: &str = "{ fast: { \
     steps: [ { weight: 50%, hold: 2s, requests: 100 }, { weight: 100%, watch: 2s } ], \
     gates: [ \
         { axis: eval, measure: accuracy, against: stable, margin: 10pp, scored: 40, for: 1s, owner: quality }, \
         { axis: latency, measure: p95, max: 5s, for: 1s, requests: 10, owner: oncall }, \
         { axis: error, class: permanent, max: 30%, for: 1s, requests: 10, owner: oncall } ], \
-    drill_within: off, on_no_data: { alert_after: 1h } } }";
+    drill_within: off, offline_report: optional, on_no_data: { alert_after: 1h } } }";
 
 /// An agent that answers chat completions in JSON; `wrong` in prose where it is about a refund.
 pub(crate) fn agent(name: &str, wrong: bool) -> Backend {
@@ -38,7 +38,7 @@ pub(crate) fn agent(name: &str, wrong: bool) -> Backend {
     })
 }
 
-fn question(n: u64, text: &str) -> String {
+pub(super) fn question(n: u64, text: &str) -> String {
     let user = format!("user-{n}");
     let id = format!("req-{n}");
     let body = json!({ "model": "m", "messages": [{ "role": "user", "content": text }] });
@@ -52,13 +52,13 @@ fn question(n: u64, text: &str) -> String {
 }
 
 /// Users who ask one thing after another until this is dropped; every third is about a refund.
-struct Users {
+pub(super) struct Users {
     stop: Arc<AtomicBool>,
     failed: Arc<AtomicU64>,
 }
 
 impl Users {
-    fn start(stagegate: &Stagegate) -> Self {
+    pub(super) fn start(stagegate: &Stagegate) -> Self {
         let (stop, failed) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let numbers = Arc::new(AtomicU64::new(0));
         for _ in 0..4 {
@@ -92,7 +92,7 @@ impl Drop for Users {
     }
 }
 
-fn workload(stable: &Backend, candidate: &Backend, scorers: &str) -> Workload {
+pub(super) fn workload(stable: &Backend, candidate: &Backend, scorers: &str) -> Workload {
     Workload::new(stable)
         .release("v2", candidate.address)
         .with("sampling", "{ stable: 100%, candidate: 100% }")

@@ -16,7 +16,7 @@ const GATES: &str = "{ loop: { \
         { axis: latency, measure: p95, max: 20s, for: 1s, requests: 10, owner: oncall }, \
         { axis: cost, measure: tokens_per_request, against: stable, ratio: 1.5, for: 1s, requests: 10, owner: finance }, \
         { axis: error, class: permanent, max: 30%, for: 1s, requests: 10, owner: oncall } ], \
-    drill_within: off, on_no_data: { alert_after: 1h } } }";
+    drill_within: off, offline_report: optional, on_no_data: { alert_after: 1h } } }";
 
 fn lines(output: &Output) -> Vec<Value> {
     assert!(output.status.success(), "{output:?}");

@@ -14,7 +14,7 @@ const LABELLED: &str = "{ labelled: { \
     gates: [ \
         { axis: eval, measure: accuracy, against: stable, margin: 10pp, scored: 40, for: 1s, owner: quality }, \
         { axis: eval, measure: labelled_accuracy, min: 0.92, scored: 50, requests: 50, for: 1s, owner: quality } ], \
-    drill_within: off, on_no_data: { alert_after: 1h } } }";
+    drill_within: off, offline_report: optional, on_no_data: { alert_after: 1h } } }";
 
 /// An agent that knows sums; with `wrong`, it is off by one in every third.
 fn adder(name: &str, wrong: bool) -> Backend {

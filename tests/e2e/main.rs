@@ -9,6 +9,7 @@
 mod aborts;
 mod conversations;
 mod crash;
+mod deploy;
 mod eval;
 mod eval_loop;
 mod eval_results;
@@ -25,6 +26,7 @@ mod lifecycle;
 mod limits;
 mod malformed;
 mod notify;
+mod offline;
 mod proxy_protocol;
 mod ramp;
 mod real_clients;

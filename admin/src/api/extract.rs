@@ -2,9 +2,10 @@
 //! refusal names the field and says what would be right.
 
 use super::error::{ApiError, Kind};
+use super::types::EvalComparison;
 use crate::auth::{self, Caller};
 use crate::control::{
-    DrillOrder, IdempotencyKey, Order, Precondition, ReleaseChange, ReleaseOrder,
+    DrillOrder, EvalReportOrder, IdempotencyKey, Order, Precondition, ReleaseChange, ReleaseOrder,
 };
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -13,7 +14,7 @@ use http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use stagegate_config::Role;
-use stagegate_rollout::Command;
+use stagegate_rollout::{Command, ReleaseName};
 
 /// Longest reason, in characters.
 const MAX_REASON: usize = 500;
@@ -145,6 +146,25 @@ impl<T> Change<T> {
         DrillOrder {
             actor: self.caller.actor,
             workload,
+            reason,
+            precondition: self.precondition,
+            idempotency: self.idempotency,
+        }
+    }
+
+    /// The comparison to attach.
+    pub(super) fn eval_report(
+        self,
+        workload: String,
+        release: ReleaseName,
+        comparison: EvalComparison,
+        reason: String,
+    ) -> EvalReportOrder {
+        EvalReportOrder {
+            actor: self.caller.actor,
+            workload,
+            release,
+            comparison,
             reason,
             precondition: self.precondition,
             idempotency: self.idempotency,

@@ -3,12 +3,14 @@
 mod analyses;
 mod changes;
 mod drills;
+mod eval_reports;
 mod lists;
 mod notify;
 mod outlook;
 mod reads;
 mod records;
 mod releases;
+mod reports;
 mod results;
 mod reviews;
 mod rollouts;
@@ -36,6 +38,7 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(releases::releases, releases::add))
         .routes(routes!(releases::diff))
         .routes(routes!(releases::release, releases::remove))
+        .routes(routes!(eval_reports::list, eval_reports::attach))
         .routes(routes!(reads::cohorts))
         .routes(routes!(reads::explain))
         .routes(routes!(changes::set_weight))
@@ -51,6 +54,7 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(rollouts::pause))
         .routes(routes!(rollouts::resume))
         .routes(routes!(rollouts::abort))
+        .routes(routes!(reports::report))
         .routes(routes!(analyses::analyses))
         .routes(routes!(outlook::outlook))
         .routes(routes!(outlook::replay_gates))
@@ -69,6 +73,7 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(reviews::reviews))
         .routes(routes!(reviews::give))
         .routes(routes!(results::results))
+        .routes(routes!(samples::want))
         .routes(routes!(records::audit))
         .routes(routes!(records::verify_audit))
 }

@@ -8,11 +8,14 @@ mod analysis;
 mod change;
 mod decision;
 mod drill;
+mod eval_now;
+mod eval_report;
 mod notify;
 mod outlook;
 mod problem;
 mod records;
 mod release;
+mod report;
 mod request;
 mod results;
 mod review;
@@ -27,6 +30,10 @@ pub use analysis::{
 pub use change::{Changed, Reloaded, RollbackTiming};
 pub use decision::{Decision, DecisionExplained, Decisions, Explanation, RuleCheck};
 pub use drill::{DrillCheck, DrillReport};
+pub use eval_now::WantedSamples;
+pub use eval_report::{
+    AttachEvalReport, EvalCase, EvalComparison, EvalReportDetail, EvalReports, EvalRun,
+};
 pub use notify::{ChannelStatus, ChannelTested, Channels};
 pub use outlook::{
     GateOutlook, Outlook, ReplayGates, Replayed, ReplayedEvent, ReplayedRollout, StepOutlook,
@@ -35,6 +42,9 @@ pub use problem::{ConfigProblem, FieldProblem, Problem};
 pub use records::{Audit, AuditCheck, AuditRecord, Identity};
 pub use release::{
     AddRelease, Artifact, NewArtifact, ReleaseDetail, ReleaseDiff, ReleaseDifference, Releases,
+};
+pub use report::{
+    AxisReport, Counted, CountedArm, DeployReport, FigureOfArm, FigureReport, RollbackReport,
 };
 pub use request::{EnableCohort, ExplainRequest, OptIn, OptionalReason, Reason, SetWeight};
 pub use results::{

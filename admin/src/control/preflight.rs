@@ -1,5 +1,6 @@
 //! What is found out before a rollout starts. Looked at here, judged by the state machine.
 
+use super::eval_report::judged;
 use super::{Inner, KeeperError, View};
 use crate::api::types::Probe;
 use crate::data_plane::Probed;
@@ -22,15 +23,26 @@ impl Inner {
         let (name, stable) = (live.split.spec().name.clone(), live.split.state().stable.clone());
         let (candidate, target) =
             tokio::join!(self.readiness(name.clone(), to), self.readiness(name.clone(), &stable));
-        let drilled = self
+        let to = to.clone();
+        let (drilled, offline) = self
             .keeper()?
-            .with(move |store| Ok(store.last_passed_drill(&name)?.map(|drill| drill.at_ms)))
+            .with(move |store| {
+                let drilled = store.last_passed_drill(&name)?.map(|drill| drill.at_ms);
+                let newest = store.eval_reports(&name, &to, 1)?;
+                let registered = store.releases(name.as_str())?;
+                let registered = registered.iter().find(|it| it.release == to.as_str());
+                Ok((drilled, judged(newest.first(), registered, &name, &to, &stable)))
+            })
             .await?;
-        let unmeasurable = match view.config.workloads.get(place) {
-            Some(workload) => unmeasurable(workload, policy),
-            None => Vec::new(),
-        };
-        Ok(Some(Preflight { candidate, target, drilled_ms: drilled, unmeasurable }))
+        let workload = view.config.workloads.get(place);
+        Ok(Some(Preflight {
+            candidate,
+            target,
+            drilled_ms: drilled,
+            unmeasurable: workload.map_or_else(Vec::new, |it| unmeasurable(it, policy)),
+            offline,
+            has_scorers: workload.is_some_and(|it| !it.eval.scorers.is_empty()),
+        }))
     }
 
     async fn readiness(&self, workload: WorkloadName, release: &ReleaseName) -> Readiness {

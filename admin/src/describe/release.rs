@@ -60,6 +60,7 @@ pub fn release(view: &View, live: &Live, release: RegisteredRelease) -> ReleaseD
         endpoints: release.endpoints.iter().map(|it| shown(it)).collect(),
         registered_at_ms: release.registered_ms,
         registered_by: release.registered_by,
+        eval_report: None,
         name: release.release,
     }
 }

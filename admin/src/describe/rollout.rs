@@ -140,7 +140,9 @@ fn step(step: &Step) -> StepDetail {
     }
 }
 
-fn passage(passage: &Passage) -> PassageDetail {
+/// One turn.
+#[must_use]
+pub fn passage(passage: &Passage) -> PassageDetail {
     PassageDetail {
         turn: passage.turn.label().to_owned(),
         step: from_one(passage.step),
@@ -151,7 +153,9 @@ fn passage(passage: &Passage) -> PassageDetail {
     }
 }
 
-fn mark(mark: &Mark) -> MarkDetail {
+/// Who, why and when.
+#[must_use]
+pub fn mark(mark: &Mark) -> MarkDetail {
     MarkDetail { by: mark.by.clone(), reason: mark.reason.clone(), at_ms: mark.at_ms }
 }
 

@@ -136,6 +136,7 @@ fn policy(name: &At<PolicyName>, at: At<RawPolicy>, cx: &mut Context<'_>) -> Opt
             Some(OrOff::On(Wait(within))) => Some(millis(within)),
             None => built_in.drill_within_ms,
         },
+        offline_report: plain(raw.offline_report).unwrap_or(built_in.offline_report),
         rollback_alpha: plain(raw.rollback_alpha)
             .map_or(built_in.rollback_alpha, |Chance(chance)| chance),
         promote_alpha: plain(raw.promote_alpha)

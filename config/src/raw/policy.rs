@@ -3,7 +3,7 @@
 use crate::Time;
 use crate::read::{At, OrOff, raw, words};
 use crate::scalar::{Bound, Chance, Int, Line, Margin, MeasureName, Owner, Ratio, Wait};
-use stagegate_rollout::{Axis, ErrorClass, Severity, Then, Weight};
+use stagegate_rollout::{Axis, ErrorClass, OfflineReport, Severity, Then, Weight};
 
 raw! {
     /// What a rollout must go through. What is left out is taken from the built-in policy; a policy
@@ -21,6 +21,9 @@ raw! {
         /// The kill switch must have been exercised within this time before a rollout starts, or
         /// `off`.
         drill_within: OrOff<Wait> = default("7d"),
+        /// Whether a rollout wants an offline eval report of its release that held, attached by
+        /// `stagegate eval gate --attach`. One that fell stands in the way whatever this says.
+        offline_report: OfflineReport = default("with_scorers"),
         /// Chance that a candidate no worse than its limits is ever rolled back in one step, shared
         /// by all gates that roll back; at most 0.5.
         rollback_alpha: Chance = default("0.01"),
@@ -167,6 +170,18 @@ words! {
         Cost,
         /// Failures by class.
         Error,
+    }
+}
+
+words! {
+    /// Whether a rollout wants an offline eval report of its release.
+    OfflineReport, |asked| asked.label(), {
+        /// Always.
+        Required,
+        /// Where the workload has scorers.
+        WithScorers,
+        /// Never.
+        Optional,
     }
 }
 

@@ -70,6 +70,7 @@ policies:
     on_no_data: { alert_after: 9m }
     drill_within: 14d
     rollback_alpha: 0.02
+    offline_report: required
 "#;
 
 const fn case(
@@ -301,6 +302,7 @@ pub(crate) const CASES: &[Case] = &[
     case("on_no_data: { alert_after: 9m }", "on_no_data: 9m", "policies.fast.on_no_data", 53, "not a mapping"),
     case("alert_after: 9m", "alert_after: 0s", "policies.fast.on_no_data.alert_after", 53, "would alert at every pause"),
     case("drill_within: 14d", "drill_within: never", "policies.fast.drill_within", 54, "is not a duration"),
+    case("offline_report: required", "offline_report: sometimes", "policies.fast.offline_report", 56, "one of `required`, `with_scorers`, `optional`"),
     case("rollback_alpha: 0.02", "rollback_alpha: 60%", "policies.fast.rollback_alpha", 55, "above 0 and at most 0.5"),
     case("rollback_alpha: 0.02", "rollback_alpha: 1pp", "policies.fast.rollback_alpha", 55, "like `1%` or `0.01`"),
     case("rollback_alpha: 0.02", "alpha: 0.02", "policies.fast.alpha", 55, "is not a known key"),

@@ -9,7 +9,9 @@ mod run;
 
 pub use run::{Run, RunError};
 
+use crate::hash::{canonical, digest};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// What became of a case.
@@ -66,6 +68,19 @@ pub struct Report {
     pub baseline: String,
     /// Name of the candidate's run.
     pub candidate: String,
+    /// The release that the baseline's run names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline_release: Option<String>,
+    /// The release that the candidate's run names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate_release: Option<String>,
+    /// The version of the set that the runs name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset_version: Option<u64>,
+    /// 64 hex digits over the ids of all cases and what their `content_hash` says: two reports of
+    /// the same set have the same.
+    #[serde(default)]
+    pub content_hash: String,
     /// What the gate says.
     pub verdict: GateVerdict,
     /// Every case of both runs, by id.
@@ -80,6 +95,12 @@ pub fn compare(baseline: &Run, candidate: &Run) -> Report {
     let (mut cases, mut incomparable) = (Vec::new(), Vec::new());
     let mut ids: BTreeMap<&str, ()> = BTreeMap::new();
     ids.extend(baseline.ids().chain(candidate.ids()).map(|id| (id, ())));
+    let hash_of = |run: &Run, id| run.get(id).and_then(|case| case.content_hash.clone());
+    let set: Vec<_> = ids
+        .keys()
+        .map(|id| (*id, hash_of(candidate, id).or_else(|| hash_of(baseline, id))))
+        .collect();
+    let content_hash = digest(&canonical(&json!(set)));
     for id in ids.into_keys() {
         match case(id, baseline, candidate) {
             Ok(case) => cases.push(case),
@@ -92,8 +113,17 @@ pub fn compare(baseline: &Run, candidate: &Run) -> Report {
         (false, true) => GateVerdict::Held,
         (false, false) => GateVerdict::Incomparable,
     };
-    let (baseline, candidate) = (baseline.name.clone(), candidate.name.clone());
-    Report { baseline, candidate, verdict, cases, incomparable }
+    Report {
+        baseline: baseline.name.clone(),
+        candidate: candidate.name.clone(),
+        baseline_release: baseline.release.clone(),
+        candidate_release: candidate.release.clone(),
+        dataset_version: candidate.dataset_version.or(baseline.dataset_version),
+        content_hash,
+        verdict,
+        cases,
+        incomparable,
+    }
 }
 
 fn case(id: &str, baseline: &Run, candidate: &Run) -> Result<Case, &'static str> {

@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
     pub(super) name: String,
+    /// The release that every line which names one names.
+    pub(super) release: Option<String>,
+    /// The highest version of the set that a line names.
+    pub(super) dataset_version: Option<u64>,
     cases: BTreeMap<String, RunCase>,
 }
 
@@ -33,14 +37,16 @@ pub struct RunError {
 impl Run {
     /// Reads JSON Lines. Each line is an object with an `id` and either `pass` (true, false or null
     /// for unscored) or `scores`, a list of objects with a `pass` each that are AND-ed. An
-    /// `explanation` or `reason` is shown for a case that fell; a `content_hash` pins the case.
+    /// `explanation` or `reason` is shown for a case that fell; a `content_hash` pins the case. A
+    /// `release` and a `dataset_version` say what ran, and on which set.
     ///
     /// # Errors
-    /// The first line that is not one, with its number.
+    /// The first line that is not one, or is of another release than those before, with its number.
     pub fn read(name: &str, text: &str) -> Result<Self, RunError> {
         let error =
             |line: usize, message: String| RunError { name: name.to_owned(), line, message };
         let mut cases = BTreeMap::new();
+        let (mut release, mut dataset_version) = (None::<String>, None);
         for (n, line) in text.lines().enumerate() {
             if line.trim().is_empty() {
                 continue;
@@ -52,11 +58,20 @@ impl Run {
                 return Err(error(n + 1, format!("id `{id}` is there twice; a case has one line")));
             }
             cases.insert(id, case);
+            if let Some(named) = value.get("release").and_then(Value::as_str) {
+                let first = release.get_or_insert_with(|| named.to_owned());
+                if first != named {
+                    let message = format!("release `{named}` is not `{first}`: a run is of one");
+                    return Err(error(n + 1, message));
+                }
+            }
+            dataset_version =
+                dataset_version.max(value.get("dataset_version").and_then(Value::as_u64));
         }
         if cases.is_empty() {
             return Err(error(0, "holds no case; write one JSON object a line".to_owned()));
         }
-        Ok(Self { name: name.to_owned(), cases })
+        Ok(Self { name: name.to_owned(), release, dataset_version, cases })
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = &str> {

@@ -29,6 +29,7 @@
 mod counts;
 mod evidence;
 mod evident;
+mod figures;
 mod flow;
 mod forecast;
 mod frame;
@@ -41,6 +42,7 @@ mod tick;
 mod track;
 
 pub use evidence::{Evidence, Surroundings};
+pub use figures::{Compared, ComparedFigure, FigureUnit, figures};
 pub use forecast::{PlannedGate, PlannedStep, Rates, plan};
 pub(crate) use report::Figure;
 pub use report::{

@@ -1,6 +1,8 @@
 //! The policy a workload has when the configuration names none.
 
-use super::{Amount, ErrorClass, Gate, Limit, Measure, Policy, Quantile, Step, Timing};
+use super::{
+    Amount, ErrorClass, Gate, Limit, Measure, OfflineReport, Policy, Quantile, Step, Timing,
+};
 use crate::Weight;
 
 const MINUTE: u64 = 60_000;
@@ -32,6 +34,7 @@ impl Policy {
             gates: gates(),
             no_data_alert_ms: 10 * MINUTE,
             drill_within_ms: Some(7 * DAY),
+            offline_report: OfflineReport::WithScorers,
             rollback_alpha: Amount::thousandths(10),
             promote_alpha: Amount::thousandths(50),
         }

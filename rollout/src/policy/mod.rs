@@ -8,11 +8,13 @@ mod builtin;
 mod check;
 mod gate;
 mod measure;
+mod offline;
 
 pub use amount::{Amount, InvalidAmount};
 pub use check::{PolicyError, PolicyKey};
 pub use gate::{Gate, GateId, Limit, Then};
 pub use measure::{Axis, ErrorClass, Measure, Quantile, Span, Timing};
+pub use offline::OfflineReport;
 
 use crate::Weight;
 use serde::{Deserialize, Serialize};
@@ -54,6 +56,9 @@ pub struct Policy {
     pub no_data_alert_ms: u64,
     /// The kill switch must have been exercised within this time before a start; absent: not asked.
     pub drill_within_ms: Option<u64>,
+    /// Whether the release must have an offline eval report that held.
+    #[serde(default)]
+    pub offline_report: OfflineReport,
     /// Chance that a candidate no worse than its limits is ever rolled back in one step: shared by
     /// all gates that roll back.
     pub rollback_alpha: Amount,

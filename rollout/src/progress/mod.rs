@@ -31,7 +31,7 @@ mod verdict;
 
 pub use effect::{Effect, Entry};
 pub use notice::{Notice, NoticeKind};
-pub use preflight::{Preflight, Readiness};
+pub use preflight::{OfflineEval, Preflight, Readiness};
 pub use refusal::RolloutRefusal;
 pub use replay::{Recording, Replay, ReplayEvent, replay};
 pub use rollout::{Alarm, Mark, Passage, Phase, Rollout, RolloutId, Standing, Turn};

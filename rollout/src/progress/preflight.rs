@@ -13,6 +13,18 @@ pub enum Readiness {
     NotReady(String),
 }
 
+/// What the offline comparison of a release says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "offline", content = "why")]
+pub enum OfflineEval {
+    /// No case fell.
+    Held,
+    /// There is none that tells anything, and why.
+    Missing(String),
+    /// Cases fell: which.
+    Fell(String),
+}
+
 /// What was found out before a start. The caller looks; the machine judges.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preflight {
@@ -25,6 +37,10 @@ pub struct Preflight {
     /// Gates of the policy that the workload has no means to measure, and what is missing: no
     /// scorer, no prices, no budget.
     pub unmeasurable: Vec<(GateId, String)>,
+    /// What the offline comparison of the candidate says.
+    pub offline: OfflineEval,
+    /// Whether the workload has scorers.
+    pub has_scorers: bool,
 }
 
 impl Preflight {
@@ -63,6 +79,15 @@ impl Preflight {
                 "no exclusion group is set: declare `exclusions`, with empty lists if nobody is to be kept out"
                     .to_owned(),
             );
+        }
+        match &self.offline {
+            OfflineEval::Fell(cases) => {
+                missing.push(format!("the offline eval report of the candidate fell: {cases}"));
+            }
+            OfflineEval::Missing(why) if policy.offline_report.asks(self.has_scorers) => {
+                missing.push(format!("the candidate has no offline eval report that held: {why}"));
+            }
+            OfflineEval::Missing(_) | OfflineEval::Held => {}
         }
         for (gate, why) in &self.unmeasurable {
             missing.push(format!("gate `{gate}` cannot be measured: {why}"));

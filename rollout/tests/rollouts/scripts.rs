@@ -6,7 +6,8 @@
 use crate::traffic::{Behaviour, Even};
 use crate::world::{HOUR, MINUTE, SECOND, World, quick};
 use stagegate_rollout::{
-    AnalysisId, Command, Effect, Policy, Readiness, Span, Weight, WorkloadState,
+    AnalysisId, Command, Effect, OfflineEval, OfflineReport, Policy, Readiness, Span, Weight,
+    WorkloadState,
 };
 use std::fmt::Write as _;
 use std::path::Path;
@@ -152,6 +153,15 @@ impl Player {
                     let why = "the workload has no scorer".to_owned();
                     self.world.preflight.unmeasurable.push((gate, why));
                 }
+                "no-report" => {
+                    self.world.preflight.offline = OfflineEval::Missing("none is attached".into());
+                }
+                "report-fell" => {
+                    self.world.preflight.offline = OfflineEval::Fell("q-7, q-9".into());
+                }
+                "scorers=none" => self.world.preflight.has_scorers = false,
+                "reports=required" => self.policy.offline_report = OfflineReport::Required,
+                "reports=optional" => self.policy.offline_report = OfflineReport::Optional,
                 "ready" => self.world.preflight = crate::world::ready(self.world.now_ms),
                 other => panic!("no check `{other}`"),
             }

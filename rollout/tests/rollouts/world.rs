@@ -3,8 +3,8 @@
 use crate::traffic::{Behaviour, Draw, series, turned_away};
 use stagegate_rollout::{
     Amount, Analysis, Command, Effect, ErrorClass, Evidence, Gate, Grounds, Input, Limit, Measure,
-    Order, Policy, Preflight, Quantile, Readiness, Refusal, SpendBook, Step, Stepped, Surroundings,
-    Tick, Timing, Weight, WorkloadSpec, WorkloadState, step,
+    OfflineEval, Order, Policy, Preflight, Quantile, Readiness, Refusal, SpendBook, Step, Stepped,
+    Surroundings, Tick, Timing, Weight, WorkloadSpec, WorkloadState, step,
 };
 
 pub(crate) const SECOND: u64 = 1000;
@@ -65,6 +65,8 @@ pub(crate) fn ready(now_ms: u64) -> Preflight {
         target: Readiness::Ready,
         drilled_ms: Some(now_ms.saturating_sub(HOUR)),
         unmeasurable: Vec::new(),
+        offline: OfflineEval::Held,
+        has_scorers: true,
     }
 }
 

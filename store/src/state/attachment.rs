@@ -2,6 +2,7 @@
 
 use super::analysis::{self, NewAnalysis};
 use super::drill::{self, NewDrill};
+use super::eval_report::{self, NewEvalReport};
 use super::evidence::{self, EvidenceSnapshot};
 use super::history::{self, RolloutRecord};
 use super::outbox::{self, NewMessage};
@@ -49,6 +50,8 @@ pub enum Attachment {
     },
     /// A drill that was held.
     Drill(NewDrill),
+    /// An offline comparison of a release.
+    EvalReport(NewEvalReport),
     /// A message that tells of the change: sent if and only if the change was made, and left out
     /// where its channel was told before.
     Tell(NewMessage),
@@ -73,6 +76,7 @@ pub(super) fn write(
         Attachment::Evidence(snapshot) => evidence::put(change, snapshot),
         Attachment::ForgetEvidence { workload } => evidence::forget(change, workload),
         Attachment::Drill(new) => drill::put(change, new),
+        Attachment::EvalReport(new) => eval_report::put(change, new),
         Attachment::Tell(message) => outbox::put(change, message, entry.at_ms).map(drop),
     }
 }

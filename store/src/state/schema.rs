@@ -131,7 +131,23 @@ const MIGRATIONS: &[&str] = &[
 ",
     OUTBOX,
     SPENDING,
+    EVAL_REPORTS,
 ];
+
+/// Offline comparisons of releases; see `eval_report`.
+const EVAL_REPORTS: &str = "
+    CREATE TABLE eval_report (
+        number      INTEGER PRIMARY KEY AUTOINCREMENT,
+        workload    TEXT NOT NULL,
+        release     TEXT NOT NULL,
+        at_ms       INTEGER NOT NULL,
+        actor       TEXT NOT NULL,
+        verdict     TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        body        BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX eval_report_by_release ON eval_report (workload, release, number);
+";
 
 /// What workloads spend; see `spend`.
 const SPENDING: &str = "

@@ -1,6 +1,7 @@
 //! Releases: which there are, how two differ, a new one, one less.
 
 use super::changes::replied;
+use super::eval_reports::kept;
 use super::reads::{find, tagged};
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
@@ -50,7 +51,12 @@ pub(super) async fn release(
     let view = app.control.view();
     let live = find(&view, &workload)?;
     let known = registered(&app, &view, live).await?;
-    Ok(tagged(live, named(&known, &workload, &release)?))
+    let mut detail = named(&known, &workload, &release)?.clone();
+    if let Ok(release) = release.parse() {
+        let name = live.split.spec().name.clone();
+        detail.eval_report = kept(&app, name, release, 1).await?.pop().map(Box::new);
+    }
+    Ok(tagged(live, detail))
 }
 
 /// Which two releases to compare.

@@ -1,10 +1,11 @@
 //! Sampled answers, and scores from outside.
 
+use super::reads::find;
 use super::records::{arm, rows};
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Body, Params, Segments};
-use crate::api::types::{GiveScores, SampleDetail, Samples, ScoresTaken};
+use crate::api::types::{GiveScores, SampleDetail, Samples, ScoresTaken, WantedSamples};
 use crate::auth::Caller;
 use crate::data_plane::{SampleQuery, SampleSource, SamplesUnavailable};
 use axum::extract::State;
@@ -90,6 +91,42 @@ pub(super) async fn sample(
         ApiError::new(Kind::NotFound, detail)
     };
     found.map(Json).ok_or_else(missing)
+}
+
+/// Samples the next answers of each arm, whatever the rate.
+///
+/// They are `targeted`: scored like any other, and counted by no gate. What is not used up is replaced
+/// by the next call, and forgotten by a restart. The workload must have scorers.
+#[utoipa::path(put, path = "/v1/workloads/{workload}/sampling/wanted", tag = "eval",
+    params(("workload" = String, Path, description = "Name of the workload")),
+    request_body = WantedSamples,
+    responses((status = 200, description = "So many from now on.", body = WantedSamples)))]
+pub(super) async fn want(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Segments(workload): Segments<String>,
+    Body(wanted): Body<WantedSamples>,
+) -> Result<Json<WantedSamples>, ApiError> {
+    let view = app.control.view();
+    find(&view, &workload)?;
+    for (field, count) in [("stable", wanted.stable), ("candidate", wanted.candidate)] {
+        if count as usize > MAX_SCORES {
+            let problem = format!("`{count}` is more than {MAX_SCORES}: ask again for the rest");
+            return Err(ApiError::field(field, &problem));
+        }
+    }
+    if view.config.workload(&workload).is_none_or(|it| it.eval.scorers.is_empty()) {
+        let detail = format!("workload `{workload}` has no `scorers`: nobody would judge");
+        return Err(ApiError::new(Kind::Refused, detail));
+    }
+    let WantedSamples { stable, candidate } = wanted;
+    tracing::info!(actor = caller.actor, workload, stable, candidate, "samples wanted at once");
+    ask(&app, move |source| {
+        source.want(&workload, [stable, candidate]);
+        Ok(())
+    })
+    .await?;
+    Ok(Json(wanted))
 }
 
 /// Gives scores from outside: a person's verdicts, or what a scorer promised to say later.

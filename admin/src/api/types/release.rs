@@ -1,5 +1,6 @@
 //! Releases: what they are, how two differ, and how one is registered.
 
+use super::EvalReportDetail;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -45,6 +46,9 @@ pub struct ReleaseDetail {
     /// Who registered them: a token's name, or `config`.
     #[serde(default)]
     pub registered_by: String,
+    /// The newest offline comparison attached to it, where one release is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eval_report: Option<Box<EvalReportDetail>>,
 }
 
 /// The pinned parts of a release.

@@ -1,0 +1,185 @@
+//! Deploy reports.
+
+use crate::api::App;
+use crate::api::error::{ApiError, Kind};
+use crate::api::extract::{Params, Segments};
+use crate::api::types::{Artifact, DeployReport};
+use crate::control::{KeeperError, now_ms};
+use crate::report::{self, Records, Span, Watched};
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, header};
+use serde::Deserialize;
+use stagegate_rollout::{Analysis, ReleaseName, Rollout, Tick, WorkloadName};
+use stagegate_store::{Store, WindowReader};
+use utoipa::IntoParams;
+
+/// What a page may do: show its own style, and nothing else.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+);
+
+/// Which report.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ReportQuery {
+    /// How long from the start: `1h`, `24h`, `72h`, or any time in `m`, `h` or `d`; the whole rollout
+    /// without it.
+    until: Option<String>,
+    /// `json` (the default), `md` or `html`.
+    format: Option<String>,
+}
+
+/// A deploy report: what was done in a rollout, and what both arms did, with intervals.
+///
+/// Written from records: minutes of traffic (kept for 30 days), analyses, history.
+#[utoipa::path(get, path = "/v1/rollouts/{rollout}/report", tag = "read",
+    params(("rollout" = String, Path, description = "Id of the rollout, as `agent~v43~2`"), ReportQuery),
+    responses((status = 200, description = "The report.", content(
+        (DeployReport = "application/json"), (String = "text/markdown"), (String = "text/html")))))]
+pub(super) async fn report(
+    State(app): State<App>,
+    Segments(id): Segments<String>,
+    Params(query): Params<ReportQuery>,
+) -> Result<Response, ApiError> {
+    let format = query.format.as_deref().unwrap_or("json");
+    if !["json", "md", "html"].contains(&format) {
+        return Err(ApiError::field("format", &format!("`{format}` is none of json, md and html")));
+    }
+    let span = query.until.as_deref().map(span).transpose()?;
+    let missing = || {
+        let detail = format!(
+            "there is no rollout `{id}`: `stagegate rollout history WORKLOAD` lists their ids"
+        );
+        ApiError::new(Kind::NotFound, detail)
+    };
+    let workload: WorkloadName =
+        id.split('~').next().and_then(|name| name.parse().ok()).ok_or_else(missing)?;
+    let (name, wanted) = (workload.clone(), id.clone());
+    let kept = app.control.read(move |store| Ok(kept(store, &name, &wanted)?)).await?;
+    let kept = kept.ok_or_else(missing)?;
+    let written = tokio::task::spawn_blocking(move || write(&workload, &kept, span))
+        .await
+        .map_err(|error| ApiError::new(Kind::Internal, error.to_string()))??;
+    let plain = |content_type, text: String| {
+        let headers = [
+            (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
+            (header::CONTENT_SECURITY_POLICY, POLICY),
+        ];
+        (headers, text).into_response()
+    };
+    Ok(match format {
+        "md" => plain("text/markdown; charset=utf-8", report::markdown(&written)),
+        "html" => plain("text/html; charset=utf-8", report::html(&written)),
+        _ => Json(written).into_response(),
+    })
+}
+
+fn span(text: &str) -> Result<Span, ApiError> {
+    let wrong =
+        || ApiError::field("until", &format!("`{text}` is not a time like `1h`, `24h` or `3d`"));
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let unit_ms = match unit {
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let ms = number.checked_mul(unit_ms).filter(|ms| *ms > 0).ok_or_else(wrong)?;
+    Ok(Span { name: text.to_owned(), ms })
+}
+
+/// What the state store has about the rollout.
+struct Kept {
+    body: String,
+    analyses: Vec<String>,
+    offline: Vec<(u64, String)>,
+    artifacts: Vec<(String, serde_json::Value)>,
+    windows: WindowReader,
+}
+
+/// Most analyses that are looked through for the last one of a span: one for each change of a gate.
+const ANALYSES: usize = 2000;
+
+fn kept(
+    store: &Store,
+    workload: &WorkloadName,
+    id: &str,
+) -> Result<Option<Kept>, stagegate_store::StoreError> {
+    let Some(record) = store.rollout(workload, id)? else { return Ok(None) };
+    let analyses = store.analyses(workload, Some(id), None, ANALYSES)?;
+    // The candidate stands between the workload and the number of the opening.
+    let candidate: Option<ReleaseName> = id.split('~').nth(1).and_then(|name| name.parse().ok());
+    let offline = match candidate {
+        Some(candidate) => store.eval_reports(workload, &candidate, 100)?,
+        None => Vec::new(),
+    };
+    Ok(Some(Kept {
+        body: record.body,
+        analyses: analyses.into_iter().map(|it| it.analysis.body).collect(),
+        offline: offline.into_iter().map(|it| (it.report.at_ms, it.report.body)).collect(),
+        artifacts: store
+            .releases(workload.as_str())?
+            .into_iter()
+            .map(|it| (it.release, it.artifact))
+            .collect(),
+        windows: store.window_reader()?,
+    }))
+}
+
+fn damaged(what: &str, error: &serde_json::Error) -> ApiError {
+    ApiError::new(Kind::Unavailable, format!("{what} is damaged: {error}"))
+}
+
+/// Reads the recorded minutes and writes the report; blocks on the disk.
+fn write(
+    workload: &WorkloadName,
+    kept: &Kept,
+    span: Option<Span>,
+) -> Result<DeployReport, ApiError> {
+    let rollout: Rollout =
+        serde_json::from_str(&kept.body).map_err(|error| damaged("the rollout", &error))?;
+    let now_ms = now_ms();
+    let (from, until, _) = report::bounds(&rollout, span.as_ref(), now_ms);
+    let mut watched = Watched::default();
+    let mut failed = None;
+    kept.windows
+        .each(workload, from, until.saturating_add(1), |window| {
+            let ours =
+                window.stable == rollout.from && window.candidate.as_ref() == Some(&rollout.to);
+            match serde_json::from_str::<Tick>(&window.body) {
+                Ok(tick) if ours => watched.add(&tick),
+                Ok(_) => {}
+                Err(error) => failed = Some(error),
+            }
+        })
+        .map_err(KeeperError::from)?;
+    if let Some(error) = failed {
+        return Err(damaged("a recorded minute", &error));
+    }
+    let analyses: Vec<Analysis> =
+        kept.analyses.iter().filter_map(|body| serde_json::from_str(body).ok()).collect();
+    let rested_on = rollout.history.last().and_then(|it| it.analysis.as_ref());
+    let offline = kept.offline.iter().find(|(at_ms, _)| *at_ms <= rollout.started.at_ms);
+    let made_of = |release: &ReleaseName| {
+        let found = kept.artifacts.iter().find(|(name, _)| name == release.as_str());
+        let artifact: Option<Artifact> =
+            found.and_then(|(_, it)| serde_json::from_value(it.clone()).ok());
+        artifact.unwrap_or_default()
+    };
+    Ok(report::report(Records {
+        workload: workload.as_str(),
+        rollout: &rollout,
+        watched: &watched,
+        last_analysis: analyses.iter().find(|it| it.at_ms <= until),
+        decisive: analyses.iter().find(|it| Some(&it.id) == rested_on),
+        offline: offline.and_then(|(_, body)| serde_json::from_str(body).ok()),
+        candidate_made_of: made_of(&rollout.to),
+        stable_made_of: made_of(&rollout.from),
+        span,
+        now_ms,
+    }))
+}

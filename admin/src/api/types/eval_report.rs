@@ -1,0 +1,99 @@
+//! Offline comparisons attached to releases.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// `PUT /v1/workloads/{workload}/releases/{release}/eval-report`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AttachEvalReport {
+    /// What was compared, and what came of it.
+    pub comparison: EvalComparison,
+    /// Why, or what it is of; at most 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 500)]
+    pub reason: Option<String>,
+}
+
+/// Two offline runs of one frozen set, compared case by case.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvalComparison {
+    /// The run that the release is compared with.
+    pub baseline: EvalRun,
+    /// The run of the release itself.
+    pub candidate: EvalRun,
+    /// How many cases were compared.
+    pub cases: u64,
+    /// How many passed in the baseline's run and fail now: a report held without any.
+    pub fell: u64,
+    /// How many failed and pass now.
+    pub gained: u64,
+    /// How many have no verdict in one of the runs, or are in one only.
+    pub incomparable: u64,
+    /// The fallen cases; the first 1000 of more.
+    #[serde(default)]
+    pub fallen: Vec<EvalCase>,
+    /// What cannot be compared; the first 1000 of more.
+    #[serde(default)]
+    pub not_compared: Vec<EvalCase>,
+    /// Version of the set, where the runs name one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset_version: Option<u64>,
+    /// Digest of the set: ids and contents of all cases, in hex.
+    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    pub content_hash: String,
+}
+
+/// One of the two runs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvalRun {
+    /// Its name: the file's.
+    pub run: String,
+    /// The release that ran, where the run names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// How many of the compared cases pass.
+    pub passed: u64,
+}
+
+/// One case and why it is listed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvalCase {
+    /// Its id.
+    pub id: String,
+    /// Why; empty where the run does not say.
+    #[serde(default)]
+    pub why: String,
+}
+
+/// A comparison as it is kept with its release.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct EvalReportDetail {
+    /// The workload.
+    pub workload: String,
+    /// The release.
+    pub release: String,
+    /// `held`, `fell` or `incomparable`.
+    pub verdict: String,
+    /// When it was attached, in Unix milliseconds.
+    pub at_ms: u64,
+    /// Who attached it.
+    pub by: String,
+    /// Why, or what it is of.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Digest of the release's pins at that time.
+    pub fingerprint: String,
+    /// What was compared.
+    pub comparison: EvalComparison,
+}
+
+/// The comparisons of a release.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EvalReports {
+    /// Newest first, at most 100; the newest one counts.
+    pub reports: Vec<EvalReportDetail>,
+}

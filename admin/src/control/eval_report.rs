@@ -1,0 +1,219 @@
+//! Offline comparisons attached to releases: recorded, never replaced, and what the newest one says
+//! when a rollout is about to start.
+
+use super::execute::is_stale;
+use super::keeper::Commit;
+use super::{Control, ExecuteError, IdempotencyKey, Inner, Precondition, ReleaseRefusal, now_ms};
+use crate::api::types::{EvalCase, EvalComparison, EvalReportDetail};
+use serde_json::json;
+use stagegate_rollout::{OfflineEval, ReleaseName, WorkloadName};
+use stagegate_store::{
+    Attachment, NewAudit, NewEvalReport, NewIdempotency, RegisteredRelease, StoredEvalReport,
+};
+use std::sync::Arc;
+
+/// Fallen cases that are named in one line.
+const NAMED: usize = 10;
+
+/// A comparison that somebody attaches.
+#[derive(Clone, Debug)]
+pub struct EvalReportOrder {
+    /// Who.
+    pub actor: String,
+    /// To which workload.
+    pub workload: String,
+    /// To which release.
+    pub release: ReleaseName,
+    /// The comparison, checked.
+    pub comparison: EvalComparison,
+    /// Why; may be empty.
+    pub reason: String,
+    /// What the caller believes the state to be.
+    pub precondition: Precondition,
+    /// The caller's key, to ask again without doing it again.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+impl Control {
+    /// Attaches a comparison. Gives it as it is kept, and whether that is the answer to an earlier
+    /// request with the same key.
+    ///
+    /// # Errors
+    /// An [`ExecuteError`]; nothing was attached then.
+    pub async fn attach_eval_report(
+        &self,
+        order: EvalReportOrder,
+    ) -> Result<(EvalReportDetail, bool), ExecuteError> {
+        let inner = Arc::clone(&self.inner);
+        tokio::spawn(async move { inner.attach_eval_report(order).await })
+            .await
+            .map_err(|error| ExecuteError::Lost(error.to_string()))?
+    }
+}
+
+impl Inner {
+    async fn attach_eval_report(
+        &self,
+        order: EvalReportOrder,
+    ) -> Result<(EvalReportDetail, bool), ExecuteError> {
+        let _turn = self.turn.lock().await;
+        let keeper = self.keeper()?;
+        let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
+        if let Some(detail) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
+            return Ok((detail, true));
+        }
+        let view = self.view();
+        let (_, live) = view.find(&order.workload).ok_or_else(|| {
+            ExecuteError::UnknownWorkload { name: order.workload.clone(), known: view.known() }
+        })?;
+        is_stale(&order.precondition, live)?;
+        let workload = live.split.spec().name.clone();
+        let wanted = workload.to_string();
+        let registered = keeper.with(move |store| Ok(store.releases(&wanted)?)).await?;
+        let release = found(&registered, &workload, &order.release)?;
+        let detail = EvalReportDetail {
+            workload: workload.to_string(),
+            release: order.release.to_string(),
+            verdict: verdict(&order.comparison).to_owned(),
+            at_ms: now_ms(),
+            by: order.actor.clone(),
+            reason: order.reason.clone(),
+            fingerprint: release.fingerprint.clone(),
+            comparison: order.comparison,
+        };
+        let answer = key.zip(order.idempotency).map(|(key, given)| NewIdempotency {
+            key,
+            actor: order.actor,
+            fingerprint: given.fingerprint,
+            response: json!(detail).to_string(),
+        });
+        let entry = entry(&detail);
+        let commit = Commit { entry, states: Vec::new(), epoch: view.epoch, answer };
+        let report = Attachment::EvalReport(NewEvalReport {
+            workload,
+            release: order.release,
+            at_ms: detail.at_ms,
+            actor: detail.by.clone(),
+            verdict: detail.verdict.clone(),
+            fingerprint: detail.fingerprint.clone(),
+            body: json!(detail).to_string(),
+        });
+        let recorded = keeper.commit_with(commit, vec![report]).await;
+        self.note_commit(&recorded);
+        recorded?;
+        Ok((detail, false))
+    }
+}
+
+fn found<'a>(
+    registered: &'a [RegisteredRelease],
+    workload: &WorkloadName,
+    release: &ReleaseName,
+) -> Result<&'a RegisteredRelease, ReleaseRefusal> {
+    registered.iter().find(|it| it.release == release.as_str()).ok_or_else(|| {
+        let names: Vec<&str> = registered.iter().map(|it| it.release.as_str()).collect();
+        let (workload, release) = (workload.clone(), release.clone());
+        ReleaseRefusal::Unknown { workload, release, known: names.join(", ") }
+    })
+}
+
+/// What a comparison says: never taken from whoever sends it.
+const fn verdict(comparison: &EvalComparison) -> &'static str {
+    match (comparison.fell, comparison.incomparable) {
+        (1.., _) => "fell",
+        (0, 1..) => "incomparable",
+        (0, 0) => "held",
+    }
+}
+
+fn entry(detail: &EvalReportDetail) -> NewAudit {
+    let EvalReportDetail { release, verdict, comparison, .. } = detail;
+    let EvalComparison { baseline, candidate, cases, .. } = comparison;
+    NewAudit {
+        at_ms: detail.at_ms,
+        actor: detail.by.clone(),
+        workload: Some(detail.workload.clone()),
+        action: "attach_eval_report".to_owned(),
+        reason: detail.reason.clone(),
+        summary: format!(
+            "eval report of release {release}: {verdict}, {} of {cases} passed before, {} pass now",
+            baseline.passed, candidate.passed
+        ),
+        details: json!({
+            "release": release, "verdict": verdict, "fingerprint": detail.fingerprint,
+            "baseline": baseline, "candidate": candidate, "cases": cases,
+            "fell": comparison.fell, "fallen": named(&comparison.fallen, comparison.fell),
+            "dataset_version": comparison.dataset_version,
+            "content_hash": comparison.content_hash,
+        }),
+    }
+}
+
+/// The cases in one line.
+fn named(cases: &[EvalCase], all: u64) -> String {
+    let mut names: Vec<&str> = cases.iter().take(NAMED).map(|case| case.id.as_str()).collect();
+    let more = all.saturating_sub(names.len() as u64);
+    let rest = format!("and {more} more");
+    if more > 0 {
+        names.push(&rest);
+    }
+    names.join(", ")
+}
+
+/// What the newest comparison of the release means for a rollout from `stable` to it. Pure.
+pub(super) fn judged(
+    newest: Option<&StoredEvalReport>,
+    registered: Option<&RegisteredRelease>,
+    workload: &WorkloadName,
+    release: &ReleaseName,
+    stable: &ReleaseName,
+) -> OfflineEval {
+    let attach = format!(
+        "attach one with `stagegate eval gate --baseline … --candidate … --attach -w {workload} --release {release}`, or ask for none with the policy's `offline_report: optional`"
+    );
+    let missing = |why: &str| OfflineEval::Missing(format!("{why}; {attach}"));
+    let Some(StoredEvalReport { report, .. }) = newest else { return missing("none is attached") };
+    if registered.is_none_or(|it| it.fingerprint != report.fingerprint) {
+        return missing("the release was given other pins since the newest one was attached");
+    }
+    let detail = match serde_json::from_str::<EvalReportDetail>(&report.body) {
+        Ok(detail) => detail,
+        Err(error) => return missing(&format!("the newest one cannot be read ({error})")),
+    };
+    let comparison = &detail.comparison;
+    let by = format!("attached by {}", detail.by);
+    match verdict(comparison) {
+        "fell" => OfflineEval::Fell(format!(
+            "{} of {} cases passed before and fail now ({by}): {}",
+            comparison.fell,
+            comparison.cases,
+            named(&comparison.fallen, comparison.fell)
+        )),
+        "incomparable" => missing(&format!(
+            "in the newest one {} cases cannot be compared ({by}): {}",
+            comparison.incomparable,
+            named(&comparison.not_compared, comparison.incomparable)
+        )),
+        _ => match &comparison.baseline.release {
+            Some(other) if *other != stable.as_str() => missing(&format!(
+                "the newest one compares with {other}, and stable is {stable} ({by})"
+            )),
+            _ => OfflineEval::Held,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+    use crate::api::types::EvalCase;
+
+    #[test]
+    fn many_cases_are_named_in_one_line() {
+        let cases: Vec<EvalCase> =
+            (0..12).map(|n| EvalCase { id: format!("q-{n}"), why: String::new() }).collect();
+        assert_eq!(named(&cases[..2], 2), "q-0, q-1");
+        let line = named(&cases, 1012);
+        assert!(line.starts_with("q-0, ") && line.ends_with("q-9, and 1002 more"), "{line}");
+    }
+}

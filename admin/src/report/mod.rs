@@ -1,0 +1,321 @@
+//! Deploy reports: what is known of a rollout over its first hour, day or three days, written from
+//! records alone. Pure: whoever calls has read the records, and says what time it is.
+
+mod html;
+mod markdown;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub(crate) use html::html;
+pub(crate) use markdown::markdown;
+
+use crate::api::types::{
+    Artifact, AxisReport, Counted, CountedArm, DeployReport, EvalReportDetail, FigureOfArm,
+    FigureReport, PassageDetail, RollbackReport,
+};
+use crate::describe;
+use stagegate_rollout::{
+    Analysis, Axis, Compared, ComparedFigure, CostTruth, Estimate, FigureUnit, GateState, Phase,
+    Rollout, Series, Tick, Turn, Weight, figures,
+};
+
+/// A span's name and length in milliseconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Span {
+    pub(crate) name: String,
+    pub(crate) ms: u64,
+}
+
+/// Everything that a report is written from.
+#[derive(Debug)]
+pub(crate) struct Records<'a> {
+    pub(crate) workload: &'a str,
+    pub(crate) rollout: &'a Rollout,
+    /// Recorded minutes within the span, added up.
+    pub(crate) watched: &'a Watched,
+    /// The newest analysis within the span.
+    pub(crate) last_analysis: Option<&'a Analysis>,
+    /// The analysis that the rollback rests on, if it is kept.
+    pub(crate) decisive: Option<&'a Analysis>,
+    /// The newest offline comparison before the start.
+    pub(crate) offline: Option<EvalReportDetail>,
+    pub(crate) candidate_made_of: Artifact,
+    pub(crate) stable_made_of: Artifact,
+    pub(crate) span: Option<Span>,
+    pub(crate) now_ms: u64,
+}
+
+/// Recorded minutes, added up one by one: three days of them need no memory.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    windows: u64,
+    observed_ms: u64,
+    weights: Vec<Weight>,
+    candidate: Series,
+    stable: Series,
+}
+
+impl Watched {
+    /// Adds a recorded window.
+    pub(crate) fn add(&mut self, tick: &Tick) {
+        self.windows += 1;
+        self.observed_ms += tick.observed_ms;
+        if self.weights.last() != Some(&tick.weight) {
+            self.weights.push(tick.weight);
+        }
+        self.candidate.merge(&tick.candidate);
+        self.stable.merge(&tick.stable);
+    }
+}
+
+/// Beginning and end of what is reported, in Unix milliseconds, and whether the span is over.
+pub(crate) fn bounds(rollout: &Rollout, span: Option<&Span>, now_ms: u64) -> (u64, u64, bool) {
+    let from = rollout.started.at_ms;
+    let ended = (!rollout.is_active()).then_some(rollout.since.at_ms);
+    let wanted = span.map(|span| from.saturating_add(span.ms));
+    let until = [Some(now_ms), ended, wanted].into_iter().flatten().min().unwrap_or(now_ms);
+    let complete = wanted.map_or(ended.is_some(), |wanted| wanted <= now_ms || ended.is_some());
+    (from, until.max(from), complete)
+}
+
+/// Writes the report.
+pub(crate) fn report(records: Records<'_>) -> DeployReport {
+    let Records { rollout, watched, span, now_ms, .. } = &records;
+    let (from_ms, until_ms, complete) = bounds(rollout, span.as_ref(), *now_ms);
+    let within = |at_ms: u64| at_ms <= until_ms;
+    let history = rollout.history.iter().filter(|it| within(it.mark.at_ms));
+    let counted = Counted {
+        observed_ms: watched.observed_ms,
+        candidate: counted(&watched.candidate),
+        stable: counted(&watched.stable),
+    };
+    let axes = axes(&watched.candidate, &watched.stable);
+    DeployReport {
+        workload: records.workload.to_owned(),
+        rollout: describe::rollout::summary(rollout),
+        started: describe::rollout::mark(&rollout.started),
+        span: span.as_ref().map(|span| span.name.clone()),
+        from_ms,
+        until_ms,
+        complete,
+        written_ms: *now_ms,
+        not_known: not_known(&records, &counted, until_ms.saturating_sub(from_ms)),
+        counted,
+        axes,
+        last_analysis: records.last_analysis.map(describe::rollout::analysis),
+        history: history.map(describe::rollout::passage).collect(),
+        rollback: rollback(rollout, records.decisive, until_ms),
+        waived: rollout.waived.iter().map(ToString::to_string).collect(),
+        offline: records.offline,
+        candidate_made_of: records.candidate_made_of,
+        stable_made_of: records.stable_made_of,
+    }
+}
+
+fn counted(series: &Series) -> CountedArm {
+    CountedArm {
+        requests: series.requests(),
+        scored: series.scores.passed + series.scores.failed,
+        retries: series.retries,
+        usd: series.spent_nanos.iter().sum::<u64>() as f64 / 1e9,
+        cost_unknown: series.costs[CostTruth::Unknown.index()],
+    }
+}
+
+fn axes(candidate: &Series, stable: &Series) -> Vec<AxisReport> {
+    let all = figures(candidate, stable);
+    let one = |axis: Axis| {
+        let its: Vec<&ComparedFigure> = all.iter().filter(|it| it.axis == axis).collect();
+        let says = |compared| its.iter().any(|it| it.compared == compared);
+        let order = [Compared::Worse, Compared::Better, Compared::Alike];
+        let verdict = order.into_iter().find(|it| says(*it)).unwrap_or(Compared::NoData);
+        AxisReport {
+            axis: axis.label().to_owned(),
+            verdict: verdict.label().to_owned(),
+            figures: its.into_iter().map(figure).collect(),
+        }
+    };
+    Axis::ALL.into_iter().map(one).collect()
+}
+
+fn figure(figure: &ComparedFigure) -> FigureReport {
+    let unit = match figure.unit {
+        FigureUnit::Share => "share",
+        FigureUnit::Micros => "us",
+        FigureUnit::Usd => "usd",
+    };
+    // An estimate without bounds is not shown at all.
+    let arm = |estimate: Option<Estimate>| {
+        let Estimate { value, low, high, count } = estimate?;
+        Some(FigureOfArm { value, low: low?, high: high?, count })
+    };
+    FigureReport {
+        figure: figure.name.clone(),
+        unit: unit.to_owned(),
+        candidate: arm(figure.candidate),
+        stable: arm(figure.stable),
+        difference: figure.difference.map(|(low, high)| [low, high]),
+        verdict: figure.compared.label().to_owned(),
+        least: figure.least,
+    }
+}
+
+fn rollback(
+    rollout: &Rollout,
+    decisive: Option<&Analysis>,
+    until_ms: u64,
+) -> Option<RollbackReport> {
+    let out = |turn| matches!(turn, Turn::RolledBack | Turn::Aborted);
+    let passage = rollout.history.iter().rev().find(|it| out(it.turn))?;
+    if passage.mark.at_ms > until_ms {
+        return None;
+    }
+    let violated = decisive.into_iter().flat_map(|analysis| &analysis.measurements);
+    let violated = violated.filter(|it| matches!(it.state, GateState::Violated { .. }));
+    Some(RollbackReport {
+        mark: describe::rollout::mark(&passage.mark),
+        after_ms: passage.mark.at_ms.saturating_sub(rollout.started.at_ms),
+        analysis: passage.analysis.as_ref().map(ToString::to_string),
+        trigger: decisive.and_then(|it| it.trigger.as_ref()).map(ToString::to_string),
+        violated: violated.map(|it| format!("{}: {}", it.gate, it.state)).collect(),
+    })
+}
+
+/// What a reader must not overlook.
+fn not_known(records: &Records<'_>, counted: &Counted, length_ms: u64) -> Vec<String> {
+    let Records { rollout, watched, .. } = records;
+    let mut lines = Vec::new();
+    if watched.windows == 0 {
+        lines.push(
+            "Nothing was recorded in this span: minutes are kept for 30 days, from the first whole one of a rollout on.".to_owned(),
+        );
+    } else if watched.observed_ms + 120_000 < length_ms {
+        lines.push(format!(
+            "Traffic was watched for {} of {}: no process, a kill switch, or minutes that are not kept any more. What passed otherwise is not counted.",
+            words::span(watched.observed_ms),
+            words::span(length_ms)
+        ));
+    }
+    if watched.weights.len() > 1 {
+        let weights: Vec<String> = watched.weights.iter().map(ToString::to_string).collect();
+        lines.push(format!(
+            "The weight was {}: over the whole span the arms did not have the same hours in the same shares. The gates compare within a step.",
+            words::listed(&weights)
+        ));
+    }
+    if watched.weights.contains(&Weight::FULL) {
+        lines.push("At 100% nobody is on stable: its figures are of the time before.".to_owned());
+    }
+    if counted.candidate.scored == 0 {
+        lines.push(
+            "No answer of the candidate was scored: nothing is known of its quality.".to_owned(),
+        );
+    }
+    let arms = [("candidate", &counted.candidate), ("stable", &counted.stable)];
+    for (arm, counts) in arms {
+        if counts.cost_unknown > 0 {
+            lines.push(format!(
+                "{} responses of {arm} have no known cost; the spend is at least what is shown.",
+                words::grouped(counts.cost_unknown)
+            ));
+        }
+    }
+    if records.offline.is_none() {
+        lines.push(
+            "No offline eval report was attached to the candidate before the start.".to_owned(),
+        );
+    }
+    if rollout.phase == Phase::RolledBack && records.decisive.is_none() {
+        lines.push("The rollback rests on no analysis that is kept: a person decided.".to_owned());
+    }
+    if rollout.history.len() >= Rollout::LONGEST_HISTORY {
+        lines.push("The history is longer than what is kept with the rollout; the audit log has all of it.".to_owned());
+    }
+    lines
+}
+
+/// The report's heading.
+fn title(report: &DeployReport) -> String {
+    let span = match &report.span {
+        Some(span) => format!("the first {span}"),
+        None => "the whole rollout".to_owned(),
+    };
+    let so_far = if report.complete { "" } else { " so far" };
+    let rollout = &report.rollout;
+    format!("{}: {} to {}, {span}{so_far}", report.workload, rollout.from, rollout.to)
+}
+
+/// What the report begins with.
+fn facts(report: &DeployReport) -> Vec<(&'static str, String)> {
+    let DeployReport { rollout, counted, started, .. } = report;
+    let made_of = |artifact: &Artifact| {
+        let Artifact { model, prompt, tools, git_tag, digest, .. } = artifact;
+        let pins = [("model", model), ("prompt", prompt), ("tools", tools), ("git", git_tag)];
+        let pins = pins.into_iter().chain([("digest", digest)]);
+        let pins: Vec<String> =
+            pins.filter_map(|(key, pin)| Some(format!("{key} {}", pin.as_ref()?))).collect();
+        if pins.is_empty() { "nothing pinned".to_owned() } else { pins.join(", ") }
+    };
+    let arm = |counts: &CountedArm| {
+        format!(
+            "{} requests, {} scored, {} sent again, ${:.2} known spend",
+            words::grouped(counts.requests),
+            words::grouped(counts.scored),
+            words::grouped(counts.retries),
+            counts.usd
+        )
+    };
+    let offline = match &report.offline {
+        None => "none attached".to_owned(),
+        Some(it) => format!(
+            "{}: {} of {} cases passed before, {} pass now; attached {} by {}",
+            it.verdict,
+            it.comparison.baseline.passed,
+            it.comparison.cases,
+            it.comparison.candidate.passed,
+            words::moment(it.at_ms),
+            it.by
+        ),
+    };
+    let phase = format!(
+        "{} at step {} of {}, since {}, by {}",
+        rollout.phase.replace('_', " "),
+        rollout.step,
+        rollout.steps,
+        words::moment(rollout.since.at_ms),
+        rollout.since.by
+    );
+    let started = format!("{}, by {}", words::moment(started.at_ms), started.by);
+    vec![
+        ("Rollout", format!("{}, policy {}", rollout.id, rollout.policy)),
+        ("Started", started),
+        (
+            "Reported",
+            format!("{} to {}", words::moment(report.from_ms), words::moment(report.until_ms)),
+        ),
+        ("Traffic watched", words::span(counted.observed_ms)),
+        ("State when written", phase),
+        ("Candidate", format!("{}: {}", rollout.to, made_of(&report.candidate_made_of))),
+        ("Stable", format!("{}: {}", rollout.from, made_of(&report.stable_made_of))),
+        ("Counted, candidate", arm(&counted.candidate)),
+        ("Counted, stable", arm(&counted.stable)),
+        ("Offline eval", offline),
+    ]
+}
+
+fn axis_name(axis: &str) -> &'static str {
+    match axis {
+        "eval" => "Eval",
+        "latency" => "Latency",
+        "cost" => "Cost",
+        _ => "Errors",
+    }
+}
+
+/// Why a turn was taken, and what it went against.
+fn why(passage: &PassageDetail) -> String {
+    let against = passage.against.iter().map(|line| format!("against: {line}"));
+    let reason = Some(passage.mark.reason.clone()).filter(|reason| !reason.is_empty());
+    reason.into_iter().chain(against).collect::<Vec<_>>().join("; ")
+}
