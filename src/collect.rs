@@ -3,6 +3,7 @@
 
 use crate::journal::Journal;
 use crate::notify;
+use crate::traces::{Record, Traces};
 use crate::workers::Workers;
 use stagegate_admin::Control;
 use stagegate_admin::data_plane::{
@@ -24,6 +25,7 @@ use tokio::sync::mpsc;
 pub(crate) fn sink(
     workers: Arc<Workers>,
     journal: Option<Arc<Journal>>,
+    traces: Arc<Traces>,
 ) -> (Sink, mpsc::UnboundedSender<Delta>, mpsc::UnboundedReceiver<Delta>) {
     let (counts, counted) = mpsc::unbounded_channel();
     let more = counts.clone();
@@ -31,6 +33,9 @@ pub(crate) fn sink(
         workers.note(&report);
         if let Some(journal) = &journal {
             journal.append(report.records);
+        }
+        if !report.traced.is_empty() {
+            traces.offer(report.traced.into_iter().map(|it| Record::Request(Box::new(it))));
         }
         if !report.delta.is_empty() {
             let _ = counts.send(report.delta);
@@ -61,6 +66,7 @@ pub(crate) struct Figures {
     pub(crate) plane: Arc<crate::plane::Plane>,
     pub(crate) notifier: Option<Notifier>,
     pub(crate) scoring: Option<(Arc<Scoring>, Arc<Outlet>)>,
+    pub(crate) traces: Arc<Traces>,
 }
 
 impl StatsSource for Figures {
@@ -107,6 +113,7 @@ impl MetricsSource for Figures {
         if let Some((scoring, outlet)) = &self.scoring {
             self.telemetry.set_eval(&crate::scoring::gauges(scoring, outlet));
         }
+        self.telemetry.set_traces(&self.traces.figures());
         if let Some(log) = &self.log {
             self.telemetry.set_decision_log(log.healthy(), &log.dropped().by_reason());
         }

@@ -17,6 +17,7 @@ mod samples;
 mod scoring;
 mod serve;
 mod signals;
+mod traces;
 mod wire;
 mod workers;
 

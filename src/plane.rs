@@ -1,5 +1,6 @@
 //! The data plane as the control plane wants it.
 
+use crate::traces::{self, Traces};
 use crate::wire;
 use crate::workers::Workers;
 use stagegate_admin::api::types::{EndpointStatus, Probe};
@@ -20,6 +21,8 @@ pub(crate) struct Plane {
     workers: Arc<Workers>,
     /// Where copies of sampled exchanges go.
     outlet: Arc<proxy::Outlet>,
+    /// Where records of sampled requests go.
+    traces: Arc<Traces>,
     in_force: Mutex<InForce>,
     draining: AtomicBool,
 }
@@ -36,6 +39,7 @@ struct InForce {
 struct Ready {
     workloads: PreparedConfig,
     tls: Vec<Option<proxy::ServerTls>>,
+    export: Option<stagegate_otel::Settings>,
 }
 
 fn refused(error: &anyhow::Error) -> PrepareError {
@@ -47,11 +51,13 @@ impl Plane {
         proxy: proxy::DataPlane,
         workers: Arc<Workers>,
         outlet: Arc<proxy::Outlet>,
+        traces: Arc<Traces>,
     ) -> Self {
         Self {
             proxy,
             workers,
             outlet,
+            traces,
             in_force: Mutex::default(),
             draining: AtomicBool::new(false),
         }
@@ -106,10 +112,11 @@ impl DataPlane for Plane {
             let running = self.proxy.tls();
             let outlet = Arc::clone(&self.outlet);
             let translate = move || {
-                Ok((wire::workloads(&config, &outlet)?, wire::listeners(&config, &running)?))
+                let listeners = wire::listeners(&config, &running)?;
+                Ok((wire::workloads(&config, &outlet)?, listeners, traces::export(&config)?))
             };
             let translated = tokio::task::spawn_blocking(translate).await;
-            let (settings, listeners) = match translated {
+            let (settings, listeners, export) = match translated {
                 Ok(Ok(translated)) => translated,
                 Ok(Err(error)) => return Err(refused(&error)),
                 Err(error) => return Err(PrepareError(error.to_string())),
@@ -118,7 +125,7 @@ impl DataPlane for Plane {
             let prepared = PreparedConfig::prepare(settings, &before).await;
             let prepared = prepared.map_err(|error| PrepareError(error.to_string()))?;
             let tls = listeners.into_iter().map(|listener| listener.tls).collect();
-            Ok(Box::new(Ready { workloads: prepared, tls }) as Prepared)
+            Ok(Box::new(Ready { workloads: prepared, tls, export }) as Prepared)
         })
     }
 
@@ -128,6 +135,7 @@ impl DataPlane for Plane {
             in_force.config = prepared.workloads;
             self.proxy.renew_tls(prepared.tls);
             self.proxy.configure(wire::settings(&plan.config));
+            self.traces.configure(&plan.config, prepared.export);
         }
         (in_force.epoch, in_force.splits) = (plan.epoch, plan.splits);
         self.proxy.publish(in_force.epoch, &in_force.config, &in_force.splits);

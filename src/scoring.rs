@@ -2,13 +2,14 @@
 //! is counted goes where all counts go.
 
 use crate::results;
+use crate::traces::{Record, Traces};
 use stagegate_admin::Control;
 use stagegate_admin::control::{Live, View};
 use stagegate_config::Config;
 use stagegate_eval::{
     Captured, Facts, Half, HttpPost, Metrics, Nanos, Protocol, Sample, SampleReason, Sampling,
 };
-use stagegate_proxy::{Copied, Outlet, Quota, TapDrop, TapSettings, Tapped};
+use stagegate_proxy::{Copied, Outlet, Quota, TapDrop, TapSettings, Tapped, TraceContext};
 use stagegate_rollout::Delta;
 use stagegate_scoring::{Labelled, Limits, Rules, RulesOf, Scoring};
 use stagegate_store::{SampleStore, in_background};
@@ -113,6 +114,7 @@ pub(crate) fn start(
     control: Control,
     outlet: Arc<Outlet>,
     copies: Receiver<Box<Tapped>>,
+    traces: Arc<Traces>,
     counts: UnboundedSender<Delta>,
 ) -> anyhow::Result<Running> {
     let view = control.view();
@@ -132,7 +134,7 @@ pub(crate) fn start(
     let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
     threads.push(thread("scoring").spawn(move || {
         in_background();
-        take(&taking, &control, &memory, &copies);
+        take(&taking, &control, &memory, &copies, &traces);
     })?);
     for _ in 0..config.eval.workers {
         let asking = Arc::clone(&scoring);
@@ -159,9 +161,19 @@ impl Running {
 }
 
 /// Takes copies over until the data plane has none left.
-fn take(scoring: &Scoring, control: &Control, outlet: &Outlet, copies: &Receiver<Box<Tapped>>) {
+fn take(
+    scoring: &Scoring,
+    control: &Control,
+    outlet: &Outlet,
+    copies: &Receiver<Box<Tapped>>,
+    traces: &Traces,
+) {
     let mut config = Arc::clone(&control.view().config);
     loop {
+        let told = scoring.told();
+        if !told.is_empty() {
+            traces.offer(told.into_iter().map(Record::Result));
+        }
         let first = match copies.recv_timeout(TICK) {
             Ok(first) => Some(first),
             Err(RecvTimeoutError::Timeout) => None,
@@ -202,8 +214,6 @@ fn sample(copy: &Tapped, rules: &Rules, reason: SampleReason) -> Sample {
         }
     }
     let seconds = |micros: u64| Some(micros as f64 / 1e6);
-    // 00-<trace id>-<span id>-<flags>, W3C Trace Context.
-    let trace = copy.traceparent.as_deref().and_then(|text| text.split('-').nth(1));
     let facts = Facts {
         id: copy.id.clone(),
         at_ms: copy.at_ms,
@@ -213,7 +223,7 @@ fn sample(copy: &Tapped, rules: &Rules, reason: SampleReason) -> Sample {
         reason,
         conversation: copy.conversation.clone(),
         tenant: copy.tenant.clone(),
-        trace_id: trace.map(str::to_owned),
+        trace_id: copy.trace.map(TraceContext::trace_id_text),
         metrics: Metrics {
             latency_s: seconds(copy.duration_us),
             ttft_s: seconds(copy.first_byte_us),
@@ -242,7 +252,14 @@ fn placed(sample: Sample, copy: &Tapped, view: &View) -> Sample {
     let membership = &live.split.spec().membership;
     // By the tenant as it came: what the sample says of it may be redacted.
     let cohort = copy.tenant.as_deref().and_then(|tenant| membership.cohort(tenant));
-    Sample { cohort: cohort.map(ToString::to_string), rollout: rollout_of(live), ..sample }
+    // Where nobody traces, the copy's place in a trace is the client's, and not its own.
+    let own = copy.trace.filter(|_| view.config.tracing.is_some());
+    Sample {
+        cohort: cohort.map(ToString::to_string),
+        rollout: rollout_of(live),
+        traceparent: own.map(|trace| trace.to_string()),
+        ..sample
+    }
 }
 
 /// Id of the rollout under way, or of the last one.

@@ -9,6 +9,7 @@ use crate::notify;
 use crate::plane::Plane;
 use crate::samples;
 use crate::scoring;
+use crate::traces::Traces;
 use crate::wire;
 use crate::workers::Workers;
 use anyhow::Context as _;
@@ -57,6 +58,7 @@ pub(crate) struct Running {
     admin: JoinHandle<std::io::Result<()>>,
     admin_ended: bool,
     scoring: Option<scoring::Running>,
+    traces: Arc<Traces>,
     _socket_files: Vec<SocketFile>,
 }
 
@@ -163,11 +165,14 @@ async fn bring_up(
         telemetry.set_decision_log(false, &[]);
     }
     let workers = Arc::new(Workers::default());
-    let (sink, counts, counted) = collect::sink(Arc::clone(&workers), journal.clone());
+    let traces = Arc::new(Traces::default());
+    let (sink, counts, counted) =
+        collect::sink(Arc::clone(&workers), journal.clone(), Arc::clone(&traces));
     let proxy = DataPlane::start(config.workers, wire::settings(&config), sink)
         .context("no worker threads")?;
     let (outlet, copies) = scoring::outlet(&config);
-    let plane = Arc::new(Plane::new(proxy, Arc::clone(&workers), Arc::clone(&outlet)));
+    let plane = Plane::new(proxy, Arc::clone(&workers), Arc::clone(&outlet), Arc::clone(&traces));
+    let plane = Arc::new(plane);
     let startup = Startup {
         loaded,
         config_path: path,
@@ -194,7 +199,13 @@ async fn bring_up(
         proxy_addr = proxy_addr.or(bound);
     }
     // Traffic matters more: without a place for samples nothing is scored.
-    let scoring = match scoring::start(control.clone(), Arc::clone(&outlet), copies, counts) {
+    let scoring = match scoring::start(
+        control.clone(),
+        Arc::clone(&outlet),
+        copies,
+        Arc::clone(&traces),
+        counts,
+    ) {
         Ok(scoring) => Some(scoring),
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "no sample store: nothing is scored");
@@ -212,6 +223,7 @@ async fn bring_up(
         plane: Arc::clone(&plane),
         notifier: notifier.clone(),
         scoring: scoring.as_ref().map(|it| (Arc::clone(&it.scoring), Arc::clone(&outlet))),
+        traces: Arc::clone(&traces),
     });
     let app = App {
         control: control.clone(),
@@ -251,6 +263,7 @@ async fn bring_up(
         admin,
         admin_ended: false,
         scoring,
+        traces,
     };
     running.direct();
     Ok(running)
@@ -369,6 +382,8 @@ impl Running {
             tracing::warn!(?timeout, "answers that still ran were abandoned");
         }
         self.stop_scoring().await?;
+        let traces = Arc::clone(&self.traces);
+        let telling = tokio::task::spawn_blocking(move || traces.stop());
         // Gates are watched for as long as anybody is served; then the evidence is saved.
         self.stop_directing().await?;
         self.close_admin();
@@ -376,6 +391,7 @@ impl Running {
             self.admin.await??;
         }
         self.tasks.iter().for_each(JoinHandle::abort);
+        telling.await?;
         if let Some(journal) = self.journal {
             tokio::task::spawn_blocking(move || journal.flush()).await?;
         }

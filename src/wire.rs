@@ -34,13 +34,15 @@ pub(crate) fn workloads(
     config: &config::Config,
     outlet: &Arc<proxy::Outlet>,
 ) -> anyhow::Result<Vec<proxy::WorkloadSettings>> {
-    let of = |it| workload(it, crate::scoring::tap(config, it, outlet));
+    let trace = crate::traces::settings(config);
+    let of = |it| workload(it, crate::scoring::tap(config, it, outlet), trace);
     config.workloads.iter().map(of).collect()
 }
 
 fn workload(
     workload: &config::Workload,
     tap: Option<proxy::TapSettings>,
+    trace: Option<proxy::TraceSettings>,
 ) -> anyhow::Result<proxy::WorkloadSettings> {
     let name = &workload.spec.name;
     let release = |(release, settings): (&stagegate_rollout::ReleaseName, &config::Release)| {
@@ -102,6 +104,7 @@ fn workload(
         },
         signals: signals(workload).with_context(|| format!("workloads.{name}.cost.prices"))?,
         tap,
+        trace,
     })
 }
 
@@ -230,7 +233,10 @@ fn distinct(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
     wanted
 }
 
-fn upstream_tls(tls: &config::UpstreamTls, host: &str) -> anyhow::Result<proxy::ClientTls> {
+pub(crate) fn upstream_tls(
+    tls: &config::UpstreamTls,
+    host: &str,
+) -> anyhow::Result<proxy::ClientTls> {
     let settings = proxy::ClientTlsSettings {
         authorities: tls.ca.clone(),
         certificate: tls.certificate.as_ref().map(certificate),

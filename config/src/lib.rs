@@ -27,6 +27,7 @@ mod server;
 mod signals;
 mod template;
 mod tls;
+mod tracing;
 mod units;
 mod workload;
 
@@ -46,6 +47,7 @@ pub use server::{
 pub use signals::{CostSettings, Outcomes, ProviderPlace};
 pub use template::template;
 pub use tls::{Certificate, ClientAuth, ListenerTls, UpstreamTls};
+pub use tracing::{Collector, TraceParents, TraceProtocol, Tracing};
 pub use units::{InvalidUnit, Rate, Size, Time};
 pub use workload::{
     Ejection, FallbackToStable, Health, HealthKind, HostHeader, HostPattern, Match, Protocol,

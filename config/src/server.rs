@@ -1,6 +1,6 @@
 //! Checked settings of the whole process. Every value here is valid; nothing needs checking again.
 
-use crate::{Channel, EvalLimits, ListenerTls, Problem, Problems, TokenHash, Workload};
+use crate::{Channel, EvalLimits, ListenerTls, Problem, Problems, TokenHash, Tracing, Workload};
 use ipnet::IpNet;
 use stagegate_rollout::Policy;
 use std::collections::BTreeMap;
@@ -45,6 +45,8 @@ pub struct Config {
     pub eval: EvalLimits,
     /// Who is told of what happens, in the order of the file.
     pub notify: Vec<Channel>,
+    /// Where traces go; nowhere when absent.
+    pub tracing: Option<Tracing>,
     /// Every other file that was read for it, wherever it lies.
     pub files: Vec<PathBuf>,
     /// The workloads in the order of the file; at least one.

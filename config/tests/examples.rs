@@ -18,6 +18,7 @@ fn env(name: &str) -> Option<String> {
         }
         "PAGERDUTY_KEY" => Some("R0UT1NG".to_owned()),
         "SLACK_URL" => Some("https://hooks.example.com/services/T0/B0/x".to_owned()),
+        "OTLP_TOKEN" => Some("a-key-of-the-collector".to_owned()),
         "WEBHOOK_SECRET" => Some("a webhook secret of the tests".to_owned()),
         "FORCE_SECRET" => Some("a force secret of the tests".to_owned()),
         _ => None,

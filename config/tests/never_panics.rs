@@ -14,6 +14,7 @@ fn parse(text: &str) -> Result<Loaded, Problems> {
             "READER_TOKEN_HASH" => format!("sha256:{}", "cd".repeat(32)),
             "PAGERDUTY_KEY" => "R0UT1NG".to_owned(),
             "SLACK_URL" => "https://hooks.example.com/x".to_owned(),
+            "OTLP_TOKEN" => "a-key-of-the-collector".to_owned(),
             "WEBHOOK_SECRET" | "FORCE_SECRET" => "0123456789abcdef".to_owned(),
             _ => return None,
         })

@@ -6,6 +6,7 @@ use crate::http1::{
     Status, upstream_head,
 };
 use crate::identity::{Jwt, JwtCache, string_at};
+use crate::trace::{Onward, given};
 
 const LIMITS: HeadLimits = HeadLimits { bytes: 64 * 1024, fields: 100 };
 
@@ -23,6 +24,7 @@ pub fn request(bytes: &[u8]) {
         keep_client_values: true,
         via: "stagegate-1".into(),
         http2: false,
+        trusted: false,
         proto: "http",
     };
     let to = ForwardTo {
@@ -32,6 +34,7 @@ pub fn request(bytes: &[u8]) {
         epoch: 1,
         host: "backend:80",
         expect: head.expects_continue,
+        trace: given(bytes, &head).map(|context| Onward { context, state: true }),
     };
     let mut out = Vec::new();
     upstream_head(&mut out, bytes, &head, &from, &to);

@@ -52,7 +52,8 @@ impl Ids {
     }
 }
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
+/// Digits of hexadecimal numbers.
+pub(crate) const HEX: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
 mod tests {

@@ -32,6 +32,7 @@ mod shared;
 mod stats;
 mod tap;
 mod tls;
+mod trace;
 mod transport;
 mod wanted;
 mod watch;
@@ -57,5 +58,6 @@ pub use tap::{Copied, Outlet, Picks, TapDrop, TapSettings, Tapped};
 pub use tls::{
     Certificate, ClientTls, ClientTlsSettings, Name, ServerTls, ServerTlsSettings, TlsError,
 };
+pub use trace::{Parents, TraceContext, TraceSettings, Traced, TracedAttempt};
 pub use transport::{Listener, ListenerSettings};
 pub use wanted::Wanted;

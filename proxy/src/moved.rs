@@ -115,6 +115,7 @@ mod tests {
                 tenants: BTreeSet::default(),
             },
             tap: None,
+            trace: None,
         }
     }
 

@@ -8,6 +8,7 @@ use crate::pins::Pin;
 use crate::retry::RetrySettings;
 use crate::route::{Match, Routes};
 use crate::tap::TapSettings;
+use crate::trace::TraceSettings;
 use foldhash::fast::FixedState;
 use stagegate_rollout::{Arm, ForceKey, ReleaseName, Split, WorkloadName};
 use stagegate_signals::{Prices, Protocol, Rules};
@@ -56,6 +57,8 @@ pub struct WorkloadSettings {
     pub signals: SignalSettings,
     /// Which exchanges are copied for scoring; none when absent.
     pub tap: Option<TapSettings>,
+    /// How requests are traced; not at all when absent.
+    pub trace: Option<TraceSettings>,
 }
 
 /// Limits of each endpoint, over all workers.

@@ -1,6 +1,7 @@
 //! What one worker counts, in plain integers, until it hands everything over.
 
 use crate::plan::Release;
+use crate::trace::Traced;
 use stagegate_rollout::{Arm, Delta, Outcome, Reason, Record, RecordBatch, Series, SeriesKey};
 use stagegate_signals::{Cost, Usage};
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub struct Report {
     pub delta: Delta,
     /// Decisions since the last report.
     pub records: RecordBatch,
+    /// Sampled requests that ended since the last report.
+    pub traced: Vec<Traced>,
     /// Epoch of the plan it follows.
     pub epoch: u64,
     /// Client connections now.

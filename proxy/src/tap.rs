@@ -6,6 +6,7 @@
 
 use crate::http1::{RequestHead, ResponseHead};
 use crate::quota::Quota;
+use crate::trace::{TraceContext, given};
 use crate::wanted::{Wanted, WantedOf};
 use arc_swap::ArcSwapOption;
 use stagegate_rollout::Arm;
@@ -235,8 +236,8 @@ pub struct Tapped {
     pub tenant: Option<String>,
     /// The request's path.
     pub path: String,
-    /// The `traceparent` header.
-    pub traceparent: Option<String>,
+    /// Its place in a trace: this proxy's span where requests are traced, else the client's.
+    pub trace: Option<TraceContext>,
     /// HTTP status.
     pub status: u16,
     /// Microseconds from the request head to the end of the answer.
@@ -262,7 +263,7 @@ pub(crate) struct Tap {
     pub(crate) response: Copied,
     confidence: Option<String>,
     path: String,
-    traceparent: Option<String>,
+    trace: Option<TraceContext>,
 }
 
 fn text(value: Option<&[u8]>) -> String {
@@ -270,11 +271,13 @@ fn text(value: Option<&[u8]>) -> String {
 }
 
 impl Tap {
-    /// Begins to copy an exchange, if it is picked. `unit` is its conversation or its id.
+    /// Begins to copy an exchange, if it is picked. `unit` is its conversation or its id, `own` its
+    /// place in a trace where requests are traced.
     pub(crate) fn begin(
         settings: &TapSettings,
         arm: Arm,
         unit: &str,
+        own: Option<TraceContext>,
         bytes: &[u8],
         head: &RequestHead,
         now_ms: u64,
@@ -294,8 +297,7 @@ impl Tap {
             response: Copied::new(settings),
             confidence: None,
             path: head.target(bytes).to_owned(),
-            traceparent: Some(text(head.field(bytes, "traceparent")))
-                .filter(|text| !text.is_empty()),
+            trace: own.or_else(|| given(bytes, head)),
         }))
     }
 
@@ -338,7 +340,7 @@ impl Tap {
             conversation: told.conversation,
             tenant: told.tenant,
             path: self.path,
-            traceparent: self.traceparent,
+            trace: self.trace,
             status: told.status,
             duration_us: told.duration_us,
             first_byte_us: told.first_byte_us,
@@ -391,7 +393,7 @@ mod tests {
             response: Copied::new(settings),
             confidence: None,
             path: "/".into(),
-            traceparent: None,
+            trace: None,
         }
     }
 

@@ -7,6 +7,7 @@ use crate::plan::InForce;
 use crate::pool::Pools;
 use crate::shared::Shared;
 use crate::stats::{OTHER, Report, Stats};
+use crate::trace::Traced;
 use crate::transport::Arrival;
 use crate::watch::Watches;
 use foldhash::fast::FixedState;
@@ -23,6 +24,8 @@ use tokio::sync::oneshot;
 pub(crate) const HAND_OVER: Duration = Duration::from_millis(250);
 /// A backlog of records that is handed over at once.
 const MAX_BACKLOG: usize = 1 << 20;
+/// Sampled requests that are handed over at once.
+const MAX_TRACED: usize = 256;
 /// Bytes read or written in one go.
 pub(crate) const SCRATCH: usize = 64 * 1024;
 
@@ -60,6 +63,8 @@ pub(crate) struct Worker {
     pub(crate) answer_fields: Cell<Vec<Field>>,
     pub(crate) draining: Cell<bool>,
     pub(crate) connections: Cell<usize>,
+    /// Sampled requests that have ended.
+    traced: RefCell<Vec<Traced>>,
     /// Requests under way.
     requests: Rc<Cell<usize>>,
     plan: RefCell<InForce>,
@@ -85,6 +90,7 @@ impl Worker {
             read_buffer: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
             draining: Cell::new(false),
             connections: Cell::new(0),
+            traced: RefCell::default(),
             requests: Rc::default(),
             plan: RefCell::new(InForce::new(shared.plan.load_full())),
             seen: Cell::new(u64::MAX),
@@ -173,12 +179,23 @@ impl Worker {
             in_flight: self.pools.borrow().all_in_flight(),
             delta,
             records,
+            traced: self.traced.take(),
         });
     }
 
     /// Reports early when many records wait, so that no burst grows the memory.
     pub(crate) fn report_if_full(&self) {
         if self.stats.borrow().backlog() > MAX_BACKLOG {
+            self.report();
+        }
+    }
+
+    /// Keeps a sampled request that has ended for the next report, which is early when many wait.
+    pub(crate) fn trace(&self, traced: Traced) {
+        let mut waiting = self.traced.borrow_mut();
+        waiting.push(traced);
+        if waiting.len() >= MAX_TRACED {
+            drop(waiting);
             self.report();
         }
     }

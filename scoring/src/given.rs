@@ -62,6 +62,9 @@ impl Scoring {
         }
         let score = kept(&given.score, &given.by);
         let scored = book.store.add_score(&given.id, &score, given.score.pass, now_ms)?;
+        if matches!(scored, Scored::Kept { .. }) {
+            book.tell_given(&given.id, &given.score, now_ms);
+        }
         if let (Scored::Kept { first: true }, Some(pass)) = (scored, given.score.pass) {
             let delta = book.labelled(&given.id, pass, &rules)?;
             drop(book);
@@ -87,6 +90,9 @@ impl Scoring {
         let rules = self.rules();
         let mut book = self.book();
         let reviewed = book.store.review(id, &review, &kept(&score, by), now_ms)?;
+        if matches!(reviewed, Reviewed::Kept { .. }) {
+            book.tell_given(id, &score, now_ms);
+        }
         if matches!(reviewed, Reviewed::Kept { first: true }) {
             let delta = book.labelled(id, *pass, &rules)?;
             drop(book);

@@ -15,12 +15,14 @@ mod given;
 mod reading;
 mod results;
 mod rules;
+mod told;
 
 pub use figures::{Figures, SeriesFigures};
 pub use given::{Given, GivenReview, Reviewed};
 pub use results::{OTHER, Slice, SliceKey, Sum, Sums};
 pub use rules::{Labelled, Rules, RulesOf};
 pub use stagegate_store::Scored;
+pub use told::{Subject, Told};
 
 use book::{Book, Opened};
 use calls::{Call, Calls, Outcome};
@@ -201,6 +203,13 @@ impl Scoring {
     /// Saves what was counted. Call when nothing is scored any more.
     pub fn save(&self, now_ms: u64) {
         self.book().save(now_ms);
+    }
+
+    /// Scores of traced requests that were kept since this was asked last; some are left out when
+    /// nobody asks for long.
+    #[must_use]
+    pub fn told(&self) -> Vec<Told> {
+        self.book().told()
     }
 
     /// What was counted.

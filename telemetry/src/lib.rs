@@ -17,6 +17,7 @@ mod spending;
 mod state;
 mod telemetry;
 mod times;
+mod traces;
 mod windows;
 
 pub use eval::{EvalArm, EvalGauges};
@@ -25,4 +26,5 @@ pub use names::{ALL as METRICS, Kind, Metric};
 pub use reference::markdown as metrics_markdown;
 pub use state::{EndpointGauge, PlanGauges, ReloadResult, RollbackKind, RolloutGauges};
 pub use telemetry::{Options, Telemetry};
+pub use traces::TraceGauges;
 pub use windows::{Quantiles, SeriesSnapshot, Span, WindowSnapshot, Windows};

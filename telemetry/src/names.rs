@@ -96,6 +96,10 @@ metrics! {
         "Tokens of the tenants that are counted on their own; the rest is `other`";
     TENANT_COST = Counter "stagegate_tenant_cost_usd_total" ["workload", "tenant"] Count,
         "Cost in US dollars of the tenants that are counted on their own; the rest is `other`";
+    TRACE_EXPORTED = Counter "stagegate_trace_exported_total" ["kind"] Count,
+        "Spans and events (verdicts of scorers) that the OpenTelemetry collector took";
+    TRACE_DROPPED = Counter "stagegate_trace_dropped_total" ["reason"] Count,
+        "Spans and events that were not exported; requests are not affected";
     EVAL_RESULTS = Counter "stagegate_eval_results_total" ["workload", "arm", "scorer", "label"] Count,
         "Scores of sampled answers by what the scorer said: `pass`, `fail` or `unscored`";
     EVAL_DROPPED = Counter "stagegate_eval_dropped_total" ["reason"] Count,

@@ -6,7 +6,7 @@ use stagegate_rollout::{
 };
 use stagegate_telemetry::{
     EndpointGauge, EvalArm, EvalGauges, METRICS, Options, PlanGauges, ReloadResult, RollbackKind,
-    RolloutGauges, Telemetry,
+    RolloutGauges, Telemetry, TraceGauges,
 };
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -90,6 +90,10 @@ fn busy() -> Telemetry {
             brier: Some(0.1),
             calibration_error: Some(0.05),
         }],
+    });
+    telemetry.set_traces(&TraceGauges {
+        exported: [("span", 40), ("event", 2)],
+        dropped: vec![("queue", 1)],
     });
     telemetry.set_decision_log(false, &[("queue_full", 5)]);
     telemetry.reloaded(ReloadResult::Applied, UNIX_EPOCH + Duration::from_secs(1_000));

@@ -27,6 +27,7 @@ mod limits;
 mod malformed;
 mod notify;
 mod offline;
+mod otel;
 mod proxy_protocol;
 mod ramp;
 mod real_clients;

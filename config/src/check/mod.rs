@@ -15,6 +15,7 @@ mod release;
 mod server;
 mod signals;
 mod tls;
+mod tracing;
 mod traffic;
 mod workload;
 

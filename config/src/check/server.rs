@@ -1,7 +1,7 @@
 //! The top of the file.
 
 use super::policy::Policies;
-use super::{eval, matching, notify, plain, tls, workload};
+use super::{eval, matching, notify, plain, tls, tracing, workload};
 use crate::raw::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener, RawWorkload};
 use crate::read::{At, Context, Map, NonEmpty};
 use crate::scalar::Workers;
@@ -28,6 +28,10 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
     let eval = plain(raw.eval).and_then(|raw| eval::limits(raw, cx));
     let declared = raw.workloads.as_ref().map(|at| names(&at.value));
     let notify = notify::channels(raw.notify, declared.as_ref(), cx);
+    let tracing = match raw.tracing {
+        Some(at) => tracing::tracing(at, cx).map(Some),
+        None => Some(None),
+    };
     let mut policies = Policies::new(raw.policies, cx);
     let workloads = workloads(raw.workloads, &mut policies, cx);
     let policies = policies.finish(cx);
@@ -53,6 +57,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         resolve_every: plain(raw.resolve_every)?.0,
         eval: eval?,
         notify: notify?,
+        tracing: tracing?,
         workloads: workloads?,
         policies: policies?,
     })

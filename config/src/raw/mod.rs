@@ -9,6 +9,7 @@ mod release;
 mod server;
 mod signals;
 mod tls;
+mod tracing;
 mod traffic;
 mod workload;
 
@@ -20,6 +21,7 @@ pub(crate) use release::{RawArtifact, RawRelease};
 pub(crate) use server::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener};
 pub(crate) use signals::{RawCost, RawOutcomes};
 pub(crate) use tls::{RawCertificate, RawTls, RawUpstreamTls};
+pub(crate) use tracing::RawTracing;
 pub(crate) use traffic::{
     RawEjection, RawHealth, RawHostHeader, RawLimits, RawMatch, RawProbe, RawRetry, RawTimeouts,
 };

@@ -1,6 +1,6 @@
 //! The top of the file.
 
-use super::{RawChannel, RawEval, RawPolicy, RawTls, RawWorkload};
+use super::{RawChannel, RawEval, RawPolicy, RawTls, RawTracing, RawWorkload};
 use crate::read::{At, Map, NonEmpty, raw, words};
 use crate::scalar::Wait;
 use crate::scalar::{FileMode, FilePath, Int, PolicyName, TokenName, Workers};
@@ -36,6 +36,8 @@ raw! {
         eval: RawEval = default("{}"),
         /// Who is told of what happens. Nobody, by default.
         notify: Vec<At<RawChannel>> = default("[]"),
+        /// Where traces of requests go, for an OpenTelemetry collector. Nowhere, by default.
+        tracing: RawTracing = optional,
         /// The agent workflows behind the proxy, by name. A request belongs to the most specific
         /// match.
         workloads: Map<WorkloadName, RawWorkload> = required,

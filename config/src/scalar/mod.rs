@@ -7,6 +7,7 @@ mod notify;
 mod quantity;
 mod signals;
 mod text;
+mod tracing;
 
 pub(crate) use file::{FileMode, FilePath, Member, is_id};
 pub(crate) use gate::{Bound, Chance, Margin, MeasureName, Owner, PolicyName, Ratio};
@@ -17,6 +18,7 @@ pub(crate) use signals::{ErrorName, PriceSource, Status, Usd};
 pub(crate) use text::{
     Body, CookieName, Digest, ForceSecret, JsonPointer, JwtSecret, Line, TokenName,
 };
+pub(crate) use tracing::{AttributeName, CollectorUrl, SecretHeader};
 
 use crate::read::{Content, Context, Cursor, Json, Read, Scalar, Shape};
 use std::borrow::Cow;

@@ -94,6 +94,7 @@ impl Sample {
             cohort: None,
             rollout: None,
             trace_id: facts.trace_id,
+            traceparent: None,
             input,
             output,
             expected: None,

@@ -43,6 +43,9 @@ pub struct Sample {
     /// The trace it is part of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
+    /// Its own place in that trace, as `traceparent`, where requests are traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// The request's body: JSON, or text.
     pub input: Value,
     /// The answer.

@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Known {
     Other,
+    Baggage,
     Connection,
     ContentLength,
     /// One of the others with `_` for `-`: CGI's descendants take the two for the same.
@@ -20,6 +21,8 @@ pub(crate) enum Known {
     Stagegate,
     StagegateForce,
     Te,
+    Traceparent,
+    Tracestate,
     Trailer,
     TransferEncoding,
     Upgrade,
@@ -41,11 +44,14 @@ impl Known {
             3 if is("via") => Self::Via,
             4 if is("host") => Self::Host,
             6 if is("expect") => Self::Expect,
+            7 if is("baggage") => Self::Baggage,
             7 if is("trailer") => Self::Trailer,
             7 if is("upgrade") => Self::Upgrade,
             9 if is("forwarded") => Self::Forwarded,
             10 if is("connection") => Self::Connection,
             10 if is("keep-alive") => Self::KeepAlive,
+            10 if is("tracestate") => Self::Tracestate,
+            11 if is("traceparent") => Self::Traceparent,
             12 if is("x-request-id") => Self::RequestId,
             13 if is("stagegate-arm") => Self::Stagegate,
             14 if is("content-length") => Self::ContentLength,

@@ -5,6 +5,7 @@ use super::field::{Field, Known};
 use super::head::BodyLength;
 use super::request::RequestHead;
 use super::response::ResponseHead;
+use crate::trace::{Onward, write_baggage};
 
 /// What does not change between the requests of one client connection.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Forwarding {
     pub(crate) proto: &'static str,
     /// The client speaks HTTP/2.
     pub(crate) http2: bool,
+    /// The client is one of the trusted proxies.
+    pub(crate) trusted: bool,
 }
 
 /// What the proxy says of one forwarded request.
@@ -33,6 +36,8 @@ pub(crate) struct ForwardTo<'a> {
     pub(crate) host: &'a str,
     /// Still wait for `100 Continue` upstream; false once the proxy said it itself.
     pub(crate) expect: bool,
+    /// The request's place in a trace; without it the client's own fields go on as they came.
+    pub(crate) trace: Option<Onward>,
 }
 
 /// Writes the head of the request to the endpoint.
@@ -48,6 +53,8 @@ pub(crate) fn upstream_head(
     let keep = |field: &Field| match field.known {
         Known::Other | Known::ContentLength | Known::Trailer => !field.nominated,
         Known::Expect => to.expect,
+        Known::Traceparent | Known::Baggage => to.trace.is_none() && !field.nominated,
+        Known::Tracestate => to.trace.is_none_or(|trace| trace.state) && !field.nominated,
         _ => false,
     };
     copy_fields(out, head, &request.fields, request.len, keep);
@@ -74,7 +81,14 @@ pub(crate) fn upstream_head(
     );
     out.extend_from_slice(b"\r\nstagegate-epoch: ");
     decimal(out, to.epoch);
-    out.extend_from_slice(b"\r\n\r\n");
+    out.extend_from_slice(b"\r\n");
+    if let Some(trace) = to.trace {
+        out.extend_from_slice(b"traceparent: ");
+        trace.context.write(out);
+        out.extend_from_slice(b"\r\n");
+        write_baggage(out, request.known(head, Known::Baggage), to.arm, to.release);
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 fn forwarding_fields(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, from: &Forwarding) {
@@ -216,10 +230,15 @@ fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
 mod tests {
     use super::{AnswerAs, ForwardTo, Forwarding, client_head, upstream_head};
     use crate::http1::{HeadLimits, RequestHead, ResponseHead, Status};
+    use crate::trace::{Onward, TraceContext};
 
     const LIMITS: HeadLimits = HeadLimits { bytes: 8192, fields: 50 };
 
     fn forwarded(head: &str, keep_client_values: bool) -> String {
+        forwarded_in(head, keep_client_values, None)
+    }
+
+    fn forwarded_in(head: &str, keep_client_values: bool, trace: Option<Onward>) -> String {
         let mut request = RequestHead::default();
         request.parse(head.as_bytes(), LIMITS).expect("accepted");
         let from = Forwarding {
@@ -229,6 +248,7 @@ mod tests {
             via: "stagegate-1".into(),
             proto: "http",
             http2: false,
+            trusted: false,
         };
         let to = ForwardTo {
             request_id: "r-1",
@@ -237,6 +257,7 @@ mod tests {
             epoch: 7,
             host: "h",
             expect: false,
+            trace,
         };
         let mut out = Vec::new();
         upstream_head(&mut out, head.as_bytes(), &request, &from, &to);
@@ -254,6 +275,32 @@ mod tests {
              x-request-id: r-1\r\nstagegate-arm: stable\r\nstagegate-release: v1\r\nstagegate-epoch: 7\r\n\r\n"
         );
         assert!(forwarded(head, true).contains("X-Forwarded-For: 1.1.1.1, 10.0.0.9\r\n"));
+    }
+
+    #[test]
+    fn a_traced_request_carries_this_proxys_span_and_what_belongs_to_it() {
+        let parent = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
+        let head = format!(
+            "GET / HTTP/1.1\r\nHost: h\r\n{parent}Tracestate: a=1\r\ntracestate: b=2\r\nBaggage: k=v\r\nX-A: 1\r\n\r\n"
+        );
+        let untouched = forwarded(&head, false);
+        assert!(untouched.contains(&format!(
+            "{parent}Tracestate: a=1\r\ntracestate: b=2\r\nBaggage: k=v\r\nX-A: 1\r\n"
+        )));
+        assert_eq!(untouched.matches("baggage").count(), 0, "nothing is added: {untouched}");
+        let own = "00-4bf92f3577b34da6a3ce929d0e0e4736-1111111111111111-01";
+        let context = TraceContext::parse(own.as_bytes()).expect("valid");
+        let continued = forwarded_in(&head, false, Some(Onward { context, state: true }));
+        assert!(continued.contains("Tracestate: a=1\r\ntracestate: b=2\r\nX-A: 1\r\n"));
+        assert!(continued.ends_with(&format!(
+            "stagegate-epoch: 7\r\ntraceparent: {own}\r\nbaggage: k=v,stagegate.arm=stable,stagegate.release=v1\r\n\r\n"
+        )), "{continued}");
+        assert_eq!(continued.matches("traceparent").count(), 1);
+        let begun = forwarded_in(&head, false, Some(Onward { context, state: false }));
+        assert!(
+            !begun.to_lowercase().contains("tracestate"),
+            "it belongs to another trace: {begun}"
+        );
     }
 
     #[test]

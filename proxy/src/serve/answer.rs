@@ -43,6 +43,7 @@ impl Client {
         problem: Problem,
     ) -> After {
         call.status = problem.status();
+        call.trace_problem(problem);
         call.finish(&self.worker, decision, outcome_of(problem));
         self.answer(call, Some(&decision.workload().prepared.name), problem).await
     }

@@ -9,6 +9,7 @@ use crate::plan::{InForce, Release, Role, Workload};
 use crate::problem::Problem;
 use crate::stats::{Finished, Told, tenant_label};
 use crate::tap::{self, Tap};
+use crate::trace::Trace;
 use crate::worker::Worker;
 use stagegate_rollout::{Arm, Choice, KeyKind, Outcome, Reason, Record, Spent, Who};
 use stagegate_signals::{Cost, End, Passed, Rules, Signals, Usage};
@@ -28,6 +29,8 @@ pub(super) struct Call {
     pub(super) observed: Observed,
     /// The copy of this exchange, if it was picked for scoring.
     pub(super) tap: Option<Box<Tap>>,
+    /// Its place in a trace, where requests are traced.
+    pub(super) trace: Option<Trace>,
     started: Instant,
     at_ms: u64,
 }
@@ -98,6 +101,7 @@ impl Call {
             bytes_out: 0,
             observed: Observed::default(),
             tap: None,
+            trace: None,
             started: Instant::now(),
             at_ms,
         }
@@ -148,13 +152,16 @@ impl Call {
             self.observed.stages.push((stage, micros));
         }
         let told = Told {
-            usage: signals.and_then(|signals| signals.usage),
+            usage: signals.as_ref().and_then(|signals| signals.usage),
             cost,
             stages: &self.observed.stages,
             rejected: Rules::is_rejection(self.status, outcome),
             unreadable: self.observed.unreadable,
             tenant: tenant_label(&settings.tenants, self.found.tenant.as_deref(), &worker.other),
         };
+        if let Some(trace) = &mut self.trace {
+            trace.answered(signals.as_ref());
+        }
         self.count(worker, decision, outcome, &told);
         if let Some(tap) = self.tap.take() {
             let (usage, cost) = (told.usage, told.cost);
@@ -247,6 +254,7 @@ impl Call {
         stats.finish(name, release, decision.arm, finished, told, &record);
         drop(stats);
         worker.report_if_full();
+        self.end_trace(worker, decision, outcome, told);
     }
 
     /// Keeps the record of a request that was refused before anything was decided.
@@ -267,6 +275,7 @@ impl Call {
         };
         worker.stats.borrow_mut().note(&record);
         worker.report_if_full();
+        self.end_refused_trace(worker, plan, workload, problem);
     }
 
     /// What is known of any request; nothing was decided.

@@ -9,6 +9,7 @@ mod multiplex;
 mod observe;
 mod request;
 mod resilience;
+mod traced;
 mod tunnel;
 mod welcome;
 

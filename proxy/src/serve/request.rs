@@ -9,6 +9,7 @@ use crate::identity::{Found, Identity, Learner};
 use crate::plan::{HostHeader, InForce, Replay, Role, Workload};
 use crate::problem::Problem;
 use crate::tap::{Tap, TapSettings};
+use crate::trace::Trace;
 use crate::transport::Stream;
 use stagegate_rollout::{Arm, OnRollback, Outcome, Reason, Target};
 use stagegate_signals::End as BodyEnd;
@@ -32,6 +33,7 @@ impl Client {
             return self.refuse(&call, &plan, None, Problem::NoRoute).await;
         };
         let workload = &plan.workloads[position];
+        call.begin_trace(&worker, workload, &self.guest.forwarding, &self.input, &self.head);
         if let Some(problem) = self.unacceptable(workload) {
             return self.refuse(&call, &plan, Some(workload), problem).await;
         }
@@ -129,6 +131,7 @@ impl Client {
                     return self.fail(call, &decision, problem).await;
                 }
             };
+            call.attempt_begins(&worker);
             let connected = match self.connect(call, &decision, &tried, fresh, over_ms).await {
                 Ok(connected) => connected,
                 Err((endpoint, problem)) => {
@@ -136,6 +139,7 @@ impl Client {
                         return self.fail(call, &decision, problem).await;
                     }
                     tried.push(endpoint);
+                    call.attempt_failed(&decision, endpoint, problem);
                     if problem != Problem::EndpointBusy {
                         self.judge_unconnected(&decision, endpoint);
                     }
@@ -156,6 +160,7 @@ impl Client {
                 .exchange(call, &decision, &mut stream, endpoint, reused, expect, over_ms)
                 .await;
             self.judge(&decision, endpoint, &end, call.status, call.first_byte_us);
+            call.attempt_ends(&decision, endpoint, &end);
             match end {
                 End::Again(wait) => {
                     drop(stream);
@@ -296,6 +301,7 @@ impl Client {
             epoch: decision.plan.epoch,
             host: host.unwrap_or(&endpoint.address.authority),
             expect,
+            trace: call.trace.as_ref().map(Trace::onward),
         };
         self.up.clear();
         upstream_head(&mut self.up, &self.input, &self.head, &self.guest.forwarding, &to);
@@ -344,7 +350,8 @@ impl Client {
             return None;
         }
         let unit = call.found.conversation.as_deref().unwrap_or(&call.id);
-        Tap::begin(settings, decision.arm, unit, &self.input, &self.head, call.at_ms())
+        let own = call.trace.as_ref().map(|trace| trace.context);
+        Tap::begin(settings, decision.arm, unit, own, &self.input, &self.head, call.at_ms())
     }
 
     /// Whether the request may be sent a second time although a dead connection may have taken it

@@ -141,5 +141,6 @@ fn forwarding(worker: &Worker, client: Peer, secure: bool) -> Forwarding {
         via: Arc::clone(&worker.shared.via),
         proto: if secure { "https" } else { "http" },
         http2: false,
+        trusted: is_trusted(worker, client),
     }
 }

@@ -72,6 +72,15 @@ impl ClientTls {
     }
 }
 
+impl ClientTls {
+    /// The name the other side must have, and what offers HTTP/2 or else HTTP/1.1: for others than
+    /// the data plane.
+    #[must_use]
+    pub fn client(&self, http2: bool) -> (ServerName<'static>, Arc<ClientConfig>) {
+        (self.name.clone(), Arc::clone(if http2 { &self.http2 } else { &self.http1 }))
+    }
+}
+
 impl PartialEq for ClientTls {
     fn eq(&self, other: &Self) -> bool {
         self.settings == other.settings

@@ -38,7 +38,7 @@ impl Book {
         match closed {
             Ok(closed) => {
                 for (id, closing) in complete.into_iter().zip(closed) {
-                    self.close(&id, closing);
+                    self.close(&id, closing, now_ms);
                 }
             }
             Err(error) => {
@@ -52,11 +52,12 @@ impl Book {
         delta
     }
 
-    fn close(&mut self, id: &str, closing: Closing) {
+    fn close(&mut self, id: &str, closing: Closing, now_ms: u64) {
         let Some(open) = self.open.remove(id) else { return };
         self.bytes = self.bytes.saturating_sub(open.bytes);
         let verdict = match closing {
             Closing::Now { labelled } => {
+                self.tell(open.subject.as_ref(), &open.scores, now_ms);
                 for score in open.counted_scores() {
                     let tally = Tally::of_one(&Verdict::of_one(score));
                     self.results.add_scorer(&self.store, &open.origin, &score.name, &tally);

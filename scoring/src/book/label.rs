@@ -3,12 +3,21 @@
 use super::Book;
 use crate::RulesOf;
 use crate::results::Origin;
-use stagegate_eval::{Sample, SampleReason, Tally};
+use crate::told::Subject;
+use stagegate_eval::{Sample, SampleReason, Score, Tally};
 use stagegate_rollout::Delta;
 use stagegate_store::SamplesError;
 use std::collections::BTreeSet;
 
 impl Book {
+    /// Tells of a score from outside.
+    pub(crate) fn tell_given(&mut self, id: &str, score: &Score, now_ms: u64) {
+        let Ok(Some((stored, _))) = self.store.get(id) else { return };
+        if let Ok(sample) = serde_json::from_str::<Sample>(&stored.body) {
+            self.tell(Subject::of(&sample).as_ref(), std::slice::from_ref(score), now_ms);
+        }
+    }
+
     /// What the first verdict on a sample counts for of who knows what is right. Only random samples
     /// count.
     pub(crate) fn labelled(

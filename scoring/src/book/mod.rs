@@ -12,9 +12,10 @@ pub(crate) use open::Opened;
 
 use crate::figures::{Figures, SeriesFigures};
 use crate::results::{Origin, Results};
+use crate::told::{Subject, Told};
 use crate::{Limits, Rules};
 use open::Open;
-use stagegate_eval::{FirstTurns, Watermark};
+use stagegate_eval::{FirstTurns, Score, Watermark};
 use stagegate_rollout::Arm;
 use stagegate_store::{SampleStore, SamplesError};
 use std::collections::{BTreeMap, HashMap};
@@ -22,6 +23,8 @@ use std::sync::Arc;
 
 /// Conversations of which it is remembered that a turn was counted.
 const CONVERSATIONS: usize = 200_000;
+/// Scores that wait to be told.
+const MAX_TOLD: usize = 4096;
 
 /// Sums of samples are kept for 400 days after the last one.
 const SUMS_KEPT_MS: u64 = 400 * 86_400_000;
@@ -47,6 +50,7 @@ pub(crate) struct Book {
     pub(crate) results: Results,
     dropped: BTreeMap<&'static str, u64>,
     forgotten_at_ms: u64,
+    told: Vec<Told>,
 }
 
 impl Book {
@@ -64,11 +68,29 @@ impl Book {
             results: Results::default(),
             dropped: ["queue", "store", "repeated"].map(|why| (why, 0)).into(),
             forgotten_at_ms: 0,
+            told: Vec::new(),
         }
     }
 
     fn drop(&mut self, why: &'static str, count: u64) {
         *self.dropped.entry(why).or_default() += count;
+    }
+
+    /// Keeps scores that are told of elsewhere, as many as there is room for.
+    fn tell(&mut self, subject: Option<&Arc<Subject>>, scores: &[Score], at_ms: u64) {
+        let Some(subject) = subject else { return };
+        let room = MAX_TOLD.saturating_sub(self.told.len());
+        let told = scores.iter().take(room).map(|score| Told {
+            subject: Arc::clone(subject),
+            score: score.clone(),
+            at_ms,
+        });
+        self.told.extend(told);
+    }
+
+    /// What is to be told, once.
+    pub(crate) fn told(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.told)
     }
 
     /// Removes what is too old or too much, once in a while.

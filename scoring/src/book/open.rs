@@ -2,6 +2,7 @@
 
 use crate::Rules;
 use crate::results::Origin;
+use crate::told::Subject;
 use stagegate_eval::{Sample, SampleReason, Score, ScorerKind, Verdict};
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub(super) struct Open {
     /// Whether it is known what is right.
     expected: bool,
     confidence: Option<f64>,
+    /// What is told of it elsewhere, if anything.
+    pub(super) subject: Option<Arc<Subject>>,
     pub(super) bytes: u64,
     pub(super) rules: Arc<Rules>,
     pub(super) scores: Vec<Score>,
@@ -45,6 +48,7 @@ impl Open {
             random,
             expected: sample.expected.is_some(),
             confidence: sample.confidence,
+            subject: Subject::of(sample),
             bytes,
             rules: Arc::clone(rules),
             scores: Vec::new(),

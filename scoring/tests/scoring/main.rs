@@ -2,6 +2,7 @@
 
 mod known;
 mod results;
+mod told;
 
 use serde_json::{Value, json};
 use stagegate_eval::{

@@ -1,0 +1,84 @@
+//! Checked settings of tracing.
+
+use crate::{Secret, UpstreamTls};
+use stagegate_rollout::Weight;
+use std::time::Duration;
+
+/// Where traces go, and which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tracing {
+    /// The collector.
+    pub endpoint: Collector,
+    /// How it is spoken to.
+    pub protocol: TraceProtocol,
+    /// Share of the traces that begin here and are kept.
+    pub sample: Weight,
+    /// Whose traces are continued.
+    pub parents: TraceParents,
+    /// Header fields for the collector; names in lower case.
+    pub headers: Vec<(String, Secret)>,
+    /// How long one call to the collector may take.
+    pub timeout: Duration,
+    /// The service's name.
+    pub service_name: String,
+    /// Other attributes of the resource, in the order of the file.
+    pub resource: Vec<(String, String)>,
+    /// TLS towards the collector; none when it is spoken to without.
+    pub tls: Option<UpstreamTls>,
+}
+
+/// A collector's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collector {
+    /// Name or address, in lower case, without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// What comes before `/v1/traces`: empty, or a path without a slash at its end.
+    pub path: String,
+    /// Speaks TLS.
+    pub tls: bool,
+}
+
+/// How a collector is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TraceProtocol {
+    /// OTLP/HTTP with protobuf bodies.
+    Http,
+    /// OTLP/gRPC.
+    Grpc,
+}
+
+impl TraceProtocol {
+    /// The word used in the configuration, which is the one of OpenTelemetry's own settings.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Http => "http/protobuf",
+            Self::Grpc => "grpc",
+        }
+    }
+}
+
+/// Whose traces are continued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TraceParents {
+    /// Every client's.
+    Any,
+    /// Those of trusted proxies.
+    Trusted,
+    /// Nobody's.
+    None,
+}
+
+impl TraceParents {
+    /// The word used in the configuration.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Trusted => "trusted",
+            Self::None => "none",
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The way of spans and events to an OpenTelemetry collector: OTLP over HTTP or gRPC.
+//!
+//! Whoever has something to tell offers it and goes on: nothing here makes anybody wait. What waits
+//! is bounded, and what finds no room, or no collector that takes it, is dropped and counted. All
+//! work is done on one thread of its own, translation into OpenTelemetry's messages included.
+
+mod client;
+mod counts;
+mod exporter;
+mod message;
+
+pub use client::{Endpoint, Protocol, Tls};
+pub use counts::{Counts, Loss};
+pub use exporter::{Batch, Exporter, Settings};
+pub use message::{Value, attribute};
+pub use opentelemetry_proto::tonic::common::v1::KeyValue;
+pub use opentelemetry_proto::tonic::logs::v1::{LogRecord, SeverityNumber};
+pub use opentelemetry_proto::tonic::trace::v1::span::{Event as SpanEvent, SpanKind};
+pub use opentelemetry_proto::tonic::trace::v1::{Span, SpanFlags, Status, status::StatusCode};

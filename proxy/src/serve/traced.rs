@@ -1,0 +1,190 @@
+//! What is told of a sampled request to whoever exports traces. Where requests are not traced,
+//! each of these is a look at an option.
+
+use super::call::{Call, Decision};
+use super::exchange::End;
+use crate::http1::{Forwarding, RequestHead};
+use crate::plan::{InForce, Release, Workload};
+use crate::problem::Problem;
+use crate::stats::Told;
+use crate::trace::{Trace, Traced};
+use crate::worker::Worker;
+use stagegate_rollout::{Arm, Outcome, Reason};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How a try ended: the status of its answer, or what kept it from having one.
+const fn result(end: &End, status: u16) -> (u16, Option<&'static str>) {
+    match end {
+        End::Done { .. } | End::Upgraded => (status, None),
+        End::Again(_) => (503, None),
+        End::Stale => (0, Some("stale_connection")),
+        End::Refused(problem) => (0, Some(problem.reason())),
+        End::ClientGone => (status, Some("client_gone")),
+        End::Broken => (status, Some("broken_off")),
+        End::Cut => (status, Some("cut")),
+        End::Outdated => (0, Some("outdated")),
+    }
+}
+
+impl Call {
+    /// The request's workload is known: its trace goes on, or one begins.
+    pub(super) fn begin_trace(
+        &mut self,
+        worker: &Worker,
+        workload: &Workload,
+        from: &Forwarding,
+        bytes: &[u8],
+        head: &RequestHead,
+    ) {
+        if let Some(settings) = workload.prepared.settings.trace {
+            let mut ids = worker.ids.borrow_mut();
+            self.trace = Some(Trace::begin(settings, from, &mut ids, bytes, head));
+        }
+    }
+
+    /// The request is about to be sent to an endpoint.
+    pub(super) fn attempt_begins(&mut self, worker: &Worker) {
+        if self.is_sampled() {
+            let at_us = self.elapsed_us();
+            if let Some(trace) = &mut self.trace {
+                trace.attempt_begins(&mut worker.ids.borrow_mut(), at_us);
+            }
+        }
+    }
+
+    fn is_sampled(&mut self) -> bool {
+        self.trace.as_mut().is_some_and(|trace| trace.kept().is_some())
+    }
+
+    /// The endpoint took no connection.
+    pub(super) fn attempt_failed(&mut self, decision: &Decision, endpoint: usize, why: Problem) {
+        self.attempt_is_over(decision, endpoint, 0, Some(why.reason()));
+    }
+
+    /// The exchange with the endpoint ended.
+    pub(super) fn attempt_ends(&mut self, decision: &Decision, endpoint: usize, end: &End) {
+        // Nothing was sent.
+        if *end != End::Outdated {
+            let (status, failure) = result(end, self.status);
+            self.attempt_is_over(decision, endpoint, status, failure);
+        }
+    }
+
+    fn attempt_is_over(
+        &mut self,
+        decision: &Decision,
+        endpoint: usize,
+        status: u16,
+        failure: Option<&'static str>,
+    ) {
+        if !self.is_sampled() {
+            return;
+        }
+        let at_us = self.elapsed_us();
+        if let (Some(trace), Some(release)) = (&mut self.trace, decision.release()) {
+            let name = &release.endpoints.all()[endpoint].address.name;
+            trace.attempt_ends(name, at_us, status, failure);
+        }
+    }
+
+    /// The proxy answers itself, and why.
+    pub(super) fn trace_problem(&mut self, problem: Problem) {
+        if let Some(kept) = self.trace.as_mut().and_then(Trace::kept) {
+            kept.problem = Some(problem.reason());
+        }
+    }
+
+    /// The request was counted: a sampled one is told of.
+    pub(super) fn end_trace(
+        &self,
+        worker: &Worker,
+        decision: &Decision,
+        outcome: Outcome,
+        told: &Told<'_>,
+    ) {
+        let by = By {
+            workload: &decision.workload().prepared.name,
+            release: decision.release(),
+            arm: Some(decision.arm),
+            reason: decision.reason,
+            epoch: decision.plan.epoch,
+        };
+        if let Some(traced) = self.traced(&by, outcome, told, None) {
+            worker.trace(traced);
+        }
+    }
+
+    /// The request was refused before anything was decided.
+    pub(super) fn end_refused_trace(
+        &self,
+        worker: &Worker,
+        plan: &InForce,
+        workload: Option<&Workload>,
+        problem: Problem,
+    ) {
+        let Some(workload) = workload.filter(|_| self.trace.is_some()) else { return };
+        let by = By {
+            workload: &workload.prepared.name,
+            release: None,
+            arm: None,
+            reason: Reason::Refused,
+            epoch: plan.epoch,
+        };
+        let outcome = super::call::outcome_of(problem);
+        if let Some(traced) = self.traced(&by, outcome, &Told::default(), Some(problem)) {
+            worker.trace(traced);
+        }
+    }
+
+    fn traced(
+        &self,
+        by: &By<'_>,
+        outcome: Outcome,
+        told: &Told<'_>,
+        problem: Option<Problem>,
+    ) -> Option<Traced> {
+        let trace = self.trace.as_ref()?;
+        let kept = *trace.end()?;
+        let duration_us = self.elapsed_us();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_nanos() as u64);
+        Some(Traced {
+            context: trace.context,
+            parent: trace.parent,
+            began_ns: now.saturating_sub(duration_us.saturating_mul(1000)),
+            duration_us,
+            first_byte_us: self.first_byte_us,
+            request_id: self.id.clone(),
+            method: kept.method,
+            path: kept.path,
+            host: kept.host,
+            scheme: kept.scheme,
+            http_version: kept.http_version,
+            workload: Arc::clone(by.workload),
+            release: by.release.map(|release| Arc::clone(&release.name)),
+            arm: by.arm,
+            reason: by.reason,
+            epoch: by.epoch,
+            conversation: self.found.conversation.clone(),
+            status: problem.map_or(self.status, Problem::status),
+            outcome,
+            problem: problem.map(Problem::reason).or(kept.problem),
+            protocol: kept.protocol,
+            model: kept.model,
+            response_id: kept.response_id,
+            usage: told.usage,
+            cost: told.cost,
+            stages: told.stages.to_vec(),
+            attempts: kept.attempts,
+        })
+    }
+}
+
+/// Who served a request, and by which decision.
+struct By<'a> {
+    workload: &'a Arc<str>,
+    release: Option<&'a Release>,
+    arm: Option<Arm>,
+    reason: Reason,
+    epoch: u64,
+}

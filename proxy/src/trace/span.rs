@@ -1,0 +1,273 @@
+//! One request's span under way, and those of its tries.
+
+use super::TraceContext;
+use crate::http1::{Forwarding, Known, RequestHead};
+use crate::ids::Ids;
+use stagegate_rollout::{Arm, Outcome, Reason, Weight};
+use stagegate_signals::{Cost, Protocol, Signals, Usage};
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// Longest path and host that are kept of a request.
+const MAX_TEXT: usize = 1024;
+/// Most tries that are told apart.
+const MAX_ATTEMPTS: usize = 16;
+
+/// How requests are traced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceSettings {
+    /// Whose traces are continued.
+    pub parents: Parents,
+    /// Traces that begin here are kept if the random part of their id, 56 bits, is at least this.
+    threshold: u64,
+}
+
+impl TraceSettings {
+    /// Keeps `sample` of the traces that begin here.
+    #[must_use]
+    pub fn new(sample: Weight, parents: Parents) -> Self {
+        let left_out = u64::from(Weight::FULL.parts() - sample.parts());
+        let threshold = (u128::from(left_out) << 56) / u128::from(Weight::FULL.parts());
+        Self { parents, threshold: threshold as u64 }
+    }
+}
+
+/// Whose traces are continued, and whose wish to be sampled counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Parents {
+    /// Every client's.
+    #[default]
+    Any,
+    /// Those of trusted proxies.
+    Trusted,
+    /// Nobody's: every trace begins here.
+    None,
+}
+
+/// A request's trace.
+pub(crate) struct Trace {
+    /// The request's own span.
+    pub(crate) context: TraceContext,
+    /// The client's span.
+    pub(crate) parent: Option<[u8; 8]>,
+    /// The span of the try under way.
+    attempt: TraceContext,
+    /// What is kept of it, if it is sampled, until it ends.
+    kept: Cell<Option<Box<Kept>>>,
+}
+
+/// What goes on to the endpoint.
+#[derive(Clone, Copy)]
+pub(crate) struct Onward {
+    /// The span that the endpoint's work is part of.
+    pub(crate) context: TraceContext,
+    /// The client's `tracestate` goes on too: it belongs to the trace that is continued.
+    pub(crate) state: bool,
+}
+
+/// What is kept of a sampled request before it ends.
+#[derive(Default)]
+pub(crate) struct Kept {
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) host: String,
+    pub(crate) scheme: &'static str,
+    pub(crate) http_version: &'static str,
+    pub(crate) attempts: Vec<TracedAttempt>,
+    /// When the try under way began.
+    began_us: u64,
+    /// Why the proxy answered itself.
+    pub(crate) problem: Option<&'static str>,
+    pub(crate) protocol: Option<Protocol>,
+    pub(crate) model: Option<String>,
+    pub(crate) response_id: Option<String>,
+}
+
+impl Trace {
+    /// Continues the client's trace, or begins one.
+    pub(crate) fn begin(
+        settings: TraceSettings,
+        from: &Forwarding,
+        ids: &mut Ids,
+        bytes: &[u8],
+        head: &RequestHead,
+    ) -> Self {
+        let accepted = match settings.parents {
+            Parents::Any => true,
+            Parents::Trusted => from.trusted,
+            Parents::None => false,
+        };
+        let parent = accepted.then(|| given(bytes, head)).flatten();
+        let context = match parent {
+            Some(parent) => parent.child(ids),
+            None => TraceContext::begin(settings.threshold, ids),
+        };
+        let kept = context.is_sampled().then(|| Box::new(Kept::of(from, bytes, head)));
+        let kept = Cell::new(kept);
+        Self { context, parent: parent.map(|it| it.span_id), attempt: context, kept }
+    }
+
+    /// A place for what is to be kept of it, if it is sampled and has not ended.
+    pub(crate) fn kept(&mut self) -> Option<&mut Kept> {
+        self.kept.get_mut().as_deref_mut()
+    }
+
+    /// The request has ended: gives what was kept of it, once.
+    pub(crate) fn end(&self) -> Option<Box<Kept>> {
+        self.kept.take()
+    }
+
+    /// A sampled request is about to be sent, `at_us` after it came.
+    pub(crate) fn attempt_begins(&mut self, ids: &mut Ids, at_us: u64) {
+        self.attempt = self.context.child(ids);
+        if let Some(kept) = self.kept() {
+            kept.began_us = at_us;
+        }
+    }
+
+    /// What goes on to the endpoint with the try under way.
+    pub(crate) fn onward(&self) -> Onward {
+        Onward { context: self.attempt, state: self.parent.is_some() }
+    }
+
+    /// The try under way is over.
+    pub(crate) fn attempt_ends(
+        &mut self,
+        endpoint: &Arc<str>,
+        at_us: u64,
+        status: u16,
+        failure: Option<&'static str>,
+    ) {
+        let span_id = self.attempt.span_id;
+        let Some(kept) = self.kept().filter(|it| it.attempts.len() < MAX_ATTEMPTS) else { return };
+        kept.attempts.push(TracedAttempt {
+            span_id,
+            endpoint: Arc::clone(endpoint),
+            began_us: kept.began_us,
+            ended_us: at_us,
+            status,
+            failure,
+        });
+    }
+
+    /// What the answer says about itself.
+    pub(crate) fn answered(&mut self, signals: Option<&Signals>) {
+        if let (Some(kept), Some(signals)) = (self.kept(), signals) {
+            kept.protocol = Some(signals.protocol);
+            kept.model = signals.model().map(str::to_owned);
+            kept.response_id = signals.response_id().map(str::to_owned);
+        }
+    }
+}
+
+/// The client's context; two of them are none (W3C Trace Context 3.2).
+pub(crate) fn given(bytes: &[u8], head: &RequestHead) -> Option<TraceContext> {
+    let mut fields = head.known(bytes, Known::Traceparent);
+    let parent = TraceContext::parse(fields.next()?);
+    parent.filter(|_| fields.next().is_none())
+}
+
+impl Kept {
+    fn of(from: &Forwarding, bytes: &[u8], head: &RequestHead) -> Self {
+        let path = head.target(bytes).split(['?', '#']).next().unwrap_or_default();
+        Self {
+            method: method(head.method(bytes)),
+            path: short(path),
+            host: short(head.host(bytes)),
+            scheme: from.proto,
+            http_version: match (from.http2, head.http_11) {
+                (true, _) => "2",
+                (false, true) => "1.1",
+                (false, false) => "1.0",
+            },
+            ..Self::default()
+        }
+    }
+}
+
+fn short(text: &str) -> String {
+    text[..text.floor_char_boundary(MAX_TEXT)].to_owned()
+}
+
+/// A method by OpenTelemetry's rule: those that clients invent are one.
+fn method(given: &str) -> &'static str {
+    const KNOWN: [&str; 10] =
+        ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "QUERY", "TRACE", "CONNECT"];
+    KNOWN.into_iter().find(|known| *known == given).unwrap_or("_OTHER")
+}
+
+/// A sampled request that has ended.
+#[derive(Debug)]
+pub struct Traced {
+    /// The request's own span.
+    pub context: TraceContext,
+    /// The client's span, if its trace is continued.
+    pub parent: Option<[u8; 8]>,
+    /// When the request came, in Unix nanoseconds.
+    pub began_ns: u64,
+    /// Microseconds from then to the end of the answer.
+    pub duration_us: u64,
+    /// Microseconds from then to the answer's head; 0 when there was none.
+    pub first_byte_us: u64,
+    /// The request's id.
+    pub request_id: String,
+    /// The request's method, `_OTHER` for one that is not HTTP's own.
+    pub method: &'static str,
+    /// Its path, without the query.
+    pub path: String,
+    /// The host it asked for, with the port if it named one; empty if it named none.
+    pub host: String,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// `1.0`, `1.1` or `2`.
+    pub http_version: &'static str,
+    /// Name of the workload.
+    pub workload: Arc<str>,
+    /// Name of the release that served.
+    pub release: Option<Arc<str>>,
+    /// The arm it counts under; none when it was refused before that was decided.
+    pub arm: Option<Arm>,
+    /// The rule that decided.
+    pub reason: Reason,
+    /// Number of the plan it was decided under.
+    pub epoch: u64,
+    /// The conversation.
+    pub conversation: Option<String>,
+    /// Status of the answer; 0 when there was none.
+    pub status: u16,
+    /// The class it counts under.
+    pub outcome: Outcome,
+    /// Why the proxy answered itself.
+    pub problem: Option<&'static str>,
+    /// What the answer was written in.
+    pub protocol: Option<Protocol>,
+    /// The model that answered.
+    pub model: Option<String>,
+    /// The answer's own id.
+    pub response_id: Option<String>,
+    /// Tokens.
+    pub usage: Option<Usage>,
+    /// What it cost.
+    pub cost: Option<Cost>,
+    /// The backend's stages: names and microseconds.
+    pub stages: Vec<(String, u64)>,
+    /// The tries to have it served, in order.
+    pub attempts: Vec<TracedAttempt>,
+}
+
+/// One try to have a request served by an endpoint. Times are microseconds since the request came.
+#[derive(Debug)]
+pub struct TracedAttempt {
+    /// Its span, whose child the endpoint's work is.
+    pub span_id: [u8; 8],
+    /// The endpoint's name.
+    pub endpoint: Arc<str>,
+    /// When it began.
+    pub began_us: u64,
+    /// When it was over.
+    pub ended_us: u64,
+    /// Status of its answer; 0 when there was none.
+    pub status: u16,
+    /// Why it failed, other than by its status.
+    pub failure: Option<&'static str>,
+}
