@@ -17,7 +17,7 @@ td.n,th.n{text-align:right}td.w{white-space:nowrap}caption{text-align:left;color
 .facts th{width:12rem;font-weight:600}
 .worse{color:var(--bad);font-weight:600}.better{color:var(--good);font-weight:600}.no_data{color:var(--dim)}
 .note{border-left:4px solid var(--line);padding:.25rem 1rem;margin:1rem 0}
-.out{border-color:var(--bad)}footer{color:var(--dim);margin-top:2rem}
+ul.note{padding-left:2.25rem}.out{border-color:var(--bad)}footer{color:var(--dim);margin-top:2rem}
 code{font-size:.9em;overflow-wrap:anywhere}
 @media print{body{font-size:10pt;padding:0;max-width:none}table{break-inside:avoid}h2{break-after:avoid}}
 ";
@@ -108,6 +108,9 @@ fn gates(out: &mut Page, report: &DeployReport) {
         out.cell(class, &gate.words).raw("</tr>");
     }
     out.raw("</tbody></table></div>");
+    if !analysis.blocks.is_empty() {
+        out.raw("<p>A promotion waits for:</p>");
+    }
     list(out, "note", &analysis.blocks);
 }
 
