@@ -16,6 +16,7 @@ mod run;
 mod samples;
 mod scoring;
 mod serve;
+mod shadow;
 mod signals;
 mod traces;
 mod wire;

@@ -14,9 +14,10 @@ impl Workers {
     }
 
     pub(crate) fn note(&self, report: &Report) {
+        let Some(worker) = report.worker else { return };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        for missing in all.len()..=report.worker {
+        for missing in all.len()..=worker {
             all.push(WorkerStatus {
                 worker: number(missing),
                 epoch: 0,
@@ -24,7 +25,7 @@ impl Workers {
                 in_flight: 0,
             });
         }
-        let status = &mut all[report.worker];
+        let status = &mut all[worker];
         status.epoch = report.epoch;
         status.connections = report.connections as u64;
         status.in_flight = report.in_flight;

@@ -60,5 +60,6 @@ fn decision(record: OwnedRecord) -> Decision {
         duration_ms: record.duration_us as f64 / 1e3,
         first_byte_ms: record.first_byte_us as f64 / 1e3,
         retries: record.retries,
+        shadowed: record.shadowed,
     }
 }

@@ -24,6 +24,7 @@ mod scalar;
 mod schema;
 mod secret;
 mod server;
+mod shadow;
 mod signals;
 mod template;
 mod tls;
@@ -44,6 +45,7 @@ pub use secret::{Secret, TokenHash};
 pub use server::{
     Admin, Config, ConnLimits, DecisionLog, Forwarded, ListenAddress, Listener, Loaded, Role, Token,
 };
+pub use shadow::{SafePath, ShadowSettings};
 pub use signals::{CostSettings, Outcomes, ProviderPlace};
 pub use template::template;
 pub use tls::{Certificate, ClientAuth, ListenerTls, UpstreamTls};

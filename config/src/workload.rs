@@ -1,6 +1,9 @@
 //! Checked settings of one workload.
 
-use crate::{CostSettings, EvalSettings, Identity, Outcomes, Place, Rate, Release, UpstreamTls};
+use crate::{
+    CostSettings, EvalSettings, Identity, Outcomes, Place, Rate, Release, ShadowSettings,
+    UpstreamTls,
+};
 use stagegate_rollout::{ForceKey, Policy, ReleaseName, WorkloadSpec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,6 +48,8 @@ pub struct Workload {
     pub cost: CostSettings,
     /// What is scored of its answers, and how.
     pub eval: EvalSettings,
+    /// Which requests are copied to another release; `None` when none are.
+    pub shadow: Option<ShadowSettings>,
     /// Where the workload is written.
     pub place: Place,
 }

@@ -110,6 +110,12 @@ fn the_full_example_means_what_it_says() {
     assert_eq!((labelled.set.len(), &*labelled.by.name), (2, "right"));
     assert!(workload.eval.is_on());
     assert_eq!((config.eval.memory, config.eval.workers), (64 << 20, 1));
+    let shadow = workload.shadow.as_ref().expect("a shadow");
+    assert_eq!((shadow.release.as_str(), shadow.fraction.to_string()), ("v43", "1%".to_owned()));
+    assert_eq!(shadow.methods, ["GET", "POST"]);
+    let paths: Vec<String> = shadow.paths.iter().map(ToString::to_string).collect();
+    assert_eq!(paths, ["/support/v1/chat/completions", "/support/v1/models/*"]);
+    assert_eq!((shadow.in_flight, shadow.body), (16, 1 << 20));
 }
 
 #[test]

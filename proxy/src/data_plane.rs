@@ -5,11 +5,11 @@ use crate::endpoint::Probe;
 use crate::heir::{Heir, Leaving};
 use crate::pins::Pins;
 use crate::plan::{Plan, PreparedConfig};
-use crate::run;
 use crate::shared::{Settings, Shared, Sink};
 use crate::tls::ServerTls;
 use crate::transport::{Accepting, Arrived, Begun, Door, Listener, ListenerSettings};
 use crate::worker::{Message, Settle};
+use crate::{run, serve};
 use arc_swap::ArcSwap;
 use stagegate_rollout::{ReleaseName, Split, WorkloadName};
 use std::net::SocketAddr;
@@ -21,11 +21,15 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// How long one probe may take where no health check says so.
 const UNCHECKED_PATIENCE: Duration = Duration::from_secs(2);
+/// Copies that may wait for the thread that sends them.
+const WAITING_SHADOWS: usize = 1024;
 
 /// A running data plane.
 pub struct DataPlane {
     shared: Arc<Shared>,
     workers: Vec<mpsc::UnboundedSender<Message>>,
+    /// The thread that sends copies.
+    shadows: mpsc::UnboundedSender<Message>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     acceptors: Mutex<Vec<tokio::task::JoinHandle<()>>>,
     doors: Mutex<Vec<Arc<Door>>>,
@@ -66,6 +70,7 @@ impl DataPlane {
         getrandom::fill(&mut random).map_err(|error| std::io::Error::other(error.to_string()))?;
         let (name, seed) = (&random[..4], &random[4..]);
         let name: String = name.iter().map(|b| format!("{b:02x}")).collect();
+        let (shadows, copies) = mpsc::channel(WAITING_SHADOWS);
         let shared = Arc::new(Shared {
             live: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             settings: ArcSwap::from_pointee(settings),
@@ -74,6 +79,7 @@ impl DataPlane {
             pins: Pins::new(),
             sink,
             heir: OnceLock::new(),
+            shadows,
             via: format!("stagegate-{name}").into(),
             seed: seed.iter().fold(0, |n, b| n << 8 | u64::from(*b)),
         });
@@ -89,10 +95,19 @@ impl DataPlane {
             threads.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(body)?);
             workers.push(sender);
         }
+        let (shadows, receiver) = mpsc::unbounded_channel();
+        let of_shadows = Arc::clone(&shared);
+        let body = move || {
+            if let Err(error) = serve::shadows(of_shadows, receiver, copies) {
+                tracing::error!(%error, "nothing can be shadowed");
+            }
+        };
+        threads.push(std::thread::Builder::new().name("shadows".to_owned()).spawn(body)?);
         let (stop, _) = watch::channel(Stop::No);
         Ok(Self {
             shared,
             workers,
+            shadows,
             threads: Mutex::new(threads),
             acceptors: Mutex::default(),
             doors: Mutex::default(),
@@ -167,7 +182,7 @@ impl DataPlane {
             let settle = Settle { workload: Arc::clone(workload), reply };
             worker.send(Message::Settle(settle)).ok().map(|()| answer)
         };
-        let answers: Vec<_> = self.workers.iter().map(ask).collect();
+        let answers: Vec<_> = self.workers.iter().chain([&self.shadows]).map(ask).collect();
         let deadline = tokio::time::Instant::now() + patience;
         let mut settled =
             Settled { last_candidate: None, acknowledged: 0, workers: self.workers.len() };
@@ -184,6 +199,8 @@ impl DataPlane {
             settled.acknowledged += 1;
             settled.last_candidate = settled.last_candidate.max(last_candidate);
         }
+        // Who sends copies is not one of the workers, but as long as it does not follow, not all do.
+        settled.acknowledged = settled.acknowledged.saturating_sub(1);
         settled
     }
 
@@ -278,8 +295,8 @@ impl DataPlane {
         for accepting in acceptors {
             let _ = accepting.await;
         }
-        for worker in &self.workers {
-            let _ = worker.send(Message::Drain);
+        for thread in self.workers.iter().chain([&self.shadows]) {
+            let _ = thread.send(Message::Drain);
         }
     }
 

@@ -28,6 +28,7 @@ mod retry;
 mod route;
 mod run;
 mod serve;
+mod shadow;
 mod shared;
 mod stats;
 mod tap;
@@ -52,6 +53,7 @@ pub use plan::{
 pub use quota::Quota;
 pub use retry::RetrySettings;
 pub use route::Match;
+pub use shadow::{SafePath, ShadowSettings};
 pub use shared::{Forwarded, Settings, Sink};
 pub use stats::Report;
 pub use tap::{Copied, Outlet, Picks, TapDrop, TapSettings, Tapped};

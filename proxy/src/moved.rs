@@ -53,6 +53,7 @@ impl PreparedConfig {
                 name: Arc::clone(&prepared.name),
                 releases,
                 allowance: prepared.allowance.clone(),
+                lane: Arc::clone(&prepared.lane),
             });
             moved = true;
         }
@@ -116,6 +117,7 @@ mod tests {
             },
             tap: None,
             trace: None,
+            shadow: None,
         }
     }
 

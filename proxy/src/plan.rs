@@ -7,6 +7,7 @@ use crate::outlier::Ejection;
 use crate::pins::Pin;
 use crate::retry::RetrySettings;
 use crate::route::{Match, Routes};
+use crate::shadow::{Lane, ShadowSettings};
 use crate::tap::TapSettings;
 use crate::trace::TraceSettings;
 use foldhash::fast::FixedState;
@@ -59,6 +60,8 @@ pub struct WorkloadSettings {
     pub tap: Option<TapSettings>,
     /// How requests are traced; not at all when absent.
     pub trace: Option<TraceSettings>,
+    /// Which requests are copied to another release; none when absent.
+    pub shadow: Option<ShadowSettings>,
 }
 
 /// Limits of each endpoint, over all workers.
@@ -111,6 +114,18 @@ pub enum HostHeader {
     Name(String),
 }
 
+impl HostHeader {
+    /// What endpoints see of a client that sent `client`, which is empty where it sent none; none
+    /// for their own.
+    pub(crate) fn value<'a>(&'a self, client: &'a str) -> Option<&'a str> {
+        match self {
+            Self::Preserve => Some(client).filter(|host| !host.is_empty()),
+            Self::Endpoint => None,
+            Self::Name(name) => Some(name.as_str()),
+        }
+    }
+}
+
 /// Which requests are sent again when a pooled connection turns out to be dead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Replay {
@@ -139,6 +154,8 @@ pub(crate) struct Prepared {
     pub(crate) name: Arc<str>,
     pub(crate) releases: HashMap<ReleaseName, Arc<Release>, FixedState>,
     pub(crate) allowance: Option<Arc<Allowance>>,
+    /// Counts copies for as long as the workload exists.
+    pub(crate) lane: Arc<Lane>,
 }
 
 impl Prepared {
@@ -222,6 +239,7 @@ impl PreparedConfig {
                 settings: Arc::new(settings),
                 releases,
                 allowance,
+                lane: old.map(|old| Arc::clone(&old.lane)).unwrap_or_default(),
             }));
         }
         Ok(Self { workloads, routes: Arc::new(routes) })
@@ -252,6 +270,8 @@ pub(crate) struct Workload {
     pub(crate) stable: Option<Arc<Release>>,
     pub(crate) candidate: Option<Arc<Release>>,
     pub(crate) fallback: Option<Arc<Release>>,
+    /// Gets copies of what stable serves.
+    pub(crate) shadow: Option<Arc<Release>>,
 }
 
 impl Plan {
@@ -266,7 +286,9 @@ impl Plan {
                 stagegate_rollout::Fallback::Release(name) => release(name),
                 _ => None,
             };
+            let shadow = prepared.settings.shadow.as_ref().map(|shadow| &shadow.release);
             Some(Workload {
+                shadow: shadow.filter(|name| split.may_shadow(name)).and_then(release),
                 stable: release(&split.state().stable),
                 candidate: split.state().candidate.as_ref().and_then(release),
                 fallback,

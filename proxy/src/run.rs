@@ -13,6 +13,17 @@ use tokio::sync::mpsc;
 /// Time between two looks at unused upstream connections.
 const SWEEP_MS: u64 = 5_000;
 
+/// The runtime of a thread whose tasks stay on it.
+///
+/// # Errors
+/// When the system refuses.
+pub(crate) fn runtime() -> std::io::Result<tokio::runtime::LocalRuntime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build_local(tokio::runtime::LocalOptions::default())
+}
+
 /// Runs a worker on this thread until it has drained.
 ///
 /// # Errors
@@ -22,11 +33,8 @@ pub(crate) fn worker(
     index: usize,
     messages: mpsc::UnboundedReceiver<Message>,
 ) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build_local(tokio::runtime::LocalOptions::default())?;
-    let worker = Rc::new(Worker::new(shared, index));
+    let runtime = runtime()?;
+    let worker = Rc::new(Worker::new(shared, Some(index)));
     runtime.block_on(work(Rc::clone(&worker), messages));
     worker.report();
     Ok(())

@@ -3,12 +3,14 @@
 use crate::heir::Heir;
 use crate::pins::Pins;
 use crate::plan::Plan;
+use crate::serve::Shadow;
 use crate::stats::Report;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// Settings of the data plane that hold for all workloads. New ones hold from the next connection,
 /// request or step on.
@@ -79,6 +81,8 @@ pub(crate) struct Shared {
     pub(crate) seed: u64,
     /// Who goes on with client connections when this process leaves; set once, when it does.
     pub(crate) heir: OnceLock<Heir>,
+    /// The way of copied requests to the thread that sends them.
+    pub(crate) shadows: mpsc::Sender<Box<Shadow>>,
     /// Client connections by worker, for handing out and for the limit.
     pub(crate) live: Vec<AtomicUsize>,
 }

@@ -2,7 +2,9 @@
 
 use crate::plan::Release;
 use crate::trace::Traced;
-use stagegate_rollout::{Arm, Delta, Outcome, Reason, Record, RecordBatch, Series, SeriesKey};
+use stagegate_rollout::{
+    Arm, Delta, Outcome, Reason, Record, RecordBatch, Series, SeriesKey, ShadowKey, ShadowSeries,
+};
 use stagegate_signals::{Cost, Usage};
 use std::sync::Arc;
 
@@ -14,8 +16,8 @@ pub(crate) const OTHER: &str = "other";
 /// What a worker hands over four times a second.
 #[derive(Debug)]
 pub struct Report {
-    /// The worker's number.
-    pub worker: usize,
+    /// The worker's number; none for the thread that sends copies.
+    pub worker: Option<usize>,
     /// Counts since the last report.
     pub delta: Delta,
     /// Decisions since the last report.
@@ -181,6 +183,12 @@ impl Stats {
         *self.delta.refusals.entry(key).or_default() += 1;
     }
 
+    /// What is counted of copies to a release.
+    pub(crate) fn shadow(&mut self, workload: &Arc<str>, release: &Arc<str>) -> &mut ShadowSeries {
+        let key = ShadowKey { workload: Arc::clone(workload), release: Arc::clone(release) };
+        self.delta.shadows.entry(key).or_default()
+    }
+
     /// Bytes of records that wait.
     pub(crate) fn backlog(&self) -> usize {
         self.records.as_bytes().len()
@@ -267,6 +275,7 @@ mod tests {
             duration_us: 5,
             first_byte_us: 3,
             retries: 0,
+            shadowed: false,
             spent: None,
         }
     }

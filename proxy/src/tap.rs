@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 
 /// Requests that carry this header are a scorer's own: scoring them would go round in circles.
-const EVAL_HEADER: &str = "stagegate-eval";
+pub(crate) const EVAL_HEADER: &str = "stagegate-eval";
 /// Memory is reserved in pieces of this size.
 const PIECE: usize = 4 << 10;
 

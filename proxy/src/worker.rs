@@ -5,12 +5,14 @@ use crate::identity::JwtCache;
 use crate::ids::Ids;
 use crate::plan::InForce;
 use crate::pool::Pools;
+use crate::serve::Shadow;
 use crate::shared::Shared;
 use crate::stats::{OTHER, Report, Stats};
 use crate::trace::Traced;
 use crate::transport::Arrival;
 use crate::watch::Watches;
 use foldhash::fast::FixedState;
+use stagegate_rollout::ShadowDrop;
 use stagegate_signals::{Prices, Tariff};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -18,6 +20,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
 /// Time between two reports.
@@ -52,7 +55,8 @@ pub(crate) struct Settle {
 /// State of one worker, shared by its tasks and nobody else.
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) index: usize,
+    /// Its number; none for the thread that sends copies.
+    pub(crate) index: Option<usize>,
     pub(crate) watches: Rc<Watches>,
     pub(crate) pools: RefCell<Pools>,
     pub(crate) stats: RefCell<Stats>,
@@ -77,8 +81,9 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(shared: Arc<Shared>, index: usize) -> Self {
-        let seed = shared.seed.wrapping_add(index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    pub(crate) fn new(shared: Arc<Shared>, index: Option<usize>) -> Self {
+        let nth = index.map_or(u64::MAX, |index| index as u64);
+        let seed = shared.seed.wrapping_add(nth).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Self {
             index,
             watches: Rc::default(),
@@ -136,6 +141,28 @@ impl Worker {
     /// Whether what is left is kept for stable's requests.
     pub(crate) fn is_busy_for_candidates(&self) -> bool {
         self.share_of_requests().is_some_and(|most| self.requests.get() * 5 > most * 4)
+    }
+
+    /// Whether copies would take room from requests that somebody waits for. They are the first to
+    /// go.
+    pub(crate) fn is_busy_for_shadows(&self) -> bool {
+        self.share_of_requests().is_some_and(|most| self.requests.get() * 5 > most * 3)
+    }
+
+    /// Hands a copy on to be sent, without waiting; false if it was dropped, which is counted.
+    pub(crate) fn offer_shadow(&self, copy: Box<Shadow>) -> bool {
+        let (workload, release) = (Arc::clone(&copy.workload), Arc::clone(&copy.release));
+        let why = if copy.is_too_large() {
+            ShadowDrop::TooLarge
+        } else {
+            match self.shared.shadows.try_send(copy) {
+                Ok(()) => return true,
+                Err(TrySendError::Full(_)) => ShadowDrop::Queue,
+                Err(TrySendError::Closed(_)) => ShadowDrop::Shutdown,
+            }
+        };
+        self.stats.borrow_mut().shadow(&workload, &release).dropped[why.index()] += 1;
+        false
     }
 
     fn share_of_requests(&self) -> Option<usize> {
@@ -238,6 +265,8 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         self.0.connections.set(self.0.connections.get() - 1);
-        self.0.shared.live[self.0.index].fetch_sub(1, Ordering::Relaxed);
+        if let Some(live) = self.0.index.and_then(|index| self.0.shared.live.get(index)) {
+            live.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }

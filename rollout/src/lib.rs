@@ -18,6 +18,7 @@ mod progress;
 mod reason;
 mod record;
 mod severity;
+mod shadow;
 mod spec;
 mod split;
 mod state;
@@ -50,6 +51,7 @@ pub use progress::{
 pub use reason::Reason;
 pub use record::{DecodeError, Record, RecordBatch, Spent, records};
 pub use severity::Severity;
+pub use shadow::{ShadowDrop, ShadowKey, ShadowSeries};
 pub use spec::{Cohort, Fallback, FixedResponse, OnRollback, SpecError, Sticky, WorkloadSpec};
 pub use split::{Choice, KeyKind, Split, Target, Who};
 pub use state::{Closed, Declared, KillState, WorkloadState};

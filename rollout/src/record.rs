@@ -60,6 +60,8 @@ pub struct Record<'a> {
     pub first_byte_us: u64,
     /// How often the request was sent again.
     pub retries: u8,
+    /// A copy was handed on to be sent to another release.
+    pub shadowed: bool,
     /// What the answer used and cost, where that was to be known.
     pub spent: Option<Spent>,
 }
@@ -90,7 +92,8 @@ impl RecordBatch {
         out.extend_from_slice(&[0, 0]);
         let flags = record.arm.index() as u8
             | u8::from(record.bucket.is_some()) << 1
-            | u8::from(record.spent.is_some()) << 2;
+            | u8::from(record.spent.is_some()) << 2
+            | u8::from(record.shadowed) << 3;
         out.extend_from_slice(&[
             flags,
             record.reason.index() as u8,
@@ -203,6 +206,7 @@ fn decode(mut bytes: &[u8]) -> Option<Record<'_>> {
         duration_us,
         first_byte_us,
         retries,
+        shadowed: flags & 8 != 0,
         spent: None,
     };
     // Records of earlier versions never have this flag.
@@ -285,6 +289,7 @@ mod tests {
             duration_us,
             first_byte_us: 12,
             retries: 1,
+            shadowed: false,
             spent: None,
         }
     }
@@ -311,7 +316,7 @@ mod tests {
         fn what_an_answer_cost_is_kept_beside_records_that_have_none(nanos: u64, input: u64, output: u64, truth in 0..CostTruth::ALL.len()) {
             let spent = Spent { truth: CostTruth::ALL[truth], nanos, input, output };
             let plain = sample("a", "t", Some(3), 9);
-            let costly = Record { spent: Some(spent), ..plain };
+            let costly = Record { spent: Some(spent), shadowed: true, ..plain };
             let mut batch = RecordBatch::default();
             for record in [&costly, &plain, &costly] {
                 batch.push(record);

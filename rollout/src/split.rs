@@ -1,8 +1,8 @@
 //! The compiled split of one workload: who goes where, and by which rule.
 
 use crate::{
-    Arm, Bucket, CohortName, Fallback, GroupName, Reason, Salt, Sticky, Weight, WorkloadSpec,
-    WorkloadState,
+    Arm, Bucket, CohortName, Fallback, GroupName, Reason, ReleaseName, Salt, Sticky, Weight,
+    WorkloadSpec, WorkloadState,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -95,6 +95,7 @@ pub struct Split {
     enabled: Vec<CohortName>,
     kill: Option<Target>,
     has_lists: bool,
+    keeps_to_stable: bool,
 }
 
 impl Split {
@@ -111,9 +112,18 @@ impl Split {
             enabled: state.cohorts.clone(),
             kill,
             has_lists: lists.iter().any(|list| !list.is_empty()),
+            keeps_to_stable: false,
             spec,
             state,
         }
+    }
+
+    /// The same, and nothing is copied to another release either: for a process that does not know
+    /// what was decided.
+    #[must_use]
+    pub const fn keeping_to_stable(mut self) -> Self {
+        self.keeps_to_stable = true;
+        self
     }
 
     /// The configuration this split was compiled from.
@@ -209,6 +219,22 @@ impl Split {
             Sticky::Request => None,
         };
         wanted.unwrap_or((KeyKind::Request, who.request))
+    }
+
+    /// Whether copies of what stable serves may go to `release`: not while the workload is killed,
+    /// not to a candidate that was rolled back, and not to the stable release itself.
+    #[must_use]
+    pub fn may_shadow(&self, release: &ReleaseName) -> bool {
+        let state = &self.state;
+        let rolled_back = state.closed.is_some() && state.candidate.as_ref() == Some(release);
+        !self.keeps_to_stable && self.kill.is_none() && !rolled_back && *release != state.stable
+    }
+
+    /// Whether a list keeps `who` off new releases, so that nothing of theirs is copied there.
+    #[must_use]
+    pub fn keeps_back(&self, who: &Who<'_>) -> bool {
+        self.has_lists && self.is_denied(who)
+            || who.tenant.is_some_and(|tenant| self.excluding_group(tenant).is_some())
     }
 
     fn is_denied(&self, who: &Who<'_>) -> bool {

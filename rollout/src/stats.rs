@@ -2,7 +2,7 @@
 //! Everything merges by addition.
 
 use crate::usage::{CostTruth, TokenKind};
-use crate::{Arm, Histogram, Outcome, Reason};
+use crate::{Arm, Histogram, Outcome, Reason, ShadowKey, ShadowSeries};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -151,6 +151,8 @@ pub struct Delta {
     /// Buckets of the keys that the weight alone assigned to an arm, by workload, while a rollout
     /// is under way: what tells whether the split is the one that was asked for. With repeats.
     pub assigned: HashMap<Arc<str>, Vec<u32>>,
+    /// Copies of requests, which no gate and no arm counts.
+    pub shadows: HashMap<ShadowKey, ShadowSeries>,
 }
 
 impl Delta {
@@ -168,6 +170,9 @@ impl Delta {
         for (workload, buckets) in &other.assigned {
             self.assigned.entry(Arc::clone(workload)).or_default().extend(buckets);
         }
+        for (key, series) in &other.shadows {
+            self.shadows.entry(key.clone()).or_default().merge(series);
+        }
     }
 
     /// Whether nothing was counted.
@@ -177,5 +182,6 @@ impl Delta {
             && self.refusals.is_empty()
             && self.tenants.is_empty()
             && self.assigned.is_empty()
+            && self.shadows.is_empty()
     }
 }

@@ -92,6 +92,12 @@ fn goes_to_candidate(
     })
 }
 
+/// Whether copies of requests may go to the candidate's release.
+fn is_shadowed(spec: &Arc<WorkloadSpec>, state: &WorkloadState) -> bool {
+    let split = Split::new(Arc::clone(spec), Arc::new(state.clone()));
+    split.may_shadow(&"v2".parse().expect("name"))
+}
+
 proptest! {
     /// Once a rollback is recorded, nothing reaches the candidate, whatever follows that is not a
     /// deliberate opening: no cohort, list, pin, force header, reload or restart.
@@ -111,6 +117,7 @@ proptest! {
         let stored = serde_json::to_string(&state).expect("serialises");
         let state = serde_json::from_str(&stored).expect("reads back");
         let state = run(&spec, state, &[Command::Declare]);
+        prop_assert!(!is_shadowed(&spec, &state));
         for forced in [None, Some(Arm::Candidate)] {
             for pinned in [None, Some(Arm::Candidate)] {
                 prop_assert!(!goes_to_candidate(&spec, &state, &key, forced, pinned));
@@ -124,6 +131,7 @@ proptest! {
         let spec = spec(OnRollback::Finish, Sticky::User);
         let state = run(&spec, WorkloadState::initial(&spec), &commands);
         let state = run(&spec, state, &[Command::Kill]);
+        prop_assert!(!is_shadowed(&spec, &state));
         for pinned in [None, Some(Arm::Candidate)] {
             prop_assert!(!goes_to_candidate(&spec, &state, &key, Some(Arm::Candidate), pinned));
         }
@@ -135,6 +143,7 @@ proptest! {
         let spec = spec(OnRollback::Finish, Sticky::Conversation);
         let state = run(&spec, WorkloadState::initial(&spec), &commands);
         let state = run(&spec, state, &[Command::Rollback]);
+        prop_assert!(!is_shadowed(&spec, &state), "not even copies of pinned ones");
         prop_assert!(!goes_to_candidate(&spec, &state, &key, Some(Arm::Candidate), None));
     }
 

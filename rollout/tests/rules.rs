@@ -235,3 +235,37 @@ fn state_survives_its_stored_form() {
     let stored = serde_json::to_string(&story.state).expect("serialises");
     assert_eq!(serde_json::from_str::<WorkloadState>(&stored).expect("reads back"), story.state);
 }
+
+#[test]
+fn copies_go_to_a_release_that_serves_nobody_until_somebody_says_no() {
+    let mut story = Story::new(spec());
+    let split = |story: &Story| Split::new(Arc::clone(&story.spec), Arc::new(story.state.clone()));
+    let may = |story: &Story| {
+        ["v0", "v1", "v2"].map(|name| split(story).may_shadow(&name.parse().expect("name")))
+    };
+    assert_eq!(may(&story), [true, false, true], "stable's own requests are no copies");
+    story.does(&Command::Rollback);
+    assert_eq!(may(&story), [true, false, false], "the candidate was rolled back");
+    story.weight("1%");
+    assert_eq!(may(&story), [true, false, true], "and opened again");
+    story.does(&Command::Kill);
+    assert_eq!(may(&story), [false; 3]);
+    story.does(&Command::Revive);
+    let unsure = split(&story).keeping_to_stable();
+    assert!(!unsure.may_shadow(&"v0".parse().expect("name")));
+}
+
+#[test]
+fn whom_a_list_keeps_off_the_candidate_it_keeps_off_copies() {
+    let mut story = Story::new(spec());
+    let kept = |story: &Story, tenant: &str, user: &str| {
+        let split = Split::new(Arc::clone(&story.spec), Arc::new(story.state.clone()));
+        let who = Who { request: "r", tenant: Some(tenant), user: Some(user), conversation: None };
+        split.keeps_back(&who)
+    };
+    assert!(!kept(&story, "acme", "ann"));
+    assert!(kept(&story, "acme", "banned"), "by the deny list");
+    assert!(kept(&story, "medco", "ann"), "by a group");
+    story.does(&Command::OptIn { tenant: "medco".into() });
+    assert!(!kept(&story, "medco", "ann"), "until it is opted in");
+}

@@ -140,6 +140,7 @@ fn recorded(explained: &DecisionExplained) -> String {
             "sent again",
             if decision.retries > 0 { decision.retries.to_string() } else { String::new() },
         ),
+        ("shadowed", if decision.shadowed { "yes".to_owned() } else { String::new() }),
     ];
     format!("{}\n{}", explained.words, facts(&pairs))
 }

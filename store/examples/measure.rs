@@ -173,6 +173,7 @@ impl Traffic {
                 duration_us: 200_000 + (x >> 30) % 3_000_000,
                 first_byte_us: 50_000 + (x >> 33) % 400_000,
                 retries: 0,
+                shadowed: false,
                 spent: None,
             });
         }

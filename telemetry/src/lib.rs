@@ -13,6 +13,7 @@ mod names;
 mod process;
 mod prometheus;
 mod reference;
+mod shadow;
 mod spending;
 mod state;
 mod telemetry;

@@ -118,6 +118,15 @@ metrics! {
         "Mean squared difference between the backend's confidence and correctness since the last rollout began";
     EVAL_CALIBRATION = Gauge "stagegate_eval_calibration_error_ratio" ["workload", "release", "arm"] Count,
         "By how much the backend's confidence and its accuracy differ since the last rollout began, over 15 bins";
+        "Share of scored samples that passed since the start, with its 95% confidence sequence";
+    SHADOW_REQUESTS = Counter "stagegate_shadow_requests_total" ["workload", "release", "outcome"] Count,
+        "Copies of requests that were sent to the shadow release, by what came back; no client and no gate sees them";
+    SHADOW_DROPPED = Counter "stagegate_shadow_dropped_total" ["workload", "release", "reason"] Count,
+        "Requests picked for the shadow release that were not copied, or whose copy was not sent";
+    SHADOW_DURATION = Histogram "stagegate_shadow_duration_seconds" ["workload", "release"] Seconds,
+        "Time from sending a copy to the end of its answer";
+    SHADOW_COST = Counter "stagegate_shadow_cost_usd_total" ["workload", "release"] Count,
+        "Known cost in US dollars of answers to copies; it is in no other figure";
     WEIGHT = Gauge "stagegate_candidate_weight_ratio" ["workload"] Count,
         "Share of targeting keys that the weight sends to the candidate, 0 to 1";
     ARM_INFO = Gauge "stagegate_arm_info" ["workload", "release", "arm"] Count,

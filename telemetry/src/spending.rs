@@ -58,11 +58,11 @@ impl Spending {
     }
 }
 
-fn dollars(nanos: u64) -> String {
+pub(crate) fn dollars(nanos: u64) -> String {
     format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
 }
 
-fn family<'a, const N: usize>(
+pub(crate) fn family<'a, const N: usize>(
     text: &mut String,
     metric: &Metric,
     samples: impl Iterator<Item = ([&'a str; N], String)>,

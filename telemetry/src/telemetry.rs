@@ -1,6 +1,7 @@
 //! The one place where deltas, values and events of the process become figures.
 
 use crate::prometheus::Prometheus;
+use crate::shadow::Shadows;
 use crate::spending::Spending;
 use crate::state::{EndpointGauge, PlanGauges, ReloadResult, RollbackKind, RolloutGauges};
 use crate::times::Times;
@@ -42,7 +43,7 @@ pub struct Telemetry {
 }
 
 /// What is true at present, kept so that every scrape shows it whether it moved or not.
-struct Now {
+pub(crate) struct Now {
     windows: Windows,
     version: SharedString,
     epoch: u64,
@@ -60,6 +61,7 @@ struct Now {
     /// Every series and refusal that has counters, and the series' times.
     counted: BTreeMap<SeriesKey, Times>,
     spending: Spending,
+    pub(crate) shadows: Shadows,
     refused: BTreeSet<(Arc<str>, &'static str)>,
 }
 
@@ -83,6 +85,7 @@ impl Telemetry {
             log: None,
             counted: BTreeMap::new(),
             spending: Spending::default(),
+            shadows: Shadows::default(),
             refused: BTreeSet::new(),
         };
         Self { prometheus: Prometheus::new(options.keep_removed), now: Mutex::new(now) }
@@ -105,6 +108,7 @@ impl Telemetry {
         for (whose, used) in &delta.tenants {
             state.spending.add_tenant(whose, used);
         }
+        state.shadows.absorb(delta);
         state.refused.extend(delta.refusals.keys().cloned());
     }
 
@@ -235,6 +239,7 @@ impl Telemetry {
         let state = self.lock();
         times::append(&mut text, &state.counted);
         state.spending.append(&mut text);
+        state.shadows.append(&mut text);
         drop(state);
         process::append(&mut text);
         text
@@ -254,11 +259,12 @@ impl Telemetry {
         for (labels, share) in healthy_shares(&state.endpoints) {
             self.prometheus.gauge(&names::ENDPOINT_HEALTHY, &labels).set(share);
         }
-        let Now { plan, counted, spending, refused, windows, .. } = &mut *state;
+        let Now { plan, counted, spending, shadows, refused, windows, .. } = &mut *state;
         let lives = |workload: &Arc<str>, release: &Arc<str>| {
             let releases = plan.iter().find(|gauges| gauges.workload == *workload);
             releases.is_some_and(|gauges| release.is_empty() || gauges.releases.contains(release))
         };
+        shadows.retain(lives);
         counted.retain(|key, _| lives(&key.workload, &key.release) || windows.contains(key));
         let is_served =
             |workload: &Arc<str>| plan.iter().any(|gauges| gauges.workload == *workload);
@@ -393,7 +399,7 @@ impl Telemetry {
     }
 
     /// Figures hold no invariant that a panic elsewhere could have broken.
-    fn lock(&self) -> MutexGuard<'_, Now> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -67,7 +67,7 @@ pub(crate) fn append(text: &mut String, series: &BTreeMap<SeriesKey, Times>) {
     }
 }
 
-fn head(text: &mut String, metric: &Metric) {
+pub(crate) fn head(text: &mut String, metric: &Metric) {
     let Metric { name, help, .. } = metric;
     // Writing to a String cannot fail, here and below.
     let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {}\n", Kind::Histogram.label());
@@ -99,7 +99,7 @@ fn labels(metric: &Metric, key: &SeriesKey) -> String {
 
 /// Counts by upper bound, not yet summed up.
 #[derive(Clone, Debug)]
-struct Cumulative {
+pub(crate) struct Cumulative {
     bounds: &'static [f64],
     /// One for each bound, and one for what is above the last.
     counts: Vec<u64>,
@@ -107,12 +107,12 @@ struct Cumulative {
 }
 
 impl Cumulative {
-    fn new(bounds: &'static [f64]) -> Self {
+    pub(crate) fn new(bounds: &'static [f64]) -> Self {
         Self { bounds, counts: vec![0; bounds.len() + 1], sum_us: 0 }
     }
 
     /// A fine bucket falls where its middle does: off by about 1% of the bound at most.
-    fn add(&mut self, micros: &Histogram) {
+    pub(crate) fn add(&mut self, micros: &Histogram) {
         let mut place = 0;
         for (middle, count) in micros.buckets() {
             let seconds = middle as f64 / 1e6;
@@ -124,7 +124,7 @@ impl Cumulative {
         self.sum_us = self.sum_us.saturating_add(micros.sum());
     }
 
-    fn append(&self, text: &mut String, name: &str, labels: &str) {
+    pub(crate) fn append(&self, text: &mut String, name: &str, labels: &str) {
         let mut below = 0;
         for (bound, count) in self.bounds.iter().zip(&self.counts) {
             below += count;

@@ -1,8 +1,8 @@
 //! What a scrape sees.
 
 use stagegate_rollout::{
-    Arm, Axis, Command, CostTruth, Delta, Outcome, Phase, Reason, Series, SeriesKey, TenantUse,
-    TokenKind, WorkloadSpec, WorkloadState, apply,
+    Arm, Axis, Command, CostTruth, Delta, Outcome, Phase, Reason, Series, SeriesKey, ShadowDrop,
+    ShadowKey, ShadowSeries, TenantUse, TokenKind, WorkloadSpec, WorkloadState, apply,
 };
 use stagegate_telemetry::{
     EndpointGauge, EvalArm, EvalGauges, METRICS, Options, PlanGauges, ReloadResult, RollbackKind,
@@ -61,9 +61,22 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
         .collect()
 }
 
+/// Three copies that were sent and two that were not.
+fn shadowed() -> Delta {
+    let mut series = ShadowSeries { cost_nanos: 2_500_000, ..ShadowSeries::default() };
+    series.outcomes[Outcome::Ok.index()] = 2;
+    series.outcomes[Outcome::Transient.index()] = 1;
+    series.dropped[ShadowDrop::InFlight.index()] = 2;
+    series.duration_us.record(20_000);
+    series.duration_us.record(30_000);
+    let key = ShadowKey { workload: "support".into(), release: "v2".into() };
+    Delta { shadows: [(key, series)].into(), ..Delta::default() }
+}
+
 /// Everything that can be counted, counted at least once.
 fn busy() -> Telemetry {
     let telemetry = telemetry();
+    telemetry.absorb(&shadowed(), Instant::now());
     let spec = spec();
     telemetry.set_plan(7, &[PlanGauges::of(&spec, &WorkloadState::initial(&spec))]);
     telemetry.set_endpoints(&[EndpointGauge {
@@ -317,6 +330,36 @@ fn a_result_that_has_not_happened_yet_is_zero_so_that_the_first_is_seen() {
     };
     assert_eq!((count("delivered"), count("refused")), (1.0, 0.0));
     assert_eq!(shown["stagegate_notifications_pending"], 3.0);
+}
+
+#[test]
+fn copies_are_counted_apart_from_what_was_served() {
+    let telemetry = busy();
+    let before = samples(&telemetry.render());
+    telemetry.absorb(&shadowed(), Instant::now());
+    let shown = samples(&telemetry.render());
+    let of = |name: &str, label: &str| {
+        let labels: Vec<&str> = [label, "release=\"v2\"", "workload=\"support\""]
+            .into_iter()
+            .filter(|it| !it.is_empty())
+            .collect();
+        let mut labels = labels;
+        labels.sort_unstable();
+        shown[&format!("stagegate_shadow_{name}{{{}}}", labels.join(","))]
+    };
+    assert_eq!(of("requests_total", "outcome=\"ok\""), 4.0);
+    assert_eq!(of("requests_total", "outcome=\"permanent\""), 0.0);
+    assert_eq!(of("dropped_total", "reason=\"in_flight\""), 4.0);
+    assert_eq!(of("cost_usd_total", ""), 0.005);
+    assert_eq!(of("duration_seconds_count", ""), 4.0);
+    let others = |all: &BTreeMap<String, f64>| -> Vec<(String, f64)> {
+        let wanted = |name: &str| name.starts_with("stagegate_") && !name.contains("_shadow_");
+        all.iter()
+            .filter(|(name, _)| wanted(name))
+            .map(|(name, value)| (name.clone(), *value))
+            .collect()
+    };
+    assert_eq!(others(&before), others(&shown), "nothing else moved");
 }
 
 #[test]

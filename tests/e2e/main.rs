@@ -37,6 +37,7 @@ mod resilience;
 mod rollback;
 mod rollout;
 mod routing;
+mod shadow;
 mod signals;
 mod soak;
 mod streaming;

@@ -25,7 +25,7 @@ pub(super) fn splits(
             state.weight = Weight::ZERO;
             state.cohorts.clear();
             state.closed = None;
-            Arc::new(Split::new(Arc::clone(spec), Arc::new(state)))
+            Arc::new(Split::new(Arc::clone(spec), Arc::new(state)).keeping_to_stable())
         })
         .collect()
 }

@@ -26,6 +26,7 @@ fn record<'a>(request_id: &'a str, tenant: &'a str) -> Record<'a> {
         duration_us: 12_500,
         first_byte_us: 3_000,
         retries: 0,
+        shadowed: false,
         spent: None,
     }
 }

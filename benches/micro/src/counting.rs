@@ -62,6 +62,7 @@ pub(crate) fn decisions() -> Result<Operation> {
         duration_us: 1_234_567,
         first_byte_us: 234_567,
         retries: 0,
+        shadowed: false,
         spent: None,
     };
     let mut batch = RecordBatch::default();

@@ -13,6 +13,7 @@ mod notify;
 mod policy;
 mod release;
 mod server;
+mod shadow;
 mod signals;
 mod tls;
 mod tracing;

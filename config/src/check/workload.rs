@@ -2,7 +2,7 @@
 
 use super::members::{Ids, ids};
 use super::policy::Policies;
-use super::{eval, identity, labelled, matching, plain, release, signals, tls, traffic};
+use super::{eval, identity, labelled, matching, plain, release, shadow, signals, tls, traffic};
 use crate::raw::{RawCohort, RawFallback, RawMembers, RawRespond, RawWorkload};
 use crate::read::{At, Context, Site, join};
 use crate::scalar::Member;
@@ -55,6 +55,7 @@ pub(crate) fn workload(
     let confidence = plain(raw.confidence).map(|pointer| pointer.0);
     let eval = eval::settings(raw.sampling, raw.scorers, raw.redact, confidence, cx);
     let eval = eval.and_then(|eval| labelled::labelled(raw.labelled, eval, cx));
+    let shadow = shadow::settings(raw.shadow, &declared, raw.stable.as_ref(), cx);
     let kill_switch = plain(raw.kill_switch).and_then(|raw| plain(raw.fallback));
     let (fallback, fallback_site) = fallback(kill_switch);
     let cohorts = cohorts(raw.cohorts, cx);
@@ -156,6 +157,7 @@ pub(crate) fn workload(
         outcomes: outcomes?,
         cost: cost?,
         eval: eval?,
+        shadow: shadow?,
         place,
     })
 }

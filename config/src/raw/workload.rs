@@ -2,8 +2,8 @@
 
 use super::{
     Definition, RawCost, RawEjection, RawHealth, RawHostHeader, RawIdentity, RawLabelled,
-    RawLimits, RawMatch, RawOutcomes, RawRedact, RawRelease, RawRetry, RawSampling, RawTimeouts,
-    RawUpstreamTls,
+    RawLimits, RawMatch, RawOutcomes, RawRedact, RawRelease, RawRetry, RawSampling, RawShadow,
+    RawTimeouts, RawUpstreamTls,
 };
 use crate::read::{At, Map, NonEmpty, OrOff, choice, raw, words};
 use crate::scalar::{Body, ForceSecret, HeaderValue, Int, JsonPointer, Member, PolicyName, Wait};
@@ -83,6 +83,8 @@ raw! {
         /// Where answers say how sure the backend is, from 0 to 1; the header `Agent-Confidence`
         /// goes before it.
         confidence: JsonPointer = optional,
+        /// Copies requests that stable serves to another release, whose answers nobody gets.
+        shadow: RawShadow = optional,
     }
 }
 

@@ -8,8 +8,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Keys that are designed but not part of this version; the hint says so instead of guessing.
-const LATER: [(&str, &str); 3] =
-    [("flags", "flags"), ("follow", "following another proxy's arm"), ("shadow", "shadow traffic")];
+const LATER: [(&str, &str); 2] = [("flags", "flags"), ("follow", "following another proxy's arm")];
 
 /// The entries of a mapping, each key once; doubled keys are reported.
 pub(super) fn unique_entries<'n>(

@@ -5,6 +5,7 @@ mod gate;
 mod net;
 mod notify;
 mod quantity;
+mod shadow;
 mod signals;
 mod text;
 mod tracing;
@@ -14,6 +15,7 @@ pub(crate) use gate::{Bound, Chance, Margin, MeasureName, Owner, PolicyName, Rat
 pub(crate) use net::{HeaderName, HeaderValue, HostName, PathPrefix, UrlPath};
 pub(crate) use notify::{ChannelKey, ChannelName, ChannelSecret, ChannelUrl};
 pub(crate) use quantity::{Int, Wait, Workers};
+pub(crate) use shadow::Method;
 pub(crate) use signals::{ErrorName, PriceSource, Status, Usd};
 pub(crate) use text::{
     Body, CookieName, Digest, ForceSecret, JsonPointer, JwtSecret, Line, TokenName,

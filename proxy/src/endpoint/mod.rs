@@ -143,13 +143,13 @@ impl EndpointSet {
     /// The place in [`EndpointSet::all`] of the endpoint for a request: with an affinity key always
     /// the same one while it is healthy, else the one with the least load by `load`. Endpoints in
     /// `tried` are left out, and those ejected at `now_ms` unless no other is left; one whose time
-    /// is over gets this request to prove itself, and nobody else for `trial`.
+    /// is over gets this request to prove itself, and nobody else for `trial`, where that is given.
     pub(crate) fn pick(
         &self,
         affinity: Option<&str>,
         tried: &[usize],
         now_ms: u64,
-        trial: Duration,
+        trial: Option<Duration>,
         load: impl Fn(&Endpoint) -> u64,
     ) -> Option<usize> {
         let count = self.endpoints.len();
@@ -157,10 +157,12 @@ impl EndpointSet {
             return self.is_left(0, tried).then_some(0);
         }
         let admission = |at: usize| self.endpoints[at].standing.admission(now_ms);
-        let on_trial = (0..count).find(|&at| {
-            admission(at) == Admission::Trial
-                && self.is_left(at, tried)
-                && self.endpoints[at].standing.begin_trial(now_ms, trial)
+        let on_trial = trial.and_then(|trial| {
+            (0..count).find(|&at| {
+                admission(at) == Admission::Trial
+                    && self.is_left(at, tried)
+                    && self.endpoints[at].standing.begin_trial(now_ms, trial)
+            })
         });
         if on_trial.is_some() {
             return on_trial;

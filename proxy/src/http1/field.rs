@@ -61,7 +61,7 @@ impl Known {
             15 if is("stagegate-force") => Self::StagegateForce,
             16 if is("proxy-connection") => Self::ProxyConnection,
             16 if is("x-forwarded-host") => Self::XForwardedHost,
-            16 if is("stagegate-reason") => Self::Stagegate,
+            16 if is("stagegate-reason") || is("stagegate-shadow") => Self::Stagegate,
             17 if is("transfer-encoding") => Self::TransferEncoding,
             17 if is("x-forwarded-proto") => Self::XForwardedProto,
             17 if is("stagegate-release") => Self::Stagegate,

@@ -16,4 +16,7 @@ pub(crate) use field::{Field, Known, tokens};
 pub(crate) use head::{BodyLength, HeadLimits, Status};
 pub(crate) use request::RequestHead;
 pub(crate) use response::ResponseHead;
-pub(crate) use rewrite::{AnswerAs, ForwardTo, Forwarding, client_head, upstream_head};
+pub(crate) use rewrite::{
+    AnswerAs, ForwardTo, Forwarding, client_head, own_fields, passed_fields, request_line,
+    upstream_head,
+};

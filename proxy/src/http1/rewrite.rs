@@ -49,7 +49,31 @@ pub(crate) fn upstream_head(
     to: &ForwardTo<'_>,
 ) {
     let (method, target) = request.line(head);
-    put(out, &[method, b" ", target, b" HTTP/1.1\r\nHost: ", to.host.as_bytes(), b"\r\n"]);
+    request_line(out, method, target, to.host);
+    passed_fields(out, head, request, from, to);
+    own_fields(out, to);
+    if let Some(trace) = to.trace {
+        out.extend_from_slice(b"traceparent: ");
+        trace.context.write(out);
+        out.extend_from_slice(b"\r\n");
+        write_baggage(out, request.known(head, Known::Baggage), to.arm, to.release);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The line that says what is asked for, and `Host`.
+pub(crate) fn request_line(out: &mut Vec<u8>, method: &[u8], target: &[u8], host: &str) {
+    put(out, &[method, b" ", target, b" HTTP/1.1\r\nHost: ", host.as_bytes(), b"\r\n"]);
+}
+
+/// The client's fields, and who it is.
+pub(crate) fn passed_fields(
+    out: &mut Vec<u8>,
+    head: &[u8],
+    request: &RequestHead,
+    from: &Forwarding,
+    to: &ForwardTo<'_>,
+) {
     let keep = |field: &Field| match field.known {
         Known::Other | Known::ContentLength | Known::Trailer => !field.nominated,
         Known::Expect => to.expect,
@@ -68,6 +92,10 @@ pub(crate) fn upstream_head(
         out.extend_from_slice(b"TE: trailers\r\n");
     }
     forwarding_fields(out, head, request, from);
+}
+
+/// What the proxy says of the request. The head goes on.
+pub(crate) fn own_fields(out: &mut Vec<u8>, to: &ForwardTo<'_>) {
     put(
         out,
         &[
@@ -81,13 +109,6 @@ pub(crate) fn upstream_head(
     );
     out.extend_from_slice(b"\r\nstagegate-epoch: ");
     decimal(out, to.epoch);
-    out.extend_from_slice(b"\r\n");
-    if let Some(trace) = to.trace {
-        out.extend_from_slice(b"traceparent: ");
-        trace.context.write(out);
-        out.extend_from_slice(b"\r\n");
-        write_baggage(out, request.known(head, Known::Baggage), to.arm, to.release);
-    }
     out.extend_from_slice(b"\r\n");
 }
 

@@ -5,7 +5,7 @@ use crate::http1::{Known, RequestHead};
 use crate::identity::Found;
 use crate::ids;
 use crate::pins::Pins;
-use crate::plan::{InForce, Release, Role, Workload};
+use crate::plan::{InForce, Release, Role, SignalSettings, Workload};
 use crate::problem::Problem;
 use crate::stats::{Finished, Told, tenant_label};
 use crate::tap::{self, Tap};
@@ -31,6 +31,8 @@ pub(super) struct Call {
     pub(super) tap: Option<Box<Tap>>,
     /// Its place in a trace, where requests are traced.
     pub(super) trace: Option<Trace>,
+    /// A copy of the request was handed on to be sent to another release.
+    pub(super) shadowed: bool,
     started: Instant,
     at_ms: u64,
 }
@@ -85,8 +87,7 @@ impl Decision {
 impl Call {
     /// Begins with the client's request id, or one of our own.
     pub(super) fn begin(worker: &Worker, head: &[u8], request: &RequestHead) -> Self {
-        let at_ms =
-            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as u64);
+        let at_ms = unix_ms();
         let mut id = String::with_capacity(36);
         match request.known(head, Known::RequestId).next().filter(|id| ids::is_well_formed(id)) {
             Some(given) => id.extend(given.iter().map(|&b| char::from(b))),
@@ -102,6 +103,7 @@ impl Call {
             observed: Observed::default(),
             tap: None,
             trace: None,
+            shadowed: false,
             started: Instant::now(),
             at_ms,
         }
@@ -138,15 +140,10 @@ impl Call {
     pub(super) fn answered(&mut self, worker: &Worker, decision: &Decision, end: End) {
         let settings = &decision.workload().prepared.settings.signals;
         let signals = self.observed.end(end);
-        let outcome = self.outcome(&settings.rules, signals.as_ref(), end);
-        let passed = Passed { request: self.observed.request_bytes, response: self.bytes_out };
-        let stated = self.observed.stated;
-        let cost =
-            Cost::of(signals.as_ref(), stated, self.status, passed, |protocol, model, input| {
-                worker.with_tariff(&settings.prices, |tariff| {
-                    tariff.rates(protocol, model, input, self.now_s())
-                })
-            });
+        let outcome = outcome(&settings.rules, self.status, signals.as_ref(), end);
+        let (status, bytes) = (self.status, self.bytes_out);
+        let observed = &self.observed;
+        let cost = cost(worker, settings, signals.as_ref(), observed, status, bytes, self.now_s());
         if let Some(stage) = self.observed.is_stage.take() {
             let micros = self.elapsed_us();
             self.observed.stages.push((stage, micros));
@@ -197,20 +194,6 @@ impl Call {
             tokens: usage.map(|usage| (usage.total_input(), usage.output)),
             cost_nanos: cost.and_then(|cost| cost.nanos),
         });
-    }
-
-    /// How a backend's answer ended. A failure it names goes before a client that leaves because of
-    /// it, and before the way it broke off.
-    fn outcome(&self, rules: &Rules, signals: Option<&Signals>, end: End) -> Outcome {
-        let failure = signals.and_then(|signals| signals.failure.as_ref());
-        let said = rules.outcome(self.status, failure);
-        match end {
-            End::Complete => said,
-            _ if failure.is_some() && said != Outcome::Ok => said,
-            // A client that leaves does not blame the release.
-            End::ClientGone => Outcome::ClientGone,
-            End::Truncated => Outcome::Permanent,
-        }
     }
 
     /// A read brought bytes of the body: counts the pause before it, if it is a stream's.
@@ -303,9 +286,45 @@ impl Call {
             duration_us: self.elapsed_us(),
             first_byte_us: self.first_byte_us,
             retries: self.retries,
+            shadowed: self.shadowed,
             spent: None,
         }
     }
+}
+
+/// Now, in Unix milliseconds.
+pub(super) fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as u64)
+}
+
+/// How a backend's answer ended. A failure it names goes before a client that leaves because of
+/// it, and before the way it broke off.
+pub(super) fn outcome(rules: &Rules, status: u16, signals: Option<&Signals>, end: End) -> Outcome {
+    let failure = signals.and_then(|signals| signals.failure.as_ref());
+    let said = rules.outcome(status, failure);
+    match end {
+        End::Complete => said,
+        _ if failure.is_some() && said != Outcome::Ok => said,
+        // A client that leaves does not blame the release.
+        End::ClientGone => Outcome::ClientGone,
+        End::Truncated => Outcome::Permanent,
+    }
+}
+
+/// What an answer with a body of so many bytes cost; none where no cost can be expected.
+pub(super) fn cost(
+    worker: &Worker,
+    settings: &SignalSettings,
+    signals: Option<&Signals>,
+    observed: &Observed,
+    status: u16,
+    bytes: u64,
+    now_s: u64,
+) -> Option<Cost> {
+    let passed = Passed { request: observed.request_bytes, response: bytes };
+    Cost::of(signals, observed.stated, status, passed, |protocol, model, input| {
+        worker.with_tariff(&settings.prices, |tariff| tariff.rates(protocol, model, input, now_s))
+    })
 }
 
 fn spent(cost: Cost, usage: Option<Usage>) -> Spent {

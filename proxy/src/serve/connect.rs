@@ -6,6 +6,7 @@ use crate::endpoint::{Endpoint, Protocol};
 use crate::http2::{Connection, Outgoing};
 use crate::problem::Problem;
 use crate::transport::{Stream, dial};
+use crate::worker::Worker;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::rc::Rc;
@@ -34,7 +35,8 @@ impl Client {
         let affinity = call.found.conversation.as_deref();
         let Some(release) = decision.release() else { return Err((0, Problem::StableDown)) };
         // All tried or ill by now: the first is as good as any to say so.
-        let (now_ms, trial) = (worker.watches.now_ms(), resilience::trial(decision.workload()));
+        let (now_ms, trial) =
+            (worker.watches.now_ms(), Some(resilience::trial(decision.workload())));
         let pick = |affinity, tried| release.endpoints.pick(affinity, tried, now_ms, trial, load);
         let at = pick(affinity, tried).or_else(|| pick(None, &[])).unwrap_or(0);
         let endpoint = &release.endpoints.all()[at];
@@ -67,9 +69,9 @@ impl Client {
         fresh: bool,
         expires_ms: u64,
     ) -> Result<(Stream, bool), Problem> {
-        let mut fresh = fresh;
+        let (mut fresh, upgrading) = (fresh, self.head.upgrade.is_some());
         loop {
-            let opened = self.open_any(endpoint, fresh, expires_ms).await;
+            let opened = open_any(&self.worker, endpoint, upgrading, fresh, expires_ms).await;
             let (stream, used) = opened.map_err(|_| Problem::UpstreamConnect)?;
             let Stream::Outgoing(outgoing) = &stream else { return Ok((stream, used)) };
             if !self.head.wants_websocket(&self.input) {
@@ -95,51 +97,6 @@ impl Client {
         on.takes_websockets().await
     }
 
-    /// A stream to the endpoint, whatever it is to carry.
-    async fn open_any(
-        &self,
-        endpoint: &Endpoint,
-        fresh: bool,
-        expires_ms: u64,
-    ) -> io::Result<(Stream, bool)> {
-        let (pools, id, address) = (&self.worker.pools, endpoint.id, &endpoint.address);
-        let upgrading = self.head.upgrade.is_some();
-        let sharing = match address.protocol {
-            Protocol::Http1 => false,
-            Protocol::Negotiate => !upgrading,
-            Protocol::Http2 => true,
-        };
-        if !sharing {
-            let (wire, _) = dial(address, upgrading).await?;
-            return Ok((Stream::Wire(wire), false));
-        }
-        let share = || {
-            let (outgoing, used) = pools.borrow_mut().share(id, expires_ms)?;
-            Some((Stream::Outgoing(Box::new(outgoing)), used))
-        };
-        if !fresh && let Some(shared) = share() {
-            return Ok(shared);
-        }
-        let opening = pools.borrow_mut().opening(id);
-        let _turn = match &opening {
-            Some(opening) => Some(opening.lock().await),
-            None => None,
-        };
-        // Whoever had the turn before may have opened just what is wanted.
-        if !fresh && let Some(shared) = share() {
-            return Ok(shared);
-        }
-        let (wire, http2) = dial(address, false).await?;
-        pools.borrow_mut().note_choice(id, http2);
-        if !http2 {
-            return Ok((Stream::Wire(wire), false));
-        }
-        let connection = Connection::begin(wire).await?;
-        let outgoing = connection.open();
-        pools.borrow_mut().add_shared(id, connection, expires_ms);
-        Ok((Stream::Outgoing(Box::new(outgoing)), false))
-    }
-
     async fn in_time<T>(&self, what: impl Future<Output = T>) -> Option<T> {
         let mut what = std::pin::pin!(what);
         poll_fn(|cx| match what.as_mut().poll(cx) {
@@ -158,4 +115,50 @@ impl Client {
         let idle = decision.workload().prepared.settings.timeouts.pool_idle;
         self.worker.pools.borrow_mut().keep(endpoint.id, stream, self.watch.after(idle));
     }
+}
+
+/// A stream to the endpoint, whatever it is to carry, and whether what it is on carried a request
+/// before.
+pub(super) async fn open_any(
+    worker: &Worker,
+    endpoint: &Endpoint,
+    upgrading: bool,
+    fresh: bool,
+    expires_ms: u64,
+) -> io::Result<(Stream, bool)> {
+    let (pools, id, address) = (&worker.pools, endpoint.id, &endpoint.address);
+    let sharing = match address.protocol {
+        Protocol::Http1 => false,
+        Protocol::Negotiate => !upgrading,
+        Protocol::Http2 => true,
+    };
+    if !sharing {
+        let (wire, _) = dial(address, upgrading).await?;
+        return Ok((Stream::Wire(wire), false));
+    }
+    let share = || {
+        let (outgoing, used) = pools.borrow_mut().share(id, expires_ms)?;
+        Some((Stream::Outgoing(Box::new(outgoing)), used))
+    };
+    if !fresh && let Some(shared) = share() {
+        return Ok(shared);
+    }
+    let opening = pools.borrow_mut().opening(id);
+    let _turn = match &opening {
+        Some(opening) => Some(opening.lock().await),
+        None => None,
+    };
+    // Whoever had the turn before may have opened just what is wanted.
+    if !fresh && let Some(shared) = share() {
+        return Ok(shared);
+    }
+    let (wire, http2) = dial(address, false).await?;
+    pools.borrow_mut().note_choice(id, http2);
+    if !http2 {
+        return Ok((Stream::Wire(wire), false));
+    }
+    let connection = Connection::begin(wire).await?;
+    let outgoing = connection.open();
+    pools.borrow_mut().add_shared(id, connection, expires_ms);
+    Ok((Stream::Outgoing(Box::new(outgoing)), false))
 }

@@ -9,9 +9,12 @@ mod multiplex;
 mod observe;
 mod request;
 mod resilience;
+mod shadow;
 mod traced;
 mod tunnel;
 mod welcome;
+
+pub(crate) use shadow::{Shadow, shadows};
 
 use crate::heir::Leaving;
 use crate::http1::{Forwarding, HeadLimits, RequestHead, Status};

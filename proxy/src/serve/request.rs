@@ -6,7 +6,7 @@ use super::exchange::{End, Exchange, Receiving, Sending};
 use super::{After, Client};
 use crate::http1::{BodyLength, ForwardTo, Known, tokens, upstream_head};
 use crate::identity::{Found, Identity, Learner};
-use crate::plan::{HostHeader, InForce, Replay, Role, Workload};
+use crate::plan::{InForce, Replay, Role, Workload};
 use crate::problem::Problem;
 use crate::tap::{Tap, TapSettings};
 use crate::trace::Trace;
@@ -287,13 +287,7 @@ impl Client {
             return (End::Refused(Problem::StableDown), 0);
         };
         let endpoint = &release.endpoints.all()[endpoint];
-        let host = match &settings.host {
-            HostHeader::Preserve => {
-                Some(self.head.host(&self.input)).filter(|host| !host.is_empty())
-            }
-            HostHeader::Endpoint => None,
-            HostHeader::Name(name) => Some(name.as_str()),
-        };
+        let host = settings.host.value(self.head.host(&self.input));
         let to = ForwardTo {
             request_id: &call.id,
             arm: decision.arm.label(),
@@ -313,8 +307,10 @@ impl Client {
         let retry = self.retry(decision, call.retries);
         // Once for every try: what is copied is what this endpoint saw and said.
         call.tap = settings.tap.as_ref().and_then(|tap| self.tap(tap, call, decision));
+        let shadow = self.shadow(call, decision);
         let mut sending = Sending::new(&mut self.input, self.head.len, length, &mut self.up);
         sending.copy = call.tap.as_mut().and_then(|tap| tap.copy_of_request());
+        sending.shadow = shadow;
         let mut exchange = Exchange {
             worker: &worker,
             watch: &self.watch,

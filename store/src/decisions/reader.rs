@@ -176,6 +176,7 @@ mod tests {
             duration_us: 1,
             first_byte_us: 1,
             retries: 0,
+            shadowed: false,
             spent: None,
         });
         batch

@@ -44,6 +44,8 @@ pub struct OwnedRecord {
     pub first_byte_us: u64,
     /// How often the request was sent again.
     pub retries: u8,
+    /// A copy was handed on to be sent to another release.
+    pub shadowed: bool,
     /// What the answer used and cost, where that was to be known.
     pub spent: Option<OwnedSpent>,
 }
@@ -91,6 +93,7 @@ impl From<&Record<'_>> for OwnedRecord {
             duration_us: record.duration_us,
             first_byte_us: record.first_byte_us,
             retries: record.retries,
+            shadowed: record.shadowed,
             spent: record.spent.map(OwnedSpent::from),
         }
     }

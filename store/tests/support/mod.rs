@@ -92,6 +92,7 @@ pub(crate) fn record<'a>(request_id: &'a str, at_ms: u64, tenant: &'a str) -> Re
         duration_us: 1000 + at_ms % 977,
         first_byte_us: 100 + at_ms % 97,
         retries: 0,
+        shadowed: false,
         spent: None,
     }
 }

@@ -171,6 +171,12 @@ impl Workload {
         self
     }
 
+    /// Takes a key away.
+    pub(crate) fn unset(&mut self, key: &str) -> &mut Self {
+        self.settings.remove(key);
+        self
+    }
+
     /// As [`Workload::set`], for chaining from a constructor.
     pub(crate) fn with(mut self, key: &str, value: &str) -> Self {
         self.set(key, value);

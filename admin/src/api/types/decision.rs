@@ -54,6 +54,9 @@ pub struct Decision {
     pub first_byte_ms: f64,
     /// How often the request was sent again.
     pub retries: u8,
+    /// Whether a copy was handed on to be sent to the shadow release; it may have been dropped since.
+    #[serde(default)]
+    pub shadowed: bool,
 }
 
 /// One recorded decision, and the same in words.

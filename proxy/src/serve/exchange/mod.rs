@@ -108,6 +108,9 @@ impl Exchange<'_> {
     fn step(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         loop {
             let sent = self.send(cx)?;
+            if self.sending.shadow.is_some() {
+                self.offer_shadow();
+            }
             let received = self.receive(cx)?;
             if self.receiving.finished {
                 return Err(self.end());

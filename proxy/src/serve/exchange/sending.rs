@@ -3,6 +3,7 @@
 use super::{End, Exchange};
 use crate::http1::{BodyError, BodyLength, BodyReader, Piece};
 use crate::problem::Problem;
+use crate::serve::shadow::Shadow;
 use crate::tap::Copied;
 use stagegate_rollout::Arm;
 use std::io::Write as _;
@@ -29,6 +30,8 @@ pub(in crate::serve) struct Sending<'a> {
     pub(super) body_bytes: u64,
     /// A copy of the body, where the exchange was picked for scoring.
     pub(in crate::serve) copy: Option<Copied>,
+    /// A copy of the request, where another release is to have one.
+    pub(in crate::serve) shadow: Option<Box<Shadow>>,
 }
 
 impl<'a> Sending<'a> {
@@ -51,6 +54,7 @@ impl<'a> Sending<'a> {
             broken: false,
             body_bytes: 0,
             copy: None,
+            shadow: None,
         }
     }
 
@@ -79,6 +83,9 @@ impl<'a> Sending<'a> {
                     if let Some(copy) = &mut self.copy {
                         copy.add(data);
                     }
+                    if let Some(shadow) = &mut self.shadow {
+                        shadow.add(data);
+                    }
                 }
                 Piece::ChunkStart(size) => {
                     let _ = write!(self.out, "{size:x}\r\n");
@@ -87,6 +94,9 @@ impl<'a> Sending<'a> {
                 Piece::Trailers => {
                     self.out.extend_from_slice(b"0\r\n");
                     self.out.extend_from_slice(self.body.trailers());
+                    if let Some(shadow) = &mut self.shadow {
+                        shadow.trailers(self.body.trailers());
+                    }
                     self.out.extend_from_slice(b"\r\n");
                 }
                 Piece::End | Piece::More => break,
@@ -144,6 +154,16 @@ impl Exchange<'_> {
                 return Ok(progress);
             }
             progress = true;
+        }
+    }
+
+    /// Hands the copy on once the request is whole and on its way.
+    pub(super) fn offer_shadow(&mut self) {
+        if self.sending.begun
+            && self.sending.is_done()
+            && let Some(shadow) = self.sending.shadow.take()
+        {
+            self.call.shadowed = self.worker.offer_shadow(shadow);
         }
     }
 

@@ -1,0 +1,249 @@
+//! One copied request.
+
+use super::super::call::Call;
+use crate::http1::{
+    BodyLength, ForwardTo, Forwarding, RequestHead, own_fields, passed_fields, request_line,
+};
+use crate::shadow::InLane;
+use std::io::Write as _;
+use std::sync::Arc;
+
+/// The arm whose backend a deeper service is to choose.
+const ARM: &str = "candidate";
+
+/// A copy of one request: everything that its own release needs to see, and nothing of the
+/// connection it came on.
+pub(crate) struct Shadow {
+    /// Given back when the copy is over.
+    _place: InLane,
+    /// Name of the workload.
+    pub(crate) workload: Arc<str>,
+    /// Name of the release that gets it.
+    pub(crate) release: Arc<str>,
+    pub(super) id: String,
+    /// Keeps a conversation on one endpoint.
+    pub(super) conversation: Option<String>,
+    method: String,
+    /// Path and query.
+    pub(super) target: String,
+    pub(super) is_head: bool,
+    /// What `Host` the endpoint sees; none for its own.
+    host: Option<String>,
+    /// The client's fields, each with its CRLF.
+    fields: Vec<u8>,
+    chunked: bool,
+    pub(super) body: Vec<u8>,
+    trailers: Vec<u8>,
+    most: usize,
+    too_large: bool,
+}
+
+/// Where a copy is taken from.
+pub(super) struct Origin<'a> {
+    /// The bytes of the head.
+    pub(super) input: &'a [u8],
+    pub(super) head: &'a RequestHead,
+    pub(super) forwarding: &'a Forwarding,
+    /// What `Host` the endpoint sees; none for its own.
+    pub(super) host: Option<&'a str>,
+    pub(super) call: &'a Call,
+}
+
+impl Shadow {
+    /// A copy of the head; `most` is the largest body in bytes.
+    pub(super) fn begin(
+        place: InLane,
+        workload: Arc<str>,
+        release: Arc<str>,
+        most: usize,
+        origin: &Origin<'_>,
+    ) -> Self {
+        let Origin { input, head, forwarding, host, call } = origin;
+        let mut fields = Vec::with_capacity(head.len + 256);
+        // Whatever trace it is in, a copy is no span of ours: the client's context goes on as it came.
+        let to = ForwardTo {
+            request_id: &call.id,
+            arm: ARM,
+            release: &release,
+            epoch: 0,
+            host: "",
+            expect: false,
+            trace: None,
+        };
+        passed_fields(&mut fields, input, head, forwarding, &to);
+        Self {
+            _place: place,
+            workload,
+            release,
+            id: call.id.clone(),
+            conversation: call.found.conversation.clone(),
+            method: head.method(input).to_owned(),
+            target: head.target(input).to_owned(),
+            is_head: head.is_head,
+            host: host.map(str::to_owned),
+            fields,
+            chunked: head.body == Some(BodyLength::Chunked),
+            body: Vec::new(),
+            trailers: Vec::new(),
+            most,
+            too_large: false,
+        }
+    }
+
+    /// Copies the next bytes of the body, its framing removed.
+    pub(crate) fn add(&mut self, data: &[u8]) {
+        let wanted = self.body.len() + data.len();
+        if wanted > self.most || self.too_large {
+            self.too_large = true;
+            self.body = Vec::new();
+            return;
+        }
+        if wanted > self.body.capacity() {
+            // Never beyond the limit, so that limit and number of copies bound the memory.
+            let room = (self.body.capacity() * 2).clamp(wanted, self.most);
+            self.body.reserve_exact(room - self.body.len());
+        }
+        self.body.extend_from_slice(data);
+    }
+
+    /// The trailer section has come: field lines, each with its CRLF.
+    pub(crate) fn trailers(&mut self, section: &[u8]) {
+        self.trailers = section.to_vec();
+    }
+
+    /// Whether the body was over the limit, so that there is no whole copy.
+    pub(crate) const fn is_too_large(&self) -> bool {
+        self.too_large
+    }
+
+    /// What goes to the endpoint `authority` under the plan `epoch`: head, body, and what comes
+    /// after it. The body is not copied once more.
+    pub(super) fn pieces(&self, authority: &str, epoch: u64) -> Pieces<'_> {
+        let host = self.host.as_deref().unwrap_or(authority);
+        let mut before = Vec::with_capacity(self.fields.len() + 512);
+        request_line(&mut before, self.method.as_bytes(), self.target.as_bytes(), host);
+        before.extend_from_slice(&self.fields);
+        let to = ForwardTo {
+            request_id: &self.id,
+            arm: ARM,
+            release: &self.release,
+            epoch,
+            host,
+            expect: false,
+            trace: None,
+        };
+        own_fields(&mut before, &to);
+        before.extend_from_slice(b"stagegate-shadow: 1\r\n\r\n");
+        let mut after = Vec::new();
+        if self.chunked {
+            if !self.body.is_empty() {
+                let _ = write!(before, "{:x}\r\n", self.body.len());
+                after.extend_from_slice(b"\r\n");
+            }
+            after.extend_from_slice(b"0\r\n");
+            after.extend_from_slice(&self.trailers);
+            after.extend_from_slice(b"\r\n");
+        }
+        Pieces { before, body: &self.body, after, written: 0 }
+    }
+}
+
+/// A copy on its way.
+pub(super) struct Pieces<'a> {
+    before: Vec<u8>,
+    body: &'a [u8],
+    after: Vec<u8>,
+    written: usize,
+}
+
+impl Pieces<'_> {
+    /// What is to be written next; empty once everything was.
+    pub(super) fn next(&self) -> &[u8] {
+        let mut at = self.written;
+        for piece in [&self.before[..], self.body, &self.after[..]] {
+            if at < piece.len() {
+                return &piece[at..];
+            }
+            at -= piece.len();
+        }
+        &[]
+    }
+
+    pub(super) const fn advance(&mut self, bytes: usize) {
+        self.written += bytes;
+    }
+
+    /// Whether a byte has left.
+    pub(super) const fn begun(&self) -> bool {
+        self.written > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pieces, Shadow};
+    use crate::shadow::Lane;
+    use std::sync::Arc;
+
+    fn copy(most: usize) -> Shadow {
+        Shadow {
+            _place: Arc::<Lane>::default().enter(1).expect("room"),
+            workload: "agent".into(),
+            release: "v2".into(),
+            id: "r-1".into(),
+            conversation: None,
+            method: "POST".into(),
+            target: "/v1/chat?x=1".into(),
+            is_head: false,
+            host: None,
+            fields: b"X-A: 1\r\n".to_vec(),
+            chunked: true,
+            body: Vec::new(),
+            trailers: b"X-T: 2\r\n".to_vec(),
+            most,
+            too_large: false,
+        }
+    }
+
+    /// Everything, taken off in pieces of at most `step` bytes.
+    fn written(mut pieces: Pieces<'_>, step: usize) -> String {
+        let mut all = Vec::new();
+        while !pieces.next().is_empty() {
+            let next = pieces.next();
+            let count = next.len().min(step);
+            all.extend_from_slice(&next[..count]);
+            pieces.advance(count);
+        }
+        String::from_utf8(all).expect("text")
+    }
+
+    #[test]
+    fn a_copy_says_what_it_is_and_is_framed_as_it_came() {
+        let mut copy = copy(100);
+        copy.add(b"hel");
+        copy.add(b"lo");
+        let text = "POST /v1/chat?x=1 HTTP/1.1\r\nHost: own:80\r\nX-A: 1\r\nx-request-id: r-1\r\n\
+            stagegate-arm: candidate\r\nstagegate-release: v2\r\nstagegate-epoch: 7\r\n\
+            stagegate-shadow: 1\r\n\r\n5\r\nhello\r\n0\r\nX-T: 2\r\n\r\n";
+        for step in [1, 7, 1000] {
+            assert_eq!(written(copy.pieces("own:80", 7), step), text);
+        }
+        copy.body.clear();
+        assert!(written(copy.pieces("own:80", 7), 9).ends_with("\r\n\r\n0\r\nX-T: 2\r\n\r\n"));
+        (copy.chunked, copy.body, copy.host) = (false, b"hello".to_vec(), Some("named".into()));
+        let text = written(copy.pieces("own:80", 7), 9);
+        assert!(text.contains("Host: named\r\n") && text.ends_with("\r\n\r\nhello"), "{text}");
+    }
+
+    #[test]
+    fn a_body_over_the_limit_is_no_copy_and_takes_no_memory() {
+        let mut copy = copy(10);
+        copy.add(&[1; 6]);
+        copy.add(&[2; 4]);
+        assert!(!copy.is_too_large() && copy.body.capacity() <= 10, "{}", copy.body.capacity());
+        copy.add(&[3]);
+        copy.add(&[]);
+        assert!(copy.is_too_large());
+        assert_eq!(copy.body.capacity(), 0);
+    }
+}

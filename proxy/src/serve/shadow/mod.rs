@@ -1,0 +1,86 @@
+//! Copies of requests for another release, whose answers nobody gets.
+//!
+//! A worker copies a request while it sends it, within bounds, and offers the copy to the one
+//! thread that sends copies. Neither the request nor its client ever waits for any of it: a copy
+//! that finds no room is dropped and counted. A copy is sent once, over connections of its own, and
+//! only if the plan of that very moment still allows it, so that an acknowledged kill or rollback
+//! ends copies as it ends requests.
+
+mod answer;
+mod copy;
+mod run;
+mod send;
+
+pub(crate) use copy::Shadow;
+pub(crate) use run::shadows;
+
+use super::Client;
+use super::call::{Call, Decision};
+use crate::http1::BodyLength;
+use crate::plan::{Release, Role, Workload};
+use crate::shadow::ShadowSettings;
+use crate::tap::EVAL_HEADER;
+use copy::Origin;
+use stagegate_rollout::{Arm, Reason, ShadowDrop};
+use std::sync::Arc;
+
+impl Client {
+    /// Begins a copy of the request, if it is to be copied and there is room.
+    pub(super) fn shadow(&self, call: &Call, decision: &Decision) -> Option<Box<Shadow>> {
+        let workload = decision.workload();
+        let release = workload.shadow.as_deref()?;
+        let settings = workload.prepared.settings.shadow.as_ref()?;
+        if call.shadowed || !self.is_shadowed(settings, call, decision) {
+            return None;
+        }
+        let begun = self.begin_shadow(workload, release, settings, call);
+        if let Err(why) = begun {
+            let mut stats = self.worker.stats.borrow_mut();
+            stats.shadow(&workload.prepared.name, &release.name).dropped[why.index()] += 1;
+        }
+        begun.ok()
+    }
+
+    /// Whether the request is picked. What somebody forced, and what a scorer asks, says nothing of
+    /// the traffic; who is kept off new releases is kept off them here too.
+    fn is_shadowed(&self, settings: &ShadowSettings, call: &Call, decision: &Decision) -> bool {
+        let (split, who) = (&decision.workload().split, call.who());
+        decision.role == Some(Role::Arm(Arm::Stable))
+            && decision.reason != Reason::Forced
+            && self.head.upgrade.is_none()
+            && settings.picks(split.key(&who).1)
+            && settings.is_safe(self.head.method(&self.input), self.head.target(&self.input))
+            && !split.keeps_back(&who)
+            && self.head.field(&self.input, EVAL_HEADER).is_none()
+    }
+
+    fn begin_shadow(
+        &self,
+        workload: &Workload,
+        release: &Release,
+        settings: &ShadowSettings,
+        call: &Call,
+    ) -> Result<Box<Shadow>, ShadowDrop> {
+        if matches!(self.head.body, Some(BodyLength::Bytes(bytes)) if bytes > settings.body_limit as u64)
+        {
+            return Err(ShadowDrop::TooLarge);
+        }
+        if self.worker.draining.get() {
+            return Err(ShadowDrop::Shutdown);
+        }
+        if self.worker.is_busy_for_shadows() {
+            return Err(ShadowDrop::Overload);
+        }
+        let place = workload.prepared.lane.enter(settings.in_flight);
+        let origin = Origin {
+            input: &self.input,
+            head: &self.head,
+            forwarding: &self.guest.forwarding,
+            host: workload.prepared.settings.host.value(self.head.host(&self.input)),
+            call,
+        };
+        let place = place.ok_or(ShadowDrop::InFlight)?;
+        let (name, to) = (Arc::clone(&workload.prepared.name), Arc::clone(&release.name));
+        Ok(Box::new(Shadow::begin(place, name, to, settings.body_limit, &origin)))
+    }
+}

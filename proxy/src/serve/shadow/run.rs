@@ -1,0 +1,72 @@
+//! The thread that sends copies. It is a worker without clients: it has its own connections and
+//! counts, and follows plans as workers do.
+
+use super::copy::Shadow;
+use super::send::send;
+use crate::run;
+use crate::shared::Shared;
+use crate::worker::{HAND_OVER, Message, Worker};
+use stagegate_rollout::ShadowDrop;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Time between two looks at unused connections.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// Sends copies on this thread until it is told to end. Copies under way then end at once: nobody
+/// waits for them.
+///
+/// # Errors
+/// When the runtime cannot be built.
+pub(crate) fn shadows(
+    shared: Arc<Shared>,
+    messages: mpsc::UnboundedReceiver<Message>,
+    copies: mpsc::Receiver<Box<Shadow>>,
+) -> std::io::Result<()> {
+    let runtime = run::runtime()?;
+    let worker = Rc::new(Worker::new(shared, None));
+    runtime.block_on(work(&worker, messages, copies));
+    drop(runtime);
+    worker.report();
+    Ok(())
+}
+
+async fn work(
+    worker: &Rc<Worker>,
+    mut messages: mpsc::UnboundedReceiver<Message>,
+    mut copies: mpsc::Receiver<Box<Shadow>>,
+) {
+    let started = Instant::now();
+    let mut ticks = tokio::time::interval(HAND_OVER);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut sweep_at = SWEEP;
+    loop {
+        tokio::select! {
+            biased;
+            message = messages.recv() => match message {
+                Some(Message::Settle(settle)) => worker.settle(settle),
+                Some(Message::Drain) | None => break,
+                Some(Message::Serve(_) | Message::Cut(_)) => {}
+            },
+            Some(copy) = copies.recv() => {
+                tokio::task::spawn_local(send(Rc::clone(worker), copy));
+            }
+            _ = ticks.tick() => {
+                let now = started.elapsed();
+                worker.watches.tick(now.as_millis() as u64);
+                worker.report();
+                if now >= sweep_at {
+                    sweep_at = now + SWEEP;
+                    worker.pools.borrow_mut().sweep(now.as_millis() as u64);
+                }
+            }
+        }
+    }
+    copies.close();
+    while let Ok(copy) = copies.try_recv() {
+        let mut stats = worker.stats.borrow_mut();
+        stats.shadow(&copy.workload, &copy.release).dropped[ShadowDrop::Shutdown.index()] += 1;
+    }
+}
