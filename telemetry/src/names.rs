@@ -118,7 +118,6 @@ metrics! {
         "Mean squared difference between the backend's confidence and correctness since the last rollout began";
     EVAL_CALIBRATION = Gauge "stagegate_eval_calibration_error_ratio" ["workload", "release", "arm"] Count,
         "By how much the backend's confidence and its accuracy differ since the last rollout began, over 15 bins";
-        "Share of scored samples that passed since the start, with its 95% confidence sequence";
     SHADOW_REQUESTS = Counter "stagegate_shadow_requests_total" ["workload", "release", "outcome"] Count,
         "Copies of requests that were sent to the shadow release, by what came back; no client and no gate sees them";
     SHADOW_DROPPED = Counter "stagegate_shadow_dropped_total" ["workload", "release", "reason"] Count,
