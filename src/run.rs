@@ -4,7 +4,7 @@ use crate::cli::{ServeArgs, output};
 use crate::handover::{Asked, Hatch, hand_over};
 use crate::reload;
 use crate::serve::{ServeOptions, start_loaded};
-use crate::signals::asked_to_end;
+use crate::signals::{asked_to_end, outlive_file_limits};
 use anyhow::Context as _;
 use stagegate_config::{Config, Loaded};
 use std::process::ExitCode;
@@ -41,6 +41,7 @@ fn failed(message: &str) -> ExitCode {
 }
 
 async fn until_asked_to_end(loaded: Loaded, args: &ServeArgs) -> anyhow::Result<()> {
+    outlive_file_limits().context("signals cannot be caught")?;
     let path = args.config.clone();
     let data_dir = loaded.config.data_dir.clone();
     let options = ServeOptions { safe_start: args.safe_start, take_over: args.take_over };

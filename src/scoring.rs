@@ -5,15 +5,16 @@ use crate::results;
 use crate::traces::{Record, Traces};
 use stagegate_admin::Control;
 use stagegate_admin::control::{Live, View};
+use stagegate_admin::data_plane::DoubtSource;
 use stagegate_config::Config;
 use stagegate_eval::{
     Captured, Facts, Half, HttpPost, Metrics, Nanos, Protocol, Sample, SampleReason, Sampling,
 };
 use stagegate_proxy::{Copied, Outlet, Quota, TapDrop, TapSettings, Tapped, TraceContext};
-use stagegate_rollout::Delta;
+use stagegate_rollout::{Delta, Doubt};
 use stagegate_scoring::{Labelled, Limits, Rules, RulesOf, Scoring};
-use stagegate_store::{SampleStore, in_background};
-use stagegate_telemetry::EvalGauges;
+use stagegate_store::{SampleStore, SpendStore, in_background};
+use stagegate_telemetry::{EvalGauges, EvalJudge};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -25,6 +26,8 @@ use tokio::sync::mpsc::UnboundedSender;
 const WAITING: usize = 1024;
 /// Copies that are accepted in one transaction at most.
 const BATCH: usize = 512;
+/// From so many bytes on no more are added: samples that are being made are in no other bound.
+const BATCH_BYTES: usize = 1 << 20;
 /// How long copies are gathered for one transaction: each costs a wait for the disk.
 const GATHER: Duration = Duration::from_millis(50);
 /// How often the configuration is looked at and waiting samples are given up.
@@ -56,6 +59,7 @@ pub(crate) fn tap(
         picks: Arc::new(move |arm, unit| sampling.picks(arm, unit) || wanted.take(arm)),
         quotas: Arc::new([Quota::new(rate), Quota::new(rate)]),
         per_message: config.eval.per_message as usize,
+        paused: outlet.pause(workload.spec.name.as_str()),
         outlet: Arc::clone(outlet),
     })
 }
@@ -77,7 +81,12 @@ fn reason(config: &Config, copy: &Tapped) -> SampleReason {
 
 fn limits(config: &Config) -> Limits {
     let eval = &config.eval;
-    Limits { memory: eval.memory, max_age: eval.max_age, max_samples: eval.max_samples }
+    Limits {
+        memory: eval.memory,
+        max_age: eval.max_age,
+        max_samples: eval.max_samples,
+        judge: eval.judge,
+    }
 }
 
 fn rules(config: &Config) -> RulesOf {
@@ -120,10 +129,11 @@ pub(crate) fn start(
     let view = control.view();
     let config = Arc::clone(&view.config);
     let store = SampleStore::open(&config.data_dir)?;
+    let spend = SpendStore::open(&config.data_dir)?;
     let send = Box::new(move |delta| {
         let _ = counts.send(delta);
     });
-    let scoring = Scoring::new(store, limits(&config), rules(&config), send, now_ms())?;
+    let scoring = Scoring::new(store, spend, limits(&config), rules(&config), send, now_ms())?;
     for live in &view.live {
         let rollout = rollout_of(live).unwrap_or_default();
         scoring.recall(live.split.spec().name.as_str(), &rollout);
@@ -169,6 +179,7 @@ fn take(
     traces: &Traces,
 ) {
     let mut config = Arc::clone(&control.view().config);
+    let mut lost = 0;
     loop {
         let told = scoring.told();
         if !told.is_empty() {
@@ -187,20 +198,42 @@ fn take(
             scoring.configure(limits(&config), rules(&config));
         }
         let now_ms = now_ms();
+        outlet.pause_only(&scoring.tend(now_ms));
+        let no_room = no_room(outlet);
+        scoring.lost(no_room - std::mem::replace(&mut lost, no_room), now_ms);
         let Some(first) = first else {
             scoring.tick(now_ms);
             continue;
         };
         std::thread::sleep(GATHER);
         let rules = scoring.rules();
-        let batch = std::iter::once(first).chain(copies.try_iter().take(BATCH - 1));
-        let made = batch.filter_map(|copy| {
+        let made = gather(first, copies).filter_map(|copy| {
             let rules = rules.get(&*copy.workload)?;
             let sample = sample(&copy, rules, reason(&config, &copy));
             Some(placed(sample, &copy, &view))
         });
         scoring.accept(made.collect(), now_ms);
     }
+}
+
+/// What waits to be accepted together; each is to be let go of before the next is taken.
+fn gather(first: Box<Tapped>, copies: &Receiver<Box<Tapped>>) -> impl Iterator<Item = Box<Tapped>> {
+    let (mut first, mut taken, mut bytes) = (Some(first), 0, 0);
+    std::iter::from_fn(move || {
+        if taken == BATCH || bytes >= BATCH_BYTES {
+            return None;
+        }
+        let copy = first.take().or_else(|| copies.try_recv().ok())?;
+        taken += 1;
+        bytes += copy.request.bytes.len() + copy.response.bytes.len();
+        Some(copy)
+    })
+}
+
+/// Picked answers so far that found no room.
+fn no_room(outlet: &Outlet) -> u64 {
+    let dropped = outlet.dropped();
+    dropped[TapDrop::Memory as usize] + dropped[TapDrop::Queue as usize]
 }
 
 /// Makes a sample of a copy, whose memory is free again afterwards.
@@ -275,6 +308,18 @@ pub(crate) fn gauges(scoring: &Scoring, outlet: &Outlet) -> EvalGauges {
         *dropped.entry(why.label()).or_default() += count;
     }
     let results = figures.results.into_iter();
+    let now_ms = now_ms();
+    let rules = scoring.rules();
+    let doubts = rules.keys().map(|workload| {
+        (workload.clone(), scoring.doubt(workload, now_ms).map(|doubt| doubt.kind))
+    });
+    let judges = scoring.judges(now_ms).into_iter().map(|judge| EvalJudge {
+        workload: judge.workload,
+        scorer: judge.scorer,
+        spent_nanos: judge.total.0,
+        today_usd: judge.today.usd(),
+        daily_usd: judge.daily.usd(),
+    });
     EvalGauges {
         results: results
             .map(|((workload, arm, scorer, label), count)| (workload, arm, scorer, label, count))
@@ -283,5 +328,16 @@ pub(crate) fn gauges(scoring: &Scoring, outlet: &Outlet) -> EvalGauges {
         queue: figures.open,
         copies: outlet.used() as u64,
         arms: figures.series.into_iter().map(|it| results::figures(it.key, &it.tally)).collect(),
+        doubts: doubts.collect(),
+        judges: judges.collect(),
+    }
+}
+
+/// Why scorers are not believed, for whoever steers.
+pub(crate) struct Doubts(pub(crate) Arc<Scoring>);
+
+impl DoubtSource for Doubts {
+    fn doubt(&self, workload: &str) -> Option<Doubt> {
+        self.0.doubt(workload, now_ms())
     }
 }

@@ -212,6 +212,9 @@ async fn bring_up(
             None
         }
     };
+    if let Some(scoring) = &scoring {
+        control.doubt_through(Arc::new(scoring::Doubts(Arc::clone(&scoring.scoring))));
+    }
     let notifier = outbox.map(|outbox| notify::notifier(outbox, &control, &telemetry));
     if let Some(notifier) = &notifier {
         control.tell_through(notifier.clone());

@@ -1,4 +1,4 @@
-//! When a person or the system wants the program to end.
+//! When a person or the system wants the program to end, and when it does not.
 
 /// Resolves when a person (Ctrl-C) or the system (SIGTERM) wants the program to end.
 pub(crate) async fn asked_to_end() {
@@ -12,4 +12,13 @@ pub(crate) async fn asked_to_end() {
             let _ = tokio::signal::ctrl_c().await;
         }
     }
+}
+
+/// Makes a limit on the size of files (`ulimit -f`) the error of whoever writes: without this the
+/// system ends the process, traffic and all.
+pub(crate) fn outlive_file_limits() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let number = rustix::process::Signal::XFSZ.as_raw();
+    // What tokio has once caught stays caught; nobody needs to hear of it.
+    signal(SignalKind::from_raw(number)).map(drop)
 }

@@ -40,9 +40,10 @@ pub use start::{StartError, Startup};
 pub use view::{Live, View};
 
 use crate::api::types::StoreStatus;
-use crate::data_plane::{DataPlane, Event, Observer};
+use crate::data_plane::{DataPlane, DoubtSource, Event, Observer};
 use keeper::Keeper;
 use stagegate_notify::Notifier;
+use stagegate_rollout::Doubt;
 use stagegate_store::Store;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -78,6 +79,8 @@ struct Inner {
     steering: steer::Steering,
     /// Set once, when there is one: it needs the configuration, which the driver has.
     notifier: OnceLock<Notifier>,
+    /// Set once, when anything is scored.
+    doubts: OnceLock<Arc<dyn DoubtSource>>,
 }
 
 impl Control {
@@ -116,6 +119,17 @@ impl Control {
         keeper.with(|store| work(store)).await
     }
 
+    /// From now on `doubts` says whether scorers are believed. Only the first one counts.
+    pub fn doubt_through(&self, doubts: Arc<dyn DoubtSource>) {
+        let _ = self.inner.doubts.set(doubts);
+    }
+
+    /// Why the workload's scorers are not believed, if they are not.
+    #[must_use]
+    pub fn doubt(&self, workload: &str) -> Option<Doubt> {
+        self.inner.doubt(workload)
+    }
+
     /// The data plane this driver publishes to.
     #[must_use]
     pub fn plane(&self) -> &Arc<dyn DataPlane> {
@@ -130,6 +144,10 @@ impl Inner {
 
     fn set_view(&self, view: View) {
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+    }
+
+    fn doubt(&self, workload: &str) -> Option<Doubt> {
+        self.doubts.get()?.doubt(workload)
     }
 
     /// The store, for changes: there is none in a safe start.

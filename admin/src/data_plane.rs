@@ -8,7 +8,8 @@ use crate::api::types::{
 };
 use stagegate_config::Config;
 use stagegate_rollout::{
-    Analysis, Arm, Axis, GateState, Outcome, Phase, ReleaseName, Rollout, Split, WorkloadName,
+    Analysis, Arm, Axis, Doubt, GateState, Outcome, Phase, ReleaseName, Rollout, Split,
+    WorkloadName,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -249,6 +250,13 @@ pub trait SampleSource: Send + Sync + 'static {
     ) -> Result<Vec<ScoreTaken>, SamplesUnavailable>;
 }
 
+/// Who knows whether a workload's scorers can be believed. Called while steering: must be quick, and
+/// never wait for a disk.
+pub trait DoubtSource: Send + Sync + 'static {
+    /// Why what they say is not to be believed now, if it is not.
+    fn doubt(&self, workload: &str) -> Option<Doubt>;
+}
+
 /// Which samples to list; what is `None` does not matter.
 #[derive(Clone, Debug, Default)]
 pub struct SampleQuery {
@@ -351,7 +359,7 @@ pub enum GateFigure {
     Ok,
     /// A gate has not enough evidence yet.
     Waiting,
-    /// A gate has had nothing to measure for so long that somebody was told.
+    /// A gate has had nothing to measure for so long that somebody was told, or nobody to believe.
     NoData,
     /// A gate is violated.
     Violated,
@@ -372,7 +380,7 @@ impl RolloutFigures {
             let figure = match measured.state {
                 GateState::Ok => GateFigure::Ok,
                 GateState::Inconclusive { .. } => GateFigure::Waiting,
-                GateState::NoData { .. } => GateFigure::NoData,
+                GateState::NoData { .. } | GateState::NotBelieved { .. } => GateFigure::NoData,
                 GateState::Violated { .. } => GateFigure::Violated,
             };
             let place = Axis::ALL.iter().position(|axis| *axis == measured.axis);

@@ -1,6 +1,6 @@
 //! Checked settings of the scoring of live answers.
 
-use stagegate_eval::{LabelledSet, Redactor, ScorerSpec};
+use stagegate_eval::{HealthLimits, LabelledSet, Redactor, ScorerSpec};
 use stagegate_rollout::Weight;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl EvalSettings {
 }
 
 /// Limits of scoring, over all workloads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EvalLimits {
     /// Most bytes of answers that are being copied or wait to be scored.
     pub memory: u64,
@@ -54,4 +54,6 @@ pub struct EvalLimits {
     pub max_age: Duration,
     /// Above this many, the oldest samples are removed.
     pub max_samples: u64,
+    /// From where on scorers are not believed.
+    pub judge: HealthLimits,
 }

@@ -4,10 +4,12 @@
 //! goes where the configuration says.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::time::Duration;
-use ureq::Agent;
+use ureq::{Agent, Timeout};
 
+/// How long it may take to reach a scorer.
+const LONGEST_CONNECT: Duration = Duration::from_secs(5);
 /// As much of an answer as is read.
 const ANSWER_BYTES: u64 = 4 << 20;
 
@@ -42,10 +44,15 @@ pub struct Replied {
     pub body: Vec<u8>,
 }
 
-/// Why there is no answer, in words that hold no secret.
+/// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct CallFailure(pub String);
+#[error("{why}")]
+pub struct CallFailure {
+    /// In words that hold no secret.
+    pub why: String,
+    /// Whether the request may have arrived: then whoever got it may want money for it.
+    pub arrived: bool,
+}
 
 /// Sends requests to scorers. Tests put their own in its place.
 pub trait Post: Send + Sync {
@@ -78,11 +85,14 @@ impl Post for HttpPost {
             post = post.header(*name, value);
         }
         let patience = Duration::from_millis(outgoing.timeout_ms);
-        let post = post.config().timeout_global(Some(patience)).build();
+        // One of its own, so that a host that is not there is told from one that thinks.
+        let connect = patience.min(LONGEST_CONNECT);
+        let timeouts = post.config().timeout_global(Some(patience));
+        let post = timeouts.timeout_connect(Some(connect)).build();
         let mut response = post.send(&outgoing.body[..]).map_err(|error| in_words(&error))?;
         let mut body = Vec::new();
         let read = response.body_mut().as_reader().take(ANSWER_BYTES).read_to_end(&mut body);
-        read.map_err(|_| CallFailure("the answer broke off".to_owned()))?;
+        read.map_err(|_| CallFailure { why: "the answer broke off".to_owned(), arrived: true })?;
         let number = |name: &str| -> Option<u64> {
             response.headers().get(name)?.to_str().ok()?.trim().parse().ok()
         };
@@ -103,5 +113,11 @@ fn in_words(error: &ureq::Error) -> CallFailure {
         E::BadUri(_) => "its URL cannot be used",
         _ => "the request could not be sent, or the answer not be read",
     };
-    CallFailure(words.to_owned())
+    let arrived = match error {
+        E::HostNotFound | E::ConnectionFailed | E::Tls(_) | E::Rustls(_) | E::BadUri(_) => false,
+        E::Timeout(at) => !matches!(at, Timeout::Resolve | Timeout::Connect),
+        E::Io(error) => error.kind() != ErrorKind::ConnectionRefused,
+        _ => true,
+    };
+    CallFailure { why: words.to_owned(), arrived }
 }

@@ -30,7 +30,7 @@ mod scorer;
 pub use call::{CallFailure, HttpPost, Outgoing, Post, Replied};
 pub use confidence::{confidence_at, confidence_in};
 pub use encoding::{DecodeError, decoded};
-pub use external::budget::{Budget, Reservation};
+pub use external::budget::{Broke, Budget, Reservation};
 pub use external::contract::{Ask, Item, ItemScores, Sent, answered, request_body};
 pub use external::idempotency::idempotency_key;
 pub use external::judge::{Judged, judge};

@@ -25,6 +25,8 @@ pub enum NoticeKind {
     NoData,
     /// Both arms fail alike: something outside is broken.
     ExternalOutage,
+    /// The scorers are not believed: the eval axis says nothing.
+    JudgeDoubted,
     /// No endpoint of the candidate answers.
     CandidateDown,
     /// A gate that only alerts is violated.
@@ -37,7 +39,7 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// Every kind, in the order tables show them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::VerdictChanged,
         Self::RolledBack,
         Self::Promoted,
@@ -47,6 +49,7 @@ impl NoticeKind {
         Self::Aborted,
         Self::NoData,
         Self::ExternalOutage,
+        Self::JudgeDoubted,
         Self::CandidateDown,
         Self::GateAlert,
         Self::Recovered,
@@ -66,6 +69,7 @@ impl NoticeKind {
             Self::Aborted => "aborted",
             Self::NoData => "no_data",
             Self::ExternalOutage => "external_outage",
+            Self::JudgeDoubted => "judge_doubted",
             Self::CandidateDown => "candidate_down",
             Self::GateAlert => "gate_alert",
             Self::Recovered => "recovered",
@@ -261,6 +265,7 @@ impl Notice {
             | K::RolledBack
             | K::NoData
             | K::ExternalOutage
+            | K::JudgeDoubted
             | K::CandidateDown
             | K::GateAlert
                 if self.severity >= Severity::Warning =>

@@ -10,10 +10,11 @@ use crate::trace::{TraceContext, given};
 use crate::wanted::{Wanted, WantedOf};
 use arc_swap::ArcSwapOption;
 use stagegate_rollout::Arm;
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Requests that carry this header are a scorer's own: scoring them would go round in circles.
 pub(crate) const EVAL_HEADER: &str = "stagegate-eval";
@@ -34,6 +35,8 @@ pub struct TapSettings {
     pub quotas: Arc<[Quota; 2]>,
     /// Most bytes that are kept of a request, and of an answer.
     pub per_message: usize,
+    /// While it is set nothing is copied, and what would have been is counted as dropped.
+    pub paused: Arc<AtomicBool>,
     /// Where copies go.
     pub outlet: Arc<Outlet>,
 }
@@ -57,11 +60,14 @@ pub enum TapDrop {
     Queue,
     /// Nobody scores any more.
     Shutdown,
+    /// Judging may not cost more today.
+    Budget,
 }
 
 impl TapDrop {
     /// Every reason.
-    pub const ALL: [Self; 4] = [Self::Rate, Self::Memory, Self::Queue, Self::Shutdown];
+    pub const ALL: [Self; 5] =
+        [Self::Rate, Self::Memory, Self::Queue, Self::Shutdown, Self::Budget];
 
     /// The word used in labels.
     #[must_use]
@@ -71,6 +77,7 @@ impl TapDrop {
             Self::Memory => "memory",
             Self::Queue => "queue",
             Self::Shutdown => "shutdown",
+            Self::Budget => "budget",
         }
     }
 }
@@ -80,6 +87,8 @@ pub struct Outlet {
     used: AtomicUsize,
     capacity: AtomicUsize,
     dropped: [AtomicU64; TapDrop::ALL.len()],
+    /// By workload. Looked up where a configuration is prepared, never for a request.
+    pauses: Mutex<HashMap<String, Arc<AtomicBool>>>,
     /// Taken away to close.
     sender: ArcSwapOption<SyncSender<Box<Tapped>>>,
     wanted: WantedOf,
@@ -99,6 +108,7 @@ impl Outlet {
             used: AtomicUsize::new(0),
             capacity: AtomicUsize::new(capacity),
             dropped: Default::default(),
+            pauses: Mutex::default(),
             sender: ArcSwapOption::from_pointee(sender),
             wanted: WantedOf::default(),
         })
@@ -112,6 +122,21 @@ impl Outlet {
     /// Changes how much all copies together may take.
     pub fn set_capacity(&self, bytes: usize) {
         self.capacity.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Set while nothing of the workload is to be copied: one for all configurations.
+    #[must_use]
+    pub fn pause(&self, workload: &str) -> Arc<AtomicBool> {
+        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(pauses.entry(workload.to_owned()).or_default())
+    }
+
+    /// Pauses exactly these workloads.
+    pub fn pause_only(&self, workloads: &[String]) {
+        let pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        for (workload, paused) in &*pauses {
+            paused.store(workloads.contains(workload), Ordering::Relaxed);
+        }
     }
 
     /// Takes nothing more, so that the receiver comes to an end.
@@ -285,6 +310,10 @@ impl Tap {
         if !(settings.picks)(arm, unit) || head.field(bytes, EVAL_HEADER).is_some() {
             return None;
         }
+        if settings.paused.load(Ordering::Relaxed) {
+            settings.outlet.count(TapDrop::Budget);
+            return None;
+        }
         if !settings.quotas[arm.index()].take(now_ms * 1_000) {
             settings.outlet.count(TapDrop::Rate);
             return None;
@@ -382,7 +411,8 @@ mod tests {
         let outlet = Outlet::new(sender, capacity);
         let quotas = Arc::new([Quota::new(1_000), Quota::new(1_000)]);
         let picks: Picks = Arc::new(|_, _| true);
-        (TapSettings { picks, quotas, per_message: 10_000, outlet }, receiver)
+        let paused = outlet.pause("agent");
+        (TapSettings { picks, quotas, per_message: 10_000, paused, outlet }, receiver)
     }
 
     fn tap(settings: &TapSettings, bytes: usize) -> Tap {
@@ -449,10 +479,10 @@ mod tests {
         for _ in 0..3 {
             finish(tap(&settings, 1));
         }
-        assert_eq!(outlet.dropped(), [0, 0, 2, 0]);
+        assert_eq!(outlet.dropped(), [0, 0, 2, 0, 0]);
         outlet.close();
         finish(tap(&settings, 1));
-        assert_eq!(outlet.dropped(), [0, 0, 2, 1]);
+        assert_eq!(outlet.dropped(), [0, 0, 2, 1, 0]);
         assert_eq!(receiver.iter().count(), 1, "a closed outlet ends its receiver");
     }
 }

@@ -8,6 +8,7 @@ mod analysis;
 mod arm;
 mod bucket;
 mod command;
+mod doubt;
 mod force;
 mod histogram;
 mod membership;
@@ -34,6 +35,7 @@ pub use analysis::{
 pub use arm::Arm;
 pub use bucket::{Bucket, Salt, murmur3_x86_32};
 pub use command::{Change, Command, ListKind, Refusal, Subject, apply};
+pub use doubt::{Doubt, DoubtKind};
 pub use force::{ForceError, ForceKey};
 pub use histogram::Histogram;
 pub use membership::{Members, Membership};

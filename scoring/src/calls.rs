@@ -1,10 +1,7 @@
 //! Questions to scorers outside of the process: when each is due, and what becomes of the answer.
 
-use stagegate_eval::{
-    Budget, ItemScores, Nanos, Post, Reservation, RubricScorer, Sample, Score, ScorerKind,
-    ScorerSpec, Sent, ask,
-};
-use std::collections::HashMap;
+use crate::purse::{NotNow, Purse};
+use stagegate_eval::{Broke, ItemScores, Post, Sample, Score, ScorerKind, ScorerSpec, Sent, ask};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +9,8 @@ use std::time::Duration;
 const TRIES: u32 = 4;
 /// Wait before the second try; each further one is four times as long.
 const BACKOFF_MS: u64 = 500;
+/// Wait for money that calls under way may give back, or for the disk.
+const AWHILE_MS: u64 = 500;
 /// The longest that a scorer's own wish to be left alone is heeded.
 const LONGEST_WAIT_MS: u64 = 60_000;
 
@@ -31,15 +30,15 @@ pub(crate) enum Outcome {
     Later,
     /// To be asked again at this time.
     Again(u64),
+    /// Not asked yet; due at this time.
+    NotYet(u64),
 }
 
-/// Questions that wait.
-#[derive(Default)]
+/// Questions that wait, and what they are paid from.
 pub(crate) struct Calls {
     queue: Mutex<Queue>,
     changed: Condvar,
-    /// Accounts of judges, by the definition that they are of.
-    budgets: Mutex<HashMap<String, Budget>>,
+    pub(crate) purse: Purse,
 }
 
 #[derive(Default)]
@@ -53,6 +52,10 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Calls {
+    pub(crate) fn new(purse: Purse) -> Self {
+        Self { queue: Mutex::default(), changed: Condvar::new(), purse }
+    }
+
     pub(crate) fn add(&self, call: Call) {
         held(&self.queue).waiting.push(call);
         self.changed.notify_one();
@@ -106,13 +109,18 @@ impl Calls {
         let Some(first) = batch.first() else { return Vec::new() };
         let scorer = &first.scorer;
         let unscored = |why: &str| Outcome::Said(vec![Score::unscored(&scorer.name, why)]);
-        let reserved = match self.reserve(scorer, &first.sample, now_ms) {
+        let reserved = match self.purse.reserve(scorer, &first.sample, now_ms) {
             Ok(reserved) => reserved,
-            Err(why) => return batch.iter().map(|_| unscored(why)).collect(),
+            Err(NotNow::Broke(Broke::Promised) | NotNow::Store(_)) => {
+                return batch.iter().map(|_| Outcome::NotYet(now_ms + AWHILE_MS)).collect();
+            }
+            Err(why) => return batch.iter().map(|_| unscored(&why.to_string())).collect(),
         };
         let samples: Vec<&Sample> = batch.iter().map(|call| &*call.sample).collect();
         let sent = ask(scorer, &samples, now_ms / 1000, post);
-        self.settle(scorer, reserved, &sent);
+        if let Some(reserved) = reserved {
+            self.purse.settle(scorer, &first.sample.workload, reserved, &sent);
+        }
         let again = |call: &Call, after_ms: Option<u64>, why: &str| {
             if call.attempt + 1 >= TRIES {
                 return unscored(why);
@@ -124,7 +132,7 @@ impl Calls {
         match sent {
             Sent::Later => batch.iter().map(|_| Outcome::Later).collect(),
             Sent::Refused { why } => batch.iter().map(|_| unscored(&why)).collect(),
-            Sent::Again { after_ms, why } => {
+            Sent::Again { after_ms, why, .. } => {
                 batch.iter().map(|call| again(call, after_ms, &why)).collect()
             }
             Sent::Answered(items) => {
@@ -140,47 +148,4 @@ impl Calls {
             }
         }
     }
-
-    /// Sets the most aside that asking can cost.
-    fn reserve(
-        &self,
-        scorer: &ScorerSpec,
-        sample: &Sample,
-        now_ms: u64,
-    ) -> Result<Option<Reservation>, &'static str> {
-        let Some((rubric, daily)) = account(scorer) else { return Ok(None) };
-        let most = rubric.dearest(sample).ok_or("the judge has no prices")?;
-        let mut budgets = held(&self.budgets);
-        let budget = budgets.entry(whose(scorer)).or_insert_with(|| Budget::new(daily));
-        budget.set_daily(daily);
-        budget.reserve(most, now_ms).map(Some).ok_or("the judge's budget of the day is spent")
-    }
-
-    fn settle(&self, scorer: &ScorerSpec, reserved: Option<Reservation>, sent: &Sent) {
-        let Some(reserved) = reserved else { return };
-        let cost = match sent {
-            Sent::Answered(items) => items.iter().fold(Nanos(0), |sum, item| match item {
-                ItemScores::Scored(scores) => {
-                    scores.iter().fold(sum, |sum, score| sum.plus(score.cost))
-                }
-                ItemScores::Again(_) | ItemScores::Unscored(_) => sum,
-            }),
-            Sent::Later | Sent::Again { .. } | Sent::Refused { .. } => Nanos(0),
-        };
-        if let Some(budget) = held(&self.budgets).get_mut(&whose(scorer)) {
-            budget.settle(reserved, cost);
-        }
-    }
-}
-
-fn account(scorer: &ScorerSpec) -> Option<(&RubricScorer, Nanos)> {
-    match &scorer.kind {
-        ScorerKind::Rubric(rubric) => Some((rubric, rubric.daily_budget?)),
-        ScorerKind::Check(_) | ScorerKind::Http(_) => None,
-    }
-}
-
-/// One account for a judge, also where a reload makes another spec of the same definition.
-fn whose(scorer: &ScorerSpec) -> String {
-    format!("{}\n{}", scorer.name, scorer.definition)
 }

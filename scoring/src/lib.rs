@@ -12,13 +12,16 @@ mod book;
 mod calls;
 mod figures;
 mod given;
+mod purse;
 mod reading;
 mod results;
 mod rules;
 mod told;
+mod watch;
 
 pub use figures::{Figures, SeriesFigures};
 pub use given::{Given, GivenReview, Reviewed};
+pub use purse::JudgeFigures;
 pub use results::{OTHER, Slice, SliceKey, Sum, Sums};
 pub use rules::{Labelled, Rules, RulesOf};
 pub use stagegate_store::Scored;
@@ -26,11 +29,13 @@ pub use told::{Subject, Told};
 
 use book::{Book, Opened};
 use calls::{Call, Calls, Outcome};
-use stagegate_eval::{Post, Sample, Score, ScorerKind};
-use stagegate_rollout::Delta;
-use stagegate_store::{SampleStore, SamplesError};
+use purse::Purse;
+use stagegate_eval::{HealthLimits, Post, Sample, Score, ScorerKind};
+use stagegate_rollout::{Delta, Doubt};
+use stagegate_store::{SampleStore, SamplesError, SpendStore};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use watch::Watch;
 
 /// Samples that scorers may be at, over all workloads. What comes on top is dropped.
 const MAX_OPEN: usize = 10_000;
@@ -41,7 +46,7 @@ const FORGET_EVERY_MS: u64 = 60_000;
 pub type Counts = Box<dyn Fn(Delta) + Send + Sync>;
 
 /// Bounds of what is kept and held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// Most bytes of samples that scorers are at.
     pub memory: u64,
@@ -49,6 +54,8 @@ pub struct Limits {
     pub max_age: Duration,
     /// Above this many, the oldest samples are removed.
     pub max_samples: u64,
+    /// From where on scorers are not believed.
+    pub judge: HealthLimits,
 }
 
 /// Live scoring. Shared by reference; every method may block on the disk.
@@ -57,6 +64,7 @@ pub struct Scoring {
     /// The store once more: who looks for samples keeps nobody waiting who scores.
     reader: Mutex<SampleStore>,
     calls: Calls,
+    watch: Arc<Watch>,
     rules: Mutex<Arc<RulesOf>>,
     counts: Counts,
 }
@@ -68,13 +76,14 @@ impl std::fmt::Debug for Scoring {
 }
 
 impl Scoring {
-    /// Scoring on a store. Counts of concluded samples go to `counts`. What was open when the
-    /// process ended is taken up again.
+    /// Scoring on a store, and judges paid from `spend`. Counts of concluded samples go to `counts`.
+    /// What was open when the process ended is taken up again.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn new(
         store: SampleStore,
+        spend: SpendStore,
         limits: Limits,
         rules: RulesOf,
         counts: Counts,
@@ -82,10 +91,12 @@ impl Scoring {
     ) -> Result<Arc<Self>, SamplesError> {
         let open = store.open_samples(MAX_OPEN)?;
         let reader = store.reader()?;
+        let watch = Arc::new(Watch::new(limits.judge));
         let scoring = Arc::new(Self {
-            book: Mutex::new(Book::new(store, limits)),
+            book: Mutex::new(Book::new(store, limits, Arc::clone(&watch))),
             reader: Mutex::new(reader),
-            calls: Calls::default(),
+            calls: Calls::new(Purse::open(spend)?),
+            watch,
             rules: Mutex::new(Arc::new(rules)),
             counts,
         });
@@ -97,7 +108,7 @@ impl Scoring {
             }
         });
         let samples: Vec<Sample> = samples.collect();
-        let opened = scoring.book().take_up(samples, &scoring.rules());
+        let opened = scoring.book().take_up(samples, &scoring.rules(), now_ms);
         scoring.judge(opened, now_ms);
         Ok(scoring)
     }
@@ -105,7 +116,53 @@ impl Scoring {
     /// Takes over another configuration. Samples that scorers are at stay with theirs.
     pub fn configure(&self, limits: Limits, rules: RulesOf) {
         self.book().limits = limits;
-        *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        self.watch.set_limits(limits.judge);
+        let rules = Arc::new(rules);
+        let mut held = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let former = std::mem::replace(&mut *held, Arc::clone(&rules));
+        drop(held);
+        for (workload, former) in former.iter() {
+            if rules.get(workload).is_none_or(|new| new.scorers != former.scorers) {
+                self.watch.begin_anew(workload);
+            }
+        }
+    }
+
+    /// Sees to what changes with time: call every second or so. Gives the workloads that must not
+    /// be sampled now, because a judge whose word counts cannot be paid any more today.
+    pub fn tend(&self, now_ms: u64) -> Vec<String> {
+        self.watch.moved(now_ms);
+        let mut paused = Vec::new();
+        for (workload, rules) in self.rules().iter() {
+            let scorers = rules.scorers.iter().map(|scorer| &**scorer);
+            let gone = self.calls.purse.is_gone(workload, scorers, now_ms);
+            self.watch.set_budget_is_gone(&workload.as_str().into(), gone, now_ms);
+            if gone {
+                paused.push(workload.clone());
+            }
+        }
+        paused
+    }
+
+    /// So many picked answers found no room before they got here, of whatever workload.
+    pub fn lost(&self, count: u64, now_ms: u64) {
+        for workload in self.rules().keys().filter(|_| count > 0) {
+            self.watch.lost(&workload.as_str().into(), count, now_ms);
+        }
+    }
+
+    /// Why what is said of the workload's samples is not to be believed, if it is not. Does not wait
+    /// for the disk.
+    #[must_use]
+    pub fn doubt(&self, workload: &str, now_ms: u64) -> Option<Doubt> {
+        let gates = self.rules().get(workload)?.scorers.iter().any(|scorer| scorer.gate);
+        self.watch.doubt(workload, now_ms).filter(|_| gates)
+    }
+
+    /// What judges have spent.
+    #[must_use]
+    pub fn judges(&self, now_ms: u64) -> Vec<JudgeFigures> {
+        self.calls.purse.figures(now_ms)
     }
 
     /// How samples of each workload are made and judged now.
@@ -121,7 +178,7 @@ impl Scoring {
     /// Accepts samples: they are on the disk when this returns, or dropped and counted.
     pub fn accept(&self, samples: Vec<Sample>, now_ms: u64) {
         let rules = self.rules();
-        let opened = self.book().accept(samples, &rules);
+        let opened = self.book().accept(samples, &rules, now_ms);
         self.judge(opened, now_ms);
         let forget = self.book().forget(now_ms, FORGET_EVERY_MS);
         if let Err(error) = forget {
@@ -172,7 +229,11 @@ impl Scoring {
     /// Asks scorers outside of the process, until [`Scoring::close`]. Runs on a thread that may wait;
     /// several may do so at once.
     pub fn ask(&self, post: &dyn Post, clock: &dyn Fn() -> u64) {
-        while let Some(batch) = self.calls.next(clock) {
+        while let Some(mut batch) = self.calls.next(clock) {
+            // What was given up, or said by somebody in the meantime, is not paid for.
+            let book = self.book();
+            batch.retain(|call| book.awaits(&call.sample.id, &call.scorer.name));
+            drop(book);
             let outcome = self.calls.carry_out(&batch, post, clock());
             let mut said = Vec::new();
             let now_ms = clock();
@@ -184,6 +245,7 @@ impl Scoring {
                     Outcome::Again(due_ms) => {
                         self.calls.add(Call { due_ms, attempt: call.attempt + 1, ..call });
                     }
+                    Outcome::NotYet(due_ms) => self.calls.add(Call { due_ms, ..call }),
                 }
             }
             self.take(said, now_ms);

@@ -24,8 +24,9 @@ pub use decisions::{
 };
 pub use lock::LockError;
 pub use samples::{
-    Closing, Concluded, NewReview, NewSample, NewScore, Reviewed, SampleFilter, SamplePage,
-    SampleStore, SamplesError, Scored, StoredReview, StoredSample, StoredScore, StoredTally,
+    Closing, Concluded, JudgeSpend, NewReview, NewSample, NewScore, Reviewed, SampleFilter,
+    SamplePage, SampleStore, SamplesError, Scored, SpendStore, StoredReview, StoredSample,
+    StoredScore, StoredTally,
 };
 pub use state::{
     Attachment, AuditEntry, AuditFilter, AuditReader, Broken, ChangedRelease, ChannelRecord,

@@ -3,7 +3,7 @@
 use crate::names::Metric;
 use crate::{Telemetry, names};
 use metrics::SharedString;
-use stagegate_rollout::{Arm, SeriesKey};
+use stagegate_rollout::{Arm, DoubtKind, SeriesKey};
 
 /// What was scored.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,25 @@ pub struct EvalGauges {
     pub copies: u64,
     /// Samples of each release in each arm.
     pub arms: Vec<EvalArm>,
+    /// Workloads, and why their scorers are not believed.
+    pub doubts: Vec<(String, Option<DoubtKind>)>,
+    /// What judges spend.
+    pub judges: Vec<EvalJudge>,
+}
+
+/// What one judge with a budget spends.
+#[derive(Clone, Debug)]
+pub struct EvalJudge {
+    /// The workload.
+    pub workload: String,
+    /// The scorer.
+    pub scorer: String,
+    /// Nano-dollars since the start.
+    pub spent_nanos: u64,
+    /// Dollars today (UTC), what calls under way may cost included.
+    pub today_usd: f64,
+    /// Dollars that there are a day.
+    pub daily_usd: f64,
 }
 
 /// What the samples of one release in one arm add up to; `None` while there are none.
@@ -59,6 +78,19 @@ impl Telemetry {
         }
         self.prometheus.gauge(&names::EVAL_QUEUE, &[]).set(eval.queue as f64);
         self.prometheus.gauge(&names::EVAL_MEMORY, &[]).set(eval.copies as f64);
+        for (workload, doubt) in &eval.doubts {
+            for kind in DoubtKind::ALL {
+                let labels = [word(workload), SharedString::const_str(kind.label())];
+                let is_it = f64::from(u8::from(*doubt == Some(kind)));
+                self.prometheus.gauge(&names::EVAL_DOUBT, &labels).set(is_it);
+            }
+        }
+        self.set_judges(&eval.judges);
+        for judge in &eval.judges {
+            let labels = [word(&judge.workload), word(&judge.scorer)];
+            self.prometheus.gauge(&names::EVAL_JUDGE_TODAY, &labels).set(judge.today_usd);
+            self.prometheus.gauge(&names::EVAL_JUDGE_BUDGET, &labels).set(judge.daily_usd);
+        }
         for arm in &eval.arms {
             let labels = || {
                 let EvalArm { key: SeriesKey { workload, release, arm }, .. } = arm;

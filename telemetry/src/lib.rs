@@ -21,7 +21,7 @@ mod times;
 mod traces;
 mod windows;
 
-pub use eval::{EvalArm, EvalGauges};
+pub use eval::{EvalArm, EvalGauges, EvalJudge};
 pub use logging::{LogFormat, LoggingError, init_logging};
 pub use names::{ALL as METRICS, Kind, Metric};
 pub use reference::markdown as metrics_markdown;

@@ -126,6 +126,14 @@ metrics! {
         "Time from sending a copy to the end of its answer";
     SHADOW_COST = Counter "stagegate_shadow_cost_usd_total" ["workload", "release"] Count,
         "Known cost in US dollars of answers to copies; it is in no other figure";
+    EVAL_DOUBT = Gauge "stagegate_eval_judge_doubt" ["workload", "reason"] Count,
+        "1 while the workload's scorers are not believed for this reason, and let no gate on accuracy pass";
+    EVAL_JUDGE_SPEND = Counter "stagegate_eval_judge_spend_usd_total" ["workload", "scorer"] Count,
+        "What a judge with a budget has cost in US dollars; what nobody knows counts as the most it can have been";
+    EVAL_JUDGE_TODAY = Gauge "stagegate_eval_judge_spent_today_usd" ["workload", "scorer"] Count,
+        "What a judge has cost today (UTC) in US dollars, with the most that calls under way may cost; kept over restarts";
+    EVAL_JUDGE_BUDGET = Gauge "stagegate_eval_judge_budget_usd" ["workload", "scorer"] Count,
+        "What a judge may cost in a day (UTC) in US dollars";
     WEIGHT = Gauge "stagegate_candidate_weight_ratio" ["workload"] Count,
         "Share of targeting keys that the weight sends to the candidate, 0 to 1";
     ARM_INFO = Gauge "stagegate_arm_info" ["workload", "release", "arm"] Count,

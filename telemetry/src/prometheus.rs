@@ -49,7 +49,13 @@ impl Prometheus {
 /// Whether a counter is written without the recorder, since it is not a whole number or belongs to
 /// such a one.
 fn is_written_apart(metric: &Metric) -> bool {
-    let apart = [&names::COST, &names::TENANT_REQUESTS, &names::TENANT_TOKENS, &names::TENANT_COST];
+    let apart = [
+        &names::COST,
+        &names::TENANT_REQUESTS,
+        &names::TENANT_TOKENS,
+        &names::TENANT_COST,
+        &names::EVAL_JUDGE_SPEND,
+    ];
     apart.iter().any(|it| it.name == metric.name)
 }
 

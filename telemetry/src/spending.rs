@@ -1,6 +1,7 @@
 //! Counters of money, kept in whole nano-dollars and written here: the metrics facade counts in
 //! whole numbers only, and a float would lose the small amounts a single answer costs.
 
+use crate::EvalJudge;
 use crate::names::{self, Kind, Metric};
 use stagegate_rollout::{CostTruth, Series, SeriesKey, TenantUse};
 use std::collections::BTreeMap;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 pub(crate) struct Spending {
     series: BTreeMap<SeriesKey, [u64; CostTruth::ALL.len()]>,
     tenants: BTreeMap<(Arc<str>, Arc<str>), TenantUse>,
+    /// By workload and scorer, as whoever asks them has counted.
+    judges: BTreeMap<(String, String), u64>,
 }
 
 impl Spending {
@@ -26,6 +29,12 @@ impl Spending {
     /// Adds what one tenant used.
     pub(crate) fn add_tenant(&mut self, whose: &(Arc<str>, Arc<str>), used: &TenantUse) {
         self.tenants.entry(whose.clone()).or_default().merge(used);
+    }
+
+    /// What judges have spent since the start.
+    pub(crate) fn set_judges(&mut self, judges: &[EvalJudge]) {
+        let spent = |it: &EvalJudge| ((it.workload.clone(), it.scorer.clone()), it.spent_nanos);
+        self.judges = judges.iter().map(spent).collect();
     }
 
     /// Forgets series and tenants of workloads that are gone.
@@ -55,6 +64,9 @@ impl Spending {
         family(text, &names::TENANT_REQUESTS, tenants(|used| used.requests.to_string()));
         family(text, &names::TENANT_TOKENS, tenants(|used| used.tokens.to_string()));
         family(text, &names::TENANT_COST, tenants(|used| dollars(used.cost_nanos)));
+        let judges = self.judges.iter();
+        let judges = judges.map(|((of, who), nanos)| ([&**of, &**who], dollars(*nanos)));
+        family(text, &names::EVAL_JUDGE_SPEND, judges);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one place where deltas, values and events of the process become figures.
 
+use crate::EvalJudge;
 use crate::prometheus::Prometheus;
 use crate::shadow::Shadows;
 use crate::spending::Spending;
@@ -399,6 +400,11 @@ impl Telemetry {
     }
 
     /// Figures hold no invariant that a panic elsewhere could have broken.
+    /// Takes over what judges spend.
+    pub(crate) fn set_judges(&self, judges: &[EvalJudge]) {
+        self.lock().spending.set_judges(judges);
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }

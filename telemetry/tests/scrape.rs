@@ -1,12 +1,12 @@
 //! What a scrape sees.
 
 use stagegate_rollout::{
-    Arm, Axis, Command, CostTruth, Delta, Outcome, Phase, Reason, Series, SeriesKey, ShadowDrop,
-    ShadowKey, ShadowSeries, TenantUse, TokenKind, WorkloadSpec, WorkloadState, apply,
+    Arm, Axis, Command, CostTruth, Delta, DoubtKind, Outcome, Phase, Reason, Series, SeriesKey,
+    ShadowDrop, ShadowKey, ShadowSeries, TenantUse, TokenKind, WorkloadSpec, WorkloadState, apply,
 };
 use stagegate_telemetry::{
-    EndpointGauge, EvalArm, EvalGauges, METRICS, Options, PlanGauges, ReloadResult, RollbackKind,
-    RolloutGauges, Telemetry, TraceGauges,
+    EndpointGauge, EvalArm, EvalGauges, EvalJudge, METRICS, Options, PlanGauges, ReloadResult,
+    RollbackKind, RolloutGauges, Telemetry, TraceGauges,
 };
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -102,6 +102,14 @@ fn busy() -> Telemetry {
             mean_score: Some(0.88),
             brier: Some(0.1),
             calibration_error: Some(0.05),
+        }],
+        doubts: vec![("agent".to_owned(), Some(DoubtKind::Silent))],
+        judges: vec![EvalJudge {
+            workload: "agent".to_owned(),
+            scorer: "rubric".to_owned(),
+            spent_nanos: 1_250_000_000,
+            today_usd: 0.5,
+            daily_usd: 20.0,
         }],
     });
     telemetry.set_traces(&TraceGauges {

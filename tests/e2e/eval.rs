@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// One step at half of the traffic, and one gate of every axis; wide where nothing goes wrong.
-pub(super) const FAST: &str = "{ fast: { \
+pub(crate) const FAST: &str = "{ fast: { \
     steps: [ { weight: 50%, hold: 2s, requests: 100 }, { weight: 100%, watch: 2s } ], \
     gates: [ \
         { axis: eval, measure: accuracy, against: stable, margin: 10pp, scored: 40, for: 1s, owner: quality }, \
@@ -38,7 +38,7 @@ pub(crate) fn agent(name: &str, wrong: bool) -> Backend {
     })
 }
 
-pub(super) fn question(n: u64, text: &str) -> String {
+pub(crate) fn question(n: u64, text: &str) -> String {
     let user = format!("user-{n}");
     let id = format!("req-{n}");
     let body = json!({ "model": "m", "messages": [{ "role": "user", "content": text }] });
@@ -52,18 +52,21 @@ pub(super) fn question(n: u64, text: &str) -> String {
 }
 
 /// Users who ask one thing after another until this is dropped; every third is about a refund.
-pub(super) struct Users {
+pub(crate) struct Users {
     stop: Arc<AtomicBool>,
-    failed: Arc<AtomicU64>,
+    pub(crate) failed: Arc<AtomicU64>,
+    pub(crate) answered: Arc<AtomicU64>,
 }
 
 impl Users {
-    pub(super) fn start(stagegate: &Stagegate) -> Self {
+    pub(crate) fn start(stagegate: &Stagegate) -> Self {
         let (stop, failed) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
+        let answered = Arc::<AtomicU64>::default();
         let numbers = Arc::new(AtomicU64::new(0));
         for _ in 0..4 {
             let (stop, failed, numbers) =
                 (Arc::clone(&stop), Arc::clone(&failed), Arc::clone(&numbers));
+            let answered = Arc::clone(&answered);
             let proxy = stagegate.proxy;
             tokio::spawn(async move {
                 let mut wire = crate::harness::Wire::connect(proxy).await;
@@ -77,12 +80,13 @@ impl Users {
                     if response.status() != 200 {
                         failed.fetch_add(1, Ordering::SeqCst);
                     }
+                    answered.fetch_add(1, Ordering::SeqCst);
                     // Enough for a verdict, and little enough for a machine that does other things.
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
             });
         }
-        Self { stop, failed }
+        Self { stop, failed, answered }
     }
 }
 
@@ -92,7 +96,7 @@ impl Drop for Users {
     }
 }
 
-pub(super) fn workload(stable: &Backend, candidate: &Backend, scorers: &str) -> Workload {
+pub(crate) fn workload(stable: &Backend, candidate: &Backend, scorers: &str) -> Workload {
     Workload::new(stable)
         .release("v2", candidate.address)
         .with("sampling", "{ stable: 100%, candidate: 100% }")
@@ -307,7 +311,7 @@ async fn what_is_to_be_redacted_is_nowhere_on_the_disk() {
 }
 
 /// Every file's bytes.
-fn gather(dir: &Path, into: &mut Vec<u8>) {
+pub(crate) fn gather(dir: &Path, into: &mut Vec<u8>) {
     for entry in std::fs::read_dir(dir).expect("a directory") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {

@@ -34,6 +34,11 @@ pub(super) fn status(app: &App) -> Status {
         let dropped = decision_log.dropped;
         warnings.push(format!("the decision log cannot be written; {dropped} records dropped"));
     }
+    let doubts = view.live.iter().filter_map(|live| {
+        let workload = &live.split.spec().name;
+        Some(format!("workload {workload}: {}", app.control.doubt(workload.as_str())?))
+    });
+    warnings.extend(doubts);
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at_ms: app.started_at_ms,

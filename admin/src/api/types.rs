@@ -25,7 +25,8 @@ mod status;
 mod workload;
 
 pub use analysis::{
-    Analyses, AnalysisDetail, Estimated, GateReading, KeptAnalysis, SpendForecast, SplitHealth,
+    Analyses, AnalysisDetail, Estimated, GateReading, JudgeDoubt, KeptAnalysis, SpendForecast,
+    SplitHealth,
 };
 pub use change::{Changed, Reloaded, RollbackTiming};
 pub use decision::{Decision, DecisionExplained, Decisions, Explanation, RuleCheck};

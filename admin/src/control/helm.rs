@@ -235,6 +235,7 @@ impl Watched {
             stable: std::mem::take(&mut counted.stable),
             candidate: std::mem::take(&mut counted.candidate),
             assigned: std::mem::take(&mut counted.assigned),
+            doubt: inner.doubt(live.split.spec().name.as_str()),
         };
         Some((counted, tick))
     }

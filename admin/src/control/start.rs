@@ -157,6 +157,7 @@ impl Control {
             handing_over: AtomicBool::new(false),
             steering: super::steer::Steering::default(),
             notifier: OnceLock::new(),
+            doubts: OnceLock::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -26,8 +26,7 @@ pub(super) fn told(workload: &WorkloadName, notice: &Notice) -> notify::Notice {
     if let (Some(axis), Some(gate)) = (notice.axis, &notice.gate) {
         told = told.at_gate(axis.label(), gate.as_str());
     } else if notice.kind == NoticeKind::Recovered {
-        // Without a gate only an outage can be over.
-        told = told.about(notify::NoticeKind::ExternalOutage);
+        told = told.about(over(notice));
     }
     if let Some(axis) = notice.axis {
         told.axis = Some(axis.label().to_owned());
@@ -39,6 +38,15 @@ pub(super) fn told(workload: &WorkloadName, notice: &Notice) -> notify::Notice {
         told = told.resting_on(analysis.as_str());
     }
     notice.facts.iter().fold(told, |told, (name, value)| told.fact(name.as_str(), value.as_str()))
+}
+
+/// What is over, where it is no gate's: the last part of a problem's name says it.
+fn over(notice: &Notice) -> notify::NoticeKind {
+    match notice.problem.rsplit('~').next() {
+        Some("judge") => notify::NoticeKind::JudgeDoubted,
+        Some("traffic") => notify::NoticeKind::NoData,
+        _ => notify::NoticeKind::ExternalOutage,
+    }
 }
 
 const fn kind(kind: NoticeKind) -> notify::NoticeKind {
@@ -55,5 +63,6 @@ const fn kind(kind: NoticeKind) -> notify::NoticeKind {
         NoticeKind::NoData => K::NoData,
         NoticeKind::Recovered => K::Recovered,
         NoticeKind::ExternalOutage => K::ExternalOutage,
+        NoticeKind::JudgeDoubted => K::JudgeDoubted,
     }
 }

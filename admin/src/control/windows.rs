@@ -57,6 +57,9 @@ impl Recorder {
         counted.observed_ms += tick.observed_ms;
         counted.stable.merge(&tick.stable);
         counted.candidate.merge(&tick.candidate);
+        if tick.doubt.is_some() {
+            counted.doubt.clone_from(&tick.doubt);
+        }
         // Buckets tell of the proxy's split and not of a policy: they are not kept.
     }
 

@@ -1,8 +1,8 @@
 //! Rollouts and analyses as they go over the wire.
 
 use crate::api::types::{
-    AnalysisDetail, Estimated, GateReading, MarkDetail, PassageDetail, PastRollout, RolloutDetail,
-    RolloutSummary, SpendForecast, SplitHealth, StepDetail,
+    AnalysisDetail, Estimated, GateReading, JudgeDoubt, MarkDetail, PassageDetail, PastRollout,
+    RolloutDetail, RolloutSummary, SpendForecast, SplitHealth, StepDetail,
 };
 use crate::control::Live;
 use stagegate_rollout::{
@@ -71,6 +71,10 @@ pub fn analysis(analysis: &Analysis) -> AnalysisDetail {
         blocks: analysis.blocks.clone(),
         trigger: analysis.trigger.as_ref().map(ToString::to_string),
         outage: analysis.outage,
+        judge: analysis.doubt.as_ref().map(|doubt| JudgeDoubt {
+            reason: doubt.kind.label().to_owned(),
+            words: doubt.words.clone(),
+        }),
         split: SplitHealth {
             candidate: analysis.split.candidate,
             all: analysis.split.all,

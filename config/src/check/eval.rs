@@ -1,17 +1,19 @@
 //! What is scored of live traffic, and whether the parts agree.
 
 use super::plain;
-use crate::raw::{Definition, RawEval, RawRedact, RawSampling};
+use crate::raw::{Definition, RawEval, RawJudge, RawRedact, RawSampling};
 use crate::read::{At, Context, Site};
 use crate::{EvalLimits, EvalSettings};
-use stagegate_eval::{InvalidRule, Redactor, Rule, ScorerSpec};
+use stagegate_eval::{HealthLimits, InvalidRule, Redactor, Rule, ScorerSpec};
 use stagegate_rollout::Weight;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Largest rubric or schema.
 const MAX_FILE: u64 = 1 << 20;
+const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
 const MIN_MEMORY: u64 = 1 << 20;
 const PER_MESSAGE: std::ops::RangeInclusive<u64> = 1 << 10..=16 << 20;
 
@@ -32,6 +34,22 @@ pub(crate) fn limits(raw: RawEval, cx: &mut Context<'_>) -> Option<EvalLimits> {
         workers: plain(raw.workers)?.0 as usize,
         max_age: plain(raw.max_age)?.0,
         max_samples: plain(raw.max_samples)?.0,
+        judge: plain(raw.judge).and_then(|raw| judge(raw, cx))?,
+    })
+}
+
+fn judge(raw: RawJudge, cx: &mut Context<'_>) -> Option<HealthLimits> {
+    let window = raw.window?;
+    if window.value.0 < SHORTEST_WINDOW {
+        cx.problem(&window.site, "is below 1s", "write at least `1s`; `15m` is usual");
+        return None;
+    }
+    Some(HealthLimits {
+        silence_ms: plain(raw.silence)?.0.as_millis() as u64,
+        at_least: plain(raw.samples)?.0,
+        drift: plain(raw.drift)?.0.get(),
+        coverage: plain(raw.coverage)?.0.get(),
+        window_ms: window.value.0.as_millis() as u64,
     })
 }
 

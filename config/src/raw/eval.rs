@@ -1,7 +1,7 @@
 //! What is scored of live traffic, and how.
 
 use crate::read::{Content, Context, Cursor, Node, Read, Shape, choice, raw};
-use crate::scalar::{FilePath, Int, JsonPointer, Line, Wait};
+use crate::scalar::{FilePath, Int, JsonPointer, Line, Margin, Wait};
 use crate::{Rate, Size};
 use serde_json::{Map, Number, Value};
 use stagegate_rollout::Weight;
@@ -62,6 +62,26 @@ raw! {
         max_age: Wait = default("7d"),
         /// Above this many, the oldest samples are removed.
         max_samples: Int<1, 100_000_000> = default("100000"),
+        /// When scorers are not believed. What they say is no evidence then, and the gates on
+        /// accuracy let nothing pass.
+        judge: RawJudge = default("{}"),
+    }
+}
+
+raw! {
+    /// When scorers are not believed.
+    pub(crate) struct RawJudge {
+        /// How long samples may wait without any getting a verdict.
+        silence: Wait = default("3m"),
+        /// What counts as present, where the present is compared; at least 1s. What is usual are the
+        /// 24 such times before it.
+        window: Wait = default("15m"),
+        /// Fewest samples on each side of a comparison.
+        samples: Int<1, 1_000_000> = default("200"),
+        /// Largest difference of stable's pass rate from its usual one.
+        drift: Margin = default("5pp"),
+        /// Largest difference between the arms in the share of samples that got a verdict.
+        coverage: Margin = default("5pp"),
     }
 }
 

@@ -14,7 +14,7 @@ mod tracing;
 mod traffic;
 mod workload;
 
-pub(crate) use eval::{Definition, RawEval, RawLabelled, RawRedact, RawSampling};
+pub(crate) use eval::{Definition, RawEval, RawJudge, RawLabelled, RawRedact, RawSampling};
 pub(crate) use identity::{RawIdentity, RawJwt, RawSource};
 pub(crate) use notify::RawChannel;
 pub(crate) use policy::{Against, RawGate, RawPolicy, RawStep, TimingWord};

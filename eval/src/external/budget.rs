@@ -4,20 +4,20 @@
 //! is. Days are UTC days; money is whole nano-dollars.
 
 use crate::Nanos;
-use serde::{Deserialize, Serialize};
 
 const DAY_MS: u64 = 86_400_000;
 
 /// The account of one judge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     daily: Nanos,
     /// Days since 1970.
     day: u64,
     spent: Nanos,
-    /// Promised to calls that have not come back. Not kept: after a restart none is under way.
-    #[serde(skip)]
+    /// Promised to calls that have not come back.
     reserved: Nanos,
+    /// What a call would have cost that there was no money for, today.
+    refused: Option<Nanos>,
 }
 
 /// Money set aside for one call. Give it back through [`Budget::settle`].
@@ -28,29 +28,68 @@ pub struct Reservation {
     amount: Nanos,
 }
 
+impl Reservation {
+    /// The most that the call can cost.
+    #[must_use]
+    pub const fn amount(&self) -> Nanos {
+        self.amount
+    }
+}
+
+/// Why there is no money for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Broke {
+    /// The day's money is spent.
+    #[error("the judge's budget of the day is spent")]
+    Spent,
+    /// What calls under way may cost leaves too little; some of it may come back.
+    #[error("calls under way may cost what is left of the judge's budget")]
+    Promised,
+    /// No day has enough.
+    #[error("one call may cost more than the judge's budget of a day")]
+    Never,
+}
+
 impl Budget {
     /// An account with this much a day.
     #[must_use]
     pub const fn new(daily: Nanos) -> Self {
-        Self { daily, day: 0, spent: Nanos(0), reserved: Nanos(0) }
+        Self::resumed(daily, 0, Nanos(0))
+    }
+
+    /// An account that has spent something on a day since 1970. What was promised to calls that
+    /// never came back has to be in it: nobody knows what they cost.
+    #[must_use]
+    pub const fn resumed(daily: Nanos, day: u64, spent: Nanos) -> Self {
+        Self { daily, day, spent, reserved: Nanos(0), refused: None }
     }
 
     /// Begins a new day if it is one. A clock that goes back does not bring the old day's money.
     const fn turn(&mut self, now_ms: u64) {
         let day = now_ms / DAY_MS;
         if day > self.day {
-            *self = Self { day, ..Self::new(self.daily) };
+            *self = Self::resumed(self.daily, day, Nanos(0));
         }
     }
 
-    /// Sets aside the most that a call can cost; `None` if that is more than there is.
-    pub fn reserve(&mut self, amount: Nanos, now_ms: u64) -> Option<Reservation> {
+    /// Sets aside the most that a call can cost.
+    ///
+    /// # Errors
+    /// When that is more than there is.
+    pub fn reserve(&mut self, amount: Nanos, now_ms: u64) -> Result<Reservation, Broke> {
         self.turn(now_ms);
-        let committed = self.spent.plus(self.reserved).plus(amount);
-        (committed <= self.daily).then(|| {
-            self.reserved = self.reserved.plus(amount);
-            Reservation { day: self.day, amount }
-        })
+        if amount > self.daily {
+            return Err(Broke::Never);
+        }
+        if self.spent.plus(amount) > self.daily {
+            self.refused = Some(amount);
+            return Err(Broke::Spent);
+        }
+        if self.spent.plus(self.reserved).plus(amount) > self.daily {
+            return Err(Broke::Promised);
+        }
+        self.reserved = self.reserved.plus(amount);
+        Ok(Reservation { day: self.day, amount })
     }
 
     /// Ends a reservation with what the call cost: nothing for one that was never answered. More
@@ -70,6 +109,19 @@ impl Budget {
         self.daily = daily;
     }
 
+    /// What there is a day.
+    #[must_use]
+    pub const fn daily(&self) -> Nanos {
+        self.daily
+    }
+
+    /// The day of the last call, since 1970, and the most that has been spent in it if every call
+    /// under way costs what was reserved for it: what a restart goes on from.
+    #[must_use]
+    pub const fn committed(&self) -> (u64, Nanos) {
+        (self.day, self.spent.plus(self.reserved))
+    }
+
     /// What is left today, after everything that was promised.
     #[must_use]
     pub const fn left(&mut self, now_ms: u64) -> Nanos {
@@ -82,5 +134,14 @@ impl Budget {
     pub const fn spent(&mut self, now_ms: u64) -> Nanos {
         self.turn(now_ms);
         self.spent
+    }
+
+    /// Whether today's money is gone: there is none, or there was too little for a call and still
+    /// is.
+    #[must_use]
+    pub fn is_gone(&mut self, now_ms: u64) -> bool {
+        self.turn(now_ms);
+        let wanted = self.refused.unwrap_or(Nanos(1));
+        self.spent.plus(wanted) > self.daily
     }
 }

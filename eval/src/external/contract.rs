@@ -101,6 +101,8 @@ pub enum Sent {
         after_ms: Option<u64>,
         /// Why.
         why: String,
+        /// Whether whoever was asked may have worked all the same, and want money for it.
+        worked: bool,
     },
     /// Nothing was scored, and trying again would change nothing.
     Refused {
@@ -122,7 +124,7 @@ pub enum ItemScores {
 
 impl Sent {
     pub(super) fn again(after_ms: Option<u64>, why: impl Into<String>) -> Self {
-        Self::Again { after_ms, why: why.into() }
+        Self::Again { after_ms, why: why.into(), worked: false }
     }
 
     pub(super) fn refused(why: impl Into<String>) -> Self {

@@ -12,7 +12,7 @@ mod settings;
 
 pub use settings::{HttpScorer, RubricScorer, TokenPrices};
 
-use crate::{Post, Sample, ScorerKind, ScorerSpec, Sent};
+use crate::{CallFailure, Post, Sample, ScorerKind, ScorerSpec, Sent};
 
 /// The header on every request of ours: what carries it is never sampled, so that judging the
 /// judge's own traffic cannot go round in circles.
@@ -30,14 +30,18 @@ pub fn ask(spec: &ScorerSpec, samples: &[&Sample], now_s: u64, post: &dyn Post) 
             let ids: Vec<&str> = samples.iter().map(|sample| sample.id.as_str()).collect();
             match post.post(&outgoing) {
                 Ok(replied) => contract::answered(&spec.name, http.threshold, &ids, &replied),
-                Err(failure) => Sent::again(None, failure.0),
+                Err(failure) => unanswered(failure),
             }
         }
         (ScorerKind::Rubric(rubric), Some(sample)) => {
             match post.post(&judge::outgoing(rubric, spec, sample)) {
                 Ok(replied) => judge::sent(rubric, &spec.name, &sample.id, &replied),
-                Err(failure) => Sent::again(None, failure.0),
+                Err(failure) => unanswered(failure),
             }
         }
     }
+}
+
+fn unanswered(failure: CallFailure) -> Sent {
+    Sent::Again { after_ms: None, why: failure.why, worked: failure.arrived }
 }

@@ -14,6 +14,8 @@ pub struct JudgeCounts {
     pub usual: Tally,
     /// Since when samples wait without any being scored, in Unix milliseconds.
     pub silent_since_ms: Option<u64>,
+    /// How many samples that is about. A few that cannot be judged are no silence.
+    pub unanswered: u64,
 }
 
 /// From where on a judge is not believed.
@@ -27,14 +29,25 @@ pub struct HealthLimits {
     pub drift: f64,
     /// Largest difference between the arms in the share that got a verdict.
     pub coverage: f64,
+    /// How long what counts as present is, in milliseconds. What is usual are the
+    /// [`HealthLimits::USUAL`] windows before it.
+    pub window_ms: u64,
+}
+
+impl HealthLimits {
+    /// How many windows before the present one say what is usual.
+    pub const USUAL: u64 = 24;
 }
 
 impl Default for HealthLimits {
-    /// Ten minutes, 200 samples, five points each.
+    /// Three minutes, 200 samples, five points each; the present is a quarter of an hour.
     fn default() -> Self {
-        Self { silence_ms: 600_000, at_least: 200, drift: 0.05, coverage: 0.05 }
+        Self { silence_ms: 180_000, at_least: 200, drift: 0.05, coverage: 0.05, window_ms: 900_000 }
     }
 }
+
+/// Fewer samples without a verdict are no silence.
+const LEAST_SILENT: u64 = 10;
 
 /// Whether the judge can be believed, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,7 +84,7 @@ const SURE: f64 = 4.0;
 pub fn judge_health(counts: &JudgeCounts, limits: &HealthLimits, now_ms: u64) -> Health {
     if let Some(since_ms) = counts.silent_since_ms {
         let for_ms = now_ms.saturating_sub(since_ms);
-        if for_ms >= limits.silence_ms {
+        if for_ms >= limits.silence_ms && counts.unanswered >= LEAST_SILENT {
             return Health::Silent { for_ms };
         }
     }

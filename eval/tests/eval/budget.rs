@@ -1,7 +1,7 @@
 //! What judging may cost in a day.
 
 use proptest::prelude::*;
-use stagegate_eval::{Budget, Nanos};
+use stagegate_eval::{Broke, Budget, Nanos};
 
 const DAY: u64 = 86_400_000;
 
@@ -9,7 +9,8 @@ const DAY: u64 = 86_400_000;
 fn calls_at_once_cannot_spend_more_than_there_is() {
     let mut budget = Budget::new(Nanos(100));
     let a = budget.reserve(Nanos(60), DAY).expect("enough");
-    assert_eq!(budget.reserve(Nanos(60), DAY), None, "the first may still cost all of its 60");
+    let second = budget.reserve(Nanos(60), DAY);
+    assert_eq!(second, Err(Broke::Promised), "the first may still cost all of its 60");
     budget.settle(a, Nanos(10));
     let b = budget.reserve(Nanos(60), DAY).expect("50 came back");
     assert_eq!(budget.left(DAY), Nanos(30));
@@ -31,14 +32,35 @@ fn a_new_day_has_new_money_and_an_old_call_does_not_touch_it() {
 }
 
 #[test]
-fn a_restart_keeps_what_was_spent_and_forgets_what_was_promised() {
+fn a_restart_counts_what_was_promised_as_spent() {
     let mut budget = Budget::new(Nanos(100));
     let done = budget.reserve(Nanos(30), DAY).expect("enough");
-    budget.settle(done, Nanos(30));
-    let _under_way = budget.reserve(Nanos(50), DAY).expect("enough");
-    let text = serde_json::to_string(&budget).expect("JSON");
-    let mut after: Budget = serde_json::from_str(&text).expect("a budget");
-    assert_eq!(after.left(DAY), Nanos(70));
+    budget.settle(done, Nanos(20));
+    let under_way = budget.reserve(Nanos(50), DAY).expect("enough");
+    assert_eq!(under_way.amount(), Nanos(50));
+    let (day, committed) = budget.committed();
+    let mut after = Budget::resumed(Nanos(100), day, committed);
+    assert_eq!((after.left(DAY), after.spent(DAY)), (Nanos(30), Nanos(70)));
+    assert_eq!(after.left(2 * DAY), Nanos(100), "the day after it is forgotten");
+}
+
+#[test]
+fn money_is_gone_when_a_call_cannot_be_paid_and_comes_back() {
+    let mut budget = Budget::new(Nanos(100));
+    assert_eq!(budget.reserve(Nanos(101), DAY), Err(Broke::Never));
+    assert!(!budget.is_gone(DAY), "a call that is too dear for any day says nothing of this one");
+    let most = budget.reserve(Nanos(90), DAY).expect("enough");
+    assert_eq!(budget.reserve(Nanos(20), DAY), Err(Broke::Promised));
+    assert!(!budget.is_gone(DAY), "it may come back");
+    budget.settle(most, Nanos(90));
+    assert!(!budget.is_gone(DAY));
+    assert_eq!(budget.reserve(Nanos(20), DAY), Err(Broke::Spent));
+    assert!(budget.is_gone(DAY));
+    budget.set_daily(Nanos(110));
+    assert!(!budget.is_gone(DAY), "somebody gave more");
+    budget.set_daily(Nanos(90));
+    assert!(budget.is_gone(DAY) && !budget.is_gone(2 * DAY), "until midnight");
+    assert!(Budget::resumed(Nanos(10), 1, Nanos(10)).is_gone(DAY), "nobody has to ask for that");
 }
 
 proptest! {
@@ -52,7 +74,7 @@ proptest! {
                     let cost = u64::from(part).min(amount);
                     budget.settle(reservation, Nanos(cost));
                 }
-            } else if let Some(reservation) = budget.reserve(Nanos(u64::from(amount)), DAY) {
+            } else if let Ok(reservation) = budget.reserve(Nanos(u64::from(amount)), DAY) {
                 open.push((reservation, u64::from(amount)));
             }
             let promised: u64 = open.iter().map(|(_, amount)| amount).sum();

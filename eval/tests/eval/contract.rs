@@ -148,7 +148,10 @@ fn a_request_is_signed_named_and_blind() {
     assert_eq!((one.len(), one.ends_with(":s:3")), (36, true));
     assert_eq!(request_body(&[&sample]), posted.body);
 
-    let dead = Fake(Mutex::new(Vec::new()), Err(CallFailure("no answer in time".to_owned())));
+    let dead = Fake(
+        Mutex::new(Vec::new()),
+        Err(CallFailure { why: "no answer in time".to_owned(), arrived: true }),
+    );
     assert!(
         matches!(ask(&spec, &[&sample], 0, &dead), Sent::Again { why, .. } if why == "no answer in time")
     );

@@ -132,6 +132,7 @@ fn a_judge_is_believed_until_something_speaks_against_it() {
         candidate: tally(900, 100, 12),
         usual: tally(9500, 500, 100),
         silent_since_ms: None,
+        unanswered: 10,
     };
     let health = |counts: &JudgeCounts| judge_health(counts, &limits, 1_000_000);
     assert_eq!(health(&good), Health::Good, "a bad candidate is no bad judge");
@@ -139,6 +140,8 @@ fn a_judge_is_believed_until_something_speaks_against_it() {
     assert_eq!(health(&silent), Health::Silent { for_ms: 700_000 });
     let quiet = JudgeCounts { silent_since_ms: Some(900_000), ..good };
     assert_eq!(health(&quiet), Health::Good);
+    let few = JudgeCounts { unanswered: 9, ..silent };
+    assert_eq!(health(&few), Health::Good, "some samples cannot be judged");
     let drifted = JudgeCounts { stable: tally(800, 200, 10), ..good };
     assert_eq!(health(&drifted), Health::Drifted { usual: 0.95, now: 0.8 });
     let few = JudgeCounts { stable: tally(80, 20, 0), ..good };

@@ -8,7 +8,8 @@ use super::spend::SpendBook;
 use super::split::SplitCount;
 use super::tick::Tick;
 use super::track::Track;
-use crate::{Rollout, RolloutId, Series};
+use crate::policy::Measure;
+use crate::{Doubt, Rollout, RolloutId, Series};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -103,6 +104,7 @@ impl Evidence {
                 observed_ms: 0,
                 new_block: false,
                 condition,
+                doubt: None,
             };
             let Some(frame) = frame.of(rollout, place, None) else { continue };
             let former = before.and_then(|it| it.tracks.iter().find(|it| it.is_of(frame.gate)));
@@ -171,7 +173,8 @@ impl Evidence {
         self.stable.add(&tick.stable);
         self.candidate.add(&tick.candidate);
         self.split.observe(tick.weight, &tick.assigned);
-        let moment = Moment { at_ms: tick.at_ms, observed_ms, new_block, condition };
+        let doubt = tick.doubt.as_ref();
+        let moment = Moment { at_ms: tick.at_ms, observed_ms, new_block, condition, doubt };
         let mut measurements = Vec::new();
         let mut trigger = condition.down.map(|requests| Trigger::CandidateDown { requests });
         for (place, track) in self.tracks.iter_mut().enumerate() {
@@ -186,7 +189,7 @@ impl Evidence {
     fn conclude(
         &mut self,
         rollout: &Rollout,
-        moment: &Moment,
+        moment: &Moment<'_>,
         measurements: Vec<Measurement>,
         trigger: Option<Trigger>,
     ) -> Analysis {
@@ -194,6 +197,9 @@ impl Evidence {
         let needed_ms = step.map_or(0, |step| step.hold_ms.max(step.watch_ms));
         let needed_requests = step.map_or(0, |step| step.requests);
         let mut blocks = Vec::new();
+        let is_doubted = |it: &Measurement| matches!(it.state, GateState::NotBelieved { .. });
+        let doubt = moment.doubt.filter(|_| measurements.iter().any(is_doubted));
+        blocks.extend(doubt.map(ToString::to_string));
         if self.split.is_invalid() {
             blocks.push("the split is not the one asked for: no comparison is valid".to_owned());
         }
@@ -216,6 +222,8 @@ impl Evidence {
             Verdict::Error
         } else if trigger.is_some() || measurements.iter().any(violated) {
             Verdict::Fail
+        } else if doubt.is_some_and(|doubt| doubt.kind.is_error()) {
+            Verdict::Error
         } else if blocks.is_empty() {
             Verdict::Pass
         } else {
@@ -235,6 +243,7 @@ impl Evidence {
             measurements,
             trigger,
             outage: moment.condition.outage,
+            doubt: doubt.cloned(),
             silent: self.flow.silent_ms >= rollout.policy.no_data_alert_ms,
             split: self.split.reading(),
             observed_ms: self.observed_ms,
@@ -265,14 +274,15 @@ impl Evidence {
 }
 
 /// What all gates have in common at a tick.
-struct Moment {
+struct Moment<'t> {
     at_ms: u64,
     observed_ms: u64,
     new_block: bool,
     condition: Condition,
+    doubt: Option<&'t Doubt>,
 }
 
-impl Moment {
+impl Moment<'_> {
     fn of<'a>(
         &self,
         rollout: &'a Rollout,
@@ -288,6 +298,8 @@ impl Moment {
             at_ms: self.at_ms,
             observed_ms: self.observed_ms,
             outage: self.condition.outage,
+            // People's labels are believed whatever the judge does.
+            doubt: self.doubt.filter(|_| gate.measure == Measure::Accuracy).map(|it| it.kind),
             new_block: self.new_block,
             waived: rollout.waived.contains(&gate.id()),
             of_workload: surroundings.and_then(|it| it.spending.measure(gate, it.daily_budget)),

@@ -2,6 +2,7 @@
 
 use super::ring::{LONGEST_MS, SLOT_MS};
 use super::test::{Kind, Test};
+use crate::DoubtKind;
 use crate::policy::{Gate, Measure, Policy, Quantile};
 
 /// The shortest window in which a gate is said to hold or not, in milliseconds.
@@ -24,6 +25,8 @@ pub(super) struct Frame<'a> {
     pub(super) observed_ms: u64,
     /// An outage hits both arms alike.
     pub(super) outage: bool,
+    /// Why who measures is not believed.
+    pub(super) doubt: Option<DoubtKind>,
     /// Whether a new block begins with this tick.
     pub(super) new_block: bool,
     /// Whether the gate was waived at the start.

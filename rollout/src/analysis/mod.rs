@@ -21,6 +21,8 @@
 //!   is evidently beyond a gate's own limit and the candidate is no worse, the gate's clock stands
 //!   still and the tick is no evidence. What is compared with stable needs no such care. Whether a
 //!   tick is left out is asked of stable first, so that leaving it out favours no arm.
+//! - **Doubt**: while the scorers are not believed, what they say is no evidence, for or against: the
+//!   gates on accuracy wait, whatever their `then`, and the verdict is `error` or `inconclusive`.
 //! - **At 100%** stable has no traffic: gates against it use its figures in the step before, as a
 //!   fixed limit; what is tested uses sums that do not get tired over days.
 //! - A gate that only alerts keeps a rollout from being promoted while violated; without data it

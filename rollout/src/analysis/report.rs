@@ -1,7 +1,7 @@
 //! An analysis: what was measured, what follows, and what still stands in the way. Kept for ever,
 //! so that "why is it waiting?" and "why did it fail?" can be answered later.
 
-use crate::{Axis, GateId, RolloutId, Span, Weight};
+use crate::{Axis, Doubt, DoubtKind, GateId, RolloutId, Span, Weight};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
@@ -129,6 +129,11 @@ pub enum GateState {
         /// Since when, in Unix milliseconds.
         since_ms: u64,
     },
+    /// Who measures is not believed.
+    NotBelieved {
+        /// Why.
+        doubt: DoubtKind,
+    },
 }
 
 impl GateState {
@@ -140,6 +145,8 @@ impl GateState {
             Self::Inconclusive { .. } => "inconclusive",
             Self::Violated { .. } => "violated",
             Self::NoData { .. } => "no_data",
+            Self::NotBelieved { doubt } if doubt.is_error() => "error",
+            Self::NotBelieved { .. } => "inconclusive",
         }
     }
 
@@ -150,6 +157,7 @@ impl GateState {
             Self::Inconclusive { why } => (1, why as u8),
             Self::Violated { .. } => (2, 0),
             Self::NoData { .. } => (3, 0),
+            Self::NotBelieved { doubt } => (4, doubt as u8),
         }
     }
 }
@@ -161,6 +169,7 @@ impl fmt::Display for GateState {
             Self::Inconclusive { why } => write!(f, "inconclusive ({})", why.label()),
             Self::Violated { for_ms, .. } => write!(f, "violated for {}", Seconds(*for_ms)),
             Self::NoData { .. } => f.write_str("no data"),
+            Self::NotBelieved { doubt } => write!(f, "{} (judge: {})", self.label(), doubt.label()),
         }
     }
 }
@@ -314,6 +323,9 @@ pub struct Analysis {
     pub trigger: Option<Trigger>,
     /// Whether an outage that hits both arms alike is going on.
     pub outage: bool,
+    /// Why the scorers are not believed, where a gate rests on them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
     /// Whether the candidate has finished no request for so long that somebody should know.
     pub silent: bool,
     /// How the keys were split.

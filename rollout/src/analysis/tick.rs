@@ -1,6 +1,6 @@
 //! What evidence is fed with.
 
-use crate::{Series, Weight};
+use crate::{Doubt, Series, Weight};
 use serde::{Deserialize, Serialize};
 
 /// What was counted since the tick before: about a second of one workload while driving a rollout,
@@ -23,4 +23,7 @@ pub struct Tick {
     /// Buckets of the keys that the weight decided, with repeats; see [`crate::Delta::assigned`].
     #[serde(default)]
     pub assigned: Vec<u32>,
+    /// Why what the scorers say now is not believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
 }

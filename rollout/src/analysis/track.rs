@@ -7,8 +7,8 @@ use super::report::{Estimate, GateState, Measurement, Trigger, Why};
 use super::ring::{Add, Ring, SLOT_MS};
 use super::test::{Kind, LEAST_SHARE, Test, mean_limit};
 use super::tick::Tick;
-use crate::GateId;
 use crate::policy::{Gate, Limit, Then};
+use crate::{DoubtKind, GateId};
 use serde::{Deserialize, Serialize};
 use stagegate_sequential::promotion::{self, Looks, Moments};
 use stagegate_sequential::{Alpha, interval};
@@ -100,6 +100,9 @@ pub(super) struct Track {
     best_p: Option<f64>,
     violation: Option<Violation>,
     held: Option<Why>,
+    /// Why who measures is not believed.
+    #[serde(default)]
+    doubted: Option<DoubtKind>,
     /// What a gate of the whole workload measured last.
     of_workload: Option<f64>,
     silent_ms: u64,
@@ -139,6 +142,7 @@ impl Track {
             best_p: None,
             violation: None,
             held: None,
+            doubted: None,
             of_workload: None,
             silent_ms: 0,
             last_value_ms: frame.at_ms,
@@ -156,10 +160,11 @@ impl Track {
         self.of_workload = frame.of_workload;
         self.note_silence(frame, now.candidate.n > 0 || frame.of_workload.is_some());
         self.held = self.hold(frame, &now);
+        self.doubted = frame.doubt;
         if frame.new_block {
             self.test.begin_block();
         }
-        if self.held.is_none() {
+        if !self.waits() {
             let mean_limit = mean_limit(gate, self.reference(&self.step));
             self.test.update(&now.candidate, &now.stable, &tick.candidate.cost_nanos, mean_limit);
             // What is shown of a time over the step is its quantile; the ring needs shares alone.
@@ -220,6 +225,11 @@ impl Track {
         let lately = |window_ms| self.guard.last(frame.at_ms, window_ms);
         let windows = [guard, lately(SLOT_MS), lately(RECENT_MS)];
         windows.iter().any(|window| window.stable_is_beyond_too(limit)).then_some(Why::StableToo)
+    }
+
+    /// Whether what is counted now is no evidence.
+    const fn waits(&self) -> bool {
+        self.held.is_some() || self.doubted.is_some()
     }
 
     /// Stable to compare with: the concurrent arm, or at 100% what it was in the step before.
@@ -301,7 +311,7 @@ impl Track {
     }
 
     fn look_at_window(&self, frame: &Frame<'_>) -> Now {
-        if self.held.is_some() || self.silent_ms > SILENT_MS {
+        if self.waits() || self.silent_ms > SILENT_MS {
             return Now::Unknown;
         }
         let lately = self.window(frame);
@@ -366,7 +376,7 @@ impl Track {
 
     /// Why the candidate must go, if it must.
     pub(super) fn trigger(&self, frame: &Frame<'_>) -> Option<Trigger> {
-        if frame.gate.then != Then::Rollback || self.held.is_some() {
+        if frame.gate.then != Then::Rollback || self.waits() {
             return None;
         }
         let violation = self.violation.filter(|_| self.silent_ms <= SILENT_MS)?;
@@ -385,6 +395,9 @@ impl Track {
 
     fn state(&self, frame: &Frame<'_>) -> GateState {
         let inconclusive = |why| GateState::Inconclusive { why };
+        if let Some(doubt) = self.doubted {
+            return GateState::NotBelieved { doubt };
+        }
         if let Some(why) = self.held {
             return inconclusive(why);
         }
@@ -478,8 +491,9 @@ impl Track {
         let said = match state {
             GateState::Ok => return None,
             GateState::Violated { .. } if !frame.waived => format!("{state}"),
+            GateState::NotBelieved { .. } if !frame.waived => format!("{state}"),
             _ if optional => return None,
-            GateState::Violated { .. } => return None,
+            GateState::Violated { .. } | GateState::NotBelieved { .. } => return None,
             GateState::NoData { .. } => "there is no data".to_owned(),
             GateState::Inconclusive { why } => match why {
                 Why::TooFew => format!("{values} of {needed} {what}"),

@@ -33,6 +33,8 @@ pub enum NoticeKind {
     Recovered,
     /// An outage hits both arms alike.
     ExternalOutage,
+    /// The scorers are not believed.
+    JudgeDoubted,
 }
 
 impl NoticeKind {
@@ -52,6 +54,7 @@ impl NoticeKind {
             Self::NoData => "no_data",
             Self::Recovered => "recovered",
             Self::ExternalOutage => "external_outage",
+            Self::JudgeDoubted => "judge_doubted",
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What is remembered of a rollout.
 
 use crate::{
-    AnalysisId, GateId, Policy, ReleaseName, Severity, Step, Verdict, Weight, WorkloadName,
+    AnalysisId, DoubtKind, GateId, Policy, ReleaseName, Severity, Step, Verdict, Weight,
+    WorkloadName,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -183,6 +184,9 @@ pub struct Standing {
     /// Since when somebody knows that the candidate has no traffic at all, in Unix milliseconds.
     #[serde(default)]
     pub silent_ms: Option<u64>,
+    /// Why somebody knows that the scorers are not believed.
+    #[serde(default)]
+    pub doubt: Option<DoubtKind>,
 }
 
 /// A rollout: from one release to another, by a policy.

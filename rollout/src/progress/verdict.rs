@@ -5,8 +5,8 @@ use super::step::Done;
 use super::{Alarm, Entry, Mark, Notice, NoticeKind, Phase, Rollout, Turn, command};
 use crate::analysis::Figure;
 use crate::{
-    Analysis, Gate, GateState, Measurement, Severity, Span, Then, Trigger, Verdict, WorkloadSpec,
-    WorkloadState,
+    Analysis, Axis, Gate, GateState, Measurement, Severity, Span, Then, Trigger, Verdict,
+    WorkloadSpec, WorkloadState,
 };
 
 /// What follows from `analysis`; `None` when nothing does.
@@ -135,6 +135,10 @@ fn note(rollout: &mut Rollout, analysis: &Analysis, now_ms: u64) -> Done {
         notice.analysis = Some(analysis.id.clone());
         done.notices.push(notice);
     }
+    if let Some((title, notice)) = doubt(rollout, analysis, &mark) {
+        changes.push(title);
+        done.notices.push(notice);
+    }
     for measured in &analysis.measurements {
         if let Some((title, notice)) = alarm(rollout, analysis, measured, &mark) {
             changes.push(title);
@@ -163,6 +167,24 @@ fn verdict_notice(rollout: &Rollout, analysis: &Analysis, mark: &Mark, title: St
     }
     notice.facts.extend(analysis.blocks.iter().map(|why| ("waits for".to_owned(), why.clone())));
     notice
+}
+
+/// The scorers begin or cease to be believed.
+fn doubt(rollout: &mut Rollout, analysis: &Analysis, mark: &Mark) -> Option<(String, Notice)> {
+    let now = analysis.doubt.as_ref();
+    let kind = now.map(|doubt| doubt.kind);
+    if std::mem::replace(&mut rollout.standing.doubt, kind) == kind {
+        return None;
+    }
+    let title = now.map_or_else(|| "the judge is believed again".to_owned(), ToString::to_string);
+    let kind = if now.is_some() { NoticeKind::JudgeDoubted } else { NoticeKind::Recovered };
+    let mut notice = Notice::of(rollout, kind, "judge", mark, title.clone());
+    notice.severity = Severity::Warning;
+    notice.axis = Some(Axis::Eval);
+    notice.analysis = Some(analysis.id.clone());
+    let gates = rollout.policy.gates.iter().filter(|gate| gate.axis == Axis::Eval);
+    notice.owner = gates.filter_map(|gate| gate.owner.clone()).next();
+    Some((title, notice))
 }
 
 /// An alarm that begins or ends with this measurement.
@@ -223,7 +245,7 @@ fn alarm(
 /// not violated says so.
 fn is_over(alarm: &Alarm, measured: &Measurement) -> bool {
     match measured.state {
-        GateState::NoData { .. } => false,
+        GateState::NoData { .. } | GateState::NotBelieved { .. } => false,
         GateState::Violated { .. } => alarm.no_data,
         GateState::Ok | GateState::Inconclusive { .. } => true,
     }

@@ -28,6 +28,7 @@ impl Tape {
                 stable: series(stable, 6000 - of_candidate, &Behaviour::GOOD),
                 candidate: series(of, of_candidate, candidate),
                 assigned: Vec::new(),
+                doubt: None,
             });
         }
         self

@@ -6,8 +6,8 @@
 use crate::traffic::{Behaviour, Even};
 use crate::world::{HOUR, MINUTE, SECOND, World, quick};
 use stagegate_rollout::{
-    AnalysisId, Command, Effect, OfflineEval, OfflineReport, Policy, Readiness, Span, Weight,
-    WorkloadState,
+    AnalysisId, Command, Doubt, DoubtKind, Effect, OfflineEval, OfflineReport, Policy, Readiness,
+    Span, Weight, WorkloadState,
 };
 use std::fmt::Write as _;
 use std::path::Path;
@@ -94,6 +94,10 @@ impl Player {
                 self.world.now_ms += duration(rest[0]);
                 self.world.crash(stored.as_ref());
                 self.say_state();
+            }
+            "judge" => {
+                let kind = DoubtKind::ALL.into_iter().find(|kind| kind.label() == rest[0]);
+                self.world.doubt = kind.map(|kind| Doubt { kind, words: "as told".to_owned() });
             }
             "keys" => self.world.lost_keys = rest == ["lost"],
             "look" => self.look(),

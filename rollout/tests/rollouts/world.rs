@@ -2,9 +2,9 @@
 
 use crate::traffic::{Behaviour, Draw, series, turned_away};
 use stagegate_rollout::{
-    Amount, Analysis, Command, Effect, ErrorClass, Evidence, Gate, Grounds, Input, Limit, Measure,
-    OfflineEval, Order, Policy, Preflight, Quantile, Readiness, Refusal, SpendBook, Step, Stepped,
-    Surroundings, Tick, Timing, Weight, WorkloadSpec, WorkloadState, step,
+    Amount, Analysis, Command, Doubt, Effect, ErrorClass, Evidence, Gate, Grounds, Input, Limit,
+    Measure, OfflineEval, Order, Policy, Preflight, Quantile, Readiness, Refusal, SpendBook, Step,
+    Stepped, Surroundings, Tick, Timing, Weight, WorkloadSpec, WorkloadState, step,
 };
 
 pub(crate) const SECOND: u64 = 1000;
@@ -82,6 +82,8 @@ pub(crate) struct World<D> {
     keys: u64,
     /// Keys above the weight only: a split that does not do what it should.
     pub(crate) lost_keys: bool,
+    /// What is told of the judge.
+    pub(crate) doubt: Option<Doubt>,
 }
 
 impl<D: Draw> World<D> {
@@ -99,6 +101,7 @@ impl<D: Draw> World<D> {
             draws,
             keys: 0,
             lost_keys: false,
+            doubt: None,
         }
     }
 
@@ -155,6 +158,7 @@ impl<D: Draw> World<D> {
             stable: stable_series,
             candidate: series(of_candidate, meant - down, candidate),
             assigned: self.assigned(requests, weight),
+            doubt: self.doubt.clone(),
         }
     }
 

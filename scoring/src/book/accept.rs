@@ -5,6 +5,7 @@ use super::{Book, Held};
 use crate::{MAX_OPEN, RulesOf};
 use stagegate_eval::{Sample, SampleReason, Watermark};
 use stagegate_store::NewSample;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How long a scorer may take that promised to answer later, in milliseconds.
@@ -12,13 +13,19 @@ const PATIENCE_MS: u64 = 600_000;
 
 impl Book {
     /// Writes samples down, as many as there is room for.
-    pub(crate) fn accept(&mut self, samples: Vec<Sample>, rules: &RulesOf) -> Vec<Opened> {
+    pub(crate) fn accept(
+        &mut self,
+        samples: Vec<Sample>,
+        rules: &RulesOf,
+        now_ms: u64,
+    ) -> Vec<Opened> {
         let mut wanted: Vec<(Sample, String)> = Vec::with_capacity(samples.len());
         let mut bytes = 0;
         for mut sample in samples {
             if self.open.len() + wanted.len() >= MAX_OPEN || self.bytes + bytes > self.limits.memory
             {
                 self.drop("queue", 1);
+                self.watch.lost(&sample.workload.into(), 1, now_ms);
                 continue;
             }
             // The turns of one conversation are not independent: one of them counts.
@@ -46,6 +53,11 @@ impl Book {
                 tracing::warn!(%error, samples = rows.len(), "samples are dropped");
                 let count = rows.len() as u64;
                 drop(rows);
+                let refused: BTreeSet<&str> =
+                    wanted.iter().map(|(sample, _)| &*sample.workload).collect();
+                for workload in refused {
+                    self.watch.refused(&workload.into(), &error.to_string(), now_ms);
+                }
                 self.drop("store", count);
                 return Vec::new();
             }
@@ -54,7 +66,7 @@ impl Book {
         let mut opened = Vec::with_capacity(wanted.len());
         for ((sample, body), new) in wanted.into_iter().zip(new) {
             if new {
-                opened.extend(self.begin(sample, body.len() as u64, rules));
+                opened.extend(self.begin(sample, body.len() as u64, rules, now_ms));
             } else {
                 self.drop("repeated", 1);
             }
@@ -63,21 +75,33 @@ impl Book {
     }
 
     /// Takes samples up again that were written down before a restart.
-    pub(crate) fn take_up(&mut self, samples: Vec<Sample>, rules: &RulesOf) -> Vec<Opened> {
+    pub(crate) fn take_up(
+        &mut self,
+        samples: Vec<Sample>,
+        rules: &RulesOf,
+        now_ms: u64,
+    ) -> Vec<Opened> {
         let begin = |sample: Sample| {
             let bytes = serde_json::to_string(&sample).map_or(0, |body| body.len() as u64);
-            self.begin(sample, bytes, rules)
+            self.begin(sample, bytes, rules, now_ms)
         };
         samples.into_iter().filter_map(begin).collect()
     }
 
-    fn begin(&mut self, sample: Sample, bytes: u64, rules: &RulesOf) -> Option<Opened> {
+    fn begin(
+        &mut self,
+        sample: Sample,
+        bytes: u64,
+        rules: &RulesOf,
+        now_ms: u64,
+    ) -> Option<Opened> {
         let Some(rules) = rules.get(&sample.workload).cloned() else {
             // The workload is gone; nobody is left to judge.
             self.complete.push(sample.id);
             return None;
         };
         let open = Open::new(&sample, &rules, bytes);
+        self.watch.accepted(&open.origin.key.workload, now_ms);
         if open.counts {
             let mark = self.marks.entry(Arc::clone(&open.origin.key.workload));
             let mark = mark.or_insert_with(|| Watermark::new(PATIENCE_MS, MAX_OPEN));

@@ -5,6 +5,7 @@ use super::{Book, Held};
 use stagegate_eval::{Score, Tally, Verdict};
 use stagegate_rollout::{Delta, Scores};
 use stagegate_store::{Closing, Concluded, NewScore};
+use std::collections::BTreeSet;
 
 impl Book {
     /// Whether a scorer of this name is waited for.
@@ -44,6 +45,13 @@ impl Book {
             Err(error) => {
                 // On the disk they are open still: tried again with the next ones.
                 tracing::warn!(%error, samples = complete.len(), "scores are not kept yet");
+                let of: BTreeSet<_> = complete
+                    .iter()
+                    .filter_map(|id| Some(&self.open.get(id)?.origin.key.workload))
+                    .collect();
+                for workload in of {
+                    self.watch.refused(workload, &error.to_string(), now_ms);
+                }
                 self.complete = complete;
             }
         }
@@ -55,6 +63,11 @@ impl Book {
     fn close(&mut self, id: &str, closing: Closing, now_ms: u64) {
         let Some(open) = self.open.remove(id) else { return };
         self.bytes = self.bytes.saturating_sub(open.bytes);
+        self.watch.kept(&open.origin.key.workload, now_ms);
+        let gating = open.gating();
+        let silent = gating.iter().find(|score| score.pass.is_none());
+        let why = silent.and_then(|score| score.explanation.as_deref());
+        self.watch.concluded(&open.origin.key, Score::together(&gating), why, now_ms);
         let verdict = match closing {
             Closing::Now { labelled } => {
                 self.tell(open.subject.as_ref(), &open.scores, now_ms);

@@ -13,6 +13,7 @@ pub(crate) use open::Opened;
 use crate::figures::{Figures, SeriesFigures};
 use crate::results::{Origin, Results};
 use crate::told::{Subject, Told};
+use crate::watch::Watch;
 use crate::{Limits, Rules};
 use open::Open;
 use stagegate_eval::{FirstTurns, Score, Watermark};
@@ -38,6 +39,7 @@ struct Held {
 pub(crate) struct Book {
     pub(crate) store: SampleStore,
     pub(crate) limits: Limits,
+    watch: Arc<Watch>,
     open: HashMap<String, Open>,
     bytes: u64,
     /// Complete, and not on the disk yet.
@@ -54,10 +56,11 @@ pub(crate) struct Book {
 }
 
 impl Book {
-    pub(crate) fn new(store: SampleStore, limits: Limits) -> Self {
+    pub(crate) fn new(store: SampleStore, limits: Limits, watch: Arc<Watch>) -> Self {
         Self {
             store,
             limits,
+            watch,
             open: HashMap::new(),
             bytes: 0,
             complete: Vec::new(),

@@ -6,20 +6,30 @@ mod told;
 
 use serde_json::{Value, json};
 use stagegate_eval::{
-    CallFailure, Captured, Facts, Half, Metrics, Outgoing, Post, Redactor, Replied, Sample,
-    SampleReason, Score, ScorerSpec,
+    CallFailure, Captured, Facts, Half, HealthLimits, Metrics, Outgoing, Post, Redactor, Replied,
+    Sample, SampleReason, Score, ScorerSpec,
 };
-use stagegate_rollout::{Arm, Delta, Scores};
+use stagegate_rollout::{Arm, Delta, DoubtKind, Scores};
 use stagegate_scoring::{Given, Limits, Rules, Scored, Scoring};
-use stagegate_store::SampleStore;
+use stagegate_store::{SampleStore, SpendStore};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 
-const LIMITS: Limits =
-    Limits { memory: 1 << 30, max_age: Duration::from_secs(3600), max_samples: 1000 };
+const LIMITS: Limits = Limits {
+    memory: 1 << 30,
+    max_age: Duration::from_secs(3600),
+    max_samples: 1000,
+    judge: HealthLimits {
+        silence_ms: 60_000,
+        at_least: 20,
+        drift: 0.05,
+        coverage: 0.05,
+        window_ms: 60_000,
+    },
+};
 
 struct World {
     dir: TempDir,
@@ -55,7 +65,9 @@ impl World {
         let counted = Arc::<Mutex<Delta>>::default();
         let sum = Arc::clone(&counted);
         let counts = Box::new(move |delta: Delta| sum.lock().expect("counts").merge(&delta));
-        let scoring = Scoring::new(store, limits, rules(scorers), counts, 0).expect("scoring");
+        let spend = SpendStore::open(dir.path()).expect("accounts");
+        let scoring = Scoring::new(store, spend, limits, rules(scorers), counts, 0);
+        let scoring = scoring.expect("scoring");
         Self { dir, scoring, counted }
     }
 
@@ -271,4 +283,133 @@ fn a_judge_whose_budget_is_spent_is_not_asked() {
     let (a, scores) = world.scoring.get("a").expect("readable").expect("known");
     assert_eq!(a.pass, None);
     assert!(scores[0].body.contains("budget"), "{scores:?}");
+}
+
+/// A judge of which ten calls cost less than a day's budget and a hundred more.
+fn paid_judge() -> Value {
+    json!({
+        "name": "rubric", "type": "llm-rubric", "url": "http://127.0.0.1:1/v1", "model": "m",
+        "rubric": "good", "gate": true, "budget": 0.05, "input_price": 1, "output_price": 10,
+    })
+}
+
+/// A judge that passes and says that it wrote so many tokens.
+struct Judge(Option<u64>);
+
+impl Post for Judge {
+    fn post(&self, _: &Outgoing) -> Result<Replied, CallFailure> {
+        let usage = self.0.map(|it| json!({ "prompt_tokens": 0, "completion_tokens": it }));
+        let body = json!({
+            "object": "chat.completion", "usage": usage,
+            "choices": [{ "index": 0, "finish_reason": "stop", "message": {
+                "role": "assistant", "content": r#"{"pass": true, "score": 1, "reason": "r"}"# } }],
+        });
+        Ok(Replied { status: 200, retry_after_ms: None, body: body.to_string().into_bytes() })
+    }
+}
+
+/// Has so many samples judged, and waits until all are.
+fn asks(world: &World, samples: u64, tokens: Option<u64>) {
+    let ids = (0..samples).map(|n| sample(&format!("s{n}"), n, "yes"));
+    world.scoring.accept(ids.collect(), 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| world.scoring.ask(&Judge(tokens), &|| 0));
+        while world.scoring.figures().open > 0 {
+            std::thread::yield_now();
+        }
+        world.scoring.close();
+    });
+}
+
+#[test]
+fn what_judges_spent_is_kept_over_a_restart() {
+    let world = World::with(&[paid_judge()]);
+    asks(&world, 3, Some(100));
+    let spent = world.scoring.judges(0).remove(0);
+    assert_eq!((spent.today.0, spent.total.0), (3 * 1_000_000, 3 * 1_000_000), "$10 a million");
+    assert_eq!((&*spent.workload, &*spent.scorer), ("agent", "rubric"));
+    let world = world.restarted(&[paid_judge()]);
+    assert_eq!(world.scoring.judges(0), [], "nobody asked what there is a day");
+    asks(&world, 4, Some(100));
+    let spent = world.scoring.judges(0).remove(0);
+    assert_eq!((spent.today.0, spent.total.0), (4 * 1_000_000, 1_000_000), "three are known");
+    let next = world.scoring.judges(86_400_000).remove(0);
+    assert_eq!(next.today.0, 0);
+}
+
+#[test]
+fn a_judge_that_does_not_say_what_it_cost_has_cost_the_most_it_could() {
+    let world = World::with(&[paid_judge()]);
+    asks(&world, 1, None);
+    let spent = world.scoring.judges(0).remove(0).today;
+    assert!(spent.0 > 5_000_000, "512 tokens of answer alone: {spent:?}");
+}
+
+/// Hangs up on whoever asks, as a process that is killed does: the call never comes back.
+struct Killed;
+
+impl Post for Killed {
+    fn post(&self, _: &Outgoing) -> Result<Replied, CallFailure> {
+        panic!("killed in the middle of a call");
+    }
+}
+
+#[test]
+fn a_call_that_a_crash_cuts_off_counts_as_spent() {
+    let world = World::with(&[paid_judge()]);
+    world.scoring.accept(vec![sample("a", 1, "yes")], 0);
+    let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.ask(&Killed)));
+    assert!(killed.is_err());
+    let world = world.restarted(&[paid_judge()]);
+    asks(&world, 1, Some(0));
+    let spent = world.scoring.judges(0).remove(0).today;
+    // The one that was cut off, and two answers that do not say what they cost.
+    assert!(spent.0 > 3 * 5_000_000, "{spent:?}");
+}
+
+#[test]
+fn spent_money_pauses_sampling_and_is_no_verdict() {
+    let world = World::with(&[paid_judge()]);
+    assert_eq!(world.scoring.tend(0), Vec::<String>::new());
+    // A cent each: there is nothing left for the sixth.
+    asks(&world, 6, Some(1000));
+    let passed =
+        world.scoring.figures().results[&("agent".into(), Arm::Candidate, "rubric".into(), "pass")];
+    assert_eq!(passed, 5);
+    assert_eq!(world.scoring.tend(1), ["agent"]);
+    let doubt = world.scoring.doubt("agent", 1).expect("a doubt");
+    assert_eq!((doubt.kind, doubt.kind.is_error()), (DoubtKind::Budget, false));
+    let mut more = paid_judge();
+    more["budget"] = json!(1);
+    world.scoring.configure(LIMITS, rules(&[more]));
+    assert_eq!(world.scoring.tend(1), Vec::<String>::new(), "more money");
+    world.scoring.configure(LIMITS, rules(&[paid_judge()]));
+    assert_eq!(world.scoring.tend(1), ["agent"], "what was spent stays spent");
+    let tomorrow = 86_400_000;
+    assert_eq!(world.scoring.tend(tomorrow), Vec::<String>::new());
+    assert_eq!(world.scoring.doubt("agent", tomorrow), None);
+}
+
+#[test]
+fn garbage_is_silence_with_a_reason_and_ends_with_a_verdict() {
+    let world = World::with(&[json!({ "name": "eq", "type": "equals", "gate": true })]);
+    let some = |from: u64| (from..from + 12).map(|n| sample(&format!("s{n}"), n, "{}")).collect();
+    world.scoring.accept(some(0), 1_000_000);
+    assert_eq!(world.scoring.doubt("agent", 1_059_000), None, "not yet");
+    let doubt = world.scoring.doubt("agent", 1_061_000).expect("a doubt");
+    assert_eq!((doubt.kind, doubt.kind.is_error()), (DoubtKind::Silent, true));
+    assert!(doubt.words.contains("12 samples"), "{doubt}");
+    assert_eq!(world.scoring.doubt("other", 1_061_000), None);
+    world.scoring.configure(LIMITS, rules(&[json_gate()]));
+    assert_eq!(world.scoring.doubt("agent", 1_061_000), None, "somebody else judges now");
+    world.scoring.accept(some(100), 1_061_000);
+    assert_eq!(world.scoring.doubt("agent", 1_200_000), None);
+}
+
+#[test]
+fn without_a_scorer_whose_word_counts_nobody_is_doubted() {
+    let world = World::with(&[json!({ "name": "eq", "type": "equals" })]);
+    let some = (0..12).map(|n| sample(&format!("s{n}"), n, "{}")).collect();
+    world.scoring.accept(some, 1_000_000);
+    assert_eq!(world.scoring.doubt("agent", 2_000_000), None);
 }

@@ -7,11 +7,13 @@
 mod read;
 mod review;
 mod schema;
+mod spend;
 mod tallies;
 mod write;
 
 pub use read::{SampleFilter, SamplePage, StoredSample, StoredScore};
 pub use review::{NewReview, Reviewed, StoredReview};
+pub use spend::{JudgeSpend, SpendStore};
 pub use tallies::StoredTally;
 pub use write::{Closing, Concluded, NewSample, NewScore, Scored};
 
@@ -71,22 +73,7 @@ impl SampleStore {
     /// # Errors
     /// When the file cannot be read or a later version wrote it.
     pub fn open(dir: &Path) -> Result<Self, SamplesError> {
-        let path = dir.join(FILE);
-        let open = || -> Result<(Connection, i64), rusqlite::Error> {
-            let mut db = Connection::open(&path)?;
-            db.busy_timeout(PATIENCE)?;
-            db.pragma_update(None, "journal_mode", "WAL")?;
-            db.pragma_update(None, "synchronous", "NORMAL")?;
-            // What is removed must not stay on the disk.
-            db.pragma_update(None, "secure_delete", "ON")?;
-            let found = schema::bring_up(&mut db)?;
-            Ok((db, found))
-        };
-        match open() {
-            Ok((_, found)) if found > SCHEMA => Err(SamplesError::NewerSchema { path, found }),
-            Ok((db, _)) => Ok(Self { db }),
-            Err(source) => Err(SamplesError::Open { path, source }),
-        }
+        Ok(Self { db: connect(dir.join(FILE))? })
     }
 
     /// The same file once more, to read from only: a long search keeps no writer waiting.
@@ -103,5 +90,23 @@ impl SampleStore {
         open()
             .map(|db| Self { db })
             .map_err(|source| SamplesError::Open { path: path.clone(), source })
+    }
+}
+
+fn connect(path: PathBuf) -> Result<Connection, SamplesError> {
+    let open = || -> Result<(Connection, i64), rusqlite::Error> {
+        let mut db = Connection::open(&path)?;
+        db.busy_timeout(PATIENCE)?;
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        db.pragma_update(None, "synchronous", "NORMAL")?;
+        // What is removed must not stay on the disk.
+        db.pragma_update(None, "secure_delete", "ON")?;
+        let found = schema::bring_up(&mut db)?;
+        Ok((db, found))
+    };
+    match open() {
+        Ok((_, found)) if found > SCHEMA => Err(SamplesError::NewerSchema { path, found }),
+        Ok((db, _)) => Ok(db),
+        Err(source) => Err(SamplesError::Open { path, source }),
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// Counts up with the tables.
-pub(super) const SCHEMA: i64 = 2;
+pub(super) const SCHEMA: i64 = 3;
 
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS sample (
@@ -56,6 +56,12 @@ const TABLES: &str = "
         until_ms INTEGER NOT NULL,
         body     TEXT NOT NULL,
         PRIMARY KEY (workload, rollout, release, arm, kind, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS judge_spend (
+        account TEXT PRIMARY KEY,
+        -- Days since 1970, and the most that can have been spent in it, in nano-dollars.
+        day     INTEGER NOT NULL,
+        nanos   INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
 ";
 

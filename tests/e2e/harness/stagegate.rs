@@ -194,6 +194,11 @@ impl Stagegate {
             .expect("run the binary")
     }
 
+    /// Number of the process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.lock().expect("child").id()
+    }
+
     /// How many files the process has open.
     pub(crate) fn open_files(&self) -> usize {
         let id = self.child.lock().expect("child").id();

@@ -3,7 +3,7 @@
 
 mod agent;
 mod crashes;
-mod hook;
+pub(crate) mod hook;
 mod stories;
 mod traffic;
 

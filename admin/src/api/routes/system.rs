@@ -9,7 +9,7 @@ use crate::auth::Caller;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use http::header;
+use http::{StatusCode, header};
 
 /// Whether the process runs at all.
 #[utoipa::path(get, path = "/livez", tag = "system",
@@ -38,7 +38,11 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, ApiEr
         content_type = "text/plain; version=0.0.4")))]
 pub(super) async fn metrics(State(app): State<App>) -> Response {
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (content_type, app.metrics.render()).into_response()
+    // Some figures are with those who wait for disks.
+    match tokio::task::spawn_blocking(move || app.metrics.render()).await {
+        Ok(text) => (content_type, text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 /// Who the token belongs to.

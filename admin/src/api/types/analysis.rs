@@ -33,6 +33,9 @@ pub struct AnalysisDetail {
     pub trigger: Option<String>,
     /// Whether an outage behind both releases hit both arms alike.
     pub outage: bool,
+    /// Why the scorers are not believed, if they are not and a gate rests on them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<JudgeDoubt>,
     /// How the targeting keys were split.
     pub split: SplitHealth,
     /// What the next step is expected to cost; absent where costs are not known.
@@ -50,7 +53,7 @@ pub struct GateReading {
     pub axis: String,
     /// Unit of its values: `share` (0 to 1), `us` (microseconds), `usd`, `tokens` or `ratio`.
     pub unit: String,
-    /// `ok`, `inconclusive`, `violated` or `no_data`.
+    /// `ok`, `inconclusive`, `violated`, `no_data` or `error`.
     pub state: String,
     /// The state in words, with its reason or its length.
     pub words: String,
@@ -96,6 +99,16 @@ pub struct Estimated {
     pub high: Option<f64>,
     /// How many values it rests on.
     pub count: u64,
+}
+
+/// Why scorers are not believed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JudgeDoubt {
+    /// `store`, `silent` or `drift` (the verdict is `error`); `budget`, `behind` or `uneven` (it is
+    /// `inconclusive`).
+    pub reason: String,
+    /// What was seen, in words.
+    pub words: String,
 }
 
 /// How targeting keys were split.

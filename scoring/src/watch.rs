@@ -1,0 +1,436 @@
+//! Whether the scorers of a workload can be believed, from what came of its samples lately. Never
+//! waits for the disk: who asks may be the one that steers rollouts.
+
+use stagegate_eval::{Health, HealthLimits, JudgeCounts, Tally, judge_health};
+use stagegate_rollout::{Arm, Doubt, DoubtKind, SeriesKey};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The present is counted in so many pieces.
+const PIECES: u64 = 15;
+/// Picked answers that found no room, before anybody is told.
+const LEAST_LOST: u64 = 10;
+/// Up to this share of them is no reason for doubt.
+const MOST_LOST: f64 = 0.1;
+/// Scoring that has not moved for longer waits for its disk, in milliseconds.
+const STUCK_MS: u64 = 30_000;
+/// Characters of a scorer's own words that are shown.
+const LONGEST_WHY: usize = 160;
+
+/// What came of the samples of one arm.
+#[derive(Clone, Copy, Debug, Default)]
+struct Came {
+    passed: u64,
+    failed: u64,
+    unscored: u64,
+}
+
+impl Came {
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.unscored += other.unscored;
+    }
+
+    fn tally(self) -> Tally {
+        let Self { passed, failed, unscored } = self;
+        Tally { passed, failed, unscored, ..Tally::default() }
+    }
+}
+
+/// One piece of time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Piece {
+    /// By [`place`].
+    arms: [Came; 2],
+    accepted: u64,
+    lost: u64,
+}
+
+/// One workload.
+#[derive(Debug, Default)]
+struct Seen {
+    /// By number; as many as make up what is usual.
+    pieces: BTreeMap<u64, Piece>,
+    /// The releases that were sampled last, by [`place`]: another one begins anew.
+    releases: [Option<Arc<str>>; 2],
+    /// Since when no sample got a verdict, and how many came in that time.
+    silent_since_ms: Option<u64>,
+    unanswered: u64,
+    /// Why the newest of them has none.
+    why: String,
+    /// Why samples or scores cannot be kept.
+    refused: Option<String>,
+    budget_is_gone: bool,
+}
+
+/// What was seen of every workload.
+pub(crate) struct Watch(Mutex<Inner>);
+
+struct Inner {
+    limits: HealthLimits,
+    of: HashMap<Arc<str>, Seen>,
+    /// When scoring last moved; none before it began.
+    moved_ms: Option<u64>,
+}
+
+const fn place(arm: Arm) -> usize {
+    match arm {
+        Arm::Stable => 0,
+        Arm::Candidate => 1,
+    }
+}
+
+impl Watch {
+    pub(crate) fn new(limits: HealthLimits) -> Self {
+        Self(Mutex::new(Inner { limits, of: HashMap::new(), moved_ms: None }))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_limits(&self, limits: HealthLimits) {
+        self.inner().limits = limits;
+    }
+
+    /// Somebody else judges the workload from now on: nothing is usual yet.
+    pub(crate) fn begin_anew(&self, workload: &str) {
+        if let Some(seen) = self.inner().of.get_mut(workload) {
+            let Seen { refused, budget_is_gone, .. } = std::mem::take(seen);
+            *seen = Seen { refused, budget_is_gone, ..Seen::default() };
+        }
+    }
+
+    /// Scoring goes on.
+    pub(crate) fn moved(&self, now_ms: u64) {
+        self.inner().moved_ms = Some(now_ms);
+    }
+
+    /// A sample was written down.
+    pub(crate) fn accepted(&self, workload: &Arc<str>, now_ms: u64) {
+        let mut inner = self.inner();
+        let (seen, at) = inner.seen(workload, now_ms);
+        seen.refused = None;
+        seen.silent_since_ms.get_or_insert(now_ms);
+        seen.unanswered += 1;
+        seen.pieces.entry(at).or_default().accepted += 1;
+    }
+
+    /// Picked answers found no room.
+    pub(crate) fn lost(&self, workload: &Arc<str>, count: u64, now_ms: u64) {
+        let mut inner = self.inner();
+        let (seen, at) = inner.seen(workload, now_ms);
+        seen.pieces.entry(at).or_default().lost += count;
+    }
+
+    /// The disk took no samples, or no scores.
+    pub(crate) fn refused(&self, workload: &Arc<str>, why: &str, now_ms: u64) {
+        self.inner().seen(workload, now_ms).0.refused = Some(clip(why));
+    }
+
+    /// The disk takes scores.
+    pub(crate) fn kept(&self, workload: &Arc<str>, now_ms: u64) {
+        self.inner().seen(workload, now_ms).0.refused = None;
+    }
+
+    /// A sample was concluded; without a verdict, `why` says why, if anybody did.
+    pub(crate) fn concluded(
+        &self,
+        key: &SeriesKey,
+        pass: Option<bool>,
+        why: Option<&str>,
+        now_ms: u64,
+    ) {
+        let mut inner = self.inner();
+        let (seen, at) = inner.seen(&key.workload, now_ms);
+        let place = place(key.arm);
+        if seen.releases[place].as_ref() != Some(&key.release) {
+            if seen.releases[place].is_some() {
+                seen.pieces.values_mut().for_each(|piece| piece.arms[place] = Came::default());
+            }
+            seen.releases[place] = Some(Arc::clone(&key.release));
+        }
+        let came = &mut seen.pieces.entry(at).or_default().arms[place];
+        match pass {
+            Some(true) => came.passed += 1,
+            Some(false) => came.failed += 1,
+            None => came.unscored += 1,
+        }
+        if pass.is_some() {
+            (seen.silent_since_ms, seen.unanswered) = (None, 0);
+            seen.why.clear();
+        } else {
+            seen.silent_since_ms.get_or_insert(now_ms);
+            seen.why = clip(why.unwrap_or_default());
+        }
+    }
+
+    pub(crate) fn set_budget_is_gone(&self, workload: &Arc<str>, gone: bool, now_ms: u64) {
+        let mut inner = self.inner();
+        let (seen, _) = inner.seen(workload, now_ms);
+        if seen.budget_is_gone && !gone {
+            // Who was not asked was not silent.
+            (seen.silent_since_ms, seen.unanswered) = (None, 0);
+        }
+        seen.budget_is_gone = gone;
+    }
+
+    /// Why the workload's scorers are not believed, if they are not.
+    pub(crate) fn doubt(&self, workload: &str, now_ms: u64) -> Option<Doubt> {
+        let inner = self.inner();
+        let limits = &inner.limits;
+        let still_ms = inner.moved_ms.map_or(0, |moved_ms| now_ms.saturating_sub(moved_ms));
+        if still_ms > STUCK_MS.max(limits.silence_ms) {
+            let words = format!("scoring has waited for its disk for {}", seconds(still_ms));
+            return Some(Doubt { kind: DoubtKind::Store, words });
+        }
+        inner.of.get(workload)?.doubt(limits, now_ms)
+    }
+}
+
+impl Inner {
+    /// The workload and the number of the present piece; what is too old is forgotten.
+    fn seen(&mut self, workload: &Arc<str>, now_ms: u64) -> (&mut Seen, u64) {
+        let at = now_ms / piece_ms(&self.limits);
+        let seen = self.of.entry(Arc::clone(workload)).or_default();
+        let oldest = at.saturating_sub(PIECES * (HealthLimits::USUAL + 1));
+        while seen.pieces.first_key_value().is_some_and(|(first, _)| *first < oldest) {
+            seen.pieces.pop_first();
+        }
+        (seen, at)
+    }
+}
+
+impl Seen {
+    fn doubt(&self, limits: &HealthLimits, now_ms: u64) -> Option<Doubt> {
+        let doubt = |kind, words| Some(Doubt { kind, words });
+        if let Some(why) = &self.refused {
+            return doubt(DoubtKind::Store, format!("samples cannot be kept: {why}"));
+        }
+        if self.budget_is_gone {
+            let words = "its budget of the day is spent; sampling goes on at midnight UTC, or with \
+                         a larger budget";
+            return doubt(DoubtKind::Budget, words.to_owned());
+        }
+        let percent = |share: f64| format!("{:.1}%", share * 100.0);
+        match judge_health(&self.counts(limits, now_ms), limits, now_ms) {
+            Health::Silent { for_ms } => {
+                let (count, length) = (self.unanswered, seconds(for_ms));
+                let why = if self.why.is_empty() { "it does not answer" } else { &self.why };
+                let words = format!("no verdict on any of {count} samples for {length}: {why}");
+                return doubt(DoubtKind::Silent, words);
+            }
+            Health::Drifted { usual, now } => {
+                let (now, usual) = (percent(now), percent(usual));
+                let words = format!("it passes {now} of stable where {usual} is usual");
+                return doubt(DoubtKind::Drift, words);
+            }
+            Health::Uneven { stable, candidate } if self.lost(limits, now_ms).is_none() => {
+                let (stable, candidate) = (percent(stable), percent(candidate));
+                let words = format!(
+                    "{stable} of stable's samples got a verdict, {candidate} of the candidate's"
+                );
+                return doubt(DoubtKind::Uneven, words);
+            }
+            Health::Good | Health::Uneven { .. } => {}
+        }
+        let share = percent(self.lost(limits, now_ms)?);
+        doubt(DoubtKind::Behind, format!("{share} of the picked answers found no room"))
+    }
+
+    fn counts(&self, limits: &HealthLimits, now_ms: u64) -> JudgeCounts {
+        let first = (now_ms / piece_ms(limits)).saturating_sub(PIECES);
+        let mut now = [Came::default(); 2];
+        let mut before: BTreeMap<u64, Came> = BTreeMap::new();
+        for (at, piece) in &self.pieces {
+            if *at > first {
+                now.iter_mut().zip(piece.arms).for_each(|(sum, came)| sum.add(came));
+            } else {
+                before.entry((first - at) / PIECES).or_default().add(piece.arms[0]);
+            }
+        }
+        JudgeCounts {
+            stable: now[0].tally(),
+            candidate: now[1].tally(),
+            usual: usual(before.into_values().collect()).tally(),
+            silent_since_ms: self.silent_since_ms,
+            unanswered: self.unanswered,
+        }
+    }
+
+    /// The share of picked answers that found no room lately, if it is large.
+    fn lost(&self, limits: &HealthLimits, now_ms: u64) -> Option<f64> {
+        let first = now_ms.saturating_sub(limits.silence_ms) / piece_ms(limits);
+        let (mut lost, mut all) = (0, 0);
+        for (_, piece) in self.pieces.range(first..) {
+            lost += piece.lost;
+            all += piece.lost + piece.accepted;
+        }
+        let share = lost as f64 / all.max(1) as f64;
+        (lost >= LEAST_LOST && share > MOST_LOST).then_some(share)
+    }
+}
+
+/// As many samples as all windows have, that pass as often as the median one's: a bad hour is not
+/// usual, and does not make the next good one look odd.
+fn usual(mut windows: Vec<Came>) -> Came {
+    let scored = |it: &Came| it.passed + it.failed;
+    let share = |it: &Came| it.passed as f64 / scored(it).max(1) as f64;
+    windows.retain(|window| scored(window) > 0);
+    windows.sort_by(|a, b| share(a).total_cmp(&share(b)));
+    let all: u64 = windows.iter().map(scored).sum();
+    let mut before = 0;
+    let median = windows.iter().find(|window| {
+        before += scored(window);
+        2 * before >= all
+    });
+    let passed = median.map_or(0, |window| (share(window) * all as f64).round() as u64);
+    Came { passed, failed: all - passed.min(all), unscored: 0 }
+}
+
+fn piece_ms(limits: &HealthLimits) -> u64 {
+    (limits.window_ms / PIECES).max(1)
+}
+
+fn seconds(ms: u64) -> String {
+    match ms / 1000 {
+        seconds @ 0..120 => format!("{seconds}s"),
+        seconds => format!("{}m", seconds / 60),
+    }
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(LONGEST_WHY).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Watch;
+    use stagegate_eval::HealthLimits;
+    use stagegate_rollout::{Arm, DoubtKind, SeriesKey};
+    use std::sync::Arc;
+
+    const MINUTE: u64 = 60_000;
+
+    struct World {
+        watch: Watch,
+        workload: Arc<str>,
+        now_ms: u64,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let watch = Watch::new(HealthLimits::default());
+            Self { watch, workload: "agent".into(), now_ms: 1_000_000 * MINUTE }
+        }
+
+        /// A minute with so many samples of the arm, which pass, fail and stay unscored.
+        fn minute(&mut self, arm: Arm, release: &str, [passed, failed, unscored]: [u64; 3]) {
+            let key = SeriesKey { workload: "agent".into(), release: release.into(), arm };
+            let all = [(Some(true), passed), (Some(false), failed), (None, unscored)];
+            for (pass, count) in all {
+                for _ in 0..count {
+                    self.watch.accepted(&self.workload, self.now_ms);
+                    self.watch.concluded(&key, pass, Some("no JSON"), self.now_ms);
+                }
+            }
+            self.now_ms += MINUTE;
+        }
+
+        fn stable(&mut self, minutes: u64, of: [u64; 3]) {
+            (0..minutes).for_each(|_| self.minute(Arm::Stable, "v1", of));
+        }
+
+        fn doubt(&self) -> Option<DoubtKind> {
+            self.watch.doubt("agent", self.now_ms).map(|doubt| doubt.kind)
+        }
+    }
+
+    #[test]
+    fn a_silent_judge_is_doubted_until_it_speaks() {
+        let mut world = World::new();
+        world.stable(1, [10, 0, 0]);
+        world.stable(3, [0, 0, 4]);
+        assert_eq!(world.doubt(), Some(DoubtKind::Silent));
+        let doubt = world.watch.doubt("agent", world.now_ms).expect("doubted");
+        assert!(doubt.words.ends_with("12 samples for 3m: no JSON"), "{doubt}");
+        world.stable(1, [1, 0, 0]);
+        assert_eq!(world.doubt(), None);
+        world.now_ms += 600 * MINUTE;
+        assert_eq!(world.doubt(), None, "nobody asked it anything");
+    }
+
+    #[test]
+    fn a_judge_that_changed_its_mind_is_doubted_until_it_is_usual_again() {
+        let mut world = World::new();
+        world.stable(60, [19, 1, 0]);
+        assert_eq!(world.doubt(), None);
+        world.stable(15, [12, 8, 0]);
+        assert_eq!(world.doubt(), Some(DoubtKind::Drift));
+        world.stable(15, [19, 1, 0]);
+        assert_eq!(world.doubt(), None);
+        world.stable(15, [12, 8, 0]);
+        assert_eq!(world.doubt(), Some(DoubtKind::Drift));
+        world.stable(24 * 15, [12, 8, 0]);
+        assert_eq!(world.doubt(), None, "what lasts for hours is usual");
+    }
+
+    #[test]
+    fn another_stable_release_has_no_past() {
+        let mut world = World::new();
+        world.stable(60, [19, 1, 0]);
+        (0..20).for_each(|_| world.minute(Arm::Stable, "v2", [12, 8, 0]));
+        assert_eq!(world.doubt(), None);
+    }
+
+    #[test]
+    fn arms_that_are_judged_unlike_often_are_not_compared() {
+        let mut world = World::new();
+        for _ in 0..15 {
+            world.minute(Arm::Stable, "v1", [20, 0, 0]);
+            world.now_ms -= MINUTE;
+            world.minute(Arm::Candidate, "v2", [17, 0, 3]);
+        }
+        assert_eq!(world.doubt(), Some(DoubtKind::Uneven));
+        for _ in 0..16 {
+            world.minute(Arm::Stable, "v1", [20, 0, 0]);
+            world.now_ms -= MINUTE;
+            world.minute(Arm::Candidate, "v2", [20, 0, 0]);
+        }
+        assert_eq!(world.doubt(), None);
+    }
+
+    #[test]
+    fn a_full_queue_and_a_disk_that_refuses_are_over_when_they_are() {
+        let mut world = World::new();
+        world.stable(1, [50, 0, 0]);
+        world.watch.lost(&world.workload, 9, world.now_ms);
+        assert_eq!(world.doubt(), None, "a few");
+        world.watch.lost(&world.workload, 9, world.now_ms);
+        assert_eq!(world.doubt(), Some(DoubtKind::Behind));
+        world.stable(5, [50, 0, 0]);
+        assert_eq!(world.doubt(), None);
+        world.watch.refused(&world.workload, "disk full", world.now_ms);
+        assert_eq!(world.doubt(), Some(DoubtKind::Store));
+        world.stable(1, [1, 0, 0]);
+        assert_eq!(world.doubt(), None);
+        world.watch.moved(world.now_ms);
+        world.now_ms += 4 * MINUTE;
+        assert_eq!(world.doubt(), Some(DoubtKind::Store), "it hangs");
+        world.watch.moved(world.now_ms);
+        assert_eq!(world.doubt(), None);
+    }
+
+    #[test]
+    fn without_money_nobody_is_blamed_for_silence() {
+        let mut world = World::new();
+        world.stable(10, [0, 0, 5]);
+        world.watch.set_budget_is_gone(&world.workload, true, world.now_ms);
+        assert_eq!(world.doubt(), Some(DoubtKind::Budget));
+        world.watch.set_budget_is_gone(&world.workload, false, world.now_ms);
+        assert_eq!(world.doubt(), None);
+        world.stable(4, [0, 0, 5]);
+        assert_eq!(world.doubt(), Some(DoubtKind::Silent));
+    }
+}
