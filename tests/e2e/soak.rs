@@ -62,7 +62,8 @@ fn setup(sound: [&Backend; 2], flaky: [&Backend; 3]) -> Setup {
         .named("flaky")
         .with("match", "[{ path_prefix: /flaky }]")
         .with("candidate", "v2")
-        .with("health", "{ tcp: true, every: 100ms, healthy: 1, unhealthy: 1 }");
+        // A backend that is away refuses at once; a check that waits tells of a busy machine only.
+        .with("health", "{ tcp: true, every: 100ms, timeout: 5s, healthy: 1 }");
     Setup::of(agent).and(other)
 }
 
