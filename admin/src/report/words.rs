@@ -20,7 +20,7 @@ pub(super) fn span(ms: u64) -> String {
     let s = ms / 1000;
     let units = [(s / 86_400, "d"), (s / 3600 % 24, "h"), (s / 60 % 60, "m"), (s % 60, "s")];
     let first = units.iter().position(|(count, _)| *count > 0).unwrap_or(3);
-    let parts = units[first..].iter().take(2).filter(|(count, unit)| *count > 0 || *unit == "s");
+    let parts = units[first..].iter().take(2).filter(|(count, _)| *count > 0 || first == 3);
     let parts: Vec<String> = parts.map(|(count, unit)| format!("{count}{unit}")).collect();
     parts.join(" ")
 }
@@ -100,6 +100,7 @@ mod tests {
     fn spans_have_two_units_at_most() {
         assert_eq!(span(0), "0s");
         assert_eq!(span(58_000), "58s");
+        assert_eq!(span(120_000), "2m");
         assert_eq!(span(3_600_000), "1h");
         assert_eq!(span(3_661_000), "1h 1m");
         assert_eq!(span(266_400_000), "3d 2h");
