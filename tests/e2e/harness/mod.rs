@@ -30,7 +30,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 /// How long anything may take on a slow and busy machine before the test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// How often a condition that cannot be awaited is looked at.
 pub(crate) const POLL: Duration = Duration::from_millis(5);
