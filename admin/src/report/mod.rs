@@ -227,7 +227,12 @@ fn not_known(records: &Records<'_>, counted: &Counted, length_ms: u64) -> Vec<St
         );
     }
     if rollout.phase == Phase::RolledBack && records.decisive.is_none() {
-        lines.push("The rollback rests on no analysis that is kept: a person decided.".to_owned());
+        let why = if rollout.since.by == Rollout::ITSELF {
+            "The analysis that the rollback rests on is not kept."
+        } else {
+            "The rollback rests on no analysis: a person decided."
+        };
+        lines.push(why.to_owned());
     }
     if rollout.history.len() >= Rollout::LONGEST_HISTORY {
         lines.push("The history is longer than what is kept with the rollout; the audit log has all of it.".to_owned());
