@@ -269,7 +269,8 @@ async fn a_shadow_that_is_dead_or_fails_is_nobodys_trouble() {
     let failing = Backend::with("shadow", async |exchange: &mut Exchange| {
         exchange.body().await;
         match exchange.request.target() {
-            "/v1/threads/500" => exchange.reply("500 Oh no", &[], b"").await,
+            "/v1/threads/well" => exchange.reply("200 OK", &[], b"").await,
+            "/v1/threads/500" => exchange.reply("500 Oh no", &[("connection", "close")], b"").await,
             "/v1/threads/cut" => {
                 exchange.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
                 exchange.close();
@@ -292,13 +293,18 @@ async fn a_shadow_that_is_dead_or_fails_is_nobodys_trouble() {
     }
     until_sent(&stagegate, "permanent", 3.0).await;
     until_sent(&stagegate, "transient", 1.0).await;
+    // Junk on a connection that carried a sound answer before is junk still, not a stale connection.
+    ask("/v1/threads/well").await;
+    until_sent(&stagegate, "ok", 1.0).await;
+    ask("/v1/threads/junk").await;
+    until_sent(&stagegate, "permanent", 4.0).await;
     drop(failing);
     for _ in 0..3 {
         ask("/v1/chat").await;
     }
     until_sent(&stagegate, "transient", 4.0).await;
     eventually_async("every answer to be counted", async || {
-        served(&stagegate, "v1").await as u64 == 7
+        served(&stagegate, "v1").await as u64 == 9
     })
     .await;
     assert!(served(&stagegate, "v2").await.abs() < 1e-9);

@@ -106,7 +106,7 @@ impl<'a> To<'a> {
                 self.keep(endpoint, stream);
                 Fate::Outdated
             }
-            Ok(Err(Halt::Broken(_))) if reused && answer.is_empty() => {
+            Ok(Err(Halt::Broken(Problem::UpstreamReset))) if reused && answer.is_empty() => {
                 Fate::Dropped(ShadowDrop::Stale)
             }
             Ok(Err(Halt::Broken(problem))) => Fate::Failed(problem),
