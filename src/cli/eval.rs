@@ -3,7 +3,6 @@
 use super::attach::{AttachArgs, attach};
 use super::client::{AdminClient, Failure};
 use super::eval_now::{self, NowArgs};
-use super::eval_run::{self, RunArgs};
 use super::output::{self, Format};
 use super::rerun::{self, RerunArgs};
 use super::results::{self, ResultsArgs};
@@ -20,8 +19,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(super) enum EvalCommand {
     /// Show what sampled answers add up to: accuracy by arm, cohort and tenant, with its bounds.
     Results(ResultsArgs),
-    /// Let a release answer every case of a dataset and judge its answers: a run for `eval gate`.
-    Run(RunArgs),
     /// Compare two offline runs of one set, case by case: the gate before the canary.
     ///
     /// Exit codes: 0 no case fell, 1 a case fell, 2 the runs cannot be compared.
@@ -31,7 +28,8 @@ pub(super) enum EvalCommand {
     /// Exit codes: 0 not shown to be worse, 1 worse beyond the margin or not enough in time, 2 wrong
     /// usage, 3 admin API unreachable.
     Now(NowArgs),
-    /// Ask a release again what was asked before, score the answers and write a run for `eval gate`.
+    /// Ask a release again what was asked before, or every case of a dataset, score the answers and
+    /// write a run for `eval gate`. With `--dataset` and `--url` nothing but the release need be up.
     ///
     /// Exit codes: 0 every case has a verdict, 1 some have none, 2 wrong usage.
     Rerun(Box<RerunArgs>),
@@ -76,21 +74,20 @@ pub(super) struct TryArgs {
 }
 
 pub(super) fn run(
-    client: impl FnOnce() -> Result<AdminClient, Failure>,
+    client: impl Fn() -> Result<AdminClient, Failure>,
     command: &EvalCommand,
     format: Format,
 ) -> Result<ExitCode, Failure> {
     match command {
         EvalCommand::Results(args) => results::run(&client()?, args, format),
-        EvalCommand::Run(args) => eval_run::run(args),
         EvalCommand::Gate(args) => gate(client, args, format),
         EvalCommand::Now(args) => eval_now::run(&client()?, args, format),
-        EvalCommand::Rerun(args) => rerun::run(&client()?, args, format),
+        EvalCommand::Rerun(args) => rerun::run(client, args, format),
         EvalCommand::Try(args) => try_out(args, format),
     }
 }
 
-pub(super) fn read(path: &Path) -> Result<String, Failure> {
+fn read(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path)
         .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))
 }
@@ -102,7 +99,7 @@ fn write(path: Option<&PathBuf>, text: &str) -> Result<(), Failure> {
 }
 
 fn gate(
-    client: impl FnOnce() -> Result<AdminClient, Failure>,
+    client: impl Fn() -> Result<AdminClient, Failure>,
     args: &GateArgs,
     format: Format,
 ) -> Result<ExitCode, Failure> {
@@ -154,22 +151,6 @@ fn table(report: &Report) -> String {
     text
 }
 
-/// The scorers of a workload of a configuration.
-pub(super) fn scorers_of(path: &Path, workload: &str) -> Result<Vec<ScorerSpec>, Failure> {
-    let file = path.display().to_string();
-    let config = stagegate_config::plain_value(&read(path)?, &file)
-        .map_err(|problem| Failure::Usage(problem.to_string()))?;
-    let found = config.get("workloads").and_then(|all| all.get(workload)).ok_or_else(|| {
-        Failure::Usage(format!("{file}: there is no workload `{workload}`; name one of its own"))
-    })?;
-    let definitions = found.get("scorers").and_then(Value::as_array).cloned().unwrap_or_default();
-    if definitions.is_empty() {
-        let why = format!("{file}: workload `{workload}` has no scorers; give it some");
-        return Err(Failure::Usage(why));
-    }
-    definitions.into_iter().map(|definition| spec(definition, path)).collect()
-}
-
 /// A scorer ready to be used; files are taken from beside the configuration.
 fn spec(mut definition: Value, config: &Path) -> Result<ScorerSpec, Failure> {
     let (file, name) = (config.display(), definition.get("name").cloned().unwrap_or_default());
@@ -197,21 +178,22 @@ fn try_out(args: &TryArgs, format: Format) -> Result<ExitCode, Failure> {
     let spec = spec(definition, &args.config)?;
     let sample: Sample = serde_json::from_str(&read(&args.file)?)
         .map_err(|error| usage(format!("{} is not a sample: {error}", args.file.display())))?;
-    let scores = match spec.score(&sample) {
-        Some(score) => vec![score],
-        None => asked(&spec, &sample)?,
-    };
+    let scores = judge(&spec, &sample);
     let passed = !scores.is_empty() && scores.iter().all(|score| score.pass == Some(true));
     output::show(format, &json!(scores), || scores.iter().map(line).collect::<Vec<_>>().join("\n"));
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-pub(super) fn asked(spec: &ScorerSpec, sample: &Sample) -> Result<Vec<Score>, Failure> {
+/// What one scorer says of a sample, asked once. Who says nothing leaves it unscored.
+pub(super) fn judge(spec: &ScorerSpec, sample: &Sample) -> Vec<Score> {
+    if let Some(score) = spec.score(sample) {
+        return vec![score];
+    }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let unscored = |why: String| Ok(vec![Score::unscored(&spec.name, why)]);
+    let unscored = |why: String| vec![Score::unscored(&spec.name, why)];
     match ask(spec, &[sample], now, &HttpPost::default()) {
-        Sent::Answered(mut answers) => match answers.pop() {
-            Some(ItemScores::Scored(scores)) => Ok(scores),
+        Sent::Answered(mut items) => match items.pop() {
+            Some(ItemScores::Scored(scores)) => scores,
             Some(ItemScores::Again(why) | ItemScores::Unscored(why)) => unscored(why),
             None => unscored("the scorer answered nothing".to_owned()),
         },

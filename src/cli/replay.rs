@@ -110,26 +110,27 @@ impl Target {
         })
     }
 
-    /// The URLs to ask, in turn.
-    fn bases(&self, endpoints: &[String]) -> Result<Vec<String>, Failure> {
-        let given: Vec<String> = match &self.url {
-            Some(url) => vec![url.clone()],
-            None => endpoints.to_vec(),
-        };
-        let base = |endpoint: &String| {
-            let url = match endpoint.split_once("://") {
-                None => format!("http://{endpoint}"),
-                Some(("http" | "https", _)) => endpoint.clone(),
-                Some(_) => {
-                    return Err(Failure::Usage(format!(
-                        "endpoint {endpoint} cannot be asked from here: say with --url where plain HTTP is spoken, for example the proxy's own listener"
-                    )));
-                }
-            };
-            Ok(url.trim_end_matches('/').to_owned())
-        };
-        given.iter().map(base).collect()
+    /// Where the release answers, if that was said.
+    pub(super) fn url(&self) -> Option<&str> {
+        self.url.as_deref()
     }
+}
+
+/// The URLs to ask, in turn.
+fn bases(endpoints: &[String]) -> Result<Vec<String>, Failure> {
+    let base = |endpoint: &String| {
+        let url = match endpoint.split_once("://") {
+            None => format!("http://{endpoint}"),
+            Some(("http" | "https", _)) => endpoint.clone(),
+            Some(_) => {
+                return Err(Failure::Usage(format!(
+                    "endpoint {endpoint} cannot be asked from here: say with --url where plain HTTP is spoken, for example the proxy's own listener"
+                )));
+            }
+        };
+        Ok(url.trim_end_matches('/').to_owned())
+    };
+    endpoints.iter().map(base).collect()
 }
 
 /// Asks every case once and gives what `judge` makes of the answers, in the order of the cases.
@@ -139,7 +140,7 @@ pub(super) fn replay(
     cases: &[Case],
     judge: &(dyn Fn(&Case, &Answer) -> Value + Sync),
 ) -> Result<Vec<Value>, Failure> {
-    let bases = target.bases(endpoints)?;
+    let bases = bases(endpoints)?;
     if bases.is_empty() {
         return Err(Failure::Local("the release has no endpoint".to_owned()));
     }
@@ -240,7 +241,7 @@ fn once(target: &Target, agent: &Agent, base: &str, case: &Case) -> Result<Answe
 
 #[cfg(test)]
 mod tests {
-    use super::{Target, header};
+    use super::{Target, bases, header};
     use clap::Parser;
     use serde_json::json;
 
@@ -264,12 +265,9 @@ mod tests {
 
     #[test]
     fn endpoints_of_another_protocol_need_an_address() {
-        let target = Line::parse_from(["rerun"]).target;
-        let bases = target.bases(&["10.0.0.1:9001".into(), "https://a:2/".into()]).expect("right");
-        assert_eq!(bases, ["http://10.0.0.1:9001", "https://a:2"]);
-        assert!(
-            target.bases(&["h2c://a:1".into()]).is_err_and(|it| it.to_string().contains("--url"))
-        );
+        let both = bases(&["10.0.0.1:9001".into(), "https://a:2/".into()]).expect("right");
+        assert_eq!(both, ["http://10.0.0.1:9001", "https://a:2"]);
+        assert!(bases(&["h2c://a:1".into()]).is_err_and(|it| it.to_string().contains("--url")));
         assert!(header("authorization: Bearer x").is_ok() && header("nothing").is_err());
     }
 }

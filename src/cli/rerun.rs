@@ -6,6 +6,7 @@
 
 use super::change::workload_path;
 use super::client::{AdminClient, Failure, segment, typed};
+use super::eval::judge;
 use super::output::{self, Format};
 use super::replay::{Answer, Case, Target, replay};
 use clap::Args;
@@ -14,8 +15,7 @@ use stagegate_admin::api::types::{ReleaseDetail, SampleDetail, Samples};
 use stagegate_config::{Config, Workload};
 use stagegate_eval::dataset::{Dataset, Record, Split};
 use stagegate_eval::{
-    Captured, Facts, Half, HttpPost, ItemScores, Metrics, Protocol, Sample, SampleReason, Score,
-    ScorerSpec, Sent, ask,
+    Captured, Facts, Half, Metrics, Protocol, Sample, SampleReason, Score, ScorerSpec,
 };
 use stagegate_rollout::{Arm, Estimate, Series, figures};
 use std::collections::BTreeMap;
@@ -28,17 +28,21 @@ const REDACTED: &str = "[redacted]";
 /// Most bytes of an answer that are scored.
 const LARGEST: usize = 16 << 20;
 
+/// Most samples that are asked again: a page of the API.
+const MOST_SAMPLES: u32 = 1000;
+
 /// Options of `eval rerun`.
 #[derive(Args, Debug)]
 pub(super) struct RerunArgs {
     /// The workload.
     workload: String,
-    /// The release that answers.
+    /// The release that answers; with `--url` it need not be registered yet.
     #[arg(long)]
     release: String,
-    /// How many cases: the newest samples, or the first of a dataset.
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    count: u32,
+    /// How many cases: the newest samples (1,000 if left out, which is the most), or the first of a
+    /// dataset (all if left out).
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    count: Option<u32>,
     /// A frozen set, as `dataset export` writes it, instead of the newest samples: only runs of the
     /// same set can be compared.
     #[arg(long, value_name = "FILE")]
@@ -67,7 +71,7 @@ enum SplitName {
 }
 
 pub(super) fn run(
-    client: &AdminClient,
+    client: impl Fn() -> Result<AdminClient, Failure>,
     args: &RerunArgs,
     format: Format,
 ) -> Result<ExitCode, Failure> {
@@ -80,11 +84,13 @@ pub(super) fn run(
         let why = format!("workload `{}` has no `scorers`: nobody could judge", args.workload);
         return Err(Failure::Usage(why));
     }
-    let path = format!("/releases/{}", segment(&args.release));
-    let release: ReleaseDetail = typed(&client.get(&workload_path(&args.workload, &path))?)?;
+    let endpoints = match args.target.url() {
+        Some(url) => vec![url.to_owned()],
+        None => registered(&client()?, args)?,
+    };
     let (cases, cut) = match &args.dataset {
         Some(file) => (of_dataset(file, args)?, 0),
-        None => of_samples(client, args)?,
+        None => of_samples(&client()?, args)?,
     };
     if cases.is_empty() {
         return Err(Failure::Local("there is no case to ask again".to_owned()));
@@ -96,7 +102,7 @@ pub(super) fn run(
             cases.len()
         ));
     }
-    let judged = replay(&args.target, &release.endpoints, &cases, &|case, answer| {
+    let judged = replay(&args.target, &endpoints, &cases, &|case, answer| {
         line(args, workload, case, answer)
     })?;
     let text: String = judged.iter().map(|line| format!("{line}\n")).collect();
@@ -105,13 +111,25 @@ pub(super) fn run(
     Ok(conclude(args, &judged, redacted, cut, format))
 }
 
+/// The release's registered endpoints.
+fn registered(client: &AdminClient, args: &RerunArgs) -> Result<Vec<String>, Failure> {
+    let path = format!("/releases/{}", segment(&args.release));
+    let release: ReleaseDetail = typed(&client.get(&workload_path(&args.workload, &path))?)?;
+    Ok(release.endpoints)
+}
+
 fn is_redacted(case: &Case) -> bool {
     case.input.to_string().contains(REDACTED)
 }
 
 /// The newest samples, oldest first, without those whose request was cut.
 fn of_samples(client: &AdminClient, args: &RerunArgs) -> Result<(Vec<Case>, usize), Failure> {
-    let path = format!("/v1/samples?limit={}&workload={}", args.count, segment(&args.workload));
+    let count = args.count.unwrap_or(MOST_SAMPLES);
+    if count > MOST_SAMPLES {
+        let why = format!("--count {count} is above {MOST_SAMPLES}, the most samples to ask again");
+        return Err(Failure::Usage(why));
+    }
+    let path = format!("/v1/samples?limit={count}&workload={}", segment(&args.workload));
     let samples: Samples = typed(&client.get(&path)?)?;
     let (mut cases, mut cut) = (Vec::new(), 0);
     for summary in samples.samples.iter().rev() {
@@ -158,7 +176,7 @@ fn of_dataset(file: &PathBuf, args: &RerunArgs) -> Result<Vec<Case>, Failure> {
         content_hash: record.content_hash,
         dataset_version: (record.dataset_version > 0).then_some(record.dataset_version),
     });
-    Ok(cases.take(args.count as usize).collect())
+    Ok(cases.take(args.count.map_or(usize::MAX, |count| count as usize)).collect())
 }
 
 /// A line of the run.
@@ -211,22 +229,6 @@ fn now() -> std::time::Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-fn judge(spec: &ScorerSpec, sample: &Sample) -> Vec<Score> {
-    if let Some(score) = spec.score(sample) {
-        return vec![score];
-    }
-    let unscored = |why: String| vec![Score::unscored(&spec.name, why)];
-    match ask(spec, &[sample], now().as_secs(), &HttpPost::default()) {
-        Sent::Answered(mut items) => match items.pop() {
-            Some(ItemScores::Scored(scores)) => scores,
-            Some(ItemScores::Again(why) | ItemScores::Unscored(why)) => unscored(why),
-            None => unscored("the scorer answered nothing".to_owned()),
-        },
-        Sent::Later => unscored("the scorer would post its scores later".to_owned()),
-        Sent::Again { why, .. } | Sent::Refused { why } => unscored(why),
-    }
-}
-
 /// The exchange as live scoring would see it: put together and redacted.
 fn sample(
     args: &RerunArgs,
@@ -251,6 +253,7 @@ fn sample(
             status: Some(answer.status),
             ..Metrics::default()
         },
+        pair: None,
         metadata: BTreeMap::new(),
     };
     let path = args.target.path_of(&case.input);

@@ -6,7 +6,6 @@ use crate::harness::tools::{python, script};
 use crate::harness::{Backend, Setup, Stagegate, Workload, eventually_async};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::Output;
 
 /// Half of the traffic, and a gate on every axis that only a wrong answer can violate.
 const GATES: &str = "{ loop: { \
@@ -18,23 +17,21 @@ const GATES: &str = "{ loop: { \
         { axis: error, class: permanent, max: 30%, for: 1s, requests: 10, owner: oncall } ], \
     drill_within: off, offline_report: optional, on_no_data: { alert_after: 1h } } }";
 
-fn lines(output: &Output) -> Vec<Value> {
-    assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+fn parsed(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
 }
 
 /// Lets a release answer the cases, and keeps the run.
 async fn run(stagegate: &Stagegate, cases: &str, release: &Backend, into: &Path) -> Vec<Value> {
     let config = stagegate.config_path();
-    let url = format!("http://{}/v1/chat/completions", release.address);
-    let config = config.to_str().expect("a path").to_owned();
-    let arguments =
-        ["eval", "run", "--dataset", cases, "--url", &url, "-w", "agent", "-c", &config];
+    let (url, config) = (format!("http://{}", release.address), config.to_str().expect("a path"));
+    let out = into.to_str().expect("a path");
+    let asked = ["eval", "rerun", "agent", "--release", "v2", "--url", &url, "--dataset", cases];
+    let arguments = [&asked[..], &["--rate", "1000", "-c", config, "--out", out]].concat();
     // The backend lives in this process: it must be able to answer meanwhile.
     let output = tokio::task::block_in_place(|| stagegate.cli(&arguments));
-    std::fs::write(into, &output.stdout).expect("written");
-    lines(&output)
+    assert!(output.status.success(), "{output:?}");
+    parsed(&std::fs::read_to_string(into).expect("written"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
