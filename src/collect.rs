@@ -11,7 +11,7 @@ use stagegate_admin::data_plane::{
 };
 use stagegate_notify::Notifier;
 use stagegate_proxy::{Outlet, Report, Sink};
-use stagegate_rollout::{Axis, Delta};
+use stagegate_rollout::{Axis, Delta, ShadowKey, ShadowSeries};
 use stagegate_scoring::Scoring;
 use stagegate_telemetry::{
     EndpointGauge, PlanGauges, ReloadResult, RollbackKind, RolloutGauges, Telemetry,
@@ -89,6 +89,10 @@ impl StatsSource for Figures {
             })
         };
         self.telemetry.snapshot(Instant::now()).into_iter().flat_map(of_series).collect()
+    }
+
+    fn shadows(&self) -> Vec<(ShadowKey, ShadowSeries)> {
+        self.telemetry.shadows()
     }
 }
 

@@ -103,7 +103,7 @@ fn slice((name, arms): (&str, Arms<'_>)) -> SliceResults {
     }
 }
 
-fn bounded(share: Share) -> Bounded {
+pub(crate) fn bounded(share: Share) -> Bounded {
     let Share { estimate, lower, upper } = share;
     Bounded { estimate, lower, upper }
 }

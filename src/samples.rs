@@ -2,10 +2,11 @@
 
 use crate::results;
 use crate::scoring::now_ms;
+use crate::shadow;
 use serde_json::Value;
 use stagegate_admin::api::types::{
-    EvalResults, GiveReview, GivenScore, ReviewItem, Reviews, SampleDetail, SampleReview,
-    SampleScore, SampleSummary, Samples, ScoreTaken,
+    EvalResults, GiveReview, GivenScore, LostPair, ReviewItem, Reviews, SampleDetail, SampleReview,
+    SampleScore, SampleSummary, Samples, ScoreTaken, ShadowPairs,
 };
 use stagegate_admin::data_plane::{ReviewOutcome, SampleQuery, SampleSource, SamplesUnavailable};
 use stagegate_eval::Score;
@@ -13,6 +14,9 @@ use stagegate_proxy::Outlet;
 use stagegate_scoring::{Given, GivenReview, Reviewed, Scored, Scoring};
 use stagegate_store::{SampleFilter, SamplesError, StoredReview, StoredSample};
 use std::sync::Arc;
+
+/// Pairs that a shadow lost and that are shown.
+const LOST_SHOWN: usize = 20;
 
 /// The samples of this process.
 pub(crate) struct Shown(pub(crate) Arc<Scoring>, pub(crate) Arc<Outlet>);
@@ -148,6 +152,15 @@ impl SampleSource for Shown {
             scores: scores.collect::<Result<_, _>>()?,
             review: self.0.review_of(request_id).map_err(unavailable)?.map(review),
         }))
+    }
+
+    fn pairs(
+        &self,
+        workload: &str,
+        since_ms: u64,
+    ) -> Result<(Vec<ShadowPairs>, Vec<LostPair>), SamplesUnavailable> {
+        let (counts, lost) = self.0.pairs(workload, since_ms, LOST_SHOWN).map_err(unavailable)?;
+        Ok((shadow::compared(&counts), lost.into_iter().map(shadow::lost).collect()))
     }
 
     fn give(

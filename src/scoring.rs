@@ -10,7 +10,9 @@ use stagegate_config::Config;
 use stagegate_eval::{
     Captured, Facts, Half, HttpPost, Metrics, Nanos, Protocol, Sample, SampleReason, Sampling,
 };
-use stagegate_proxy::{Copied, Outlet, Quota, TapDrop, TapSettings, Tapped, TraceContext};
+use stagegate_proxy::{
+    Copied, Outlet, Quota, TapDrop, TapReason, TapSettings, Tapped, TraceContext,
+};
 use stagegate_rollout::{Delta, Doubt};
 use stagegate_scoring::{Labelled, Limits, Rules, RulesOf, Scoring};
 use stagegate_store::{SampleStore, SpendStore, in_background};
@@ -69,8 +71,11 @@ fn sampling(workload: &stagegate_config::Workload) -> Sampling {
     Sampling::new(workload.spec.name.as_str(), eval.stable, eval.candidate)
 }
 
-/// Why the copy was made: by its hash, or because answers were wanted at once.
+/// Why the copy was made: as half of a pair, by its hash, or because answers were wanted at once.
 fn reason(config: &Config, copy: &Tapped) -> SampleReason {
+    if copy.reason == TapReason::Pair {
+        return SampleReason::Shadow;
+    }
     let unit = copy.conversation.as_deref().unwrap_or(&copy.id);
     let by_hash = |workload| sampling(workload).picks(copy.arm, unit);
     match config.workload(&copy.workload).is_some_and(by_hash) {
@@ -194,9 +199,11 @@ fn take(
         let current = Arc::clone(&view.config);
         if !Arc::ptr_eq(&current, &config) {
             config = current;
-            outlet.set_capacity(config.eval.memory as usize);
             scoring.configure(limits(&config), rules(&config));
         }
+        // One bound for both: what scorers are at leaves less to those who wait to be accepted.
+        let room = config.eval.memory.saturating_sub(scoring.open_bytes());
+        outlet.set_capacity(room as usize);
         let now_ms = now_ms();
         outlet.pause_only(&scoring.tend(now_ms));
         let no_room = no_room(outlet);
@@ -265,6 +272,7 @@ fn sample(copy: &Tapped, rules: &Rules, reason: SampleReason) -> Sample {
             tokens_out: copy.tokens.map(|(_, written)| written),
             status: Some(copy.status),
         },
+        pair: copy.pair.clone(),
         metadata: BTreeMap::new(),
     };
     let captured = Captured {
@@ -320,6 +328,8 @@ pub(crate) fn gauges(scoring: &Scoring, outlet: &Outlet) -> EvalGauges {
         today_usd: judge.today.usd(),
         daily_usd: judge.daily.usd(),
     });
+    let pairs = figures.pairs.into_iter();
+    let pairs = pairs.map(|((workload, result), count)| (workload, result.label(), count));
     EvalGauges {
         results: results
             .map(|((workload, arm, scorer, label), count)| (workload, arm, scorer, label, count))
@@ -328,6 +338,7 @@ pub(crate) fn gauges(scoring: &Scoring, outlet: &Outlet) -> EvalGauges {
         queue: figures.open,
         copies: outlet.used() as u64,
         arms: figures.series.into_iter().map(|it| results::figures(it.key, &it.tally)).collect(),
+        pairs: pairs.collect(),
         doubts: doubts.collect(),
         judges: judges.collect(),
     }

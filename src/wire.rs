@@ -105,7 +105,7 @@ fn workload(
         signals: signals(workload).with_context(|| format!("workloads.{name}.cost.prices"))?,
         tap,
         trace,
-        shadow: workload.shadow.as_ref().map(|it| crate::shadow::settings(name, it)),
+        shadow: workload.shadow.as_ref().map(|it| crate::shadow::settings(workload, it)),
     })
 }
 

@@ -3,13 +3,13 @@
 //! Traits, so that this crate depends on none of them and tests can stand in for all.
 
 use crate::api::types::{
-    Decision, DecisionLogStatus, EndpointStatus, EvalResults, GiveReview, GivenScore, Reviews,
-    SampleDetail, SampleReview, Samples, ScoreTaken, WorkerStatus,
+    Decision, DecisionLogStatus, EndpointStatus, EvalResults, GiveReview, GivenScore, LostPair,
+    Reviews, SampleDetail, SampleReview, Samples, ScoreTaken, ShadowPairs, WorkerStatus,
 };
 use stagegate_config::Config;
 use stagegate_rollout::{
-    Analysis, Arm, Axis, Doubt, GateState, Outcome, Phase, ReleaseName, Rollout, Split,
-    WorkloadName,
+    Analysis, Arm, Axis, Doubt, GateState, Outcome, Phase, ReleaseName, Rollout, ShadowKey,
+    ShadowSeries, Split, WorkloadName,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -116,6 +116,11 @@ pub struct ReleaseHealth {
 pub trait StatsSource: Send + Sync + 'static {
     /// The windows that end now, of every series: several lengths each.
     fn snapshot(&self) -> Vec<SeriesStats>;
+
+    /// What was counted of copied requests since the start.
+    fn shadows(&self) -> Vec<(ShadowKey, ShadowSeries)> {
+        Vec::new()
+    }
 }
 
 /// One series over one window that ends now.
@@ -238,6 +243,16 @@ pub trait SampleSource: Send + Sync + 'static {
     /// # Errors
     /// When it cannot be read.
     fn get(&self, request_id: &str) -> Result<Option<SampleDetail>, SamplesUnavailable>;
+
+    /// What came of a workload's pairs since `since_ms`, and the newest that its shadow lost.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn pairs(
+        &self,
+        workload: &str,
+        since_ms: u64,
+    ) -> Result<(Vec<ShadowPairs>, Vec<LostPair>), SamplesUnavailable>;
 
     /// Takes scores from outside that `by` gives.
     ///

@@ -1,10 +1,12 @@
 //! From the core's values to what goes over the wire. Nothing here decides anything.
 
 mod release;
+mod shadow;
 
 pub use release::{artifact, diff, release, releases, running};
 
 pub mod rollout;
+pub use shadow::shadow;
 
 use crate::api::types::{
     CandidateClosed, CohortDetail, Cohorts, ConfigProblem, ExclusionGroup, KillSwitch, ListEntries,

@@ -20,6 +20,8 @@ pub struct ShadowSettings {
     pub body: u64,
     /// Time for a copy, from connecting to the end of its answer.
     pub timeout: Duration,
+    /// Whether both answers are scored, where the workload has scorers.
+    pub score: bool,
 }
 
 /// Paths that may be copied.

@@ -159,7 +159,8 @@ impl Redactor {
             self.value(expected);
         }
         self.id(&mut sample.id);
-        let others = [&mut sample.conversation, &mut sample.tenant, &mut sample.trace_id];
+        let others =
+            [&mut sample.conversation, &mut sample.tenant, &mut sample.trace_id, &mut sample.pair];
         others.into_iter().flatten().for_each(|id| self.id(id));
         let mut metadata: Value = std::mem::take(&mut sample.metadata).into_iter().collect();
         self.value(&mut metadata);

@@ -56,7 +56,7 @@ pub use route::Match;
 pub use shadow::{SafePath, ShadowSettings};
 pub use shared::{Forwarded, Settings, Sink};
 pub use stats::Report;
-pub use tap::{Copied, Outlet, Picks, TapDrop, TapSettings, Tapped};
+pub use tap::{Copied, Outlet, Picks, TapDrop, TapReason, TapSettings, Tapped};
 pub use tls::{
     Certificate, ClientTls, ClientTlsSettings, Name, ServerTls, ServerTlsSettings, TlsError,
 };

@@ -3,13 +3,14 @@
 //! Nothing is copied that was not listed as safe: whoever lists a method and a path says that the
 //! backend may serve it twice.
 
+use crate::quota::Quota;
 use stagegate_rollout::{ReleaseName, Salt, Weight};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Which of stable's requests of a workload are copied, where to, and within which bounds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ShadowSettings {
     /// The release that gets the copies.
     pub release: ReleaseName,
@@ -27,6 +28,8 @@ pub struct ShadowSettings {
     pub body_limit: usize,
     /// Time for a copy, from connecting to the end of its answer.
     pub timeout: Duration,
+    /// Both answers are tapped as a pair, so many a second at most; none are when absent.
+    pub scored: Option<Arc<Quota>>,
 }
 
 /// Paths that may be copied; case matters, and the query does not.
@@ -112,6 +115,7 @@ mod tests {
             in_flight: 1,
             body_limit: 1,
             timeout: Duration::from_secs(1),
+            scored: None,
         }
     }
 

@@ -74,6 +74,7 @@ fn sample(n: u64, (request, answer): &(Vec<u8>, Vec<u8>), redactor: &Redactor) -
         tenant: Some("initech".to_owned()),
         trace_id: None,
         metrics: Metrics::default(),
+        pair: None,
         metadata: BTreeMap::new(),
     };
     let half = |bytes| Half { bytes, content_type: "application/json", ..Half::default() };

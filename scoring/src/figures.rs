@@ -1,6 +1,6 @@
 //! What was counted, for metrics.
 
-use stagegate_eval::Tally;
+use stagegate_eval::{PairResult, Tally};
 use stagegate_rollout::{Arm, SeriesKey};
 use std::collections::BTreeMap;
 
@@ -11,6 +11,8 @@ pub struct Figures {
     pub results: BTreeMap<(String, Arm, String, &'static str), u64>,
     /// Samples that counted since each workload's last rollout began, by what they are of.
     pub series: Vec<SeriesFigures>,
+    /// Judged pairs that count, by workload and what came of them.
+    pub pairs: BTreeMap<(String, PairResult), u64>,
     /// Samples that scorers are at.
     pub open: u64,
     /// Samples that were not accepted, by reason: `queue` when too many were open, `store` when the

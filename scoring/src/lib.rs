@@ -274,6 +274,12 @@ impl Scoring {
         self.book().told()
     }
 
+    /// Bytes of the samples that scorers are at.
+    #[must_use]
+    pub fn open_bytes(&self) -> u64 {
+        self.book().open_bytes()
+    }
+
     /// What was counted.
     #[must_use]
     pub fn figures(&self) -> Figures {

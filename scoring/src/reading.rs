@@ -4,7 +4,8 @@ use crate::Scoring;
 use crate::results::{Sums, read};
 use serde_json::Value;
 use stagegate_store::{
-    SampleFilter, SamplePage, SampleStore, SamplesError, StoredReview, StoredSample, StoredScore,
+    PairCount, SampleFilter, SamplePage, SampleStore, SamplesError, StoredPair, StoredReview,
+    StoredSample, StoredScore,
 };
 use std::sync::{MutexGuard, PoisonError};
 
@@ -44,6 +45,21 @@ impl Scoring {
     /// When it cannot be read.
     pub fn review_of(&self, id: &str) -> Result<Option<StoredReview>, SamplesError> {
         self.reader().review_of(id)
+    }
+
+    /// What came of a workload's pairs since `since_ms`, and the newest `lost` ones of which only
+    /// stable's answer passed.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn pairs(
+        &self,
+        workload: &str,
+        since_ms: u64,
+        lost: usize,
+    ) -> Result<(Vec<PairCount>, Vec<StoredPair>), SamplesError> {
+        let reader = self.reader();
+        Ok((reader.pair_counts(workload, since_ms)?, reader.pairs_lost(workload, lost)?))
     }
 
     /// What the samples of a rollout add up to; of those before any, for an empty id.

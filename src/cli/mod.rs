@@ -17,7 +17,6 @@ mod dataset;
 mod drill;
 mod eval;
 mod eval_now;
-mod eval_run;
 mod evidence;
 mod explain;
 mod file;
@@ -35,6 +34,7 @@ mod results;
 mod review;
 mod rollout;
 mod samples;
+mod shadow;
 mod status;
 mod table;
 mod token;
@@ -193,6 +193,8 @@ enum Command {
     /// Look at sampled answers and what was said about them.
     #[command(subcommand)]
     Samples(samples::SamplesCommand),
+    /// Show what is copied to a shadow release, and how its answers compare with those served.
+    Shadow(shadow::ShadowArgs),
     /// Say whether sampled answers were right.
     #[command(subcommand)]
     Scores(samples::ScoresCommand),
@@ -266,6 +268,7 @@ fn run_client(global: &GlobalArgs, command: Command) -> Result<ExitCode, Failure
         Command::Decisions(command) => explain::decisions(&client()?, &command, format),
         Command::Audit(command) => audit::run(&client()?, &command, format),
         Command::Samples(command) => samples::samples(&client()?, &command, format),
+        Command::Shadow(args) => shadow::run(&client()?, &args, format),
         Command::Scores(command) => samples::scores(&client()?, &command, format),
         Command::Dataset(command) => dataset::run(&client()?, &command, format),
         Command::Review(command) => review::run(&client()?, &command, format),

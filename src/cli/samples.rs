@@ -97,7 +97,7 @@ pub(super) struct AddArgs {
 }
 
 /// `30m`, `24h`, `7d`, in milliseconds.
-fn span(text: &str) -> Result<u64, String> {
+pub(super) fn span(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is not a time: write one like `30m`, `24h` or `7d`");
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
     let factor = match unit {
@@ -108,6 +108,12 @@ fn span(text: &str) -> Result<u64, String> {
         _ => return Err(wrong()),
     };
     number.parse::<u64>().ok().and_then(|it| it.checked_mul(factor)).ok_or_else(wrong)
+}
+
+/// So many milliseconds ago, in Unix milliseconds.
+pub(super) fn since_ms(span: u64) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (now.as_millis() as u64).saturating_sub(span)
 }
 
 /// One page of at most `limit` samples.
@@ -131,10 +137,9 @@ pub(super) fn page(
             let _ = write!(path, "&{name}={}", segment(value));
         }
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     for (name, ago) in [("since_ms", args.since), ("until_ms", args.until)] {
         if let Some(ago) = ago {
-            let _ = write!(path, "&{name}={}", (now.as_millis() as u64).saturating_sub(ago));
+            let _ = write!(path, "&{name}={}", since_ms(ago));
         }
     }
     if let Some(cursor) = cursor {

@@ -24,9 +24,9 @@ pub use decisions::{
 };
 pub use lock::LockError;
 pub use samples::{
-    Closing, Concluded, JudgeSpend, NewReview, NewSample, NewScore, Reviewed, SampleFilter,
-    SamplePage, SampleStore, SamplesError, Scored, SpendStore, StoredReview, StoredSample,
-    StoredScore, StoredTally,
+    Closing, Concluded, JudgeSpend, NewPair, NewReview, NewSample, NewScore, PairCount, Reviewed,
+    SampleFilter, SamplePage, SampleStore, SamplesError, Scored, SpendStore, StoredPair,
+    StoredReview, StoredSample, StoredScore, StoredTally,
 };
 pub use state::{
     Attachment, AuditEntry, AuditFilter, AuditReader, Broken, ChangedRelease, ChannelRecord,

@@ -18,6 +18,8 @@ pub struct EvalGauges {
     pub copies: u64,
     /// Samples of each release in each arm.
     pub arms: Vec<EvalArm>,
+    /// Judged pairs by workload and what came of them.
+    pub pairs: Vec<(String, &'static str, u64)>,
     /// Workloads, and why their scorers are not believed.
     pub doubts: Vec<(String, Option<DoubtKind>)>,
     /// What judges spend.
@@ -75,6 +77,10 @@ impl Telemetry {
         for (reason, count) in &eval.dropped {
             let label = [SharedString::const_str(reason)];
             self.prometheus.counter(&names::EVAL_DROPPED, &label).absolute(*count);
+        }
+        for (workload, result, count) in &eval.pairs {
+            let labels = [word(workload), SharedString::const_str(result)];
+            self.prometheus.counter(&names::SHADOW_PAIRS, &labels).absolute(*count);
         }
         self.prometheus.gauge(&names::EVAL_QUEUE, &[]).set(eval.queue as f64);
         self.prometheus.gauge(&names::EVAL_MEMORY, &[]).set(eval.copies as f64);

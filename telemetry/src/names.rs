@@ -124,6 +124,8 @@ metrics! {
         "Requests picked for the shadow release that were not copied, or whose copy was not sent";
     SHADOW_DURATION = Histogram "stagegate_shadow_duration_seconds" ["workload", "release"] Seconds,
         "Time from sending a copy to the end of its answer";
+    SHADOW_PAIRS = Counter "stagegate_shadow_pairs_total" ["workload", "result"] Count,
+        "Judged pairs of a served answer and a shadow's answer to the same request, the first of each conversation, by which of them passed";
     SHADOW_COST = Counter "stagegate_shadow_cost_usd_total" ["workload", "release"] Count,
         "Known cost in US dollars of answers to copies; it is in no other figure";
     EVAL_DOUBT = Gauge "stagegate_eval_judge_doubt" ["workload", "reason"] Count,

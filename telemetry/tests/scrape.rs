@@ -95,6 +95,7 @@ fn busy() -> Telemetry {
         dropped: vec![("queue", 2)],
         queue: 3,
         copies: 4096,
+        pairs: vec![("support".into(), "both_pass", 3)],
         arms: vec![EvalArm {
             key: key("support", "v2", Arm::Candidate),
             accuracy: Some([0.9, 0.8, 0.95]),

@@ -15,6 +15,7 @@ mod results;
 mod reviews;
 mod rollouts;
 mod samples;
+mod shadow;
 mod system;
 
 use super::App;
@@ -74,6 +75,7 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(reviews::give))
         .routes(routes!(results::results))
         .routes(routes!(samples::want))
+        .routes(routes!(shadow::shadow))
         .routes(routes!(records::audit))
         .routes(routes!(records::verify_audit))
 }

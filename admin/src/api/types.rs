@@ -21,6 +21,7 @@ mod results;
 mod review;
 mod rollout;
 mod sample;
+mod shadow;
 mod status;
 mod workload;
 
@@ -60,6 +61,9 @@ pub use rollout::{
 pub use sample::{
     GiveScores, GivenScore, SampleDetail, SampleScore, SampleSummary, Samples, ScoreTaken,
     ScoresTaken,
+};
+pub use shadow::{
+    LostPair, ShadowCopies, ShadowDropped, ShadowInForce, ShadowOutcomes, ShadowPairs, ShadowReport,
 };
 pub use status::{
     ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Outcomes, Probe, ReloadStatus, Status,

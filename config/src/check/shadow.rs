@@ -43,5 +43,6 @@ pub(crate) fn settings(
         in_flight: plain(raw.in_flight)?.0 as u32,
         body: body.value.0,
         timeout: plain(raw.timeout)?.0,
+        score: plain(raw.score)?,
     }))
 }

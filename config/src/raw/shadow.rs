@@ -25,5 +25,8 @@ raw! {
         body: Size = default("1MiB"),
         /// Time for a copy, from connecting to the end of its answer.
         timeout: Wait = default("60s"),
+        /// Whether both answers are judged by the workload's `scorers`, as a pair that counts apart
+        /// from everything live; at most `sampling.max_rate`.
+        score: bool = default("true"),
     }
 }

@@ -380,5 +380,6 @@ pub(crate) const CASES: &[Case] = &[
     case("    weight: 1%", "    shadow: { release: v2, fraction: 1%, paths: [/], body: 1GiB }", "workloads.agent.shadow.body", 26, "from 1B to 64MiB"),
     case("    weight: 1%", "    shadow: { release: v2, fraction: 1%, paths: [/], timeout: 0s }", "workloads.agent.shadow.timeout", 26, "is zero"),
     case("    weight: 1%", "    shadow: { release: v2, fraction: 1%, paths: [/], mirror: yes }", "workloads.agent.shadow.mirror", 26, "is not a known key"),
+    case("    weight: 1%", "    shadow: { release: v2, fraction: 1%, paths: [/], score: maybe }", "workloads.agent.shadow.score", 26, "maybe"),
     case("    weight: 1%", "    follow: true", "workloads.agent.follow", 26, "not supported by this version"),
 ];

@@ -22,9 +22,14 @@ impl Share {
     /// The share of `passed` among `passed + failed`; `None` before the first.
     #[must_use]
     pub fn of(passed: u64, failed: u64) -> Option<Self> {
+        Self::narrowest_at(TYPICAL, passed, failed)
+    }
+
+    /// The same with bounds that are narrowest for so many units.
+    pub(crate) fn narrowest_at(units: f64, passed: u64, failed: u64) -> Option<Self> {
         let counted = Tally::of(failed, passed + failed).ok()?;
         let estimate = 1.0 - counted.share()?;
-        let failing = interval::at_all_times(counted, Alpha::PROMOTION, TYPICAL).ok()?;
+        let failing = interval::at_all_times(counted, Alpha::PROMOTION, units).ok()?;
         Some(Self { estimate, lower: 1.0 - failing.high, upper: 1.0 - failing.low })
     }
 }

@@ -62,6 +62,8 @@ pub struct Facts {
     pub trace_id: Option<String>,
     /// What it took.
     pub metrics: Metrics,
+    /// Id of the other answer's sample, where the request was copied to a shadow.
+    pub pair: Option<String>,
     /// Whatever else scorers should see.
     pub metadata: BTreeMap<String, Value>,
 }
@@ -101,6 +103,7 @@ impl Sample {
             confidence: stated.or(pointed),
             metrics: facts.metrics,
             truncated: Truncated { request: request_cut, response: response_cut },
+            pair: facts.pair,
             metadata: facts.metadata,
         };
         redactor.sample(&mut sample);

@@ -62,6 +62,10 @@ pub struct Sample {
     /// What of it is missing.
     #[serde(default)]
     pub truncated: Truncated,
+    /// Id of the sample of the other answer to the same request, where it was copied to a shadow.
+    /// Scorers do not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pair: Option<String>,
     /// Whatever else is known; handed on to scorers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, Value>,

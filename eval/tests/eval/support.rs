@@ -25,6 +25,7 @@ pub(crate) fn facts() -> Facts {
         tenant: Some("acme".to_owned()),
         trace_id: None,
         metrics: Metrics { status: Some(200), ..Metrics::default() },
+        pair: None,
         metadata: BTreeMap::new(),
     }
 }

@@ -8,7 +8,7 @@ use crate::pins::Pins;
 use crate::plan::{InForce, Release, Role, SignalSettings, Workload};
 use crate::problem::Problem;
 use crate::stats::{Finished, Told, tenant_label};
-use crate::tap::{self, Tap};
+use crate::tap::{self, Tap, TapReason};
 use crate::trace::Trace;
 use crate::worker::Worker;
 use stagegate_rollout::{Arm, Choice, KeyKind, Outcome, Reason, Record, Spent, Who};
@@ -170,7 +170,7 @@ impl Call {
     /// their own, and a client that left says nothing of the answer: none is scored.
     fn hand_over(
         &mut self,
-        tap: Tap,
+        mut tap: Tap,
         decision: &Decision,
         end: End,
         usage: Option<Usage>,
@@ -180,6 +180,12 @@ impl Call {
             return;
         }
         let Some(release) = decision.release() else { return };
+        if !self.shadowed {
+            if tap.reason == TapReason::Pair {
+                return;
+            }
+            tap.pair = None;
+        }
         tap.finish(tap::Exchange {
             id: self.id.clone(),
             at_ms: self.at_ms,

@@ -101,7 +101,9 @@ impl Book {
             return None;
         };
         let open = Open::new(&sample, &rules, bytes);
-        self.watch.accepted(&open.origin.key.workload, now_ms);
+        if open.live {
+            self.watch.accepted(&open.origin.key.workload, now_ms);
+        }
         if open.counts {
             let mark = self.marks.entry(Arc::clone(&open.origin.key.workload));
             let mark = mark.or_insert_with(|| Watermark::new(PATIENCE_MS, MAX_OPEN));

@@ -18,9 +18,11 @@ impl Book {
         let Some(open) = self.open.get_mut(id) else { return };
         for score in scores {
             open.awaited.retain(|name| !is_of(&score, name));
-            let whose =
-                (open.origin.key.workload.to_string(), open.origin.key.arm, score.name.clone());
-            *self.said.entry((whose.0, whose.1, whose.2, score.outcome())).or_default() += 1;
+            if open.live {
+                let whose =
+                    (open.origin.key.workload.to_string(), open.origin.key.arm, score.name.clone());
+                *self.said.entry((whose.0, whose.1, whose.2, score.outcome())).or_default() += 1;
+            }
             open.scores.push(score);
         }
         if open.awaited.is_empty() {
@@ -63,6 +65,12 @@ impl Book {
     fn close(&mut self, id: &str, closing: Closing, now_ms: u64) {
         let Some(open) = self.open.remove(id) else { return };
         self.bytes = self.bytes.saturating_sub(open.bytes);
+        if let (Some(pair), Closing::Now { .. }) = (&open.pair, closing) {
+            self.pair_up(pair);
+        }
+        if !open.live {
+            return;
+        }
         self.watch.kept(&open.origin.key.workload, now_ms);
         let gating = open.gating();
         let silent = gating.iter().find(|score| score.pass.is_none());
@@ -126,7 +134,7 @@ fn concluded(id: &str, open: Option<&Open>) -> Concluded {
         id: id.to_owned(),
         pass: open.and_then(|open| Score::together(&open.gating())),
         label: open.and_then(Open::label),
-        doubt: open.and_then(Open::doubt),
+        doubt: open.filter(|open| open.live).and_then(Open::doubt),
         scores: kept.collect(),
     }
 }

@@ -7,6 +7,7 @@ mod accept;
 mod conclude;
 mod label;
 mod open;
+mod pair;
 
 pub(crate) use open::Opened;
 
@@ -16,7 +17,7 @@ use crate::told::{Subject, Told};
 use crate::watch::Watch;
 use crate::{Limits, Rules};
 use open::Open;
-use stagegate_eval::{FirstTurns, Score, Watermark};
+use stagegate_eval::{FirstTurns, PairResult, Score, Watermark};
 use stagegate_rollout::Arm;
 use stagegate_store::{SampleStore, SamplesError};
 use std::collections::{BTreeMap, HashMap};
@@ -50,6 +51,8 @@ pub(crate) struct Book {
     /// Scores since the start, by workload, arm, scorer and what it said.
     said: BTreeMap<(String, Arm, String, &'static str), u64>,
     pub(crate) results: Results,
+    /// Pairs since the start, by workload.
+    pairs: BTreeMap<(String, PairResult), u64>,
     dropped: BTreeMap<&'static str, u64>,
     forgotten_at_ms: u64,
     told: Vec<Told>,
@@ -69,6 +72,7 @@ impl Book {
             turns: FirstTurns::new(CONVERSATIONS),
             said: BTreeMap::new(),
             results: Results::default(),
+            pairs: BTreeMap::new(),
             dropped: ["queue", "store", "repeated"].map(|why| (why, 0)).into(),
             forgotten_at_ms: 0,
             told: Vec::new(),
@@ -117,12 +121,17 @@ impl Book {
         self.results.save(&mut self.store, now_ms, true);
     }
 
+    pub(crate) const fn open_bytes(&self) -> u64 {
+        self.bytes
+    }
+
     pub(crate) fn figures(&self) -> Figures {
         let series = self.results.latest().into_iter();
         Figures {
             results: self.said.clone(),
             series: series.map(|(key, tally)| SeriesFigures { key, tally }).collect(),
             open: self.open.len() as u64,
+            pairs: self.pairs.clone(),
             dropped: self.dropped.clone(),
         }
     }

@@ -4,6 +4,7 @@ use crate::Rules;
 use crate::results::Origin;
 use crate::told::Subject;
 use stagegate_eval::{Sample, SampleReason, Score, ScorerKind, Verdict};
+use stagegate_store::NewPair;
 use std::sync::Arc;
 
 /// Confidence below which a person should look at an answer.
@@ -20,6 +21,10 @@ pub(super) struct Open {
     pub(super) origin: Origin,
     /// Whether its verdict is waited for behind the watermark.
     pub(super) counts: bool,
+    /// It was served to a client, and is not a shadow's answer or taken only to be its pair.
+    pub(super) live: bool,
+    /// The pair that it is one half of.
+    pub(super) pair: Option<NewPair>,
     random: bool,
     /// Whether it is known what is right.
     expected: bool,
@@ -45,6 +50,8 @@ impl Open {
         Self {
             origin: Origin::of(sample),
             counts: random,
+            live: sample.reason != SampleReason::Shadow,
+            pair: super::pair::of(sample),
             random,
             expected: sample.expected.is_some(),
             confidence: sample.confidence,

@@ -112,6 +112,7 @@ fn sample(id: &str, at_ms: u64, answer: &str) -> Sample {
         tenant: None,
         trace_id: None,
         metrics: Metrics::default(),
+        pair: None,
         metadata: BTreeMap::new(),
     };
     let response = Half { bytes: answer.as_bytes(), content_type: "text/plain", ..Half::default() };
@@ -412,4 +413,69 @@ fn without_a_scorer_whose_word_counts_nobody_is_doubted() {
     let some = (0..12).map(|n| sample(&format!("s{n}"), n, "{}")).collect();
     world.scoring.accept(some, 1_000_000);
     assert_eq!(world.scoring.doubt("agent", 2_000_000), None);
+}
+
+/// Both halves of the pair of request `n`: what stable and the shadow answered.
+fn pair(n: u32, stable: &str, shadow: &str) -> [Sample; 2] {
+    let (request, copy) = (format!("r-{n}"), format!("s-{n}"));
+    let half = |id: &str, other: &str, answer: &str| Sample {
+        reason: SampleReason::Shadow,
+        pair: Some(other.to_owned()),
+        ..sample(id, 1, answer)
+    };
+    let stable =
+        Sample { arm: Arm::Stable, release: "v1".to_owned(), ..half(&request, &copy, stable) };
+    [stable, half(&copy, &request, shadow)]
+}
+
+fn paired(world: &World) -> Vec<(&'static str, u64)> {
+    let figures = world.scoring.figures();
+    figures.pairs.iter().map(|((_, result), count)| (result.label(), *count)).collect()
+}
+
+#[test]
+fn pairs_are_counted_once_whatever_half_comes_last_and_apart_from_everything_live() {
+    let world = World::with(&[json_gate()]);
+    let [stable, shadow] = pair(1, "{}", "no");
+    world.scoring.accept(vec![shadow, stable], 10);
+    let [stable, shadow] = pair(2, "{}", "{}");
+    world.scoring.accept(vec![shadow], 20);
+    assert_eq!(paired(&world), [("only_stable", 1)], "half a pair is none");
+    world.scoring.accept(vec![stable], 30);
+    assert_eq!(paired(&world), [("both_pass", 1), ("only_stable", 1)]);
+    // Served, and in the live sample too: it counts in both, each half where it belongs.
+    let [stable, shadow] = pair(3, "no", "{}");
+    let stable = Sample { reason: SampleReason::Random, ..stable };
+    world.scoring.accept(vec![stable, shadow], 40);
+    assert_eq!(paired(&world), [("both_pass", 1), ("only_stable", 1), ("only_shadow", 1)]);
+    assert_eq!(world.passed_and_failed(), (0, 0), "the candidate served nobody");
+    let live = world.scores(Arm::Stable);
+    assert_eq!((live.passed, live.failed), (0, 1));
+    let results: u64 = world.scoring.figures().results.values().sum();
+    assert_eq!(results, 1, "one answer was live");
+    // It is on the disk, and can be looked at.
+    let world = world.restarted(&[json_gate()]);
+    let (counts, lost) = world.scoring.pairs("agent", 0, 10).expect("readable");
+    assert_eq!(counts.iter().map(|count| count.pairs).sum::<u64>(), 3);
+    assert_eq!((lost[0].stable.as_str(), lost[0].shadow.as_str(), lost.len()), ("r-1", "s-1", 1));
+    assert!(world.scoring.pairs("agent", 1_000, 10).expect("readable").0.is_empty());
+}
+
+#[test]
+fn of_a_conversation_the_first_pair_counts_and_an_unscored_half_is_no_verdict() {
+    let mut judge = http_gate();
+    judge["batch"] = json!(1);
+    let world = World::with(&[json_gate(), judge.clone()]);
+    let turn = |n, stable, shadow| {
+        pair(n, stable, shadow).map(|half| Sample { conversation: Some("c".to_owned()), ..half })
+    };
+    world.scoring.accept(turn(1, "{}", "no").into(), 0);
+    world.scoring.accept(turn(2, "{}", "no").into(), 0);
+    assert_eq!(paired(&world), [], "one of the scorers has not spoken");
+    world.ask(&Scripted::new(&world, &[200, 200, 200, 200]));
+    assert_eq!(paired(&world), [("only_stable", 1)]);
+    let world = World::with(&[judge]);
+    world.scoring.accept(pair(3, "{}", "{}").into(), 0);
+    world.ask(&Scripted::new(&world, &[400, 400]));
+    assert_eq!(paired(&world), [("unscored", 1)]);
 }

@@ -50,6 +50,30 @@ fn sums_are_by_rollout_and_slice_and_survive_a_restart() {
 }
 
 #[test]
+fn a_crash_costs_the_sums_of_the_last_second_and_no_more() {
+    let accept = |world: &World, id: &str, now_ms: u64| {
+        world.scoring.accept(vec![of("acme", "r", sample(id, now_ms, "{}"))], now_ms);
+    };
+    let passed = |world: &World| {
+        let sums = world.scoring.results("agent", "r").expect("sums");
+        sums.values().next().map_or(0, |whole| whole.tally.passed)
+    };
+    let world = World::with(&[json_gate()]);
+    accept(&world, "a", 10_000);
+    accept(&world, "b", 10_999);
+    assert_eq!(passed(&world), 2);
+    // Nothing is saved on the way out of a process that is killed.
+    let world = world.restarted(&[json_gate()]);
+    assert_eq!(passed(&world), 1);
+    accept(&world, "c", 20_000);
+    accept(&world, "d", 20_500);
+    // A second later all is on the disk, though nothing new came.
+    world.scoring.tick(21_000);
+    let world = world.restarted(&[json_gate()]);
+    assert_eq!(passed(&world), 3);
+}
+
+#[test]
 fn tenants_beyond_the_cap_are_the_others() {
     let world = World::with(&[json_gate()]);
     let tenant = |n: u64| of(&format!("t{n:03}"), "r", sample(&format!("s{n}"), n, "{}"));

@@ -4,6 +4,7 @@
 //! WAL with `synchronous=NORMAL`: what was accepted survives `kill -9`. A power cut may lose the last
 //! samples, and never half of one. Bodies are texts here; what they mean is `eval`'s.
 
+mod pairs;
 mod read;
 mod review;
 mod schema;
@@ -11,6 +12,7 @@ mod spend;
 mod tallies;
 mod write;
 
+pub use pairs::{NewPair, PairCount, StoredPair};
 pub use read::{SampleFilter, SamplePage, StoredSample, StoredScore};
 pub use review::{NewReview, Reviewed, StoredReview};
 pub use spend::{JudgeSpend, SpendStore};

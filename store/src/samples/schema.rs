@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// Counts up with the tables.
-pub(super) const SCHEMA: i64 = 3;
+pub(super) const SCHEMA: i64 = 4;
 
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS sample (
@@ -57,6 +57,21 @@ const TABLES: &str = "
         body     TEXT NOT NULL,
         PRIMARY KEY (workload, rollout, release, arm, kind, name)
     ) STRICT, WITHOUT ROWID;
+    -- Requests of which both answers were judged: the one that was served, and a shadow's.
+    CREATE TABLE IF NOT EXISTS pair (
+        shadow         TEXT NOT NULL PRIMARY KEY,
+        stable         TEXT NOT NULL,
+        at_ms          INTEGER NOT NULL,
+        workload       TEXT NOT NULL,
+        stable_release TEXT NOT NULL,
+        shadow_release TEXT NOT NULL,
+        stable_pass    INTEGER,
+        shadow_pass    INTEGER,
+        conversation   TEXT,
+        -- 1 for the first of its conversation.
+        counts         INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS pair_conversation ON pair (workload, shadow_release, conversation);
     CREATE TABLE IF NOT EXISTS judge_spend (
         account TEXT PRIMARY KEY,
         -- Days since 1970, and the most that can have been spent in it, in nano-dollars.

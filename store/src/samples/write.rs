@@ -221,6 +221,11 @@ impl SampleStore {
                 change.execute(&text, []).map_err(removing)?;
             }
         }
+        if gone > 0 {
+            change
+                .execute("DELETE FROM pair WHERE shadow NOT IN (SELECT id FROM sample)", [])
+                .map_err(removing)?;
+        }
         change.commit().map_err(removing)?;
         Ok(gone)
     }

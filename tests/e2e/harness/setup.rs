@@ -154,8 +154,13 @@ impl Workload {
     }
 
     /// Registers a release.
-    pub(crate) fn release(mut self, name: &str, address: SocketAddr) -> Self {
-        self.releases.push((name.to_owned(), vec![format!("http://{address}")]));
+    pub(crate) fn release(self, name: &str, address: SocketAddr) -> Self {
+        self.release_at(name, &format!("http://{address}"))
+    }
+
+    /// As [`Workload::release`], with any URL of an endpoint.
+    pub(crate) fn release_at(mut self, name: &str, url: &str) -> Self {
+        self.releases.push((name.to_owned(), vec![url.to_owned()]));
         self
     }
 

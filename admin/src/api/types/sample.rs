@@ -18,7 +18,8 @@ pub struct SampleSummary {
     pub release: String,
     /// The arm it counts under.
     pub arm: String,
-    /// Why it was picked: `random` samples feed the gates, `targeted` ones do not.
+    /// Why it was picked: `random` samples feed the gates; `targeted` ones and halves of `shadow`
+    /// pairs do not.
     pub reason: String,
     /// Whether scorers are still at it.
     pub open: bool,

@@ -5,7 +5,9 @@ use super::copy::Shadow;
 use crate::http1::{BodyLength, BodyReader, HeadLimits, Piece, ResponseHead, Status};
 use crate::plan::SignalSettings;
 use crate::problem::Problem;
+use crate::tap::Tap;
 use stagegate_signals::End;
+use std::time::Instant;
 
 const LIMITS: HeadLimits = HeadLimits { bytes: 64 * 1024, fields: usize::MAX };
 
@@ -22,6 +24,11 @@ pub(super) struct Answer<'a> {
     /// Bytes of the body so far.
     pub(super) bytes: u64,
     pub(super) observed: Observed,
+    /// A copy of the answer, where it is scored.
+    tap: Option<&'a mut Tap>,
+    began: Instant,
+    /// Microseconds to the head; 0 before it.
+    pub(super) first_byte_us: u64,
 }
 
 /// How an answer ended.
@@ -33,7 +40,12 @@ pub(super) struct Ended {
 }
 
 impl<'a> Answer<'a> {
-    pub(super) fn new(copy: &'a Shadow, signals: &'a SignalSettings) -> Self {
+    pub(super) fn new(
+        copy: &'a Shadow,
+        signals: &'a SignalSettings,
+        tap: Option<&'a mut Tap>,
+        began: Instant,
+    ) -> Self {
         Self {
             copy,
             signals,
@@ -43,6 +55,9 @@ impl<'a> Answer<'a> {
             status: 0,
             bytes: 0,
             observed: Observed::default(),
+            tap,
+            began,
+            first_byte_us: 0,
         }
     }
 
@@ -85,6 +100,10 @@ impl<'a> Answer<'a> {
             return Err(Problem::UpstreamMalformed(why));
         }
         self.status = head.status;
+        self.first_byte_us = (self.began.elapsed().as_micros() as u64).max(1);
+        if let Some(tap) = &mut self.tap {
+            tap.answer_begins(bytes, head);
+        }
         self.keep_alive = head.keep_alive && head.body != BodyLength::UntilClose;
         self.observed.begin(self.signals, &self.copy.target, None, bytes, head);
         self.observed.request_bytes = self.copy.body.len() as u64;
@@ -100,8 +119,16 @@ impl<'a> Answer<'a> {
                 Ok(Piece::Data(data)) => {
                     self.bytes += data.len() as u64;
                     self.observed.data(data);
+                    if let Some(tap) = &mut self.tap {
+                        tap.response.add(data);
+                    }
                 }
-                Ok(Piece::Trailers) => self.observed.trailers(body.trailers()),
+                Ok(Piece::Trailers) => {
+                    self.observed.trailers(body.trailers());
+                    if let Some(tap) = &mut self.tap {
+                        tap.trailers(body.trailers());
+                    }
+                }
                 Ok(Piece::ChunkStart(_) | Piece::ChunkEnd) => {}
                 Ok(Piece::More) => return None,
                 Ok(Piece::End) => {

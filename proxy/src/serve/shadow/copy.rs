@@ -5,6 +5,7 @@ use crate::http1::{
     BodyLength, ForwardTo, Forwarding, RequestHead, own_fields, passed_fields, request_line,
 };
 use crate::shadow::InLane;
+use crate::tap::Tap;
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -36,6 +37,19 @@ pub(crate) struct Shadow {
     trailers: Vec<u8>,
     most: usize,
     too_large: bool,
+    /// What becomes a sample of the answer, where both answers are scored.
+    pub(super) scored: Option<Scored>,
+}
+
+/// The half of a pair that the copy's answer becomes.
+pub(super) struct Scored {
+    /// Id of the half, which says nothing of what it is.
+    pub(super) id: String,
+    /// When the request came, in Unix milliseconds.
+    pub(super) at_ms: u64,
+    pub(super) tenant: Option<String>,
+    /// The request in it is still empty.
+    pub(super) tap: Tap,
 }
 
 /// Where a copy is taken from.
@@ -87,6 +101,7 @@ impl Shadow {
             trailers: Vec::new(),
             most,
             too_large: false,
+            scored: None,
         }
     }
 
@@ -202,6 +217,7 @@ mod tests {
             trailers: b"X-T: 2\r\n".to_vec(),
             most,
             too_large: false,
+            scored: None,
         }
     }
 

@@ -19,26 +19,56 @@ use super::call::{Call, Decision};
 use crate::http1::BodyLength;
 use crate::plan::{Release, Role, Workload};
 use crate::shadow::ShadowSettings;
-use crate::tap::EVAL_HEADER;
-use copy::Origin;
+use crate::tap::{EVAL_HEADER, Tap, TapReason};
+use copy::{Origin, Scored};
 use stagegate_rollout::{Arm, Reason, ShadowDrop};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Client {
     /// Begins a copy of the request, if it is to be copied and there is room.
-    pub(super) fn shadow(&self, call: &Call, decision: &Decision) -> Option<Box<Shadow>> {
+    pub(super) fn shadow(&self, call: &mut Call, decision: &Decision) -> Option<Box<Shadow>> {
         let workload = decision.workload();
         let release = workload.shadow.as_deref()?;
         let settings = workload.prepared.settings.shadow.as_ref()?;
         if call.shadowed || !self.is_shadowed(settings, call, decision) {
             return None;
         }
-        let begun = self.begin_shadow(workload, release, settings, call);
-        if let Err(why) = begun {
-            let mut stats = self.worker.stats.borrow_mut();
-            stats.shadow(&workload.prepared.name, &release.name).dropped[why.index()] += 1;
+        match self.begin_shadow(workload, release, settings, call) {
+            Ok(mut shadow) => {
+                self.pair(settings, &mut shadow, call, decision);
+                Some(shadow)
+            }
+            Err(why) => {
+                let mut stats = self.worker.stats.borrow_mut();
+                stats.shadow(&workload.prepared.name, &release.name).dropped[why.index()] += 1;
+                None
+            }
         }
-        begun.ok()
+    }
+
+    /// Has both answers scored as a pair, where they are to be.
+    fn pair(
+        &self,
+        settings: &ShadowSettings,
+        shadow: &mut Shadow,
+        call: &mut Call,
+        decision: &Decision,
+    ) {
+        let tap = decision.workload().prepared.settings.tap.as_ref();
+        let (Some(quota), Some(tap)) = (&settings.scored, tap) else { return };
+        let at_ms = call.at_ms();
+        if tap.paused.load(Ordering::Relaxed) || !quota.take(at_ms * 1_000) {
+            return;
+        }
+        let half = || Tap::new(tap, TapReason::Pair, None, &self.input, &self.head);
+        let mut id = String::with_capacity(36);
+        self.worker.ids.borrow_mut().write(at_ms, &mut id);
+        call.tap.get_or_insert_with(|| Box::new(half())).pair = Some(id.clone());
+        let mut of_copy = half();
+        of_copy.pair = Some(call.id.clone());
+        let tenant = call.found.tenant.clone();
+        shadow.scored = Some(Scored { id, at_ms, tenant, tap: of_copy });
     }
 
     /// Whether the request is picked. What somebody forced, and what a scorer asks, says nothing of

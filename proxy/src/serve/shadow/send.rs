@@ -3,16 +3,19 @@
 use super::super::call::{cost, outcome, outcome_of, unix_ms};
 use super::super::connect::open_any;
 use super::answer::{Answer, Ended};
-use super::copy::{Pieces, Shadow};
+use super::copy::{Pieces, Scored, Shadow};
 use crate::endpoint::Endpoint;
 use crate::plan::{InForce, Release, Workload};
 use crate::problem::Problem;
+use crate::tap;
 use crate::transport::Stream;
 use crate::worker::Worker;
-use stagegate_rollout::{Outcome, ShadowDrop};
+use stagegate_rollout::{Arm, Outcome, ShadowDrop};
+use stagegate_signals::{Cost, End, Usage};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -35,12 +38,16 @@ enum Fate {
 }
 
 /// Sends a copy, reads the answer, and counts how it ended.
-pub(super) async fn send(worker: Rc<Worker>, copy: Box<Shadow>) {
+pub(super) async fn send(worker: Rc<Worker>, mut copy: Box<Shadow>) {
     let (began, mut fate) = (Instant::now(), Fate::Outdated);
+    let mut scored = copy.scored.take();
+    if let Some(scored) = &mut scored {
+        scored.tap.copy_request(&copy.body);
+    }
     while matches!(fate, Fate::Outdated) {
         let plan = worker.plan();
         fate = match To::of(&worker, &plan, &copy) {
-            Some(to) => to.attempt(&copy, began).await,
+            Some(to) => to.attempt(&copy, &mut scored, began).await,
             None => Fate::Dropped(ShadowDrop::Withdrawn),
         };
     }
@@ -78,7 +85,7 @@ impl<'a> To<'a> {
     }
 
     /// Tries once, within the time there is.
-    async fn attempt(self, copy: &Shadow, began: Instant) -> Fate {
+    async fn attempt(self, copy: &Shadow, scored: &mut Option<Scored>, began: Instant) -> Fate {
         let Self { worker, plan, workload, release, .. } = self;
         let load = |endpoint: &Endpoint| worker.pools.borrow().in_flight(endpoint.id);
         let now_ms = worker.watches.now_ms();
@@ -90,7 +97,8 @@ impl<'a> To<'a> {
             Ok(connected) => connected,
             Err(problem) => return Fate::Failed(problem),
         };
-        let mut answer = Answer::new(copy, &workload.prepared.settings.signals);
+        let tap = scored.as_mut().map(|scored| &mut scored.tap);
+        let mut answer = Answer::new(copy, &workload.prepared.settings.signals, tap, began);
         let pieces = copy.pieces(&endpoint.address.authority, plan.epoch);
         let mut sending = Sending { to: self, pieces, broken: false };
         let exchange = poll_fn(|cx| sending.poll(cx, &mut stream, &mut answer));
@@ -100,7 +108,12 @@ impl<'a> To<'a> {
                 if ended.reusable && sending.is_done() {
                     self.keep(endpoint, stream);
                 }
-                self.judge(&mut answer, ended)
+                let told = self.told(&mut answer, ended);
+                if let Some(scored) = scored.take().filter(|_| told.is_good) {
+                    Self::hand_over(scored, copy, &told, began);
+                }
+                let cost = told.cost.and_then(|cost| cost.nanos);
+                Fate::Answered { outcome: told.outcome, cost }
             }
             Ok(Err(Halt::Outdated)) => {
                 self.keep(endpoint, stream);
@@ -145,18 +158,50 @@ impl<'a> To<'a> {
     }
 
     /// What an answer says, by the rules and prices of the workload.
-    fn judge(self, answer: &mut Answer<'_>, Ended { how, .. }: Ended) -> Fate {
+    fn told(self, answer: &mut Answer<'_>, Ended { how, .. }: Ended) -> Told {
         let settings = &self.workload.prepared.settings.signals;
         let signals = answer.observed.end(how);
         let (status, bytes) = (answer.status, answer.bytes);
-        let now_s = unix_ms() / 1000;
-        let known =
-            cost(self.worker, settings, signals.as_ref(), &answer.observed, status, bytes, now_s);
-        Fate::Answered {
+        let (observed, now_s) = (&answer.observed, unix_ms() / 1000);
+        let cost = cost(self.worker, settings, signals.as_ref(), observed, status, bytes, now_s);
+        Told {
             outcome: outcome(&settings.rules, status, signals.as_ref(), how),
-            cost: known.and_then(|cost| cost.nanos),
+            is_good: how == End::Complete && (200..300).contains(&status),
+            status,
+            first_byte_us: answer.first_byte_us,
+            usage: signals.and_then(|signals| signals.usage),
+            cost,
         }
     }
+
+    /// Hands the answer over as one half of its pair.
+    fn hand_over(scored: Scored, copy: &Shadow, told: &Told, began: Instant) {
+        scored.tap.finish(tap::Exchange {
+            id: scored.id,
+            at_ms: scored.at_ms,
+            workload: Arc::clone(&copy.workload),
+            release: Arc::clone(&copy.release),
+            arm: Arm::Candidate,
+            conversation: copy.conversation.clone(),
+            tenant: scored.tenant,
+            status: told.status,
+            duration_us: began.elapsed().as_micros() as u64,
+            first_byte_us: told.first_byte_us,
+            tokens: told.usage.map(|usage| (usage.total_input(), usage.output)),
+            cost_nanos: told.cost.and_then(|cost| cost.nanos),
+        });
+    }
+}
+
+/// What one answer said.
+struct Told {
+    outcome: Outcome,
+    /// It is worth scoring: failures have an axis of their own.
+    is_good: bool,
+    status: u16,
+    first_byte_us: u64,
+    usage: Option<Usage>,
+    cost: Option<Cost>,
 }
 
 /// Counts a copy as under way at an endpoint until it is dropped.

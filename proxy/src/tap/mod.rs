@@ -4,22 +4,22 @@
 //! makes anybody wait: what finds no room, here or at the other end, is dropped and counted. Which
 //! exchanges are picked, and what becomes of the copies, others decide.
 
+mod copied;
+mod outlet;
+
+pub use copied::Copied;
+pub use outlet::{Outlet, TapDrop};
+
 use crate::http1::{RequestHead, ResponseHead};
 use crate::quota::Quota;
 use crate::trace::{TraceContext, given};
-use crate::wanted::{Wanted, WantedOf};
-use arc_swap::ArcSwapOption;
 use stagegate_rollout::Arm;
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Requests that carry this header are a scorer's own: scoring them would go round in circles.
 pub(crate) const EVAL_HEADER: &str = "stagegate-eval";
-/// Memory is reserved in pieces of this size.
-const PIECE: usize = 4 << 10;
 
 /// Says of an arm and a conversation or request id whether the exchange is copied.
 pub type Picks = Arc<dyn Fn(Arm, &str) -> bool + Send + Sync>;
@@ -49,204 +49,24 @@ impl fmt::Debug for TapSettings {
     }
 }
 
-/// Why a picked exchange was dropped.
+/// Why an exchange was copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TapDrop {
-    /// More than are wanted a second were picked.
-    Rate,
-    /// All copies together would have been too large.
-    Memory,
-    /// Whoever scores is behind.
-    Queue,
-    /// Nobody scores any more.
-    Shutdown,
-    /// Judging may not cost more today.
-    Budget,
-}
-
-impl TapDrop {
-    /// Every reason.
-    pub const ALL: [Self; 5] =
-        [Self::Rate, Self::Memory, Self::Queue, Self::Shutdown, Self::Budget];
-
-    /// The word used in labels.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Rate => "rate",
-            Self::Memory => "memory",
-            Self::Queue => "queue",
-            Self::Shutdown => "shutdown",
-            Self::Budget => "budget",
-        }
-    }
-}
-
-/// The way of copies to whoever scores them: one for all workers.
-pub struct Outlet {
-    used: AtomicUsize,
-    capacity: AtomicUsize,
-    dropped: [AtomicU64; TapDrop::ALL.len()],
-    /// By workload. Looked up where a configuration is prepared, never for a request.
-    pauses: Mutex<HashMap<String, Arc<AtomicBool>>>,
-    /// Taken away to close.
-    sender: ArcSwapOption<SyncSender<Box<Tapped>>>,
-    wanted: WantedOf,
-}
-
-impl fmt::Debug for Outlet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outlet").field("used", &self.used).finish_non_exhaustive()
-    }
-}
-
-impl Outlet {
-    /// An outlet into a channel; all copies together take at most `capacity` bytes.
-    #[must_use]
-    pub fn new(sender: SyncSender<Box<Tapped>>, capacity: usize) -> Arc<Self> {
-        Arc::new(Self {
-            used: AtomicUsize::new(0),
-            capacity: AtomicUsize::new(capacity),
-            dropped: Default::default(),
-            pauses: Mutex::default(),
-            sender: ArcSwapOption::from_pointee(sender),
-            wanted: WantedOf::default(),
-        })
-    }
-
-    /// How many answers of a workload are wanted at once; the same value for every plan.
-    pub fn wanted(&self, workload: &str) -> Arc<Wanted> {
-        self.wanted.workload(workload)
-    }
-
-    /// Changes how much all copies together may take.
-    pub fn set_capacity(&self, bytes: usize) {
-        self.capacity.store(bytes, Ordering::Relaxed);
-    }
-
-    /// Set while nothing of the workload is to be copied: one for all configurations.
-    #[must_use]
-    pub fn pause(&self, workload: &str) -> Arc<AtomicBool> {
-        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(pauses.entry(workload.to_owned()).or_default())
-    }
-
-    /// Pauses exactly these workloads.
-    pub fn pause_only(&self, workloads: &[String]) {
-        let pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
-        for (workload, paused) in &*pauses {
-            paused.store(workloads.contains(workload), Ordering::Relaxed);
-        }
-    }
-
-    /// Takes nothing more, so that the receiver comes to an end.
-    pub fn close(&self) {
-        self.sender.store(None);
-    }
-
-    /// How many were dropped so far, by [`TapDrop::ALL`].
-    #[must_use]
-    pub fn dropped(&self) -> [u64; TapDrop::ALL.len()] {
-        std::array::from_fn(|at| self.dropped[at].load(Ordering::Relaxed))
-    }
-
-    /// Bytes that all copies take now.
-    #[must_use]
-    pub fn used(&self) -> usize {
-        self.used.load(Ordering::Relaxed)
-    }
-
-    fn count(&self, why: TapDrop) {
-        self.dropped[why as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn reserve(&self, bytes: usize) -> bool {
-        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
-        let fits = before + bytes <= self.capacity.load(Ordering::Relaxed);
-        if !fits {
-            self.used.fetch_sub(bytes, Ordering::Relaxed);
-        }
-        fits
-    }
-
-    fn offer(&self, tapped: Box<Tapped>) {
-        match self.sender.load().as_ref().map(|sender| sender.try_send(tapped)) {
-            Some(Ok(())) => {}
-            Some(Err(TrySendError::Full(_))) => self.count(TapDrop::Queue),
-            Some(Err(TrySendError::Disconnected(_))) | None => self.count(TapDrop::Shutdown),
-        }
-    }
-}
-
-/// A bounded copy of one direction. What it takes counts until it is dropped.
-pub struct Copied {
-    /// The body without its framing, as much of it as is kept.
-    pub bytes: Vec<u8>,
-    /// The `Content-Type` header; empty if there was none.
-    pub content_type: String,
-    /// The `Content-Encoding` header; empty if there was none.
-    pub content_encoding: String,
-    /// Whether there was more.
-    pub truncated: bool,
-    most: usize,
-    reserved: usize,
-    starved: bool,
-    outlet: Arc<Outlet>,
-}
-
-impl fmt::Debug for Copied {
-    /// Never the bytes: they are what people said.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Copied").field("bytes", &self.bytes.len()).finish_non_exhaustive()
-    }
-}
-
-impl Copied {
-    fn new(settings: &TapSettings) -> Self {
-        Self {
-            bytes: Vec::new(),
-            content_type: String::new(),
-            content_encoding: String::new(),
-            truncated: false,
-            most: settings.per_message,
-            reserved: 0,
-            starved: false,
-            outlet: Arc::clone(&settings.outlet),
-        }
-    }
-
-    /// Keeps the next bytes, as many as there is room for.
-    pub(crate) fn add(&mut self, data: &[u8]) {
-        let kept = data.len().min(self.most - self.bytes.len());
-        self.truncated |= kept < data.len();
-        if kept == 0 || self.starved {
-            return;
-        }
-        let wanted = self.bytes.len() + kept;
-        if wanted > self.reserved {
-            // In pieces that grow with the body, so that the shared counter is rarely touched.
-            let more = (wanted - self.reserved).max(self.reserved).max(PIECE);
-            if !self.outlet.reserve(more) {
-                self.starved = true;
-                return;
-            }
-            self.reserved += more;
-        }
-        self.bytes.extend_from_slice(&data[..kept]);
-    }
-}
-
-impl Drop for Copied {
-    fn drop(&mut self) {
-        self.outlet.used.fetch_sub(self.reserved, Ordering::Relaxed);
-    }
+pub enum TapReason {
+    /// By the hash of its conversation.
+    Picked,
+    /// As one half of a pair: the answer to a request, or to its copy.
+    Pair,
 }
 
 /// A whole exchange, copied.
 #[derive(Debug)]
 pub struct Tapped {
-    /// The request's id.
+    /// The request's id; of a copied request one of its own.
     pub id: String,
+    /// Why it was copied.
+    pub reason: TapReason,
+    /// Id of the other half of the pair, where there may be one.
+    pub pair: Option<String>,
     /// When it came, in Unix milliseconds.
     pub at_ms: u64,
     /// Name of the workload.
@@ -286,6 +106,9 @@ pub(crate) struct Tap {
     /// With the one who sends the request while it is being sent.
     pub(crate) request: Option<Copied>,
     pub(crate) response: Copied,
+    pub(crate) reason: TapReason,
+    /// Id of the other half of the pair.
+    pub(crate) pair: Option<String>,
     confidence: Option<String>,
     path: String,
     trace: Option<TraceContext>,
@@ -318,21 +141,42 @@ impl Tap {
             settings.outlet.count(TapDrop::Rate);
             return None;
         }
+        let trace = own.or_else(|| given(bytes, head));
+        Some(Box::new(Self::new(settings, TapReason::Picked, trace, bytes, head)))
+    }
+
+    /// Begins to copy an exchange, whatever it is.
+    pub(crate) fn new(
+        settings: &TapSettings,
+        reason: TapReason,
+        trace: Option<TraceContext>,
+        bytes: &[u8],
+        head: &RequestHead,
+    ) -> Self {
         let mut request = Copied::new(settings);
         request.content_type = text(head.field(bytes, "content-type"));
         request.content_encoding = text(head.field(bytes, "content-encoding"));
-        Some(Box::new(Self {
+        Self {
             request: Some(request),
             response: Copied::new(settings),
+            reason,
+            pair: None,
             confidence: None,
             path: head.target(bytes).to_owned(),
-            trace: own.or_else(|| given(bytes, head)),
-        }))
+            trace,
+        }
     }
 
     /// The copy of the request, for the one who sends it.
     pub(crate) const fn copy_of_request(&mut self) -> Option<Copied> {
         self.request.take()
+    }
+
+    /// The whole body of the request, where nobody else sends it.
+    pub(crate) fn copy_request(&mut self, body: &[u8]) {
+        if let Some(request) = &mut self.request {
+            request.add(body);
+        }
     }
 
     /// The answer's head has come.
@@ -362,6 +206,8 @@ impl Tap {
         }
         outlet.offer(Box::new(Tapped {
             id: told.id,
+            reason: self.reason,
+            pair: self.pair,
             at_ms: told.at_ms,
             workload: told.workload,
             release: told.release,
@@ -400,7 +246,7 @@ pub(crate) struct Exchange {
 
 #[cfg(test)]
 mod tests {
-    use super::{Copied, Exchange, Outlet, Picks, Tap, TapDrop, TapSettings, Tapped};
+    use super::{Copied, Exchange, Outlet, Picks, Tap, TapDrop, TapReason, TapSettings, Tapped};
     use crate::quota::Quota;
     use stagegate_rollout::Arm;
     use std::sync::Arc;
@@ -421,6 +267,8 @@ mod tests {
         Tap {
             request: Some(request),
             response: Copied::new(settings),
+            reason: TapReason::Picked,
+            pair: None,
             confidence: None,
             path: "/".into(),
             trace: None,

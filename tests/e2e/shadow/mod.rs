@@ -1,5 +1,8 @@
 //! Requests copied to another release: what its backend sees, and what nobody else must notice.
 
+mod pairs;
+mod reach;
+
 use crate::harness::backend::echo;
 use crate::harness::{
     Backend, Exchange, Setup, Stagegate, Wire, Workload, eventually, eventually_async, request,
