@@ -5,7 +5,7 @@ use crate::identity::JwtCache;
 use crate::ids::Ids;
 use crate::plan::InForce;
 use crate::pool::Pools;
-use crate::serve::Shadow;
+use crate::serve::{Buffers, Shadow};
 use crate::shared::Shared;
 use crate::stats::{OTHER, Report, Stats};
 use crate::trace::Traced;
@@ -65,6 +65,8 @@ pub(crate) struct Worker {
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
     /// Memory for the fields of an answer's head, used again.
     pub(crate) answer_fields: Cell<Vec<Field>>,
+    /// Buffers of clients that are gone, used again.
+    pub(crate) buffers: RefCell<Vec<Buffers>>,
     pub(crate) draining: Cell<bool>,
     pub(crate) connections: Cell<usize>,
     /// Sampled requests that have ended.
@@ -93,6 +95,7 @@ impl Worker {
             ids: RefCell::new(Ids::new(seed)),
             answer_fields: Cell::default(),
             read_buffer: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
+            buffers: RefCell::default(),
             draining: Cell::new(false),
             connections: Cell::new(0),
             traced: RefCell::default(),

@@ -28,12 +28,12 @@ pub(super) enum Framing {
 #[error("{0}")]
 pub(crate) struct Malformed(pub(super) &'static str);
 
-/// A client's request as HTTP/1.1. `ends`: it has no body. `key` is for a WebSocket's handshake,
-/// which has a key in HTTP/1.1 and none in HTTP/2 (RFC 8441 5).
+/// A client's request as HTTP/1.1. `ends`: it has no body. `key` makes one for a WebSocket's
+/// handshake, which has a key in HTTP/1.1 and none in HTTP/2 (RFC 8441 5).
 pub(super) fn request_text(
     request: &Request<()>,
     ends: bool,
-    key: &str,
+    key: impl FnOnce() -> String,
 ) -> Result<(Vec<u8>, Framing), Malformed> {
     let (uri, fields) = (request.uri(), request.headers());
     let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
@@ -88,7 +88,7 @@ pub(super) fn request_text(
     let framing = match (websocket, ends, chunked) {
         (true, _, _) => {
             let handshake = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: ";
-            put(&mut text, &[handshake.as_bytes(), key.as_bytes(), b"\r\n"]);
+            put(&mut text, &[handshake.as_bytes(), key().as_bytes(), b"\r\n"]);
             Framing::Tunnel
         }
         (false, true, _) => Framing::None,
@@ -120,7 +120,10 @@ pub(super) fn response(
         if websocket && name == "sec-websocket-accept" {
             continue;
         }
-        let value = HeaderValue::from_bytes(field.value(head)).map_err(|_| invalid)?;
+        let mut value = HeaderValue::from_bytes(field.value(head)).map_err(|_| invalid)?;
+        // No two are the same: each would push another field out of the connection's table
+        // (RFC 7541 7.1.3: never indexed).
+        value.set_sensitive(field.known == Known::RequestId);
         response.headers_mut().append(name, value);
     }
     Ok(response)
@@ -269,13 +272,15 @@ mod tests {
     }
 
     fn text(request: &Request<()>, ends: bool) -> Result<(String, Framing), Malformed> {
-        let (text, framing) = request_text(request, ends, "KEY==")?;
+        let (text, framing) = request_text(request, ends, || "KEY==".to_owned())?;
         Ok((String::from_utf8(text).expect("ascii"), framing))
     }
 
     /// Whether the strict parser takes what the translation says.
     fn accepted(request: &Request<()>, ends: bool) -> bool {
-        let Ok((text, _)) = request_text(request, ends, "KEY==") else { return false };
+        let Ok((text, _)) = request_text(request, ends, || "KEY==".to_owned()) else {
+            return false;
+        };
         matches!(RequestHead::default().parse(&text, LIMITS), Ok(Status::Complete(())))
     }
 

@@ -20,6 +20,7 @@ use tokio::io::ReadBuf;
 pub(crate) struct Tally {
     active: Cell<usize>,
     cancelled: Cell<u32>,
+    turns: Cell<u32>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -27,6 +28,16 @@ impl Tally {
     /// Requests under way.
     pub(crate) fn active(&self) -> usize {
         self.active.get()
+    }
+
+    /// The connection has sent what there was.
+    pub(crate) fn turned(&self) {
+        self.turns.set(self.turns.get().wrapping_add(1));
+    }
+
+    /// How often the connection had its turn.
+    pub(crate) fn turns(&self) -> u32 {
+        self.turns.get()
     }
 
     /// How many requests the client took back since the last call.
@@ -69,7 +80,7 @@ impl Incoming {
     pub(crate) fn new(
         request: Request<RecvStream>,
         respond: SendResponse<Bytes>,
-        key: &str,
+        key: impl FnOnce() -> String,
         tally: Rc<Tally>,
     ) -> Result<Self, (Malformed, SendResponse<Bytes>)> {
         let (parts, body) = request.into_parts();
@@ -151,6 +162,12 @@ impl Incoming {
         }
     }
 
+    /// Whether the whole request was read and the whole answer written: nothing is reset when this
+    /// is dropped.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.answer, Answer::Done) && self.request.is_over()
+    }
+
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         if let Answer::Tunnel(outlet) = &mut self.answer {
             outlet.finish_raw()?;
@@ -163,8 +180,11 @@ impl Incoming {
     fn write_head(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Answer::Head(respond, partial) = &mut self.answer else { return Ok(0) };
         let mut joined = std::mem::take(partial);
-        joined.extend_from_slice(bytes);
-        let mut rest = joined.as_slice();
+        let mut rest = bytes;
+        if !joined.is_empty() {
+            joined.extend_from_slice(bytes);
+            rest = joined.as_slice();
+        }
         let limits = HeadLimits { bytes: usize::MAX, fields: usize::MAX };
         loop {
             let parsed = ResponseHead::parse(rest, self.to_head, limits, Vec::new());

@@ -10,6 +10,7 @@
 //! taken from a writer when the window has room for it.
 
 mod client;
+mod gather;
 mod head;
 mod incoming;
 mod inlet;
@@ -18,6 +19,7 @@ mod outlet;
 mod websocket;
 
 pub(crate) use client::Connection;
+pub(crate) use gather::Gather;
 pub(crate) use incoming::{Incoming, Tally};
 pub(crate) use outgoing::Outgoing;
 pub(crate) use websocket::websocket_key;

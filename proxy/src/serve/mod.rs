@@ -43,6 +43,8 @@ const LINGER_TIME: Duration = Duration::from_secs(2);
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
 /// Buffers larger than this are given back between requests.
 const KEEP_BUFFER: usize = 16 * 1024;
+/// Clients whose buffers are kept for those who come.
+const KEEP_CLIENTS: usize = 64;
 
 /// What happens to the connection after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +70,15 @@ struct Client {
     may_be_http2: bool,
     /// Another process could go on with it.
     portable: bool,
+    up: Vec<u8>,
+    down: Vec<u8>,
+}
+
+/// A client's buffers, for the next one.
+#[derive(Default)]
+pub(crate) struct Buffers {
+    input: Vec<u8>,
+    head: RequestHead,
     up: Vec<u8>,
     down: Vec<u8>,
 }
@@ -111,6 +122,8 @@ pub(crate) async fn connection(worker: Rc<Worker>, arrival: Arrival, live: Live)
         wire.put_back(input);
         guest.forwarding.http2 = true;
         return multiplex::connection(worker, wire, watch, guest, live).await;
+    } else {
+        client.put_away();
     }
     drop(live);
 }
@@ -131,17 +144,30 @@ enum Served {
 
 impl Client {
     fn new(worker: Rc<Worker>, stream: Stream, watch: Watched, guest: Rc<Guest>) -> Self {
+        let Buffers { input, head, up, down } =
+            worker.buffers.borrow_mut().pop().unwrap_or_default();
         Self {
             stream,
-            input: Vec::new(),
-            head: RequestHead::default(),
+            input,
+            head,
             watch,
             guest,
             may_be_http2: false,
             portable: false,
-            up: Vec::new(),
-            down: Vec::new(),
+            up,
+            down,
             worker,
+        }
+    }
+
+    /// Ends it, and keeps its buffers for the next one.
+    fn put_away(mut self) {
+        self.shrink();
+        let Self { worker, mut input, head, mut up, mut down, .. } = self;
+        let mut kept = worker.buffers.borrow_mut();
+        if kept.len() < KEEP_CLIENTS {
+            [&mut input, &mut up, &mut down].into_iter().for_each(Vec::clear);
+            kept.push(Buffers { input, head, up, down });
         }
     }
 }

@@ -3,7 +3,8 @@
 use super::welcome::in_time;
 use super::{Client, Guest};
 use crate::http2::{
-    CONNECTION_WINDOW, Incoming, MAX_STREAMS, SEND_BUFFER, STREAM_WINDOW, Tally, websocket_key,
+    CONNECTION_WINDOW, Gather, Incoming, MAX_STREAMS, SEND_BUFFER, STREAM_WINDOW, Tally,
+    websocket_key,
 };
 use crate::transport::{Stream, Wire};
 use crate::watch::Watched;
@@ -12,7 +13,8 @@ use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::Request;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -24,6 +26,8 @@ const MAX_CANCELLED: u32 = 400;
 const FORGIVEN_AFTER: Duration = Duration::from_secs(10);
 /// Time a connection has to end after it was told to.
 const GOAWAY_GRACE: Duration = Duration::from_secs(5);
+/// Turns of others within which the connection has one of its own.
+const MAX_TURNS: u32 = 16;
 /// Streams that the client reset before we looked at them.
 const MAX_PENDING_RESETS: usize = 20;
 /// Streams that we had to reset because the client broke the rules.
@@ -34,6 +38,7 @@ struct Multiplex {
     worker: Rc<Worker>,
     guest: Rc<Guest>,
     watch: Watched,
+    out: Gather,
     tally: Rc<Tally>,
     live: Rc<Live>,
     /// The client was told that nothing more is taken.
@@ -67,7 +72,14 @@ pub(super) async fn connection(
         .max_local_error_reset_streams(Some(MAX_BROKEN))
         .enable_connect_protocol();
     watch.set(header_timeout);
-    let handshake = async { builder.handshake(wire).await.map_err(std::io::Error::other) };
+    let out = Gather::new(wire);
+    let mut handshake = pin!(builder.handshake(out.clone()));
+    let handshake = poll_fn(|cx| {
+        let shaken = handshake.as_mut().poll(cx).map_err(std::io::Error::other);
+        // Our settings leave while the client's are awaited.
+        let _ = out.poll_send(cx);
+        shaken
+    });
     let Some(mut connection) = in_time(&watch, handshake).await else {
         return worker.stats.borrow_mut().refuse(None, "http2_preface");
     };
@@ -81,17 +93,56 @@ pub(super) async fn connection(
         worker,
         guest: Rc::new(guest),
         watch,
+        out,
     };
-    while let Some((request, respond)) = poll_fn(|cx| multiplex.poll(&mut connection, cx)).await {
+    while let Some((request, respond)) = multiplex.next(&mut connection).await {
         multiplex.begin(request, respond);
+    }
+    // Why it ends is said in its last frame.
+    let last = poll_fn(|cx| multiplex.out.poll_send(cx));
+    let _ = tokio::time::timeout(GOAWAY_GRACE, last).await;
+}
+
+/// Lets the connection send what was written last, before a reset takes back what has not left; not
+/// for long, should the client not read.
+async fn sent(tally: &Tally) {
+    let before = tally.turns();
+    for _ in 0..MAX_TURNS {
+        if tally.turns() != before {
+            return;
+        }
+        tokio::task::yield_now().await;
     }
 }
 
+/// Waits until the task is woken.
+async fn woken() {
+    let mut waits = true;
+    poll_fn(|_| if std::mem::take(&mut waits) { Poll::Pending } else { Poll::Ready(()) }).await;
+}
+
 impl Multiplex {
-    /// The next request; none at the end of the connection.
+    /// The next request; none at the end of the connection. Once woken, it lets everybody else have
+    /// a turn first: what several exchanges have to say then leaves in one write, and the requests
+    /// that follow come in one read.
+    async fn next(
+        &mut self,
+        connection: &mut Connection<Gather, Bytes>,
+    ) -> Option<(Request<RecvStream>, SendResponse<Bytes>)> {
+        loop {
+            let polled = poll_fn(|cx| Poll::Ready(self.poll(connection, cx))).await;
+            if let Poll::Ready(next) = polled {
+                return next;
+            }
+            woken().await;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The next request, if there is one now; none at the end of the connection.
     fn poll(
         &mut self,
-        connection: &mut Connection<Wire, Bytes>,
+        connection: &mut Connection<Gather, Bytes>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<(Request<RecvStream>, SendResponse<Bytes>)>> {
         self.tally.register(cx);
@@ -109,6 +160,10 @@ impl Multiplex {
             Poll::Ready(_) => return Poll::Ready(None),
             Poll::Pending => {}
         }
+        if let Poll::Ready(Err(_)) = self.out.poll_send(cx) {
+            return Poll::Ready(None);
+        }
+        self.tally.turned();
         let idle = self.tally.active() == 0;
         if idle && !self.idle {
             let keep_alive = self.worker.shared.settings.load().keep_alive;
@@ -152,8 +207,8 @@ impl Multiplex {
     /// Serves one request in a task of its own.
     fn begin(&mut self, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
         let worker = Rc::clone(&self.worker);
-        let key = websocket_key(|| worker.ids.borrow_mut().random());
-        let incoming = match Incoming::new(request, respond, &key, Rc::clone(&self.tally)) {
+        let key = || websocket_key(|| worker.ids.borrow_mut().random());
+        let incoming = match Incoming::new(request, respond, key, Rc::clone(&self.tally)) {
             Ok(incoming) => Stream::Incoming(Box::new(incoming)),
             Err((_, mut respond)) => {
                 respond.send_reset(Reason::PROTOCOL_ERROR);
@@ -162,13 +217,15 @@ impl Multiplex {
         };
         let watch = worker.watches.add();
         let mut client = Client::new(worker, incoming, watch, Rc::clone(&self.guest));
-        let live = Rc::clone(&self.live);
-        tokio::task::spawn_local(async move {
+        let (live, tally) = (Rc::clone(&self.live), Rc::clone(&self.tally));
+        // Boxed before it is a task: its state is large, and a task is moved some times.
+        tokio::task::spawn_local(Box::pin(async move {
             client.serve(true).await;
-            // What was written last has its turn before a reset takes back what has not left.
-            tokio::task::yield_now().await;
-            drop(client);
+            if !client.stream.is_over() {
+                sent(&tally).await;
+            }
+            client.put_away();
             drop(live);
-        });
+        }));
     }
 }

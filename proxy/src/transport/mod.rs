@@ -36,6 +36,11 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// Whether nothing is left to say on either side; never of a connection.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self, Self::Incoming(incoming) if incoming.is_over())
+    }
+
     /// Makes the close that follows look like the failure it is, also to a peer that takes a clean
     /// close for the end of a body. An HTTP/2 exchange that is dropped early is reset anyway.
     pub(crate) fn reset_on_close(&self) {
