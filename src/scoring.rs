@@ -30,8 +30,8 @@ const WAITING: usize = 1024;
 const BATCH: usize = 512;
 /// From so many bytes on no more are added: samples that are being made are in no other bound.
 const BATCH_BYTES: usize = 1 << 20;
-/// How long copies are gathered for one transaction: each costs a wait for the disk.
-const GATHER: Duration = Duration::from_millis(50);
+/// How long copies are gathered for one transaction: each writes the same pages of the store again.
+const GATHER: Duration = Duration::from_millis(250);
 /// How often the configuration is looked at and waiting samples are given up.
 const TICK: Duration = Duration::from_millis(250);
 

@@ -58,9 +58,9 @@ pub(crate) struct Args {
     /// Rounds over all proxies
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Seconds of load per measurement
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
-    seconds: u64,
+    /// Seconds of load per measurement [default: 1; with --quick: 2]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: Option<u64>,
     /// Leave out the system calls per request, which strace counts in a round of its own
     #[arg(long)]
     no_syscalls: bool,
@@ -118,7 +118,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     }
     let cases = args.cases();
     let programs = Programs::get(project, &kinds, &cases, args.binary.as_deref())?;
-    let seconds = Duration::from_secs(args.seconds);
+    let seconds = Duration::from_secs(args.seconds.unwrap_or(if args.quick { 2 } else { 1 }));
     report::heading(&programs, &kinds, args.rounds, seconds)?;
 
     let setups: Vec<Setup> = kinds
