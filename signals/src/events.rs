@@ -50,6 +50,8 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn feed(&mut self, bytes: &[u8], collected: &mut Collected) {
+        // One search for all lines that are whole in here; most reads have neither word.
+        let plain = USAGE.find(bytes).is_none() && ERROR.find(bytes).is_none();
         let mut rest = bytes;
         while !rest.is_empty() {
             if std::mem::take(&mut self.after_cr) && rest[0] == b'\n' {
@@ -60,7 +62,7 @@ impl Events {
             let line = &rest[..end.unwrap_or(rest.len())];
             match end {
                 Some(_) if self.line == Line::Head && self.head.is_empty() => {
-                    self.whole(line, collected);
+                    self.whole(line, plain, collected);
                 }
                 Some(_) => {
                     self.part(line);
@@ -80,18 +82,18 @@ impl Events {
         self.dispatch(collected);
     }
 
-    /// A line that came in one piece.
-    fn whole(&mut self, line: &[u8], collected: &mut Collected) {
+    /// A line that came in one piece. `plain`: none of the words that matter is in it.
+    fn whole(&mut self, line: &[u8], plain: bool, collected: &mut Collected) {
         if line.is_empty() {
             self.dispatch(collected);
         } else if let Some(data) = line.strip_prefix(b"data:") {
-            self.data(data, collected);
+            self.data(data, plain, collected);
         } else if let Some(name) = line.strip_prefix(b"event:") {
             self.failed = matches!(name.trim_ascii(), b"error" | b"response.failed");
         }
     }
 
-    fn data(&mut self, data: &[u8], collected: &mut Collected) {
+    fn data(&mut self, data: &[u8], plain: bool, collected: &mut Collected) {
         let data = data.trim_ascii();
         if data == b"[DONE]" {
             collected.done();
@@ -104,8 +106,7 @@ impl Events {
                 && (self.count == 1
                     || self.failed
                     || data.last() != Some(&b'}')
-                    || may_hold_usage(data)
-                    || may_hold_error(data)));
+                    || !plain && (may_hold_usage(data) || may_hold_error(data))));
         if wanted {
             self.read(data);
         }
@@ -150,7 +151,7 @@ impl Events {
     fn end_line(&mut self, collected: &mut Collected) {
         let head = std::mem::take(&mut self.head);
         match std::mem::take(&mut self.line) {
-            Line::Head if !head.is_empty() => self.whole(head.bytes(), collected),
+            Line::Head if !head.is_empty() => self.whole(head.bytes(), false, collected),
             Line::Data => self.read(b"\n"),
             _ => {}
         }

@@ -12,7 +12,7 @@ use metrics::SharedString;
 use stagegate_rollout::{
     Axis, CostTruth, Delta, Outcome, Phase, Reason, Series, SeriesKey, TokenKind,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -123,8 +123,9 @@ impl Telemetry {
     pub fn set_plan(&self, epoch: u64, workloads: &[PlanGauges]) {
         let mut state = self.lock();
         let remaining: BTreeSet<SeriesKey> = workloads.iter().flat_map(arm_keys).collect();
+        let names: HashSet<&Arc<str>> = workloads.iter().map(|it| &it.workload).collect();
         for old in &state.plan {
-            if !workloads.iter().any(|new| new.workload == old.workload) {
+            if !names.contains(&old.workload) {
                 self.retire_workload(&old.workload);
             }
             for gone in arm_keys(old).filter(|key| !remaining.contains(key)) {
@@ -144,12 +145,9 @@ impl Telemetry {
     /// addresses. Call when any of it changed.
     pub fn set_endpoints(&self, endpoints: &[EndpointGauge]) {
         let mut state = self.lock();
+        let remaining: HashSet<_> = endpoints.iter().map(place).collect();
         for old in &state.endpoints {
-            let same = |new: &EndpointGauge| {
-                (&new.workload, &new.release, &new.endpoint)
-                    == (&old.workload, &old.release, &old.endpoint)
-            };
-            if !endpoints.iter().any(same) {
+            if !remaining.contains(&place(old)) {
                 self.prometheus
                     .gauge(&names::ENDPOINT_HEALTHY, &endpoint_labels(old))
                     .set(f64::NAN);
@@ -437,6 +435,10 @@ fn shared(name: &Arc<str>) -> SharedString {
 
 fn series_labels(key: &SeriesKey) -> [SharedString; 3] {
     [shared(&key.workload), shared(&key.release), SharedString::const_str(key.arm.label())]
+}
+
+fn place(endpoint: &EndpointGauge) -> (&Arc<str>, &Arc<str>, &Arc<str>) {
+    (&endpoint.workload, &endpoint.release, &endpoint.endpoint)
 }
 
 fn endpoint_labels(endpoint: &EndpointGauge) -> [SharedString; 3] {

@@ -302,6 +302,6 @@ fn daily(workload: &stagegate_config::Workload) -> Option<f64> {
 fn figures(inner: &Inner, live: &Live) -> RolloutFigures {
     let spec = live.split.spec();
     let rollout = live.split.state().rollout.as_deref();
-    let analysis = inner.analysis_of(spec.name.as_str());
+    let analysis = inner.analysis_for(live);
     RolloutFigures::of(spec.name.clone(), rollout, analysis.as_deref())
 }

@@ -7,7 +7,7 @@
 
 use super::helm::Helm;
 use super::intake::Intake;
-use super::{Control, Inner};
+use super::{Control, Inner, Live};
 use stagegate_rollout::{Analysis, Delta, WorkloadName};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -95,10 +95,13 @@ impl Control {
 impl Inner {
     /// The newest analysis, if it is of the rollout and step that are in force.
     pub(super) fn analysis_of(&self, workload: &str) -> Option<Arc<Analysis>> {
-        let view = self.view();
-        let (_, live) = view.find(workload)?;
+        self.analysis_for(self.view().find(workload)?.1)
+    }
+
+    /// The same, for a workload that is at hand.
+    pub(super) fn analysis_for(&self, live: &Live) -> Option<Arc<Analysis>> {
         let rollout = live.split.state().rollout.as_deref()?;
-        let newest = self.steering.newest(workload)?;
+        let newest = self.steering.newest(live.split.spec().name.as_str())?;
         (newest.rollout == rollout.id && newest.step == rollout.step).then_some(newest)
     }
 }
