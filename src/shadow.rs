@@ -29,14 +29,10 @@ pub(crate) fn settings(
         in_flight: shadow.in_flight,
         body_limit: shadow.body as usize,
         timeout: shadow.timeout,
-        scored: is_scored(workload).then(|| Arc::new(proxy::Quota::new(workload.eval.max_rate))),
+        scored: workload
+            .scores_pairs()
+            .then(|| Arc::new(proxy::Quota::new(workload.eval.max_rate))),
     }
-}
-
-/// Whether both answers to a copied request are judged.
-pub(crate) fn is_scored(workload: &config::Workload) -> bool {
-    let wanted = workload.shadow.as_ref().is_some_and(|shadow| shadow.score);
-    wanted && !workload.eval.scorers.is_empty()
 }
 
 /// Counted pairs by their releases, in the order in which these first occur.

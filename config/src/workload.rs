@@ -55,6 +55,13 @@ pub struct Workload {
 }
 
 impl Workload {
+    /// Whether both answers to a request that is copied to a shadow are scored.
+    #[must_use]
+    pub fn scores_pairs(&self) -> bool {
+        let wanted = self.shadow.as_ref().is_some_and(|shadow| shadow.score);
+        wanted && !self.eval.scorers.is_empty()
+    }
+
     /// Adds or replaces a release, for routing too.
     pub fn put_release(&mut self, name: ReleaseName, release: Release) {
         Arc::make_mut(&mut self.spec).releases.insert(name.clone());

@@ -21,7 +21,7 @@ pub fn shadow(
     let ours = copies.iter().filter(|(key, _)| *key.workload == *workload.spec.name.as_str());
     ShadowReport {
         workload: workload.spec.name.to_string(),
-        settings: settings.map(|it| in_force(it, !workload.eval.scorers.is_empty())),
+        settings: settings.map(|it| in_force(it, workload.scores_pairs())),
         active: why_not.is_none(),
         why_not: why_not.map(str::to_owned),
         copies: ours.map(|(key, series)| sent(&key.release, series)).collect(),
@@ -46,7 +46,7 @@ fn why_not(settings: Option<&ShadowSettings>, live: &Live) -> Option<&'static st
     }
 }
 
-fn in_force(settings: &ShadowSettings, has_scorers: bool) -> ShadowInForce {
+fn in_force(settings: &ShadowSettings, scored: bool) -> ShadowInForce {
     ShadowInForce {
         release: settings.release.to_string(),
         fraction: settings.fraction.to_string(),
@@ -55,7 +55,7 @@ fn in_force(settings: &ShadowSettings, has_scorers: bool) -> ShadowInForce {
         in_flight: settings.in_flight,
         body_bytes: settings.body,
         timeout_ms: settings.timeout.as_millis() as u64,
-        scored: settings.score && has_scorers,
+        scored,
     }
 }
 

@@ -166,8 +166,7 @@ impl Call {
         }
     }
 
-    /// Hands the copy of an exchange over. Failures, and answers that break off, have an axis of
-    /// their own, and a client that left says nothing of the answer: none is scored.
+    /// Hands the copy of an exchange over, if it is worth scoring.
     fn hand_over(
         &mut self,
         mut tap: Tap,
@@ -176,7 +175,7 @@ impl Call {
         usage: Option<Usage>,
         cost: Option<Cost>,
     ) {
-        if end != End::Complete || !(200..300).contains(&self.status) {
+        if !tap::is_worth_scoring(end, self.status) {
             return;
         }
         let Some(release) = decision.release() else { return };

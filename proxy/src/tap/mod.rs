@@ -14,6 +14,7 @@ use crate::http1::{RequestHead, ResponseHead};
 use crate::quota::Quota;
 use crate::trace::{TraceContext, given};
 use stagegate_rollout::Arm;
+use stagegate_signals::End;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -226,6 +227,12 @@ impl Tap {
             response: self.response,
         }));
     }
+}
+
+/// Whether an answer is worth scoring: failures, and answers that break off, have an axis of their
+/// own, and a client that left says nothing of the answer.
+pub(crate) fn is_worth_scoring(end: End, status: u16) -> bool {
+    end == End::Complete && (200..300).contains(&status)
 }
 
 /// What is known of an exchange besides its bytes.

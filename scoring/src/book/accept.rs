@@ -101,7 +101,7 @@ impl Book {
             return None;
         };
         let open = Open::new(&sample, &rules, bytes);
-        if open.live {
+        if open.is_live() {
             self.watch.accepted(&open.origin.key.workload, now_ms);
         }
         if open.counts {

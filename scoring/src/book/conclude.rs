@@ -18,7 +18,7 @@ impl Book {
         let Some(open) = self.open.get_mut(id) else { return };
         for score in scores {
             open.awaited.retain(|name| !is_of(&score, name));
-            if open.live {
+            if open.is_live() {
                 let whose =
                     (open.origin.key.workload.to_string(), open.origin.key.arm, score.name.clone());
                 *self.said.entry((whose.0, whose.1, whose.2, score.outcome())).or_default() += 1;
@@ -68,7 +68,7 @@ impl Book {
         if let (Some(pair), Closing::Now { .. }) = (&open.pair, closing) {
             self.pair_up(pair);
         }
-        if !open.live {
+        if !open.is_live() {
             return;
         }
         self.watch.kept(&open.origin.key.workload, now_ms);
@@ -134,7 +134,7 @@ fn concluded(id: &str, open: Option<&Open>) -> Concluded {
         id: id.to_owned(),
         pass: open.and_then(|open| Score::together(&open.gating())),
         label: open.and_then(Open::label),
-        doubt: open.filter(|open| open.live).and_then(Open::doubt),
+        doubt: open.filter(|open| open.is_live()).and_then(Open::doubt),
         scores: kept.collect(),
     }
 }

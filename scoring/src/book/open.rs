@@ -21,11 +21,9 @@ pub(super) struct Open {
     pub(super) origin: Origin,
     /// Whether its verdict is waited for behind the watermark.
     pub(super) counts: bool,
-    /// It was served to a client, and is not a shadow's answer or taken only to be its pair.
-    pub(super) live: bool,
+    reason: SampleReason,
     /// The pair that it is one half of.
     pub(super) pair: Option<NewPair>,
-    random: bool,
     /// Whether it is known what is right.
     expected: bool,
     confidence: Option<f64>,
@@ -46,13 +44,11 @@ pub(super) fn is_of(score: &Score, scorer: &str) -> bool {
 
 impl Open {
     pub(super) fn new(sample: &Sample, rules: &Arc<Rules>, bytes: u64) -> Self {
-        let random = sample.reason == SampleReason::Random;
         Self {
             origin: Origin::of(sample),
-            counts: random,
-            live: sample.reason != SampleReason::Shadow,
+            counts: sample.reason == SampleReason::Random,
+            reason: sample.reason,
             pair: super::pair::of(sample),
-            random,
             expected: sample.expected.is_some(),
             confidence: sample.confidence,
             subject: Subject::of(sample),
@@ -61,6 +57,12 @@ impl Open {
             scores: Vec::new(),
             awaited: rules.scorers_of(sample).map(|it| it.name.clone()).collect(),
         }
+    }
+
+    /// Whether it was served to a client, and is neither a shadow's answer nor taken only to be its
+    /// pair.
+    pub(super) fn is_live(&self) -> bool {
+        self.reason != SampleReason::Shadow
     }
 
     /// Whether a scorer outside of the process is waited for under this name.
@@ -93,7 +95,7 @@ impl Open {
 
     /// What each scorer's score counts for, of samples that count.
     pub(super) fn counted_scores(&self) -> impl Iterator<Item = &Score> {
-        self.scores.iter().filter(|_| self.random)
+        self.scores.iter().filter(|_| self.reason == SampleReason::Random)
     }
 
     /// Why a person should look at it: it failed, its scorers do not agree, or the backend was not

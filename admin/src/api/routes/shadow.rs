@@ -31,14 +31,12 @@ pub(super) async fn shadow(
     Params(query): Params<ShadowQuery>,
 ) -> Result<Json<ShadowReport>, ApiError> {
     let view = app.control.view();
-    find(&view, &name)?;
-    let places = view.config.workloads.iter().zip(&view.live);
-    let ours = places.filter(|(workload, _)| *workload.spec.name.as_str() == *name);
-    let mut reports = ours.map(|(it, live)| describe::shadow(it, live, &app.stats.shadows()));
-    let Some(mut report) = reports.next() else {
+    let live = find(&view, &name)?;
+    let Some(workload) = view.config.workload(&name) else {
         let detail = format!("workload `{name}` has no configuration");
         return Err(ApiError::new(Kind::NotFound, detail));
     };
+    let mut report = describe::shadow(workload, live, &app.stats.shadows());
     // Without a sample store nothing was paired; the rest is true all the same.
     if app.samples.is_some() {
         let since_ms = query.since_ms.unwrap_or(0);

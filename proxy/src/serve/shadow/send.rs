@@ -11,7 +11,7 @@ use crate::tap;
 use crate::transport::Stream;
 use crate::worker::Worker;
 use stagegate_rollout::{Arm, Outcome, ShadowDrop};
-use stagegate_signals::{Cost, End, Usage};
+use stagegate_signals::{Cost, Usage};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -166,7 +166,7 @@ impl<'a> To<'a> {
         let cost = cost(self.worker, settings, signals.as_ref(), observed, status, bytes, now_s);
         Told {
             outcome: outcome(&settings.rules, status, signals.as_ref(), how),
-            is_good: how == End::Complete && (200..300).contains(&status),
+            is_good: tap::is_worth_scoring(how, status),
             status,
             first_byte_us: answer.first_byte_us,
             usage: signals.and_then(|signals| signals.usage),
@@ -196,7 +196,7 @@ impl<'a> To<'a> {
 /// What one answer said.
 struct Told {
     outcome: Outcome,
-    /// It is worth scoring: failures have an axis of their own.
+    /// It is worth scoring.
     is_good: bool,
     status: u16,
     first_byte_us: u64,
