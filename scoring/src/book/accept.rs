@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How long a scorer may take that promised to answer later, in milliseconds.
-const PATIENCE_MS: u64 = 600_000;
+pub(super) const PATIENCE_MS: u64 = 600_000;
 
 impl Book {
     /// Writes samples down, as many as there is room for.

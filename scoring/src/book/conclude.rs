@@ -1,5 +1,6 @@
 //! What scorers say, until nobody is awaited any more: kept, and counted in request order.
 
+use super::accept::PATIENCE_MS;
 use super::open::{Open, is_of};
 use super::{Book, Held};
 use stagegate_eval::{Score, Tally, Verdict};
@@ -112,13 +113,22 @@ impl Book {
         for id in given_up {
             if let Some(open) = self.open.get_mut(&id) {
                 open.counts = false;
-                let missing = std::mem::take(&mut open.awaited);
-                let late = missing.iter().map(|name| Score::unscored(name, "no scores in time"));
-                open.scores.extend(late);
+                open.give_up();
                 self.complete.push(id);
             }
         }
         delta
+    }
+
+    /// Gives up what waited too long and is in no watermark, which does so for the rest.
+    pub(super) fn give_up_uncounted(&mut self, now_ms: u64) {
+        for (id, open) in &mut self.open {
+            let late = now_ms >= open.at_ms.saturating_add(PATIENCE_MS);
+            if late && !open.counts && !open.awaited.is_empty() {
+                open.give_up();
+                self.complete.push(id.clone());
+            }
+        }
     }
 }
 

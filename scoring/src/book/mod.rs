@@ -100,12 +100,13 @@ impl Book {
         std::mem::take(&mut self.told)
     }
 
-    /// Removes what is too old or too much, once in a while.
+    /// Removes what is too old or too much, and gives up what waits in vain, once in a while.
     pub(crate) fn forget(&mut self, now_ms: u64, every_ms: u64) -> Result<(), SamplesError> {
         if now_ms < self.forgotten_at_ms.saturating_add(every_ms) {
             return Ok(());
         }
         self.forgotten_at_ms = now_ms;
+        self.give_up_uncounted(now_ms);
         let age = self.limits.max_age.as_millis() as u64;
         self.store.forget(now_ms.saturating_sub(age), self.limits.max_samples)?;
         self.store.forget_tallies(now_ms.saturating_sub(SUMS_KEPT_MS)).map(|_| ())

@@ -29,6 +29,8 @@ pub(super) struct Open {
     confidence: Option<f64>,
     /// What is told of it elsewhere, if anything.
     pub(super) subject: Option<Arc<Subject>>,
+    /// When the request came, in Unix milliseconds.
+    pub(super) at_ms: u64,
     pub(super) bytes: u64,
     pub(super) rules: Arc<Rules>,
     pub(super) scores: Vec<Score>,
@@ -52,6 +54,7 @@ impl Open {
             expected: sample.expected.is_some(),
             confidence: sample.confidence,
             subject: Subject::of(sample),
+            at_ms: sample.at_ms,
             bytes,
             rules: Arc::clone(rules),
             scores: Vec::new(),
@@ -63,6 +66,13 @@ impl Open {
     /// pair.
     pub(super) fn is_live(&self) -> bool {
         self.reason != SampleReason::Shadow
+    }
+
+    /// Waits for nobody any more: whoever has not spoken leaves it unscored.
+    pub(super) fn give_up(&mut self) {
+        let missing = std::mem::take(&mut self.awaited);
+        let late = missing.iter().map(|name| Score::unscored(name, "no scores in time"));
+        self.scores.extend(late);
     }
 
     /// Whether a scorer outside of the process is waited for under this name.

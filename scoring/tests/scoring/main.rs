@@ -479,3 +479,18 @@ fn of_a_conversation_the_first_pair_counts_and_an_unscored_half_is_no_verdict() 
     world.ask(&Scripted::new(&world, &[400, 400]));
     assert_eq!(paired(&world), [("unscored", 1)]);
 }
+
+#[test]
+fn a_pair_whose_scorer_never_posts_what_it_promised_does_not_stay_for_ever() {
+    let mut judge = http_gate();
+    judge["batch"] = json!(1);
+    let world = World::with(&[judge]);
+    world.scoring.accept(pair(1, "{}", "{}").into(), 0);
+    world.ask(&Scripted::new(&world, &[202, 202]));
+    world.scoring.accept(Vec::new(), 599_000);
+    world.scoring.tick(599_000);
+    assert_eq!(world.scoring.figures().open, 2, "it has ten minutes");
+    world.scoring.accept(Vec::new(), 660_000);
+    world.scoring.tick(660_000);
+    assert_eq!((world.scoring.figures().open, paired(&world)), (0, vec![("unscored", 1)]));
+}
