@@ -29,5 +29,8 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // The allocator asks for huge pages: 2 MiB resident for whatever part of them is in use, and
+    // cleared while somebody waits. Where the kernel has none, there is nothing to disable.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     cli::run(cli::Cli::parse(), |args| run::serve(&args))
 }

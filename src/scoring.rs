@@ -184,7 +184,7 @@ fn take(
     traces: &Traces,
 ) {
     let mut config = Arc::clone(&control.view().config);
-    let mut lost = 0;
+    let (mut lost, mut behind) = (0, false);
     loop {
         let told = scoring.told();
         if !told.is_empty() {
@@ -212,29 +212,48 @@ fn take(
             scoring.tick(now_ms);
             continue;
         };
-        std::thread::sleep(GATHER);
+        if !behind {
+            std::thread::sleep(GATHER);
+        }
         let rules = scoring.rules();
-        let made = gather(first, copies).filter_map(|copy| {
+        let mut gathered = Gathered { first: Some(first), copies, taken: 0, bytes: 0 };
+        let made = gathered.by_ref().filter_map(|copy| {
             let rules = rules.get(&*copy.workload)?;
             let sample = sample(&copy, rules, reason(&config, &copy));
             Some(placed(sample, &copy, &view))
         });
         scoring.accept(made.collect(), now_ms);
+        behind = gathered.is_full();
     }
 }
 
 /// What waits to be accepted together; each is to be let go of before the next is taken.
-fn gather(first: Box<Tapped>, copies: &Receiver<Box<Tapped>>) -> impl Iterator<Item = Box<Tapped>> {
-    let (mut first, mut taken, mut bytes) = (Some(first), 0, 0);
-    std::iter::from_fn(move || {
-        if taken == BATCH || bytes >= BATCH_BYTES {
+struct Gathered<'a> {
+    first: Option<Box<Tapped>>,
+    copies: &'a Receiver<Box<Tapped>>,
+    taken: usize,
+    bytes: usize,
+}
+
+impl Gathered<'_> {
+    /// Whether there is no room for more, so that more may wait.
+    const fn is_full(&self) -> bool {
+        self.taken == BATCH || self.bytes >= BATCH_BYTES
+    }
+}
+
+impl Iterator for Gathered<'_> {
+    type Item = Box<Tapped>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_full() {
             return None;
         }
-        let copy = first.take().or_else(|| copies.try_recv().ok())?;
-        taken += 1;
-        bytes += copy.request.bytes.len() + copy.response.bytes.len();
+        let copy = self.first.take().or_else(|| self.copies.try_recv().ok())?;
+        self.taken += 1;
+        self.bytes += copy.request.bytes.len() + copy.response.bytes.len();
         Some(copy)
-    })
+    }
 }
 
 /// Picked answers so far that found no room.

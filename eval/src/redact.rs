@@ -7,6 +7,7 @@
 use crate::hash::digest;
 use crate::{Choice, Message, Output, Sample, ToolCall};
 use regex::Regex;
+use regex_syntax::Parser;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -90,11 +91,38 @@ const SECRET_KEYS: &[&str] = &[
 /// JSON inside of texts inside of JSON is followed this deep.
 const NESTED: usize = 4;
 
+/// What is looked for in texts.
+#[derive(Clone, Debug)]
+struct Pattern {
+    regex: Regex,
+    /// No match is shorter, in bytes: most keys and words of a body need not be searched.
+    shortest: usize,
+}
+
+impl Pattern {
+    fn new(text: &str) -> Result<Self, regex::Error> {
+        let regex = Regex::new(text)?;
+        let shortest = Parser::new().parse(text).ok().and_then(|it| it.properties().minimum_len());
+        Ok(Self { regex, shortest: shortest.unwrap_or_default() })
+    }
+
+    fn is_in(&self, text: &str) -> bool {
+        text.len() >= self.shortest && self.regex.is_match(text)
+    }
+
+    fn taken_out<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match text.len() >= self.shortest {
+            true => self.regex.replace_all(text, REDACTED),
+            false => Cow::Borrowed(text),
+        }
+    }
+}
+
 /// Takes secrets out.
 #[derive(Clone, Debug)]
 pub struct Redactor {
-    shapes: Regex,
-    patterns: Vec<Regex>,
+    shapes: Pattern,
+    patterns: Vec<Pattern>,
     pointers: Vec<Vec<String>>,
 }
 
@@ -108,15 +136,15 @@ impl Redactor {
             InvalidRule::Pattern(text.to_owned(), error.to_string())
         };
         // Compiled once: every reading of a configuration makes redactors.
-        static BUILT: LazyLock<Result<Regex, regex::Error>> =
-            LazyLock::new(|| Regex::new(&SHAPES.join("|")));
+        static BUILT: LazyLock<Result<Pattern, regex::Error>> =
+            LazyLock::new(|| Pattern::new(&SHAPES.join("|")));
         let shapes = BUILT.clone().map_err(|error| wrong("the built-in shapes", &error))?;
         let (mut patterns, mut pointers) = (Vec::new(), Vec::new());
         for rule in rules {
             match rule {
                 Rule::Pattern(text) => {
-                    let pattern = Regex::new(text).map_err(|error| wrong(text, &error))?;
-                    if pattern.is_match("") {
+                    let pattern = Pattern::new(text).map_err(|error| wrong(text, &error))?;
+                    if pattern.regex.is_match("") {
                         return Err(InvalidRule::Empty(text.clone()));
                     }
                     patterns.push(pattern);
@@ -216,13 +244,12 @@ impl Redactor {
     fn nested<'a>(&self, text: &'a str, depth: usize) -> Cow<'a, str> {
         let holds_json =
             depth > 0 && matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'[' | b'"'));
-        if holds_json && let Ok(mut value) = serde_json::from_str::<Value>(text) {
-            let before = value.clone();
-            self.walk(&mut value, depth - 1);
-            if value != before {
-                let again = value.to_string();
-                return Cow::Owned(self.flat(&again).into_owned());
-            }
+        if holds_json
+            && let Ok(mut value) = serde_json::from_str::<Value>(text)
+            && self.walk(&mut value, depth - 1)
+        {
+            let again = value.to_string();
+            return Cow::Owned(self.flat(&again).into_owned());
         }
         self.flat(text)
     }
@@ -230,48 +257,60 @@ impl Redactor {
     fn flat<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut clean = Cow::Borrowed(text);
         for pattern in std::iter::once(&self.shapes).chain(&self.patterns) {
-            if let Cow::Owned(replaced) = pattern.replace_all(&clean, REDACTED) {
+            if let Cow::Owned(replaced) = pattern.taken_out(&clean) {
                 clean = Cow::Owned(replaced);
             }
         }
         clean
     }
 
-    fn walk(&self, value: &mut Value, depth: usize) {
+    /// Takes secrets out of the value; says whether there were any.
+    fn walk(&self, value: &mut Value, depth: usize) -> bool {
         match value {
             Value::String(text) => {
-                if let Cow::Owned(clean) = self.nested(text, depth) {
-                    *text = clean;
-                }
+                let Cow::Owned(clean) = self.nested(text, depth) else { return false };
+                *text = clean;
+                true
             }
             Value::Number(number) => {
+                if self.patterns.is_empty() {
+                    return false;
+                }
                 let text = number.to_string();
-                if self.patterns.iter().any(|pattern| pattern.is_match(&text)) {
+                let secret = self.patterns.iter().any(|pattern| pattern.is_in(&text));
+                if secret {
                     *value = Value::from(REDACTED);
                 }
+                secret
             }
-            Value::Array(items) => items.iter_mut().for_each(|item| self.walk(item, depth)),
+            Value::Array(items) => {
+                items.iter_mut().fold(false, |found, item| self.walk(item, depth) | found)
+            }
             Value::Object(map) => self.object(map, depth),
-            Value::Bool(_) | Value::Null => {}
+            Value::Bool(_) | Value::Null => false,
         }
     }
 
-    fn object(&self, map: &mut Map<String, Value>, depth: usize) {
+    fn object(&self, map: &mut Map<String, Value>, depth: usize) -> bool {
+        let mut found = false;
         for (key, value) in map.iter_mut() {
             let secret = SECRET_KEYS.iter().any(|name| key.eq_ignore_ascii_case(name));
             // A schema describes a field of that name; it does not hold one.
             if secret && !value.is_object() && !value.is_null() {
+                found |= *value != REDACTED;
                 *value = Value::from(REDACTED);
             } else {
-                self.walk(value, depth);
+                found |= self.walk(value, depth);
             }
         }
         if map.keys().any(|key| matches!(self.flat(key), Cow::Owned(_))) {
+            found = true;
             *map = std::mem::take(map)
                 .into_iter()
                 .map(|(key, value)| (self.flat(&key).into_owned(), value))
                 .collect();
         }
+        found
     }
 }
 

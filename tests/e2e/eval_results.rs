@@ -2,7 +2,7 @@
 
 use crate::eval::rollout;
 use crate::harness::{
-    Backend, Exchange, Setup, Stagegate, Workload, eventually_async, request_with,
+    Backend, Exchange, Setup, Stagegate, Wire, Workload, eventually_async, request_with,
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -71,6 +71,20 @@ fn write(file: &Path, cases: &[Value]) {
 
 async fn results(stagegate: &Stagegate) -> Value {
     stagegate.admin.get("/v1/workloads/agent/eval").await.ok().json
+}
+
+/// What the labelled set says of the answer to `1 + n`, once its sample is concluded.
+async fn label(stagegate: &Stagegate, wire: &mut Wire, id: u64, n: u64) -> Value {
+    assert_eq!(wire.ask(&sum(id, n)).await.status(), 200);
+    let path = format!("/v1/samples/req-{id}");
+    let mut label = Value::Null;
+    eventually_async("a verdict", async || {
+        let found = stagegate.admin.get(&path).await;
+        label = found.json["summary"]["label"].clone();
+        found.json["summary"]["open"] == false
+    })
+    .await;
+    label
 }
 
 #[tokio::test]
@@ -156,16 +170,7 @@ async fn a_changed_set_is_taken_up_and_a_bad_one_is_refused() {
     let mut id = 0;
     let mut labelled = async |n: u64| {
         id += 1;
-        assert_eq!(wire.ask(&sum(id, n)).await.status(), 200);
-        let path = format!("/v1/samples/req-{id}");
-        let mut label = Value::Null;
-        eventually_async("a verdict", async || {
-            let found = stagegate.admin.get(&path).await;
-            label = found.json["summary"]["label"].clone();
-            found.json["summary"]["open"] == false
-        })
-        .await;
-        label
+        label(&stagegate, &mut wire, id, n).await
     };
     assert_eq!((labelled(1).await, labelled(2).await), (json!(true), Value::Null));
     write(&file, &[case(1, "2"), case(2, "4")]);
@@ -226,9 +231,7 @@ async fn a_review_makes_a_case_that_labels_the_next_answer() {
     let mut id = 10;
     eventually_async("a labelled sample", async || {
         id += 1;
-        assert_eq!(wire.ask(&sum(id, 3)).await.status(), 200);
-        stagegate.admin.get(&format!("/v1/samples/req-{id}")).await.json["summary"]["label"]
-            == false
+        label(&stagegate, &mut wire, id, 3).await == false
     })
     .await;
 }

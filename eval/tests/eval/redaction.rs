@@ -185,3 +185,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_secret_may_be_the_whole_text() {
+    assert_eq!(no_rules().text("cookie:a="), REDACTED, "the shortest of the known shapes");
+    for (pattern, text) in [
+        ("[0-9]{4}", "1234"),
+        ("é", "é"),
+        ("(?i)wort|x", "X"),
+        ("(?x) [a-c]{2} # two of them", "ab"),
+        (r"\bid-\d\b", "id-7"),
+        ("a?b", "b"),
+    ] {
+        let redactor = Redactor::new(&[Rule::Pattern(pattern.to_owned())]).expect(pattern);
+        assert_eq!(redactor.text(text), REDACTED, "{pattern}");
+        let mut value = json!({ "list": [text] });
+        redactor.value(&mut value);
+        assert_eq!(value, json!({ "list": [REDACTED] }), "{pattern}");
+    }
+}

@@ -99,6 +99,9 @@ fn connect(path: PathBuf) -> Result<Connection, SamplesError> {
     let open = || -> Result<(Connection, i64), rusqlite::Error> {
         let mut db = Connection::open(&path)?;
         db.busy_timeout(PATIENCE)?;
+        // Of a new file. A sample is some KiB: on pages of 4 KiB each needs several, and each is
+        // written twice.
+        db.pragma_update(None, "page_size", 16_384)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.pragma_update(None, "synchronous", "NORMAL")?;
         // What is removed must not stay on the disk.

@@ -122,7 +122,7 @@ impl SampleStore {
              WHERE seq < ?1 AND (?2 IS NULL OR workload = ?2) AND (?3 IS NULL OR arm = ?3)
                AND (?4 IS NULL OR release = ?4) AND (?5 IS NULL OR tenant = ?5)
                AND (?6 = 0 OR pass = 0 OR label = 0 OR ?7 IS NOT NULL)
-               AND (?7 IS NULL OR EXISTS (SELECT 1 FROM score WHERE sample = id AND name = ?7
+               AND (?7 IS NULL OR EXISTS (SELECT 1 FROM score WHERE sample = seq AND name = ?7
                                           AND (?6 = 0 OR score.pass = 0)))
                AND (?8 = 0 OR (doubt IS NOT NULL AND label IS NULL AND open = 0))
                AND at_ms >= ?9 AND at_ms < ?10
@@ -193,7 +193,7 @@ impl SampleStore {
         let score = |row: &Row<'_>| {
             Ok(StoredScore { at_ms: row.get(0)?, by: row.get(1)?, body: row.get(2)? })
         };
-        let rows = rows.query_map([id], score).map_err(reading)?;
+        let rows = rows.query_map([found.seq], score).map_err(reading)?;
         let scores = rows.collect::<Result<_, _>>().map_err(reading)?;
         Ok(Some((found, scores)))
     }

@@ -1,6 +1,6 @@
 //! A person's look at a sample.
 
-use super::write::INSERT_SCORE;
+use super::write::{INSERT_SCORE, known};
 use super::{NewScore, SampleStore, SamplesError};
 use rusqlite::{OptionalExtension as _, params};
 
@@ -57,11 +57,8 @@ impl SampleStore {
             return Ok(Reviewed::Before(before));
         }
         let change = self.db.transaction().map_err(writing)?;
-        let known: Option<Option<bool>> = change
-            .query_row("SELECT label FROM sample WHERE id = ?1", [id], |row| row.get(0))
-            .optional()
-            .map_err(writing)?;
-        let Some(label) = known else { return Ok(Reviewed::Unknown) };
+        let known = known(&change, id).map_err(writing)?;
+        let Some((seq, label)) = known else { return Ok(Reviewed::Unknown) };
         let NewReview { pass, expected, note, by } = review;
         change
             .execute(
@@ -70,11 +67,11 @@ impl SampleStore {
                 params![id, pass, expected, note, by, now_ms],
             )
             .map_err(writing)?;
-        change.execute(INSERT_SCORE, score.row(id, now_ms)).map_err(writing)?;
+        change.execute(INSERT_SCORE, score.row(seq, now_ms)).map_err(writing)?;
         let first = label.is_none();
         if first {
             change
-                .execute("UPDATE sample SET label = ?2 WHERE id = ?1", params![id, pass])
+                .execute("UPDATE sample SET label = ?2 WHERE seq = ?1", params![seq, pass])
                 .map_err(writing)?;
         }
         change.commit().map_err(writing)?;

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// Counts up with the tables.
-pub(super) const SCHEMA: i64 = 4;
+pub(super) const SCHEMA: i64 = 5;
 
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS sample (
@@ -28,7 +28,9 @@ const TABLES: &str = "
     CREATE INDEX IF NOT EXISTS sample_open ON sample (seq) WHERE open = 1;
     CREATE INDEX IF NOT EXISTS sample_failed ON sample (seq) WHERE pass = 0 OR label = 0;
     CREATE TABLE IF NOT EXISTS score (
-        sample TEXT NOT NULL,
+        -- Its sample's `seq`: scores are written in the order of samples. By the id, which may be
+        -- random, each would land on a page of its own.
+        sample INTEGER NOT NULL,
         name   TEXT NOT NULL,
         at_ms  INTEGER NOT NULL,
         by     TEXT NOT NULL,
@@ -89,6 +91,15 @@ const SINCE_1: &str = "
     UPDATE score SET pass = body ->> '$.pass';
 ";
 
+/// Until version 4 a score named its sample by the id. [`TABLES`] come in between.
+const BEFORE_5: &str = "ALTER TABLE score RENAME TO score_by_id;";
+const SINCE_4: &str = "
+    INSERT INTO score
+        SELECT seq, name, said.at_ms, by, said.body, said.pass
+        FROM score_by_id said JOIN sample ON sample.id = said.sample;
+    DROP TABLE score_by_id;
+";
+
 /// Makes or completes the tables; gives the version that was found. A later one is left alone.
 pub(super) fn bring_up(db: &mut Connection) -> Result<i64, rusqlite::Error> {
     let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -97,7 +108,14 @@ pub(super) fn bring_up(db: &mut Connection) -> Result<i64, rusqlite::Error> {
         if found == 1 {
             change.execute_batch(SINCE_1)?;
         }
+        let scores_by_id = (1..=4).contains(&found);
+        if scores_by_id {
+            change.execute_batch(BEFORE_5)?;
+        }
         change.execute_batch(TABLES)?;
+        if scores_by_id {
+            change.execute_batch(SINCE_4)?;
+        }
         change.pragma_update(None, "user_version", SCHEMA)?;
         change.commit()?;
     }

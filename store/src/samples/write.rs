@@ -1,7 +1,7 @@
 //! Accepting samples, keeping what was said, forgetting.
 
 use super::{SampleStore, SamplesError};
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use stagegate_rollout::Arm;
 
 /// A sample to accept.
@@ -84,10 +84,19 @@ pub(super) const INSERT_SCORE: &str =
      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
 impl NewScore {
-    /// The parameters of [`INSERT_SCORE`].
-    pub(super) fn row<'a>(&'a self, sample: &'a str, now_ms: u64) -> impl rusqlite::Params + 'a {
+    /// The parameters of [`INSERT_SCORE`]; `sample` is the sample's `seq`.
+    pub(super) fn row(&self, sample: u64, now_ms: u64) -> impl rusqlite::Params + '_ {
         (sample, &self.name, now_ms, &self.by, &self.body, self.pass)
     }
+}
+
+/// A sample's `seq`, and what was said of it by who knew what is right.
+pub(super) fn known(
+    db: &Connection,
+    id: &str,
+) -> Result<Option<(u64, Option<bool>)>, rusqlite::Error> {
+    let text = "SELECT seq, label FROM sample WHERE id = ?1";
+    db.query_row(text, [id], |row| Ok((row.get(0)?, row.get(1)?))).optional()
 }
 
 impl SampleStore {
@@ -139,26 +148,30 @@ impl SampleStore {
         let change = self.db.transaction().map_err(writing)?;
         let mut closings = Vec::with_capacity(concluded.len());
         {
+            // Two steps: with `RETURNING`, SQLite copies every page before it changes it.
+            let mut find = change
+                .prepare_cached("SELECT seq FROM sample WHERE id = ?1 AND open = 1")
+                .map_err(writing)?;
             let mut close = change
-                .prepare_cached(
-                    "UPDATE sample SET open = 0, pass = ?2, doubt = ?3
-                     WHERE id = ?1 AND open = 1",
-                )
+                .prepare_cached("UPDATE sample SET open = 0, pass = ?2, doubt = ?3 WHERE seq = ?1")
                 .map_err(writing)?;
             let mut label = change
-                .prepare_cached("UPDATE sample SET label = ?2 WHERE id = ?1 AND label IS NULL")
+                .prepare_cached("UPDATE sample SET label = ?2 WHERE seq = ?1 AND label IS NULL")
                 .map_err(writing)?;
             let mut insert = change.prepare_cached(INSERT_SCORE).map_err(writing)?;
             for it in concluded {
-                if close.execute(params![it.id, it.pass, it.doubt]).map_err(writing)? == 0 {
+                let seq: Option<u64> =
+                    find.query_row([&it.id], |row| row.get(0)).optional().map_err(writing)?;
+                let Some(seq) = seq else {
                     closings.push(Closing::Before);
                     continue;
-                }
+                };
+                close.execute(params![seq, it.pass, it.doubt]).map_err(writing)?;
                 let labelled = it.label.is_some()
-                    && label.execute(params![it.id, it.label]).map_err(writing)? == 1;
+                    && label.execute(params![seq, it.label]).map_err(writing)? == 1;
                 closings.push(Closing::Now { labelled });
                 for score in &it.scores {
-                    insert.execute(score.row(&it.id, now_ms)).map_err(writing)?;
+                    insert.execute(score.row(seq, now_ms)).map_err(writing)?;
                 }
             }
         }
@@ -179,19 +192,16 @@ impl SampleStore {
     ) -> Result<Scored, SamplesError> {
         let writing = SamplesError::doing("keeping a score from outside");
         let change = self.db.transaction().map_err(writing)?;
-        let known: Option<Option<bool>> = change
-            .query_row("SELECT label FROM sample WHERE id = ?1", [id], |row| row.get(0))
-            .optional()
-            .map_err(writing)?;
-        let Some(labelled) = known else { return Ok(Scored::Unknown) };
-        let kept = change.execute(INSERT_SCORE, score.row(id, now_ms)).map_err(writing)?;
+        let known = known(&change, id).map_err(writing)?;
+        let Some((seq, labelled)) = known else { return Ok(Scored::Unknown) };
+        let kept = change.execute(INSERT_SCORE, score.row(seq, now_ms)).map_err(writing)?;
         if kept == 0 {
             return Ok(Scored::Repeated);
         }
         let first = labelled.is_none() && label.is_some();
         if first {
             change
-                .execute("UPDATE sample SET label = ?2 WHERE id = ?1", params![id, label])
+                .execute("UPDATE sample SET label = ?2 WHERE seq = ?1", params![seq, label])
                 .map_err(writing)?;
         }
         change.commit().map_err(writing)?;
@@ -215,15 +225,12 @@ impl SampleStore {
             )
             .map_err(removing)?;
         if gone > 0 {
-            for said in ["score", "review"] {
-                let text =
-                    format!("DELETE FROM {said} WHERE sample NOT IN (SELECT id FROM sample)");
-                change.execute(&text, []).map_err(removing)?;
-            }
-        }
-        if gone > 0 {
             change
-                .execute("DELETE FROM pair WHERE shadow NOT IN (SELECT id FROM sample)", [])
+                .execute_batch(
+                    "DELETE FROM score WHERE sample NOT IN (SELECT seq FROM sample);
+                     DELETE FROM review WHERE sample NOT IN (SELECT id FROM sample);
+                     DELETE FROM pair WHERE shadow NOT IN (SELECT id FROM sample);",
+                )
                 .map_err(removing)?;
         }
         change.commit().map_err(removing)?;

@@ -61,6 +61,11 @@ type Pair = &'static Differs;
 const READING_USAGE: Differs = Differs { what: "reading usage", with: "signals", without: "bare" };
 const SAMPLING: Differs =
     Differs { what: "sampling 5% and scoring it", with: "all", without: "unsampled" };
+const UNCAPPED: Differs = Differs {
+    what: "sampling 5% without a cap on the rate and scoring it",
+    with: "uncapped",
+    without: "unsampled",
+};
 
 const fn get(path: &'static str) -> Load {
     Load::Closed { method: "GET", path, body: 0, tls: false }
@@ -167,6 +172,14 @@ const CASES: &[Case] = &[
         connections: &[64],
         quick: false,
         who: Who::Pair(&SAMPLING),
+    },
+    Case {
+        name: "sampling-uncapped",
+        about: "the same, and not only 100 a second of each arm",
+        load: Load::Closed { method: "POST", path: "/v1/chat/completions", body: 2048, tls: false },
+        connections: &[64],
+        quick: false,
+        who: Who::Pair(&UNCAPPED),
     },
     Case {
         name: "sse",

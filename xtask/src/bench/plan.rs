@@ -121,7 +121,7 @@ impl Plan {
     fn once(&self, cell: &Cell) -> Duration {
         let around = match cell.case.load {
             Load::Closed { .. } | Load::Handshakes | Load::Rate { .. } => {
-                Duration::from_millis(650)
+                Duration::from_millis(400)
             }
             Load::H2 { .. } => Duration::from_millis(1_500),
             // Opening some thousand streams a second, and closing them.

@@ -17,16 +17,25 @@ pub(super) fn cpu_time(pid: u32) -> Result<Duration> {
     let file = format!("/proc/{pid}/stat");
     let text = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
     let whole = of_process(&text).with_context(|| format!("{file} holds {text:?}"))?;
-    Ok(whole.max(of_living_threads(pid)?))
+    Ok(whole.max(of_living_threads(pid, "")?))
 }
 
-fn of_living_threads(pid: u32) -> Result<Duration> {
+/// CPU time so far of the living threads whose names begin so.
+pub(super) fn of_living_threads(pid: u32, name: &str) -> Result<Duration> {
     let tasks = format!("/proc/{pid}/task");
     let mut nanos = 0u64;
     for task in fs::read_dir(&tasks).with_context(|| format!("reading {tasks}"))? {
-        let file = task.with_context(|| format!("reading {tasks}"))?.path().join("schedstat");
+        let task = task.with_context(|| format!("reading {tasks}"))?.path();
+        let file = task.join("schedstat");
         // A thread may end between the listing and this.
-        let Ok(text) = fs::read_to_string(&file) else { continue };
+        let (Ok(text), Ok(named)) =
+            (fs::read_to_string(&file), fs::read_to_string(task.join("comm")))
+        else {
+            continue;
+        };
+        if !named.starts_with(name) {
+            continue;
+        }
         nanos += on_cpu(&text).with_context(|| format!("{} holds {text:?}", file.display()))?;
     }
     Ok(Duration::from_nanos(nanos))
@@ -89,6 +98,27 @@ mod tests {
             work(Duration::from_millis(1));
         }
         assert!(resident_kib(me).expect("readable") > 0);
+    }
+
+    #[test]
+    fn threads_are_told_apart_by_name() {
+        let me = std::process::id();
+        let of = |name| of_living_threads(me, name).expect("readable");
+        let (ended, end) = std::sync::mpsc::channel::<()>();
+        let busy = std::thread::Builder::new().name("busy-7".to_owned()).spawn(move || {
+            while of_living_threads(me, "busy").expect("readable") < TICK {
+                work(Duration::from_millis(1));
+            }
+            let _ = end.recv();
+        });
+        let busy = busy.expect("a thread");
+        while of("busy") < TICK {
+            work(Duration::from_millis(1));
+        }
+        assert_eq!(of("idle"), Duration::ZERO);
+        assert!(of("") >= TICK);
+        drop(ended);
+        busy.join().expect("it worked");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::{panic, thread};
 
 use anyhow::{Context, Result};
 
@@ -36,16 +37,24 @@ impl Programs {
         }
         tools::system("openssl", "openssl")?;
         let peers = tools::python(project, "bench/peers", "benches/load/requirements.txt")?;
-        let stagegate = match (kinds.contains(&Kind::Stagegate), binary) {
-            (false, _) => None,
-            (true, Some(built)) => Some(built.to_owned()),
-            (true, None) => Some(stagegate(project)?),
-        };
-        let knows = stagegate.as_deref().map(Knows::ask).transpose()?.unwrap_or_default();
-        let pingora = kinds.contains(&Kind::Pingora).then(|| pingora(project)).transpose()?;
-        let ours =
+        let generates =
             any(|case| matches!(case.load, Load::Rate { .. } | Load::Handshakes | Load::Streams));
-        let loadgen = if ours { loadgen(project)? } else { PathBuf::new() };
+        let built = || -> Result<(Option<PathBuf>, PathBuf)> {
+            let stagegate = match (kinds.contains(&Kind::Stagegate), binary) {
+                (false, _) => None,
+                (true, Some(built)) => Some(built.to_owned()),
+                (true, None) => Some(stagegate(project)?),
+            };
+            Ok((stagegate, if generates { loadgen(project)? } else { PathBuf::new() }))
+        };
+        let splits = || kinds.contains(&Kind::Pingora).then(|| pingora(project)).transpose();
+        // They share nothing but the processor: the one's linking fills the other's pauses.
+        let (built, pingora) = thread::scope(|scope| {
+            let pingora = scope.spawn(splits);
+            (built(), pingora.join().unwrap_or_else(|panic| panic::resume_unwind(panic)))
+        });
+        let ((stagegate, loadgen), pingora) = (built?, pingora?);
+        let knows = stagegate.as_deref().map(Knows::ask).transpose()?.unwrap_or_default();
         Ok(Self { peers, stagegate, pingora, loadgen, knows })
     }
 

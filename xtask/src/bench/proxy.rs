@@ -41,6 +41,7 @@ impl Kind {
                         setup(Kind::Stagegate, "all", "stagegate/all.yaml"),
                         setup(Kind::Stagegate, "signals", "stagegate/signals.yaml"),
                         setup(Kind::Stagegate, "unsampled", "stagegate/unsampled.yaml"),
+                        setup(Kind::Stagegate, "uncapped", "stagegate/uncapped.yaml"),
                     ]
                 }
             }
@@ -101,8 +102,8 @@ fn parent(config: &Path) -> &Path {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Setup {
     pub(super) kind: Kind,
-    /// `bare` (only splits), `all`, `signals` (bare, and reads usage from every answer), or
-    /// `unsampled` (all but sampling).
+    /// `bare` (only splits), `all`, `signals` (bare, and reads usage from every answer),
+    /// `unsampled` (all but sampling), or `uncapped` (all, and samples at any rate).
     pub(super) features: &'static str,
     /// Its configuration, below `benches/load`; empty where it needs none.
     pub(super) config: &'static str,
@@ -122,7 +123,7 @@ pub(super) enum Takes {
 impl Setup {
     /// Whether every request is written into a decision log.
     pub(super) fn logs_decisions(self) -> bool {
-        self.kind == Kind::Stagegate && matches!(self.features, "all" | "unsampled")
+        self.kind == Kind::Stagegate && matches!(self.features, "all" | "unsampled" | "uncapped")
     }
 
     pub(super) fn label(self) -> String {
@@ -143,7 +144,7 @@ impl Setup {
             (Who::Pair(pair), Kind::Stagegate, features) => {
                 features == pair.with || features == pair.without
             }
-            (Who::Pair(_), ..) | (_, _, "signals" | "unsampled") => false,
+            (Who::Pair(_), ..) | (_, _, "signals" | "unsampled" | "uncapped") => false,
             (who, Kind::Direct, _) => who == Who::EveryoneAndDirect,
             _ => true,
         };
@@ -222,6 +223,8 @@ mod tests {
         assert_eq!(takes(Kind::Stagegate, "signals", "get-300b"), Takes::NoPart);
         assert_eq!(takes(Kind::Stagegate, "unsampled", "sampling-json"), Takes::Part);
         assert_eq!(takes(Kind::Stagegate, "bare", "sampling-json"), Takes::NoPart);
+        assert_eq!(takes(Kind::Stagegate, "all", "sampling-uncapped"), Takes::NoPart);
+        assert_eq!(takes(Kind::Stagegate, "uncapped", "sampling-uncapped"), Takes::Part);
         assert_eq!(takes(Kind::Stagegate, "signals", "signals-sse"), Takes::Part);
         assert_eq!(takes(Kind::Stagegate, "bare", "signals-sse"), Takes::Part);
         assert_eq!(takes(Kind::Haproxy, "bare", "signals-sse"), Takes::NoPart);

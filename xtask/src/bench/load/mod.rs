@@ -12,7 +12,10 @@ use anyhow::{Context, Result, bail};
 use crate::bench::case::{Case, Load};
 use crate::bench::lab::Lab;
 use crate::bench::procfs;
-use crate::bench::proxy::Proxy;
+use crate::bench::proxy::{Kind, Proxy};
+
+/// How the names of Stagegate's threads that serve requests begin.
+const WORKERS: &str = "worker-";
 
 /// Three of the quantiles of a latency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +63,8 @@ pub(super) struct StreamsSeen {
 pub(super) struct Round {
     /// CPU time of the proxy while the load ran; none without a proxy.
     pub(super) cpu: Option<Duration>,
+    /// The same of those threads of Stagegate that serve requests, where that was looked at.
+    pub(super) serving: Option<Duration>,
     /// Its resident memory at the end of the load.
     pub(super) rss_kib: Option<u64>,
     pub(super) seen: Seen,
@@ -96,15 +101,28 @@ fn round(lab: &Lab, proxy: &Proxy, case: &Case, effort: Effort) -> Result<Round>
         let ours::Streams { seen, streams, cpu } =
             ours::streams(lab, proxy, effort.connections, effort.time)?;
         let cpu = proxy.pid().map(|_| cpu);
-        return Ok(Round { cpu, rss_kib: streams.rss_kib, seen, streams: Some(streams) });
+        return Ok(Round {
+            cpu,
+            serving: None,
+            rss_kib: streams.rss_kib,
+            seen,
+            streams: Some(streams),
+        });
     }
     warm_up(lab, proxy, case, effort)?;
     let used = || proxy.pid().map(procfs::cpu_time).transpose();
-    let before = used()?;
+    let serving = || {
+        let pid = proxy.pid().filter(|_| proxy.setup.kind == Kind::Stagegate);
+        pid.map(|pid| procfs::of_living_threads(pid, WORKERS)).transpose()
+    };
+    let before = (used()?, serving()?);
     let seen = send(lab, proxy, case, effort)?;
-    let cpu = used()?.zip(before).map(|(after, before)| after.saturating_sub(before));
+    let since = |before: Option<Duration>, now: Option<Duration>| {
+        now.zip(before).map(|(now, before)| now.saturating_sub(before))
+    };
+    let (cpu, serving) = (since(before.0, used()?), since(before.1, serving()?));
     let rss_kib = proxy.pid().map(procfs::resident_kib).transpose()?;
-    Ok(Round { cpu, rss_kib, seen, streams: None })
+    Ok(Round { cpu, serving, rss_kib, seen, streams: None })
 }
 
 /// Opens connections and fills caches. On a busy machine this can be over before anything was

@@ -49,9 +49,17 @@ impl Cell {
     /// Median over the rounds of this set-up's CPU time per request by the other's in the same
     /// round: what disturbs the machine for a while disturbs both.
     pub(super) fn ratio_to(&self, other: &Self) -> Option<f64> {
+        self.ratio_of(other, cpu_us)
+    }
+
+    /// The same of the threads that serve requests alone.
+    pub(super) fn serving_ratio_to(&self, other: &Self) -> Option<f64> {
+        self.ratio_of(other, serving_us)
+    }
+
+    fn ratio_of(&self, other: &Self, figure: impl Fn(&Round) -> Option<f64>) -> Option<f64> {
         let pairs = self.rounds.iter().zip(&other.rounds);
-        let ratio = |(a, b): (&Round, &Round)| Some(cpu_us(a)? / cpu_us(b)?);
-        median(pairs.filter_map(ratio).collect())
+        median(pairs.filter_map(|(a, b)| Some(figure(a)? / figure(b)?)).collect())
     }
 
     pub(super) fn same_load(&self, other: &Self) -> bool {
@@ -62,6 +70,11 @@ impl Cell {
 /// CPU time per request in microseconds.
 pub(super) fn cpu_us(round: &Round) -> Option<f64> {
     Some(micros(round.cpu?) / to_float(round.seen.requests))
+}
+
+/// The same of the threads that serve requests alone.
+fn serving_us(round: &Round) -> Option<f64> {
+    Some(micros(round.serving?) / to_float(round.seen.requests))
 }
 
 /// Requests a second.
@@ -116,7 +129,9 @@ pub(super) mod tests {
         };
         let seen = Seen { requests: 1000, duration: Duration::from_secs(1), latency };
         let cpu = Some(Duration::from_micros(cost_us * 1000));
-        Round { cpu, rss_kib: Some(2048), seen, streams: None }
+        // A tenth is done by threads beside.
+        let serving = cpu.map(|cpu| cpu.mul_f64(0.9));
+        Round { cpu, serving, rss_kib: Some(2048), seen, streams: None }
     }
 
     #[test]

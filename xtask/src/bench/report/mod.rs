@@ -49,11 +49,25 @@ fn peer<'a>(cells: &'a [Cell], cell: &Cell, kind: Kind) -> Option<&'a Cell> {
 
 /// What one thing costs, and what it is: the CPU time per request of a set-up with it, by that of
 /// the same set-up without, round by round.
-fn pair_ratio(cells: &[Cell], cell: &Cell) -> Option<(f64, &'static str)> {
+fn pair_ratio(cells: &[Cell], cell: &Cell) -> Option<PairRatio> {
     let Who::Pair(pair) = cell.case.who else { return None };
     if cell.setup.features != pair.with {
         return None;
     }
     let is_other = |other: &&Cell| other.same_load(cell) && other.setup.features == pair.without;
-    Some((cell.ratio_to(cells.iter().find(is_other)?)?, pair.what))
+    let other = cells.iter().find(is_other)?;
+    Some(PairRatio {
+        what: pair.what,
+        all: cell.ratio_to(other)?,
+        serving: cell.serving_ratio_to(other)?,
+    })
+}
+
+/// What one thing costs: CPU time per request with it by the same without.
+struct PairRatio {
+    what: &'static str,
+    /// Of all threads.
+    all: f64,
+    /// Of those that serve requests.
+    serving: f64,
 }

@@ -40,8 +40,9 @@ fn row(cells: &[Cell], cell: &Cell) -> Value {
         "syscalls_per_request": round(cell.syscalls, 2),
         "ratio_to_haproxy": round(haproxy.and_then(|peer| cell.ratio_to(peer)), 3),
     });
-    if let (Some((ratio, _)), Some(row)) = (pair_ratio(cells, cell), row.as_object_mut()) {
-        row.insert("ratio_to_without".to_owned(), json!(round(Some(ratio), 3)));
+    if let (Some(ratio), Some(row)) = (pair_ratio(cells, cell), row.as_object_mut()) {
+        row.insert("ratio_to_without".to_owned(), json!(round(Some(ratio.all), 3)));
+        row.insert("serving_ratio_to_without".to_owned(), json!(round(Some(ratio.serving), 3)));
     }
     if let (Load::Streams, Some(row)) = (cell.case.load, row.as_object_mut()) {
         row.extend(of_streams(cells, cell));
@@ -106,7 +107,10 @@ mod tests {
         }
         let signals = Kind::Stagegate.setups().iter().find(|setup| setup.features == "signals");
         cells[1].setup = *signals.expect("a set-up");
+        cells[1].rounds[0].serving = cells[0].rounds[0].serving;
+        cells[1].rounds[1].serving = cells[0].rounds[1].serving;
         assert_eq!(row(&cells, &cells[1])["ratio_to_without"], 1.04);
+        assert_eq!(row(&cells, &cells[1])["serving_ratio_to_without"], 1.0, "done beside");
         assert!(row(&cells, &cells[0]).get("ratio_to_without").is_none());
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::bench::case::Load;
 use crate::bench::proxy::Kind;
 use crate::bench::report::cell::{Cell, core_share, cpu_us, rate, rss_kib};
-use crate::bench::report::{pair_ratio, peer};
+use crate::bench::report::{PairRatio, pair_ratio, peer};
 
 const REQUESTS: &str = "\
     | proxy | CPU us/request (min–max) | ratio to HAProxy | requests/s | p50 us | p99 us | p99.9 us | RSS MiB | core used | syscalls/request |\n\
@@ -31,8 +31,10 @@ pub(in crate::bench) fn tables(cells: &[Cell]) -> String {
         }
         let row = if streams { stream_row(cells, cell) } else { request_row(cells, cell) };
         let _ = writeln!(text, "| {} | {} |", cell.setup.label(), row.join(" | "));
-        if let Some((ratio, what)) = pair_ratio(cells, cell) {
-            pair = Some(format!("\n{what} costs {ratio:.3} of not doing so\n"));
+        if let Some(PairRatio { what, all, serving }) = pair_ratio(cells, cell) {
+            pair = Some(format!(
+                "\n{what} costs {all:.3} of not doing so, {serving:.3} on the threads that serve\n"
+            ));
         }
     }
     text + &pair.unwrap_or_default()
