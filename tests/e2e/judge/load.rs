@@ -133,7 +133,7 @@ impl Flooded {
 async fn a_flood_at_full_sampling_stays_within_its_memory() {
     const MEMORY: u64 = 16 << 10;
     /// Samples in the making, the store's caches, and what the allocator rounds up.
-    const AT_WORK: u64 = 16 << 10;
+    const AT_WORK: u64 = 20 << 10;
     let text = "y".repeat(100_000);
     let stable = Backend::with("stable", async move |exchange: &mut Exchange| {
         exchange.body().await;
