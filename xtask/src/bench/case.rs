@@ -71,6 +71,10 @@ const fn get(path: &'static str) -> Load {
     Load::Closed { method: "GET", path, body: 0, tls: false }
 }
 
+/// A chat completion, answered with 4 KiB of JSON.
+const CHAT: Load =
+    Load::Closed { method: "POST", path: "/v1/chat/completions", body: 2048, tls: false };
+
 const CASES: &[Case] = &[
     Case {
         name: "get-300b",
@@ -147,7 +151,7 @@ const CASES: &[Case] = &[
     Case {
         name: "signals-json",
         about: "chat answer of 4 KiB JSON with its usage, read or not",
-        load: Load::Closed { method: "POST", path: "/v1/chat/completions", body: 2048, tls: false },
+        load: CHAT,
         connections: &[64],
         quick: false,
         who: Who::Pair(&READING_USAGE),
@@ -168,7 +172,7 @@ const CASES: &[Case] = &[
     Case {
         name: "sampling-json",
         about: "chat answer of 4 KiB JSON, 5% of them copied and scored, or none",
-        load: Load::Closed { method: "POST", path: "/v1/chat/completions", body: 2048, tls: false },
+        load: CHAT,
         connections: &[64],
         quick: false,
         who: Who::Pair(&SAMPLING),
@@ -176,7 +180,7 @@ const CASES: &[Case] = &[
     Case {
         name: "sampling-uncapped",
         about: "the same, and not only 100 a second of each arm",
-        load: Load::Closed { method: "POST", path: "/v1/chat/completions", body: 2048, tls: false },
+        load: CHAT,
         connections: &[64],
         quick: false,
         who: Who::Pair(&UNCAPPED),
