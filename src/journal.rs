@@ -5,8 +5,8 @@
 //! ended.
 
 use anyhow::Context as _;
-use stagegate_admin::api::types::{Decision, DecisionLogStatus};
 use stagegate_admin::data_plane::{DecisionFilter, DecisionSource, DecisionsUnavailable};
+use stagegate_api::{Decision, DecisionLogStatus};
 use stagegate_rollout::RecordBatch;
 use stagegate_store::{DecisionLog, Dropped, LogWriter, Retention, Spool};
 use std::path::{Path, PathBuf};

@@ -3,11 +3,11 @@
 use crate::traces::{self, Traces};
 use crate::wire;
 use crate::workers::Workers;
-use stagegate_admin::api::types::{EndpointStatus, Probe};
 use stagegate_admin::data_plane::{
     BoxFuture, DataPlane, DataPlaneStatus, PrepareError, Prepared, Probed, Publication,
     ReleaseHealth, Settled,
 };
+use stagegate_api::{EndpointStatus, Probe};
 use stagegate_config::Config;
 use stagegate_proxy::{self as proxy, PreparedConfig};
 use stagegate_rollout::{ReleaseName, Split, WorkloadName};

@@ -1,6 +1,6 @@
 //! Sums of samples as the API and the metrics show them.
 
-use stagegate_admin::api::types::{
+use stagegate_api::{
     ArmResults, Bounded, Calibration, EvalResults, LabelledCounts, ReliabilityBin, ResultCounts,
     ScorerCounts, SliceArm, SliceResults, TenantMix,
 };

@@ -4,11 +4,11 @@ use crate::results;
 use crate::scoring::now_ms;
 use crate::shadow;
 use serde_json::Value;
-use stagegate_admin::api::types::{
+use stagegate_admin::data_plane::{ReviewOutcome, SampleQuery, SampleSource, SamplesUnavailable};
+use stagegate_api::{
     EvalResults, GiveReview, GivenScore, LostPair, ReviewItem, Reviews, SampleDetail, SampleReview,
     SampleScore, SampleSummary, Samples, ScoreTaken, ShadowPairs,
 };
-use stagegate_admin::data_plane::{ReviewOutcome, SampleQuery, SampleSource, SamplesUnavailable};
 use stagegate_eval::Score;
 use stagegate_proxy::Outlet;
 use stagegate_scoring::{Given, GivenReview, Reviewed, Scored, Scoring};

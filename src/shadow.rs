@@ -2,7 +2,7 @@
 //! pairs to what the API shows.
 
 use crate::results::bounded;
-use stagegate_admin::api::types::{LostPair, ShadowPairs};
+use stagegate_api::{LostPair, ShadowPairs};
 use stagegate_config as config;
 use stagegate_eval::{PairResult, PairTally};
 use stagegate_proxy as proxy;

@@ -1,6 +1,6 @@
 //! The last word of each worker, for the status page.
 
-use stagegate_admin::api::types::WorkerStatus;
+use stagegate_api::WorkerStatus;
 use stagegate_proxy::Report;
 use std::sync::{Mutex, PoisonError};
 

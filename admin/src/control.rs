@@ -39,9 +39,9 @@ pub use reload::ReloadError;
 pub use start::{StartError, Startup};
 pub use view::{Live, View};
 
-use crate::api::types::StoreStatus;
 use crate::data_plane::{DataPlane, DoubtSource, Event, Observer};
 use keeper::Keeper;
+use stagegate_api::StoreStatus;
 use stagegate_notify::Notifier;
 use stagegate_rollout::Doubt;
 use stagegate_store::Store;

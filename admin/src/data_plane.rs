@@ -2,7 +2,7 @@
 //!
 //! Traits, so that this crate depends on none of them and tests can stand in for all.
 
-use crate::api::types::{
+use stagegate_api::{
     Decision, DecisionLogStatus, EndpointStatus, EvalResults, GiveReview, GivenScore, LostPair,
     Reviews, SampleDetail, SampleReview, Samples, ScoreTaken, ShadowPairs, WorkerStatus,
 };

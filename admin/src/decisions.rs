@@ -1,7 +1,7 @@
 //! The store's decision log as the API shows it.
 
-use crate::api::types::{Decision, DecisionLogStatus};
 use crate::data_plane::{DecisionFilter, DecisionSource, DecisionsUnavailable};
+use stagegate_api::{Decision, DecisionLogStatus};
 use stagegate_store::{DecisionLog, Filter, LogError, OwnedRecord};
 
 impl DecisionSource for DecisionLog {

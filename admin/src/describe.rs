@@ -8,11 +8,11 @@ pub use release::{artifact, diff, release, releases, running};
 pub mod rollout;
 pub use shadow::shadow;
 
-use crate::api::types::{
+use crate::control::Live;
+use stagegate_api::{
     CandidateClosed, CohortDetail, Cohorts, ConfigProblem, ExclusionGroup, KillSwitch, ListEntries,
     WorkloadDetail,
 };
-use crate::control::Live;
 use stagegate_rollout::{Cohort, Fallback, GroupName, Members, WorkloadSpec, WorkloadState};
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Why a request goes, or went, where it does: the current plan asked step by step, and recorded
 //! decisions put into words. Pure: everything comes in as arguments.
 
-use crate::api::types::{Decision, ExplainRequest, Explanation, RuleCheck};
+use stagegate_api::{Decision, ExplainRequest, Explanation, RuleCheck};
 use stagegate_rollout::{
     Choice, Fallback, Reason, ReleaseName, Split, Target, Weight, Who, WorkloadSpec, WorkloadState,
 };

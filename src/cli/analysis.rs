@@ -6,7 +6,7 @@ use super::evidence;
 use super::output::{self, Format, moment};
 use super::table::Table;
 use clap::Subcommand;
-use stagegate_admin::api::types::{Analyses, KeptAnalysis};
+use stagegate_api::{Analyses, KeptAnalysis};
 use std::process::ExitCode;
 
 /// What can be asked about analyses.

@@ -4,9 +4,7 @@ use super::change::{ConditionArgs, workload_path};
 use super::client::{AdminClient, Failure, segment};
 use clap::Args;
 use serde_json::Value;
-use stagegate_admin::api::types::{
-    AttachEvalReport, EvalCase, EvalComparison, EvalReportDetail, EvalRun,
-};
+use stagegate_api::{AttachEvalReport, EvalCase, EvalComparison, EvalReportDetail, EvalRun};
 use stagegate_eval::gate::{Became, Report};
 use std::fmt::Write;
 use ureq::http::Method;

@@ -4,7 +4,7 @@ use super::client::{AdminClient, Failure, segment, typed};
 use super::output::{self, Format, grouped, moment};
 use super::table::Table;
 use clap::{Args, Subcommand};
-use stagegate_admin::api::types::{Audit, AuditCheck};
+use stagegate_api::{Audit, AuditCheck};
 use std::fmt::Write;
 use std::process::ExitCode;
 

@@ -4,7 +4,7 @@ use super::client::{AdminClient, Conditions, Failure, segment, typed};
 use super::output::{self, Format, millis};
 use clap::Args;
 use serde_json::{Value, json};
-use stagegate_admin::api::types::{Changed, Reason, Reloaded, SetWeight};
+use stagegate_api::{Changed, Reason, Reloaded, SetWeight};
 use stagegate_rollout::Weight;
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -159,7 +159,7 @@ mod tests {
     use crate::cli::client::Failure;
     use crate::cli::output::Format;
     use serde_json::json;
-    use stagegate_admin::api::types::Changed;
+    use stagegate_api::Changed;
 
     fn changed(rollback: serde_json::Value) -> serde_json::Value {
         let mut changed = json!({

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use stagegate_admin::api::types::Problem;
+use stagegate_api::Problem;
 use std::fmt;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -269,9 +269,9 @@ impl AdminClient {
 struct ProblemLoose {
     title: String,
     detail: String,
-    fields: Vec<stagegate_admin::api::types::FieldProblem>,
-    config: Vec<stagegate_admin::api::types::ConfigProblem>,
-    current: Option<Box<stagegate_admin::api::types::WorkloadDetail>>,
+    fields: Vec<stagegate_api::FieldProblem>,
+    config: Vec<stagegate_api::ConfigProblem>,
+    current: Option<Box<stagegate_api::WorkloadDetail>>,
 }
 
 impl ProblemLoose {

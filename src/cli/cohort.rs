@@ -5,7 +5,7 @@ use super::client::{AdminClient, Failure, segment, typed};
 use super::output::{self, Format, grouped};
 use super::table::Table;
 use clap::{Args, Subcommand};
-use stagegate_admin::api::types::{Cohorts, EnableCohort, OptionalReason};
+use stagegate_api::{Cohorts, EnableCohort, OptionalReason};
 use std::process::ExitCode;
 use ureq::http::Method;
 

@@ -5,7 +5,7 @@ use super::output::{self, Format};
 use super::samples::{FilterArgs, all};
 use clap::{Args, Subcommand};
 use serde_json::json;
-use stagegate_admin::api::types::{SampleDetail, SampleReview};
+use stagegate_api::{SampleDetail, SampleReview};
 use stagegate_eval::dataset::{Dataset, Record, Review, ReviewStatus, Split};
 use stagegate_eval::{Sample, Score};
 use std::fs::{File, OpenOptions};
@@ -142,7 +142,7 @@ fn status(review: &SampleReview, split: Split) -> ReviewStatus {
 mod tests {
     use super::{case, extend, read};
     use serde_json::{Value, json};
-    use stagegate_admin::api::types::SampleDetail;
+    use stagegate_api::SampleDetail;
     use stagegate_eval::dataset::{Record, ReviewStatus, Split};
 
     fn detail(id: &str, review: Option<Value>) -> SampleDetail {

@@ -4,7 +4,7 @@ use super::change::{ConditionArgs, workload_path};
 use super::client::{AdminClient, Failure, typed};
 use super::output::{self, Format, millis};
 use clap::Args;
-use stagegate_admin::api::types::{DrillReport, OptionalReason};
+use stagegate_api::{DrillReport, OptionalReason};
 use std::fmt::Write;
 use std::process::ExitCode;
 use ureq::http::Method;
@@ -50,7 +50,7 @@ fn text(report: &DrillReport) -> String {
 mod tests {
     use super::text;
     use serde_json::json;
-    use stagegate_admin::api::types::DrillReport;
+    use stagegate_api::DrillReport;
 
     #[test]
     fn a_failed_check_stands_out() {

@@ -6,7 +6,7 @@ use super::output::{self, Format};
 use super::table::Table;
 use clap::Args;
 use serde_json::json;
-use stagegate_admin::api::types::{SampleSummary, Samples, WantedSamples, WorkloadDetail};
+use stagegate_api::{SampleSummary, Samples, WantedSamples, WorkloadDetail};
 use stagegate_config::Time;
 use stagegate_rollout::{Compared, ComparedFigure, Estimate, Series, figures};
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 
 use super::output::{grouped, millis, percent, span};
 use super::table::Table;
-use stagegate_admin::api::types::{AnalysisDetail, Estimated, GateReading};
+use stagegate_api::{AnalysisDetail, Estimated, GateReading};
 use std::fmt::Write;
 
 /// An analysis in full, each line indented by two.
@@ -111,7 +111,7 @@ fn none() -> String {
 mod tests {
     use super::{still_needed, text};
     use serde_json::{Value, json};
-    use stagegate_admin::api::types::AnalysisDetail;
+    use stagegate_api::AnalysisDetail;
 
     fn analysis(change: impl FnOnce(&mut Value)) -> AnalysisDetail {
         let mut value = json!({

@@ -4,9 +4,7 @@ use super::client::{AdminClient, Conditions, Failure, segment, typed};
 use super::output::{self, Format, millis, moment};
 use super::table::{Table, clip};
 use clap::{Args, Subcommand};
-use stagegate_admin::api::types::{
-    Decision, DecisionExplained, Decisions, ExplainRequest, Explanation,
-};
+use stagegate_api::{Decision, DecisionExplained, Decisions, ExplainRequest, Explanation};
 use std::fmt::Write;
 use std::process::ExitCode;
 use ureq::http::Method;

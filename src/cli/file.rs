@@ -4,7 +4,7 @@ use super::client::Failure;
 use super::output::{self, Format};
 use clap::Args;
 use serde_json::json;
-use stagegate_admin::api::types::ConfigProblem;
+use stagegate_api::ConfigProblem;
 use stagegate_config::Config;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -105,7 +105,7 @@ pub(super) fn config_problem(problem: &ConfigProblem) -> String {
 #[cfg(test)]
 mod tests {
     use super::{InitArgs, config_problem, init};
-    use stagegate_admin::api::types::ConfigProblem;
+    use stagegate_api::ConfigProblem;
 
     fn args(file: std::path::PathBuf) -> InitArgs {
         let (stable, candidate) = ("http://127.0.0.1:9001", "http://127.0.0.1:9002");

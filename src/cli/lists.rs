@@ -5,7 +5,7 @@ use super::client::{AdminClient, Failure, segment, typed};
 use super::output::{self, Format, grouped};
 use super::table::Table;
 use clap::{Args, Subcommand, ValueEnum};
-use stagegate_admin::api::types::{OptIn, OptionalReason, WorkloadDetail};
+use stagegate_api::{OptIn, OptionalReason, WorkloadDetail};
 use std::fmt::Write;
 use std::process::ExitCode;
 use ureq::http::Method;

@@ -4,7 +4,7 @@ use super::client::{AdminClient, Conditions, Failure, segment, typed};
 use super::output::{self, Format, moment, span};
 use super::table::Table;
 use clap::{Args, Subcommand};
-use stagegate_admin::api::types::{ChannelStatus, ChannelTested, Channels};
+use stagegate_api::{ChannelStatus, ChannelTested, Channels};
 use std::fmt::Write;
 use std::process::ExitCode;
 use ureq::http::Method;
@@ -96,7 +96,7 @@ fn test(client: &AdminClient, channel: &str, format: Format) -> Result<ExitCode,
 #[cfg(test)]
 mod tests {
     use super::table;
-    use stagegate_admin::api::types::ChannelStatus;
+    use stagegate_api::ChannelStatus;
 
     #[test]
     fn a_failure_is_shown_until_something_arrived() {

@@ -5,7 +5,7 @@ use super::client::{AdminClient, Conditions, Failure, segment, typed};
 use super::output::{self, Format, grouped, moment, percent, span};
 use super::table::Table;
 use clap::{Args, Subcommand};
-use stagegate_admin::api::types::{Outlook, ReplayGates, Replayed};
+use stagegate_api::{Outlook, ReplayGates, Replayed};
 use stagegate_config::Time;
 use std::fmt::Write;
 use std::path::PathBuf;

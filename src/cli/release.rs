@@ -6,7 +6,7 @@ use super::client::{AdminClient, Failure, segment, typed};
 use super::output::{self, Format, moment};
 use super::table::Table;
 use clap::{Args, Subcommand};
-use stagegate_admin::api::types::{
+use stagegate_api::{
     AddRelease, NewArtifact, OptionalReason, ReleaseDetail, ReleaseDiff, Releases,
 };
 use std::fmt::Write;

@@ -4,7 +4,7 @@ use super::change::workload_path;
 use super::client::{AdminClient, Failure, segment, typed};
 use super::output::{self, Format};
 use clap::Args;
-use stagegate_admin::api::types::RolloutDetail;
+use stagegate_api::RolloutDetail;
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -11,7 +11,7 @@ use super::output::{self, Format};
 use super::replay::{Answer, Case, Target, replay};
 use clap::Args;
 use serde_json::{Value, json};
-use stagegate_admin::api::types::{ReleaseDetail, SampleDetail, Samples};
+use stagegate_api::{ReleaseDetail, SampleDetail, Samples};
 use stagegate_config::{Config, Workload};
 use stagegate_eval::dataset::{Dataset, Record, Split};
 use stagegate_eval::{

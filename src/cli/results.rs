@@ -4,7 +4,7 @@ use super::client::{AdminClient, Failure, segment, typed};
 use super::output::{self, Format, grouped, moment, percent};
 use super::table::Table;
 use clap::Args;
-use stagegate_admin::api::types::{ArmResults, Bounded, EvalResults, ResultCounts, SliceResults};
+use stagegate_api::{ArmResults, Bounded, EvalResults, ResultCounts, SliceResults};
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -173,7 +173,7 @@ mod tests {
     use crate::cli::canned;
     use crate::cli::output::Format;
     use serde_json::json;
-    use stagegate_admin::api::types::EvalResults;
+    use stagegate_api::EvalResults;
 
     fn results() -> serde_json::Value {
         let ratio = json!({ "estimate": 0.9, "lower": 0.85, "upper": 0.93 });

@@ -5,7 +5,7 @@ use super::output::{self, Format, moment};
 use super::table::Table;
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use stagegate_admin::api::types::{GiveReview, ReviewItem, ReviewTaken, Reviews};
+use stagegate_api::{GiveReview, ReviewItem, ReviewTaken, Reviews};
 use std::fmt::Write;
 use std::process::ExitCode;
 use ureq::http::Method;

@@ -7,7 +7,7 @@ use super::output::{self, Format, moment, span};
 use super::table::Table;
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use stagegate_admin::api::types::{
+use stagegate_api::{
     OptionalReason, PassageDetail, Promote, RolloutDetail, RolloutSummary, Rollouts, StartRollout,
 };
 use std::fmt::Write;
@@ -323,7 +323,7 @@ mod tests {
     use crate::cli::client::Failure;
     use crate::cli::output::Format;
     use serde_json::{Value, json};
-    use stagegate_admin::api::types::RolloutDetail;
+    use stagegate_api::RolloutDetail;
 
     fn detail(phase: &str) -> Value {
         let mark = |by: &str, reason: &str| json!({ "by": by, "reason": reason, "at_ms": 0 });

@@ -5,9 +5,7 @@ use super::output::{self, Format, moment};
 use super::table::Table;
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use stagegate_admin::api::types::{
-    GiveScores, GivenScore, SampleDetail, SampleSummary, Samples, ScoresTaken,
-};
+use stagegate_api::{GiveScores, GivenScore, SampleDetail, SampleSummary, Samples, ScoresTaken};
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -5,7 +5,7 @@ use super::client::{AdminClient, Failure, typed};
 use super::output::{self, Format, millis, percent};
 use super::samples::{since_ms, span};
 use clap::Args;
-use stagegate_admin::api::types::{ShadowCopies, ShadowPairs, ShadowReport};
+use stagegate_api::{ShadowCopies, ShadowPairs, ShadowReport};
 use std::fmt::Write;
 use std::process::ExitCode;
 

@@ -6,7 +6,7 @@ use super::rollout;
 use super::table::{Table, clip};
 use clap::Args;
 use serde_json::Value;
-use stagegate_admin::api::types::{ArmStatus, Probe, ReloadStatus, Status, Window, WorkloadStatus};
+use stagegate_api::{ArmStatus, Probe, ReloadStatus, Status, Window, WorkloadStatus};
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -236,7 +236,7 @@ fn none() -> String {
 mod tests {
     use super::render;
     use serde_json::json;
-    use stagegate_admin::api::types::Status;
+    use stagegate_api::Status;
 
     fn window(seconds: u32, requests: u64) -> serde_json::Value {
         json!({

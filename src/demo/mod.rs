@@ -23,7 +23,7 @@ use crate::signals::asked_to_end;
 use anyhow::{Context, bail};
 use clap::Args;
 use setup::{Home, Places, WORKLOAD};
-use stagegate_admin::api::types::{ListEntries, Reason, SetWeight, WorkloadDetail, Workloads};
+use stagegate_api::{ListEntries, Reason, SetWeight, WorkloadDetail, Workloads};
 use stagegate_config::{Config, Time};
 use stagegate_rollout::{Arm, Weight};
 use std::path::PathBuf;

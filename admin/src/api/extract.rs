@@ -2,7 +2,6 @@
 //! refusal names the field and says what would be right.
 
 use super::error::{ApiError, Kind};
-use super::types::EvalComparison;
 use crate::auth::{self, Caller};
 use crate::control::{
     DrillOrder, EvalReportOrder, IdempotencyKey, Order, Precondition, ReleaseChange, ReleaseOrder,
@@ -13,6 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use stagegate_api::EvalComparison;
 use stagegate_config::Role;
 use stagegate_rollout::{Command, ReleaseName};
 

@@ -12,7 +12,6 @@ mod openapi;
 mod routes;
 mod server;
 mod status;
-pub mod types;
 
 pub use server::serve;
 

@@ -5,8 +5,8 @@
 //! it cannot be forgotten on one of them.
 
 use super::error::Kind;
-use super::types::Problem;
 use serde_json::{Map, Value, json};
+use stagegate_api::Problem;
 use utoipa::OpenApi;
 
 /// The document before any route: title, tags and the schema of errors.

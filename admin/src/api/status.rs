@@ -1,13 +1,13 @@
 //! `/v1/status` and readiness, put together from all that can be known without waiting.
 
 use super::App;
-use super::types::{
-    ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Outcomes, Probe, ReloadStatus, Status,
-    Window, WorkloadStatus,
-};
 use crate::control::{Live, View, now_ms};
 use crate::data_plane::{DataPlaneStatus, SeriesStats};
 use crate::describe;
+use stagegate_api::{
+    ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Outcomes, Probe, ReloadStatus, Status,
+    Window, WorkloadStatus,
+};
 use stagegate_rollout::{Arm, Outcome, ReleaseName, WorkloadName};
 
 pub(super) fn status(app: &App) -> Status {

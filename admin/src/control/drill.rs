@@ -9,9 +9,9 @@
 use super::execute::{ExecuteError, Precondition, is_stale, timing};
 use super::keeper::Commit;
 use super::{Control, IdempotencyKey, Inner, Live, View, now_ms};
-use crate::api::types::{DrillCheck, DrillReport, RollbackTiming};
 use crate::data_plane::{Probed, Settled};
 use serde_json::json;
+use stagegate_api::{DrillCheck, DrillReport, RollbackTiming};
 use stagegate_rollout::{Arm, Fallback, KillState, Split, Target, Who};
 use stagegate_store::{Attachment, NewAudit, NewDrill, NewIdempotency};
 use std::sync::Arc;

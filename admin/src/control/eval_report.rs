@@ -4,8 +4,8 @@
 use super::execute::is_stale;
 use super::keeper::Commit;
 use super::{Control, ExecuteError, IdempotencyKey, Inner, Precondition, ReleaseRefusal, now_ms};
-use crate::api::types::{EvalCase, EvalComparison, EvalReportDetail};
 use serde_json::json;
+use stagegate_api::{EvalCase, EvalComparison, EvalReportDetail};
 use stagegate_rollout::{OfflineEval, ReleaseName, WorkloadName};
 use stagegate_store::{
     Attachment, NewAudit, NewEvalReport, NewIdempotency, RegisteredRelease, StoredEvalReport,
@@ -206,7 +206,7 @@ pub(super) fn judged(
 #[cfg(test)]
 mod tests {
     use super::named;
-    use crate::api::types::EvalCase;
+    use stagegate_api::EvalCase;
 
     #[test]
     fn many_cases_are_named_in_one_line() {

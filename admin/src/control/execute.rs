@@ -2,11 +2,11 @@
 
 use super::perform::{Decided, InForce};
 use super::{Control, Inner, KeeperError, Live, PATIENCE, ReleaseRefusal, View, now_ms};
-use crate::api::types::{Changed, RollbackTiming};
 use crate::data_plane::{Event, Publication, Settled};
 use crate::describe;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use stagegate_api::{Changed, RollbackTiming};
 use stagegate_rollout::{
     Command, Grounds, Input, ListKind, Preflight, Refusal, Weight, WorkloadName, step,
 };

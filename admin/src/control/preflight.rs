@@ -2,8 +2,8 @@
 
 use super::eval_report::judged;
 use super::{Inner, KeeperError, View};
-use crate::api::types::Probe;
 use crate::data_plane::Probed;
+use stagegate_api::Probe;
 use stagegate_rollout::{
     Gate, Limit, Measure, Policy, Preflight, Readiness, ReleaseName, Weight, WorkloadName,
 };

@@ -151,7 +151,7 @@ fn clash(
 /// The release that was stored.
 fn revive(stored: &RegisteredRelease) -> Result<(ReleaseName, Release), String> {
     let name = stored.release.parse().map_err(|e| format!("{e}"))?;
-    let artifact: crate::api::types::Artifact =
+    let artifact: stagegate_api::Artifact =
         serde_json::from_value(stored.artifact.clone()).map_err(|e| e.to_string())?;
     let endpoints: Vec<String> = stored.endpoints.iter().map(|it| whole(it)).collect();
     let release = Release::given(&endpoints, pins(artifact))
@@ -169,8 +169,8 @@ fn whole(endpoint: &str) -> String {
 }
 
 /// The artifact as the configuration has it.
-pub(crate) fn pins(artifact: crate::api::types::Artifact) -> Artifact {
-    let crate::api::types::Artifact { model, prompt, tools, git_tag, digest, notes } = artifact;
+pub(crate) fn pins(artifact: stagegate_api::Artifact) -> Artifact {
+    let stagegate_api::Artifact { model, prompt, tools, git_tag, digest, notes } = artifact;
     Artifact { model, prompt, tools, git_tag, digest, notes }
 }
 

@@ -6,10 +6,10 @@
 
 use super::keeper::Commit;
 use super::{Control, Inner, KeeperError, Live, View, now_ms, reconcile, registry, start};
-use crate::api::types::{ReloadStatus, Reloaded};
 use crate::data_plane::{Event, PrepareError, Prepared, Publication};
 use crate::describe;
 use serde_json::json;
+use stagegate_api::{ReloadStatus, Reloaded};
 use stagegate_config::{Config, Loaded, Problems};
 use stagegate_store::NewAudit;
 use std::sync::Arc;

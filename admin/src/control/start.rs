@@ -7,9 +7,9 @@
 
 use super::keeper::{Commit, Keeper, with_causes};
 use super::{Control, Inner, KeeperError, Live, View, audit, now_ms, reconcile, registry, safe};
-use crate::api::types::ReloadStatus;
 use crate::data_plane::{DataPlane, Event, Observer, PrepareError, Publication};
 use serde_json::json;
+use stagegate_api::ReloadStatus;
 use stagegate_config::{Config, Loaded, Origin};
 use stagegate_rollout::{Split, WorkloadName, WorkloadState};
 use stagegate_store::{

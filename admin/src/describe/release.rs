@@ -1,9 +1,9 @@
 //! Releases as they go over the wire.
 
-use crate::api::types::{
+use crate::control::{Live, View};
+use stagegate_api::{
     Artifact, EndpointStatus, Probe, ReleaseDetail, ReleaseDiff, ReleaseDifference, Releases,
 };
-use crate::control::{Live, View};
 use stagegate_config::{Origin, Release};
 use stagegate_rollout::Arm;
 use stagegate_store::RegisteredRelease;
@@ -133,7 +133,7 @@ pub fn running(
 #[cfg(test)]
 mod tests {
     use super::running;
-    use crate::api::types::{EndpointStatus, Probe};
+    use stagegate_api::{EndpointStatus, Probe};
     use stagegate_config::{Artifact, Release};
     use stagegate_rollout::Arm;
 

@@ -1,7 +1,7 @@
 //! A workload's copies in words and figures.
 
-use crate::api::types::{ShadowCopies, ShadowDropped, ShadowInForce, ShadowOutcomes, ShadowReport};
 use crate::control::Live;
+use stagegate_api::{ShadowCopies, ShadowDropped, ShadowInForce, ShadowOutcomes, ShadowReport};
 use stagegate_config::{ShadowSettings, Workload};
 use stagegate_rollout::{Outcome, ShadowDrop, ShadowKey, ShadowSeries};
 

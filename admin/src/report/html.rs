@@ -2,7 +2,7 @@
 //! as well as on paper.
 
 use super::words;
-use crate::api::types::{AxisReport, DeployReport, FigureReport};
+use stagegate_api::{AxisReport, DeployReport, FigureReport};
 
 const STYLE: &str = "
 :root{color-scheme:light dark;--line:#c9ced6;--soft:#f2f4f7;--bad:#a4161a;--good:#1b6e3c;--dim:#525a66}

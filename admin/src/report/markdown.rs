@@ -1,7 +1,7 @@
 //! The report as Markdown, for a ticket or a wiki.
 
 use super::words;
-use crate::api::types::{AxisReport, DeployReport, FigureReport};
+use stagegate_api::{AxisReport, DeployReport, FigureReport};
 use std::fmt::Write;
 
 /// Cells that end a line of a table; writing to a text cannot fail.

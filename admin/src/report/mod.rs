@@ -10,11 +10,11 @@ mod words;
 pub(crate) use html::html;
 pub(crate) use markdown::markdown;
 
-use crate::api::types::{
+use crate::describe;
+use stagegate_api::{
     Artifact, AxisReport, Counted, CountedArm, DeployReport, EvalReportDetail, FigureOfArm,
     FigureReport, PassageDetail, RollbackReport,
 };
-use crate::describe;
 use stagegate_rollout::{
     Analysis, Axis, Compared, ComparedFigure, CostTruth, Estimate, FigureUnit, GateState, Phase,
     Rollout, Series, Tick, Turn, Weight, figures,

@@ -1,7 +1,7 @@
 //! A report of made-up records: what stands in it, and that nothing of it becomes markup.
 
 use super::{Records, Span, Watched, bounds, html, markdown, report};
-use crate::api::types::{Artifact, DeployReport};
+use stagegate_api::{Artifact, DeployReport};
 use stagegate_rollout::{
     AnalysisId, Mark, Outcome, Passage, Phase, Policy, Rollout, RolloutId, Series, Standing, Tick,
     Turn, Weight,

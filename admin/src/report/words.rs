@@ -1,6 +1,6 @@
 //! How numbers and times are written in a report.
 
-use crate::api::types::{FigureOfArm, FigureReport};
+use stagegate_api::{FigureOfArm, FigureReport};
 
 /// A count with thousands apart.
 pub(super) fn grouped(number: u64) -> String {

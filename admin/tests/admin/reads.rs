@@ -2,7 +2,7 @@
 
 use crate::world::World;
 use serde_json::{Value, json};
-use stagegate_admin::api::types::Probe;
+use stagegate_api::Probe;
 use stagegate_rollout::{Arm, KeyKind, Outcome, Reason, Record, RecordBatch};
 
 fn record<'a>(request_id: &'a str, tenant: &'a str) -> Record<'a> {

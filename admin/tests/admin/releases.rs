@@ -4,7 +4,7 @@ use crate::world::{CONFIG, Reply, World};
 use http::Method;
 use serde_json::{Value, json};
 use stagegate_admin::StartError;
-use stagegate_admin::api::types::Probe;
+use stagegate_api::Probe;
 
 const RELEASES: &str = "/v1/workloads/agent/releases";
 

@@ -6,12 +6,12 @@ use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use stagegate_admin::api::types::{EndpointStatus, Probe, WorkerStatus};
 use stagegate_admin::data_plane::{
     BoxFuture, DataPlane, DataPlaneStatus, Event, Observer, PrepareError, Prepared, Probed,
     Publication, ReleaseHealth, SeriesStats, Settled, StatsSource,
 };
 use stagegate_admin::{App, Control, StartError, Startup, router};
+use stagegate_api::{EndpointStatus, Probe, WorkerStatus};
 use stagegate_config::Config;
 use stagegate_notify::{Notifier, NotifierSettings};
 use stagegate_rollout::{Arm, ReleaseName, Split, WorkloadName};

@@ -2,13 +2,13 @@
 
 use crate::api::error::ApiError;
 use crate::api::extract::{Change, Segments, optional_reason, required_reason};
-use crate::api::types::{Changed, EnableCohort, OptionalReason, Reason, SetWeight};
 use crate::api::{App, etag};
 use crate::control::{Done, Order};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, header};
+use stagegate_api::{Changed, EnableCohort, OptionalReason, Reason, SetWeight};
 use stagegate_rollout::{Command, Weight};
 
 /// Says that an answer is the kept one of an earlier request.

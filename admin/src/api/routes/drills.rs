@@ -3,12 +3,12 @@
 use super::changes::REPLAYED;
 use crate::api::error::ApiError;
 use crate::api::extract::{Change, Segments, optional_reason};
-use crate::api::types::{DrillReport, OptionalReason};
 use crate::api::{App, etag};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
+use stagegate_api::{DrillReport, OptionalReason};
 
 /// Throws the kill switch for a moment and checks that it works.
 ///

@@ -4,14 +4,12 @@ use super::changes::REPLAYED;
 use super::reads::find;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Change, Segments, optional_reason};
-use crate::api::types::{
-    AttachEvalReport, EvalCase, EvalComparison, EvalReportDetail, EvalReports,
-};
 use crate::api::{App, etag};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
+use stagegate_api::{AttachEvalReport, EvalCase, EvalComparison, EvalReportDetail, EvalReports};
 use stagegate_rollout::{ReleaseName, WorkloadName};
 use stagegate_store::StoredEvalReport;
 

@@ -4,9 +4,9 @@ use super::changes::carry_out;
 use crate::api::App;
 use crate::api::error::ApiError;
 use crate::api::extract::{Change, Segments, optional_reason, required_reason};
-use crate::api::types::{Changed, OptIn, OptionalReason};
 use axum::extract::State;
 use axum::response::Response;
+use stagegate_api::{Changed, OptIn, OptionalReason};
 use stagegate_rollout::{Command, GroupName, ListKind, Subject};
 use std::sync::Arc;
 

@@ -4,15 +4,15 @@ use super::reads::find;
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Body, Params, Segments};
-use crate::api::types::{
-    GateOutlook, Outlook, ReplayGates, Replayed, ReplayedEvent, ReplayedRollout, StepOutlook,
-};
 use crate::control::{KeeperError, now_ms};
 use crate::data_plane::SeriesStats;
 use crate::describe;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
+use stagegate_api::{
+    GateOutlook, Outlook, ReplayGates, Replayed, ReplayedEvent, ReplayedRollout, StepOutlook,
+};
 use stagegate_config::Config;
 use stagegate_rollout::{
     Outcome, PlannedStep, Policy, Rates, Recording, ReleaseName, Replay, Tick, WorkloadName, plan,

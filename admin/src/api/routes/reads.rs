@@ -2,7 +2,6 @@
 
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Body, Segments};
-use crate::api::types::{Cohorts, ExplainRequest, Explanation, Status, WorkloadDetail, Workloads};
 use crate::api::{App, etag};
 use crate::control::{Live, View};
 use crate::{describe, explain as explaining};
@@ -10,6 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
+use stagegate_api::{Cohorts, ExplainRequest, Explanation, Status, WorkloadDetail, Workloads};
 
 /// Everything a person on call looks at first.
 #[utoipa::path(get, path = "/v1/status", tag = "read",

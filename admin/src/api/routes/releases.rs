@@ -6,16 +6,16 @@ use super::reads::{find, tagged};
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Change, Params, Segments, optional_reason};
-use crate::api::types::{
-    AddRelease, Artifact, Changed, FieldProblem, NewArtifact, OptionalReason, ReleaseDetail,
-    ReleaseDiff, Releases,
-};
 use crate::control::{Live, ReleaseChange, View};
 use crate::{control, describe};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use stagegate_api::{
+    AddRelease, Artifact, Changed, FieldProblem, NewArtifact, OptionalReason, ReleaseDetail,
+    ReleaseDiff, Releases,
+};
 use stagegate_config::Release;
 use stagegate_rollout::ReleaseName;
 

@@ -5,10 +5,10 @@ use super::samples::ask;
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Params, Segments};
-use crate::api::types::EvalResults;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
+use stagegate_api::EvalResults;
 use utoipa::IntoParams;
 
 /// Which results.

@@ -5,12 +5,12 @@ use super::samples::ask;
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Body, Params, Segments};
-use crate::api::types::{GiveReview, ReviewTaken, Reviews};
 use crate::auth::Caller;
 use crate::data_plane::{ReviewOutcome, SampleQuery};
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
+use stagegate_api::{GiveReview, ReviewTaken, Reviews};
 use utoipa::IntoParams;
 
 /// Longest note, in characters.

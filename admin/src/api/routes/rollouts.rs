@@ -5,13 +5,13 @@ use super::reads::{find, tagged};
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Change, Segments, optional_reason, required_reason};
-use crate::api::types::{
-    Changed, OptionalReason, PastRollout, Promote, Reason, RolloutDetail, Rollouts, StartRollout,
-};
 use crate::describe;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use stagegate_api::{
+    Changed, OptionalReason, PastRollout, Promote, Reason, RolloutDetail, Rollouts, StartRollout,
+};
 use stagegate_config::Role;
 use stagegate_rollout::{AnalysisId, Command, Policy, ReleaseName, Rollout};
 

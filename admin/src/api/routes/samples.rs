@@ -5,12 +5,12 @@ use super::records::{arm, rows};
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Body, Params, Segments};
-use crate::api::types::{GiveScores, SampleDetail, Samples, ScoresTaken, WantedSamples};
 use crate::auth::Caller;
 use crate::data_plane::{SampleQuery, SampleSource, SamplesUnavailable};
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
+use stagegate_api::{GiveScores, SampleDetail, Samples, ScoresTaken, WantedSamples};
 use utoipa::IntoParams;
 
 /// Most scores of one request.

@@ -5,11 +5,11 @@ use super::samples::ask;
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Params, Segments};
-use crate::api::types::ShadowReport;
 use crate::describe;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
+use stagegate_api::ShadowReport;
 use utoipa::IntoParams;
 
 /// Which pairs to count.

@@ -4,12 +4,12 @@ use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::Body;
 use crate::api::status::not_ready_because;
-use crate::api::types::{Identity, OptionalReason, Reloaded};
 use crate::auth::Caller;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::{StatusCode, header};
+use stagegate_api::{Identity, OptionalReason, Reloaded};
 
 /// Whether the process runs at all.
 #[utoipa::path(get, path = "/livez", tag = "system",

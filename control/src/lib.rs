@@ -1,0 +1,1 @@
+//! The driver: the one owner of runtime state.

@@ -1,0 +1,1 @@
+//! The demo: two demo agents and the clients that talk to them.

@@ -1,0 +1,1 @@
+//! Plain settings of the data plane: what the configuration checks and what the proxy runs on.
