@@ -6,6 +6,8 @@
 //! lock, touches no shared counter, and calls no metrics library.
 
 mod accept;
+mod address;
+mod buffers;
 mod data_plane;
 mod endpoint;
 #[cfg(feature = "fuzz")]
@@ -29,6 +31,7 @@ mod route;
 mod run;
 mod serve;
 mod shadow;
+mod shadow_copy;
 mod shared;
 mod stats;
 mod tap;
@@ -39,8 +42,9 @@ mod wanted;
 mod watch;
 mod worker;
 
+pub use address::{Address, Protocol, Target};
 pub use data_plane::{DataPlane, EndpointStatus, Settled};
-pub use endpoint::{Address, HealthSettings, Probe, Protocol, Target};
+pub use endpoint::{HealthSettings, Probe};
 pub use heir::{Heir, Leaving};
 pub use identity::{Identity, Jwt, JwtAlgorithm, JwtError, JwtSettings, Source};
 pub use limits::TenantLimits;

@@ -1,6 +1,7 @@
 //! Endpoints that move while the process runs: a name that stands for other addresses than before.
 
-use crate::endpoint::{Address, EndpointSet};
+use crate::address::Address;
+use crate::endpoint::EndpointSet;
 use crate::plan::{PrepareError, Prepared, PreparedConfig, Release};
 use stagegate_rollout::{ReleaseName, WorkloadName};
 use std::sync::Arc;
@@ -72,7 +73,7 @@ impl PreparedConfig {
 #[cfg(test)]
 mod tests {
     use super::{FoundAddresses, PreparedConfig};
-    use crate::endpoint::{Address, Protocol, Target};
+    use crate::address::{Address, Protocol, Target};
     use crate::plan::{SignalSettings, Timeouts, WorkloadSettings};
     use std::collections::BTreeSet;
     use std::sync::Arc;

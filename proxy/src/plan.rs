@@ -1,6 +1,7 @@
 //! One epoch's routing: everything a worker needs to send a request on, immutable.
 
-use crate::endpoint::{Address, EndpointSet, HealthSettings};
+use crate::address::Address;
+use crate::endpoint::{EndpointSet, HealthSettings};
 use crate::identity::Identity;
 use crate::limits::{Allowance, TenantLimits};
 use crate::outlier::Ejection;

@@ -3,7 +3,7 @@
 use crate::heir::Heir;
 use crate::pins::Pins;
 use crate::plan::Plan;
-use crate::serve::Shadow;
+use crate::shadow_copy::Shadow;
 use crate::stats::Report;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;

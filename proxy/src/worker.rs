@@ -1,11 +1,12 @@
 //! One worker: a thread with its own runtime, connections, pools and counts.
 
+use crate::buffers::Buffers;
 use crate::http1::Field;
 use crate::identity::JwtCache;
 use crate::ids::Ids;
 use crate::plan::InForce;
 use crate::pool::Pools;
-use crate::serve::{Buffers, Shadow};
+use crate::shadow_copy::Shadow;
 use crate::shared::Shared;
 use crate::stats::{OTHER, Report, Stats};
 use crate::trace::Traced;

@@ -1,6 +1,7 @@
 //! One health check: the connection a request would use, and perhaps a request on it.
 
-use super::{Address, HealthSettings, Probe};
+use super::{HealthSettings, Probe};
+use crate::address::Address;
 use crate::http1::{HeadLimits, ResponseHead, Status};
 use crate::transport::{Wire, dial};
 use async_trait::async_trait;
@@ -129,7 +130,8 @@ impl HealthCheck for Check {
 #[cfg(test)]
 mod tests {
     use super::warm;
-    use crate::endpoint::{Address, Probe, Protocol, Target};
+    use crate::address::{Address, Protocol, Target};
+    use crate::endpoint::Probe;
     use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpListener};
     use std::time::Duration;

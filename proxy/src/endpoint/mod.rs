@@ -4,12 +4,11 @@
 //! the control runtime, and what they find is mirrored into one flag per endpoint, so that the
 //! request path reads a flag and takes no lock.
 
-mod address;
 mod check;
 
-pub use address::{Address, Protocol, Target};
 pub(crate) use check::warm;
 
+use crate::address::Address;
 use crate::outlier::{Admission, Standing};
 use pingora_load_balancing::selection::Consistent;
 use pingora_load_balancing::{Backend, Backends, LoadBalancer, discovery};

@@ -1,7 +1,7 @@
 //! What the proxy answers itself, and how a connection goes on after it.
 
 use super::call::{Call, Decision, outcome_of};
-use super::{After, Client};
+use super::client::{After, Client};
 use crate::http1::BodyLength;
 use crate::plan::{InForce, Workload};
 use crate::problem::Problem;

@@ -1,8 +1,10 @@
 //! A connection for a request: one that is kept, one that is shared, or a new one.
 
 use super::call::{Call, Decision};
-use super::{Client, resilience};
-use crate::endpoint::{Endpoint, Protocol};
+use super::client::Client;
+use super::resilience;
+use crate::address::Protocol;
+use crate::endpoint::Endpoint;
 use crate::http2::{Connection, Outgoing};
 use crate::problem::Problem;
 use crate::transport::{Stream, dial};

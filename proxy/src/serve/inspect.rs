@@ -1,7 +1,7 @@
 //! Reading a request body far enough to find an identity in it. What was read stays in the input
 //! buffer and is forwarded unchanged.
 
-use super::{Client, More};
+use super::client::{Client, More};
 use crate::http1::{BodyLength, BodyReader, Piece};
 use crate::problem::Problem;
 use std::borrow::Cow;

@@ -1,7 +1,8 @@
 //! An HTTP/2 connection of a client: each request on it is served like a connection of its own.
 
+use super::client::Client;
+use super::conn_context::ConnContext;
 use super::welcome::in_time;
-use super::{Client, Guest};
 use crate::http2::{
     CONNECTION_WINDOW, Gather, Incoming, MAX_STREAMS, SEND_BUFFER, STREAM_WINDOW, Tally,
     websocket_key,
@@ -36,7 +37,7 @@ const MAX_BROKEN: usize = 64;
 /// A connection under way.
 struct Multiplex {
     worker: Rc<Worker>,
-    guest: Rc<Guest>,
+    context: Rc<ConnContext>,
     watch: Watched,
     out: Gather,
     tally: Rc<Tally>,
@@ -54,7 +55,7 @@ pub(super) async fn connection(
     worker: Rc<Worker>,
     wire: Wire,
     watch: Watched,
-    guest: Guest,
+    context: ConnContext,
     live: Live,
 ) {
     let (header_timeout, header_bytes) = {
@@ -91,7 +92,7 @@ pub(super) async fn connection(
         cancelled: 0,
         forgiven_ms: 0,
         worker,
-        guest: Rc::new(guest),
+        context: Rc::new(context),
         watch,
         out,
     };
@@ -216,7 +217,7 @@ impl Multiplex {
             }
         };
         let watch = worker.watches.add();
-        let mut client = Client::new(worker, incoming, watch, Rc::clone(&self.guest));
+        let mut client = Client::new(worker, incoming, watch, Rc::clone(&self.context));
         let (live, tally) = (Rc::clone(&self.live), Rc::clone(&self.tally));
         // Boxed before it is a task: its state is large, and a task is moved some times.
         tokio::task::spawn_local(Box::pin(async move {

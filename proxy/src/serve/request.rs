@@ -1,9 +1,9 @@
 //! One request: who asks, where it goes, and the answer.
 
 use super::call::{Call, Decision};
+use super::client::{After, Client};
 use super::connect::Connected;
 use super::exchange::{End, Exchange, Receiving, Sending};
-use super::{After, Client};
 use crate::http1::{BodyLength, ForwardTo, Known, tokens, upstream_head};
 use crate::identity::{Found, Identity, Learner};
 use crate::plan::{InForce, Replay, Role, Workload};
@@ -33,7 +33,7 @@ impl Client {
             return self.refuse(&call, &plan, None, Problem::NoRoute).await;
         };
         let workload = &plan.workloads[position];
-        call.begin_trace(&worker, workload, &self.guest.forwarding, &self.input, &self.head);
+        call.begin_trace(&worker, workload, &self.context.forwarding, &self.input, &self.head);
         if let Some(problem) = self.unacceptable(workload) {
             return self.refuse(&call, &plan, Some(workload), problem).await;
         }
@@ -62,7 +62,7 @@ impl Client {
 
     /// What no endpoint needs to see.
     fn unacceptable(&self, workload: &Workload) -> Option<Problem> {
-        let own = self.guest.forwarding.via.as_bytes();
+        let own = self.context.forwarding.via.as_bytes();
         let is_own = |hop: &[u8]| hop.split(|&b| b == b' ').any(|part| part == own);
         let loops = self.head.known(&self.input, Known::Via).any(|via| tokens(via).any(is_own));
         let too_large = matches!(self.head.body, Some(BodyLength::Bytes(bytes)) if bytes > workload.prepared.settings.body_limit);
@@ -98,7 +98,7 @@ impl Client {
 
     fn ask(&self, identity: &Identity, body: Option<&[u8]>, now_s: u64) -> Found {
         let mut tokens = self.worker.tokens.borrow_mut();
-        let names = self.guest.names.as_ref();
+        let names = self.context.names.as_ref();
         identity.find(&self.input, &self.head, body, names, &mut tokens, now_s)
     }
 
@@ -298,7 +298,7 @@ impl Client {
             trace: call.trace.as_ref().map(Trace::onward),
         };
         self.up.clear();
-        upstream_head(&mut self.up, &self.input, &self.head, &self.guest.forwarding, &to);
+        upstream_head(&mut self.up, &self.input, &self.head, &self.context.forwarding, &to);
         self.watch.serving((decision.arm == Arm::Candidate).then_some(release.number));
         let length = self.head.body.unwrap_or(BodyLength::None);
         let learner = settings.identity.learned.then(Learner::default);

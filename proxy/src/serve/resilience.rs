@@ -1,7 +1,7 @@
 //! What a request's fate says about its endpoint, and what is left to try for it.
 
-use super::Client;
 use super::call::Decision;
+use super::client::Client;
 use super::exchange::End;
 use crate::endpoint::Endpoint;
 use crate::outlier::Ejection;

@@ -1,6 +1,6 @@
 //! Bytes both ways after a protocol upgrade, until both sides have closed or nobody speaks.
 
-use super::Client;
+use super::client::Client;
 use crate::transport::Stream;
 use std::future::poll_fn;
 use std::pin::Pin;

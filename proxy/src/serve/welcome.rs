@@ -1,6 +1,6 @@
 //! The first bytes of a connection: who the client is and what is spoken, before any request.
 
-use super::Guest;
+use super::conn_context::ConnContext;
 use crate::http1::Forwarding;
 use crate::tls::{H2, Names};
 use crate::transport::{Arrival, Door, Peer, Plain, Wire, proxy_header};
@@ -18,7 +18,7 @@ use tokio_rustls::{TlsAcceptor, TlsStream};
 /// A client that may begin to ask.
 pub(super) struct Welcomed {
     pub(super) wire: Wire,
-    pub(super) guest: Guest,
+    pub(super) context: ConnContext,
     pub(super) http2: Http2,
 }
 
@@ -72,7 +72,7 @@ pub(super) async fn welcome(
         }
     };
     let forwarding = forwarding(worker, client, door.tls.is_some());
-    Ok(Welcomed { wire, guest: Guest { forwarding, names }, http2 })
+    Ok(Welcomed { wire, context: ConnContext { forwarding, names }, http2 })
 }
 
 fn spoken(door: &Door, wire: &Wire) -> Http2 {

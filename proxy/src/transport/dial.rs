@@ -1,7 +1,7 @@
 //! Opening a connection to an endpoint.
 
 use super::{Plain, Wire};
-use crate::endpoint::{Address, Protocol, Target};
+use crate::address::{Address, Protocol, Target};
 use crate::tls::{ClientTls, H2};
 use std::io;
 use std::sync::Arc;

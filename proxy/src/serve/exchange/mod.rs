@@ -10,7 +10,6 @@ mod sending;
 pub(super) use receiving::Receiving;
 pub(super) use sending::Sending;
 
-use super::MAX_AHEAD;
 use super::call::{Call, Decision};
 use crate::http1::RequestHead;
 use crate::plan::Timeouts;
@@ -24,6 +23,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
+
+/// Bytes of later requests that are read while one is under way.
+const MAX_AHEAD: usize = 64 * 1024;
 
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

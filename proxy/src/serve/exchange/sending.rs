@@ -3,7 +3,7 @@
 use super::{End, Exchange};
 use crate::http1::{BodyError, BodyLength, BodyReader, Piece};
 use crate::problem::Problem;
-use crate::serve::shadow::Shadow;
+use crate::shadow_copy::Shadow;
 use crate::tap::Copied;
 use stagegate_rollout::Arm;
 use std::io::Write as _;

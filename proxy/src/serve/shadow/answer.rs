@@ -1,10 +1,10 @@
 //! The answer to a copy: read to its end, looked at, and forgotten.
 
 use super::super::observe::Observed;
-use super::copy::Shadow;
 use crate::http1::{BodyLength, BodyReader, HeadLimits, Piece, ResponseHead, Status};
 use crate::plan::SignalSettings;
 use crate::problem::Problem;
+use crate::shadow_copy::Shadow;
 use crate::tap::Tap;
 use stagegate_signals::End;
 use std::time::Instant;

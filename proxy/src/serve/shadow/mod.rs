@@ -7,20 +7,18 @@
 //! ends copies as it ends requests.
 
 mod answer;
-mod copy;
 mod run;
 mod send;
 
-pub(crate) use copy::Shadow;
 pub(crate) use run::shadows;
 
-use super::Client;
 use super::call::{Call, Decision};
+use super::client::Client;
 use crate::http1::BodyLength;
 use crate::plan::{Release, Role, Workload};
 use crate::shadow::ShadowSettings;
+use crate::shadow_copy::{Origin, Scored, Shadow};
 use crate::tap::{EVAL_HEADER, Tap, TapReason};
-use copy::{Origin, Scored};
 use stagegate_rollout::{Arm, Reason, ShadowDrop};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -105,9 +103,10 @@ impl Client {
         let origin = Origin {
             input: &self.input,
             head: &self.head,
-            forwarding: &self.guest.forwarding,
+            forwarding: &self.context.forwarding,
             host: workload.prepared.settings.host.value(self.head.host(&self.input)),
-            call,
+            id: &call.id,
+            conversation: call.found.conversation.as_deref(),
         };
         let place = place.ok_or(ShadowDrop::InFlight)?;
         let (name, to) = (Arc::clone(&workload.prepared.name), Arc::clone(&release.name));

@@ -1,9 +1,9 @@
 //! The thread that sends copies. It is a worker without clients: it has its own connections and
 //! counts, and follows plans as workers do.
 
-use super::copy::Shadow;
 use super::send::send;
 use crate::run;
+use crate::shadow_copy::Shadow;
 use crate::shared::Shared;
 use crate::worker::{HAND_OVER, Message, Worker};
 use stagegate_rollout::ShadowDrop;

@@ -3,10 +3,10 @@
 use super::super::call::{cost, outcome, outcome_of, unix_ms};
 use super::super::connect::open_any;
 use super::answer::{Answer, Ended};
-use super::copy::{Pieces, Scored, Shadow};
 use crate::endpoint::Endpoint;
 use crate::plan::{InForce, Release, Workload};
 use crate::problem::Problem;
+use crate::shadow_copy::{Pieces, Scored, Shadow};
 use crate::tap;
 use crate::transport::Stream;
 use crate::worker::Worker;

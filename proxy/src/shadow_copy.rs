@@ -1,6 +1,6 @@
-//! One copied request.
+//! The copy of a request that goes to a second release: the message from a worker to the thread that
+//! sends copies.
 
-use super::super::call::Call;
 use crate::http1::{
     BodyLength, ForwardTo, Forwarding, RequestHead, own_fields, passed_fields, request_line,
 };
@@ -9,74 +9,76 @@ use crate::tap::Tap;
 use std::io::Write as _;
 use std::sync::Arc;
 
-/// The arm whose backend a deeper service is to choose.
+/// The arm in the copy's `stagegate-arm` field, by which services behind the endpoint route.
 const ARM: &str = "candidate";
 
-/// A copy of one request: everything that its own release needs to see, and nothing of the
-/// connection it came on.
+/// A copy of one request: everything that the second release needs, and nothing of the client's
+/// connection.
 pub(crate) struct Shadow {
-    /// Given back when the copy is over.
+    /// The place among the copies in flight; freed on drop.
     _place: InLane,
     /// Name of the workload.
     pub(crate) workload: Arc<str>,
-    /// Name of the release that gets it.
+    /// Name of the release that gets the copy.
     pub(crate) release: Arc<str>,
-    pub(super) id: String,
+    pub(crate) id: String,
     /// Keeps a conversation on one endpoint.
-    pub(super) conversation: Option<String>,
+    pub(crate) conversation: Option<String>,
     method: String,
     /// Path and query.
-    pub(super) target: String,
-    pub(super) is_head: bool,
-    /// What `Host` the endpoint sees; none for its own.
+    pub(crate) target: String,
+    pub(crate) is_head: bool,
+    /// The `Host` that the endpoint sees; none for its own.
     host: Option<String>,
     /// The client's fields, each with its CRLF.
     fields: Vec<u8>,
     chunked: bool,
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
     trailers: Vec<u8>,
     most: usize,
     too_large: bool,
-    /// What becomes a sample of the answer, where both answers are scored.
-    pub(super) scored: Option<Scored>,
+    /// The second half of a pair, where both answers are scored.
+    pub(crate) scored: Option<Scored>,
 }
 
-/// The half of a pair that the copy's answer becomes.
-pub(super) struct Scored {
-    /// Id of the half, which says nothing of what it is.
-    pub(super) id: String,
+/// The half of a scored pair that the copy's answer fills.
+pub(crate) struct Scored {
+    /// Id of the half; it does not reveal that it is a copy.
+    pub(crate) id: String,
     /// When the request came, in Unix milliseconds.
-    pub(super) at_ms: u64,
-    pub(super) tenant: Option<String>,
-    /// The request in it is still empty.
-    pub(super) tap: Tap,
+    pub(crate) at_ms: u64,
+    pub(crate) tenant: Option<String>,
+    /// Its request body is still empty.
+    pub(crate) tap: Tap,
 }
 
-/// Where a copy is taken from.
-pub(super) struct Origin<'a> {
+/// The request that is copied.
+pub(crate) struct Origin<'a> {
     /// The bytes of the head.
-    pub(super) input: &'a [u8],
-    pub(super) head: &'a RequestHead,
-    pub(super) forwarding: &'a Forwarding,
-    /// What `Host` the endpoint sees; none for its own.
-    pub(super) host: Option<&'a str>,
-    pub(super) call: &'a Call,
+    pub(crate) input: &'a [u8],
+    pub(crate) head: &'a RequestHead,
+    pub(crate) forwarding: &'a Forwarding,
+    /// The `Host` that the endpoint sees; none for its own.
+    pub(crate) host: Option<&'a str>,
+    /// Id of the request.
+    pub(crate) id: &'a str,
+    pub(crate) conversation: Option<&'a str>,
 }
 
 impl Shadow {
     /// A copy of the head; `most` is the largest body in bytes.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         place: InLane,
         workload: Arc<str>,
         release: Arc<str>,
         most: usize,
         origin: &Origin<'_>,
     ) -> Self {
-        let Origin { input, head, forwarding, host, call } = origin;
+        let &Origin { input, head, forwarding, host, id, conversation } = origin;
         let mut fields = Vec::with_capacity(head.len + 256);
-        // Whatever trace it is in, a copy is no span of ours: the client's context goes on as it came.
+        // A copy is no span of the proxy's: the client's trace context is passed on unchanged.
         let to = ForwardTo {
-            request_id: &call.id,
+            request_id: id,
             arm: ARM,
             release: &release,
             epoch: 0,
@@ -89,8 +91,8 @@ impl Shadow {
             _place: place,
             workload,
             release,
-            id: call.id.clone(),
-            conversation: call.found.conversation.clone(),
+            id: id.to_owned(),
+            conversation: conversation.map(str::to_owned),
             method: head.method(input).to_owned(),
             target: head.target(input).to_owned(),
             is_head: head.is_head,
@@ -126,14 +128,14 @@ impl Shadow {
         self.trailers = section.to_vec();
     }
 
-    /// Whether the body was over the limit, so that there is no whole copy.
+    /// Whether the body exceeded the limit, so that the copy is incomplete.
     pub(crate) const fn is_too_large(&self) -> bool {
         self.too_large
     }
 
-    /// What goes to the endpoint `authority` under the plan `epoch`: head, body, and what comes
-    /// after it. The body is not copied once more.
-    pub(super) fn pieces(&self, authority: &str, epoch: u64) -> Pieces<'_> {
+    /// The bytes for the endpoint `authority` under the plan `epoch`: head, body, and end of the
+    /// body. The body is borrowed, not copied again.
+    pub(crate) fn pieces(&self, authority: &str, epoch: u64) -> Pieces<'_> {
         let host = self.host.as_deref().unwrap_or(authority);
         let mut before = Vec::with_capacity(self.fields.len() + 512);
         request_line(&mut before, self.method.as_bytes(), self.target.as_bytes(), host);
@@ -163,8 +165,8 @@ impl Shadow {
     }
 }
 
-/// A copy on its way.
-pub(super) struct Pieces<'a> {
+/// The bytes of a copy, and how many were written.
+pub(crate) struct Pieces<'a> {
     before: Vec<u8>,
     body: &'a [u8],
     after: Vec<u8>,
@@ -172,8 +174,8 @@ pub(super) struct Pieces<'a> {
 }
 
 impl Pieces<'_> {
-    /// What is to be written next; empty once everything was.
-    pub(super) fn next(&self) -> &[u8] {
+    /// The next bytes to write; empty once everything was written.
+    pub(crate) fn next(&self) -> &[u8] {
         let mut at = self.written;
         for piece in [&self.before[..], self.body, &self.after[..]] {
             if at < piece.len() {
@@ -184,12 +186,12 @@ impl Pieces<'_> {
         &[]
     }
 
-    pub(super) const fn advance(&mut self, bytes: usize) {
+    pub(crate) const fn advance(&mut self, bytes: usize) {
         self.written += bytes;
     }
 
-    /// Whether a byte has left.
-    pub(super) const fn begun(&self) -> bool {
+    /// Whether a byte was written.
+    pub(crate) const fn begun(&self) -> bool {
         self.written > 0
     }
 }

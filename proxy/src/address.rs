@@ -1,4 +1,4 @@
-//! Where an endpoint is, and how it is spoken to.
+//! The address of an endpoint and the protocol spoken there.
 
 use crate::tls::ClientTls;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -13,9 +13,9 @@ pub struct Address {
     pub target: Target,
     /// `host:port` as it was configured, for the `Host` field.
     pub authority: Arc<str>,
-    /// What people call it: `host:port`, or `unix:` and a path.
+    /// The name in logs and reports: `host:port`, or `unix:` and a path.
     pub name: Arc<str>,
-    /// What is spoken there.
+    /// The HTTP version spoken there.
     pub protocol: Protocol,
     /// Speaks TLS.
     pub tls: Option<ClientTls>,
@@ -30,7 +30,7 @@ pub enum Target {
     Unix(PathBuf),
 }
 
-/// What is spoken with an endpoint.
+/// The HTTP version spoken with an endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
     /// HTTP/1.1.
@@ -43,9 +43,9 @@ pub enum Protocol {
 }
 
 impl Address {
-    /// What stands for the endpoint on the affinity ring, which knows IP addresses only. A Unix
-    /// socket gets one of the discard prefix (RFC 6666), by its path.
-    pub(super) fn ring_key(&self) -> SocketAddr {
+    /// The endpoint's key on the affinity ring, which takes IP addresses only. A Unix socket gets an
+    /// address from the discard prefix (RFC 6666), derived from its path.
+    pub(crate) fn ring_key(&self) -> SocketAddr {
         match &self.target {
             Target::Ip(socket) => *socket,
             Target::Unix(path) => {
