@@ -5,7 +5,7 @@ use crate::http1::{
     BodyLength, BodyReader, ForwardTo, Forwarding, HeadLimits, Piece, RequestHead, ResponseHead,
     Status, upstream_head,
 };
-use crate::identity::{Jwt, JwtCache, string_at};
+use crate::identity::{Jwt, JwtCache, Moment, string_at};
 use crate::trace::{Onward, given};
 
 const LIMITS: HeadLimits = HeadLimits { bytes: 64 * 1024, fields: 100 };
@@ -109,7 +109,8 @@ pub fn json_pointer(bytes: &[u8]) {
 /// # Panics
 /// When that does not hold.
 pub fn bearer_token(jwt: &Jwt, header: &[u8]) {
-    let claims = JwtCache::default().claims(jwt, header, 1_700_000_000);
+    let now = Moment { unix_s: 1_700_000_000, monotonic_ms: 0 };
+    let claims = JwtCache::default().claims(jwt, header, now);
     assert!(claims.is_none(), "an unsigned token was believed");
 }
 

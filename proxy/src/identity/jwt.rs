@@ -1,10 +1,17 @@
 //! Bearer tokens: verified against configured keys, or no identity at all.
 
-use foldhash::fast::FixedState;
+mod cache;
+mod signatures;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use cache::{JwtCache, Moment};
+
 use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::{
+    Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, Validation, decode, decode_header,
+};
 use std::collections::HashMap;
-use std::rc::Rc;
 
 /// Signature algorithms a token may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +65,9 @@ pub enum JwtError {
     /// A key cannot be read.
     #[error("unusable key{0}")]
     Key(String, #[source] jsonwebtoken::errors::Error),
+    /// An RSA key that is too short to trust.
+    #[error("unusable key{0}: an RSA key needs at least 2048 bits (RFC 7518)")]
+    ShortKey(String),
     /// No key at all.
     #[error("no key for any accepted algorithm")]
     NoKey,
@@ -67,6 +77,8 @@ pub enum JwtError {
 pub struct Jwt {
     keys: Vec<Key>,
     header: String,
+    /// Required `iss`.
+    issuer: Option<String>,
 }
 
 struct Key {
@@ -81,17 +93,23 @@ impl Jwt {
     /// # Errors
     /// A [`JwtError`] when a key cannot be read or none is left.
     pub fn new(settings: &JwtSettings) -> Result<Self, JwtError> {
+        signatures::install();
         let mut keys = Vec::new();
         let mut add = |id: Option<String>, algorithm: Algorithm, key: DecodingKey| {
             let mut validation = Validation::new(algorithm);
             validation.validate_nbf = true;
             validation.validate_aud = settings.audience.is_some();
+            // A claim that is compared must be there: without this, leaving it out passes.
+            let mut required = vec!["exp"];
             if let Some(audience) = &settings.audience {
                 validation.set_audience(&[audience]);
+                required.push("aud");
             }
             if let Some(issuer) = &settings.issuer {
                 validation.set_issuer(&[issuer]);
+                required.push("iss");
             }
+            validation.set_required_spec_claims(&required);
             keys.push(Key { id, key, validation });
         };
         let accepted: Vec<Algorithm> = settings.algorithms.iter().map(|a| a.algorithm()).collect();
@@ -104,6 +122,9 @@ impl Jwt {
                     continue;
                 };
                 let key = DecodingKey::from_jwk(jwk).map_err(|e| JwtError::Key(named(), e))?;
+                if is_short(&key) {
+                    return Err(JwtError::ShortKey(named()));
+                }
                 add(id, algorithm, key);
             }
         }
@@ -122,6 +143,7 @@ impl Jwt {
             let mut last = None;
             for (algorithm, read) in readers.into_iter().filter(|(a, _)| accepted.contains(a)) {
                 match read(pem) {
+                    Ok(key) if is_short(&key) => return Err(JwtError::ShortKey(String::new())),
                     Ok(key) => {
                         add(None, algorithm, key);
                         last = None;
@@ -137,7 +159,8 @@ impl Jwt {
         if keys.is_empty() {
             Err(JwtError::NoKey)
         } else {
-            Ok(Self { keys, header: settings.header.clone() })
+            let (header, issuer) = (settings.header.clone(), settings.issuer.clone());
+            Ok(Self { keys, header, issuer })
         }
     }
 
@@ -148,6 +171,11 @@ impl Jwt {
     /// The token's string and number claims, and when it expires (Unix seconds).
     fn verify(&self, token: &str) -> Option<(Claims, u64)> {
         let header = decode_header(token).ok()?;
+        // RFC 7515 4.1.11: who does not understand a critical member refuses the token. None is
+        // understood here, `b64` (RFC 7797) included.
+        if header.crit.is_some() || header.extras.inner().contains_key("b64") {
+            return None;
+        }
         let fits = |key: &&Key| {
             key.validation.algorithms.contains(&header.alg)
                 && (header.kid.is_none() || key.id.is_none() || header.kid == key.id)
@@ -156,6 +184,12 @@ impl Jwt {
             decode::<HashMap<String, serde_json::Value>>(token, &key.key, &key.validation).ok()
         };
         let claims = self.keys.iter().filter(fits).find_map(verified)?.claims;
+        // RFC 7519 4.1.1: one string. A list that holds the right name among others is none.
+        if self.issuer.is_some()
+            && claims.get("iss").and_then(serde_json::Value::as_str) != self.issuer.as_deref()
+        {
+            return None;
+        }
         let expires = claims
             .get("exp")
             .and_then(|exp| exp.as_u64().or_else(|| exp.as_f64().map(|s| s as u64)));
@@ -174,6 +208,16 @@ impl std::fmt::Debug for Jwt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Jwt({} keys)", self.keys.len())
     }
+}
+
+/// Whether an RSA key has fewer than 2048 bits. A key in DER holds its modulus and little else.
+fn is_short(key: &DecodingKey) -> bool {
+    let modulus = match (key.family(), key.kind()) {
+        (AlgorithmFamily::Rsa, DecodingKeyKind::SecretOrDer(der)) => der.len(),
+        (AlgorithmFamily::Rsa, DecodingKeyKind::RsaModulusExponent { n, .. }) => n.len(),
+        _ => return false,
+    };
+    modulus < 2048 / 8
 }
 
 fn algorithm_of(jwk: &jsonwebtoken::jwk::Jwk) -> Option<Algorithm> {
@@ -196,46 +240,3 @@ fn algorithm_of(jwk: &jsonwebtoken::jwk::Jwk) -> Option<Algorithm> {
 
 type Claims = HashMap<String, String>;
 type ReadKey = fn(&[u8]) -> jsonwebtoken::errors::Result<DecodingKey>;
-
-/// Verified tokens of one worker, so that a signature is checked once and not with every request.
-/// Emptied whole when full: simple, bounded, and rare.
-#[derive(Default)]
-pub(crate) struct JwtCache {
-    tokens: HashMap<(usize, Box<[u8]>), Entry, FixedState>,
-}
-
-struct Entry {
-    claims: Option<Rc<Claims>>,
-    /// Unix seconds after which the entry says nothing any more.
-    until: u64,
-}
-
-impl JwtCache {
-    const MAX: usize = 4096;
-    /// How long a verdict is kept, so that nothing outlives a changed clock for long.
-    const KEEP_S: u64 = 60;
-
-    pub(crate) fn claims(&mut self, jwt: &Jwt, header: &[u8], now_s: u64) -> Option<Rc<Claims>> {
-        let bearer = header.len() > 7 && header[..7].eq_ignore_ascii_case(b"bearer ");
-        let token = if bearer { &header[7..] } else { header }.trim_ascii();
-        let key = (std::ptr::from_ref(jwt) as usize, Box::from(token));
-        if let Some(entry) = self.tokens.get(&key).filter(|entry| now_s < entry.until) {
-            return entry.claims.clone();
-        }
-        let verified = std::str::from_utf8(token).ok().and_then(|token| jwt.verify(token));
-        let (claims, until) = match verified {
-            Some((claims, expires)) => (Some(Rc::new(claims)), expires.min(now_s + Self::KEEP_S)),
-            None => (None, now_s + 1),
-        };
-        if self.tokens.len() >= Self::MAX {
-            self.tokens.clear();
-        }
-        self.tokens.insert(key, Entry { claims: claims.clone(), until });
-        claims
-    }
-
-    /// Forgets everything: another plan may have other keys at the same place.
-    pub(crate) fn clear(&mut self) {
-        self.tokens.clear();
-    }
-}

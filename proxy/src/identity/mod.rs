@@ -8,7 +8,7 @@ pub use jwt::{Jwt, JwtAlgorithm, JwtError, JwtSettings};
 
 #[cfg(feature = "fuzz")]
 pub(crate) use json::string_at;
-pub(crate) use jwt::JwtCache;
+pub(crate) use jwt::{JwtCache, Moment};
 pub(crate) use learn::{Learner, learns_from};
 
 use crate::http1::RequestHead;
@@ -72,7 +72,7 @@ impl Identity {
         body: Option<&[u8]>,
         certificate: Option<&Names>,
         tokens: &mut JwtCache,
-        now_s: u64,
+        now: Moment,
     ) -> Found {
         let (mut claims, mut needs_body) = (None, false);
         let mut ask = |sources: &[Source]| {
@@ -91,7 +91,7 @@ impl Identity {
                     let jwt = self.jwt.as_ref()?;
                     let claims = claims.get_or_insert_with(|| {
                         let header = request.field(head, jwt.header())?;
-                        tokens.claims(jwt, header, now_s)
+                        tokens.claims(jwt, header, now)
                     });
                     claims.as_ref()?.get(claim.as_str()).cloned().and_then(checked)
                 }

@@ -5,7 +5,7 @@ use super::client::{After, Client};
 use super::connect::Connected;
 use super::exchange::{End, Exchange, Receiving, Sending};
 use crate::http1::{BodyLength, ForwardTo, Known, tokens, upstream_head};
-use crate::identity::{Found, Identity, Learner};
+use crate::identity::{Found, Identity, Learner, Moment};
 use crate::plan::{InForce, Replay, Role, Workload};
 use crate::problem::Problem;
 use crate::tap::{Tap, TapSettings};
@@ -99,7 +99,8 @@ impl Client {
     fn ask(&self, identity: &Identity, body: Option<&[u8]>, now_s: u64) -> Found {
         let mut tokens = self.worker.tokens.borrow_mut();
         let names = self.context.names.as_ref();
-        identity.find(&self.input, &self.head, body, names, &mut tokens, now_s)
+        let now = Moment { unix_s: now_s, monotonic_ms: self.worker.watches.now_ms() };
+        identity.find(&self.input, &self.head, body, names, &mut tokens, now)
     }
 
     /// Decides, connects and exchanges, again when the plan moves or a connection proves dead.
