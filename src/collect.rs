@@ -5,10 +5,9 @@ use crate::journal::Journal;
 use crate::notify;
 use crate::traces::{Record, Traces};
 use crate::workers::Workers;
-use stagegate_admin::Control;
-use stagegate_admin::data_plane::{
-    Event, MetricsSource, Observer, RolloutFigures, SeriesStats, StatsSource,
-};
+use stagegate_admin::sources::{MetricsSource, SeriesStats, StatsSource};
+use stagegate_control::Control;
+use stagegate_control::ports::{Event, Observer, RolloutFigures};
 use stagegate_notify::Notifier;
 use stagegate_proxy::{Outlet, Report, Sink};
 use stagegate_rollout::{Axis, Delta, ShadowKey, ShadowSeries};
@@ -138,9 +137,9 @@ impl Observer for Counter {
                     .collect();
                 self.0.set_plan(*epoch, &gauges);
             }
-            Event::RolledBack { workload, command, axis, delay, .. } => {
+            Event::RolledBack { workload, action, axis, delay, .. } => {
                 let kind = axis.map(RollbackKind::Gate);
-                if let Some(kind) = kind.or_else(|| RollbackKind::of_command(command)) {
+                if let Some(kind) = kind.or_else(|| RollbackKind::of_action(*action)) {
                     self.0.rolled_back(&workload.shared(), kind);
                 }
                 if let Some(delay) = delay {

@@ -5,7 +5,7 @@
 //! ended.
 
 use anyhow::Context as _;
-use stagegate_admin::data_plane::{DecisionFilter, DecisionSource, DecisionsUnavailable};
+use stagegate_admin::sources::{DecisionFilter, DecisionSource, DecisionsUnavailable};
 use stagegate_api::{Decision, DecisionLogStatus};
 use stagegate_rollout::RecordBatch;
 use stagegate_store::{DecisionLog, Dropped, LogWriter, Retention, Spool};

@@ -2,7 +2,7 @@
 
 use crate::plane::Plane;
 use crate::wire;
-use stagegate_admin::Control;
+use stagegate_control::Control;
 use std::sync::Arc;
 
 /// Looks up the names every `resolve_every`, for ever. A look-up that fails changes nothing.

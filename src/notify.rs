@@ -1,6 +1,6 @@
 //! Telling people: the outbox, the configuration's channels and the figures, joined.
 
-use stagegate_admin::Control;
+use stagegate_control::Control;
 use stagegate_notify::{Notifier, NotifierSettings, Outcome};
 use stagegate_store::{Outbox, Store, StoreError};
 use stagegate_telemetry::Telemetry;
@@ -23,7 +23,7 @@ pub(crate) fn outbox(store: &Result<Store, StoreError>) -> Option<Outbox> {
 pub(crate) fn notifier(outbox: Outbox, control: &Control, telemetry: &Arc<Telemetry>) -> Notifier {
     let (control, telemetry) = (control.clone(), Arc::clone(telemetry));
     let settings = NotifierSettings::new(
-        Arc::new(move || stagegate_admin::notify::channels(&control.view().config)),
+        Arc::new(move || stagegate_control::channels(&control.view().config)),
         Arc::new(move |channel, outcome| telemetry.notified(channel, outcome.label())),
         Arc::new(now_ms),
     );

@@ -3,12 +3,11 @@
 use crate::traces::{self, Traces};
 use crate::wire;
 use crate::workers::Workers;
-use stagegate_admin::data_plane::{
-    BoxFuture, DataPlane, DataPlaneStatus, PrepareError, Prepared, Probed, Publication,
-    ReleaseHealth, Settled,
-};
-use stagegate_api::{EndpointStatus, Probe};
 use stagegate_config::Config;
+use stagegate_control::ports::{
+    BoxFuture, DataPlane, DataPlaneStatus, EndpointStatus, Health, PrepareError, Prepared, Probed,
+    Publication, ReleaseHealth, Settled,
+};
 use stagegate_proxy::{self as proxy, PreparedConfig};
 use stagegate_rollout::{ReleaseName, Split, WorkloadName};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -166,9 +165,9 @@ impl DataPlane for Plane {
             let status = EndpointStatus {
                 address: endpoint.authority,
                 health: match endpoint.healthy {
-                    Some(true) => Probe::Healthy,
-                    Some(false) => Probe::Unhealthy,
-                    None => Probe::Unknown,
+                    Some(true) => Health::Healthy,
+                    Some(false) => Health::Unhealthy,
+                    None => Health::Unknown,
                 },
             };
             let same = |of: &&mut ReleaseHealth| {

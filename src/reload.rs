@@ -1,6 +1,6 @@
 //! What makes the configuration be read again: SIGHUP, and a change of its files.
 
-use stagegate_admin::Control;
+use stagegate_control::Control;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};

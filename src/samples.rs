@@ -4,7 +4,7 @@ use crate::results;
 use crate::scoring::now_ms;
 use crate::shadow;
 use serde_json::Value;
-use stagegate_admin::data_plane::{ReviewOutcome, SampleQuery, SampleSource, SamplesUnavailable};
+use stagegate_admin::sources::{ReviewOutcome, SampleQuery, SampleSource, SamplesUnavailable};
 use stagegate_api::{
     EvalResults, GiveReview, GivenScore, LostPair, ReviewItem, Reviews, SampleDetail, SampleReview,
     SampleScore, SampleSummary, Samples, ScoreTaken, ShadowPairs,

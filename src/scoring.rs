@@ -3,10 +3,9 @@
 
 use crate::results;
 use crate::traces::{Record, Traces};
-use stagegate_admin::Control;
-use stagegate_admin::control::{Live, View};
-use stagegate_admin::data_plane::DoubtSource;
 use stagegate_config::Config;
+use stagegate_control::ports::DoubtSource;
+use stagegate_control::{Control, Live, View};
 use stagegate_eval::{
     Captured, Facts, Half, HttpPost, Metrics, Nanos, Protocol, Sample, SampleReason, Sampling,
 };

@@ -1,6 +1,6 @@
 //! The last word of each worker, for the status page.
 
-use stagegate_api::WorkerStatus;
+use stagegate_control::ports::WorkerStatus;
 use stagegate_proxy::Report;
 use std::sync::{Mutex, PoisonError};
 

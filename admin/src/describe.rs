@@ -1,21 +1,26 @@
 //! From the core's values to what goes over the wire. Nothing here decides anything.
 
+mod change;
+mod eval_report;
 mod release;
 mod shadow;
+mod status;
 
+pub use change::{changed, drill, reloaded};
+pub use eval_report::{eval_report, given_comparison};
 pub use release::{artifact, diff, release, releases, running};
 
 pub mod rollout;
 pub use shadow::shadow;
+pub use status::{endpoint, reload as reload_status, store as store_status, worker};
 
-use crate::control::Live;
 use stagegate_api::{
     CandidateClosed, CohortDetail, Cohorts, ConfigProblem, ExclusionGroup, KillSwitch, ListEntries,
     WorkloadDetail,
 };
+use stagegate_control::Live;
 use stagegate_rollout::{Cohort, Fallback, GroupName, Members, WorkloadSpec, WorkloadState};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Most names of one list of the configuration that are shown.
@@ -154,18 +159,5 @@ pub fn config_problem(problem: &stagegate_config::Problem) -> ConfigProblem {
         key: problem.key.clone(),
         message,
         hint: problem.hint.clone(),
-    }
-}
-
-/// A problem of the file as a whole.
-#[must_use]
-pub fn problem_of_file(file: &Path, message: &str) -> ConfigProblem {
-    ConfigProblem {
-        file: file.display().to_string(),
-        line: 0,
-        column: 0,
-        key: String::new(),
-        message: message.to_owned(),
-        hint: String::new(),
     }
 }

@@ -1,18 +1,13 @@
-//! Stagegate's control plane: the driver that owns runtime state, the REST API that people and the
-//! command line talk to, and who may use it.
+//! Stagegate's admin API: REST routes with their OpenAPI document, sign-in, and reports.
 //!
-//! It knows nothing of sockets that carry traffic: what it needs from the data plane, from the
-//! crate that counts and from the decision log are traits in [`data_plane`].
+//! Handlers only translate. A request's meaning is decided in [`stagegate_control`]; what only
+//! routes read comes from traits in [`sources`].
 
 pub mod api;
 pub mod auth;
-pub mod control;
-pub mod data_plane;
-mod decisions;
 pub mod describe;
 pub mod explain;
-pub mod notify;
 mod report;
+pub mod sources;
 
 pub use api::{App, router, serve};
-pub use control::{Control, StartError, Startup};

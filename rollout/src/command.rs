@@ -1,12 +1,12 @@
-//! What a person (or, later, a gate) may do to a workload, and what comes of it.
+//! Commands on a workload, and the state that each one leads to.
 
 mod lists;
 
 use crate::progress::{self, Grounds, Input, Mark, Order, RolloutRefusal, Stepped};
 use crate::state::Declared;
 use crate::{
-    AnalysisId, Closed, CohortName, GroupName, KillState, OnRollback, Policy, ReleaseName, Weight,
-    WorkloadSpec, WorkloadState,
+    Action, AnalysisId, Closed, CohortName, GroupName, KillState, OnRollback, Policy, ReleaseName,
+    Weight, WorkloadSpec, WorkloadState,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -118,30 +118,36 @@ pub enum Command {
 }
 
 impl Command {
+    /// The action that the command asks for.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        match self {
+            Self::SetWeight { .. } => Action::SetWeight,
+            Self::Rollback => Action::Rollback,
+            Self::Kill => Action::Kill,
+            Self::Revive => Action::Revive,
+            Self::EnableCohort { .. } => Action::EnableCohort,
+            Self::RollbackCohort => Action::RollbackCohort,
+            Self::Exclude { .. } => Action::Exclude,
+            Self::Unexclude { .. } => Action::Unexclude,
+            Self::OptIn { .. } => Action::OptIn,
+            Self::List { .. } => Action::List,
+            Self::Unlist { .. } => Action::Unlist,
+            Self::Declare => Action::Declare,
+            Self::Start { .. } => Action::Start,
+            Self::Promote { force: false, .. } => Action::Promote,
+            Self::Promote { force: true, .. } => Action::ForcePromote,
+            Self::Pause => Action::Pause,
+            Self::Resume => Action::Resume,
+            Self::Abort => Action::Abort,
+            Self::Restore => Action::Restore,
+        }
+    }
+
     /// The word used in the audit log and the API.
     #[must_use]
     pub const fn label(&self) -> &'static str {
-        match self {
-            Self::SetWeight { .. } => "set_weight",
-            Self::Rollback => "rollback",
-            Self::Kill => "kill",
-            Self::Revive => "revive",
-            Self::EnableCohort { .. } => "enable_cohort",
-            Self::RollbackCohort => "rollback_cohort",
-            Self::Exclude { .. } => "exclude",
-            Self::Unexclude { .. } => "unexclude",
-            Self::OptIn { .. } => "opt_in",
-            Self::List { .. } => "list",
-            Self::Unlist { .. } => "unlist",
-            Self::Declare => "declare",
-            Self::Start { .. } => "start",
-            Self::Promote { force: false, .. } => "promote",
-            Self::Promote { force: true, .. } => "force_promote",
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-            Self::Abort => "abort",
-            Self::Restore => "restore",
-        }
+        self.action().label()
     }
 
     /// Whether the command must carry a reason.

@@ -4,6 +4,7 @@
 //! counts. Time and keys come in as arguments; decisions and refusals come out as values. That is
 //! what lets the routing rules be proven by property tests and replayed after a crash.
 
+mod action;
 mod analysis;
 mod arm;
 mod bucket;
@@ -27,6 +28,7 @@ mod stats;
 mod usage;
 mod weight;
 
+pub use action::Action;
 pub use analysis::{
     Analysis, AnalysisId, Compared, ComparedFigure, Estimate, Evidence, FigureUnit, Forecast,
     GateState, Measurement, PlannedGate, PlannedStep, Rates, SpendBook, SplitReading, Surroundings,

@@ -1,6 +1,6 @@
 //! What the rest of the process reports as it is now, as opposed to what it counts.
 
-use stagegate_rollout::{Arm, Axis, Phase, ReleaseName, WorkloadSpec, WorkloadState};
+use stagegate_rollout::{Action, Arm, Axis, Phase, ReleaseName, WorkloadSpec, WorkloadState};
 use std::sync::Arc;
 
 /// What the gauges show of one workload.
@@ -133,14 +133,14 @@ impl RollbackKind {
         }
     }
 
-    /// What a command with this label takes off a candidate, if it does.
+    /// The kind of an action, if it takes traffic off a candidate.
     #[must_use]
-    pub fn of_command(command: &str) -> Option<Self> {
-        match command {
-            "rollback" | "restore" => Some(Self::Rollback),
-            "abort" => Some(Self::Abort),
-            "rollback_cohort" => Some(Self::Cohort),
-            "kill" => Some(Self::Kill),
+    pub const fn of_action(action: Action) -> Option<Self> {
+        match action {
+            Action::Rollback | Action::Restore => Some(Self::Rollback),
+            Action::Abort => Some(Self::Abort),
+            Action::RollbackCohort => Some(Self::Cohort),
+            Action::Kill => Some(Self::Kill),
             _ => None,
         }
     }
@@ -152,7 +152,7 @@ mod tests {
     use stagegate_rollout::Command;
 
     #[test]
-    fn commands_that_take_traffic_off_the_candidate_are_known_by_their_labels() {
+    fn commands_that_take_traffic_off_the_candidate_are_known_by_their_actions() {
         for (command, kind) in [
             (Command::Rollback, Some(RollbackKind::Rollback)),
             (Command::RollbackCohort, Some(RollbackKind::Cohort)),
@@ -162,7 +162,7 @@ mod tests {
             (Command::Revive, None),
             (Command::Declare, None),
         ] {
-            assert_eq!(RollbackKind::of_command(command.label()), kind, "{}", command.label());
+            assert_eq!(RollbackKind::of_action(command.action()), kind, "{}", command.label());
         }
     }
 }

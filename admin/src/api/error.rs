@@ -4,7 +4,6 @@
 //! only there the path and the request's id are known. It also dresses the bare refusals of the
 //! layers in between (405, 413, 504), so that no caller ever sees an error without an explanation.
 
-use crate::control::{ExecuteError, KeeperError, Live, ReleaseRefusal, ReloadError};
 use crate::describe;
 use axum::Json;
 use axum::extract::Request;
@@ -12,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use stagegate_api::{AnalysisDetail, ConfigProblem, FieldProblem, Problem};
+use stagegate_control::{ExecuteError, KeeperError, Live, ReleaseRefusal, ReloadError};
 use tower_http::request_id::RequestId;
 
 /// The kinds of problems; the closed list behind `type`.

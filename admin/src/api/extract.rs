@@ -3,17 +3,19 @@
 
 use super::error::{ApiError, Kind};
 use crate::auth::{self, Caller};
-use crate::control::{
-    DrillOrder, EvalReportOrder, IdempotencyKey, Order, Precondition, ReleaseChange, ReleaseOrder,
-};
+use crate::describe;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use stagegate_api::EvalComparison;
 use stagegate_config::Role;
+use stagegate_control::{
+    DrillOrder, EvalComparison, EvalReportOrder, IdempotencyKey, Order, Precondition,
+    ReleaseChange, ReleaseOrder,
+};
 use stagegate_rollout::{Command, ReleaseName};
 
 /// Longest reason, in characters.
@@ -116,9 +118,22 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
 pub(super) struct Change<T> {
     caller: Caller,
     precondition: Precondition,
-    idempotency: Option<IdempotencyKey>,
+    key: Option<SentKey>,
     /// The request's body.
     pub(super) body: T,
+}
+
+/// An `Idempotency-Key` and the digest of the request that carried it.
+struct SentKey {
+    key: String,
+    fingerprint: String,
+}
+
+impl SentKey {
+    /// The key of a request whose answer is kept as `write` writes it.
+    fn keeping<T>(self, write: fn(&T) -> Value) -> IdempotencyKey<T> {
+        IdempotencyKey { key: self.key, fingerprint: self.fingerprint, write }
+    }
 }
 
 impl<T> Change<T> {
@@ -136,7 +151,7 @@ impl<T> Change<T> {
             command,
             reason,
             precondition: self.precondition,
-            idempotency: self.idempotency,
+            idempotency: self.key.map(|key| key.keeping(|it| json!(describe::changed(it)))),
             overriding: false,
         }
     }
@@ -148,7 +163,7 @@ impl<T> Change<T> {
             workload,
             reason,
             precondition: self.precondition,
-            idempotency: self.idempotency,
+            idempotency: self.key.map(|key| key.keeping(|it| json!(describe::drill(it)))),
         }
     }
 
@@ -167,7 +182,7 @@ impl<T> Change<T> {
             comparison,
             reason,
             precondition: self.precondition,
-            idempotency: self.idempotency,
+            idempotency: self.key.map(|key| key.keeping(|it| json!(describe::eval_report(it)))),
         }
     }
 }
@@ -186,7 +201,7 @@ impl<T> Change<T> {
             change,
             reason,
             precondition: self.precondition,
-            idempotency: self.idempotency,
+            idempotency: self.key.map(|key| key.keeping(|it| json!(describe::changed(it)))),
         }
     }
 }
@@ -208,8 +223,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Change<T> {
         hash.update(&bytes);
         let body = parse(&bytes, is_json)?;
         let fingerprint = hex::encode(hash.finalize());
-        let idempotency = key.map(|key| IdempotencyKey { key, fingerprint });
-        Ok(Self { caller, precondition, idempotency, body })
+        let key = key.map(|key| SentKey { key, fingerprint });
+        Ok(Self { caller, precondition, key, body })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The REST API: routes, and the layers around them.
 //!
-//! Handlers only translate; what a request means is decided in [`crate::control`]. The route table
+//! Handlers only translate; what a request means is decided in [`stagegate_control`]. The route table
 //! is in `routes`; the OpenAPI document is made from the same entries,
 //! so a route cannot exist without being documented.
 
@@ -9,17 +9,18 @@ pub mod error;
 mod extract;
 mod guard;
 mod openapi;
+mod reply;
 mod routes;
 mod server;
 mod status;
 
 pub use server::serve;
 
-use crate::control::Control;
-use crate::data_plane::{DecisionSource, MetricsSource, SampleSource, StatsSource};
+use crate::sources::{DecisionSource, MetricsSource, SampleSource, StatsSource};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use http::{HeaderValue, StatusCode};
+use stagegate_control::Control;
 use stagegate_notify::Notifier;
 use std::sync::Arc;
 use std::time::Duration;

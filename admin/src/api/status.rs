@@ -1,13 +1,14 @@
 //! `/v1/status` and readiness, put together from all that can be known without waiting.
 
 use super::App;
-use crate::control::{Live, View, now_ms};
-use crate::data_plane::{DataPlaneStatus, SeriesStats};
 use crate::describe;
+use crate::sources::SeriesStats;
 use stagegate_api::{
-    ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Outcomes, Probe, ReloadStatus, Status,
-    Window, WorkloadStatus,
+    ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Outcomes, Probe, Status, Window,
+    WorkloadStatus,
 };
+use stagegate_control::ports::DataPlaneStatus;
+use stagegate_control::{Live, View, now_ms};
 use stagegate_rollout::{Arm, Outcome, ReleaseName, WorkloadName};
 
 pub(super) fn status(app: &App) -> Status {
@@ -49,8 +50,8 @@ pub(super) fn status(app: &App) -> Status {
         draining: plane.draining,
         safe_start: view.safe_start.is_some(),
         auth,
-        reload: ReloadStatus::clone(&view.reload),
-        store,
+        reload: describe::reload_status(&view.reload),
+        store: describe::store_status(store),
         decision_log,
         workloads: view
             .live
@@ -60,7 +61,7 @@ pub(super) fn status(app: &App) -> Status {
                 ..workload(&view, live, &plane, &stats)
             })
             .collect(),
-        workers: plane.workers,
+        workers: plane.workers.iter().map(describe::worker).collect(),
         dormant: view.dormant.keys().map(ToString::to_string).collect(),
         warnings,
     }
@@ -177,7 +178,7 @@ fn endpoints(
     release: &ReleaseName,
 ) -> Vec<EndpointStatus> {
     let found = plane.releases.iter().find(|it| it.workload == *workload && it.release == *release);
-    found.map(|it| it.endpoints.clone()).unwrap_or_default()
+    found.into_iter().flat_map(|it| &it.endpoints).map(describe::endpoint).collect()
 }
 
 fn windows(stats: &[SeriesStats], workload: &str, release: &str, arm: Arm) -> Vec<Window> {

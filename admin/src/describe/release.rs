@@ -1,10 +1,10 @@
 //! Releases as they go over the wire.
 
-use crate::control::{Live, View};
 use stagegate_api::{
     Artifact, EndpointStatus, Probe, ReleaseDetail, ReleaseDiff, ReleaseDifference, Releases,
 };
 use stagegate_config::{Origin, Release};
+use stagegate_control::{Live, View};
 use stagegate_rollout::Arm;
 use stagegate_store::RegisteredRelease;
 

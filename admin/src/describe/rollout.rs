@@ -1,10 +1,10 @@
 //! Rollouts and analyses as they go over the wire.
 
-use crate::control::Live;
 use stagegate_api::{
     AnalysisDetail, Estimated, GateReading, JudgeDoubt, MarkDetail, PassageDetail, PastRollout,
     RolloutDetail, RolloutSummary, SpendForecast, SplitHealth, StepDetail,
 };
+use stagegate_control::Live;
 use stagegate_rollout::{
     Analysis, Axis, Estimate, GateId, Mark, Measurement, Passage, Rollout, Step,
 };

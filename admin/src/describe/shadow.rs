@@ -1,8 +1,8 @@
 //! A workload's copies in words and figures.
 
-use crate::control::Live;
 use stagegate_api::{ShadowCopies, ShadowDropped, ShadowInForce, ShadowOutcomes, ShadowReport};
 use stagegate_config::{ShadowSettings, Workload};
+use stagegate_control::Live;
 use stagegate_rollout::{Outcome, ShadowDrop, ShadowKey, ShadowSeries};
 
 /// Answers from which on a 99th percentile is shown.

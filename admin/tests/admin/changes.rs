@@ -2,7 +2,8 @@
 
 use crate::world::{CONFIG, World};
 use serde_json::json;
-use stagegate_admin::data_plane::Event;
+use stagegate_control::ports::Event;
+use stagegate_rollout::Action;
 
 #[tokio::test]
 async fn a_weight_change_is_recorded_published_and_answered() {
@@ -63,7 +64,7 @@ async fn a_rollback_takes_everyone_off_and_says_how_fast() {
 
     let told = world.events.0.lock().unwrap();
     assert!(told.iter().any(|event| matches!(event,
-        Event::RolledBack { command: "rollback", workload, .. } if workload.as_str() == "agent")));
+        Event::RolledBack { action: Action::Rollback, workload, .. } if workload.as_str() == "agent")));
 }
 
 #[tokio::test]

@@ -101,11 +101,11 @@ async fn a_crash_in_the_middle_of_a_drill_leaves_the_switch_off() {
     let world = World::open().await;
     let control = world.control.clone();
     let drill = tokio::spawn(async move {
-        let call = stagegate_admin::control::DrillOrder {
+        let call = stagegate_control::DrillOrder {
             actor: "test".to_owned(),
             workload: "agent".to_owned(),
             reason: String::new(),
-            precondition: stagegate_admin::control::Precondition::None,
+            precondition: stagegate_control::Precondition::None,
             idempotency: None,
         };
         control.drill(call).await

@@ -2,7 +2,7 @@
 
 use crate::world::World;
 use serde_json::{Value, json};
-use stagegate_api::Probe;
+use stagegate_control::ports::Health;
 use stagegate_rollout::{Arm, KeyKind, Outcome, Reason, Record, RecordBatch};
 
 fn record<'a>(request_id: &'a str, tenant: &'a str) -> Record<'a> {
@@ -34,8 +34,8 @@ fn record<'a>(request_id: &'a str, tenant: &'a str) -> Record<'a> {
 #[tokio::test]
 async fn status_shows_all_a_person_on_call_needs() {
     let world = World::open().await;
-    world.health("agent", "v1", &[Probe::Healthy]);
-    world.health("agent", "v2", &[Probe::Unhealthy]);
+    world.health("agent", "v1", &[Health::Healthy]);
+    world.health("agent", "v2", &[Health::Unhealthy]);
     let status = world.get("/v1/status").await.ok();
     assert_eq!(status["ready"], true);
     assert_eq!(status["epoch"], 1);
@@ -65,9 +65,9 @@ async fn status_shows_all_a_person_on_call_needs() {
 async fn ready_means_that_every_stable_release_can_serve() {
     let world = World::open().await;
     assert_eq!(world.get("/readyz").await.text, "ok\n", "unknown health is no reason to wait");
-    world.health("agent", "v1", &[Probe::Unhealthy, Probe::Unknown]);
+    world.health("agent", "v1", &[Health::Unhealthy, Health::Unknown]);
     assert_eq!(world.get("/readyz").await.status, 200);
-    world.health("batch", "b1", &[Probe::Unhealthy]);
+    world.health("batch", "b1", &[Health::Unhealthy]);
     let problem = world.get("/readyz").await.problem(503, "not-ready");
     assert!(problem["detail"].as_str().unwrap().contains("workload batch"), "{problem}");
     assert_eq!(world.get("/livez").await.text, "ok\n");

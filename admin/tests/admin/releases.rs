@@ -3,8 +3,8 @@
 use crate::world::{CONFIG, Reply, World};
 use http::Method;
 use serde_json::{Value, json};
-use stagegate_admin::StartError;
-use stagegate_api::Probe;
+use stagegate_control::StartError;
+use stagegate_control::ports::Health;
 
 const RELEASES: &str = "/v1/workloads/agent/releases";
 
@@ -319,7 +319,7 @@ async fn two_releases_are_compared_part_by_part() {
 #[tokio::test]
 async fn one_line_says_what_exactly_is_running() {
     let world = World::open().await;
-    world.health("agent", "v1", &[Probe::Healthy, Probe::Unhealthy]);
+    world.health("agent", "v1", &[Health::Healthy, Health::Unhealthy]);
     let running = world.get(RELEASES).await.ok()["running"].clone();
     assert_eq!(
         running,

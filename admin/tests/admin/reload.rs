@@ -2,7 +2,7 @@
 
 use crate::world::{CONFIG, World};
 use serde_json::{Value, json};
-use stagegate_admin::data_plane::Event;
+use stagegate_control::ports::Event;
 
 async fn reload(world: &World, config: &str) -> crate::world::Reply {
     std::fs::write(world.config_path(), config).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::world::{CONFIG, World, database};
 use serde_json::json;
-use stagegate_admin::StartError;
+use stagegate_control::StartError;
 
 #[tokio::test]
 async fn the_first_start_takes_the_configured_weight() {

@@ -3,7 +3,7 @@
 use crate::world::{CONFIG, World};
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use stagegate_admin::data_plane::Event;
+use stagegate_control::ports::Event;
 use stagegate_rollout::{Arm, Axis, Delta, Outcome, Series, SeriesKey};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;

@@ -3,7 +3,7 @@
 use crate::world::World;
 use rusqlite::Connection;
 use serde_json::json;
-use stagegate_admin::data_plane::Event;
+use stagegate_control::ports::Event;
 
 /// Makes every write of the audit fail, as a full disk would.
 fn break_store(world: &World) -> Connection {

@@ -6,13 +6,14 @@ use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use stagegate_admin::data_plane::{
-    BoxFuture, DataPlane, DataPlaneStatus, Event, Observer, PrepareError, Prepared, Probed,
-    Publication, ReleaseHealth, SeriesStats, Settled, StatsSource,
-};
-use stagegate_admin::{App, Control, StartError, Startup, router};
-use stagegate_api::{EndpointStatus, Probe, WorkerStatus};
+use stagegate_admin::sources::{SeriesStats, StatsSource};
+use stagegate_admin::{App, router};
 use stagegate_config::Config;
+use stagegate_control::ports::{
+    BoxFuture, DataPlane, DataPlaneStatus, EndpointStatus, Event, Health, Observer, PrepareError,
+    Prepared, Probed, Publication, ReleaseHealth, Settled, WorkerStatus,
+};
+use stagegate_control::{Control, StartError, Startup};
 use stagegate_notify::{Notifier, NotifierSettings};
 use stagegate_rollout::{Arm, ReleaseName, Split, WorkloadName};
 use stagegate_store::{DecisionLog, Outbox, Retention, Store};
@@ -309,7 +310,7 @@ impl World {
     }
 
     /// Says what health checks found.
-    pub(crate) fn health(&self, workload: &str, release: &str, health: &[Probe]) {
+    pub(crate) fn health(&self, workload: &str, release: &str, health: &[Health]) {
         let endpoints = health.iter().enumerate().map(|(port, health)| EndpointStatus {
             address: format!("127.0.0.1:{port}"),
             health: *health,
@@ -326,7 +327,7 @@ impl World {
 
 fn notifier(outbox: Outbox, control: &Control) -> Notifier {
     let control = control.clone();
-    let channels = move || stagegate_admin::notify::channels(&control.view().config);
+    let channels = move || stagegate_control::channels(&control.view().config);
     let settings =
         NotifierSettings::new(Arc::new(channels), Arc::new(|_, _| ()), Arc::new(|| 1_000_000));
     Notifier::new(outbox, settings)

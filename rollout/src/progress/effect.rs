@@ -1,7 +1,7 @@
 //! What the state machine wants done. It does nothing itself.
 
 use super::Notice;
-use crate::AnalysisId;
+use crate::{Action, AnalysisId};
 use serde::{Deserialize, Serialize};
 
 /// One thing to do, in the order given. A record that cannot be written ends the list: nothing
@@ -21,8 +21,8 @@ pub enum Effect {
 /// An entry of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// What was done, in one word.
-    pub action: String,
+    /// What was done.
+    pub action: Action,
     /// Who did it.
     pub by: String,
     /// Their reason.

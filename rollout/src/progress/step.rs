@@ -67,7 +67,7 @@ impl Done {
     pub(super) fn new(order: &Order<'_>, summary: String) -> Self {
         Self {
             entry: Entry {
-                action: order.command.label().to_owned(),
+                action: order.command.action(),
                 by: order.by.to_owned(),
                 reason: order.reason.to_owned(),
                 summary,

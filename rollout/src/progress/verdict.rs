@@ -5,7 +5,7 @@ use super::step::Done;
 use super::{Alarm, Entry, Mark, Notice, NoticeKind, Phase, Rollout, Turn, command};
 use crate::analysis::Figure;
 use crate::{
-    Analysis, Axis, Gate, GateState, Measurement, Severity, Span, Then, Trigger, Verdict,
+    Action, Analysis, Axis, Gate, GateState, Measurement, Severity, Span, Then, Trigger, Verdict,
     WorkloadSpec, WorkloadState,
 };
 
@@ -27,7 +27,7 @@ pub(super) fn act(
     if watched && analysis.observed_ms >= analysis.needed_ms {
         let reason = format!("every gate passed over the whole watch ({})", analysis.id);
         let mark = itself(reason, now_ms);
-        let done = record("complete", &mark, analysis);
+        let done = record(Action::Complete, &mark, analysis);
         return Some(command::complete(state, done, &mark, Some(analysis.id.clone()), Vec::new()));
     }
     let rollout = state.rollout.as_deref_mut()?;
@@ -39,10 +39,10 @@ fn itself(reason: String, at_ms: u64) -> Mark {
     Mark { by: Rollout::ITSELF.to_owned(), reason, at_ms }
 }
 
-fn record(action: &str, mark: &Mark, analysis: &Analysis) -> Done {
+fn record(action: Action, mark: &Mark, analysis: &Analysis) -> Done {
     Done {
         entry: Entry {
-            action: action.to_owned(),
+            action,
             by: mark.by.clone(),
             reason: mark.reason.clone(),
             summary: String::new(),
@@ -62,7 +62,7 @@ fn roll_back(
     now_ms: u64,
 ) -> Option<Done> {
     let mark = itself(format!("{trigger} (analysis {})", analysis.id), now_ms);
-    let mut done = record("rollback", &mark, analysis);
+    let mut done = record(Action::Rollback, &mark, analysis);
     done.ends_the_candidate = true;
     done.entry.summary = crate::command::close(spec, state, &mark).ok()?;
     command::end(state, &mut done, Phase::RolledBack, Turn::RolledBack, &mark);
@@ -92,7 +92,7 @@ fn gate_of<'a>(rollout: &'a Rollout, id: &str) -> Option<&'a Gate> {
 /// Records what changed since the last analysis that was recorded.
 fn note(rollout: &mut Rollout, analysis: &Analysis, now_ms: u64) -> Done {
     let mark = itself(String::new(), now_ms);
-    let mut done = record("analysis", &mark, analysis);
+    let mut done = record(Action::Analysis, &mark, analysis);
     let mut changes = Vec::new();
     if rollout.standing.verdict != Some(analysis.verdict) {
         let before = rollout.standing.verdict.replace(analysis.verdict);

@@ -1,32 +1,24 @@
 //! Moving traffic: weight, rollback, kill switch, cohorts.
 
+use crate::api::App;
 use crate::api::error::ApiError;
 use crate::api::extract::{Change, Segments, optional_reason, required_reason};
-use crate::api::{App, etag};
-use crate::control::{Done, Order};
-use axum::Json;
+use crate::api::reply::reply;
+use crate::describe;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, header};
+use axum::response::Response;
 use stagegate_api::{Changed, EnableCohort, OptionalReason, Reason, SetWeight};
+use stagegate_control::{Answer, Order};
 use stagegate_rollout::{Command, Weight};
-
-/// Says that an answer is the kept one of an earlier request.
-pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Carries an order out and answers it.
 pub(super) async fn carry_out(app: &App, order: Order) -> Result<Response, ApiError> {
-    Ok(replied(app.control.execute(order).await?))
+    changed(&app.control.execute(order).await?)
 }
 
 /// The answer to a change that was made.
-pub(super) fn replied(done: Done) -> Response {
-    let tag = [(header::ETAG, etag(done.changed.workload.epoch))];
-    let mut response = (tag, Json(done.changed)).into_response();
-    if done.replayed {
-        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-    }
-    response
+pub(super) fn changed(answer: &Answer<stagegate_control::Changed>) -> Result<Response, ApiError> {
+    reply(answer, describe::changed, |it| it.workload.epoch)
 }
 
 /// Sets the candidate's share.

@@ -1,13 +1,12 @@
 //! Trying the kill switch.
 
-use super::changes::REPLAYED;
+use crate::api::App;
 use crate::api::error::ApiError;
 use crate::api::extract::{Change, Segments, optional_reason};
-use crate::api::{App, etag};
-use axum::Json;
+use crate::api::reply::reply;
+use crate::describe;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, header};
+use axum::response::Response;
 use stagegate_api::{DrillReport, OptionalReason};
 
 /// Throws the kill switch for a moment and checks that it works.
@@ -24,12 +23,9 @@ pub(super) async fn drill(
     change: Change<OptionalReason>,
 ) -> Result<Response, ApiError> {
     let reason = optional_reason(change.body.reason.as_deref())?;
-    let (report, replayed) = app.control.drill(change.drill(workload, reason)).await?;
-    let view = app.control.view();
-    let epoch = view.find(&report.workload).map_or(report.epoch, |(_, live)| live.epoch);
-    let mut response = ([(header::ETAG, etag(epoch))], Json(report)).into_response();
-    if replayed {
-        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-    }
-    Ok(response)
+    let answer = app.control.drill(change.drill(workload, reason)).await?;
+    reply(&answer, describe::drill, |report| {
+        let view = app.control.view();
+        view.find(&report.workload).map_or(report.epoch, |(_, live)| live.epoch)
+    })
 }

@@ -1,14 +1,14 @@
 //! Offline comparisons: attached to a release, and looked at again.
 
-use super::changes::REPLAYED;
 use super::reads::find;
+use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Change, Segments, optional_reason};
-use crate::api::{App, etag};
+use crate::api::reply::reply;
+use crate::describe;
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, header};
+use axum::response::Response;
 use stagegate_api::{AttachEvalReport, EvalCase, EvalComparison, EvalReportDetail, EvalReports};
 use stagegate_rollout::{ReleaseName, WorkloadName};
 use stagegate_store::StoredEvalReport;
@@ -38,15 +38,13 @@ pub(super) async fn attach(
     let AttachEvalReport { comparison, reason } = change.body.clone();
     check(&comparison, &name)?;
     let reason = optional_reason(reason.as_deref())?;
+    let comparison = describe::given_comparison(comparison);
     let order = change.eval_report(workload, name, comparison, reason);
-    let (detail, replayed) = app.control.attach_eval_report(order).await?;
-    let view = app.control.view();
-    let epoch = view.find(&detail.workload).map_or(view.epoch, |(_, live)| live.epoch);
-    let mut response = ([(header::ETAG, etag(epoch))], Json(detail)).into_response();
-    if replayed {
-        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-    }
-    Ok(response)
+    let answer = app.control.attach_eval_report(order).await?;
+    reply(&answer, describe::eval_report, |detail| {
+        let view = app.control.view();
+        view.find(&detail.workload).map_or(view.epoch, |(_, live)| live.epoch)
+    })
 }
 
 /// The offline comparisons of a release.

@@ -4,11 +4,11 @@ use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Body, Segments, optional_reason};
 use crate::auth::Caller;
-use crate::control::KeeperError;
 use axum::extract::State;
 use axum::{Extension, Json};
 use stagegate_api::{ChannelStatus, ChannelTested, Channels, OptionalReason};
 use stagegate_config::Config;
+use stagegate_control::KeeperError;
 use stagegate_notify::{ChannelHealth, Notifier, NotifierError};
 
 /// Every channel, with what waits for it and how its last tries went.

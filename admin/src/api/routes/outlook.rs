@@ -4,9 +4,8 @@ use super::reads::find;
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Body, Params, Segments};
-use crate::control::{KeeperError, now_ms};
-use crate::data_plane::SeriesStats;
 use crate::describe;
+use crate::sources::SeriesStats;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -14,6 +13,7 @@ use stagegate_api::{
     GateOutlook, Outlook, ReplayGates, Replayed, ReplayedEvent, ReplayedRollout, StepOutlook,
 };
 use stagegate_config::Config;
+use stagegate_control::{KeeperError, ReloadError, now_ms};
 use stagegate_rollout::{
     Outcome, PlannedStep, Policy, Rates, Recording, ReleaseName, Replay, Tick, WorkloadName, plan,
     replay,
@@ -219,7 +219,7 @@ workloads:
 fn policy_of(body: &ReplayGates) -> Result<Arc<Policy>, ApiError> {
     let text = format!("{}\n{REST}", body.text.trim_end());
     let loaded = Config::parse(&text, "policy", Path::new("/nonexistent"), &|_: &str| None);
-    let config = loaded.map_err(crate::control::ReloadError::Problems)?.config;
+    let config = loaded.map_err(ReloadError::Problems)?.config;
     let own: Vec<&Arc<Policy>> =
         config.policies.values().filter(|it| body.text.contains(&*it.name)).collect();
     let found = match (&body.policy, own.as_slice()) {

@@ -3,13 +3,13 @@
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Body, Segments};
 use crate::api::{App, etag};
-use crate::control::{Live, View};
 use crate::{describe, explain as explaining};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
 use stagegate_api::{Cohorts, ExplainRequest, Explanation, Status, WorkloadDetail, Workloads};
+use stagegate_control::{Live, View};
 
 /// Everything a person on call looks at first.
 #[utoipa::path(get, path = "/v1/status", tag = "read",

@@ -3,13 +3,13 @@
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Params, Segments};
-use crate::control::KeeperError;
-use crate::data_plane::{DecisionFilter, DecisionSource, DecisionsUnavailable};
 use crate::explain;
+use crate::sources::{DecisionFilter, DecisionSource, DecisionsUnavailable};
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use stagegate_api::{Audit, AuditCheck, AuditRecord, DecisionExplained, Decisions};
+use stagegate_control::KeeperError;
 use stagegate_rollout::{Arm, Reason};
 use stagegate_store::{AuditEntry, AuditFilter, VerifyError};
 use std::sync::Arc;

@@ -1,22 +1,22 @@
 //! Releases: which there are, how two differ, a new one, one less.
 
-use super::changes::replied;
+use super::changes::changed;
 use super::eval_reports::kept;
 use super::reads::{find, tagged};
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Change, Params, Segments, optional_reason};
-use crate::control::{Live, ReleaseChange, View};
-use crate::{control, describe};
+use crate::describe;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use stagegate_api::{
-    AddRelease, Artifact, Changed, FieldProblem, NewArtifact, OptionalReason, ReleaseDetail,
-    ReleaseDiff, Releases,
+    AddRelease, Changed, FieldProblem, NewArtifact, OptionalReason, ReleaseDetail, ReleaseDiff,
+    Releases,
 };
-use stagegate_config::Release;
+use stagegate_config::{Artifact, Release};
+use stagegate_control::{Live, ReleaseChange, View};
 use stagegate_rollout::ReleaseName;
 
 /// The name that no release can be found under.
@@ -113,7 +113,7 @@ pub(super) async fn add(
     })?;
     let add = ReleaseChange::Add { name, release: Box::new(release) };
     let order = change.release_order(workload, add, reason);
-    Ok(replied(app.control.change_release(order).await?))
+    changed(&app.control.change_release(order).await?)
 }
 
 /// Removes a release that was registered at run time and that no rollout ever used.
@@ -129,7 +129,7 @@ pub(super) async fn remove(
     let name = release.parse().map_err(|error| ApiError::field("release", &error))?;
     let reason = optional_reason(change.body.reason.as_deref())?;
     let order = change.release_order(workload, ReleaseChange::Remove { name }, reason);
-    Ok(replied(app.control.change_release(order).await?))
+    changed(&app.control.change_release(order).await?)
 }
 
 /// Every release of the workload that the registry knows.
@@ -152,7 +152,7 @@ fn named<'a>(
     })
 }
 
-fn pins(given: NewArtifact) -> stagegate_config::Artifact {
+fn pins(given: NewArtifact) -> Artifact {
     let NewArtifact { model, prompt, tools, git_tag, digest, notes } = given;
-    control::pins(Artifact { model, prompt, tools, git_tag, digest, notes })
+    Artifact { model, prompt, tools, git_tag, digest, notes }
 }

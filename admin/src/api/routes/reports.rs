@@ -3,7 +3,6 @@
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Params, Segments};
-use crate::control::{KeeperError, now_ms};
 use crate::report::{self, Records, Span, Watched};
 use axum::Json;
 use axum::extract::State;
@@ -11,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 use serde::Deserialize;
 use stagegate_api::{Artifact, DeployReport};
+use stagegate_control::{KeeperError, now_ms};
 use stagegate_rollout::{Analysis, ReleaseName, Rollout, Tick, WorkloadName};
 use stagegate_store::{Store, WindowReader};
 use utoipa::IntoParams;

@@ -6,7 +6,7 @@ use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Body, Params, Segments};
 use crate::auth::Caller;
-use crate::data_plane::{ReviewOutcome, SampleQuery};
+use crate::sources::{ReviewOutcome, SampleQuery};
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;

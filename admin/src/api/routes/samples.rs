@@ -6,7 +6,7 @@ use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Body, Params, Segments};
 use crate::auth::Caller;
-use crate::data_plane::{SampleQuery, SampleSource, SamplesUnavailable};
+use crate::sources::{SampleQuery, SampleSource, SamplesUnavailable};
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;

@@ -5,6 +5,7 @@ use crate::api::error::{ApiError, Kind};
 use crate::api::extract::Body;
 use crate::api::status::not_ready_because;
 use crate::auth::Caller;
+use crate::describe;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -62,5 +63,5 @@ pub(super) async fn reload(
     Extension(caller): Extension<Caller>,
     Body(_): Body<OptionalReason>,
 ) -> Result<Json<Reloaded>, ApiError> {
-    Ok(Json(app.control.reload(&caller.actor).await?))
+    Ok(Json(describe::reloaded(app.control.reload(&caller.actor).await?)))
 }

@@ -1,47 +1,8 @@
-//! The driver: the one owner of runtime state.
-//!
-//! Every change goes the same way, one at a time: check what the caller believes (`If-Match`),
-//! ask the pure core what the command does, record it in the store, and only then publish the new
-//! plan. If the store refuses, nothing changed. Once begun, a change runs to its end even when the
-//! caller goes away. Readers never wait: they take the last published [`View`].
+//! The handle on the driver, and the state behind it.
 
-mod audit;
-mod drill;
-mod eval_report;
-mod execute;
-mod handover;
-mod helm;
-mod intake;
-mod keeper;
-mod obey;
-mod perform;
-mod preflight;
-mod reconcile;
-mod registry;
-mod release;
-mod reload;
-mod safe;
-mod start;
-mod steer;
-mod tell;
-mod view;
-mod windows;
-
-pub use drill::DrillOrder;
-pub use eval_report::EvalReportOrder;
-pub use execute::{Done, ExecuteError, IdempotencyKey, Order, Precondition};
-pub use keeper::KeeperError;
-pub(crate) use keeper::with_causes;
-pub use registry::ReleaseRefusal;
-pub(crate) use registry::pins;
-pub use release::{ReleaseChange, ReleaseOrder};
-pub use reload::ReloadError;
-pub use start::{StartError, Startup};
-pub use view::{Live, View};
-
-use crate::data_plane::{DataPlane, DoubtSource, Event, Observer};
-use keeper::Keeper;
-use stagegate_api::StoreStatus;
+use super::keeper::Keeper;
+use super::ports::{DataPlane, DoubtSource, Event, Observer};
+use super::{KeeperError, StoreStatus, View, audit, steer};
 use stagegate_notify::Notifier;
 use stagegate_rollout::Doubt;
 use stagegate_store::Store;
@@ -51,36 +12,36 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long a change waits for every worker to follow before it answers that one did not.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A handle on the driver; cheap to clone.
 #[derive(Clone)]
 pub struct Control {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     /// Held while a change is recorded and published.
-    turn: tokio::sync::Mutex<()>,
+    pub(crate) turn: tokio::sync::Mutex<()>,
     /// Held while a configuration is read and prepared, so that reloads queue up without keeping
     /// a rollback waiting.
-    reloading: tokio::sync::Mutex<()>,
-    view: RwLock<Arc<View>>,
+    pub(crate) reloading: tokio::sync::Mutex<()>,
+    pub(crate) view: RwLock<Arc<View>>,
     /// `None` without a readable store.
-    keeper: Option<Keeper>,
-    plane: Arc<dyn DataPlane>,
-    observer: Arc<dyn Observer>,
-    config_path: PathBuf,
-    store_failures: AtomicU64,
-    store_error: Mutex<Option<String>>,
-    limiter: audit::Limiter,
+    pub(crate) keeper: Option<Keeper>,
+    pub(crate) plane: Arc<dyn DataPlane>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) config_path: PathBuf,
+    pub(crate) store_failures: AtomicU64,
+    pub(crate) store_error: Mutex<Option<String>>,
+    pub(crate) limiter: audit::Limiter,
     /// Another process has the store, or is about to.
-    handing_over: AtomicBool,
-    steering: steer::Steering,
+    pub(crate) handing_over: AtomicBool,
+    pub(crate) steering: steer::Steering,
     /// Set once, when there is one: it needs the configuration, which the driver has.
-    notifier: OnceLock<Notifier>,
+    pub(crate) notifier: OnceLock<Notifier>,
     /// Set once, when anything is scored.
-    doubts: OnceLock<Arc<dyn DoubtSource>>,
+    pub(crate) doubts: OnceLock<Arc<dyn DoubtSource>>,
 }
 
 impl Control {
@@ -138,20 +99,20 @@ impl Control {
 }
 
 impl Inner {
-    fn view(&self) -> Arc<View> {
+    pub(crate) fn view(&self) -> Arc<View> {
         Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn set_view(&self, view: View) {
+    pub(crate) fn set_view(&self, view: View) {
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
     }
 
-    fn doubt(&self, workload: &str) -> Option<Doubt> {
+    pub(crate) fn doubt(&self, workload: &str) -> Option<Doubt> {
         self.doubts.get()?.doubt(workload)
     }
 
     /// The store, for changes: there is none in a safe start.
-    fn keeper(&self) -> Result<&Keeper, KeeperError> {
+    pub(crate) fn keeper(&self) -> Result<&Keeper, KeeperError> {
         if self.view().safe_start.is_some() {
             return Err(KeeperError::ReadOnly);
         }
@@ -159,7 +120,7 @@ impl Inner {
     }
 
     /// Remembers how the last commit went.
-    fn note_commit<T>(&self, result: &Result<T, KeeperError>) {
+    pub(crate) fn note_commit<T>(&self, result: &Result<T, KeeperError>) {
         let error = match result {
             Ok(_) => None,
             Err(error @ KeeperError::Store(_)) => {
@@ -176,7 +137,8 @@ impl Inner {
 }
 
 /// Unix milliseconds.
-pub(crate) fn now_ms() -> u64 {
+#[must_use]
+pub fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

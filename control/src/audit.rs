@@ -4,7 +4,7 @@
 //! attacker must not be able to grow the store.
 
 use super::keeper::Commit;
-use super::{Control, Inner, Order, ReleaseOrder, ReleaseRefusal, now_ms};
+use super::{Action, Control, Inner, Order, ReleaseOrder, ReleaseRefusal, now_ms};
 use serde_json::{Value, json};
 use stagegate_rollout::Refusal;
 use stagegate_store::NewAudit;
@@ -35,7 +35,7 @@ impl Control {
     /// Records that a caller was refused, if this minute's allowance is not used up. Does not wait.
     pub fn note_denied(&self, actor: &str, why: &str, details: Value) {
         let inner = std::sync::Arc::clone(&self.inner);
-        let entry = entry(actor, None, "denied", "", why.to_owned(), details);
+        let entry = entry(actor, None, Action::Denied, "", why.to_owned(), details);
         if !inner.limiter.admits(entry.at_ms) {
             return;
         }
@@ -48,7 +48,7 @@ impl Control {
     /// Records that somebody tried a channel out. Does not wait.
     pub fn note_test(&self, actor: &str, reason: &str, summary: &str) {
         let inner = std::sync::Arc::clone(&self.inner);
-        let entry = entry(actor, None, "notify_test", reason, summary.to_owned(), Value::Null);
+        let entry = entry(actor, None, Action::NotifyTest, reason, summary.to_owned(), Value::Null);
         tokio::spawn(async move {
             let _turn = inner.turn.lock().await;
             inner.audit_only(entry).await;
@@ -62,7 +62,7 @@ impl Inner {
         let entry = entry(
             &order.actor,
             Some(&order.workload),
-            order.command.label(),
+            order.command.action().into(),
             &order.reason,
             format!("refused: {refusal}"),
             json!(order.command),
@@ -81,7 +81,7 @@ impl Inner {
         let entry = entry(
             &order.actor,
             Some(&order.workload),
-            order.change.label(),
+            order.change.action(),
             &order.reason,
             format!("refused: {refusal}"),
             order.change.details(),
@@ -94,7 +94,7 @@ impl Inner {
 
     /// Records that a configuration was not taken over; takes the turn.
     pub(super) async fn audit_refused_reload(&self, actor: &str, why: &str) {
-        let entry = entry(actor, None, "reload", "", format!("refused: {why}"), Value::Null);
+        let entry = entry(actor, None, Action::Reload, "", format!("refused: {why}"), Value::Null);
         if self.limiter.admits(entry.at_ms) {
             let _turn = self.turn.lock().await;
             self.audit_only(entry).await;
@@ -112,7 +112,7 @@ impl Inner {
 fn entry(
     actor: &str,
     workload: Option<&str>,
-    action: &str,
+    action: Action,
     reason: &str,
     summary: String,
     details: Value,
@@ -121,7 +121,7 @@ fn entry(
         at_ms: now_ms(),
         actor: actor.to_owned(),
         workload: workload.map(str::to_owned),
-        action: action.to_owned(),
+        action: action.label().to_owned(),
         reason: reason.to_owned(),
         summary,
         details,

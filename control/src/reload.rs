@@ -5,13 +5,15 @@
 //! waiting.
 
 use super::keeper::Commit;
-use super::{Control, Inner, KeeperError, Live, View, now_ms, reconcile, registry, start};
-use crate::data_plane::{Event, PrepareError, Prepared, Publication};
-use crate::describe;
+use super::{
+    Action, Control, Inner, KeeperError, Live, ReloadStatus, Reloaded, View, now_ms, reconcile,
+    registry, start,
+};
+use crate::ports::{Event, PrepareError, Prepared, Publication};
 use serde_json::json;
-use stagegate_api::{ReloadStatus, Reloaded};
-use stagegate_config::{Config, Loaded, Problems};
+use stagegate_config::{Config, Loaded, Problem, Problems};
 use stagegate_store::NewAudit;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Why a configuration was not taken over. The one before stays in force.
@@ -112,7 +114,7 @@ impl Inner {
             at_ms,
             actor: actor.to_owned(),
             workload: None,
-            action: "reload".to_owned(),
+            action: Action::Reload.label().to_owned(),
             reason: String::new(),
             summary: done.notes.join("; "),
             details: json!({ "workloads": touched, "needs_restart": needs_restart }),
@@ -140,12 +142,7 @@ impl Inner {
         });
         self.set_view(next);
         self.observer.on(&Event::Published { epoch, splits });
-        Ok(Reloaded {
-            epoch,
-            changes: done.notes,
-            needs_restart,
-            warnings: warnings.iter().map(describe::config_problem).collect(),
-        })
+        Ok(Reloaded { epoch, changes: done.notes, needs_restart, warnings })
     }
 
     /// Puts the outcome into status, metrics, log and audit.
@@ -153,11 +150,9 @@ impl Inner {
         let at_ms = now_ms();
         let problems = match result {
             Ok(_) => Vec::new(),
-            Err(ReloadError::Problems(problems)) => {
-                problems.iter().map(describe::config_problem).collect()
-            }
+            Err(ReloadError::Problems(problems)) => problems.0.clone(),
             Err(error) => {
-                vec![describe::problem_of_file(&self.config_path, &error.to_string())]
+                vec![problem_of_file(&self.config_path, &error.to_string())]
             }
         };
         {
@@ -193,11 +188,37 @@ fn successor(view: &View, split: Arc<stagegate_rollout::Split>, epoch: u64) -> L
     let mut after = Live { split, epoch };
     if let Some((_, before)) = view.find(after.split.spec().name.as_str()) {
         after.epoch = before.epoch;
-        if describe::workload(before) != describe::workload(&after) {
+        if differs(before, &after) {
             after.epoch = epoch;
         }
     }
     after
+}
+
+/// Whether anything differs that decides where requests go, or who may change that.
+fn differs(before: &Live, after: &Live) -> bool {
+    let (old, new) = (before.split.spec(), after.split.spec());
+    before.split.state() != after.split.state()
+        || old.fallback != new.fallback
+        || old.sticky != new.sticky
+        || old.on_rollback != new.on_rollback
+        || old.cohorts != new.cohorts
+        || old.exclusions != new.exclusions
+        || old.allow != new.allow
+        || old.deny != new.deny
+}
+
+/// A problem of the file as a whole.
+fn problem_of_file(file: &Path, message: &str) -> Problem {
+    Problem {
+        file: file.display().to_string().into(),
+        line: 0,
+        column: 0,
+        key: String::new(),
+        value: None,
+        message: message.to_owned(),
+        hint: String::new(),
+    }
 }
 
 /// Puts back what only a restart can change, and says what that is.

@@ -9,7 +9,7 @@ use super::intake::{Counted, Watch};
 use super::perform::{Decided, stored};
 use super::windows::Recorder;
 use super::{Inner, KeeperError, Live, View, now_ms};
-use crate::data_plane::{Event, RolloutFigures};
+use crate::ports::{Event, RolloutFigures};
 use serde_json::json;
 use stagegate_rollout::{Analysis, Evidence, Rollout, SpendBook, Surroundings, Tick, WorkloadName};
 use stagegate_store::{EvidenceSnapshot, MeasuredRetention, NewAnalysis, Store};

@@ -4,15 +4,14 @@
 //! the release, the record of who added it and the new epoch are one transaction, and only then the
 //! plan that knows it is published. Nobody is sent to it: that takes a rollout.
 
-use super::execute::IdempotencyKey;
 use super::keeper::Commit;
 use super::registry::{self, Verdict};
-use super::{Control, ExecuteError, Inner, Live, Precondition, ReleaseRefusal, View, now_ms};
-use crate::control::Done;
-use crate::data_plane::{Event, Prepared, Publication};
-use crate::describe;
+use super::{
+    Action, Answer, Changed, Control, ExecuteError, IdempotencyKey, Inner, Live, Precondition,
+    ReleaseRefusal, View, now_ms,
+};
+use crate::ports::{Event, Prepared, Publication};
 use serde_json::{Value, json};
-use stagegate_api::Changed;
 use stagegate_config::{Config, Endpoint, Release};
 use stagegate_rollout::{ReleaseName, Split};
 use stagegate_store::{Attachment, NewAudit, NewIdempotency};
@@ -36,12 +35,12 @@ pub enum ReleaseChange {
 }
 
 impl ReleaseChange {
-    /// The word used in the audit log and the API.
+    /// The kind of change.
     #[must_use]
-    pub const fn label(&self) -> &'static str {
+    pub const fn action(&self) -> Action {
         match self {
-            Self::Add { .. } => "add_release",
-            Self::Remove { .. } => "remove_release",
+            Self::Add { .. } => Action::AddRelease,
+            Self::Remove { .. } => Action::RemoveRelease,
         }
     }
 
@@ -60,7 +59,7 @@ impl ReleaseChange {
             Self::Add { name, release } => json!({
                 "release": name,
                 "endpoints": release.endpoints.iter().map(Endpoint::to_string).collect::<Vec<_>>(),
-                "artifact": describe::artifact(&release.artifact),
+                "artifact": registry::stored_artifact(&release.artifact),
                 "fingerprint": release.fingerprint(),
             }),
         }
@@ -81,7 +80,7 @@ pub struct ReleaseOrder {
     /// What the caller believes the state to be.
     pub precondition: Precondition,
     /// The caller's key, to ask again without doing it again.
-    pub idempotency: Option<IdempotencyKey>,
+    pub idempotency: Option<IdempotencyKey<Changed>>,
 }
 
 impl Control {
@@ -89,7 +88,10 @@ impl Control {
     ///
     /// # Errors
     /// An [`ExecuteError`]; nothing changed then.
-    pub async fn change_release(&self, order: ReleaseOrder) -> Result<Done, ExecuteError> {
+    pub async fn change_release(
+        &self,
+        order: ReleaseOrder,
+    ) -> Result<Answer<Changed>, ExecuteError> {
         let inner = Arc::clone(&self.inner);
         // A task of its own: a caller that hangs up must not leave the change half done.
         tokio::spawn(async move { inner.change_release(order).await })
@@ -99,7 +101,7 @@ impl Control {
 }
 
 impl Inner {
-    async fn change_release(&self, order: ReleaseOrder) -> Result<Done, ExecuteError> {
+    async fn change_release(&self, order: ReleaseOrder) -> Result<Answer<Changed>, ExecuteError> {
         // Who holds this alone changes the configuration in force.
         let _queue = self.reloading.lock().await;
         let done = self.try_change(&order).await;
@@ -109,10 +111,10 @@ impl Inner {
         done
     }
 
-    async fn try_change(&self, order: &ReleaseOrder) -> Result<Done, ExecuteError> {
+    async fn try_change(&self, order: &ReleaseOrder) -> Result<Answer<Changed>, ExecuteError> {
         let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
-        if let Some(changed) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
-            return Ok(Done { changed, replayed: true });
+        if let Some(kept) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
+            return Ok(Answer::Kept(kept));
         }
         let view = self.view();
         find(&view, order)?;
@@ -129,12 +131,12 @@ impl Inner {
         let _turn = self.turn.lock().await;
         // Getting ready may have taken long: the same key may have been used meanwhile, and a
         // rollout may have begun to use the release.
-        if let Some(changed) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
-            return Ok(Done { changed, replayed: true });
+        if let Some(kept) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
+            return Ok(Answer::Kept(kept));
         }
         self.judge(&self.view(), order).await?;
         let changed = self.put_in_force(order, key, next).await?;
-        Ok(Done { changed, replayed: false })
+        Ok(Answer::New(changed))
     }
 
     /// Whether the change makes sense now.
@@ -182,13 +184,13 @@ impl Inner {
             key,
             actor: order.actor.clone(),
             fingerprint: given.fingerprint.clone(),
-            response: json!(changed).to_string(),
+            response: (given.write)(&changed).to_string(),
         });
         let entry = NewAudit {
             at_ms,
             actor: order.actor.clone(),
             workload: Some(order.workload.clone()),
-            action: order.change.label().to_owned(),
+            action: order.change.action().label().to_owned(),
             reason: order.reason.clone(),
             summary,
             details: order.change.details(),
@@ -272,7 +274,7 @@ fn attachment(after: &Live, change: &ReleaseChange) -> Attachment {
 fn answer(order: &ReleaseOrder, summary: &str, epoch: u64, after: &Live) -> Changed {
     let changed = !summary.is_empty();
     Changed {
-        command: order.change.label().to_owned(),
+        action: order.change.action(),
         changed,
         summary: if changed { summary } else { "already so" }.to_owned(),
         epoch,
@@ -280,6 +282,6 @@ fn answer(order: &ReleaseOrder, summary: &str, epoch: u64, after: &Live) -> Chan
         actor: order.actor.clone(),
         reason: order.reason.clone(),
         rollback: None,
-        workload: describe::workload(after),
+        workload: after.clone(),
     }
 }

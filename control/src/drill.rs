@@ -6,12 +6,15 @@
 //! held throughout, so that no other change can be built on the drill's plan; that is why nothing
 //! in here waits for longer than [`PATIENCE`] and [`HOLD`].
 
-use super::execute::{ExecuteError, Precondition, is_stale, timing};
+use super::execute::is_stale;
 use super::keeper::Commit;
-use super::{Control, IdempotencyKey, Inner, Live, View, now_ms};
-use crate::data_plane::{Probed, Settled};
+use super::{
+    Action, Answer, Control, ExecuteError, IdempotencyKey, Inner, Live, Precondition,
+    RollbackTiming, View, now_ms,
+};
+use crate::ports::{Probed, Settled};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use stagegate_api::{DrillCheck, DrillReport, RollbackTiming};
 use stagegate_rollout::{Arm, Fallback, KillState, Split, Target, Who};
 use stagegate_store::{Attachment, NewAudit, NewDrill, NewIdempotency};
 use std::sync::Arc;
@@ -37,17 +40,54 @@ pub struct DrillOrder {
     /// What the caller believes the state to be.
     pub precondition: Precondition,
     /// The caller's key, to ask again without doing it again.
-    pub idempotency: Option<IdempotencyKey>,
+    pub idempotency: Option<IdempotencyKey<DrillReport>>,
+}
+
+/// What a drill of the kill switch found. It is recorded whether it passed or not; field names are
+/// those of the stored JSON.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DrillReport {
+    /// The workload.
+    pub workload: String,
+    /// Whether every check passed.
+    pub passed: bool,
+    /// When it began, in Unix milliseconds.
+    pub at_ms: u64,
+    /// For how long the switch was on, in milliseconds.
+    pub held_ms: f64,
+    /// Epoch of the routing plan in force afterwards.
+    pub epoch: u64,
+    /// Number of the audit entry of its end.
+    pub audit_seq: u64,
+    /// Who held it.
+    pub actor: String,
+    /// The reason that was recorded; empty if none was given.
+    pub reason: String,
+    /// How fast the data plane followed the switch.
+    pub timing: RollbackTiming,
+    /// The checks, in order.
+    pub checks: Vec<DrillCheck>,
+}
+
+/// One check of a drill.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillCheck {
+    /// What must hold.
+    pub check: String,
+    /// Whether it did.
+    pub passed: bool,
+    /// What was seen.
+    pub seen: String,
 }
 
 impl Control {
     /// Throws a workload's kill switch, checks that nothing new reaches the candidate, and throws
-    /// it back. Gives the report and whether it is that of an earlier request with the same key.
+    /// it back.
     ///
     /// # Errors
     /// An [`ExecuteError`] when it cannot be held now; nothing was thrown then. A drill that was
     /// held and found something wrong is no error: its report says so.
-    pub async fn drill(&self, order: DrillOrder) -> Result<(DrillReport, bool), ExecuteError> {
+    pub async fn drill(&self, order: DrillOrder) -> Result<Answer<DrillReport>, ExecuteError> {
         let inner = Arc::clone(&self.inner);
         // A task of its own: a caller that hangs up must not leave the switch on.
         tokio::spawn(async move { inner.drill(order).await })
@@ -57,13 +97,13 @@ impl Control {
 }
 
 impl Inner {
-    async fn drill(&self, order: DrillOrder) -> Result<(DrillReport, bool), ExecuteError> {
+    async fn drill(&self, order: DrillOrder) -> Result<Answer<DrillReport>, ExecuteError> {
         let stable = self.probe_stable(&order.workload).await?;
         let _turn = self.turn.lock().await;
         let keeper = self.keeper()?;
         let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
-        if let Some(report) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
-            return Ok((report, true));
+        if let Some(kept) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
+            return Ok(Answer::Kept(kept));
         }
         let view = self.view();
         let (place, live) = view.find(&order.workload).ok_or_else(|| unknown(&view, &order))?;
@@ -98,7 +138,7 @@ impl Inner {
             audit_seq: 0,
             actor: order.actor.clone(),
             reason: order.reason.clone(),
-            timing: timing(&first, on, followed),
+            timing: RollbackTiming::of(&first, on, followed),
             checks: vec![stable, asked(&thrown.split)],
         };
         report.checks.extend(carried(&report.timing, &last, on + followed));
@@ -118,7 +158,7 @@ impl Inner {
                 key,
                 actor: order.actor.clone(),
                 fingerprint: given.fingerprint,
-                response: json!(report).to_string(),
+                response: (given.write)(&report).to_string(),
             }),
         };
         let drill = Attachment::Drill(NewDrill {
@@ -136,7 +176,7 @@ impl Inner {
         report.audit_seq = recorded?.seq;
         let (passed, actor) = (report.passed, &report.actor);
         tracing::info!(actor, workload = report.workload, passed, "kill switch drilled");
-        Ok((report, false))
+        Ok(Answer::New(report))
     }
 
     /// Whether every endpoint of stable answers now; without that a drill could hurt.
@@ -223,7 +263,7 @@ fn entry(order: &DrillOrder, how: &str, details: serde_json::Value, at_ms: u64) 
         at_ms,
         actor: order.actor.clone(),
         workload: Some(order.workload.clone()),
-        action: "drill".to_owned(),
+        action: Action::Drill.label().to_owned(),
         reason: order.reason.clone(),
         summary: format!("drill of the kill switch {how}"),
         details,

@@ -5,8 +5,8 @@
 //! [`Control::resume`].
 
 use super::start::bring_up;
-use super::{Control, KeeperError, PATIENCE, StartError, View, safe};
-use crate::data_plane::{Event, Publication};
+use super::{Action, Control, KeeperError, PATIENCE, StartError, View, safe};
+use crate::ports::{Event, Publication};
 use stagegate_store::Store;
 use std::sync::atomic::Ordering;
 
@@ -57,7 +57,7 @@ impl Control {
         if view.safe_start.is_none() {
             let saved = keeper.with(|store| Ok(store.load()?)).await;
             let resumed = match saved {
-                Ok(saved) => bring_up(keeper, &saved, &view.config, "resume").await,
+                Ok(saved) => bring_up(keeper, &saved, &view.config, Action::ProcessResume).await,
                 Err(error) => Err(error.into()),
             };
             let first = match resumed {

@@ -1,6 +1,6 @@
 //! The store's decision log as the API shows it.
 
-use crate::data_plane::{DecisionFilter, DecisionSource, DecisionsUnavailable};
+use super::{DecisionFilter, DecisionSource, DecisionsUnavailable};
 use stagegate_api::{Decision, DecisionLogStatus};
 use stagegate_store::{DecisionLog, Filter, LogError, OwnedRecord};
 
@@ -36,7 +36,7 @@ impl DecisionSource for DecisionLog {
 // By value because that is how `map_err` hands it over.
 #[allow(clippy::needless_pass_by_value)]
 fn unavailable(error: LogError) -> DecisionsUnavailable {
-    DecisionsUnavailable(crate::control::with_causes(&error))
+    DecisionsUnavailable(stagegate_control::with_causes(&error))
 }
 
 fn decision(record: OwnedRecord) -> Decision {

@@ -46,7 +46,8 @@ impl From<StoreError> for KeeperError {
 
 /// The error and what caused it, on one line. A cause that the error's own text already ends with
 /// is not said twice.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

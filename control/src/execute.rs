@@ -1,18 +1,18 @@
 //! One command, from the caller's wish to the answer.
 
 use super::perform::{Decided, InForce};
-use super::{Control, Inner, KeeperError, Live, PATIENCE, ReleaseRefusal, View, now_ms};
-use crate::data_plane::{Event, Publication, Settled};
-use crate::describe;
-use serde::de::DeserializeOwned;
+use super::{
+    Answer, Changed, Control, IdempotencyKey, Inner, KeeperError, Live, PATIENCE, Precondition,
+    ReleaseRefusal, RollbackTiming, View, now_ms,
+};
+use crate::ports::{Event, Publication, Settled};
 use serde_json::json;
-use stagegate_api::{Changed, RollbackTiming};
 use stagegate_rollout::{
     Command, Grounds, Input, ListKind, Preflight, Refusal, Weight, WorkloadName, step,
 };
 use stagegate_store::{NewAudit, NewIdempotency};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A command and everything that came with it.
 #[derive(Clone, Debug)]
@@ -28,46 +28,9 @@ pub struct Order {
     /// What the caller believes the state to be.
     pub precondition: Precondition,
     /// The caller's key, to ask again without doing it again.
-    pub idempotency: Option<IdempotencyKey>,
+    pub idempotency: Option<IdempotencyKey<Changed>>,
     /// The caller insists although something speaks against it; needs a reason.
     pub overriding: bool,
-}
-
-/// `If-Match`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Precondition {
-    /// None: last one wins.
-    #[default]
-    None,
-    /// The workload's epoch must be one of these.
-    Epochs(Vec<u64>),
-}
-
-impl Precondition {
-    pub(super) fn holds(&self, epoch: u64) -> bool {
-        match self {
-            Self::None => true,
-            Self::Epochs(epochs) => epochs.contains(&epoch),
-        }
-    }
-}
-
-/// `Idempotency-Key`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdempotencyKey {
-    /// What the caller sent.
-    pub key: String,
-    /// Digest of the request: the key may be used for this request only.
-    pub fingerprint: String,
-}
-
-/// A command that was done.
-#[derive(Clone, Debug)]
-pub struct Done {
-    /// The answer.
-    pub changed: Changed,
-    /// Whether the answer is that of an earlier request with the same key.
-    pub replayed: bool,
 }
 
 /// Why a command was not done. Nothing changed.
@@ -113,7 +76,7 @@ impl Control {
     ///
     /// # Errors
     /// An [`ExecuteError`]; nothing changed then.
-    pub async fn execute(&self, order: Order) -> Result<Done, ExecuteError> {
+    pub async fn execute(&self, order: Order) -> Result<Answer<Changed>, ExecuteError> {
         let inner = Arc::clone(&self.inner);
         // A task of its own: a caller that hangs up must not leave the change half done.
         tokio::spawn(async move { inner.execute(order).await })
@@ -131,7 +94,7 @@ struct Answerable {
 }
 
 impl Inner {
-    async fn execute(&self, order: Order) -> Result<Done, ExecuteError> {
+    async fn execute(&self, order: Order) -> Result<Answer<Changed>, ExecuteError> {
         let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
         // Probes take their time: nobody's rollback may wait for them.
         let preflight = match &order.command {
@@ -143,30 +106,30 @@ impl Inner {
         let in_force = {
             let _turn = self.turn.lock().await;
             match self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
-                Some(changed) => Err(changed),
+                Some(kept) => Err(kept),
                 None => Ok(self.change(&order, preflight.as_ref(), key).await?),
             }
         };
         let in_force = match in_force {
             Ok(in_force) => in_force,
-            Err(changed) => {
+            Err(kept) => {
                 // The first request may still be waiting for the workers: this answer means the
                 // same, so it waits too.
                 if takes_away(&order.command) {
                     self.settled(self.view().epoch, &order.workload).await;
                 }
-                return Ok(Done { changed, replayed: true });
+                return Ok(Answer::Kept(kept));
             }
         };
-        Ok(Done { changed: self.settle(&order, in_force).await, replayed: false })
+        Ok(Answer::New(self.settle(&order, in_force).await))
     }
 
     /// The answer an earlier request with the same key got.
-    pub(super) async fn answered<T: DeserializeOwned>(
+    pub(super) async fn answered<T>(
         &self,
-        given: Option<&IdempotencyKey>,
+        given: Option<&IdempotencyKey<T>>,
         key: Option<&str>,
-    ) -> Result<Option<T>, ExecuteError> {
+    ) -> Result<Option<String>, ExecuteError> {
         let (Some(key), Some(given)) = (key, given) else { return Ok(None) };
         let key = key.to_owned();
         let stored =
@@ -175,9 +138,7 @@ impl Inner {
         if stored.fingerprint != given.fingerprint {
             return Err(ExecuteError::KeyReused);
         }
-        let answer = serde_json::from_str(&stored.response)
-            .map_err(|error| KeeperError::Store(format!("a kept answer is damaged: {error}")))?;
-        Ok(Some(answer))
+        Ok(Some(stored.response))
     }
 
     /// Checks, applies, records and publishes; the caller holds the turn.
@@ -255,19 +216,19 @@ impl Inner {
             return changed;
         };
         let acknowledged = committed.elapsed();
-        let last = last_after(&settled, committed);
-        changed.rollback = Some(timing(&settled, committed, acknowledged));
-        if changed.changed && is_rollback(&order.command) {
+        changed.rollback = Some(RollbackTiming::of(&settled, committed, acknowledged));
+        let action = order.command.action();
+        if changed.changed && action.takes_a_release_out() {
             self.observer.on(&Event::RolledBack {
                 workload: name,
-                command: order.command.label(),
+                action,
                 axis: None,
-                last_candidate_request: last,
+                last_candidate_request: settled.last_after(committed),
                 delay: None,
             });
         }
-        if let Some(key) = key {
-            self.complete_answer(key, &changed).await;
+        if let Some((key, given)) = key.zip(order.idempotency.as_ref()) {
+            self.complete_answer(key, (given.write)(&changed).to_string()).await;
         }
         changed
     }
@@ -283,9 +244,8 @@ impl Inner {
 
     /// Adds the timing to the kept answer. The change itself is recorded; without this, a repeated
     /// request is answered without the timing.
-    async fn complete_answer(&self, key: String, changed: &Changed) {
+    async fn complete_answer(&self, key: String, text: String) {
         let Ok(keeper) = self.keeper() else { return };
-        let text = json!(changed).to_string();
         let kept = keeper.with(move |store| Ok(store.replace_response(&key, &text)?)).await;
         if let Err(error) = kept {
             tracing::warn!(%error, "the timing of a rollback was not kept for repeated requests");
@@ -301,32 +261,11 @@ pub(super) fn is_stale(precondition: &Precondition, live: &Live) -> Result<(), E
     Err(ExecuteError::Stale { live: live.clone() })
 }
 
-/// From the commit to the last new candidate request; zero when none left after it.
-fn last_after(settled: &Settled, committed: Instant) -> Duration {
-    let last = settled.last_candidate_request;
-    last.map_or(Duration::ZERO, |at| at.saturating_duration_since(committed))
-}
-
-/// How fast the workers followed a change of `committed`, all that did after `acknowledged`.
-pub(super) fn timing(
-    settled: &Settled,
-    committed: Instant,
-    acknowledged: Duration,
-) -> RollbackTiming {
-    RollbackTiming {
-        last_candidate_request_ms: last_after(settled, committed).as_secs_f64() * 1e3,
-        acknowledged_ms: acknowledged.as_secs_f64() * 1e3,
-        acknowledged_workers: settled.acknowledged_workers,
-        workers: settled.workers,
-        settled: settled.acknowledged_workers >= settled.workers,
-    }
-}
-
 /// The answer, as far as it is known before the record is written.
 fn draft(order: &Order, decided: &Decided) -> Changed {
     let summary = &decided.entry.summary;
     Changed {
-        command: order.command.label().to_owned(),
+        action: order.command.action().into(),
         changed: decided.is_new,
         summary: if decided.is_new { summary } else { "already so" }.to_owned(),
         epoch: decided.epoch,
@@ -334,7 +273,7 @@ fn draft(order: &Order, decided: &Decided) -> Changed {
         actor: order.actor.clone(),
         reason: order.reason.clone(),
         rollback: None,
-        workload: describe::workload(&decided.after),
+        workload: decided.after.clone(),
     }
 }
 
@@ -360,7 +299,7 @@ fn answer(order: &Order, key: Option<String>, changed: &Changed) -> Option<NewId
         key: key?,
         actor: order.actor.clone(),
         fingerprint: given.fingerprint.clone(),
-        response: json!(changed).to_string(),
+        response: (given.write)(changed).to_string(),
     })
 }
 
@@ -379,16 +318,4 @@ fn takes_away(command: &Command) -> bool {
         | Command::Unlist { list: ListKind::Allow, .. } => true,
         _ => false,
     }
-}
-
-/// Whether the command takes a release out, which is counted.
-const fn is_rollback(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Rollback
-            | Command::RollbackCohort
-            | Command::Kill
-            | Command::Abort
-            | Command::Restore
-    )
 }

@@ -1,6 +1,6 @@
 //! What is in force: one immutable value that readers share.
 
-use stagegate_api::ReloadStatus;
+use super::ReloadStatus;
 use stagegate_config::Config;
 use stagegate_rollout::{Policy, Split, WorkloadName, WorkloadState};
 use std::collections::BTreeMap;

@@ -2,8 +2,7 @@
 
 use super::eval_report::judged;
 use super::{Inner, KeeperError, View};
-use crate::data_plane::Probed;
-use stagegate_api::Probe;
+use crate::ports::{Health, Probed};
 use stagegate_rollout::{
     Gate, Limit, Measure, Policy, Preflight, Readiness, ReleaseName, Weight, WorkloadName,
 };
@@ -50,7 +49,7 @@ impl Inner {
         let checked =
             status.releases.iter().find(|it| it.workload == workload && it.release == *release);
         let sick = checked.into_iter().flat_map(|it| &it.endpoints);
-        let sick = sick.filter(|it| it.health == Probe::Unhealthy);
+        let sick = sick.filter(|it| it.health == Health::Unhealthy);
         let mut wrong: Vec<String> =
             sick.map(|it| format!("{} fails its health checks", it.address)).collect();
         let probed = self.plane.probe(workload, release.clone()).await;

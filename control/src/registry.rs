@@ -4,8 +4,8 @@
 //! same; the endpoints are then the file's, because machines move and the file is where that is
 //! said. A release that was used keeps its contents for ever.
 
-use crate::describe;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use stagegate_config::{Artifact, Config, Endpoint, Origin, Release, Workload};
 use stagegate_rollout::{ReleaseName, WorkloadName};
 use stagegate_store::{NewRelease, RegisteredRelease};
@@ -91,7 +91,7 @@ pub(super) fn entry(workload: &WorkloadName, name: &ReleaseName, release: &Relea
         workload: workload.clone(),
         release: name.clone(),
         fingerprint: release.fingerprint(),
-        artifact: json!(describe::artifact(&release.artifact)),
+        artifact: stored_artifact(&release.artifact),
         // Whole, so that what is spoken there can be read back.
         endpoints: release.endpoints.iter().map(ToString::to_string).collect(),
     }
@@ -151,10 +151,10 @@ fn clash(
 /// The release that was stored.
 fn revive(stored: &RegisteredRelease) -> Result<(ReleaseName, Release), String> {
     let name = stored.release.parse().map_err(|e| format!("{e}"))?;
-    let artifact: stagegate_api::Artifact =
+    let artifact: StoredArtifact =
         serde_json::from_value(stored.artifact.clone()).map_err(|e| e.to_string())?;
     let endpoints: Vec<String> = stored.endpoints.iter().map(|it| whole(it)).collect();
-    let release = Release::given(&endpoints, pins(artifact))
+    let release = Release::given(&endpoints, artifact.into())
         .map_err(|wrong| wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
     Ok((name, release))
 }
@@ -168,10 +168,35 @@ fn whole(endpoint: &str) -> String {
     }
 }
 
-/// The artifact as the configuration has it.
-pub(crate) fn pins(artifact: stagegate_api::Artifact) -> Artifact {
-    let stagegate_api::Artifact { model, prompt, tools, git_tag, digest, notes } = artifact;
-    Artifact { model, prompt, tools, git_tag, digest, notes }
+/// The pins of a release as the registry and the audit keep them.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct StoredArtifact {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tools: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    git_tag: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<String>,
+}
+
+/// An artifact as the registry and the audit keep it.
+pub(super) fn stored_artifact(artifact: &Artifact) -> Value {
+    let Artifact { model, prompt, tools, git_tag, digest, notes } = artifact.clone();
+    json!(StoredArtifact { model, prompt, tools, git_tag, digest, notes })
+}
+
+impl From<StoredArtifact> for Artifact {
+    fn from(stored: StoredArtifact) -> Self {
+        let StoredArtifact { model, prompt, tools, git_tag, digest, notes } = stored;
+        Self { model, prompt, tools, git_tag, digest, notes }
+    }
 }
 
 /// Whether `given` may become the workload's release `name`.

@@ -2,9 +2,11 @@
 
 use super::perform::{Decided, InForce};
 use super::{Inner, Live, View, now_ms};
-use crate::data_plane::Event;
+use crate::ports::Event;
 use serde_json::json;
-use stagegate_rollout::{Analysis, Effect, Entry, Input, Split, Stepped, WorkloadName, step};
+use stagegate_rollout::{
+    Action, Analysis, Effect, Entry, Input, Split, Stepped, WorkloadName, step,
+};
 use stagegate_store::NewAudit;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,13 +22,13 @@ impl Inner {
     ) -> Option<Decided> {
         // Asked twice, first without the turn: nearly always nothing follows.
         follows(&self.view(), workload, analysis)?;
-        let (decided, in_force, unrecorded) = {
+        let (is_rollback, in_force, unrecorded) = {
             let _turn = self.turn.lock().await;
             let view = self.view();
             let (place, live, stepped, said) = follows(&view, workload, analysis)?;
-            let is_rollback = said.action == "rollback";
+            let is_rollback = said.action == Action::Rollback;
             let entry = entry(workload, &said, analysis, counted);
-            let quiet = said.action == "analysis";
+            let quiet = said.action == Action::Analysis;
             let decided = self.decide(&view, (place, live), stepped, entry, Some(analysis), quiet);
             if is_rollback {
                 let (in_force, error) = self.perform_anyway(&view, decided.clone()).await;
@@ -38,14 +40,14 @@ impl Inner {
                     );
                     decided.clone()
                 });
-                (decided, in_force, unrecorded)
+                (is_rollback, in_force, unrecorded)
             } else {
                 // What was not recorded did not happen: the next look comes to the same conclusion.
                 let in_force = self.perform(&view, decided.clone(), None).await.ok()?;
-                (decided, in_force, None)
+                (is_rollback, in_force, None)
             }
         };
-        if decided.entry.action == "rollback" {
+        if is_rollback {
             self.measure_rollback(workload, analysis, &in_force, counted).await;
         }
         unrecorded
@@ -64,7 +66,7 @@ impl Inner {
         let last = settled.last_candidate_request;
         self.observer.on(&Event::RolledBack {
             workload: workload.clone(),
-            command: "rollback",
+            action: Action::Rollback,
             axis: analysis.trigger.as_ref().map(stagegate_rollout::Trigger::axis),
             last_candidate_request: last
                 .map_or_else(Default::default, |at| at.saturating_duration_since(in_force.at)),
@@ -120,7 +122,7 @@ fn entry(
         at_ms: now_ms(),
         actor: said.by.clone(),
         workload: Some(workload.to_string()),
-        action: said.action.clone(),
+        action: said.action.label().to_owned(),
         reason: said.reason.clone(),
         summary: said.summary.clone(),
         details,

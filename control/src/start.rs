@@ -6,10 +6,12 @@
 //! candidate, everything goes to stable and nothing can be changed.
 
 use super::keeper::{Commit, Keeper, with_causes};
-use super::{Control, Inner, KeeperError, Live, View, audit, now_ms, reconcile, registry, safe};
-use crate::data_plane::{DataPlane, Event, Observer, PrepareError, Publication};
+use super::{
+    Action, Control, Inner, KeeperError, Live, ReloadStatus, View, audit, now_ms, reconcile,
+    registry, safe,
+};
+use crate::ports::{DataPlane, Event, Observer, PrepareError, Publication};
 use serde_json::json;
-use stagegate_api::ReloadStatus;
 use stagegate_config::{Config, Loaded, Origin};
 use stagegate_rollout::{Split, WorkloadName, WorkloadState};
 use stagegate_store::{
@@ -109,7 +111,9 @@ impl Control {
         };
         let prepared = plane.prepare(Arc::clone(&config)).await?;
         let first = match (&remembered, safe_because) {
-            (Ok((keeper, saved)), None) => bring_up(keeper, &saved.state, &config, "start").await?,
+            (Ok((keeper, saved)), None) => {
+                bring_up(keeper, &saved.state, &config, Action::ProcessStart).await?
+            }
             (remembered, because) => safe_plan(remembered.as_ref().ok(), &config, because),
         };
         let keeper = remembered.ok().map(|(keeper, _)| keeper);
@@ -192,7 +196,7 @@ pub(super) async fn bring_up(
     keeper: &Keeper,
     saved: &Saved,
     config: &Config,
-    action: &str,
+    action: Action,
 ) -> Result<First, StartError> {
     let at_ms = now_ms();
     let done = reconcile::reconcile(config, saved.workloads.clone(), "config", at_ms)
@@ -204,7 +208,7 @@ pub(super) async fn bring_up(
         at_ms,
         actor: "config".to_owned(),
         workload: None,
-        action: action.to_owned(),
+        action: action.label().to_owned(),
         reason: String::new(),
         summary: if done.notes.is_empty() {
             "state as before".to_owned()
@@ -307,7 +311,7 @@ async fn last_changes(
 /// Whether an entry that made a new plan changed this workload.
 fn touches(entry: &stagegate_store::AuditEntry, name: &str) -> bool {
     // A drill makes plans, and changes nothing that a person could rely on.
-    if entry.action == "drill" {
+    if entry.action == Action::Drill.label() {
         return false;
     }
     if let Some(workload) = &entry.workload {

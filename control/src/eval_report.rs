@@ -3,9 +3,11 @@
 
 use super::execute::is_stale;
 use super::keeper::Commit;
-use super::{Control, ExecuteError, IdempotencyKey, Inner, Precondition, ReleaseRefusal, now_ms};
+use super::{
+    Action, Answer, Control, EvalCase, EvalComparison, EvalReport, EvalVerdict, ExecuteError,
+    IdempotencyKey, Inner, Precondition, ReleaseRefusal, now_ms,
+};
 use serde_json::json;
-use stagegate_api::{EvalCase, EvalComparison, EvalReportDetail};
 use stagegate_rollout::{OfflineEval, ReleaseName, WorkloadName};
 use stagegate_store::{
     Attachment, NewAudit, NewEvalReport, NewIdempotency, RegisteredRelease, StoredEvalReport,
@@ -31,19 +33,18 @@ pub struct EvalReportOrder {
     /// What the caller believes the state to be.
     pub precondition: Precondition,
     /// The caller's key, to ask again without doing it again.
-    pub idempotency: Option<IdempotencyKey>,
+    pub idempotency: Option<IdempotencyKey<EvalReport>>,
 }
 
 impl Control {
-    /// Attaches a comparison. Gives it as it is kept, and whether that is the answer to an earlier
-    /// request with the same key.
+    /// Attaches a comparison and returns it as it is kept.
     ///
     /// # Errors
     /// An [`ExecuteError`]; nothing was attached then.
     pub async fn attach_eval_report(
         &self,
         order: EvalReportOrder,
-    ) -> Result<(EvalReportDetail, bool), ExecuteError> {
+    ) -> Result<Answer<EvalReport>, ExecuteError> {
         let inner = Arc::clone(&self.inner);
         tokio::spawn(async move { inner.attach_eval_report(order).await })
             .await
@@ -55,12 +56,12 @@ impl Inner {
     async fn attach_eval_report(
         &self,
         order: EvalReportOrder,
-    ) -> Result<(EvalReportDetail, bool), ExecuteError> {
+    ) -> Result<Answer<EvalReport>, ExecuteError> {
         let _turn = self.turn.lock().await;
         let keeper = self.keeper()?;
         let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
-        if let Some(detail) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
-            return Ok((detail, true));
+        if let Some(kept) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
+            return Ok(Answer::Kept(kept));
         }
         let view = self.view();
         let (_, live) = view.find(&order.workload).ok_or_else(|| {
@@ -71,10 +72,10 @@ impl Inner {
         let wanted = workload.to_string();
         let registered = keeper.with(move |store| Ok(store.releases(&wanted)?)).await?;
         let release = found(&registered, &workload, &order.release)?;
-        let detail = EvalReportDetail {
+        let detail = EvalReport {
             workload: workload.to_string(),
             release: order.release.to_string(),
-            verdict: verdict(&order.comparison).to_owned(),
+            verdict: order.comparison.verdict(),
             at_ms: now_ms(),
             by: order.actor.clone(),
             reason: order.reason.clone(),
@@ -85,7 +86,7 @@ impl Inner {
             key,
             actor: order.actor,
             fingerprint: given.fingerprint,
-            response: json!(detail).to_string(),
+            response: (given.write)(&detail).to_string(),
         });
         let entry = entry(&detail);
         let commit = Commit { entry, states: Vec::new(), epoch: view.epoch, answer };
@@ -94,14 +95,14 @@ impl Inner {
             release: order.release,
             at_ms: detail.at_ms,
             actor: detail.by.clone(),
-            verdict: detail.verdict.clone(),
+            verdict: detail.verdict.label().to_owned(),
             fingerprint: detail.fingerprint.clone(),
             body: json!(detail).to_string(),
         });
         let recorded = keeper.commit_with(commit, vec![report]).await;
         self.note_commit(&recorded);
         recorded?;
-        Ok((detail, false))
+        Ok(Answer::New(detail))
     }
 }
 
@@ -117,23 +118,15 @@ fn found<'a>(
     })
 }
 
-/// What a comparison says: never taken from whoever sends it.
-const fn verdict(comparison: &EvalComparison) -> &'static str {
-    match (comparison.fell, comparison.incomparable) {
-        (1.., _) => "fell",
-        (0, 1..) => "incomparable",
-        (0, 0) => "held",
-    }
-}
-
-fn entry(detail: &EvalReportDetail) -> NewAudit {
-    let EvalReportDetail { release, verdict, comparison, .. } = detail;
+fn entry(detail: &EvalReport) -> NewAudit {
+    let EvalReport { release, comparison, .. } = detail;
+    let verdict = detail.verdict.label();
     let EvalComparison { baseline, candidate, cases, .. } = comparison;
     NewAudit {
         at_ms: detail.at_ms,
         actor: detail.by.clone(),
         workload: Some(detail.workload.clone()),
-        action: "attach_eval_report".to_owned(),
+        action: Action::AttachEvalReport.label().to_owned(),
         reason: detail.reason.clone(),
         summary: format!(
             "eval report of release {release}: {verdict}, {} of {cases} passed before, {} pass now",
@@ -176,25 +169,25 @@ pub(super) fn judged(
     if registered.is_none_or(|it| it.fingerprint != report.fingerprint) {
         return missing("the release was given other pins since the newest one was attached");
     }
-    let detail = match serde_json::from_str::<EvalReportDetail>(&report.body) {
+    let detail = match serde_json::from_str::<EvalReport>(&report.body) {
         Ok(detail) => detail,
         Err(error) => return missing(&format!("the newest one cannot be read ({error})")),
     };
     let comparison = &detail.comparison;
     let by = format!("attached by {}", detail.by);
-    match verdict(comparison) {
-        "fell" => OfflineEval::Fell(format!(
+    match comparison.verdict() {
+        EvalVerdict::Fell => OfflineEval::Fell(format!(
             "{} of {} cases passed before and fail now ({by}): {}",
             comparison.fell,
             comparison.cases,
             named(&comparison.fallen, comparison.fell)
         )),
-        "incomparable" => missing(&format!(
+        EvalVerdict::Incomparable => missing(&format!(
             "in the newest one {} cases cannot be compared ({by}): {}",
             comparison.incomparable,
             named(&comparison.not_compared, comparison.incomparable)
         )),
-        _ => match &comparison.baseline.release {
+        EvalVerdict::Held => match &comparison.baseline.release {
             Some(other) if *other != stable.as_str() => missing(&format!(
                 "the newest one compares with {other}, and stable is {stable} ({by})"
             )),
@@ -206,7 +199,7 @@ pub(super) fn judged(
 #[cfg(test)]
 mod tests {
     use super::named;
-    use stagegate_api::EvalCase;
+    use crate::EvalCase;
 
     #[test]
     fn many_cases_are_named_in_one_line() {

@@ -1,0 +1,64 @@
+//! What the driver answered, as it goes over the wire.
+
+use super::{config_problem, workload};
+use stagegate_api::{Changed, DrillCheck, DrillReport, Reloaded, RollbackTiming};
+use stagegate_control as control;
+
+/// What a change did.
+#[must_use]
+pub fn changed(changed: &control::Changed) -> Changed {
+    Changed {
+        command: changed.action.label().to_owned(),
+        changed: changed.changed,
+        summary: changed.summary.clone(),
+        epoch: changed.epoch,
+        audit_seq: changed.audit_seq,
+        actor: changed.actor.clone(),
+        reason: changed.reason.clone(),
+        rollback: changed.rollback.as_ref().map(timing),
+        workload: workload(&changed.workload),
+    }
+}
+
+const fn timing(timing: &control::RollbackTiming) -> RollbackTiming {
+    RollbackTiming {
+        last_candidate_request_ms: timing.last_candidate_request_ms,
+        acknowledged_ms: timing.acknowledged_ms,
+        acknowledged_workers: timing.acknowledged_workers,
+        workers: timing.workers,
+        settled: timing.settled,
+    }
+}
+
+/// What a drill found.
+#[must_use]
+pub fn drill(report: &control::DrillReport) -> DrillReport {
+    let check = |it: &control::DrillCheck| DrillCheck {
+        check: it.check.clone(),
+        passed: it.passed,
+        seen: it.seen.clone(),
+    };
+    DrillReport {
+        workload: report.workload.clone(),
+        passed: report.passed,
+        at_ms: report.at_ms,
+        held_ms: report.held_ms,
+        epoch: report.epoch,
+        audit_seq: report.audit_seq,
+        actor: report.actor.clone(),
+        reason: report.reason.clone(),
+        timing: timing(&report.timing),
+        checks: report.checks.iter().map(check).collect(),
+    }
+}
+
+/// What a reload did.
+#[must_use]
+pub fn reloaded(reloaded: control::Reloaded) -> Reloaded {
+    Reloaded {
+        epoch: reloaded.epoch,
+        changes: reloaded.changes,
+        needs_restart: reloaded.needs_restart,
+        warnings: reloaded.warnings.iter().map(config_problem).collect(),
+    }
+}

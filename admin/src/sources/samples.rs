@@ -1,0 +1,111 @@
+//! Source of sampled answers.
+
+use stagegate_api::{
+    EvalResults, GiveReview, GivenScore, LostPair, Reviews, SampleDetail, SampleReview, Samples,
+    ScoreTaken, ShadowPairs,
+};
+use stagegate_rollout::Arm;
+
+/// Sampled answers and what was said about them. Calls may block on the disk; they are made on the
+/// blocking pool.
+pub trait SampleSource: Send + Sync + 'static {
+    /// Samples so many of the next answers of each arm of a workload, by [`Arm::index`], whatever
+    /// the rate; no gate counts them.
+    fn want(&self, workload: &str, wanted: [u32; 2]);
+
+    /// The newest samples that match, newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn list(&self, query: &SampleQuery, limit: usize) -> Result<Samples, SamplesUnavailable>;
+
+    /// Samples that wait for a person, newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn waiting(&self, query: &SampleQuery, limit: usize) -> Result<Reviews, SamplesUnavailable>;
+
+    /// Takes what a reviewer says about a sample.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    fn review(
+        &self,
+        request_id: &str,
+        review: GiveReview,
+        by: &str,
+    ) -> Result<ReviewOutcome, SamplesUnavailable>;
+
+    /// What the samples of a rollout add up to; of those before any, for an empty id.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn results(&self, workload: &str, rollout: &str) -> Result<EvalResults, SamplesUnavailable>;
+
+    /// One sample with its scores.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn get(&self, request_id: &str) -> Result<Option<SampleDetail>, SamplesUnavailable>;
+
+    /// What came of a workload's pairs since `since_ms`, and the newest that its shadow lost.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn pairs(
+        &self,
+        workload: &str,
+        since_ms: u64,
+    ) -> Result<(Vec<ShadowPairs>, Vec<LostPair>), SamplesUnavailable>;
+
+    /// Takes scores from outside that `by` gives.
+    ///
+    /// # Errors
+    /// When they cannot be kept.
+    fn give(
+        &self,
+        scores: Vec<GivenScore>,
+        by: &str,
+    ) -> Result<Vec<ScoreTaken>, SamplesUnavailable>;
+}
+
+/// Which samples to list; what is `None` does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct SampleQuery {
+    /// Name of the workload.
+    pub workload: Option<String>,
+    /// The arm.
+    pub arm: Option<Arm>,
+    /// The release that answered.
+    pub release: Option<String>,
+    /// The tenant who asked.
+    pub tenant: Option<String>,
+    /// Only those that this scorer said something about.
+    pub scorer: Option<String>,
+    /// Only those that were failed, by that scorer if one is named.
+    pub failed: bool,
+    /// Only those with this in what was asked or answered, in any case.
+    pub text: Option<String>,
+    /// Only those from this time on, in Unix milliseconds.
+    pub since_ms: Option<u64>,
+    /// Only those before this time, in Unix milliseconds.
+    pub until_ms: Option<u64>,
+    /// Where to go on: what the page before said.
+    pub cursor: Option<u64>,
+}
+
+/// What became of a review.
+#[derive(Clone, Debug)]
+pub enum ReviewOutcome {
+    /// No such sample.
+    Unknown,
+    /// It has been reviewed; that stands.
+    Before(SampleReview),
+    /// It was kept; `true` if its verdict counts.
+    Kept(bool),
+}
+
+/// The sample store cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the samples cannot be had: {0}")]
+pub struct SamplesUnavailable(pub String);

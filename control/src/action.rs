@@ -1,0 +1,67 @@
+//! Every kind of entry that the driver writes into the audit log.
+
+use serde::{Serialize, Serializer};
+use stagegate_rollout as rollout;
+use std::fmt;
+
+/// What an audit entry is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A command on a workload, or what the evidence did by itself.
+    Workload(rollout::Action),
+    /// A release was registered.
+    AddRelease,
+    /// A release was forgotten.
+    RemoveRelease,
+    /// An offline comparison was attached to a release.
+    AttachEvalReport,
+    /// A drill of the kill switch began or ended.
+    Drill,
+    /// The process started.
+    ProcessStart,
+    /// The process went on after a hand-over that failed.
+    ProcessResume,
+    /// The configuration was read again.
+    Reload,
+    /// A caller was refused.
+    Denied,
+    /// A notification channel was tried out.
+    NotifyTest,
+}
+
+impl Action {
+    /// The word used in the audit log and the API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Workload(action) => action.label(),
+            Self::AddRelease => "add_release",
+            Self::RemoveRelease => "remove_release",
+            Self::AttachEvalReport => "attach_eval_report",
+            Self::Drill => "drill",
+            Self::ProcessStart => "start",
+            Self::ProcessResume => "resume",
+            Self::Reload => "reload",
+            Self::Denied => "denied",
+            Self::NotifyTest => "notify_test",
+        }
+    }
+}
+
+impl From<rollout::Action> for Action {
+    fn from(action: rollout::Action) -> Self {
+        Self::Workload(action)
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
+    }
+}
+
+impl Serialize for Action {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(self.label())
+    }
+}

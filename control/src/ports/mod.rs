@@ -1,0 +1,20 @@
+//! Ports: what the driver needs from the parts that carry and count traffic.
+//!
+//! Traits, so that this crate depends on none of them and tests can stand in for all.
+
+mod data_plane;
+mod doubts;
+mod observer;
+
+pub use data_plane::{
+    DataPlane, DataPlaneStatus, EndpointStatus, Health, PrepareError, Prepared, Probed,
+    Publication, ReleaseHealth, Settled, WorkerStatus,
+};
+pub use doubts::DoubtSource;
+pub use observer::{Event, GateFigure, Observer, RolloutFigures};
+
+use std::future::Future;
+use std::pin::Pin;
+
+/// A boxed future, so that the traits can be used as objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,149 @@
+//! What the driver answers, in its own words.
+
+use super::{Action, Live};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stagegate_config::Problem;
+use std::time::{Duration, Instant};
+
+/// `If-Match`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Precondition {
+    /// None: last one wins.
+    #[default]
+    None,
+    /// The workload's epoch must be one of these.
+    Epochs(Vec<u64>),
+}
+
+impl Precondition {
+    pub(super) fn holds(&self, epoch: u64) -> bool {
+        match self {
+            Self::None => true,
+            Self::Epochs(epochs) => epochs.contains(&epoch),
+        }
+    }
+}
+
+/// `Idempotency-Key`, for requests that are answered with a `T`.
+#[derive(Debug)]
+pub struct IdempotencyKey<T> {
+    /// The key that the caller sent.
+    pub key: String,
+    /// Digest of the request: the key may be used for this request only.
+    pub fingerprint: String,
+    /// The form in which the answer is kept and given again.
+    pub write: fn(&T) -> Value,
+}
+
+impl<T> Clone for IdempotencyKey<T> {
+    fn clone(&self) -> Self {
+        Self { key: self.key.clone(), fingerprint: self.fingerprint.clone(), write: self.write }
+    }
+}
+
+/// The answer to a request that may carry an idempotency key.
+#[derive(Clone, Debug)]
+pub enum Answer<T> {
+    /// It was done now.
+    New(T),
+    /// It was done before under the same key: the answer of that time, as it was written.
+    Kept(String),
+}
+
+/// What a change did.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The kind of change.
+    pub action: Action,
+    /// False when the state already was as asked; then no new plan was made.
+    pub changed: bool,
+    /// What changed, in words.
+    pub summary: String,
+    /// Epoch of the routing plan in force afterwards.
+    pub epoch: u64,
+    /// Number of the audit entry.
+    pub audit_seq: u64,
+    /// Who did it.
+    pub actor: String,
+    /// The reason that was recorded; empty if none was given.
+    pub reason: String,
+    /// How fast the data plane followed; present where traffic is taken off the candidate.
+    pub rollback: Option<RollbackTiming>,
+    /// The workload afterwards.
+    pub workload: Live,
+}
+
+/// How fast the candidate stopped getting new requests.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RollbackTiming {
+    /// Milliseconds from the commit in the store to the last new candidate request; 0 when none
+    /// arrived after the commit. An upper bound where the candidate keeps other traffic.
+    pub last_candidate_request_ms: f64,
+    /// Milliseconds from the commit until every worker had taken the new plan over.
+    pub acknowledged_ms: f64,
+    /// Workers that have taken the new plan over.
+    pub acknowledged_workers: u32,
+    /// Workers there are.
+    pub workers: u32,
+    /// Whether all workers acknowledged in time.
+    pub settled: bool,
+}
+
+impl RollbackTiming {
+    /// How fast the workers followed a change of `committed`; all that did, `acknowledged` later.
+    pub(super) fn of(
+        settled: &super::ports::Settled,
+        committed: Instant,
+        acknowledged: Duration,
+    ) -> Self {
+        Self {
+            last_candidate_request_ms: settled.last_after(committed).as_secs_f64() * 1e3,
+            acknowledged_ms: acknowledged.as_secs_f64() * 1e3,
+            acknowledged_workers: settled.acknowledged_workers,
+            workers: settled.workers,
+            settled: settled.all_followed(),
+        }
+    }
+}
+
+/// What a reload of the configuration did.
+#[derive(Clone, Debug)]
+pub struct Reloaded {
+    /// Epoch of the routing plan in force afterwards.
+    pub epoch: u64,
+    /// What changed, one line each; empty when the file says what is already in force.
+    pub changes: Vec<String>,
+    /// Settings that changed in the file but need a restart, one line each.
+    pub needs_restart: Vec<String>,
+    /// Warnings about the new configuration.
+    pub warnings: Vec<Problem>,
+}
+
+/// The last time the configuration was read.
+#[derive(Clone, Debug)]
+pub struct ReloadStatus {
+    /// Whether it was taken over. If not, the configuration before it stays in force.
+    pub ok: bool,
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+    /// Who or what asked: `start`, `sighup`, `file`, or a token's name.
+    pub by: String,
+    /// When a configuration was last taken over, in Unix milliseconds.
+    pub last_success_at_ms: u64,
+    /// Why it was refused.
+    pub problems: Vec<Problem>,
+    /// Settings of the file that differ from what runs and need a restart.
+    pub needs_restart: Vec<String>,
+}
+
+/// Health of the state store.
+#[derive(Clone, Debug)]
+pub struct StoreStatus {
+    /// Whether the last commit worked.
+    pub healthy: bool,
+    /// Commits that failed since the start.
+    pub failures: u64,
+    /// The last failure, in words.
+    pub last_error: Option<String>,
+}
