@@ -2,8 +2,8 @@
 
 use anyhow::Context as _;
 use socket2::{Domain, SockAddr, Socket, Type};
-use stagegate_config::{ListenAddress, Listener};
 use stagegate_proxy as proxy;
+use stagegate_settings::{ListenAddress, Listener};
 use std::fs::{self, Permissions};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -118,7 +118,7 @@ fn is_stale(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{bind, unix};
-    use stagegate_config::{ListenAddress, Listener};
+    use stagegate_settings::{ListenAddress, Listener};
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]

@@ -1,7 +1,7 @@
 //! Looking up the names of endpoints again while the process runs.
 
 use crate::plane::Plane;
-use crate::wire;
+use crate::resolve;
 use stagegate_control::Control;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ pub(crate) async fn keep_looking_up(control: Control, plane: Arc<Plane>) {
         let config = Arc::clone(&control.view().config);
         tokio::time::sleep(config.resolve_every).await;
         // On a thread of its own: the system's resolver blocks.
-        let look_up = move || wire::look_up(&config, &wire::system_resolver);
+        let look_up = move || resolve::look_up(&config, &resolve::system_resolver);
         let Ok(found) = tokio::task::spawn_blocking(look_up).await else { continue };
         if found.is_empty() {
             continue;

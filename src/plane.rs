@@ -1,7 +1,8 @@
 //! The data plane as the control plane wants it.
 
+use crate::prepare;
+use crate::tls;
 use crate::traces::{self, Traces};
-use crate::wire;
 use crate::workers::Workers;
 use stagegate_config::Config;
 use stagegate_control::ports::{
@@ -111,8 +112,8 @@ impl DataPlane for Plane {
             let running = self.proxy.tls();
             let outlet = Arc::clone(&self.outlet);
             let translate = move || {
-                let listeners = wire::listeners(&config, &running)?;
-                Ok((wire::workloads(&config, &outlet)?, listeners, traces::export(&config)?))
+                let listeners = tls::listeners(&config.listeners, &running)?;
+                Ok((prepare::workloads(&config, &outlet)?, listeners, traces::export(&config)?))
             };
             let translated = tokio::task::spawn_blocking(translate).await;
             let (settings, listeners, export) = match translated {
@@ -133,7 +134,7 @@ impl DataPlane for Plane {
         if let Some(Ok(prepared)) = plan.prepared.map(Prepared::downcast::<Ready>) {
             in_force.config = prepared.workloads;
             self.proxy.renew_tls(prepared.tls);
-            self.proxy.configure(wire::settings(&plan.config));
+            self.proxy.configure(plan.config.clients.clone());
             self.traces.configure(&plan.config, prepared.export);
         }
         (in_force.epoch, in_force.splits) = (plan.epoch, plan.splits);

@@ -102,7 +102,7 @@ fn rules(config: &Config) -> RulesOf {
                 by: Arc::clone(&labelled.by),
             }),
             redactor: workload.eval.redactor.clone(),
-            protocol: Protocol::from_label(workload.protocol.label()),
+            protocol: Protocol::from_label(workload.settings.protocol.label()),
             confidence: workload.eval.confidence.clone(),
             limit: config.eval.per_message as usize,
             tenants: workload.cost.tenants.clone(),

@@ -9,8 +9,8 @@ use crate::notify;
 use crate::plane::Plane;
 use crate::samples;
 use crate::scoring;
+use crate::tls;
 use crate::traces::Traces;
-use crate::wire;
 use crate::workers::Workers;
 use anyhow::Context as _;
 use stagegate_admin::App;
@@ -151,7 +151,7 @@ async fn bring_up(
     let config = loaded.config.clone();
     // Bound before anything else is done, so that a second process fails without side effects.
     let sockets = Sockets::open(&config, inherited)?;
-    let settings = wire::listeners(&config, &[])?;
+    let settings = tls::listeners(&config.listeners, &[])?;
     let admin = tokio::net::TcpListener::from_std(sockets.admin)?;
     let admin_addr = admin.local_addr()?;
 
@@ -169,7 +169,7 @@ async fn bring_up(
     let traces = Arc::new(Traces::default());
     let (sink, counts, counted) =
         collect::sink(Arc::clone(&workers), journal.clone(), Arc::clone(&traces));
-    let proxy = DataPlane::start(config.workers, wire::settings(&config), sink)
+    let proxy = DataPlane::start(config.workers, config.clients.clone(), sink)
         .context("no worker threads")?;
     let (outlet, copies) = scoring::outlet(&config);
     let plane = Plane::new(proxy, Arc::clone(&workers), Arc::clone(&outlet), Arc::clone(&traces));

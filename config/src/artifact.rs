@@ -1,7 +1,7 @@
 //! Checked settings of one release: where it runs and what it is made of.
 
-use crate::UpstreamTls;
 use sha2::{Digest, Sha256};
+use stagegate_settings::UpstreamTls;
 use std::fmt;
 use std::path::PathBuf;
 

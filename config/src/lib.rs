@@ -6,13 +6,14 @@
 //! ([`schema()`]) and of the reference page ([`reference_markdown`]), so these three cannot drift.
 //!
 //! Nothing here opens a socket, starts a thread or writes a file; the only files read are the
-//! configuration and those it names.
+//! configuration and those it names. What the data plane runs on is read into the types of
+//! [`settings`].
 
 mod artifact;
 mod check;
+mod cost;
 mod eval;
 mod given;
-mod identity;
 mod load;
 mod notify;
 mod plain;
@@ -22,36 +23,28 @@ mod read;
 mod reference;
 mod scalar;
 mod schema;
-mod secret;
 mod server;
-mod shadow;
-mod signals;
 mod template;
-mod tls;
+mod token_hash;
 mod tracing;
 mod units;
 mod workload;
 
+pub use stagegate_settings as settings;
+
 pub use artifact::{Artifact, Endpoint, EndpointProtocol, Origin, Release};
+pub use cost::CostSettings;
 pub use eval::{EvalLimits, EvalSettings, LabelledSettings};
 pub use given::InvalidRelease;
-pub use identity::{CertificateName, Identity, JwtAlgorithm, JwtKeys, Source};
 pub use notify::{Channel, ChannelTarget};
 pub use plain::plain_value;
 pub use problem::{Place, Problem, Problems};
 pub use reference::reference_markdown;
 pub use schema::schema;
-pub use secret::{Secret, TokenHash};
-pub use server::{
-    Admin, Config, ConnLimits, DecisionLog, Forwarded, ListenAddress, Listener, Loaded, Role, Token,
-};
-pub use shadow::{SafePath, ShadowSettings};
-pub use signals::{CostSettings, Outcomes, ProviderPlace};
+pub use server::{Admin, Config, DecisionLog, Loaded, Role, Token};
+pub use settings::Secret;
 pub use template::template;
-pub use tls::{Certificate, ClientAuth, ListenerTls, UpstreamTls};
-pub use tracing::{Collector, TraceParents, TraceProtocol, Tracing};
+pub use token_hash::TokenHash;
+pub use tracing::{Collector, TraceProtocol, Tracing};
 pub use units::{InvalidUnit, Rate, Size, Time};
-pub use workload::{
-    Ejection, FallbackToStable, Health, HealthKind, HostHeader, HostPattern, Match, Protocol,
-    Retry, StaleRetry, Timeouts, Workload, WorkloadLimits,
-};
+pub use workload::Workload;

@@ -3,14 +3,38 @@
 use crate::check;
 use crate::raw::RawConfig;
 use crate::read::{self, Context, Cursor, Read, Site};
-use crate::{Loaded, Problem, Problems};
+use crate::{Config, Loaded, Problem, Problems};
 use std::path::Path;
 
 /// Largest configuration file; tenant lists of any size belong in files of their own.
 const MAX_BYTES: u64 = 16 << 20;
 
+impl Config {
+    /// Reads and checks a file. Relative paths in it are taken from the file's directory, `${NAME}`
+    /// from the process's environment.
+    ///
+    /// # Errors
+    /// Every problem found.
+    pub fn load(path: &Path) -> Result<Loaded, Problems> {
+        file(path)
+    }
+
+    /// Checks `text` as if it were the file `file_name` in `base_dir`; `env` answers `${NAME}`.
+    ///
+    /// # Errors
+    /// Every problem found.
+    pub fn parse(
+        text: &str,
+        file_name: &str,
+        base_dir: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Loaded, Problems> {
+        self::text(text, file_name, base_dir, env)
+    }
+}
+
 /// Reads and checks a file, with the process's environment.
-pub(crate) fn file(path: &Path) -> Result<Loaded, Problems> {
+fn file(path: &Path) -> Result<Loaded, Problems> {
     let name = path.display().to_string();
     let whole_file = |message: String, hint: &str| {
         Problems(vec![Problem {
@@ -42,7 +66,7 @@ pub(crate) fn file(path: &Path) -> Result<Loaded, Problems> {
 }
 
 /// Checks a text as if it were a file.
-pub(crate) fn text(
+fn text(
     text: &str,
     file_name: &str,
     base_dir: &Path,

@@ -1,11 +1,11 @@
 //! Checked settings of the whole process. Every value here is valid; nothing needs checking again.
 
-use crate::{Channel, EvalLimits, ListenerTls, Problem, Problems, TokenHash, Tracing, Workload};
-use ipnet::IpNet;
+use crate::{Channel, EvalLimits, Problem, TokenHash, Tracing, Workload};
 use stagegate_rollout::Policy;
+use stagegate_settings::{Clients, Listener};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,16 +27,12 @@ pub struct Config {
     pub admin: Admin,
     /// Where state and the decision log are kept.
     pub data_dir: PathBuf,
-    /// Peers whose forwarding and identity headers are believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// What happens to a client's own forwarding headers.
-    pub forwarded: Forwarded,
+    /// Settings of client connections.
+    pub clients: Clients,
     /// Number of data-plane worker threads, at least 1.
     pub workers: usize,
     /// How long running responses may finish after a stop signal.
     pub drain_timeout: Duration,
-    /// Limits of client connections.
-    pub limits: ConnLimits,
     /// The record of every routing decision.
     pub decision_log: DecisionLog,
     /// Time between two look-ups of endpoints' names.
@@ -56,75 +52,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads and checks a file. Relative paths in it are taken from the file's directory, `${NAME}`
-    /// from the process's environment.
-    ///
-    /// # Errors
-    /// Every problem found.
-    pub fn load(path: &Path) -> Result<Loaded, Problems> {
-        crate::load::file(path)
-    }
-
-    /// Checks `text` as if it were the file `file_name` in `base_dir`; `env` answers `${NAME}`.
-    ///
-    /// # Errors
-    /// Every problem found.
-    pub fn parse(
-        text: &str,
-        file_name: &str,
-        base_dir: &Path,
-        env: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Loaded, Problems> {
-        crate::load::text(text, file_name, base_dir, env)
-    }
-
     /// The workload of this name.
     #[must_use]
     pub fn workload(&self, name: &str) -> Option<&Workload> {
         self.workloads.iter().find(|workload| workload.spec.name.as_str() == name)
-    }
-}
-
-/// A socket that accepts client traffic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// Where it is.
-    pub address: ListenAddress,
-    /// Permissions of a Unix socket's file.
-    pub mode: u32,
-    /// Speaks TLS.
-    pub tls: Option<ListenerTls>,
-    /// Takes HTTP/2.
-    pub http2: bool,
-    /// Every connection begins with a PROXY header from a trusted proxy.
-    pub proxy_protocol: bool,
-}
-
-impl Listener {
-    /// Whether a running listener can take over `wanted`: all but the contents of its TLS settings
-    /// is the same.
-    #[must_use]
-    pub fn can_become(&self, wanted: &Self) -> bool {
-        let shape = |of: &Self| Self { tls: None, ..of.clone() };
-        shape(self) == shape(wanted) && self.tls.is_some() == wanted.tls.is_some()
-    }
-}
-
-/// Where a listener is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum ListenAddress {
-    /// IP address and port; port 0 lets the system choose.
-    Ip(SocketAddr),
-    /// A Unix socket's file.
-    Unix(PathBuf),
-}
-
-impl std::fmt::Display for ListenAddress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Ip(address) => address.fmt(f),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
     }
 }
 
@@ -169,49 +100,6 @@ impl Role {
             Self::Admin => "admin",
         }
     }
-}
-
-/// What happens to the `X-Forwarded-*` and `Forwarded` headers a client sends itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Forwarded {
-    /// Kept and appended to when the peer is a trusted proxy, dropped otherwise.
-    #[default]
-    Trusted,
-    /// Always kept and appended to.
-    Append,
-    /// Always dropped; only this hop is named.
-    Drop,
-}
-
-impl Forwarded {
-    /// The word used in the configuration.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Trusted => "trusted",
-            Self::Append => "append",
-            Self::Drop => "drop",
-        }
-    }
-}
-
-/// Limits of client connections, over all listeners.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConnLimits {
-    /// Most connections at a time.
-    pub connections: usize,
-    /// Most requests at a time.
-    pub in_flight: Option<usize>,
-    /// Most bytes of a request's head.
-    pub header_bytes: usize,
-    /// Most header fields of a request.
-    pub headers: usize,
-    /// Longest time from the first byte of a request's head to its end.
-    pub header_timeout: Duration,
-    /// Longest time a connection may wait for its next request.
-    pub keep_alive: Duration,
-    /// Longest pause between two parts of a request body.
-    pub body_idle: Duration,
 }
 
 /// The record of every routing decision.

@@ -1,7 +1,7 @@
 //! Checked settings of tracing.
 
-use crate::{Secret, UpstreamTls};
 use stagegate_rollout::Weight;
+use stagegate_settings::{Secret, TraceParents, UpstreamTls};
 use std::time::Duration;
 
 /// Where traces go, and which.
@@ -56,29 +56,6 @@ impl TraceProtocol {
         match self {
             Self::Http => "http/protobuf",
             Self::Grpc => "grpc",
-        }
-    }
-}
-
-/// Whose traces are continued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TraceParents {
-    /// Every client's.
-    Any,
-    /// Those of trusted proxies.
-    Trusted,
-    /// Nobody's.
-    None,
-}
-
-impl TraceParents {
-    /// The word used in the configuration.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Any => "any",
-            Self::Trusted => "trusted",
-            Self::None => "none",
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The examples that users copy from are read without problems, and say what they claim to say.
 
 use serde_json::Value;
-use stagegate_config::{ChannelTarget, ClientAuth, Config, HealthKind, Loaded, Rate, Source};
+use stagegate_config::settings::{ClientAuth, Probe, Source};
+use stagegate_config::{ChannelTarget, Config, Loaded};
 use stagegate_rollout::{
     Amount, CohortName, Fallback, Limit, OfflineReport, Policy, Severity, Sticky, Weight,
 };
@@ -60,19 +61,21 @@ fn the_minimal_example_means_the_defaults() {
     assert_eq!(config.admin.address.to_string(), "127.0.0.1:9900");
     assert_eq!(config.data_dir, examples().join("./stagegate-data"));
     assert_eq!(config.drain_timeout, Duration::from_secs(30));
-    assert_eq!((config.limits.connections, config.limits.headers), (65536, 100));
+    assert_eq!((config.clients.limits.connections, config.clients.limits.headers), (65536, 100));
     assert_eq!(config.decision_log.max_size, 4 << 30);
     assert!(config.workers >= 1 && config.decision_log.enabled);
 
     let workload = config.workload("agent").expect("declared");
     assert_eq!(workload.spec.initial_weight, Weight::ZERO);
     assert_eq!(workload.spec.sticky, Sticky::Conversation);
-    assert_eq!(workload.timeouts.total, Some(Duration::from_secs(1800)));
-    assert_eq!(workload.limits.body, 32 << 20);
-    let health = workload.health.as_ref().expect("on by default");
-    assert_eq!((&health.kind, health.unhealthy), (&HealthKind::Tcp, 3));
-    assert_eq!(workload.identity.max_inspect_bytes, 65536);
-    assert!(workload.force.is_none() && workload.identity.sources().next().is_none());
+    assert_eq!(workload.settings.timeouts.total, Some(Duration::from_secs(1800)));
+    assert_eq!(workload.settings.limits.body, 32 << 20);
+    let health = workload.settings.health.as_ref().expect("on by default");
+    assert_eq!((&health.probe, health.unhealthy), (&Probe::Tcp, 3));
+    assert_eq!(workload.settings.identity.max_inspect_bytes, 65536);
+    assert!(
+        workload.settings.force.is_none() && workload.settings.identity.sources().next().is_none()
+    );
     assert_eq!((workload.place.line, workload.place.key.as_str()), (7, "workloads.agent"));
 }
 
@@ -84,14 +87,17 @@ fn the_full_example_means_what_it_says() {
     assert_eq!((tls.certificates.len(), tls.client_auth), (1, ClientAuth::Optional));
     assert_eq!(config.listeners[2].address.to_string(), "unix:/run/stagegate/agents.sock");
     assert_eq!(config.listeners[2].mode, 0o660);
-    assert_eq!(config.trusted_proxies.len(), 3);
+    assert_eq!(config.clients.trusted_proxies.len(), 3);
     assert_eq!(config.admin.tokens[0].hash.as_bytes(), &[0xab; 32]);
     let workload = &config.workloads[0];
-    assert_eq!(workload.matches.len(), 2);
-    assert_eq!(workload.matches[1].headers, [("x-agent".to_owned(), "support".to_owned())]);
-    assert_eq!(workload.identity.conversation[1], Source::PathSegment(3));
-    assert!(workload.identity.learned);
-    let keys = workload.identity.jwt.as_ref().expect("keys");
+    assert_eq!(workload.settings.matches.len(), 2);
+    assert_eq!(
+        workload.settings.matches[1].headers,
+        [("x-agent".to_owned(), "support".to_owned())]
+    );
+    assert_eq!(workload.settings.identity.conversation[1], Source::PathSegment(3));
+    assert!(workload.settings.identity.learned);
+    let keys = workload.settings.identity.jwt.as_ref().expect("keys");
     assert_eq!(keys.jwks.as_deref(), Some(examples().join("jwks.json").as_path()));
     assert_eq!(workload.spec.cohorts[1].tenants.len(), 3, "the file has three tenants");
     assert_eq!(
@@ -102,15 +108,15 @@ fn the_full_example_means_what_it_says() {
     assert_eq!(answer.retry_after, Some(Duration::from_secs(60)));
     let v43 = &workload.releases["v43"];
     assert_eq!(v43.artifact.git_tag.as_deref(), Some("support-agent@v43"));
-    assert_eq!(workload.limits.tenant_rate.map(Rate::per_second), Some(100));
-    assert!(workload.force.is_some());
+    assert_eq!(workload.settings.limits.tenant.rate, Some(100));
+    assert!(workload.settings.force.is_some());
     let names: Vec<_> = workload.eval.scorers.iter().map(|it| (&*it.name, it.gate)).collect();
     assert_eq!(names, [("answers", true), ("polite", false), ("right", false)]);
     let labelled = workload.eval.labelled.as_ref().expect("a labelled set");
     assert_eq!((labelled.set.len(), &*labelled.by.name), (2, "right"));
     assert!(workload.eval.is_on());
     assert_eq!((config.eval.memory, config.eval.workers), (64 << 20, 1));
-    let shadow = workload.shadow.as_ref().expect("a shadow");
+    let shadow = workload.settings.shadow.as_ref().expect("a shadow");
     assert_eq!((shadow.release.as_str(), shadow.fraction.to_string()), ("v43", "1%".to_owned()));
     assert_eq!(shadow.methods, ["GET", "POST"]);
     let paths: Vec<String> = shadow.paths.iter().map(ToString::to_string).collect();
@@ -301,7 +307,7 @@ workloads:
     let loaded = Config::parse(text, "stagegate.yaml", examples(), &env)
         .unwrap_or_else(|problems| panic!("{problems}"));
     let workload = &loaded.config.workloads[0];
-    assert!(workload.matches[0].host.is_none() && workload.force.is_none());
+    assert!(workload.settings.matches[0].host.is_none() && workload.settings.force.is_none());
     let Fallback::Respond(answer) = &workload.spec.fallback else { panic!("a fixed answer") };
     assert_eq!((answer.status, answer.body.as_str()), (503, ""));
 }
@@ -310,7 +316,7 @@ workloads:
 fn a_health_check_never_outlasts_its_interval_by_default() {
     let text = include_str!("../examples/docker.yaml").replace("every: 2s", "every: 500ms");
     let loaded = Config::parse(&text, "docker.yaml", examples(), &env).expect("no problems");
-    let health = loaded.config.workloads[0].health.as_ref().expect("on");
+    let health = loaded.config.workloads[0].settings.health.as_ref().expect("on");
     assert_eq!(health.timeout, Duration::from_millis(500));
 }
 

@@ -1,7 +1,8 @@
 //! What clients and backends send.
 
 use crate::Target;
-use stagegate_proxy::{Jwt, JwtAlgorithm, JwtSettings, fuzz};
+use stagegate_proxy::{Jwt, JwtFiles, fuzz};
+use stagegate_settings::{Jwt as JwtSettings, JwtAlgorithm, Secret};
 use std::sync::OnceLock;
 
 const HTTP: &[&[u8]] = &[
@@ -124,11 +125,11 @@ pub(crate) const BEARER_TOKEN: Target = Target {
 fn bearer_token(bytes: &[u8]) {
     static JWT: OnceLock<Option<Jwt>> = OnceLock::new();
     let settings = || JwtSettings {
-        secret: Some(b"known to nobody who sends these".to_vec()),
+        secret: Some(Secret::new("known to nobody who sends these")),
         algorithms: vec![JwtAlgorithm::Hs256],
         header: "authorization".to_owned(),
         ..JwtSettings::default()
     };
-    let jwt = JWT.get_or_init(|| Jwt::new(&settings()).ok());
+    let jwt = JWT.get_or_init(|| Jwt::new(&settings(), &JwtFiles::default()).ok());
     fuzz::bearer_token(jwt.as_ref().expect("a secret is a key"), bytes);
 }

@@ -72,7 +72,7 @@ impl Acceptor {
     pub(crate) fn hand_out(&self, socket: Socket, peer: Peer, begun: Begun) {
         let live = &self.shared.live;
         let counts = live.iter().map(|live| live.load(Ordering::Relaxed));
-        if counts.clone().sum::<usize>() >= self.shared.settings.load().connections {
+        if counts.clone().sum::<usize>() >= self.shared.settings.load().limits.connections {
             return self.turn_away(socket);
         }
         let Some((index, _)) = counts.enumerate().min_by_key(|(_, count)| *count) else { return };

@@ -1,17 +1,17 @@
 //! The data plane as the rest of the program sees it: start, publish, settle, drain.
 
 use crate::accept::{Acceptor, Stop};
-use crate::endpoint::Probe;
 use crate::heir::{Heir, Leaving};
 use crate::pins::Pins;
 use crate::plan::{Plan, PreparedConfig};
-use crate::shared::{Settings, Shared, Sink};
+use crate::shared::{Shared, Sink};
 use crate::tls::ServerTls;
 use crate::transport::{Accepting, Arrived, Begun, Door, Listener, ListenerSettings};
 use crate::worker::{Message, Settle};
 use crate::{run, serve};
 use arc_swap::ArcSwap;
 use stagegate_rollout::{ReleaseName, Split, WorkloadName};
+use stagegate_settings::{Clients, Probe};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -65,7 +65,7 @@ impl DataPlane {
     ///
     /// # Errors
     /// When a thread cannot be started or the system has no randomness.
-    pub fn start(workers: usize, settings: Settings, sink: Sink) -> std::io::Result<Self> {
+    pub fn start(workers: usize, settings: Clients, sink: Sink) -> std::io::Result<Self> {
         let mut random = [0; 12];
         getrandom::fill(&mut random).map_err(|error| std::io::Error::other(error.to_string()))?;
         let (name, seed) = (&random[..4], &random[4..]);
@@ -157,7 +157,7 @@ impl DataPlane {
     }
 
     /// Replaces the settings that hold for all workloads.
-    pub fn configure(&self, settings: Settings) {
+    pub fn configure(&self, settings: Clients) {
         self.shared.settings.store(Arc::new(settings));
     }
 

@@ -44,26 +44,15 @@ mod worker;
 
 pub use address::{Address, Protocol, Target};
 pub use data_plane::{DataPlane, EndpointStatus, Settled};
-pub use endpoint::{HealthSettings, Probe};
 pub use heir::{Heir, Leaving};
-pub use identity::{Identity, Jwt, JwtAlgorithm, JwtError, JwtSettings, Source};
-pub use limits::TenantLimits;
+pub use identity::{Jwt, JwtError, JwtFiles};
 pub use moved::FoundAddresses;
-pub use outlier::Ejection;
-pub use plan::{
-    EndpointLimits, HostHeader, PrepareError, PreparedConfig, Replay, SignalSettings, Timeouts,
-    WorkloadSettings,
-};
+pub use plan::{PrepareError, PreparedConfig, SignalSettings, WorkloadSettings};
 pub use quota::Quota;
-pub use retry::RetrySettings;
-pub use route::Match;
-pub use shadow::{SafePath, ShadowSettings};
-pub use shared::{Forwarded, Settings, Sink};
+pub use shared::Sink;
 pub use stats::Report;
 pub use tap::{Copied, Outlet, Picks, TapDrop, TapReason, TapSettings, Tapped};
-pub use tls::{
-    Certificate, ClientTls, ClientTlsSettings, Name, ServerTls, ServerTlsSettings, TlsError,
-};
-pub use trace::{Parents, TraceContext, TraceSettings, Traced, TracedAttempt};
+pub use tls::{ClientTls, ServerTls, TlsError};
+pub use trace::{TraceContext, TraceSettings, Traced, TracedAttempt};
 pub use transport::{Listener, ListenerSettings};
 pub use wanted::Wanted;

@@ -3,16 +3,8 @@
 use crate::problem::Problem;
 use pingora_limits::inflight::{Guard, Inflight};
 use pingora_limits::rate::Rate;
+use stagegate_settings::TenantLimits;
 use std::time::Duration;
-
-/// A workload's limits per tenant; requests without a tenant share one allowance.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TenantLimits {
-    /// Requests a second.
-    pub rate: Option<u32>,
-    /// Requests under way at once.
-    pub in_flight: Option<u32>,
-}
 
 /// Counts what tenants use. Estimates by sketch: a tenant may rarely be counted too high, never
 /// too low, and the memory does not grow with the number of tenants.

@@ -49,13 +49,7 @@ impl PreparedConfig {
                 Arc::new(Release { name: Arc::clone(&old.name), number: old.number, endpoints });
             let mut releases = prepared.releases.clone();
             releases.insert(release, renewed);
-            next.workloads[at] = Arc::new(Prepared {
-                settings: Arc::clone(&prepared.settings),
-                name: Arc::clone(&prepared.name),
-                releases,
-                allowance: prepared.allowance.clone(),
-                lane: Arc::clone(&prepared.lane),
-            });
+            next.workloads[at] = Arc::new(Prepared { releases, ..Prepared::clone(prepared) });
             moved = true;
         }
         Ok(moved.then_some(next))
@@ -74,18 +68,23 @@ impl PreparedConfig {
 mod tests {
     use super::{FoundAddresses, PreparedConfig};
     use crate::address::{Address, Protocol, Target};
-    use crate::plan::{SignalSettings, Timeouts, WorkloadSettings};
+    use crate::plan::{SignalSettings, WorkloadSettings};
+    use stagegate_rollout::Weight;
+    use stagegate_settings::{
+        EndpointLimits, FallbackToStable, HostHeader, Limits, Retry, StaleRetry, TenantLimits,
+        Timeouts, Workload,
+    };
     use std::collections::BTreeSet;
     use std::sync::Arc;
     use std::time::Duration;
 
     fn settings(addresses: Vec<Address>) -> WorkloadSettings {
         let second = Duration::from_secs(1);
-        WorkloadSettings {
+        let settings = Workload {
             name: "agent".parse().expect("a name"),
             matches: Vec::new(),
-            identity: crate::Identity::default(),
-            releases: vec![("v1".parse().expect("a name"), addresses)],
+            protocol: stagegate_settings::Protocol::Auto,
+            identity: stagegate_settings::Identity::default(),
             health: None,
             timeouts: Timeouts {
                 connect: second,
@@ -94,22 +93,31 @@ mod tests {
                 total: None,
                 pool_idle: second,
             },
-            body_limit: 0,
-            tenant: crate::TenantLimits::default(),
+            limits: Limits {
+                body: 0,
+                tenant: TenantLimits::default(),
+                endpoint: EndpointLimits::default(),
+            },
             force: None,
-            host: crate::HostHeader::default(),
-            replay: crate::Replay::default(),
-            connect_attempts: 1,
-            retry: crate::RetrySettings {
-                budget: 0.0,
+            host_header: HostHeader::default(),
+            retry: Retry {
+                stale: StaleRetry::default(),
+                connect_attempts: 1,
+                unavailable: false,
                 attempts: 0,
-                on_unavailable: false,
+                budget: Weight::ZERO,
                 backoff: second,
                 longest_wait: second,
             },
             ejection: None,
-            fallback_to_stable: false,
-            endpoint: crate::EndpointLimits::default(),
+            fallback_to_stable: FallbackToStable::default(),
+            outcomes: stagegate_signals::Rules::default(),
+            shadow: None,
+        };
+        WorkloadSettings {
+            settings: Arc::new(settings),
+            jwt: None,
+            releases: vec![("v1".parse().expect("a name"), addresses)],
             signals: SignalSettings {
                 protocol: stagegate_signals::Protocol::default(),
                 rules: stagegate_signals::Rules::default(),
@@ -118,7 +126,7 @@ mod tests {
             },
             tap: None,
             trace: None,
-            shadow: None,
+            pairs: None,
         }
     }
 

@@ -5,22 +5,12 @@
 //! what it does with real requests. Pure but for its atomics: time is an argument. A healthy
 //! endpoint costs one load a request and no store.
 
+use stagegate_settings::Ejection;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Longest time an endpoint is left out at once.
 const LONGEST: Duration = Duration::from_secs(300);
-
-/// When an endpoint is left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ejection {
-    /// Failed or slow requests in a row that eject it.
-    pub failures: u32,
-    /// A response head that takes longer counts as a failure; none when absent.
-    pub slow: Option<Duration>,
-    /// Time it is left out the first time; doubles with every ejection in a row, to 5 minutes.
-    pub time: Duration,
-}
 
 /// How one endpoint did lately. Shared by all workers.
 #[derive(Debug, Default)]
@@ -100,7 +90,8 @@ fn millis(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Admission, Ejection, Standing};
+    use super::{Admission, Standing};
+    use stagegate_settings::Ejection;
     use std::time::Duration;
 
     const RULE: Ejection = Ejection { failures: 3, slow: None, time: Duration::from_secs(10) };

@@ -1,77 +1,42 @@
 //! One epoch's routing: everything a worker needs to send a request on, immutable.
 
 use crate::address::Address;
-use crate::endpoint::{EndpointSet, HealthSettings};
-use crate::identity::Identity;
-use crate::limits::{Allowance, TenantLimits};
-use crate::outlier::Ejection;
+use crate::endpoint::EndpointSet;
+use crate::identity::{Identity, Jwt};
+use crate::limits::Allowance;
 use crate::pins::Pin;
-use crate::retry::RetrySettings;
-use crate::route::{Match, Routes};
-use crate::shadow::{Lane, ShadowSettings};
+use crate::quota::Quota;
+use crate::route::Routes;
+use crate::shadow::{Lane, Shadowing};
 use crate::tap::TapSettings;
 use crate::trace::TraceSettings;
 use foldhash::fast::FixedState;
-use stagegate_rollout::{Arm, ForceKey, ReleaseName, Split, WorkloadName};
+use stagegate_rollout::{Arm, ReleaseName, Split, WorkloadName};
+use stagegate_settings::{Health, TenantLimits, Workload as Settings};
 use stagegate_signals::{Prices, Protocol, Rules};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 /// What the data plane is told of one workload, besides its split.
 #[derive(Debug)]
 pub struct WorkloadSettings {
-    /// The workload's name.
-    pub name: WorkloadName,
-    /// The ways into it.
-    pub matches: Vec<Match>,
-    /// Where its identities come from.
-    pub identity: Identity,
+    /// How its requests are treated.
+    pub settings: Arc<Settings>,
+    /// How bearer tokens are verified; without it no token is an identity.
+    pub jwt: Option<Arc<Jwt>>,
     /// Its releases and their addresses.
     pub releases: Vec<(ReleaseName, Vec<Address>)>,
-    /// How endpoints are checked; unchecked endpoints count as healthy.
-    pub health: Option<HealthSettings>,
-    /// Its deadlines.
-    pub timeouts: Timeouts,
-    /// Largest request body in bytes.
-    pub body_limit: u64,
-    /// Limits per tenant.
-    pub tenant: TenantLimits,
-    /// What force headers are checked with; without it they are ignored.
-    pub force: Option<ForceKey>,
-    /// What `Host` the endpoints see.
-    pub host: HostHeader,
-    /// Which requests are sent again when a pooled connection turns out to be dead.
-    pub replay: Replay,
-    /// How many endpoints are tried for a connection.
-    pub connect_attempts: u32,
-    /// How requests are sent again otherwise.
-    pub retry: RetrySettings,
-    /// When an endpoint is left out for failing real requests.
-    pub ejection: Option<Ejection>,
-    /// A request that finds no connection to the candidate goes to stable.
-    pub fallback_to_stable: bool,
-    /// Limits of each endpoint.
-    pub endpoint: EndpointLimits,
     /// What answers are asked for.
     pub signals: SignalSettings,
     /// Which exchanges are copied for scoring; none when absent.
     pub tap: Option<TapSettings>,
     /// How requests are traced; not at all when absent.
     pub trace: Option<TraceSettings>,
-    /// Which requests are copied to another release; none when absent.
-    pub shadow: Option<ShadowSettings>,
-}
-
-/// Limits of each endpoint, over all workers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EndpointLimits {
-    /// Most requests at a time.
-    pub in_flight: Option<u32>,
-    /// Requests that may wait for their turn.
-    pub pending: u32,
+    /// Pairs of answers (stable's, a shadow's) that are tapped a second at most; none are when
+    /// absent.
+    pub pairs: Option<Arc<Quota>>,
 }
 
 /// What a workload's answers are asked for: usage, cost, failures.
@@ -88,57 +53,6 @@ pub struct SignalSettings {
     pub tenants: BTreeSet<Arc<str>>,
 }
 
-/// Deadlines of one workload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// To open a connection.
-    pub connect: Duration,
-    /// From the end of the request to the response head.
-    pub first_byte: Duration,
-    /// Without any progress, in a body or a tunnel.
-    pub idle: Duration,
-    /// For the whole request; none when absent.
-    pub total: Option<Duration>,
-    /// For which an unused connection is kept; must be below the backend's own.
-    pub pool_idle: Duration,
-}
-
-/// What `Host` the endpoints see.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum HostHeader {
-    /// The client's.
-    #[default]
-    Preserve,
-    /// The endpoint's own `host:port`.
-    Endpoint,
-    /// A fixed one.
-    Name(String),
-}
-
-impl HostHeader {
-    /// What endpoints see of a client that sent `client`, which is empty where it sent none; none
-    /// for their own.
-    pub(crate) fn value<'a>(&'a self, client: &'a str) -> Option<&'a str> {
-        match self {
-            Self::Preserve => Some(client).filter(|host| !host.is_empty()),
-            Self::Endpoint => None,
-            Self::Name(name) => Some(name.as_str()),
-        }
-    }
-}
-
-/// Which requests are sent again when a pooled connection turns out to be dead.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Replay {
-    /// Idempotent methods, and requests with an `Idempotency-Key`.
-    #[default]
-    Idempotent,
-    /// All: for backends that never do anything before they answer.
-    Any,
-    /// None.
-    Off,
-}
-
 /// A release at run time.
 #[derive(Debug)]
 pub(crate) struct Release {
@@ -149,10 +63,15 @@ pub(crate) struct Release {
 }
 
 /// A workload's settings at run time, shared by the plans of one configuration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Prepared {
-    pub(crate) settings: Arc<WorkloadSettings>,
+    pub(crate) settings: Arc<Settings>,
     pub(crate) name: Arc<str>,
+    pub(crate) jwt: Option<Arc<Jwt>>,
+    pub(crate) signals: SignalSettings,
+    pub(crate) tap: Option<TapSettings>,
+    pub(crate) trace: Option<TraceSettings>,
+    pub(crate) shadow: Option<Shadowing>,
     pub(crate) releases: HashMap<ReleaseName, Arc<Release>, FixedState>,
     pub(crate) allowance: Option<Arc<Allowance>>,
     /// Counts copies for as long as the workload exists.
@@ -160,8 +79,69 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
+    /// Where identities come from.
+    pub(crate) fn identity(&self) -> Identity<'_> {
+        Identity { sources: &self.settings.identity, jwt: self.jwt.as_deref() }
+    }
+
     pub(crate) fn releases(&self) -> impl Iterator<Item = &Arc<Release>> {
         self.releases.values()
+    }
+}
+
+impl Prepared {
+    /// Takes over from `old` what did not change.
+    async fn new(given: WorkloadSettings, old: Option<&Self>) -> Result<Self, PrepareError> {
+        let WorkloadSettings { settings, jwt, releases, signals, tap, trace, pairs } = given;
+        let mut ready = HashMap::default();
+        for (name, addresses) in releases {
+            let old = old.and_then(|old| old.releases.get(&name));
+            let release = Release::new(&name, &addresses, settings.health.as_ref(), old).await;
+            let release = release.map_err(|why| PrepareError {
+                workload: settings.name.clone(),
+                release: name.clone(),
+                why,
+            })?;
+            ready.insert(name, release);
+        }
+        let shadow = settings.shadow.clone();
+        Ok(Self {
+            name: settings.name.shared(),
+            shadow: shadow.map(|rule| Shadowing::new(&settings.name, rule, pairs)),
+            allowance: allowance(settings.limits.tenant, old),
+            lane: old.map(|old| Arc::clone(&old.lane)).unwrap_or_default(),
+            releases: ready,
+            settings,
+            jwt,
+            signals,
+            tap,
+            trace,
+        })
+    }
+}
+
+/// The counts of `old` go on where the limits are the same; none where there are no limits.
+fn allowance(limits: TenantLimits, old: Option<&Prepared>) -> Option<Arc<Allowance>> {
+    let limited = limits != TenantLimits::default();
+    let old = old.and_then(|old| old.allowance.clone()).filter(|old| old.is_for(limits));
+    limited.then(|| old.unwrap_or_else(|| Arc::new(Allowance::new(limits))))
+}
+
+impl Release {
+    async fn new(
+        name: &ReleaseName,
+        addresses: &[Address],
+        health: Option<&Health>,
+        old: Option<&Arc<Self>>,
+    ) -> Result<Arc<Self>, String> {
+        if let Some(old) = old.filter(|old| old.endpoints.is_for(addresses, health)) {
+            return Ok(Arc::clone(old));
+        }
+        let before = old.map(|old| &old.endpoints);
+        let endpoints = EndpointSet::start(addresses, health.cloned(), before).await?;
+        let next = || NEXT_RELEASE.fetch_add(1, Ordering::Relaxed);
+        let number = old.map_or_else(next, |old| old.number);
+        Ok(Arc::new(Self { name: name.shared(), number, endpoints }))
     }
 }
 
@@ -198,50 +178,11 @@ impl PreparedConfig {
     ) -> Result<Self, PrepareError> {
         let mut routes = Routes::default();
         let mut workloads = Vec::with_capacity(settings.len());
-        let old_by_name: HashMap<_, _, FixedState> =
-            before.workloads.iter().map(|old| (&old.settings.name, old)).collect();
         for (position, settings) in settings.into_iter().enumerate() {
-            settings.matches.iter().for_each(|rule| routes.add(rule, position));
-            let old = old_by_name.get(&settings.name);
-            let mut releases = HashMap::default();
-            for (name, addresses) in &settings.releases {
-                let old = old.and_then(|old| old.releases.get(name));
-                let release = match old {
-                    Some(old) if old.endpoints.is_for(addresses, settings.health.as_ref()) => {
-                        Arc::clone(old)
-                    }
-                    _ => {
-                        let before = old.map(|old| &old.endpoints);
-                        let health = settings.health.clone();
-                        let endpoints = EndpointSet::start(addresses, health, before)
-                            .await
-                            .map_err(|why| PrepareError {
-                                workload: settings.name.clone(),
-                                release: name.clone(),
-                                why,
-                            })?;
-                        let number = old.map_or_else(
-                            || NEXT_RELEASE.fetch_add(1, Ordering::Relaxed),
-                            |old| old.number,
-                        );
-                        Arc::new(Release { name: name.shared(), number, endpoints })
-                    }
-                };
-                releases.insert(name.clone(), release);
-            }
-            let limited = settings.tenant != TenantLimits::default();
-            let old_allowance =
-                old.and_then(|old| old.allowance.clone()).filter(|a| a.is_for(settings.tenant));
-            let allowance = limited.then(|| {
-                old_allowance.unwrap_or_else(|| Arc::new(Allowance::new(settings.tenant)))
-            });
-            workloads.push(Arc::new(Prepared {
-                name: settings.name.shared(),
-                settings: Arc::new(settings),
-                releases,
-                allowance,
-                lane: old.map(|old| Arc::clone(&old.lane)).unwrap_or_default(),
-            }));
+            let rules = settings.settings.matches.iter();
+            rules.for_each(|rule| routes.add(rule, position));
+            let old = before.workloads.iter().find(|it| it.settings.name == settings.settings.name);
+            workloads.push(Arc::new(Prepared::new(settings, old.map(Arc::as_ref)).await?));
         }
         Ok(Self { workloads, routes: Arc::new(routes) })
     }

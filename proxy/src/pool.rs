@@ -1,9 +1,10 @@
 //! Upstream connections of one worker: no lock, no channel, no task of their own.
 
 use crate::http2::{Connection, Outgoing};
-use crate::retry::{RetryBudget, RetrySettings};
+use crate::retry::RetryBudget;
 use crate::transport::Stream;
 use foldhash::fast::FixedState;
+use stagegate_settings::Retry;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -107,7 +108,7 @@ impl Pools {
     }
 
     /// A request goes to the endpoint; when it is not itself a retry, it pays for others.
-    pub(crate) fn begin(&mut self, endpoint: u64, pays: Option<&RetrySettings>) {
+    pub(crate) fn begin(&mut self, endpoint: u64, pays: Option<&Retry>) {
         let pool = self.endpoints.entry(endpoint).or_default();
         pool.in_flight += 1;
         if let Some(retry) = pays {
@@ -116,7 +117,7 @@ impl Pools {
     }
 
     /// Whether a request to the endpoint may be sent again, which uses up a retry.
-    pub(crate) fn may_retry(&mut self, endpoint: u64, retry: &RetrySettings) -> bool {
+    pub(crate) fn may_retry(&mut self, endpoint: u64, retry: &Retry) -> bool {
         self.endpoints.entry(endpoint).or_default().retries.take(retry)
     }
 

@@ -6,6 +6,8 @@
 //! one worker and one endpoint, so that it costs no shared counter and no workload uses up
 //! another's.
 
+use stagegate_rollout::Weight;
+use stagegate_settings::Retry;
 use std::time::Duration;
 
 /// Part of a retry that no request needs to have paid for: a service that is asked seldom may
@@ -13,33 +15,6 @@ use std::time::Duration;
 const FLOOR: f64 = 10.0;
 /// Retries that can be saved up.
 const CEILING: f64 = 50.0;
-
-/// How requests are sent again.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RetrySettings {
-    /// Retries as a share of requests, 0 to 1.
-    pub budget: f64,
-    /// How often one request is sent again at most.
-    pub attempts: u32,
-    /// Whether an answer `503` is retried where the request can be replayed.
-    pub on_unavailable: bool,
-    /// Wait before the first retry; doubles with each, and each is a random part of it.
-    pub backoff: Duration,
-    /// Longest `Retry-After` that is waited for; a longer one goes to the client.
-    pub longest_wait: Duration,
-}
-
-impl Default for RetrySettings {
-    fn default() -> Self {
-        Self {
-            budget: 0.2,
-            attempts: 2,
-            on_unavailable: false,
-            backoff: Duration::from_millis(25),
-            longest_wait: Duration::from_secs(1),
-        }
-    }
-}
 
 /// What is left of a budget.
 #[derive(Clone, Copy, Debug)]
@@ -56,13 +31,13 @@ impl Default for RetryBudget {
 impl RetryBudget {
     /// A request pays in.
     #[inline] // with every request
-    pub(crate) fn pay(&mut self, settings: &RetrySettings) {
-        self.left = (self.left + settings.budget).min(CEILING);
+    pub(crate) fn pay(&mut self, settings: &Retry) {
+        self.left = (self.left + settings.budget.ratio()).min(CEILING);
     }
 
     /// Takes one retry out, if there is one.
-    pub(crate) fn take(&mut self, settings: &RetrySettings) -> bool {
-        let may = settings.budget > 0.0 && self.left >= 1.0;
+    pub(crate) fn take(&mut self, settings: &Retry) -> bool {
+        let may = settings.budget != Weight::ZERO && self.left >= 1.0;
         if may {
             self.left -= 1.0;
         }
@@ -70,33 +45,45 @@ impl RetryBudget {
     }
 }
 
-impl RetrySettings {
-    /// How long to wait before retry `number` (1 is the first); `chance` is a random 32-bit number,
-    /// `retry_after` what the answer asked for. None when the answer asks for too much patience.
-    pub(crate) fn wait(
-        &self,
-        number: u32,
-        retry_after: Option<Duration>,
-        chance: u32,
-    ) -> Option<Duration> {
-        let full = self.backoff.saturating_mul(1 << number.saturating_sub(1).min(10));
-        let jittered = full.mul_f64(0.5 + f64::from(chance) / f64::from(u32::MAX) / 2.0);
-        match retry_after {
-            Some(asked) if asked > self.longest_wait => None,
-            Some(asked) => Some(jittered.max(asked)),
-            None => Some(jittered),
-        }
+/// How long to wait before retry `number` (1 is the first); `chance` is a random 32-bit number,
+/// `retry_after` what the answer asked for. None when the answer asks for too much patience.
+pub(crate) fn wait(
+    settings: &Retry,
+    number: u32,
+    retry_after: Option<Duration>,
+    chance: u32,
+) -> Option<Duration> {
+    let full = settings.backoff.saturating_mul(1 << number.saturating_sub(1).min(10));
+    let jittered = full.mul_f64(0.5 + f64::from(chance) / f64::from(u32::MAX) / 2.0);
+    match retry_after {
+        Some(asked) if asked > settings.longest_wait => None,
+        Some(asked) => Some(jittered.max(asked)),
+        None => Some(jittered),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{RetryBudget, RetrySettings};
+    use super::RetryBudget;
+    use stagegate_rollout::Weight;
+    use stagegate_settings::{Retry, StaleRetry};
     use std::time::Duration;
+
+    fn settings() -> Retry {
+        Retry {
+            stale: StaleRetry::Idempotent,
+            connect_attempts: 2,
+            unavailable: false,
+            attempts: 2,
+            budget: Weight::percent(20),
+            backoff: Duration::from_millis(25),
+            longest_wait: Duration::from_secs(1),
+        }
+    }
 
     #[test]
     fn an_outage_is_retried_at_a_fifth_of_the_requests() {
-        let settings = RetrySettings::default();
+        let settings = settings();
         let mut budget = RetryBudget::default();
         let retries = (0..10_000)
             .filter(|_| {
@@ -109,7 +96,7 @@ mod tests {
 
     #[test]
     fn quiet_hours_save_up_fifty_retries_and_no_more() {
-        let settings = RetrySettings::default();
+        let settings = settings();
         let mut budget = RetryBudget::default();
         (0..1_000_000).for_each(|_| budget.pay(&settings));
         let burst = (0..1000).take_while(|_| budget.take(&settings)).count();
@@ -118,14 +105,14 @@ mod tests {
 
     #[test]
     fn no_budget_is_no_retry() {
-        let settings = RetrySettings { budget: 0.0, ..RetrySettings::default() };
+        let settings = Retry { budget: Weight::ZERO, ..settings() };
         assert!(!RetryBudget::default().take(&settings));
     }
 
     #[test]
     fn the_wait_grows_is_jittered_and_does_as_it_is_told() {
-        let settings = RetrySettings::default();
-        let wait = |number, asked, chance| settings.wait(number, asked, chance);
+        let settings = settings();
+        let wait = |number, asked, chance| super::wait(&settings, number, asked, chance);
         let ms = Duration::from_micros;
         assert_eq!(wait(1, None, 0), Some(ms(12_500)));
         assert_eq!(wait(1, None, u32::MAX), Some(ms(25_000)));

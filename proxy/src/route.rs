@@ -6,18 +6,8 @@
 
 use crate::http1::RequestHead;
 use foldhash::fast::FixedState;
+use stagegate_settings::{HostPattern, Match};
 use std::collections::HashMap;
-
-/// One way into a workload.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Match {
-    /// `agents.example.com`, or `*.example.com` for every name below it; any host when absent.
-    pub host: Option<String>,
-    /// The path itself or a directory above it: `/a` matches `/a` and `/a/b` but not `/ab`.
-    pub path_prefix: Option<String>,
-    /// Headers that must have these values.
-    pub headers: Vec<(String, String)>,
-}
 
 /// The route table of a plan.
 #[derive(Debug, Default)]
@@ -39,11 +29,10 @@ struct Entry {
 
 impl Routes {
     pub(crate) fn add(&mut self, rule: &Match, workload: usize) {
-        let host = rule.host.as_deref().map(str::to_ascii_lowercase);
-        let paths = match host.as_deref().map(|host| host.strip_prefix("*.").ok_or(host)) {
+        let paths = match &rule.host {
             None => &mut self.any,
-            Some(Ok(below)) => self.below.entry(below.into()).or_default(),
-            Some(Err(exact)) => self.hosts.entry(exact.into()).or_default(),
+            Some(HostPattern::Below(name)) => self.below.entry(name.as_str().into()).or_default(),
+            Some(HostPattern::Exact(name)) => self.hosts.entry(name.as_str().into()).or_default(),
         };
         let prefix = rule.path_prefix.as_deref().unwrap_or("/").trim_end_matches('/');
         let entries = paths.0.entry(prefix.into()).or_default();
@@ -113,8 +102,9 @@ fn bare_host(host: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Match, Routes};
+    use super::Routes;
     use crate::http1::{HeadLimits, RequestHead};
+    use stagegate_settings::{HostPattern, Match};
 
     fn find(routes: &Routes, target: &str, host: &str, extra: &str) -> Option<usize> {
         let head = format!("OPTIONS {target} HTTP/1.1\r\nHost: {host}\r\n{extra}\r\n");
@@ -127,8 +117,12 @@ mod tests {
 
     #[test]
     fn the_most_specific_match_wins() {
-        let rule = |host: Option<&str>, path: Option<&str>, headers: &[(&str, &str)]| Match {
-            host: host.map(str::to_owned),
+        let host = |host: &str| match host.strip_prefix("*.") {
+            Some(name) => HostPattern::Below(name.to_owned()),
+            None => HostPattern::Exact(host.to_owned()),
+        };
+        let rule = |name: Option<&str>, path: Option<&str>, headers: &[(&str, &str)]| Match {
+            host: name.map(host),
             path_prefix: path.map(str::to_owned),
             headers: headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
         };

@@ -116,7 +116,7 @@ impl Worker {
         if self.seen.replace(published) != published {
             let plan = self.shared.plan.load_full();
             let in_use = |tariff: &Tariff| {
-                plan.workloads.iter().any(|it| tariff.is_of(&it.prepared.settings.signals.prices))
+                plan.workloads.iter().any(|it| tariff.is_of(&it.prepared.signals.prices))
             };
             self.tariffs.borrow_mut().retain(in_use);
             *self.plan.borrow_mut() = InForce::new(plan);
@@ -170,7 +170,7 @@ impl Worker {
     }
 
     fn share_of_requests(&self) -> Option<usize> {
-        let most = self.shared.settings.load().in_flight?;
+        let most = self.shared.settings.load().limits.in_flight?;
         Some((most / self.shared.live.len().max(1)).max(1))
     }
 

@@ -1,1 +1,19 @@
-//! Plain settings of the data plane: what the configuration checks and what the proxy runs on.
+//! Plain settings of the data plane. `config` reads and checks them, `proxy` runs on them; nothing
+//! is copied in between.
+//!
+//! Every value is valid once it is here. Nothing in this crate reads a file, resolves a name or
+//! opens a connection.
+
+mod clients;
+mod listener;
+mod secret;
+mod tls;
+mod trace;
+mod workload;
+
+pub use clients::{Clients, ConnLimits, Forwarded};
+pub use listener::{ListenAddress, Listener};
+pub use secret::Secret;
+pub use tls::{Certificate, ClientAuth, ListenerTls, UpstreamTls};
+pub use trace::TraceParents;
+pub use workload::*;

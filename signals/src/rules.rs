@@ -19,11 +19,22 @@ pub enum Provider {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     /// Classes of statuses.
-    pub statuses: BTreeMap<u16, Outcome>,
+    pub status: BTreeMap<u16, Outcome>,
     /// Classes of error codes and types as bodies name them.
     pub codes: BTreeMap<Box<str>, Outcome>,
     /// Where the provider of the model stands.
     pub provider: Provider,
+}
+
+impl Provider {
+    /// The word used in the configuration.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Behind => "behind",
+            Self::Backend => "backend",
+        }
+    }
 }
 
 impl Rules {
@@ -36,7 +47,7 @@ impl Rules {
     /// protocol leaves no doubt that the answer failed.
     #[must_use]
     pub fn outcome(&self, status: u16, failure: Option<&Failure>) -> Outcome {
-        let ruled = self.statuses.get(&status).copied();
+        let ruled = self.status.get(&status).copied();
         let plain = ruled.unwrap_or_else(|| Outcome::of_status(status));
         let Some(failure) = failure else { return plain };
         if let Some(class) = failure.names().find_map(|name| self.codes.get(name)) {
@@ -112,7 +123,7 @@ mod tests {
     #[test]
     fn rules_go_before_defaults_and_codes_before_statuses() {
         let rules = Rules {
-            statuses: [(404, Outcome::Permanent), (503, Outcome::External)].into(),
+            status: [(404, Outcome::Permanent), (503, Outcome::External)].into(),
             codes: [("slow_down".into(), Outcome::Ok)].into(),
             ..Rules::default()
         };

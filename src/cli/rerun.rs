@@ -259,7 +259,7 @@ fn sample(
     let path = args.target.path_of(&case.input);
     let captured = Captured {
         path: &path,
-        protocol: Protocol::from_label(workload.protocol.label()),
+        protocol: Protocol::from_label(workload.settings.protocol.label()),
         request: Half {
             bytes: &asked,
             content_type: case.content_type(),

@@ -69,7 +69,7 @@ pub(crate) enum Note {
 }
 
 /// Name of a proxy listener's socket: its address as it is configured.
-pub(crate) fn proxy_socket(listener: &stagegate_config::Listener) -> String {
+pub(crate) fn proxy_socket(listener: &stagegate_settings::Listener) -> String {
     format!("proxy {}", listener.address)
 }
 

@@ -40,12 +40,7 @@ pub(crate) struct Traces {
 /// How requests are traced, for the data plane.
 pub(crate) fn settings(config: &Config) -> Option<proxy::TraceSettings> {
     let tracing = config.tracing.as_ref()?;
-    let parents = match tracing.parents {
-        config::TraceParents::Any => proxy::Parents::Any,
-        config::TraceParents::Trusted => proxy::Parents::Trusted,
-        config::TraceParents::None => proxy::Parents::None,
-    };
-    Some(proxy::TraceSettings::new(tracing.sample, parents))
+    Some(proxy::TraceSettings::new(tracing.sample, tracing.parents))
 }
 
 /// How traces are exported.
@@ -71,7 +66,7 @@ fn exporter(tracing: &config::Tracing) -> anyhow::Result<otel::Settings> {
     let tls = match &tracing.tls {
         None => None,
         Some(tls) => {
-            let (name, config) = crate::wire::upstream_tls(tls, &endpoint.host)?.client(http2);
+            let (name, config) = crate::tls::upstream(tls, &endpoint.host)?.client(http2);
             Some(otel::Tls { name, config })
         }
     };

@@ -1,7 +1,8 @@
 //! A workload's copies in words and figures.
 
 use stagegate_api::{ShadowCopies, ShadowDropped, ShadowInForce, ShadowOutcomes, ShadowReport};
-use stagegate_config::{ShadowSettings, Workload};
+use stagegate_config::Workload;
+use stagegate_config::settings::Shadow;
 use stagegate_control::Live;
 use stagegate_rollout::{Outcome, ShadowDrop, ShadowKey, ShadowSeries};
 
@@ -16,7 +17,7 @@ pub fn shadow(
     live: &Live,
     copies: &[(ShadowKey, ShadowSeries)],
 ) -> ShadowReport {
-    let settings = workload.shadow.as_ref();
+    let settings = workload.settings.shadow.as_ref();
     let why_not = why_not(settings, live);
     let ours = copies.iter().filter(|(key, _)| *key.workload == *workload.spec.name.as_str());
     ShadowReport {
@@ -30,7 +31,7 @@ pub fn shadow(
     }
 }
 
-fn why_not(settings: Option<&ShadowSettings>, live: &Live) -> Option<&'static str> {
+fn why_not(settings: Option<&Shadow>, live: &Live) -> Option<&'static str> {
     let Some(settings) = settings else { return Some("the configuration has no `shadow`") };
     let state = live.split.state();
     if live.split.may_shadow(&settings.release) {
@@ -46,7 +47,7 @@ fn why_not(settings: Option<&ShadowSettings>, live: &Live) -> Option<&'static st
     }
 }
 
-fn in_force(settings: &ShadowSettings, scored: bool) -> ShadowInForce {
+fn in_force(settings: &Shadow, scored: bool) -> ShadowInForce {
     ShadowInForce {
         release: settings.release.to_string(),
         fraction: settings.fraction.to_string(),

@@ -1,8 +1,7 @@
 //! What is scored of live traffic, and whether the parts agree.
 
-use super::plain;
 use crate::raw::{Definition, RawEval, RawJudge, RawRedact, RawSampling};
-use crate::read::{At, Context, Site};
+use crate::read::{At, Context, Site, plain};
 use crate::{EvalLimits, EvalSettings};
 use stagegate_eval::{HealthLimits, InvalidRule, Redactor, Rule, ScorerSpec};
 use stagegate_rollout::Weight;

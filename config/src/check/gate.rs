@@ -2,11 +2,10 @@
 //!
 //! Here only what the words say is decided. Which limits fit which measure is the core's to say.
 
-use super::plain;
-use super::policy::{Item, keys, millis};
+use super::places::{Item, keys};
 use crate::raw::{Against, RawGate, TimingWord};
-use crate::read::{At, Context, Site};
-use crate::scalar::{Bound, Margin, MeasureName, Ratio};
+use crate::read::{At, Context, Site, plain};
+use crate::scalar::{Bound, Margin, MeasureName, Ratio, millis};
 use stagegate_rollout::{Amount, Axis, Gate, Limit, Measure, Severity, Then, Timing};
 
 /// Checks one gate; with it, where its keys are written.
@@ -32,7 +31,7 @@ pub(super) fn gate(at: At<RawGate>, cx: &mut Context<'_>) -> Option<(Gate, Item)
     let then = plain(raw.then)?;
     let usual = Gate::new(measure, limit);
     let gate = Gate {
-        for_ms: plain(raw.r#for).map(|it| millis(it.0)),
+        for_ms: plain(raw.r#for).map(millis),
         requests: plain(raw.requests).map_or(usual.requests, |it| it.0),
         scored: plain(raw.scored).map_or(usual.scored, |it| it.0),
         then,

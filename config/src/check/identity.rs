@@ -1,15 +1,12 @@
 //! Identity sources and token keys.
 
 use super::members::read_text;
-use super::plain;
 use crate::raw::{RawIdentity, RawJwt, RawSource};
-use crate::read::{At, Context, Site, join};
+use crate::read::{At, Context, Site, join, plain};
 use crate::scalar::FilePath;
-use crate::{Identity, JwtAlgorithm, JwtKeys, Source};
+use stagegate_settings::{Identity, Jwt, JwtAlgorithm, Source};
 use std::path::PathBuf;
 
-/// Most bytes of a body that may be held back for a look.
-const MAX_INSPECT: u64 = 16 << 20;
 /// Largest key file.
 const MAX_KEY_FILE: u64 = 1 << 20;
 
@@ -18,13 +15,6 @@ pub(crate) fn identity(at: At<RawIdentity>, cx: &mut Context<'_>) -> Option<Iden
     let has_keys = raw.jwt.is_some() || cx.reported(&join(&site.key, "jwt"));
     let jwt_site = raw.jwt.as_ref().map(|at| at.site.clone());
     let jwt = raw.jwt.map(|at| keys(at, cx));
-    let max_inspect_bytes = raw.max_inspect_bytes.and_then(|at| {
-        if at.value.0 > MAX_INSPECT {
-            cx.problem(&at.site, "is above 16MiB", "write at most `16MiB`");
-            return None;
-        }
-        Some(at.value.0 as usize)
-    });
     let mut learned = false;
     let mut token_site = None;
     let mut list = |list: Option<At<Vec<At<RawSource>>>>, conversation, cx: &mut Context<'_>| {
@@ -67,7 +57,7 @@ pub(crate) fn identity(at: At<RawIdentity>, cx: &mut Context<'_>) -> Option<Iden
             Some(keys) => Some(keys?),
             None => None,
         },
-        max_inspect_bytes: max_inspect_bytes?,
+        max_inspect_bytes: plain(raw.max_inspect_bytes)?.into(),
     })
 }
 
@@ -103,7 +93,7 @@ fn check_use(has_keys: bool, keys: Option<Site>, source: Option<Site>, cx: &mut 
     }
 }
 
-fn keys(at: At<RawJwt>, cx: &mut Context<'_>) -> Option<JwtKeys> {
+fn keys(at: At<RawJwt>, cx: &mut Context<'_>) -> Option<Jwt> {
     let At { value: raw, site } = at;
     let public = raw.jwks.is_some() || raw.public_key.is_some();
     let unread = ["jwks", "public_key", "secret"].map(|key| cx.reported(&join(&site.key, key)));
@@ -141,7 +131,7 @@ fn keys(at: At<RawJwt>, cx: &mut Context<'_>) -> Option<JwtKeys> {
         .map(|at| key_file(&at, is_key_set, "a JSON Web Key Set with at least one key", cx));
     let public_key =
         raw.public_key.map(|at| key_file(&at, is_public_pem, "a public key in PEM form", cx));
-    Some(JwtKeys {
+    Some(Jwt {
         jwks: jwks.map_or(Some(None), |path| path.map(Some))?,
         secret: plain(raw.secret).map(|secret| secret.0),
         public_key: public_key.map_or(Some(None), |path| path.map(Some))?,

@@ -1,25 +1,10 @@
 //! Match rules: no two workloads may claim the same requests in the same words.
 
-use super::plain;
-use crate::Match;
-use crate::raw::{RawMatch, RawWorkload};
-use crate::read::{At, Context, Map};
+use crate::raw::RawWorkload;
+use crate::read::{Context, Map};
 use stagegate_rollout::WorkloadName;
+use stagegate_settings::Match;
 use std::collections::HashMap;
-
-/// One rule.
-pub(crate) fn rule(raw: &RawMatch) -> Option<Match> {
-    let mut headers: Vec<(String, String)> = plain(raw.headers.as_ref().map(|at| At {
-        value: at.value.0.iter().map(|(k, v)| (k.value.0.clone(), v.value.0.clone())).collect(),
-        site: at.site.clone(),
-    }))?;
-    headers.sort();
-    Some(Match {
-        host: raw.host.as_ref().map(|at| at.value.clone()),
-        path_prefix: raw.path_prefix.as_ref().map(|at| at.value.0.clone()),
-        headers,
-    })
-}
 
 /// Reports rules that are given twice.
 pub(crate) fn check_distinct(workloads: &Map<WorkloadName, RawWorkload>, cx: &mut Context<'_>) {
@@ -29,7 +14,7 @@ pub(crate) fn check_distinct(workloads: &Map<WorkloadName, RawWorkload>, cx: &mu
             if cx.reported(&at.site.key) {
                 continue;
             }
-            let Some(mut rule) = rule(&at.value) else { continue };
+            let mut rule = at.value.clone();
             // Prefixes cover whole segments: `/a` and `/a/` are the same, and `/` is no condition.
             rule.path_prefix = rule
                 .path_prefix

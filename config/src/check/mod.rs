@@ -3,28 +3,22 @@
 //! Every function returns `None` only after the reason was reported, and checks as much as it can
 //! before it does, so that one bad value does not hide the next.
 
+mod cost;
 mod eval;
 mod gate;
+mod health;
 mod identity;
 mod labelled;
 mod matching;
 mod members;
 mod notify;
+mod places;
 mod policy;
 mod release;
 mod server;
 mod shadow;
-mod signals;
 mod tls;
 mod tracing;
-mod traffic;
 mod workload;
 
 pub(crate) use server::config;
-
-use crate::read::At;
-
-/// The value without its place.
-fn plain<T>(at: Option<At<T>>) -> Option<T> {
-    at.map(|at| at.value)
-}

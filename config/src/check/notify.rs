@@ -1,9 +1,8 @@
 //! Notification channels: each with what its kind needs, and nothing else.
 
-use super::plain;
 use crate::notify::ChannelKind;
 use crate::raw::RawChannel;
-use crate::read::{At, Context, Site};
+use crate::read::{At, Context, Site, plain};
 use crate::scalar::{ChannelKey, ChannelSecret, ChannelUrl};
 use crate::{Channel, ChannelTarget, Secret};
 use stagegate_rollout::{Severity, WorkloadName};

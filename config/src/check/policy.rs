@@ -3,10 +3,11 @@
 //! What a policy as a whole may be is decided by [`Policy::check`]; here its words are turned into
 //! its values, and its problems are put where the user wrote the part that is at odds.
 
-use super::{gate, plain};
+use super::gate;
+use super::places::{Item, Keys, keys};
 use crate::raw::{RawGate, RawPolicy, RawStep};
-use crate::read::{At, Context, Map, OrOff, Site, join};
-use crate::scalar::{Chance, PolicyName, Wait};
+use crate::read::{At, Context, Map, OrOff, Site, join, plain};
+use crate::scalar::{Chance, PolicyName, millis};
 use stagegate_rollout::{Gate, Policy, PolicyError, PolicyKey, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -91,26 +92,6 @@ struct Sites {
     gates: Vec<Item>,
 }
 
-/// Where the keys of a mapping are written.
-pub(super) type Keys = Vec<(&'static str, Site)>;
-
-/// Where an item of a list is written, and its keys.
-pub(super) struct Item {
-    pub(super) whole: Site,
-    pub(super) keys: Keys,
-}
-
-/// The place of each of these fields that has one.
-macro_rules! keys {
-    ($raw:expr, $($key:literal: $field:ident),+ $(,)?) => {
-        [$(($key, $raw.$field.as_ref().map(|at| at.site.clone()))),+]
-            .into_iter()
-            .filter_map(|(key, site)| Some((key, site?)))
-            .collect()
-    };
-}
-pub(super) use keys;
-
 fn policy(name: &At<PolicyName>, at: At<RawPolicy>, cx: &mut Context<'_>) -> Option<Policy> {
     let At { value: raw, site: whole } = at;
     let built_in = Policy::builtin();
@@ -130,10 +111,10 @@ fn policy(name: &At<PolicyName>, at: At<RawPolicy>, cx: &mut Context<'_>) -> Opt
         steps: steps.unwrap_or(built_in.steps),
         gates: gates.unwrap_or(built_in.gates),
         no_data_alert_ms: alert_after
-            .map_or(built_in.no_data_alert_ms, |after| millis(after.value.0)),
+            .map_or(built_in.no_data_alert_ms, |after| millis(after.value)),
         drill_within_ms: match plain(raw.drill_within) {
             Some(OrOff::Off) => None,
-            Some(OrOff::On(Wait(within))) => Some(millis(within)),
+            Some(OrOff::On(within)) => Some(millis(within)),
             None => built_in.drill_within_ms,
         },
         offline_report: plain(raw.offline_report).unwrap_or(built_in.offline_report),
@@ -166,11 +147,11 @@ fn step(raw: RawStep, place: usize) -> Option<Step> {
     let usual = if place < LATE_STEP { EARLY_VIOLATION_MS } else { LATE_VIOLATION_MS };
     Some(Step {
         weight: plain(raw.weight)?,
-        hold_ms: millis(plain(raw.hold)?.0),
+        hold_ms: millis(plain(raw.hold)?),
         requests: plain(raw.requests)?.0,
         scored: plain(raw.scored)?.0,
-        watch_ms: millis(plain(raw.watch)?.0),
-        violated_for_ms: plain(raw.violated_for).map_or(usual, |it| millis(it.0)),
+        watch_ms: millis(plain(raw.watch)?),
+        violated_for_ms: plain(raw.violated_for).map_or(usual, millis),
     })
 }
 
@@ -205,8 +186,4 @@ fn report(error: &PolicyError, sites: &Sites, cx: &mut Context<'_>) {
     let (message, hint) =
         error.problem.split_once(": ").unwrap_or((&error.problem, "write one that is"));
     cx.problem(&site, message, hint);
-}
-
-pub(super) fn millis(time: std::time::Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

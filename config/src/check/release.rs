@@ -1,8 +1,7 @@
 //! Releases: endpoints and pins.
 
-use super::plain;
 use crate::raw::{RawArtifact, RawRelease};
-use crate::read::{At, Context, Map};
+use crate::read::{At, Context, Map, plain};
 use crate::{Artifact, Endpoint, Origin, Release};
 use stagegate_rollout::ReleaseName;
 use std::collections::BTreeMap;

@@ -1,19 +1,15 @@
 //! The top of the file.
 
 use super::policy::Policies;
-use super::{eval, matching, notify, plain, tls, tracing, workload};
-use crate::raw::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener, RawWorkload};
-use crate::read::{At, Context, Map, NonEmpty};
+use super::{eval, matching, notify, tls, tracing, workload};
+use crate::raw::{RawAdmin, RawConfig, RawListener, RawWorkload};
+use crate::read::{At, Context, Map, NonEmpty, plain};
 use crate::scalar::Workers;
-use crate::{Admin, Config, ConnLimits, DecisionLog, ListenAddress, Listener, Size, Token};
+use crate::{Admin, Config, Token, Workload};
 use ipnet::IpNet;
 use stagegate_rollout::WorkloadName;
+use stagegate_settings::{Clients, ListenAddress, Listener};
 use std::collections::{BTreeSet, HashMap};
-
-/// Smallest and largest head of a request that makes sense.
-const HEADER_BYTES: std::ops::RangeInclusive<u64> = 8 << 10..=1 << 20;
-/// Below this, the decision log would be rotated away while it is written.
-const MIN_LOG_SIZE: u64 = 16 << 20;
 
 /// Checks everything.
 pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
@@ -23,8 +19,6 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
     let trusts_anyone = raw.trusted_proxies.as_ref().is_none_or(|at| !at.value.is_empty());
     let listeners = listeners(raw.listeners, trusts_anyone, cx);
     let trusted_proxies = raw.trusted_proxies.as_ref().map(|at| trusted(&at.value, cx));
-    let limits = plain(raw.limits).and_then(|raw| conn_limits(raw, cx));
-    let decision_log = plain(raw.decision_log).and_then(|raw| decision_log(raw, cx));
     let eval = plain(raw.eval).and_then(|raw| eval::limits(raw, cx));
     let declared = raw.workloads.as_ref().map(|at| names(&at.value));
     let notify = notify::channels(raw.notify, declared.as_ref(), cx);
@@ -48,12 +42,14 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         listeners: listeners?,
         admin: admin?,
         data_dir: data_dir?,
-        trusted_proxies: trusted_proxies?,
-        forwarded: plain(raw.forwarded)?,
+        clients: Clients {
+            limits: plain(raw.limits)?,
+            trusted_proxies: trusted_proxies?,
+            forwarded: plain(raw.forwarded)?,
+        },
         workers: workers?,
         drain_timeout: plain(raw.drain_timeout)?.0,
-        limits: limits?,
-        decision_log: decision_log?,
+        decision_log: plain(raw.decision_log)?,
         resolve_every: plain(raw.resolve_every)?.0,
         eval: eval?,
         notify: notify?,
@@ -194,45 +190,11 @@ fn trusted(networks: &[At<IpNet>], cx: &mut Context<'_>) -> Vec<IpNet> {
     networks.iter().map(|at| at.value).collect()
 }
 
-fn conn_limits(raw: RawConnLimits, cx: &mut Context<'_>) -> Option<ConnLimits> {
-    let header_bytes = raw.header_bytes?;
-    if !HEADER_BYTES.contains(&header_bytes.value.0) {
-        cx.problem(
-            &header_bytes.site,
-            "is not a size from 8KiB to 1MiB",
-            "write a size from `8KiB` to `1MiB`",
-        );
-        return None;
-    }
-    Some(ConnLimits {
-        connections: plain(raw.connections)?.0 as usize,
-        in_flight: plain(raw.in_flight).map(|number| number.0 as usize),
-        header_bytes: header_bytes.value.0 as usize,
-        headers: plain(raw.headers)?.0 as usize,
-        header_timeout: plain(raw.header_timeout)?.0,
-        keep_alive: plain(raw.keep_alive)?.0,
-        body_idle: plain(raw.body_idle)?.0,
-    })
-}
-
-fn decision_log(raw: RawDecisionLog, cx: &mut Context<'_>) -> Option<DecisionLog> {
-    let max_size = raw.max_size?;
-    if max_size.value < Size(MIN_LOG_SIZE) {
-        cx.problem(&max_size.site, "is below 16MiB", "write at least `16MiB`");
-        return None;
-    }
-    Some(DecisionLog {
-        enabled: plain(raw.enabled)?,
-        max_age: plain(raw.max_age)?.0,
-        max_size: max_size.value.0,
-    })
-}
-
 fn workloads(
     raw: Option<At<Map<WorkloadName, RawWorkload>>>,
     policies: &mut Policies,
     cx: &mut Context<'_>,
-) -> Option<Vec<crate::Workload>> {
+) -> Option<Vec<Workload>> {
     let At { value: raw, site } = raw?;
     if raw.0.is_empty() {
         cx.problem(

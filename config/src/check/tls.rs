@@ -1,15 +1,14 @@
 //! Certificates and keys: read, understood, and fitting each other.
 
 use super::members::read_text;
-use super::plain;
 use crate::raw::{RawTls, RawUpstreamTls};
-use crate::read::{At, Context, Site};
+use crate::read::{At, Context, Site, plain};
 use crate::scalar::FilePath;
-use crate::{Certificate, ListenerTls, UpstreamTls};
 use rustls::Error;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
+use stagegate_settings::{Certificate, ListenerTls, UpstreamTls};
 use std::sync::Arc;
 
 /// Largest file of certificates or keys.

@@ -1,9 +1,10 @@
 //! Tracing: a collector that is reached in one way only.
 
-use super::{plain, tls};
+use super::tls;
 use crate::raw::RawTracing;
-use crate::read::{At, Context};
-use crate::{TraceProtocol, Tracing, UpstreamTls};
+use crate::read::{At, Context, plain};
+use crate::{TraceProtocol, Tracing};
+use stagegate_settings::UpstreamTls;
 
 pub(crate) fn tracing(at: At<RawTracing>, cx: &mut Context<'_>) -> Option<Tracing> {
     let raw = at.value;

@@ -1,8 +1,8 @@
 //! Where a request's identity comes from.
 
 use crate::read::{At, choice, raw, words};
-use crate::scalar::{CookieName, FilePath, HeaderName, Int, JsonPointer, JwtSecret, Line};
-use crate::{CertificateName, JwtAlgorithm, Size};
+use crate::scalar::{CookieName, FilePath, HeaderName, Int, JsonPointer, JwtSecret, Line, SizeIn};
+use stagegate_settings::{CertificateName, JwtAlgorithm};
 
 raw! {
     /// Sources of a request's identity. In each list the first source that yields something wins.
@@ -17,7 +17,7 @@ raw! {
         jwt: RawJwt = optional,
         /// Largest request body that is looked into for `body` sources, up to 16MiB. Larger bodies
         /// are forwarded without a look.
-        max_inspect_bytes: Size = default("64KiB"),
+        max_inspect_bytes: SizeIn<0, { 16 << 20 }> = default("64KiB"),
     }
 }
 

@@ -1,5 +1,8 @@
 //! The configuration as it is written. These declarations are the one source of the reader, the
-//! schema and the reference; what the parts mean together is checked in `check`.
+//! schema and the reference.
+//!
+//! A section declared with `leaf!` is read straight into its settings type. One declared with
+//! `raw!` keeps the place of every value, because `check` compares it with other values.
 
 mod eval;
 mod identity;
@@ -19,12 +22,10 @@ pub(crate) use identity::{RawIdentity, RawJwt, RawSource};
 pub(crate) use notify::RawChannel;
 pub(crate) use policy::{Against, RawGate, RawPolicy, RawStep, TimingWord};
 pub(crate) use release::{RawArtifact, RawRelease};
-pub(crate) use server::{RawAdmin, RawConfig, RawConnLimits, RawDecisionLog, RawListener};
+pub(crate) use server::{RawAdmin, RawConfig, RawListener};
 pub(crate) use shadow::RawShadow;
-pub(crate) use signals::{RawCost, RawOutcomes};
+pub(crate) use signals::RawCost;
 pub(crate) use tls::{RawCertificate, RawTls, RawUpstreamTls};
 pub(crate) use tracing::RawTracing;
-pub(crate) use traffic::{
-    RawEjection, RawHealth, RawHostHeader, RawLimits, RawMatch, RawProbe, RawRetry, RawTimeouts,
-};
-pub(crate) use workload::{RawCohort, RawFallback, RawMembers, RawRespond, RawWorkload};
+pub(crate) use traffic::{RawHealth, RawHostHeader, RawProbe};
+pub(crate) use workload::{RawCohort, RawFallback, RawMembers, RawWorkload};

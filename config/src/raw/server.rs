@@ -1,12 +1,12 @@
 //! The top of the file.
 
 use super::{RawChannel, RawEval, RawPolicy, RawTls, RawTracing, RawWorkload};
-use crate::read::{At, Map, NonEmpty, raw, words};
-use crate::scalar::Wait;
-use crate::scalar::{FileMode, FilePath, Int, PolicyName, TokenName, Workers};
-use crate::{Forwarded, ListenAddress, Role, Size, Time, TokenHash};
+use crate::read::{At, Map, NonEmpty, leaf, raw, words};
+use crate::scalar::{FileMode, FilePath, Int, PolicyName, SizeIn, TokenName, Wait, Workers};
+use crate::{DecisionLog, Role, Time, TokenHash};
 use ipnet::IpNet;
 use stagegate_rollout::WorkloadName;
+use stagegate_settings::{ConnLimits, Forwarded, ListenAddress};
 use std::net::SocketAddr;
 
 raw! {
@@ -27,9 +27,9 @@ raw! {
         /// How long running responses may finish after a stop signal.
         drain_timeout: Time = default("30s"),
         /// Limits of client connections.
-        limits: RawConnLimits = default("{}"),
+        limits: ConnLimits = default("{}"),
         /// The record of every routing decision.
-        decision_log: RawDecisionLog = default("{}"),
+        decision_log: DecisionLog = default("{}"),
         /// Time between two look-ups of the names of endpoints.
         resolve_every: Wait = default("30s"),
         /// Limits of scoring.
@@ -85,16 +85,16 @@ raw! {
     }
 }
 
-raw! {
+leaf! {
     /// Limits of client connections, over all listeners.
-    pub(crate) struct RawConnLimits {
+    ConnLimits {
         /// Most connections at a time.
         connections: Int<1, 16_777_216> = default("65536"),
         /// Most requests at a time; above it they are answered 503 with `Retry-After`. The
         /// candidate's are refused from four fifths of it on, so that stable's have room.
         in_flight: Int<1, 16_777_216> = optional,
         /// Most bytes of a request's head, from 8KiB to 1MiB.
-        header_bytes: Size = default("32KiB"),
+        header_bytes: SizeIn<{ 8 << 10 }, { 1 << 20 }> = default("32KiB"),
         /// Most header fields of a request.
         headers: Int<1, 1000> = default("100"),
         /// Longest time from the first byte of a request's head to its end.
@@ -106,15 +106,15 @@ raw! {
     }
 }
 
-raw! {
+leaf! {
     /// The record of every routing decision, for `explain`.
-    pub(crate) struct RawDecisionLog {
+    DecisionLog {
         /// Whether it is written.
         enabled: bool = default("true"),
         /// Records older than this are removed.
         max_age: Wait = default("7d"),
         /// Above this size the oldest records are removed; at least 16MiB.
-        max_size: Size = default("4GiB"),
+        max_size: SizeIn<{ 16 << 20 }, { u64::MAX }> = default("4GiB"),
     }
 }
 

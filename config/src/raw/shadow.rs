@@ -1,9 +1,9 @@
 //! Copies of requests for another release.
 
 use crate::read::{NonEmpty, raw};
-use crate::scalar::{Int, Method, Wait};
-use crate::{SafePath, Size};
+use crate::scalar::{Int, Method, SizeIn, Wait};
 use stagegate_rollout::{ReleaseName, Weight};
+use stagegate_settings::SafePath;
 
 raw! {
     /// Copies requests that stable serves to another release, body included. Its answers reach no
@@ -22,7 +22,7 @@ raw! {
         in_flight: Int<1, 10_000> = default("16"),
         /// Largest request body that is copied, up to 64MiB. Copies take at most `in_flight` times
         /// as much memory.
-        body: Size = default("1MiB"),
+        body: SizeIn<1, { 64 << 20 }> = default("1MiB"),
         /// Time for a copy, from connecting to the end of its answer.
         timeout: Wait = default("60s"),
         /// Whether both answers are judged by the workload's `scorers`, as a pair that counts apart

@@ -1,19 +1,19 @@
 //! What answers are asked for: how they ended and what they cost.
 
-use crate::ProviderPlace;
-use crate::read::{At, Map, raw, words};
+use crate::read::{At, Map, leaf, raw, words};
 use crate::scalar::{ErrorName, Member, PriceSource, Status, Usd};
 use stagegate_rollout::Outcome;
+use stagegate_signals::{Provider, Rules};
 
-raw! {
+leaf! {
     /// How answers end, where the defaults do not fit. A code goes before a status.
-    pub(crate) struct RawOutcomes {
+    Rules {
         /// Classes by HTTP status.
         status: Map<Status, Outcome> = default("{}"),
         /// Classes by error code or type, as bodies name it.
         codes: Map<ErrorName, Outcome> = default("{}"),
         /// Where the provider of the model stands.
-        provider: ProviderPlace = default("behind"),
+        provider: Provider = default("behind"),
     }
 }
 
@@ -48,7 +48,7 @@ words! {
 
 words! {
     /// Where the provider of the model stands.
-    ProviderPlace, |place| place.label(), {
+    Provider, |place| place.label(), {
         /// Behind the agent: that it is overloaded is `external`.
         Behind,
         /// The backend is the provider: that it is overloaded is `transient`.

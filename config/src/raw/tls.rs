@@ -1,8 +1,8 @@
 //! TLS on listeners and towards endpoints.
 
-use crate::ClientAuth;
 use crate::read::{NonEmpty, raw, words};
 use crate::scalar::{FilePath, HostName};
+use stagegate_settings::ClientAuth;
 
 raw! {
     /// TLS 1.2 and 1.3 on a listener. A reload takes over new files for new connections.

@@ -1,10 +1,11 @@
 //! Where traces go.
 
 use super::RawUpstreamTls;
+use crate::TraceProtocol;
 use crate::read::{Map, raw, words};
 use crate::scalar::{AttributeName, CollectorUrl, HeaderName, Line, SecretHeader, Wait};
-use crate::{TraceParents, TraceProtocol};
 use stagegate_rollout::Weight;
+use stagegate_settings::TraceParents;
 
 raw! {
     /// Traces of requests, and verdicts of scorers, for an OpenTelemetry collector. A reload takes

@@ -1,13 +1,18 @@
 //! How requests are matched, forwarded, limited and retried.
 
-use crate::read::{Content, Context, Cursor, Map, Read, Shape, choice, raw, words};
+use crate::read::{Content, Context, Cursor, Map, Read, Shape, choice, leaf, raw, words};
 use crate::scalar::{HeaderName, HeaderValue, HostName, Int, PathPrefix, UrlPath, Wait};
-use crate::{FallbackToStable, HostPattern, Rate, Size, StaleRetry, Time};
+use crate::{Rate, Size, Time};
 use stagegate_rollout::Weight;
+use stagegate_settings::{
+    Ejection, EndpointLimits, FallbackToStable, HostHeader, HostPattern, Limits, Match, Retry,
+    StaleRetry, TenantLimits, Timeouts,
+};
+use std::time::Duration;
 
-raw! {
+leaf! {
     /// A condition on requests: every part that is given must hold; `{}` fits every request.
-    pub(crate) struct RawMatch {
+    Match {
         /// The request's host: a name, or `*.` and a name for everything below it.
         host: HostPattern = optional,
         /// The request's path or a directory above it: `/a` fits `/a` and `/a/b`, not `/ab`.
@@ -17,9 +22,9 @@ raw! {
     }
 }
 
-raw! {
+leaf! {
     /// Timeouts towards the backend.
-    pub(crate) struct RawTimeouts {
+    Timeouts {
         /// To open a connection.
         connect: Wait = default("2s"),
         /// From the end of the request to the first byte of the response.
@@ -31,23 +36,35 @@ raw! {
         /// How long an unused connection is kept. Must be below the backend's own keep-alive.
         pool_idle: Wait = default("55s"),
     }
-}
-
-raw! {
-    /// Limits of a workload's requests.
-    pub(crate) struct RawLimits {
-        /// Largest request body.
-        body: Size = default("32MiB"),
-        /// Limits of each tenant.
-        tenant: RawTenantLimits = default("{}"),
-        /// Limits of each endpoint.
-        endpoint: RawEndpointLimits = default("{}"),
+    check |raw, cx| {
+        let limit = raw.total.as_ref().filter(|total| total.value.0 > Duration::ZERO);
+        for (name, part) in [("connect", &raw.connect), ("first_byte", &raw.first_byte)] {
+            if let (Some(total), Some(part)) = (limit, part)
+                && part.value.0 > total.value.0
+            {
+                let message = format!("is shorter than `{name}`, which can then never pass");
+                let hint = format!("write more than `{name}`, or `0` for no limit");
+                cx.warn(&total.site, message, hint);
+            }
+        }
     }
 }
 
-raw! {
+leaf! {
+    /// Limits of a workload's requests.
+    Limits {
+        /// Largest request body.
+        body: Size = default("32MiB"),
+        /// Limits of each tenant.
+        tenant: TenantLimits = default("{}"),
+        /// Limits of each endpoint.
+        endpoint: EndpointLimits = default("{}"),
+    }
+}
+
+leaf! {
     /// Limits of each tenant; above them a request is answered 429 with `Retry-After`.
-    pub(crate) struct RawTenantLimits {
+    TenantLimits {
         /// Most requests a second.
         rate: Rate = optional,
         /// Most requests at a time.
@@ -104,9 +121,9 @@ impl Read for RawProbe {
     }
 }
 
-raw! {
+leaf! {
     /// When a request is sent again.
-    pub(crate) struct RawRetry {
+    Retry {
         /// Which requests are replayed when a kept connection turned out to be closed.
         stale: StaleRetry = default("idempotent"),
         /// How often connecting is tried in all.
@@ -124,10 +141,10 @@ raw! {
     }
 }
 
-raw! {
+leaf! {
     /// When an endpoint that fails real requests is left out. One request tries it afterwards; the
     /// last endpoint there is, is never left out.
-    pub(crate) struct RawEjection {
+    Ejection {
         /// Failed requests in a row (5xx, connection failures, timeouts) that eject it.
         failures: Int<1, 1000> = default("5"),
         /// A response head that takes longer counts as a failure.
@@ -137,9 +154,9 @@ raw! {
     }
 }
 
-raw! {
+leaf! {
     /// Limits of each endpoint, over all workers.
-    pub(crate) struct RawEndpointLimits {
+    EndpointLimits {
         /// Most requests, and so connections, at a time.
         in_flight: Int<1, 1_000_000> = optional,
         /// Requests that may wait for their turn, at most `timeouts.connect`; others are answered
@@ -171,6 +188,26 @@ choice! {
             /// This name.
             "name" => Name(HostName),
         }
+    }
+}
+
+impl From<RawHostHeader> for HostHeader {
+    fn from(raw: RawHostHeader) -> Self {
+        match raw {
+            RawHostHeader::Preserve => Self::Preserve,
+            RawHostHeader::Endpoint => Self::Endpoint,
+            RawHostHeader::Name(name) => Self::Name(name.value.0),
+        }
+    }
+}
+
+/// Header conditions, sorted by name: their order means nothing.
+impl From<Map<HeaderName, HeaderValue>> for Vec<(String, String)> {
+    fn from(map: Map<HeaderName, HeaderValue>) -> Self {
+        let pairs = map.0.into_iter().map(|(name, value)| (name.value.0, value.value.0));
+        let mut pairs: Self = pairs.collect();
+        pairs.sort();
+        pairs
     }
 }
 

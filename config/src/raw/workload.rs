@@ -1,20 +1,22 @@
 //! One workload: releases, arms and who goes where.
 
 use super::{
-    Definition, RawCost, RawEjection, RawHealth, RawHostHeader, RawIdentity, RawLabelled,
-    RawLimits, RawMatch, RawOutcomes, RawRedact, RawRelease, RawRetry, RawSampling, RawShadow,
-    RawTimeouts, RawUpstreamTls,
+    Definition, RawCost, RawHealth, RawHostHeader, RawIdentity, RawLabelled, RawRedact, RawRelease,
+    RawSampling, RawShadow, RawUpstreamTls,
 };
-use crate::read::{At, Map, NonEmpty, OrOff, choice, raw, words};
+use crate::read::{At, Map, NonEmpty, OrOff, choice, leaf, raw, words};
 use crate::scalar::{Body, ForceSecret, HeaderValue, Int, JsonPointer, Member, PolicyName, Wait};
-use crate::{FallbackToStable, Protocol};
-use stagegate_rollout::{CohortName, GroupName, OnRollback, ReleaseName, Salt, Sticky, Weight};
+use stagegate_rollout::{
+    CohortName, FixedResponse, GroupName, OnRollback, ReleaseName, Salt, Sticky, Weight,
+};
+use stagegate_settings::{Ejection, FallbackToStable, Limits, Match, Protocol, Retry, Timeouts};
+use stagegate_signals::Rules;
 
 raw! {
     /// One agent workflow behind the proxy.
     pub(crate) struct RawWorkload {
         /// Which requests are the workload's: those that fit at least one entry.
-        r#match: NonEmpty<RawMatch> = required,
+        r#match: NonEmpty<Match> = required,
         /// What the backend speaks.
         protocol: Protocol = default("auto"),
         /// Where tenant, user and conversation of a request come from.
@@ -53,13 +55,13 @@ raw! {
         /// TLS towards `https:` and `h2:` endpoints.
         upstream_tls: RawUpstreamTls = default("{}"),
         /// When an endpoint is left out for failing real requests, or `off`.
-        ejection: OrOff<RawEjection> = default("{}"),
+        ejection: OrOff<Ejection> = default("{}"),
         /// Timeouts towards the backend.
-        timeouts: RawTimeouts = default("{}"),
+        timeouts: Timeouts = default("{}"),
         /// Limits of requests.
-        limits: RawLimits = default("{}"),
+        limits: Limits = default("{}"),
         /// When a request is sent again; never once a byte of the response was seen.
-        retry: RawRetry = default("{}"),
+        retry: Retry = default("{}"),
         /// Whether a request that finds no connection to the candidate goes to stable.
         fallback_to_stable: FallbackToStable = default("never"),
         /// What the backend sees as `Host`.
@@ -67,7 +69,7 @@ raw! {
         /// Lets testers choose the arm with a signed header.
         force: RawForce = optional,
         /// How answers end, by status and by what their bodies say.
-        outcomes: RawOutcomes = default("{}"),
+        outcomes: Rules = default("{}"),
         /// What answers cost and what may be spent.
         cost: RawCost = default("{}"),
         /// How much of each arm is scored; nothing, by default, unless there are scorers.
@@ -127,14 +129,14 @@ choice! {
             /// One named release.
             "release" => Release(ReleaseName),
             /// No backend at all: a fixed answer.
-            "respond" => Respond(RawRespond),
+            "respond" => Respond(FixedResponse),
         }
     }
 }
 
-raw! {
+leaf! {
     /// A fixed answer.
-    pub(crate) struct RawRespond {
+    FixedResponse {
         /// HTTP status.
         status: Int<200, 599> = default("503"),
         /// Sent as `Retry-After`, in whole seconds.

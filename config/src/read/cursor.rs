@@ -32,6 +32,11 @@ pub(crate) struct At<T> {
     pub(crate) site: Site,
 }
 
+/// The value without its place.
+pub(crate) fn plain<T>(at: Option<At<T>>) -> Option<T> {
+    at.map(|at| at.value)
+}
+
 /// One node and the way to it.
 pub(crate) struct Cursor<'n> {
     pub(crate) node: &'n Node,

@@ -1,9 +1,11 @@
 //! Reading of mappings with known keys: unknown, missing and doubled keys.
 
-use super::cursor::{At, Cursor};
+use super::context::Context;
+use super::cursor::{At, Cursor, Site};
 use super::node::{Content, Key, Node};
 use super::shape::Need;
-use super::{Context, Read};
+use super::value::Read;
+use super::yaml::parse;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -30,7 +32,7 @@ pub(super) fn unique_entries<'n>(
     for (key, node) in entries {
         if let Some(line) = seen.get(key.text.as_str()) {
             let site = at.value(&key.text, key.mark, node).site(true);
-            let site = super::Site { mark: key.mark, written: None, ..site };
+            let site = Site { mark: key.mark, written: None, ..site };
             cx.problem(
                 &site,
                 format!("is given twice, first in line {line}"),
@@ -85,11 +87,11 @@ impl<'c, 'n> Fields<'c, 'n> {
                 None
             }
             Need::Default(text) => {
-                let node = super::parse(text).ok()?;
+                let node = parse(text).ok()?;
                 let at = self.at.value(key, mark, &node);
                 let value = T::read(&at, cx)?;
                 // Nothing is written, so messages have no value to show.
-                let site = super::Site { mark, key: at.path.clone(), written: None };
+                let site = Site { mark, key: at.path.clone(), written: None };
                 Some(At { value, site })
             }
         }
@@ -99,7 +101,7 @@ impl<'c, 'n> Fields<'c, 'n> {
 fn unknown_key(at: &Cursor<'_>, key: &Key, node: &Node, known: &[&str], cx: &mut Context<'_>) {
     // The value is never shown: below a mistyped key may be a secret.
     let site = at.value(&key.text, key.mark, node).site(true);
-    let site = super::Site { mark: key.mark, written: None, ..site };
+    let site = Site { mark: key.mark, written: None, ..site };
     if let Some((_, what)) = LATER.iter().find(|(later, _)| *later == key.text) {
         let message = format!("is not a known key: {what} is not supported by this version yet");
         cx.problem(&site, message, "remove it");

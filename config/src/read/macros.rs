@@ -43,6 +43,66 @@ macro_rules! raw {
     };
 }
 
+/// Declares a section that is read straight into a settings type. Every field has the type it is
+/// written in and becomes the setting of the same name by `Into`; an `optional` one becomes an
+/// `Option`. `check` sees the values with their places, for problems and warnings.
+macro_rules! leaf {
+    ($(#[doc = $doc:literal])+ $name:ident {
+        $($(#[doc = $field_doc:literal])+ $field:ident: $ty:ty = $need:ident $(($default:literal))?,)+
+    } $(check |$raw:ident, $cx:ident| $check:block)?) => {
+        const _: () = {
+            struct Written {
+                $($field: Option<$crate::read::At<$ty>>,)+
+            }
+
+            impl $crate::read::Read for $name {
+                fn shape() -> $crate::read::Shape {
+                    $crate::read::Shape::Struct {
+                        name: stringify!($name),
+                        doc: $crate::read::doc_text(concat!($($doc, "\n"),+)),
+                        fields: vec![$($crate::read::Field {
+                            key: $crate::read::key_text(stringify!($field)),
+                            doc: $crate::read::doc_text(concat!($($field_doc, "\n"),+)),
+                            need: $crate::read::need!($need $(($default))?),
+                            shape: <$ty as $crate::read::Read>::shape(),
+                        }),+],
+                    }
+                }
+
+                fn read(
+                    at: &$crate::read::Cursor<'_>,
+                    cx: &mut $crate::read::Context<'_>,
+                ) -> Option<Self> {
+                    let known = [$($crate::read::key_text(stringify!($field))),+];
+                    let fields = $crate::read::Fields::open(at, cx, &known)?;
+                    let written = Written {
+                        $($field: fields.read(
+                            $crate::read::key_text(stringify!($field)),
+                            &$crate::read::need!($need $(($default))?),
+                            cx,
+                        ),)+
+                    };
+                    $({
+                        let ($raw, $cx) = (&written, &mut *cx);
+                        $check
+                    })?
+                    Some(Self { $($field: $crate::read::setting!($need, written.$field),)+ })
+                }
+            }
+        };
+    };
+}
+
+/// The setting that a written value becomes.
+macro_rules! setting {
+    (optional, $at:expr) => {
+        $at.map(|at| at.value.into())
+    };
+    ($need:ident, $at:expr) => {
+        $at?.value.into()
+    };
+}
+
 macro_rules! need {
     (required) => {
         $crate::read::Need::Required
@@ -138,7 +198,7 @@ macro_rules! words {
     };
 }
 
-pub(crate) use {choice, need, raw, words};
+pub(crate) use {choice, leaf, need, raw, setting, words};
 
 /// A doc comment as running text.
 pub(crate) fn doc_text(text: &str) -> String {

@@ -1,6 +1,6 @@
 //! Values that name files.
 
-use super::{FromText, Wrong};
+use super::from_text::{FromText, Wrong};
 use crate::read::Json;
 use std::path::PathBuf;
 use std::sync::Arc;

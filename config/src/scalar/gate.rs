@@ -1,6 +1,6 @@
 //! What policies are written in: measures, limits, margins, ratios, chances.
 
-use super::{FromText, Wrong};
+use super::from_text::{FromText, Wrong};
 use crate::Time;
 use crate::read::{Json, suggestion};
 use stagegate_rollout::{Amount, Quantile, ReleaseName};

@@ -1,9 +1,10 @@
 //! Addresses, hosts, URLs, paths and header fields.
 
-use super::{FromText, Wrong};
+use super::from_text::{FromText, Wrong};
 use crate::read::Json;
-use crate::{Endpoint, EndpointProtocol, HostPattern, ListenAddress};
+use crate::{Endpoint, EndpointProtocol};
 use ipnet::IpNet;
+use stagegate_settings::{HostPattern, ListenAddress};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -222,6 +223,36 @@ impl FromText for HeaderValue {
             && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
         let valid = visible.then(|| Self(text.to_owned()));
         valid.ok_or_else(|| "is not a header value".into())
+    }
+}
+
+impl From<HeaderName> for String {
+    fn from(text: HeaderName) -> Self {
+        text.0
+    }
+}
+
+impl From<HeaderValue> for String {
+    fn from(text: HeaderValue) -> Self {
+        text.0
+    }
+}
+
+impl From<HostName> for String {
+    fn from(text: HostName) -> Self {
+        text.0
+    }
+}
+
+impl From<PathPrefix> for String {
+    fn from(text: PathPrefix) -> Self {
+        text.0
+    }
+}
+
+impl From<UrlPath> for String {
+    fn from(text: UrlPath) -> Self {
+        text.0
     }
 }
 

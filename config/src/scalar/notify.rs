@@ -1,8 +1,8 @@
 //! Values of notification channels. What is as good as a key is never shown.
 
+use super::from_text::{FromText, Wrong};
 use super::net::HostName;
 use super::text::{JwtSecret, TokenName};
-use super::{FromText, Wrong};
 use crate::Secret;
 use crate::read::Json;
 

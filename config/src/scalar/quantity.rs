@@ -1,6 +1,6 @@
 //! Numbers, switches and quantities.
 
-use super::{FromText, Wrong};
+use super::from_text::{FromText, Wrong};
 use crate::read::Json;
 use crate::{Rate, Size, Time};
 use stagegate_rollout::Weight;
@@ -79,6 +79,41 @@ impl FromText for Size {
     }
 }
 
+/// A size from `MIN` to `MAX` bytes. A `MIN` of 0 or a `MAX` of [`u64::MAX`] is no bound.
+#[derive(Clone, Copy)]
+pub(crate) struct SizeIn<const MIN: u64, const MAX: u64>(pub(crate) u64);
+
+impl<const MIN: u64, const MAX: u64> FromText for SizeIn<MIN, MAX> {
+    const NAME: &'static str = Size::NAME;
+    const JSON: Json = Size::JSON;
+    const HINT: &'static str = Size::HINT;
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let Size(bytes) = Size::from_text(text)?;
+        if (MIN..=MAX).contains(&bytes) {
+            return Ok(Self(bytes));
+        }
+        let (least, most) = (bound(MIN), bound(MAX));
+        Err(match (MIN, MAX) {
+            (0, _) => {
+                Wrong::with_hint(format!("is above {most}"), format!("write at most `{most}`"))
+            }
+            (_, u64::MAX) => {
+                Wrong::with_hint(format!("is below {least}"), format!("write at least `{least}`"))
+            }
+            _ => Wrong::with_hint(
+                format!("is not a size from {least} to {most}"),
+                format!("write a size from `{least}` to `{most}`"),
+            ),
+        })
+    }
+}
+
+/// A bound as it is written in messages.
+fn bound(bytes: u64) -> String {
+    if bytes < 1024 { format!("{bytes}B") } else { Size(bytes).to_string() }
+}
+
 impl FromText for Weight {
     const NAME: &'static str = "share";
     const JSON: Json = Json::Pattern("^(100(\\.0{1,3})?|[0-9]{1,2}(\\.[0-9]{1,3})?)%$");
@@ -120,3 +155,66 @@ impl FromText for Workers {
         Ok(Self::Count(count as usize))
     }
 }
+
+// What each of them is once it is read.
+
+impl From<Time> for Duration {
+    fn from(time: Time) -> Self {
+        time.0
+    }
+}
+
+/// Zero stands for no limit.
+impl From<Time> for Option<Duration> {
+    fn from(time: Time) -> Self {
+        Some(time.0).filter(|time| *time > Duration::ZERO)
+    }
+}
+
+impl From<Wait> for Duration {
+    fn from(wait: Wait) -> Self {
+        wait.0
+    }
+}
+
+/// In whole milliseconds.
+pub(crate) fn millis(time: impl Into<Duration>) -> u64 {
+    u64::try_from(time.into().as_millis()).unwrap_or(u64::MAX)
+}
+
+impl From<Size> for u64 {
+    fn from(size: Size) -> Self {
+        size.0
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> From<SizeIn<MIN, MAX>> for u64 {
+    fn from(size: SizeIn<MIN, MAX>) -> Self {
+        size.0
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> From<SizeIn<MIN, MAX>> for usize {
+    fn from(size: SizeIn<MIN, MAX>) -> Self {
+        size.0 as Self
+    }
+}
+
+impl From<Rate> for u32 {
+    fn from(rate: Rate) -> Self {
+        rate.per_second()
+    }
+}
+
+macro_rules! whole_numbers {
+    ($($number:ty),+) => {$(
+        impl<const MIN: u64, const MAX: u64> From<Int<MIN, MAX>> for $number {
+            fn from(number: Int<MIN, MAX>) -> Self {
+                const { assert!(MAX <= <$number>::MAX as u64, "the range does not fit") };
+                number.0 as Self
+            }
+        }
+    )+};
+}
+
+whole_numbers!(u16, u32, u64, usize);

@@ -1,9 +1,10 @@
 //! What may be served twice.
 
+use super::from_text::{FromText, Wrong};
+use super::net::UrlPath;
 use super::net::is_token;
-use super::{FromText, UrlPath, Wrong};
-use crate::SafePath;
 use crate::read::Json;
+use stagegate_settings::SafePath;
 
 /// A method's name, in upper case as methods are.
 #[derive(Clone)]

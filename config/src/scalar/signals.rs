@@ -1,6 +1,8 @@
 //! Values about answers: statuses, error names, money.
 
-use super::{FilePath, FromText, Int, Wrong};
+use super::file::FilePath;
+use super::from_text::{FromText, Wrong};
+use super::quantity::Int;
 use crate::read::Json;
 use stagegate_signals::parse_usd;
 use std::path::PathBuf;
@@ -75,5 +77,17 @@ impl FromText for PriceSource {
             None if text == "builtin" => Ok(Self::Builtin),
             None => Err("is neither `builtin` nor a file".into()),
         }
+    }
+}
+
+impl From<Status> for u16 {
+    fn from(status: Status) -> Self {
+        status.0
+    }
+}
+
+impl From<ErrorName> for Box<str> {
+    fn from(name: ErrorName) -> Self {
+        name.0.into()
     }
 }

@@ -1,10 +1,11 @@
 //! Names, pointers, secrets and free text.
 
+use super::from_text::{FromText, Wrong};
 use super::net::is_token;
-use super::{FromText, Wrong};
+use crate::TokenHash;
 use crate::read::Json;
-use crate::{Secret, TokenHash};
 use stagegate_rollout::{CohortName, ForceKey, GroupName, ReleaseName, Salt, WorkloadName};
+use stagegate_settings::Secret;
 
 /// The grammar of names, as `stagegate-rollout` checks it.
 const NAME_PATTERN: Json = Json::Name("^[0-9A-Za-z][0-9A-Za-z._-]{0,62}$");
@@ -178,5 +179,23 @@ impl FromText for ForceSecret {
     fn from_text(text: &str) -> Result<Self, Wrong> {
         let key = ForceKey::new(text.as_bytes()).map(Self);
         key.ok_or_else(|| "is shorter than 16 bytes and could be guessed".into())
+    }
+}
+
+impl From<Line> for String {
+    fn from(text: Line) -> Self {
+        text.0
+    }
+}
+
+impl From<Body> for String {
+    fn from(text: Body) -> Self {
+        text.0
+    }
+}
+
+impl From<Digest> for String {
+    fn from(text: Digest) -> Self {
+        text.0
     }
 }

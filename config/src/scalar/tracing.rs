@@ -1,8 +1,8 @@
 //! Values of tracing.
 
+use super::from_text::{FromText, Wrong};
 use super::net::HeaderValue;
 use super::notify::ChannelUrl;
-use super::{FromText, Wrong};
 use crate::read::Json;
 use crate::{Collector, Secret};
 

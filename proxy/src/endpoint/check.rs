@@ -1,6 +1,5 @@
 //! One health check: the connection a request would use, and perhaps a request on it.
 
-use super::{HealthSettings, Probe};
 use crate::address::Address;
 use crate::http1::{HeadLimits, ResponseHead, Status};
 use crate::transport::{Wire, dial};
@@ -8,6 +7,7 @@ use async_trait::async_trait;
 use pingora_error::{Error, ErrorType};
 use pingora_load_balancing::Backend;
 use pingora_load_balancing::health_check::HealthCheck;
+use stagegate_settings::{Health, Probe};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -19,12 +19,12 @@ const MAX_HEAD: usize = 64 * 1024;
 
 /// Checks the endpoints of one release.
 pub(super) struct Check {
-    health: HealthSettings,
+    health: Health,
     by_key: HashMap<SocketAddr, Address>,
 }
 
 impl Check {
-    pub(super) fn new(health: &HealthSettings, addresses: &[Address]) -> Self {
+    pub(super) fn new(health: &Health, addresses: &[Address]) -> Self {
         let by_key = addresses.iter().map(|address| (address.ring_key(), address.clone()));
         Self { health: health.clone(), by_key: by_key.collect() }
     }
@@ -131,7 +131,7 @@ impl HealthCheck for Check {
 mod tests {
     use super::warm;
     use crate::address::{Address, Protocol, Target};
-    use crate::endpoint::Probe;
+    use stagegate_settings::Probe;
     use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpListener};
     use std::time::Duration;

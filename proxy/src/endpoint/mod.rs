@@ -12,42 +12,12 @@ use crate::address::Address;
 use crate::outlier::{Admission, Standing};
 use pingora_load_balancing::selection::Consistent;
 use pingora_load_balancing::{Backend, Backends, LoadBalancer, discovery};
+use stagegate_settings::Health;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::task::JoinHandle;
-
-/// How endpoints are checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HealthSettings {
-    /// What a check does.
-    pub probe: Probe,
-    /// Time between checks.
-    pub every: Duration,
-    /// Time one check may take.
-    pub timeout: Duration,
-    /// Checks in a row that make an endpoint healthy.
-    pub healthy: usize,
-    /// Failed checks in a row that make it unhealthy.
-    pub unhealthy: usize,
-}
-
-/// What a health check does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Probe {
-    /// Opens a connection.
-    Tcp,
-    /// Sends `GET path` and wants this status.
-    Http {
-        /// Path and query.
-        path: String,
-        /// Value of `Host`; the endpoint's own when absent.
-        host: Option<String>,
-        /// The status that means healthy.
-        status: u16,
-    },
-}
 
 /// One endpoint at run time.
 #[derive(Debug)]
@@ -69,7 +39,7 @@ impl Endpoint {
 /// The endpoints of one release.
 pub(crate) struct EndpointSet {
     endpoints: Vec<Arc<Endpoint>>,
-    health: Option<HealthSettings>,
+    health: Option<Health>,
     ring: Arc<LoadBalancer<Consistent>>,
     checks: Option<JoinHandle<()>>,
 }
@@ -81,7 +51,7 @@ impl EndpointSet {
     /// otherwise; those that were in `before` are the same, connections and health included.
     pub(crate) async fn start(
         addresses: &[Address],
-        health: Option<HealthSettings>,
+        health: Option<Health>,
         before: Option<&Self>,
     ) -> Result<Self, String> {
         let before = before.map_or(&[][..], |before| &before.endpoints);
@@ -118,7 +88,7 @@ impl EndpointSet {
         Ok(Self { endpoints, health, ring, checks })
     }
 
-    pub(crate) fn is_for(&self, addresses: &[Address], health: Option<&HealthSettings>) -> bool {
+    pub(crate) fn is_for(&self, addresses: &[Address], health: Option<&Health>) -> bool {
         self.health.as_ref() == health && self.endpoints.iter().map(|e| &e.address).eq(addresses)
     }
 
@@ -204,7 +174,7 @@ impl std::fmt::Debug for EndpointSet {
 async fn keep_checking(
     ring: Arc<LoadBalancer<Consistent>>,
     endpoints: Vec<Arc<Endpoint>>,
-    health: HealthSettings,
+    health: Health,
 ) {
     let mut ticks = tokio::time::interval(health.every);
     let mut rounds = 0;

@@ -11,49 +11,25 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{
     Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, Validation, decode, decode_header,
 };
+use stagegate_settings::{Jwt as JwtSettings, JwtAlgorithm};
 use std::collections::HashMap;
 
-/// Signature algorithms a token may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JwtAlgorithm {
-    /// HMAC with SHA-256.
-    Hs256,
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    Rs256,
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-    /// Ed25519.
-    EdDsa,
-}
-
-impl JwtAlgorithm {
-    const fn algorithm(self) -> Algorithm {
-        match self {
-            Self::Hs256 => Algorithm::HS256,
-            Self::Rs256 => Algorithm::RS256,
-            Self::Es256 => Algorithm::ES256,
-            Self::EdDsa => Algorithm::EdDSA,
-        }
-    }
-}
-
-/// What tokens are checked against.
+/// The key files that the settings name, as they were read.
 #[derive(Clone, Debug, Default)]
-pub struct JwtSettings {
+pub struct JwtFiles {
     /// A JWKS document.
     pub jwks: Option<Vec<u8>>,
-    /// A shared secret, for HS256.
-    pub secret: Option<Vec<u8>>,
-    /// A public key in PEM, for the other algorithms.
+    /// A public key in PEM.
     pub public_key: Option<Vec<u8>>,
-    /// Algorithms that are accepted; a token's own word for it is never enough.
-    pub algorithms: Vec<JwtAlgorithm>,
-    /// Required `iss`.
-    pub issuer: Option<String>,
-    /// Required `aud`.
-    pub audience: Option<String>,
-    /// The header that carries the token, with or without `Bearer `.
-    pub header: String,
+}
+
+const fn algorithm(algorithm: JwtAlgorithm) -> Algorithm {
+    match algorithm {
+        JwtAlgorithm::Hs256 => Algorithm::HS256,
+        JwtAlgorithm::Rs256 => Algorithm::RS256,
+        JwtAlgorithm::Es256 => Algorithm::ES256,
+        JwtAlgorithm::EdDsa => Algorithm::EdDSA,
+    }
 }
 
 /// Keys that cannot be used.
@@ -92,7 +68,7 @@ impl Jwt {
     ///
     /// # Errors
     /// A [`JwtError`] when a key cannot be read or none is left.
-    pub fn new(settings: &JwtSettings) -> Result<Self, JwtError> {
+    pub fn new(settings: &JwtSettings, files: &JwtFiles) -> Result<Self, JwtError> {
         signatures::install();
         let mut keys = Vec::new();
         let mut add = |id: Option<String>, algorithm: Algorithm, key: DecodingKey| {
@@ -112,8 +88,8 @@ impl Jwt {
             validation.set_required_spec_claims(&required);
             keys.push(Key { id, key, validation });
         };
-        let accepted: Vec<Algorithm> = settings.algorithms.iter().map(|a| a.algorithm()).collect();
-        if let Some(json) = &settings.jwks {
+        let accepted: Vec<Algorithm> = settings.algorithms.iter().copied().map(algorithm).collect();
+        if let Some(json) = &files.jwks {
             let set: JwkSet = serde_json::from_slice(json).map_err(JwtError::Jwks)?;
             for jwk in &set.keys {
                 let id = jwk.common.key_id.clone();
@@ -131,9 +107,9 @@ impl Jwt {
         if let Some(secret) =
             settings.secret.as_ref().filter(|_| accepted.contains(&Algorithm::HS256))
         {
-            add(None, Algorithm::HS256, DecodingKey::from_secret(secret));
+            add(None, Algorithm::HS256, DecodingKey::from_secret(secret.expose().as_bytes()));
         }
-        if let Some(pem) = &settings.public_key {
+        if let Some(pem) = &files.public_key {
             let unusable = |e| JwtError::Key(String::new(), e);
             let readers: [(Algorithm, ReadKey); 3] = [
                 (Algorithm::RS256, DecodingKey::from_rsa_pem),

@@ -4,7 +4,7 @@ mod json;
 mod jwt;
 mod learn;
 
-pub use jwt::{Jwt, JwtAlgorithm, JwtError, JwtSettings};
+pub use jwt::{Jwt, JwtError, JwtFiles};
 
 #[cfg(feature = "fuzz")]
 pub(crate) use json::string_at;
@@ -12,44 +12,19 @@ pub(crate) use jwt::{JwtCache, Moment};
 pub(crate) use learn::{Learner, learns_from};
 
 use crate::http1::RequestHead;
-use crate::tls::{Name, Names};
+use crate::tls::Names;
+use stagegate_settings::{Identity as Sources, Source};
 use std::borrow::Cow;
 
 /// Longest identity in bytes; a longer one is no identity.
 const MAX_ID: usize = 256;
 
-/// One place an identity may come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A request header.
-    Header(String),
-    /// A cookie.
-    Cookie(String),
-    /// A claim of the verified bearer token.
-    Jwt(String),
-    /// A JSON pointer into the request body (RFC 6901).
-    Body(String),
-    /// A path segment, counted from zero.
-    PathSegment(usize),
-    /// A name in the client's certificate.
-    Certificate(Name),
-}
-
 /// Where a workload's identities come from; the first place that has one wins.
-#[derive(Debug, Default)]
-pub struct Identity {
-    /// Places for the tenant.
-    pub tenant: Vec<Source>,
-    /// Places for the user.
-    pub user: Vec<Source>,
-    /// Places for the conversation.
-    pub conversation: Vec<Source>,
-    /// Conversation ids that backends issue are recognised in requests and learned from responses.
-    pub learned: bool,
+#[derive(Clone, Copy)]
+pub(crate) struct Identity<'a> {
+    pub(crate) sources: &'a Sources,
     /// How bearer tokens are verified; without it no token is an identity.
-    pub jwt: Option<Jwt>,
-    /// Request bodies are read up to this many bytes to find an identity.
-    pub max_inspect_bytes: usize,
+    pub(crate) jwt: Option<&'a Jwt>,
 }
 
 /// What one request's identities came out as.
@@ -62,7 +37,7 @@ pub(crate) struct Found {
     pub(crate) needs_body: bool,
 }
 
-impl Identity {
+impl Identity<'_> {
     /// Identities in head and, if it was read, body. Sources are asked in order; where a body that
     /// was not read would have been asked, [`Found::needs_body`] says so.
     pub(crate) fn find(
@@ -79,7 +54,8 @@ impl Identity {
             sources.iter().find_map(|source| match source {
                 Source::Header(name) => plain(request.field(head, name)?),
                 Source::Cookie(name) => cookie(head, request, name),
-                Source::PathSegment(n) => segment(request.target(head), *n),
+                // People count from one.
+                Source::PathSegment(n) => segment(request.target(head), n.saturating_sub(1)),
                 Source::Certificate(name) => {
                     certificate?.first(*name).map(str::to_owned).and_then(checked)
                 }
@@ -88,7 +64,7 @@ impl Identity {
                     json::string_at(body?, pointer).and_then(checked)
                 }
                 Source::Jwt(claim) => {
-                    let jwt = self.jwt.as_ref()?;
+                    let jwt = self.jwt?;
                     let claims = claims.get_or_insert_with(|| {
                         let header = request.field(head, jwt.header())?;
                         tokens.claims(jwt, header, now)
@@ -97,13 +73,12 @@ impl Identity {
                 }
             })
         };
-        let (tenant, user, conversation) =
-            (ask(&self.tenant), ask(&self.user), ask(&self.conversation));
-        let issued = || {
-            self.learned.then(|| learn::issued_id(head, request, body)).flatten().and_then(checked)
-        };
+        let Sources { tenant, user, conversation, learned, .. } = self.sources;
+        let (tenant, user, conversation) = (ask(tenant), ask(user), ask(conversation));
+        let issued =
+            || learned.then(|| learn::issued_id(head, request, body)).flatten().and_then(checked);
         let conversation = conversation.or_else(issued);
-        needs_body |= self.learned && conversation.is_none() && body.is_none();
+        needs_body |= *learned && conversation.is_none() && body.is_none();
         Found { tenant, user, conversation, needs_body }
     }
 }

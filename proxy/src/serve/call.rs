@@ -138,7 +138,7 @@ impl Call {
 
     /// Counts a request that a backend answered, to its end or not, and keeps its record.
     pub(super) fn answered(&mut self, worker: &Worker, decision: &Decision, end: End) {
-        let settings = &decision.workload().prepared.settings.signals;
+        let settings = &decision.workload().prepared.signals;
         let signals = self.observed.end(end);
         let outcome = outcome(&settings.rules, self.status, signals.as_ref(), end);
         let (status, bytes) = (self.status, self.bytes_out);

@@ -23,8 +23,10 @@ impl Client {
     /// Reads until a whole head is in `input`.
     pub(super) async fn read_head(&mut self, first: bool) -> Result<Head, Problem> {
         let settings = self.worker.shared.settings.load();
-        let limits = HeadLimits { bytes: settings.header_bytes, fields: settings.headers };
-        let (header_timeout, keep_alive) = (settings.header_timeout, settings.keep_alive);
+        let limits =
+            HeadLimits { bytes: settings.limits.header_bytes, fields: settings.limits.headers };
+        let (header_timeout, keep_alive) =
+            (settings.limits.header_timeout, settings.limits.keep_alive);
         drop(settings);
         let mut started = false;
         self.watch.set(if first { header_timeout } else { keep_alive });

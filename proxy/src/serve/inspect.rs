@@ -36,7 +36,7 @@ impl Client {
         }
         let mut reader = BodyReader::new(self.head.body.unwrap_or(BodyLength::None));
         let mut at = self.head.len;
-        let body_idle = self.worker.shared.settings.load().body_idle;
+        let body_idle = self.worker.shared.settings.load().limits.body_idle;
         loop {
             self.watch.set(body_idle);
             let mut rest = &self.input[at..];

@@ -60,7 +60,7 @@ pub(super) async fn connection(
 ) {
     let (header_timeout, header_bytes) = {
         let settings = worker.shared.settings.load();
-        (settings.header_timeout, settings.header_bytes)
+        (settings.limits.header_timeout, settings.limits.header_bytes)
     };
     let mut builder = Builder::new();
     builder
@@ -167,7 +167,7 @@ impl Multiplex {
         self.tally.turned();
         let idle = self.tally.active() == 0;
         if idle && !self.idle {
-            let keep_alive = self.worker.shared.settings.load().keep_alive;
+            let keep_alive = self.worker.shared.settings.load().limits.keep_alive;
             self.watch.set(if self.told { GOAWAY_GRACE } else { keep_alive });
         } else if !idle {
             self.watch.set_at(u64::MAX);

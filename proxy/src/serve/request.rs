@@ -6,12 +6,13 @@ use super::connect::Connected;
 use super::exchange::{End, Exchange, Receiving, Sending};
 use crate::http1::{BodyLength, ForwardTo, Known, tokens, upstream_head};
 use crate::identity::{Found, Identity, Learner, Moment};
-use crate::plan::{InForce, Replay, Role, Workload};
+use crate::plan::{InForce, Role, Workload};
 use crate::problem::Problem;
 use crate::tap::{Tap, TapSettings};
 use crate::trace::Trace;
 use crate::transport::Stream;
 use stagegate_rollout::{Arm, OnRollback, Outcome, Reason, Target};
+use stagegate_settings::StaleRetry;
 use stagegate_signals::End as BodyEnd;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -65,7 +66,7 @@ impl Client {
         let own = self.context.forwarding.via.as_bytes();
         let is_own = |hop: &[u8]| hop.split(|&b| b == b' ').any(|part| part == own);
         let loops = self.head.known(&self.input, Known::Via).any(|via| tokens(via).any(is_own));
-        let too_large = matches!(self.head.body, Some(BodyLength::Bytes(bytes)) if bytes > workload.prepared.settings.body_limit);
+        let too_large = matches!(self.head.body, Some(BodyLength::Bytes(bytes)) if bytes > workload.prepared.settings.limits.body);
         match (loops, too_large) {
             (true, _) => Some(Problem::LoopDetected),
             (_, true) => Some(Problem::BodyTooLarge),
@@ -80,9 +81,9 @@ impl Client {
         call: &mut Call,
         expect: &mut bool,
     ) -> Result<bool, Problem> {
-        let identity = &workload.prepared.settings.identity;
+        let identity = workload.prepared.identity();
         call.found = self.ask(identity, None, call.now_s());
-        let limit = identity.max_inspect_bytes;
+        let limit = identity.sources.max_inspect_bytes;
         if !call.found.needs_body || !self.is_inspectable(limit) {
             return Ok(true);
         }
@@ -96,7 +97,7 @@ impl Client {
         Ok(true)
     }
 
-    fn ask(&self, identity: &Identity, body: Option<&[u8]>, now_s: u64) -> Found {
+    fn ask(&self, identity: Identity<'_>, body: Option<&[u8]>, now_s: u64) -> Found {
         let mut tokens = self.worker.tokens.borrow_mut();
         let names = self.context.names.as_ref();
         let now = Moment { unix_s: now_s, monotonic_ms: self.worker.watches.now_ms() };
@@ -288,7 +289,7 @@ impl Client {
             return (End::Refused(Problem::StableDown), 0);
         };
         let endpoint = &release.endpoints.all()[endpoint];
-        let host = settings.host.value(self.head.host(&self.input));
+        let host = settings.host_header.value(self.head.host(&self.input));
         let to = ForwardTo {
             request_id: &call.id,
             arm: decision.arm.label(),
@@ -307,7 +308,8 @@ impl Client {
         worker.pools.borrow_mut().begin(endpoint.id, pays);
         let retry = self.retry(decision, call.retries);
         // Once for every try: what is copied is what this endpoint saw and said.
-        call.tap = settings.tap.as_ref().and_then(|tap| self.tap(tap, call, decision));
+        call.tap =
+            decision.workload().prepared.tap.as_ref().and_then(|tap| self.tap(tap, call, decision));
         let shadow = self.shadow(call, decision);
         let mut sending = Sending::new(&mut self.input, self.head.len, length, &mut self.up);
         sending.copy = call.tap.as_mut().and_then(|tap| tap.copy_of_request());
@@ -321,7 +323,7 @@ impl Client {
             call,
             decision,
             timeouts: settings.timeouts,
-            body_limit: settings.body_limit,
+            body_limit: settings.limits.body,
             retry,
             endpoint: endpoint.id,
             reused,
@@ -358,10 +360,10 @@ impl Client {
             matches!(self.head.method(&self.input), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
                 || self.head.field(&self.input, "idempotency-key").is_some()
         };
-        match decision.workload().prepared.settings.replay {
-            Replay::Any => true,
-            Replay::Idempotent => idempotent(),
-            Replay::Off => false,
+        match decision.workload().prepared.settings.retry.stale {
+            StaleRetry::Any => true,
+            StaleRetry::Idempotent => idempotent(),
+            StaleRetry::Off => false,
         }
     }
 }

@@ -4,11 +4,10 @@ use super::call::Decision;
 use super::client::Client;
 use super::exchange::End;
 use crate::endpoint::Endpoint;
-use crate::outlier::Ejection;
 use crate::plan::{Role, Workload};
 use crate::problem::Problem;
-use crate::retry::RetrySettings;
 use stagegate_rollout::Arm;
+use stagegate_settings::{Ejection, FallbackToStable, Retry};
 use std::future::{Future as _, poll_fn};
 use std::rc::Rc;
 use std::task::Poll;
@@ -83,7 +82,7 @@ impl Client {
     ) -> bool {
         let settings = &decision.workload().prepared.settings;
         let Some(release) = decision.release() else { return false };
-        tried.len() < settings.connect_attempts as usize
+        tried.len() < settings.retry.connect_attempts as usize
             && release.endpoints.any_left(tried)
             && self
                 .worker
@@ -96,13 +95,14 @@ impl Client {
     pub(super) fn falls_back(&self, decision: &Decision) -> bool {
         decision.role == Some(Role::Arm(Arm::Candidate))
             && decision.workload().prepared.settings.fallback_to_stable
+                == FallbackToStable::OnConnectError
     }
 
     /// Where an answer 503 may be asked for again: how, and the number of that retry.
-    pub(super) fn retry(&self, decision: &Decision, retries: u8) -> Option<(RetrySettings, u32)> {
+    pub(super) fn retry(&self, decision: &Decision, retries: u8) -> Option<(Retry, u32)> {
         let settings = decision.workload().prepared.settings.retry;
         let number = u32::from(retries) + 1;
-        let wanted = settings.on_unavailable && number <= settings.attempts;
+        let wanted = settings.unavailable && number <= settings.attempts;
         (wanted && self.may_replay(decision)).then_some((settings, number))
     }
 
@@ -121,7 +121,7 @@ impl Client {
         endpoint: &Endpoint,
         due_ms: u64,
     ) -> Result<(), Problem> {
-        let limits = decision.workload().prepared.settings.endpoint;
+        let limits = decision.workload().prepared.settings.limits.endpoint;
         let Some(most) = limits.in_flight else { return Ok(()) };
         let worker = Rc::clone(&self.worker);
         // Each worker has its part, so that no counter is shared.

@@ -37,7 +37,7 @@ impl Call {
         bytes: &[u8],
         head: &RequestHead,
     ) {
-        if let Some(settings) = workload.prepared.settings.trace {
+        if let Some(settings) = workload.prepared.trace {
             let mut ids = worker.ids.borrow_mut();
             self.trace = Some(Trace::begin(settings, from, &mut ids, bytes, head));
         }

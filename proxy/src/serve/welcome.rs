@@ -46,7 +46,7 @@ pub(super) async fn welcome(
         None
     })?;
     plain.put_back(begun.read);
-    watch.set(worker.shared.settings.load().header_timeout);
+    watch.set(worker.shared.settings.load().limits.header_timeout);
     let mut client = peer;
     if door.proxy_protocol {
         if !is_trusted(worker, peer) {

@@ -1,25 +1,13 @@
 //! What an endpoint must prove, and what is shown to it.
 
-use super::{Certificate, H2, HTTP_11, TlsError, provider};
+use super::{H2, HTTP_11, TlsError, provider};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use stagegate_settings::UpstreamTls;
 use std::fmt;
 use std::sync::Arc;
-
-/// TLS towards an endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientTlsSettings {
-    /// Who signs the endpoint's certificate; the public authorities when empty.
-    pub authorities: Vec<CertificateDer<'static>>,
-    /// What is shown to an endpoint that asks who we are.
-    pub certificate: Option<Certificate>,
-    /// The name the endpoint must have, sent as SNI: a DNS name or an IP address.
-    pub server_name: String,
-    /// Whether the endpoint's certificate is verified at all.
-    pub verify: bool,
-}
 
 /// TLS towards an endpoint, ready for connections. Equal ones are interchangeable.
 #[derive(Clone)]
@@ -31,24 +19,24 @@ pub struct ClientTls {
     pub(crate) http2: Arc<ClientConfig>,
     /// Offers both.
     pub(crate) either: Arc<ClientConfig>,
-    settings: Arc<ClientTlsSettings>,
+    settings: Arc<UpstreamTls>,
 }
 
 impl ClientTls {
-    /// Prepares it.
+    /// Prepares it for an endpoint on `host`, a DNS name or an IP address.
     ///
     /// # Errors
     /// A [`TlsError`] that says which part cannot be used.
-    pub fn new(settings: ClientTlsSettings) -> Result<Self, TlsError> {
-        let name = ServerName::try_from(settings.server_name.clone()).map_err(|_| {
-            let why = format!("`{}` is neither a name nor an address", settings.server_name);
-            rustls::Error::General(why)
+    pub fn new(settings: &UpstreamTls, host: &str) -> Result<Self, TlsError> {
+        let name = settings.server_name.as_deref().unwrap_or(host);
+        let name = ServerName::try_from(name.to_owned()).map_err(|_| {
+            rustls::Error::General(format!("`{name}` is neither a name nor an address"))
         })?;
         let provider = provider();
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
         let builder = if settings.verify {
-            builder.with_root_certificates(roots(&settings.authorities)?)
+            builder.with_root_certificates(roots(&settings.ca)?)
         } else {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider)))
         };
@@ -67,7 +55,7 @@ impl ClientTls {
             http1: offering(&[HTTP_11]),
             http2: offering(&[H2]),
             either: offering(&[H2, HTTP_11]),
-            settings: Arc::new(settings),
+            settings: Arc::new(settings.clone()),
         })
     }
 }
@@ -83,7 +71,7 @@ impl ClientTls {
 
 impl PartialEq for ClientTls {
     fn eq(&self, other: &Self) -> bool {
-        self.settings == other.settings
+        self.name == other.name && self.settings == other.settings
     }
 }
 
@@ -91,7 +79,7 @@ impl Eq for ClientTls {}
 
 impl fmt::Debug for ClientTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ClientTls({})", self.settings.server_name)
+        write!(f, "ClientTls({})", self.name.to_str())
     }
 }
 

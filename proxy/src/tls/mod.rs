@@ -6,29 +6,18 @@ mod client;
 mod names;
 mod server;
 
-pub use client::{ClientTls, ClientTlsSettings};
-pub use names::Name;
-pub use server::{ServerTls, ServerTlsSettings};
+pub use client::ClientTls;
+pub use server::ServerTls;
 
 pub(crate) use names::Names;
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::sync::Arc;
 
 /// HTTP/2 in ALPN (RFC 9113 3.1).
 pub(crate) const H2: &[u8] = b"h2";
 /// HTTP/1.1 in ALPN (RFC 7301 6).
 pub(crate) const HTTP_11: &[u8] = b"http/1.1";
-
-/// A certificate with its chain, and the key that goes with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificate {
-    /// The certificate itself first, then what signed it.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// Its private key.
-    pub key: Arc<PrivateKeyDer<'static>>,
-}
 
 /// TLS settings that cannot be used.
 #[derive(Debug, thiserror::Error)]

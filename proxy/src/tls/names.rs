@@ -1,21 +1,9 @@
 //! The names in a certificate (RFC 5280 4.2.1.6, subjectAltName).
 
 use rustls::pki_types::CertificateDer;
+use stagegate_settings::CertificateName;
 use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
-
-/// Which of a client certificate's names is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Name {
-    /// The first URI, else the first DNS name, else the first e-mail address.
-    Any,
-    /// The first URI, like a SPIFFE id.
-    Uri,
-    /// The first DNS name.
-    Dns,
-    /// The first e-mail address.
-    Email,
-}
 
 /// The names of a certificate, in its order.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -48,12 +36,12 @@ impl Names {
     }
 
     /// The first name of this kind.
-    pub(crate) fn first(&self, name: Name) -> Option<&str> {
+    pub(crate) fn first(&self, name: CertificateName) -> Option<&str> {
         match name {
-            Name::Uri => self.uri.first(),
-            Name::Dns => self.dns.first(),
-            Name::Email => self.email.first(),
-            Name::Any => self.uri.first().or(self.dns.first()).or(self.email.first()),
+            CertificateName::Uri => self.uri.first(),
+            CertificateName::Dns => self.dns.first(),
+            CertificateName::Email => self.email.first(),
+            CertificateName::San => self.uri.first().or(self.dns.first()).or(self.email.first()),
         }
         .map(String::as_str)
     }
@@ -61,7 +49,7 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
-    use super::{Name, Names};
+    use super::{CertificateName, Names};
     use rcgen::{CertificateParams, KeyPair, SanType};
 
     fn names(sans: Vec<SanType>) -> Names {
@@ -77,10 +65,10 @@ mod tests {
         let dns = SanType::DnsName("agent.example".try_into().expect("ascii"));
         let email = SanType::Rfc822Name("agent@example.com".try_into().expect("ascii"));
         let all = names(vec![email.clone(), dns.clone(), uri]);
-        assert_eq!(all.first(Name::Any), Some("spiffe://example/agent"));
-        assert_eq!(all.first(Name::Dns), Some("agent.example"));
-        assert_eq!(names(vec![email, dns]).first(Name::Any), Some("agent.example"));
-        assert_eq!(names(Vec::new()).first(Name::Any), None);
+        assert_eq!(all.first(CertificateName::San), Some("spiffe://example/agent"));
+        assert_eq!(all.first(CertificateName::Dns), Some("agent.example"));
+        assert_eq!(names(vec![email, dns]).first(CertificateName::San), Some("agent.example"));
+        assert_eq!(names(Vec::new()).first(CertificateName::San), None);
     }
 
     #[test]

@@ -1,55 +1,46 @@
 //! What a listener presents to its clients, and what it asks of them.
 
-use super::{Certificate, H2, HTTP_11, Names, TlsError, provider};
-use rustls::pki_types::CertificateDer;
+use super::{H2, HTTP_11, Names, TlsError, provider};
 use rustls::server::{
     ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier,
 };
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
+use stagegate_settings::{Certificate, ClientAuth, ListenerTls};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-
-/// TLS on a listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerTlsSettings {
-    /// At least one; clients that name nobody, or nobody known, get the first.
-    pub certificates: Vec<Certificate>,
-    /// Who signs clients' certificates; empty when clients are not asked for one.
-    pub client_authorities: Vec<CertificateDer<'static>>,
-    /// Whether a client without a certificate is turned away.
-    pub client_required: bool,
-    /// Whether HTTP/2 is offered.
-    pub http2: bool,
-}
 
 /// TLS on a listener, ready for connections.
 #[derive(Clone)]
 pub struct ServerTls {
     pub(crate) config: Arc<ServerConfig>,
-    settings: Arc<ServerTlsSettings>,
+    settings: Arc<ListenerTls>,
 }
 
 impl ServerTls {
-    /// Prepares it. Session tickets of `before` stay good as long as the same clients are let in:
+    /// Prepares it; HTTP/2 is offered when `http2`. Session tickets of `before` stay good as long as the same clients are let in:
     /// a ticket carries the certificate it was issued for, which is not verified again.
     ///
     /// # Errors
     /// A [`TlsError`] that says which part cannot be used.
-    pub fn new(settings: ServerTlsSettings, before: Option<&Self>) -> Result<Self, TlsError> {
+    pub fn new(
+        settings: ListenerTls,
+        http2: bool,
+        before: Option<&Self>,
+    ) -> Result<Self, TlsError> {
         let provider = provider();
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
-        let builder = if settings.client_authorities.is_empty() {
+        let builder = if settings.client_ca.is_empty() {
             builder.with_no_client_auth()
         } else {
             let mut roots = RootCertStore::empty();
-            for authority in &settings.client_authorities {
+            for authority in &settings.client_ca {
                 roots.add(authority.clone())?;
             }
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-            let verifier = if settings.client_required {
+            let verifier = if settings.client_auth == ClientAuth::Required {
                 verifier.build()
             } else {
                 verifier.allow_unauthenticated().build()
@@ -69,17 +60,14 @@ impl ServerTls {
         config.ignore_client_order = true;
         // Tickets keep a session with the client; memory on this side would be shared by workers.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.alpn_protocols = if settings.http2 {
-            vec![H2.to_vec(), HTTP_11.to_vec()]
-        } else {
-            vec![HTTP_11.to_vec()]
-        };
+        config.alpn_protocols =
+            if http2 { vec![H2.to_vec(), HTTP_11.to_vec()] } else { vec![HTTP_11.to_vec()] };
         Ok(Self { config: Arc::new(config), settings: Arc::new(settings) })
     }
 
-    fn lets_in_the_same(&self, settings: &ServerTlsSettings) -> bool {
-        self.settings.client_authorities == settings.client_authorities
-            && self.settings.client_required == settings.client_required
+    fn lets_in_the_same(&self, settings: &ListenerTls) -> bool {
+        self.settings.client_ca == settings.client_ca
+            && self.settings.client_auth == settings.client_auth
     }
 }
 
@@ -137,9 +125,10 @@ impl ResolvesServerCert for ByName {
 
 #[cfg(test)]
 mod tests {
-    use super::{ByName, ServerTls, ServerTlsSettings};
-    use crate::tls::{Certificate, TlsError};
+    use super::{ByName, ServerTls};
+    use crate::tls::TlsError;
     use rustls::pki_types::PrivateKeyDer;
+    use stagegate_settings::{Certificate, ClientAuth, ListenerTls};
     use std::sync::Arc;
 
     fn certificate(names: &[&str]) -> Certificate {
@@ -149,13 +138,8 @@ mod tests {
         Certificate { chain: vec![made.cert.der().clone()], key: Arc::new(key) }
     }
 
-    fn settings(certificates: Vec<Certificate>) -> ServerTlsSettings {
-        ServerTlsSettings {
-            certificates,
-            client_authorities: Vec::new(),
-            client_required: false,
-            http2: true,
-        }
+    fn settings(certificates: Vec<Certificate>) -> ListenerTls {
+        ListenerTls { certificates, client_ca: Vec::new(), client_auth: ClientAuth::Optional }
     }
 
     #[test]
@@ -183,19 +167,20 @@ mod tests {
     fn a_key_of_another_certificate_is_refused_by_its_number() {
         let (good, other) = (certificate(&["a.test"]), certificate(&["b.test"]));
         let mixed = Certificate { chain: other.chain, key: Arc::clone(&good.key) };
-        let refused = ServerTls::new(settings(vec![good, mixed]), None).expect_err("refused");
+        let refused = ServerTls::new(settings(vec![good, mixed]), true, None).expect_err("refused");
         assert!(matches!(refused, TlsError::Certificate { number: 2, .. }), "{refused}");
     }
 
     #[test]
     fn tickets_outlive_a_certificate_but_not_a_change_of_who_is_let_in() {
-        let first = ServerTls::new(settings(vec![certificate(&["a.test"])]), None).expect("usable");
+        let first =
+            ServerTls::new(settings(vec![certificate(&["a.test"])]), true, None).expect("usable");
         let renewed = settings(vec![certificate(&["a.test"])]);
-        let second = ServerTls::new(renewed.clone(), Some(&first)).expect("usable");
+        let second = ServerTls::new(renewed.clone(), true, Some(&first)).expect("usable");
         assert!(Arc::ptr_eq(&first.config.ticketer, &second.config.ticketer));
         let authority = certificate(&["authority.test"]).chain;
-        let stricter = ServerTlsSettings { client_authorities: authority, ..renewed };
-        let third = ServerTls::new(stricter, Some(&second)).expect("usable");
+        let stricter = ListenerTls { client_ca: authority, ..renewed };
+        let third = ServerTls::new(stricter, true, Some(&second)).expect("usable");
         assert!(!Arc::ptr_eq(&second.config.ticketer, &third.config.ticketer));
     }
 }

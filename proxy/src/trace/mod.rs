@@ -12,4 +12,4 @@ mod span;
 pub(crate) use baggage::write_baggage;
 pub use context::TraceContext;
 pub(crate) use span::{Onward, Trace, given};
-pub use span::{Parents, TraceSettings, Traced, TracedAttempt};
+pub use span::{TraceSettings, Traced, TracedAttempt};

@@ -4,6 +4,7 @@ use super::TraceContext;
 use crate::http1::{Forwarding, Known, RequestHead};
 use crate::ids::Ids;
 use stagegate_rollout::{Arm, Outcome, Reason, Weight};
+use stagegate_settings::TraceParents;
 use stagegate_signals::{Cost, Protocol, Signals, Usage};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ const MAX_ATTEMPTS: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceSettings {
     /// Whose traces are continued.
-    pub parents: Parents,
+    pub parents: TraceParents,
     /// Traces that begin here are kept if the random part of their id, 56 bits, is at least this.
     threshold: u64,
 }
@@ -25,23 +26,11 @@ pub struct TraceSettings {
 impl TraceSettings {
     /// Keeps `sample` of the traces that begin here.
     #[must_use]
-    pub fn new(sample: Weight, parents: Parents) -> Self {
+    pub fn new(sample: Weight, parents: TraceParents) -> Self {
         let left_out = u64::from(Weight::FULL.parts() - sample.parts());
         let threshold = (u128::from(left_out) << 56) / u128::from(Weight::FULL.parts());
         Self { parents, threshold: threshold as u64 }
     }
-}
-
-/// Whose traces are continued, and whose wish to be sampled counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Parents {
-    /// Every client's.
-    #[default]
-    Any,
-    /// Those of trusted proxies.
-    Trusted,
-    /// Nobody's: every trace begins here.
-    None,
 }
 
 /// A request's trace.
@@ -93,9 +82,9 @@ impl Trace {
         head: &RequestHead,
     ) -> Self {
         let accepted = match settings.parents {
-            Parents::Any => true,
-            Parents::Trusted => from.trusted,
-            Parents::None => false,
+            TraceParents::Any => true,
+            TraceParents::Trusted => from.trusted,
+            TraceParents::None => false,
         };
         let parent = accepted.then(|| given(bytes, head)).flatten();
         let context = match parent {

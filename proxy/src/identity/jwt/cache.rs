@@ -88,15 +88,16 @@ fn size_of_claims(claims: &Claims) -> usize {
 #[cfg(test)]
 mod tests {
     use super::{JwtCache, Moment};
-    use crate::identity::{Jwt, JwtAlgorithm, JwtSettings};
+    use crate::identity::{Jwt, JwtFiles};
+    use stagegate_settings::{Jwt as JwtSettings, JwtAlgorithm, Secret};
 
     fn verifier() -> Jwt {
         let settings = JwtSettings {
-            secret: Some(b"0123456789abcdef".to_vec()),
+            secret: Some(Secret::new("0123456789abcdef")),
             algorithms: vec![JwtAlgorithm::Hs256],
             ..JwtSettings::default()
         };
-        Jwt::new(&settings).expect("a secret")
+        Jwt::new(&settings, &JwtFiles::default()).expect("a secret")
     }
 
     #[test]

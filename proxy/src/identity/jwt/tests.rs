@@ -1,6 +1,6 @@
 //! Which tokens are an identity, and which are none.
 
-use super::{Jwt, JwtAlgorithm, JwtError, JwtSettings};
+use super::{Jwt, JwtError, JwtFiles};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::SystemRandom;
@@ -8,8 +8,9 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
 };
 use serde_json::{Value, json};
+use stagegate_settings::{Jwt as JwtSettings, JwtAlgorithm, Secret};
 
-const SECRET: &[u8] = b"0123456789abcdef0123";
+const SECRET: &str = "0123456789abcdef0123";
 /// 2100-01-01.
 const LATER: u64 = 4_102_444_800;
 
@@ -24,20 +25,20 @@ fn signed_by(header: &Value, claims: &Value, sign: impl Fn(&[u8]) -> Vec<u8>) ->
 }
 
 fn hs256(header: &Value, claims: &Value) -> String {
-    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET);
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET.as_bytes());
     signed_by(header, claims, |message| ring::hmac::sign(&key, message).as_ref().to_vec())
 }
 
 fn verifier() -> Jwt {
     let settings = JwtSettings {
-        secret: Some(SECRET.to_vec()),
+        secret: Some(Secret::new(SECRET)),
         algorithms: vec![JwtAlgorithm::Hs256],
         issuer: Some("iss".to_owned()),
         audience: Some("aud".to_owned()),
         header: "authorization".to_owned(),
         ..JwtSettings::default()
     };
-    Jwt::new(&settings).expect("a secret")
+    Jwt::new(&settings, &JwtFiles::default()).expect("a secret")
 }
 
 fn good() -> Value {
@@ -116,9 +117,8 @@ fn keys_of_curves_verify_and_other_keys_do_not() {
     let jwks = json!({ "keys": [
         { "kty": "EC", "kid": "e1", "crv": "P-256", "x": b64(x), "y": b64(y) }
     ]});
-    let settings =
-        JwtSettings { jwks: Some(jwks.to_string().into()), ..accepts(JwtAlgorithm::Es256) };
-    let verifier = Jwt::new(&settings).expect("a key set");
+    let files = JwtFiles { jwks: Some(jwks.to_string().into()), ..JwtFiles::default() };
+    let verifier = Jwt::new(&accepts(JwtAlgorithm::Es256), &files).expect("a key set");
     let header = json!({ "alg": "ES256", "kid": "e1" });
     let sign = |message: &[u8]| ec.sign(&random, message).expect("signed").as_ref().to_vec();
     let token = signed_by(&header, &good(), sign);
@@ -133,9 +133,8 @@ fn keys_of_curves_verify_and_other_keys_do_not() {
         [b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00", ed.public_key().as_ref()].concat();
     let pem =
         format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der));
-    let settings =
-        JwtSettings { public_key: Some(pem.into_bytes()), ..accepts(JwtAlgorithm::EdDsa) };
-    let verifier = Jwt::new(&settings).expect("a public key");
+    let files = JwtFiles { public_key: Some(pem.into_bytes()), ..JwtFiles::default() };
+    let verifier = Jwt::new(&accepts(JwtAlgorithm::EdDsa), &files).expect("a public key");
     let header = json!({ "alg": "EdDSA" });
     let token = signed_by(&header, &good(), |message| ed.sign(message).as_ref().to_vec());
     assert!(verifier.verify(&token).is_some());
@@ -147,8 +146,7 @@ fn an_rsa_key_below_2048_bits_is_refused_at_load() {
     let jwks = json!({ "keys": [
         { "kty": "RSA", "kid": "r1", "n": b64([0xff; 128]), "e": "AQAB" }
     ]});
-    let settings =
-        JwtSettings { jwks: Some(jwks.to_string().into()), ..accepts(JwtAlgorithm::Rs256) };
-    let error = Jwt::new(&settings).expect_err("1024 bits");
+    let files = JwtFiles { jwks: Some(jwks.to_string().into()), ..JwtFiles::default() };
+    let error = Jwt::new(&accepts(JwtAlgorithm::Rs256), &files).expect_err("1024 bits");
     assert!(matches!(&error, JwtError::ShortKey(name) if name == " r1"), "{error}");
 }

@@ -4,6 +4,7 @@ use super::{End, Exchange};
 use crate::http1::{AnswerAs, BodyLength, BodyReader, Known, ResponseHead, client_head, tokens};
 use crate::identity::{Learner, learns_from};
 use crate::problem::Problem;
+use crate::retry::wait;
 use std::time::Duration;
 
 /// Interim answers to one request. Whoever waits for a slow one sees some dozens (RFC 9110 15.2);
@@ -89,7 +90,7 @@ impl Exchange<'_> {
         self.call.status = head.status;
         let input = &*self.sending.input;
         self.call.observed.begin(
-            &self.decision.workload().prepared.settings.signals,
+            &self.decision.workload().prepared.signals,
             self.request.target(input),
             self.request.field(input, "stagegate-stage"),
             bytes,
@@ -127,7 +128,7 @@ impl Exchange<'_> {
             Some(None) => return None,
         };
         let chance = (self.worker.ids.borrow_mut().random() >> 32) as u32;
-        let wait = settings.wait(number, asked, chance)?;
+        let wait = wait(&settings, number, asked, chance)?;
         let mut pools = self.worker.pools.borrow_mut();
         pools.may_retry(self.endpoint, &settings).then_some(wait)
     }

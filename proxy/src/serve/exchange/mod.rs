@@ -12,13 +12,12 @@ pub(super) use sending::Sending;
 
 use super::call::{Call, Decision};
 use crate::http1::RequestHead;
-use crate::plan::Timeouts;
 use crate::problem::Problem;
-use crate::retry::RetrySettings;
 use crate::transport::Stream;
 use crate::watch::Watched;
 use crate::worker::Worker;
 use answer::Coding;
+use stagegate_settings::{Retry, Timeouts};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -67,7 +66,7 @@ pub(super) struct Exchange<'a> {
     pub(super) timeouts: Timeouts,
     pub(super) body_limit: u64,
     /// Where an answer 503 is worth asking again: how, and the number of the retry.
-    pub(super) retry: Option<(RetrySettings, u32)>,
+    pub(super) retry: Option<(Retry, u32)>,
     /// The endpoint's id, whose retries these are.
     pub(super) endpoint: u64,
     /// The connection carried a request before, so it may be dead.
@@ -130,7 +129,9 @@ impl Exchange<'_> {
         let step = self.watch.after(match (self.receiving.has_answered(), sending.is_flushed()) {
             (false, true) => self.timeouts.first_byte,
             // Everything that came went on: the client has the word.
-            (false, false) if !sending.has_unsent() => self.worker.shared.settings.load().body_idle,
+            (false, false) if !sending.has_unsent() => {
+                self.worker.shared.settings.load().limits.body_idle
+            }
             _ => self.timeouts.idle,
         });
         self.watch.set_at(step.min(self.over_ms));

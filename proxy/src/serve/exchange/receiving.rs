@@ -157,8 +157,10 @@ impl Exchange<'_> {
         }
         while self.receiving.answer.is_none() {
             let settings = self.worker.shared.settings.load();
-            let limits =
-                HeadLimits { bytes: settings.header_bytes.max(64 * 1024), fields: usize::MAX };
+            let limits = HeadLimits {
+                bytes: settings.limits.header_bytes.max(64 * 1024),
+                fields: usize::MAX,
+            };
             let malformed = |why| End::Refused(Problem::UpstreamMalformed(why));
             let fields = self.worker.answer_fields.take();
             match ResponseHead::parse(rest, self.request.is_head, limits, fields)

@@ -16,7 +16,7 @@ use super::call::{Call, Decision};
 use super::client::Client;
 use crate::http1::BodyLength;
 use crate::plan::{Release, Role, Workload};
-use crate::shadow::ShadowSettings;
+use crate::shadow::Shadowing;
 use crate::shadow_copy::{Origin, Scored, Shadow};
 use crate::tap::{EVAL_HEADER, Tap, TapReason};
 use stagegate_rollout::{Arm, Reason, ShadowDrop};
@@ -28,7 +28,7 @@ impl Client {
     pub(super) fn shadow(&self, call: &mut Call, decision: &Decision) -> Option<Box<Shadow>> {
         let workload = decision.workload();
         let release = workload.shadow.as_deref()?;
-        let settings = workload.prepared.settings.shadow.as_ref()?;
+        let settings = workload.prepared.shadow.as_ref()?;
         if call.shadowed || !self.is_shadowed(settings, call, decision) {
             return None;
         }
@@ -48,13 +48,13 @@ impl Client {
     /// Has both answers scored as a pair, where they are to be.
     fn pair(
         &self,
-        settings: &ShadowSettings,
+        settings: &Shadowing,
         shadow: &mut Shadow,
         call: &mut Call,
         decision: &Decision,
     ) {
-        let tap = decision.workload().prepared.settings.tap.as_ref();
-        let (Some(quota), Some(tap)) = (&settings.scored, tap) else { return };
+        let tap = decision.workload().prepared.tap.as_ref();
+        let (Some(quota), Some(tap)) = (&settings.pairs, tap) else { return };
         let at_ms = call.at_ms();
         if tap.paused.load(Ordering::Relaxed) || !quota.take(at_ms * 1_000) {
             return;
@@ -71,13 +71,13 @@ impl Client {
 
     /// Whether the request is picked. What somebody forced, and what a scorer asks, says nothing of
     /// the traffic; who is kept off new releases is kept off them here too.
-    fn is_shadowed(&self, settings: &ShadowSettings, call: &Call, decision: &Decision) -> bool {
+    fn is_shadowed(&self, settings: &Shadowing, call: &Call, decision: &Decision) -> bool {
         let (split, who) = (&decision.workload().split, call.who());
         decision.role == Some(Role::Arm(Arm::Stable))
             && decision.reason != Reason::Forced
             && self.head.upgrade.is_none()
             && settings.picks(split.key(&who).1)
-            && settings.is_safe(self.head.method(&self.input), self.head.target(&self.input))
+            && settings.rule.is_safe(self.head.method(&self.input), self.head.target(&self.input))
             && !split.keeps_back(&who)
             && self.head.field(&self.input, EVAL_HEADER).is_none()
     }
@@ -86,11 +86,10 @@ impl Client {
         &self,
         workload: &Workload,
         release: &Release,
-        settings: &ShadowSettings,
+        settings: &Shadowing,
         call: &Call,
     ) -> Result<Box<Shadow>, ShadowDrop> {
-        if matches!(self.head.body, Some(BodyLength::Bytes(bytes)) if bytes > settings.body_limit as u64)
-        {
+        if matches!(self.head.body, Some(BodyLength::Bytes(bytes)) if bytes > settings.rule.body) {
             return Err(ShadowDrop::TooLarge);
         }
         if self.worker.draining.get() {
@@ -99,17 +98,17 @@ impl Client {
         if self.worker.is_busy_for_shadows() {
             return Err(ShadowDrop::Overload);
         }
-        let place = workload.prepared.lane.enter(settings.in_flight);
+        let place = workload.prepared.lane.enter(settings.rule.in_flight);
         let origin = Origin {
             input: &self.input,
             head: &self.head,
             forwarding: &self.context.forwarding,
-            host: workload.prepared.settings.host.value(self.head.host(&self.input)),
+            host: workload.prepared.settings.host_header.value(self.head.host(&self.input)),
             id: &call.id,
             conversation: call.found.conversation.as_deref(),
         };
         let place = place.ok_or(ShadowDrop::InFlight)?;
         let (name, to) = (Arc::clone(&workload.prepared.name), Arc::clone(&release.name));
-        Ok(Box::new(Shadow::begin(place, name, to, settings.body_limit, &origin)))
+        Ok(Box::new(Shadow::begin(place, name, to, settings.rule.body as usize, &origin)))
     }
 }

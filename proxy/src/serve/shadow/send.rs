@@ -98,7 +98,7 @@ impl<'a> To<'a> {
             Err(problem) => return Fate::Failed(problem),
         };
         let tap = scored.as_mut().map(|scored| &mut scored.tap);
-        let mut answer = Answer::new(copy, &workload.prepared.settings.signals, tap, began);
+        let mut answer = Answer::new(copy, &workload.prepared.signals, tap, began);
         let pieces = copy.pieces(&endpoint.address.authority, plan.epoch);
         let mut sending = Sending { to: self, pieces, broken: false };
         let exchange = poll_fn(|cx| sending.poll(cx, &mut stream, &mut answer));
@@ -159,7 +159,7 @@ impl<'a> To<'a> {
 
     /// What an answer says, by the rules and prices of the workload.
     fn told(self, answer: &mut Answer<'_>, Ended { how, .. }: Ended) -> Told {
-        let settings = &self.workload.prepared.settings.signals;
+        let settings = &self.workload.prepared.signals;
         let signals = answer.observed.end(how);
         let (status, bytes) = (answer.status, answer.bytes);
         let (observed, now_s) = (&answer.observed, unix_ms() / 1000);

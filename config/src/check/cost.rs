@@ -1,27 +1,16 @@
-//! How answers end and what they cost.
+//! What answers cost.
 
 use super::members::{ids, read_text};
-use super::plain;
-use crate::raw::{RawCost, RawOutcomes};
-use crate::read::{At, Context};
+use crate::CostSettings;
+use crate::raw::RawCost;
+use crate::read::{At, Context, plain};
 use crate::scalar::PriceSource;
-use crate::{CostSettings, Outcomes};
 use stagegate_signals::Prices;
 
 /// Tenants counted on their own at most: each is a set of time series.
 const MAX_TENANTS: usize = 100;
 /// Largest price list; the built-in one has 1 MiB.
 const MAX_LIST: u64 = 64 << 20;
-
-pub(crate) fn outcomes(raw: RawOutcomes) -> Option<Outcomes> {
-    let status = plain(raw.status)?.0;
-    let codes = plain(raw.codes)?.0;
-    Some(Outcomes {
-        status: status.into_iter().map(|(key, class)| (key.value.0, class.value)).collect(),
-        codes: codes.into_iter().map(|(key, class)| (key.value.0, class.value)).collect(),
-        provider: plain(raw.provider)?,
-    })
-}
 
 pub(crate) fn cost(raw: RawCost, cx: &mut Context<'_>) -> Option<CostSettings> {
     let At { value: source, site } = raw.prices?;

@@ -1,11 +1,11 @@
-//! Checked settings of where a request's identity comes from.
+//! Sources of a request's identity.
 
 use crate::Secret;
 use std::path::PathBuf;
 
-/// Where tenant, user and conversation of a request come from. In each list the first source that
-/// yields something wins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Sources of a request's tenant, user and conversation. In each list the first source that yields
+/// something wins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// Sources of the tenant id.
     pub tenant: Vec<Source>,
@@ -13,11 +13,12 @@ pub struct Identity {
     pub user: Vec<Source>,
     /// Sources of the conversation id.
     pub conversation: Vec<Source>,
-    /// Whether conversation ids are also learned from responses.
+    /// Whether conversation ids that backends issue are recognised in requests and learned from
+    /// responses.
     pub learned: bool,
     /// How tokens are verified; present whenever a source reads a token.
-    pub jwt: Option<JwtKeys>,
-    /// Largest request body that is looked into for `body` sources, in bytes.
+    pub jwt: Option<Jwt>,
+    /// Largest request body that is read for `body` sources, in bytes.
     pub max_inspect_bytes: usize,
 }
 
@@ -45,12 +46,12 @@ pub enum Source {
     Certificate(CertificateName),
 }
 
-/// Which name of a client certificate is meant.
+/// A kind of name (subjectAltName) in a client's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateName {
     /// The first URI, else the first DNS name, else the first e-mail address.
     San,
-    /// The first URI.
+    /// The first URI, like a SPIFFE id.
     Uri,
     /// The first DNS name.
     Dns,
@@ -72,13 +73,13 @@ impl CertificateName {
 }
 
 /// How tokens are verified. A token that cannot be verified is no identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JwtKeys {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Jwt {
     /// JSON Web Key Set file.
     pub jwks: Option<PathBuf>,
     /// Shared secret of HS256.
     pub secret: Option<Secret>,
-    /// Public key file in PEM form.
+    /// Public key file in PEM form, for the other algorithms.
     pub public_key: Option<PathBuf>,
     /// Accepted algorithms, never empty; each has a key to go with it.
     pub algorithms: Vec<JwtAlgorithm>,

@@ -1,6 +1,6 @@
-//! Checked TLS settings: files that were read, and keys that fit their certificates.
+//! TLS settings: certificates and keys that were read and fit each other.
 
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::sync::Arc;
 
 /// TLS on a listener.
@@ -8,20 +8,20 @@ use std::sync::Arc;
 pub struct ListenerTls {
     /// At least one; the first is for clients that ask for no known name.
     pub certificates: Vec<Certificate>,
-    /// Who signs clients' certificates; empty when clients are not asked for one.
+    /// Authorities that sign clients' certificates; empty when clients are not asked for one.
     pub client_ca: Vec<CertificateDer<'static>>,
-    /// Whether clients must show one.
+    /// Whether clients must show a certificate.
     pub client_auth: ClientAuth,
 }
 
 /// TLS towards endpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamTls {
-    /// Who signs endpoints' certificates; the public authorities when empty.
+    /// Authorities that sign endpoints' certificates; the public authorities when empty.
     pub ca: Vec<CertificateDer<'static>>,
-    /// What is shown to endpoints that ask.
+    /// The certificate shown to endpoints that ask.
     pub certificate: Option<Certificate>,
-    /// The name endpoints must have; the one in their URL when absent.
+    /// The name endpoints must have, sent as SNI; the one in their URL when absent.
     pub server_name: Option<String>,
     /// Whether endpoints' certificates are verified.
     pub verify: bool,
@@ -36,7 +36,7 @@ impl Default for UpstreamTls {
 /// A certificate and the key that goes with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
-    /// The certificate first, then what signed it.
+    /// The certificate first, then its issuers.
     pub chain: Vec<CertificateDer<'static>>,
     /// Its private key; never printed.
     pub key: Arc<PrivateKeyDer<'static>>,

@@ -1,0 +1,17 @@
+//! Checked settings of what answers cost.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What answers cost and what may be spent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CostSettings {
+    /// What may be spent in a day, in nano-dollars, above zero; no budget when absent.
+    pub daily_budget_nanos: Option<u64>,
+    /// A price list's file, taken from the configuration's directory where it is relative; checked
+    /// to be one. The built-in list when absent.
+    pub prices: Option<PathBuf>,
+    /// Tenants whose use is counted each on its own; at most 100.
+    pub tenants: BTreeSet<Arc<str>>,
+}

@@ -1,0 +1,83 @@
+//! How a single value is read from text, and what is said when it cannot be.
+
+use crate::read::{Content, Context, Cursor, Json, Read, Scalar, Shape};
+use std::borrow::Cow;
+
+/// Why a text is not the wanted value.
+pub(crate) struct Wrong {
+    /// `is not a duration`.
+    message: Cow<'static, str>,
+    /// What to write, when the type's own hint does not fit.
+    hint: Option<Cow<'static, str>>,
+}
+
+impl Wrong {
+    /// A message with a hint of its own.
+    pub(crate) fn with_hint(
+        message: impl Into<Cow<'static, str>>,
+        hint: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// What is wrong and what would be right, where there is no file to point into; `hint` is the
+    /// type's own.
+    pub(crate) fn in_words(self, hint: &'static str) -> String {
+        format!("{}; {}", self.message, self.hint.unwrap_or(Cow::Borrowed(hint)))
+    }
+}
+
+impl From<&'static str> for Wrong {
+    fn from(message: &'static str) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+}
+
+impl From<String> for Wrong {
+    fn from(message: String) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+}
+
+/// A type that is written as a single value. Messages must not repeat the text: it may come from
+/// the environment, and the value as written is shown anyway.
+pub(crate) trait FromText: Sized {
+    /// What it is called: `duration`.
+    const NAME: &'static str;
+    /// What it is in JSON.
+    const JSON: Json;
+    /// What to write instead of a wrong value.
+    const HINT: &'static str;
+    /// Whether messages must not show it.
+    const SECRET: bool = false;
+
+    fn from_text(text: &str) -> Result<Self, Wrong>;
+}
+
+impl<T: FromText> Read for T {
+    const SECRET: bool = T::SECRET;
+
+    fn shape() -> Shape {
+        Shape::Scalar(Scalar { name: T::NAME, json: T::JSON })
+    }
+
+    fn read(at: &Cursor<'_>, cx: &mut Context<'_>) -> Option<Self> {
+        let site = at.site(T::SECRET);
+        let Content::Scalar { text, .. } = &at.node.content else {
+            cx.problem(&site, format!("is {}, not a {}", at.node.kind(), T::NAME), T::HINT);
+            return None;
+        };
+        if at.node.is_null() {
+            cx.problem(&site, "has no value", T::HINT);
+            return None;
+        }
+        let text = cx.substitute(text, &site)?;
+        match T::from_text(&text) {
+            Ok(value) => Some(value),
+            Err(wrong) => {
+                cx.problem(&site, wrong.message, wrong.hint.unwrap_or(Cow::Borrowed(T::HINT)));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Passive health: endpoints that fail real requests.
+
+use std::time::Duration;
+
+/// When an endpoint that fails real requests is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ejection {
+    /// Failed or slow requests in a row that eject it, at least 1.
+    pub failures: u32,
+    /// A response head that takes longer counts as a failure; none does when absent.
+    pub slow: Option<Duration>,
+    /// Time it is left out the first time; doubles with every ejection in a row, to 5 minutes.
+    pub time: Duration,
+}

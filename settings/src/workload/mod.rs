@@ -1,0 +1,60 @@
+//! Settings of one workload, a file for each section.
+
+mod ejection;
+mod health;
+mod host_header;
+mod identity;
+mod limits;
+mod matching;
+mod protocol;
+mod retry;
+mod shadow;
+mod timeouts;
+
+pub use ejection::Ejection;
+pub use health::{Health, Probe};
+pub use host_header::HostHeader;
+pub use identity::{CertificateName, Identity, Jwt, JwtAlgorithm, Source};
+pub use limits::{EndpointLimits, Limits, TenantLimits};
+pub use matching::{HostPattern, Match};
+pub use protocol::Protocol;
+pub use retry::{FallbackToStable, Retry, StaleRetry};
+pub use shadow::{SafePath, Shadow};
+pub use timeouts::Timeouts;
+
+use stagegate_rollout::{ForceKey, WorkloadName};
+use stagegate_signals::Rules;
+
+/// How the data plane treats the requests of one workload. The split between releases and the
+/// releases themselves are not part of it.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// The workload's name.
+    pub name: WorkloadName,
+    /// Conditions on requests; a request that fits one of them belongs to the workload.
+    pub matches: Vec<Match>,
+    /// The protocol of the backend.
+    pub protocol: Protocol,
+    /// Sources of a request's identity.
+    pub identity: Identity,
+    /// Active health checks; unchecked endpoints count as healthy.
+    pub health: Option<Health>,
+    /// Timeouts towards the backend.
+    pub timeouts: Timeouts,
+    /// Limits of requests.
+    pub limits: Limits,
+    /// The key of testers' force headers; without one, such headers are ignored.
+    pub force: Option<ForceKey>,
+    /// The `Host` that endpoints see.
+    pub host_header: HostHeader,
+    /// When a request is sent again.
+    pub retry: Retry,
+    /// When an endpoint is left out for failing real requests; `None` when never.
+    pub ejection: Option<Ejection>,
+    /// Whether a request that finds no connection to the candidate goes to stable.
+    pub fallback_to_stable: FallbackToStable,
+    /// Classes of finished requests, where the defaults do not fit.
+    pub outcomes: Rules,
+    /// Requests that are copied to another release; `None` when none are.
+    pub shadow: Option<Shadow>,
+}

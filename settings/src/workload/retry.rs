@@ -1,0 +1,68 @@
+//! Requests that are sent again.
+
+use stagegate_rollout::Weight;
+use std::time::Duration;
+
+/// When a request is sent again; never once a byte of the response was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Requests that are replayed when a kept connection turned out to be closed.
+    pub stale: StaleRetry,
+    /// Most endpoints that are tried for a connection, at least 1.
+    pub connect_attempts: u32,
+    /// Whether an answer 503 is asked for again, where the request can be replayed.
+    pub unavailable: bool,
+    /// How often one request is sent again at most.
+    pub attempts: u32,
+    /// Retries as a share of requests.
+    pub budget: Weight,
+    /// Wait before the first retry; doubles with each, and each is a random part of it.
+    pub backoff: Duration,
+    /// Longest `Retry-After` that is waited for; a longer one goes to the client.
+    pub longest_wait: Duration,
+}
+
+/// Requests that are replayed after a kept connection turned out to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum StaleRetry {
+    /// Those whose method is idempotent, and those with an `Idempotency-Key`.
+    #[default]
+    Idempotent,
+    /// Every request whose body can be replayed: for backends that never act before they answer.
+    Any,
+    /// None.
+    Off,
+}
+
+impl StaleRetry {
+    /// The word used in the configuration.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Idempotent => "idempotent",
+            Self::Any => "any",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// Whether a request that finds no connection to the candidate goes to stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum FallbackToStable {
+    /// It fails.
+    #[default]
+    Never,
+    /// It goes to stable.
+    OnConnectError,
+}
+
+impl FallbackToStable {
+    /// The word used in the configuration.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::OnConnectError => "on_connect_error",
+        }
+    }
+}
