@@ -1,12 +1,11 @@
 //! Stagegate: one binary that splits live traffic between two versions of an AI-agent backend,
 //! and takes the new one back in one step.
 
-mod cli;
 mod collect;
-mod demo;
 mod handover;
 mod journal;
 mod listen;
+mod local;
 mod names;
 mod notify;
 mod plane;
@@ -24,7 +23,8 @@ mod tls;
 mod traces;
 mod workers;
 
-use clap::Parser;
+use clap::Parser as _;
+use stagegate_cli::Cli;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -34,5 +34,5 @@ fn main() -> ExitCode {
     // The allocator asks for huge pages: 2 MiB resident for whatever part of them is in use, and
     // cleared while somebody waits. Where the kernel has none, there is nothing to disable.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
-    cli::run(cli::Cli::parse(), |args| run::serve(&args))
+    stagegate_cli::run(Cli::parse(), &local::ThisProgram)
 }

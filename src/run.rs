@@ -1,17 +1,21 @@
 //! `stagegate serve`: runs until somebody wants it to end.
 
-use crate::cli::{ServeArgs, output};
 use crate::handover::{Asked, Hatch, hand_over};
 use crate::reload;
 use crate::serve::{ServeOptions, start_loaded};
 use crate::signals::{asked_to_end, outlive_file_limits};
 use anyhow::Context as _;
+use stagegate_cli::{LogFormat, ServeArgs, output};
 use stagegate_config::{Config, Loaded};
 use std::process::ExitCode;
 
 /// `stagegate serve`.
 pub(crate) fn serve(args: &ServeArgs) -> ExitCode {
-    if let Err(error) = stagegate_telemetry::init_logging(args.log_format.into(), &args.log) {
+    let log_format = match args.log_format {
+        LogFormat::Text => stagegate_telemetry::LogFormat::Text,
+        LogFormat::Json => stagegate_telemetry::LogFormat::Json,
+    };
+    if let Err(error) = stagegate_telemetry::init_logging(log_format, &args.log) {
         return failed(&format!("error: {error}"));
     }
     let loaded = match Config::load(&args.config) {

@@ -1,0 +1,105 @@
+//! Helpers of tests: a server with one answer, and a program without a server.
+
+use crate::client::AdminClient;
+use crate::local::{Checked, Judging, Local, NewToken, Role};
+use crate::process::{AgentArgs, DemoArgs, ServeArgs};
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread::JoinHandle;
+
+/// Answers one request with this status and body; the handle gives the request as it came.
+pub(crate) fn answer(status: &str, body: &str) -> (AdminClient, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let asked = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a caller");
+        let mut request = Vec::new();
+        let mut buffer = [0; 4096];
+        while !is_whole(&request) {
+            let count = stream.read(&mut buffer).expect("readable");
+            assert!(count > 0, "the caller hung up");
+            request.extend_from_slice(&buffer[..count]);
+        }
+        stream.write_all(answer.as_bytes()).expect("writable");
+        String::from_utf8(request).expect("text")
+    });
+    let client = AdminClient::new(&format!("http://{address}/"), Some("sgt_x")).expect("a URL");
+    (client, asked)
+}
+
+/// Whether head and body are there.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.is_none_or(|length| length.parse() == Ok(body.len()))
+}
+
+/// A workload as the API shows it.
+pub(crate) fn workload(weight: &str) -> serde_json::Value {
+    let nobody = serde_json::json!({
+        "config_total": 0, "config_tenants": [], "config_users": [], "tenants": [], "users": [],
+    });
+    serde_json::json!({
+        "name": "agent", "epoch": 5, "stable": "v1", "candidate": "v2", "weight": weight,
+        "weight_ratio": 0.1, "open": true, "kill_fallback": "stable", "sticky": "user",
+        "on_rollback": "migrate", "salt": "s:", "cohorts": [],
+        "exclusions": [{ "group": "regulated", "config_total": 120,
+                         "config_tenants": ["medco"], "tenants": ["initech"] }],
+        "opted_in": ["initech"], "allow": nobody, "deny": nobody,
+    })
+}
+
+/// A program without a server, whose configuration files are JSON.
+pub(crate) struct Offline;
+
+impl Local for Offline {
+    fn serve(&self, _: &ServeArgs) -> ExitCode {
+        ExitCode::SUCCESS
+    }
+
+    fn demo(&self, _: &DemoArgs) -> ExitCode {
+        ExitCode::SUCCESS
+    }
+
+    fn demo_agent(&self, _: &AgentArgs) -> ExitCode {
+        ExitCode::SUCCESS
+    }
+
+    fn template(&self, stable: &str, candidate: &str, _: &Path) -> Result<String, String> {
+        let good = [stable, candidate].iter().all(|url| url.starts_with("http://"));
+        good.then(|| format!("{stable} {candidate}\n")).ok_or_else(|| "no URL".to_owned())
+    }
+
+    fn check(&self, _: &Path) -> Checked {
+        Checked::default()
+    }
+
+    fn schema(&self) -> Value {
+        Value::Null
+    }
+
+    fn config_reference(&self) -> String {
+        String::new()
+    }
+
+    fn yaml(&self, text: &str, file: &str) -> Result<Value, String> {
+        serde_json::from_str(text).map_err(|error| format!("{file}: {error}"))
+    }
+
+    fn judging(&self, file: &Path, _: &str) -> Result<Judging, String> {
+        Err(format!("{}: no configuration", file.display()))
+    }
+
+    fn new_token(&self, _: &str, _: Role) -> Result<NewToken, String> {
+        Err("no random bytes".to_owned())
+    }
+}

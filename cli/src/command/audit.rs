@@ -1,0 +1,102 @@
+//! `stagegate audit`: the record of every change, and whether it is whole.
+
+use crate::client::{AdminClient, Failure, segment, typed};
+use crate::output::table::Table;
+use crate::output::{self, Format, grouped, moment};
+use clap::{Args, Subcommand};
+use stagegate_api::{Audit, AuditCheck};
+use std::fmt::Write;
+use std::process::ExitCode;
+
+/// What can be asked about the audit.
+#[derive(Subcommand, Debug)]
+pub(crate) enum AuditCommand {
+    /// List the newest records.
+    Ls(ListArgs),
+    /// Check that no record was changed, removed or added by another way.
+    Verify,
+}
+
+/// Options of `audit ls`.
+#[derive(Args, Debug)]
+pub(crate) struct ListArgs {
+    /// Only changes of this workload.
+    #[arg(short, long)]
+    workload: Option<String>,
+    /// Only changes by this actor.
+    #[arg(long)]
+    actor: Option<String>,
+    /// Only records before this number.
+    #[arg(long, value_name = "SEQ")]
+    before: Option<u64>,
+    /// At most this many.
+    #[arg(short = 'n', long, default_value_t = 20)]
+    limit: u32,
+}
+
+pub(crate) fn run(
+    client: &AdminClient,
+    command: &AuditCommand,
+    format: Format,
+) -> Result<ExitCode, Failure> {
+    match command {
+        AuditCommand::Ls(args) => list(client, args, format),
+        AuditCommand::Verify => verify(client, format),
+    }
+}
+
+fn list(client: &AdminClient, args: &ListArgs, format: Format) -> Result<ExitCode, Failure> {
+    let mut path = format!("/v1/audit?limit={}", args.limit);
+    let before = args.before.map(|seq| seq.to_string());
+    for (name, value) in [("workload", &args.workload), ("actor", &args.actor), ("before", &before)]
+    {
+        if let Some(value) = value {
+            let _ = write!(path, "&{name}={}", segment(value));
+        }
+    }
+    let answer = client.get(&path)?;
+    let audit: Audit = typed(&answer)?;
+    output::show(format, &answer, || table(&audit));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(audit: &Audit) -> String {
+    let mut table =
+        Table::new(["seq", "at", "actor", "workload", "epoch", "what", "why"]).right([0, 4]);
+    for entry in &audit.entries {
+        let what = if entry.summary.is_empty() { &entry.action } else { &entry.summary };
+        table.row(vec![
+            entry.seq.to_string(),
+            moment(entry.at_ms),
+            entry.actor.clone(),
+            entry.workload.clone().unwrap_or_default(),
+            entry.epoch_after.to_string(),
+            what.clone(),
+            entry.reason.clone(),
+        ]);
+    }
+    let mut text = table.or("no records");
+    if let Some(before) = audit.next_before {
+        let _ = writeln!(text, "older: --before {before}");
+    }
+    text
+}
+
+fn verify(client: &AdminClient, format: Format) -> Result<ExitCode, Failure> {
+    let answer = client.get("/v1/audit/verify")?;
+    let check: AuditCheck = typed(&answer)?;
+    output::show(format, &answer, || {
+        if check.intact {
+            let head = check.head.as_deref().unwrap_or("none yet");
+            format!("audit is whole: {} records, newest hash {head}\n", grouped(check.entries))
+        } else {
+            format!(
+                "AUDIT IS BROKEN at record {}: {}\n{} records before it are whole\n",
+                check.broken_at.map_or_else(|| "?".to_owned(), |seq| seq.to_string()),
+                check.problem.as_deref().unwrap_or("it does not verify"),
+                grouped(check.entries)
+            )
+        }
+    });
+    Ok(if check.intact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,162 @@
+//! Analyses for people: arms side by side, gate by gate, and what is still missing.
+
+use crate::output::table::Table;
+use crate::output::{grouped, millis, percent, span};
+use stagegate_api::{AnalysisDetail, Estimated, GateReading};
+use std::fmt::Write;
+
+/// An analysis in full, each line indented by two.
+pub(crate) fn text(analysis: &AnalysisDetail) -> String {
+    let mut text = format!("  {}\n", progress(analysis));
+    let mut table = Table::new(["gate", "state", "candidate", "of", "stable", "of", "limit"])
+        .right([3, 5])
+        .indented();
+    for gate in &analysis.gates {
+        let (candidate, of) = estimate(gate, gate.candidate);
+        let (stable, stable_of) = estimate(gate, gate.stable);
+        let limit = gate.limit.map_or_else(none, |limit| figure(&gate.unit, limit));
+        let state = gate.words.clone();
+        table.row(vec![gate.gate.clone(), state, candidate, of, stable, stable_of, limit]);
+    }
+    text.push_str(&table.or("no gate was judged"));
+    if let Some(forecast) = &analysis.forecast {
+        let _ = writeln!(
+            text,
+            "  spend at this rate: ${:.2} a day now, ${:.2} at {}",
+            forecast.usd_per_day_now, forecast.usd_per_day, forecast.weight
+        );
+    }
+    if let Some(trigger) = &analysis.trigger {
+        let _ = writeln!(text, "  ! rolled back: {trigger}");
+    }
+    if analysis.outage {
+        text.push_str("  ! an outage behind both releases hits both arms alike\n");
+    }
+    for why in &analysis.blocks {
+        let _ = writeln!(text, "  waits for: {why}");
+    }
+    text
+}
+
+/// Time and requests so far, and what is still needed.
+fn progress(analysis: &AnalysisDetail) -> String {
+    let mut text = format!(
+        "{}: observed {} of {}, {} of {} requests",
+        analysis.verdict,
+        span(analysis.observed_ms),
+        span(analysis.needed_ms),
+        grouped(analysis.requests),
+        grouped(analysis.needed_requests),
+    );
+    match still_needed(analysis) {
+        Some(0..1000) => {}
+        Some(ms) => {
+            let _ = write!(text, "; at this rate {} more", span(ms));
+        }
+        None => text.push_str("; no traffic to say how much longer"),
+    }
+    text
+}
+
+/// Milliseconds until time, requests and every gate's values are there at the present rate; `None`
+/// while nothing comes in.
+fn still_needed(analysis: &AnalysisDetail) -> Option<u64> {
+    let missing = |have: u64, need: u64| -> Option<u64> {
+        let missing = need.saturating_sub(have);
+        if missing == 0 {
+            return Some(0);
+        }
+        (have > 0).then(|| (missing as f64 / have as f64 * analysis.observed_ms as f64) as u64)
+    };
+    let mut longest = analysis.needed_ms.saturating_sub(analysis.observed_ms);
+    longest = longest.max(missing(analysis.requests, analysis.needed_requests)?);
+    for gate in analysis.gates.iter().filter(|gate| gate.blocks.is_some()) {
+        // A quantile is not shown before it says something; its values are counted all the same.
+        let have = gate.candidate.map_or(analysis.requests, |estimate| estimate.count);
+        longest = longest.max(missing(have, gate.needed)?);
+    }
+    Some(longest)
+}
+
+/// Value with its interval, and the number of values behind it.
+fn estimate(gate: &GateReading, estimate: Option<Estimated>) -> (String, String) {
+    let Some(estimate) = estimate else { return (none(), String::new()) };
+    let value = figure(&gate.unit, estimate.value);
+    let shown = match (estimate.low, estimate.high) {
+        (Some(low), Some(high)) => {
+            format!("{value} [{}, {}]", figure(&gate.unit, low), figure(&gate.unit, high))
+        }
+        _ => value,
+    };
+    (shown, grouped(estimate.count))
+}
+
+/// A value in its unit.
+fn figure(unit: &str, value: f64) -> String {
+    match unit {
+        "share" => percent(value),
+        "us" => millis(value / 1e3),
+        "usd" if value.abs() < 1.0 => format!("${value:.5}"),
+        "usd" => format!("${value:.2}"),
+        "tokens" => grouped(value.max(0.0).round() as u64),
+        _ => format!("{value:.2}x"),
+    }
+}
+
+fn none() -> String {
+    "-".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{still_needed, text};
+    use serde_json::{Value, json};
+    use stagegate_api::AnalysisDetail;
+
+    fn analysis(change: impl FnOnce(&mut Value)) -> AnalysisDetail {
+        let mut value = json!({
+            "id": "agent~v43~2~1~7~0a1b2c3d", "rollout": "agent~v43~2", "step": 1, "at_ms": 0,
+            "verdict": "inconclusive", "observed_ms": 600_000, "needed_ms": 1_800_000,
+            "requests": 1000, "needed_requests": 5000, "outage": false,
+            "blocks": ["20m more to observe", "1000 of 5000 requests"],
+            "split": { "candidate": 10, "all": 1000, "ln_evidence": 0.0 },
+            "forecast": { "weight": "10%", "usd_per_day": 131.25, "usd_per_day_now": 120.0 },
+            "gates": [
+                { "gate": "error/permanent/against-stable", "axis": "error", "unit": "share",
+                  "state": "ok", "words": "ok", "limit": 0.009, "needed": 1000,
+                  "candidate": { "value": 0.0042, "low": 0.002, "high": 0.0091, "count": 1000 },
+                  "stable": { "value": 0.004, "low": 0.0037, "high": 0.0043, "count": 99_000 } },
+                { "gate": "latency/p99/max", "axis": "latency", "unit": "us",
+                  "state": "violated", "words": "violated for 2m", "limit": 8_000_000.0,
+                  "needed": 1000, "blocks": "latency/p99/max is violated",
+                  "candidate": { "value": 9_120_000.0, "count": 1000 } },
+            ],
+        });
+        change(&mut value);
+        serde_json::from_value(value).expect("the API's own shape")
+    }
+
+    #[test]
+    fn both_arms_their_intervals_and_what_is_missing_are_on_one_screen() {
+        let text = text(&analysis(|_| {}));
+        for wanted in [
+            "inconclusive: observed 10m of 30m, 1,000 of 5,000 requests; at this rate 40m more",
+            "0.42% [0.20%, 0.91%]",
+            "99,000",
+            "9120 ms",
+            "violated for 2m",
+            "$120.00 a day now, $131.25 at 10%",
+            "waits for: 1000 of 5000 requests",
+        ] {
+            assert!(text.contains(wanted), "{wanted} is missing in\n{text}");
+        }
+        assert!(text.lines().all(|line| line.chars().count() <= 130), "{text}");
+    }
+
+    #[test]
+    fn without_traffic_nobody_can_say_how_long() {
+        let silent = analysis(|value| value["requests"] = json!(0));
+        assert_eq!(still_needed(&silent), None);
+        assert!(text(&silent).contains("no traffic to say how much longer"));
+    }
+}

@@ -1,0 +1,188 @@
+//! `stagegate explain` and `stagegate decisions`: why a request went where it went.
+
+use crate::client::{AdminClient, Conditions, Failure, segment, typed};
+use crate::output::table::{Table, clip};
+use crate::output::{self, Format, millis, moment};
+use clap::{Args, Subcommand};
+use stagegate_api::{Decision, DecisionExplained, Decisions, ExplainRequest, Explanation};
+use std::fmt::Write;
+use std::process::ExitCode;
+use ureq::http::Method;
+
+/// Options of `explain`: a request that was served, or one that could come.
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArgs {
+    /// The id of a request that was served (its `x-request-id`).
+    #[arg(required_unless_present = "workload", conflicts_with = "workload")]
+    request_id: Option<String>,
+    /// Dry run: where would the current plan send a request to this workload?
+    #[arg(short, long)]
+    workload: Option<String>,
+    /// The request's tenant.
+    #[arg(short, long, requires = "workload")]
+    tenant: Option<String>,
+    /// The request's user.
+    #[arg(short, long, requires = "workload")]
+    user: Option<String>,
+    /// The request's conversation.
+    #[arg(short, long, requires = "workload")]
+    conversation: Option<String>,
+    /// The request's id, hashed where the wanted identity is unknown.
+    #[arg(long, value_name = "ID", requires = "workload")]
+    with_request_id: Option<String>,
+}
+
+/// What can be asked about recorded decisions.
+#[derive(Subcommand, Debug)]
+pub(crate) enum DecisionsCommand {
+    /// List the newest decisions.
+    Ls(DecisionsArgs),
+}
+
+/// Options of `decisions ls`.
+#[derive(Args, Debug)]
+pub(crate) struct DecisionsArgs {
+    /// Only this workload.
+    #[arg(short, long)]
+    workload: Option<String>,
+    /// Only this tenant.
+    #[arg(short, long)]
+    tenant: Option<String>,
+    /// At most this many.
+    #[arg(short = 'n', long, default_value_t = 20)]
+    limit: u32,
+}
+
+pub(crate) fn run(
+    client: &AdminClient,
+    args: &ExplainArgs,
+    format: Format,
+) -> Result<ExitCode, Failure> {
+    if let Some(id) = &args.request_id {
+        let answer = client.get(&format!("/v1/decisions/{}", segment(id)))?;
+        let explained: DecisionExplained = typed(&answer)?;
+        output::show(format, &answer, || recorded(&explained));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let body = ExplainRequest {
+        workload: args.workload.clone().unwrap_or_default(),
+        tenant: args.tenant.clone(),
+        user: args.user.clone(),
+        conversation: args.conversation.clone(),
+        request_id: args.with_request_id.clone(),
+    };
+    let answer = client.send(&Method::POST, "/v1/explain", &body, Conditions::default())?;
+    let explanation: Explanation = typed(&answer)?;
+    output::show(format, &answer, || dry_run(&explanation));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn decisions(
+    client: &AdminClient,
+    command: &DecisionsCommand,
+    format: Format,
+) -> Result<ExitCode, Failure> {
+    let DecisionsCommand::Ls(args) = command;
+    let mut path = format!("/v1/decisions?limit={}", args.limit);
+    for (name, value) in [("workload", &args.workload), ("tenant", &args.tenant)] {
+        if let Some(value) = value {
+            let _ = write!(path, "&{name}={}", segment(value));
+        }
+    }
+    let answer = client.get(&path)?;
+    let found: Decisions = typed(&answer)?;
+    output::show(format, &answer, || list(&found.decisions));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Name and value pairs, one a line.
+fn facts(pairs: &[(&str, String)]) -> String {
+    pairs.iter().filter(|(_, value)| !value.is_empty()).fold(String::new(), |mut text, pair| {
+        let _ = writeln!(text, "  {:<14}{}", pair.0, clip(&pair.1));
+        text
+    })
+}
+
+fn recorded(explained: &DecisionExplained) -> String {
+    let decision = &explained.decision;
+    let detail = if decision.detail.is_empty() {
+        decision.reason.clone()
+    } else {
+        format!("{} {}", decision.reason, decision.detail)
+    };
+    let bucket = decision
+        .bucket
+        .map_or_else(String::new, |bucket| format!("{bucket} of 100000, of the {}", decision.key));
+    let pairs = [
+        ("request", decision.request_id.clone()),
+        ("at", moment(decision.at_ms)),
+        ("workload", decision.workload.clone()),
+        ("went to", format!("{} ({})", decision.release, decision.arm)),
+        ("rule", detail),
+        ("bucket", bucket),
+        ("weight", decision.weight.clone()),
+        ("epoch", decision.epoch.to_string()),
+        ("tenant", decision.tenant.clone()),
+        ("user", decision.user.clone()),
+        ("conversation", decision.conversation.clone()),
+        ("ended", format!("{} with status {}", decision.outcome, decision.status)),
+        (
+            "took",
+            format!(
+                "{}, {} to the first byte",
+                millis(decision.duration_ms),
+                millis(decision.first_byte_ms)
+            ),
+        ),
+        (
+            "sent again",
+            if decision.retries > 0 { decision.retries.to_string() } else { String::new() },
+        ),
+        ("shadowed", if decision.shadowed { "yes".to_owned() } else { String::new() }),
+    ];
+    format!("{}\n{}", explained.words, facts(&pairs))
+}
+
+fn dry_run(explanation: &Explanation) -> String {
+    let mut text = format!("{}\n", explanation.words);
+    for check in &explanation.rules {
+        let mark = if check.decided { ">" } else { " " };
+        let _ = writeln!(text, "{mark} {:<14}{}", check.rule, check.why);
+    }
+    text.push_str(&facts(&[
+        (
+            "goes to",
+            format!(
+                "{} ({})",
+                explanation.release.as_deref().unwrap_or("a fixed answer"),
+                explanation.target
+            ),
+        ),
+        ("key", format!("{} {}", explanation.key_kind, explanation.key)),
+        ("salt", explanation.salt.clone()),
+        ("bucket", format!("{}, candidate below {}", explanation.bucket, explanation.weight_parts)),
+        ("weight", explanation.weight.clone()),
+        ("epoch", explanation.epoch.to_string()),
+    ]));
+    for caveat in &explanation.caveats {
+        let _ = writeln!(text, "  note: {caveat}");
+    }
+    text
+}
+
+fn list(decisions: &[Decision]) -> String {
+    let mut table =
+        Table::new(["at", "request", "release", "rule", "tenant", "status", "took"]).right([5, 6]);
+    for decision in decisions {
+        table.row(vec![
+            moment(decision.at_ms).get(11..19).unwrap_or_default().to_owned(),
+            decision.request_id.clone(),
+            decision.release.clone(),
+            decision.reason.clone(),
+            decision.tenant.clone(),
+            decision.status.to_string(),
+            millis(decision.duration_ms),
+        ]);
+    }
+    table.or("no decisions recorded")
+}

@@ -1,0 +1,124 @@
+//! Commands on configuration files: write one, check one, describe them all. No server needed.
+
+use crate::client::Failure;
+use crate::local::{Checked, Finding, Local};
+use crate::output::{self, Format};
+use clap::Args;
+use serde_json::json;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Options of `init`.
+#[derive(Args, Debug)]
+pub(crate) struct InitArgs {
+    /// The file to write; an existing one is never touched.
+    #[arg(default_value = "stagegate.yaml")]
+    file: PathBuf,
+    /// Where the version that serves now listens.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9001")]
+    stable: String,
+    /// Where the new version listens.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9002")]
+    candidate: String,
+}
+
+/// Options of `check`.
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// The configuration file.
+    #[arg(default_value = "stagegate.yaml")]
+    file: PathBuf,
+}
+
+pub(crate) fn init(local: &dyn Local, args: &InitArgs) -> Result<ExitCode, Failure> {
+    // A URL that the configuration does not take is found now, not at the first start.
+    let text = local.template(&args.stable, &args.candidate, &args.file).map_err(|problems| {
+        Failure::Usage(format!("--stable or --candidate cannot be used:\n{problems}"))
+    })?;
+    let file = args.file.display();
+    let opened = OpenOptions::new().write(true).create_new(true).open(&args.file);
+    match opened.and_then(|mut opened| opened.write_all(text.as_bytes())) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return Err(Failure::Local(format!(
+                "{file} exists and was left as it is; name another file: `stagegate init FILE`"
+            )));
+        }
+        Err(error) => return Err(Failure::Local(format!("cannot write {file}: {error}"))),
+    }
+    output::answer(&format!(
+        "wrote {file}\nnext: stagegate check {file}\n      stagegate serve -c {file}"
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn check(
+    local: &dyn Local,
+    args: &CheckArgs,
+    format: Format,
+) -> Result<ExitCode, Failure> {
+    let Checked { problems, warnings, workloads } = local.check(&args.file);
+    let ok = problems.is_empty();
+    if format == Format::Json {
+        let json = |found: &[Finding]| found.iter().map(|it| it.json.clone()).collect::<Vec<_>>();
+        let answer = json!({ "ok": ok, "problems": json(&problems), "warnings": json(&warnings) });
+        output::answer(&output::json(&answer));
+    } else {
+        problems.iter().for_each(|problem| output::note(&problem.text));
+        warnings.iter().for_each(|warning| output::note(&format!("warning: {}", warning.text)));
+        let file = args.file.display();
+        if ok {
+            output::answer(&format!("{file} is good: {}", counted(workloads, "workload")));
+        } else {
+            output::note(&format!("{file}: {}", counted(problems.len(), "problem")));
+        }
+    }
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+pub(crate) fn schema(local: &dyn Local) -> Result<ExitCode, Failure> {
+    output::answer(&output::json(&local.schema()));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{InitArgs, init};
+    use crate::canned::Offline;
+
+    fn args(file: std::path::PathBuf) -> InitArgs {
+        let (stable, candidate) = ("http://127.0.0.1:9001", "http://127.0.0.1:9002");
+        InitArgs { file, stable: stable.to_owned(), candidate: candidate.to_owned() }
+    }
+
+    #[test]
+    fn init_writes_a_file_and_never_overwrites_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("stagegate.yaml");
+        init(&Offline, &args(file.clone())).expect("written");
+        let text = std::fs::read_to_string(&file).expect("there");
+        assert!(text.contains("http://127.0.0.1:9002"), "{text}");
+
+        std::fs::write(&file, "mine").expect("written");
+        let refused = init(&Offline, &args(file.clone())).expect_err("exists");
+        assert!(refused.to_string().contains("exists"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&file).expect("there"), "mine");
+    }
+
+    #[test]
+    fn init_refuses_a_url_the_configuration_would_refuse() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("stagegate.yaml");
+        let mut wrong = args(file.clone());
+        wrong.candidate = "ftp://somewhere".to_owned();
+        assert!(init(&Offline, &wrong).is_err());
+        assert!(!file.exists());
+    }
+}

@@ -1,0 +1,31 @@
+//! The commands, one file a group.
+
+pub(crate) mod analysis;
+mod attach;
+pub(crate) mod audit;
+pub(crate) mod change;
+pub(crate) mod cohort;
+pub(crate) mod dataset;
+pub(crate) mod drill;
+pub(crate) mod eval;
+mod eval_now;
+mod evidence;
+pub(crate) mod explain;
+pub(crate) mod file;
+pub(crate) mod health;
+mod judge;
+pub(crate) mod lists;
+pub(crate) mod notify;
+pub(crate) mod outlook;
+pub(crate) mod reference;
+pub(crate) mod release;
+mod replay;
+pub(crate) mod report;
+mod rerun;
+mod results;
+pub(crate) mod review;
+pub(crate) mod rollout;
+pub(crate) mod samples;
+pub(crate) mod shadow;
+pub(crate) mod status;
+pub(crate) mod token;

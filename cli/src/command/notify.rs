@@ -1,0 +1,122 @@
+//! `stagegate notify`: the channels through which people are told.
+
+use crate::client::{AdminClient, Conditions, Failure, segment, typed};
+use crate::output::table::Table;
+use crate::output::{self, Format, moment, span};
+use clap::{Args, Subcommand};
+use stagegate_api::{ChannelStatus, ChannelTested, Channels};
+use std::fmt::Write;
+use std::process::ExitCode;
+use ureq::http::Method;
+
+/// What can be done with channels.
+#[derive(Subcommand, Debug)]
+pub(crate) enum NotifyCommand {
+    /// List the channels, with what waits for them and how their last tries went.
+    Ls,
+    /// Send a test message through a channel, at once.
+    Test(TestArgs),
+}
+
+/// Options of `notify test`.
+#[derive(Args, Debug)]
+pub(crate) struct TestArgs {
+    /// The channel's name.
+    channel: String,
+}
+
+pub(crate) fn run(
+    client: &AdminClient,
+    command: &NotifyCommand,
+    format: Format,
+) -> Result<ExitCode, Failure> {
+    match command {
+        NotifyCommand::Ls => list(client, format),
+        NotifyCommand::Test(args) => test(client, &args.channel, format),
+    }
+}
+
+fn list(client: &AdminClient, format: Format) -> Result<ExitCode, Failure> {
+    let answer = client.get("/v1/notify")?;
+    let Channels { channels } = typed(&answer)?;
+    output::show(format, &answer, || table(&channels));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(channels: &[ChannelStatus]) -> String {
+    let mut table = Table::new([
+        "channel",
+        "type",
+        "from",
+        "owners",
+        "waiting",
+        "last success",
+        "last failure",
+    ])
+    .right([4]);
+    for channel in channels {
+        let at = |at: Option<u64>| at.map(moment).unwrap_or_default();
+        let owners =
+            if channel.owners.is_empty() { "all".to_owned() } else { channel.owners.join(", ") };
+        table.row(vec![
+            channel.name.clone(),
+            channel.kind.clone(),
+            channel.severity.clone(),
+            owners,
+            channel.pending.to_string(),
+            at(channel.last_success_at_ms),
+            at(channel.last_failure_at_ms),
+        ]);
+    }
+    let mut text = table.or("no channels; add some to `notify` in the configuration");
+    for channel in channels {
+        // An old failure that was followed by a success is history.
+        let stands = channel.last_failure_at_ms > channel.last_success_at_ms;
+        if let Some(why) = channel.last_failure.as_ref().filter(|_| stands) {
+            let _ = writeln!(text, "{}: {why}", channel.name);
+        }
+    }
+    text
+}
+
+fn test(client: &AdminClient, channel: &str, format: Format) -> Result<ExitCode, Failure> {
+    let path = format!("/v1/notify/{}/test", segment(channel));
+    let nothing = serde_json::json!({});
+    let answer = client.send(&Method::POST, &path, &nothing, Conditions::default())?;
+    let tested: ChannelTested = typed(&answer)?;
+    let took =
+        if tested.took_ms < 1000 { format!("{} ms", tested.took_ms) } else { span(tested.took_ms) };
+    output::show(format, &answer, || match &tested.error {
+        None => format!("{channel}: delivered in {took}; now look whether it can be seen there\n"),
+        Some(why) => format!("{channel}: NOT delivered after {took}: {why}\n"),
+    });
+    Ok(if tested.delivered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::table;
+    use stagegate_api::ChannelStatus;
+
+    #[test]
+    fn a_failure_is_shown_until_something_arrived() {
+        let mut channel = ChannelStatus {
+            name: "pager".to_owned(),
+            kind: "pagerduty".to_owned(),
+            owners: vec!["oncall".to_owned()],
+            severity: "warning".to_owned(),
+            workloads: Vec::new(),
+            pending: 2,
+            oldest_pending_at_ms: Some(0),
+            last_success_at_ms: Some(1000),
+            last_failure_at_ms: Some(2000),
+            last_failure: Some("it answered 403".to_owned()),
+        };
+        let failing = table(std::slice::from_ref(&channel));
+        assert!(failing.contains("\npager: it answered 403\n"), "{failing}");
+        channel.last_success_at_ms = Some(3000);
+        let fine = table(&[channel]);
+        assert!(!fine.contains("403") && fine.contains("1970-01-01 00:00:03Z"), "{fine}");
+        assert_eq!(table(&[]), "no channels; add some to `notify` in the configuration\n");
+    }
+}

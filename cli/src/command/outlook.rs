@@ -1,0 +1,178 @@
+//! `stagegate plan` and `stagegate gate replay`: looking ahead, and looking back.
+
+use super::change::workload_path;
+use crate::Duration;
+use crate::client::{AdminClient, Conditions, Failure, segment, typed};
+use crate::output::table::Table;
+use crate::output::{self, Format, grouped, moment, percent, span};
+use clap::{Args, Subcommand};
+use stagegate_api::{Outlook, ReplayGates, Replayed};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+use ureq::http::Method;
+
+/// Options of `plan`.
+#[derive(Args, Debug)]
+pub(crate) struct PlanArgs {
+    /// The workload.
+    workload: String,
+    /// Requests a second of both arms; measured over the last quarter of an hour if left out.
+    #[arg(long)]
+    rps: Option<f64>,
+    /// Dollars of a request, for what the steps will cost.
+    #[arg(long, value_name = "USD")]
+    usd_per_request: Option<f64>,
+    /// The policy; the workload's own if left out.
+    #[arg(long)]
+    policy: Option<String>,
+}
+
+/// What can be asked about gates.
+#[derive(Subcommand, Debug)]
+pub(crate) enum GateCommand {
+    /// Show what another policy would have done with what was recorded.
+    Replay(ReplayArgs),
+}
+
+/// Options of `gate replay`.
+#[derive(Args, Debug)]
+pub(crate) struct ReplayArgs {
+    /// The workload.
+    workload: String,
+    /// A YAML file with the key `policies`.
+    #[arg(long = "policy", value_name = "FILE")]
+    file: PathBuf,
+    /// Which of its policies, where it has several.
+    #[arg(long)]
+    name: Option<String>,
+    /// How far back.
+    #[arg(long, value_name = "DURATION", default_value = "7d")]
+    since: Duration,
+}
+
+pub(crate) fn plan(
+    client: &AdminClient,
+    args: &PlanArgs,
+    format: Format,
+) -> Result<ExitCode, Failure> {
+    let mut query = Vec::new();
+    query.extend(args.rps.map(|rps| format!("rps={rps}")));
+    query.extend(args.usd_per_request.map(|usd| format!("usd_per_request={usd}")));
+    query.extend(args.policy.as_ref().map(|policy| format!("policy={}", segment(policy))));
+    let path = workload_path(&args.workload, &format!("/plan?{}", query.join("&")));
+    let raw = client.get(&path)?;
+    let outlook: Outlook = typed(&raw)?;
+    output::show(format, &raw, || outlook_text(&outlook));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn outlook_text(outlook: &Outlook) -> String {
+    let mut text = format!(
+        "{}   policy {}   {:.1} requests a second ({})\n",
+        outlook.workload, outlook.policy, outlook.rps, outlook.rps_from
+    );
+    for (number, step) in (1..).zip(&outlook.steps) {
+        let takes = step.takes_ms.map_or_else(|| "never".to_owned(), span);
+        let _ = write!(
+            text,
+            "step {number}, {}: {takes} ({}), {} candidate requests",
+            step.weight,
+            step.because,
+            grouped(step.requests)
+        );
+        let cost = if step.usd > 0.0 { format!(", ${:.2}", step.usd) } else { String::new() };
+        let _ = writeln!(text, "{cost}");
+        let mut table =
+            Table::new(["gate", "needs", "passes a good one", "finds", "within"]).indented();
+        for gate in &step.gates {
+            table.row(vec![
+                gate.gate.clone(),
+                grouped(gate.needed),
+                gate.passes.map_or_else(String::new, percent),
+                gate.regression.map_or_else(String::new, percent),
+                gate.found_in_ms.map_or_else(String::new, span),
+            ]);
+        }
+        text.push_str(&table.or("no gates"));
+    }
+    text
+}
+
+pub(crate) fn gate(
+    client: &AdminClient,
+    command: &GateCommand,
+    format: Format,
+) -> Result<ExitCode, Failure> {
+    let GateCommand::Replay(args) = command;
+    let text = std::fs::read_to_string(&args.file)
+        .map_err(|error| Failure::Local(format!("cannot read {}: {error}", args.file.display())))?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = now.saturating_sub(args.since.0).as_millis() as u64;
+    let body = ReplayGates { text, policy: args.name.clone(), since_ms: since };
+    let path = workload_path(&args.workload, "/gates/replay");
+    let raw = client.send(&Method::POST, &path, &body, Conditions::default())?;
+    let replayed: Replayed = typed(&raw)?;
+    output::show(format, &raw, || replayed_text(&replayed));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn replayed_text(replayed: &Replayed) -> String {
+    let mut text = String::new();
+    for rollout in &replayed.rollouts {
+        let _ = writeln!(
+            text,
+            "{} -> {} under policy {}: {} windows, {} candidate requests spared",
+            rollout.from,
+            rollout.to,
+            replayed.policy,
+            grouped(rollout.windows),
+            grouped(rollout.spared)
+        );
+        let mut table = Table::new(["at", "step", "weight", "verdict", "why"]).indented();
+        for event in &rollout.events {
+            let first = event.analysis.blocks.first().cloned();
+            table.row(vec![
+                moment(event.at_ms),
+                event.step.to_string(),
+                event.weight.clone(),
+                if event.trigger.is_some() { "ROLLBACK" } else { event.verdict.as_str() }
+                    .to_owned(),
+                event.trigger.clone().or(first).unwrap_or_default(),
+            ]);
+        }
+        text.push_str(&table.or("nothing would have been said"));
+    }
+    if text.is_empty() {
+        text.push_str("nothing was recorded in that time: windows are kept while a rollout runs\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{outlook_text, replayed_text};
+    use serde_json::json;
+
+    #[test]
+    fn a_step_that_never_ends_says_why() {
+        let text = outlook_text(
+            &serde_json::from_value(json!({
+                "workload": "agent", "policy": "default", "rps": 0.0, "rps_from": "measured",
+                "steps": [{ "weight": "1%", "because": "5000 requests", "requests": 0, "usd": 0.0,
+                            "gates": [{ "gate": "error/permanent/max", "needed": 299 }] }],
+            }))
+            .expect("the API's own shape"),
+        );
+        assert!(text.contains("step 1, 1%: never (5000 requests)"), "{text}");
+        assert!(text.contains("error/permanent/max  299"), "{text}");
+    }
+
+    #[test]
+    fn without_a_recording_the_answer_says_so() {
+        let nothing = json!({ "policy": "strict", "rollouts": [] });
+        let text = replayed_text(&serde_json::from_value(nothing).expect("the API's own shape"));
+        assert!(text.contains("nothing was recorded"), "{text}");
+    }
+}

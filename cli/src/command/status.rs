@@ -1,0 +1,306 @@
+//! `stagegate status`: every workload's arms side by side.
+
+use super::rollout;
+use crate::client::{AdminClient, Failure, config_problem, typed};
+use crate::output::table::{Table, clip};
+use crate::output::{self, Format, grouped, millis, moment, percent, span};
+use clap::Args;
+use serde_json::Value;
+use stagegate_api::{ArmStatus, Probe, ReloadStatus, Status, Window, WorkloadStatus};
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How often `--watch` looks again.
+const WATCH_EVERY: Duration = Duration::from_secs(2);
+
+/// Options of `status`.
+#[derive(Args, Debug)]
+pub(crate) struct StatusArgs {
+    /// Only this workload.
+    #[arg(short, long, value_name = "WORKLOAD")]
+    workload: Option<String>,
+    /// Look again every two seconds until Ctrl-C.
+    #[arg(long)]
+    watch: bool,
+}
+
+pub(crate) fn run(
+    client: &AdminClient,
+    args: &StatusArgs,
+    format: Format,
+) -> Result<ExitCode, Failure> {
+    loop {
+        let (raw, status) = fetch(client, args.workload.as_deref())?;
+        if args.watch && format == Format::Table && std::io::stdout().is_terminal() {
+            // Home and clear below: less flicker than clearing the whole screen first.
+            output::answer(&format!("\x1b[H\x1b[J{}", render(&status)));
+        } else {
+            output::show(format, &raw, || render(&status));
+        }
+        if !args.watch {
+            return Ok(ExitCode::SUCCESS);
+        }
+        std::thread::sleep(WATCH_EVERY);
+    }
+}
+
+/// The status, cut down to one workload if one is named.
+fn fetch(client: &AdminClient, workload: Option<&str>) -> Result<(Value, Status), Failure> {
+    let mut raw = client.get("/v1/status")?;
+    let status: Status = typed(&raw)?;
+    let Some(name) = workload else { return Ok((raw, status)) };
+    let known: Vec<&str> = status.workloads.iter().map(|w| w.name.as_str()).collect();
+    if !known.contains(&name) {
+        let known = known.join(", ");
+        return Err(Failure::Local(format!("no workload `{name}`; there are: {known}")));
+    }
+    if let Some(workloads) = raw["workloads"].as_array_mut() {
+        workloads.retain(|workload| workload["name"] == name);
+    }
+    let status = typed(&raw)?;
+    Ok((raw, status))
+}
+
+fn render(status: &Status) -> String {
+    let mut text = head(status);
+    for workload in &status.workloads {
+        text.push('\n');
+        text.push_str(&workload_text(workload, status.now_ms));
+    }
+    if !status.dormant.is_empty() {
+        let _ = writeln!(text, "\nremembered, not in the file: {}", status.dormant.join(", "));
+    }
+    text
+}
+
+fn head(status: &Status) -> String {
+    let ago = |at_ms: u64| span(status.now_ms.saturating_sub(at_ms));
+    let ready = match (status.draining, status.ready) {
+        (true, _) => "draining",
+        (false, true) => "ready",
+        (false, false) => "NOT READY",
+    };
+    let connections: u64 = status.workers.iter().map(|worker| worker.connections).sum();
+    let in_flight: u64 = status.workers.iter().map(|worker| worker.in_flight).sum();
+    let mut text = format!(
+        "stagegate {}   epoch {}   {ready}   up {}   {} workers, {} connections, {} in flight\n",
+        status.version,
+        status.epoch,
+        ago(status.started_at_ms),
+        status.workers.len(),
+        grouped(connections),
+        grouped(in_flight),
+    );
+    let mut remark = |line: String| {
+        let _ = writeln!(text, "  ! {line}");
+    };
+    if status.safe_start {
+        remark("SAFE START: everything goes to stable, changes are refused".to_owned());
+    }
+    status.not_ready_because.iter().for_each(|why| remark(format!("not ready: {why}")));
+    reload_remarks(&status.reload, &ago(status.reload.at_ms)).into_iter().for_each(&mut remark);
+    if !status.store.healthy {
+        let why = status.store.last_error.as_deref().unwrap_or("the last commit failed");
+        remark(format!("store: {why} ({} failures)", status.store.failures));
+    }
+    let log = &status.decision_log;
+    if log.enabled && (!log.healthy || log.dropped > 0) {
+        let health = if log.healthy { "works again" } else { "cannot be written" };
+        remark(format!("decision log {health}; {} records dropped", grouped(log.dropped)));
+    }
+    status.warnings.iter().for_each(|warning| remark(warning.clone()));
+    text
+}
+
+fn reload_remarks(reload: &ReloadStatus, ago: &str) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if !reload.ok {
+        remarks.push(format!(
+            "reload by {} refused {ago} ago; the configuration before it is in force",
+            reload.by
+        ));
+        remarks.extend(reload.problems.iter().map(config_problem));
+    }
+    if !reload.needs_restart.is_empty() {
+        remarks.push(format!("needs a restart: {}", reload.needs_restart.join(", ")));
+    }
+    remarks
+}
+
+fn workload_text(workload: &WorkloadStatus, now_ms: u64) -> String {
+    let cohorts = match (workload.cohorts_total, &workload.next_cohort) {
+        (0, _) => String::new(),
+        (total, Some(next)) => {
+            format!("   cohorts {}/{total}, next {next}", workload.cohorts_enabled)
+        }
+        (total, None) => format!("   cohorts {}/{total}", workload.cohorts_enabled),
+    };
+    let mut text = format!(
+        "{}   weight {}   by {}{cohorts}   changed at epoch {}\n",
+        workload.name, workload.weight, workload.sticky, workload.epoch
+    );
+    if let Some(killed) = &workload.killed {
+        let when = span(now_ms.saturating_sub(killed.at_ms));
+        let _ = writeln!(text, "  ! KILLED by {} {when} ago: {}", killed.by, clip(&killed.reason));
+    }
+    if let Some(closed) = &workload.closed {
+        let _ = writeln!(
+            text,
+            "  ! rolled back from {} by {} at {}: {}{}",
+            closed.weight_before,
+            closed.by,
+            moment(closed.at_ms),
+            clip(&closed.reason),
+            if closed.finishing { " (running conversations finish there)" } else { "" }
+        );
+    }
+    for arm in std::iter::once(&workload.stable).chain(&workload.candidate) {
+        if !arm.running.is_empty() {
+            let _ = writeln!(text, "  {}", arm.running);
+        }
+        for endpoint in arm.endpoints.iter().filter(|e| e.health == Probe::Unhealthy) {
+            let _ = writeln!(text, "  ! {} of {} is unhealthy", endpoint.address, arm.release);
+        }
+    }
+    if let Some(rollout) = &workload.rollout {
+        let waits = workload.rollout_waits.first();
+        let waits = waits.map_or_else(String::new, |why| format!(", waits for: {}", clip(why)));
+        let _ = writeln!(text, "  rollout {}{waits}", rollout::line(rollout));
+    }
+    text.push_str(&arms_table(&workload.stable, workload.candidate.as_ref()));
+    text
+}
+
+/// What a row shows of a window.
+type Cell = fn(&Window) -> String;
+
+/// One row per measure, one block of columns per arm, one column per window.
+fn arms_table(stable: &ArmStatus, candidate: Option<&ArmStatus>) -> String {
+    let rows: [(&str, Cell); 7] = [
+        ("requests", |w| grouped(w.requests)),
+        ("errors", |w| w.error_ratio.map_or_else(none, percent)),
+        ("client gone", |w| grouped(w.outcomes.client_gone)),
+        ("p50", |w| w.p50_ms.map_or_else(none, millis)),
+        ("p95", |w| w.p95_ms.map_or_else(none, millis)),
+        ("p99", |w| w.p99_ms.map_or_else(none, millis)),
+        ("first byte p50", |w| w.first_byte_p50_ms.map_or_else(none, millis)),
+    ];
+    let labels: Vec<&str> = rows.iter().map(|(label, _)| *label).collect();
+    let mut blocks = vec![format!("\n\n{}", labels.join("\n"))];
+    for (role, arm) in [("stable", Some(stable)), ("candidate", candidate)] {
+        let Some(arm) = arm else { continue };
+        let up = arm.endpoints.iter().filter(|e| e.health != Probe::Unhealthy).count();
+        if arm.windows.is_empty() {
+            blocks.push(format!(
+                "{role} {}, {up}/{} up\n\nno requests yet",
+                clip(&arm.release),
+                arm.endpoints.len()
+            ));
+            continue;
+        }
+        let lengths = arm.windows.iter().map(|w| span(u64::from(w.seconds) * 1000)).collect();
+        let mut table = Table::headless().right([0, 1, 2]);
+        table.row(lengths);
+        for (_, cell) in rows {
+            table.row(arm.windows.iter().map(cell).collect());
+        }
+        let release = clip(&arm.release);
+        blocks.push(format!("{role} {release}, {up}/{} up\n{table}", arm.endpoints.len()));
+    }
+    beside(&blocks)
+}
+
+/// The blocks next to each other, three blanks apart, indented by two.
+fn beside(blocks: &[String]) -> String {
+    let width = |block: &String| block.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    let height = blocks.iter().map(|block| block.lines().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for number in 0..height {
+        let cells = blocks.iter().map(|block| {
+            let line = block.lines().nth(number).unwrap_or_default();
+            format!("{line:<width$}", width = width(block))
+        });
+        let line = cells.collect::<Vec<_>>().join("   ");
+        let _ = writeln!(text, "  {}", line.trim_end());
+    }
+    text
+}
+
+fn none() -> String {
+    "-".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::render;
+    use serde_json::json;
+    use stagegate_api::Status;
+
+    fn window(seconds: u32, requests: u64) -> serde_json::Value {
+        json!({
+            "seconds": seconds, "requests": requests, "error_ratio": 0.004,
+            "outcomes": { "ok": requests, "transient": 1, "permanent": 0, "external": 0,
+                          "client_gone": 2 },
+            "p50_ms": 12.34, "p95_ms": 40.0,
+        })
+    }
+
+    fn status(candidate_up: bool) -> Status {
+        let health = if candidate_up { "healthy" } else { "unhealthy" };
+        let windows = || json!([window(60, 1_000), window(300, 5_000), window(900, 1_234_567)]);
+        let value = json!({
+            "version": "0.1.0", "started_at_ms": 0, "now_ms": 600_000, "epoch": 7, "ready": true,
+            "not_ready_because": [], "draining": false, "safe_start": false, "auth": "tokens",
+            "reload": { "ok": true, "at_ms": 0, "by": "start", "last_success_at_ms": 0,
+                        "problems": [], "needs_restart": [] },
+            "store": { "healthy": true, "failures": 0 },
+            "decision_log": { "enabled": true, "healthy": true, "dropped": 0 },
+            "workers": [{ "worker": 0, "epoch": 7, "connections": 64, "in_flight": 3 }],
+            "workloads": [{
+                "name": "support-agent", "epoch": 6, "weight": "10%", "weight_ratio": 0.1,
+                "open": true, "sticky": "conversation", "cohorts_enabled": 1, "cohorts_total": 2,
+                "next_cohort": "mid-market",
+                "stable": { "release": "v42", "windows": windows(),
+                            "running": "stable v42: model m-5, 1/1 endpoints healthy",
+                            "endpoints": [{ "address": "10.0.0.1:9001", "health": "healthy" }] },
+                "candidate": { "release": "v43", "windows": windows(),
+                               "endpoints": [{ "address": "10.0.1.1:9001", "health": health }] },
+            }],
+            "dormant": [], "warnings": [],
+        });
+        serde_json::from_value(value).expect("the API's own shape")
+    }
+
+    #[test]
+    fn both_arms_stand_side_by_side_within_a_hundred_columns() {
+        let text = render(&status(true));
+        for wanted in [
+            "weight 10%",
+            "cohorts 1/2, next mid-market",
+            "stable v42",
+            "candidate v43",
+            "stable v42: model m-5, 1/1 endpoints healthy",
+        ] {
+            assert!(text.contains(wanted), "{wanted} is missing in\n{text}");
+        }
+        let requests = text.lines().find(|line| line.contains("requests")).expect("a row");
+        assert_eq!(requests.matches("1,234,567").count(), 2, "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        assert!(!text.contains('!'), "nothing to look at:\n{text}");
+    }
+
+    #[test]
+    fn what_needs_a_person_is_marked() {
+        let mut bad = status(false);
+        bad.reload.ok = false;
+        bad.store.healthy = false;
+        bad.decision_log.dropped = 12_000;
+        let text = render(&bad);
+        for wanted in ["10.0.1.1:9001 of v43 is unhealthy", "refused", "store:", "12,000 records"] {
+            let marked = text.lines().any(|line| line.starts_with("  ! ") && line.contains(wanted));
+            assert!(marked, "{wanted} is missing in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Text for people and programs: answers to standard output, everything else to standard error.
+
+mod answer;
+mod number;
+pub(crate) mod table;
+mod time;
+
+pub(crate) use answer::{Format, json, show};
+pub use answer::{answer, note};
+pub use number::{grouped, millis, percent};
+pub(crate) use time::{moment, span};

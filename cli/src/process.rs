@@ -1,0 +1,90 @@
+//! Options of the commands that run a process: the server, the demo and the demo agents.
+//!
+//! The parser needs them; who reads them is the program that hands in a [`crate::Local`].
+
+use crate::duration::Duration;
+use clap::Args;
+use stagegate_rollout::Weight;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Options of `serve`.
+#[derive(Args, Clone, Debug)]
+pub struct ServeArgs {
+    /// The configuration file.
+    #[arg(short, long, default_value = "stagegate.yaml", env = "STAGEGATE_CONFIG")]
+    #[arg(value_name = "FILE")]
+    pub config: PathBuf,
+    /// Send everything to stable and refuse changes, even if the stored state cannot be read.
+    #[arg(long)]
+    pub safe_start: bool,
+    /// Take the place of the process that has the data directory: it gives its sockets and its
+    /// clients' connections, finishes what runs and ends. Starts as usual where there is none.
+    #[arg(long)]
+    pub take_over: bool,
+    /// What to log, as `info` or `stagegate=debug,warn`.
+    #[arg(long, default_value = "info", env = "STAGEGATE_LOG", value_name = "FILTER")]
+    pub log: String,
+    /// How log lines look.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "STAGEGATE_LOG_FORMAT")]
+    #[arg(value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Options of `demo`.
+#[derive(Args, Clone, Debug)]
+pub struct DemoArgs {
+    /// End by itself after this long; else Ctrl-C ends it.
+    #[arg(long = "for", value_name = "DURATION")]
+    pub lasting: Option<Duration>,
+    /// Keep state, audit and decision log here instead of in a temporary directory.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The proxy's port; another one is taken when it is in use.
+    #[arg(long, default_value_t = 8080, value_name = "PORT")]
+    pub port: u16,
+    /// The admin API's port; another one is taken when it is in use.
+    #[arg(long, default_value_t = 9900, value_name = "PORT")]
+    pub admin_port: u16,
+    /// The candidate's share at the start.
+    #[arg(long, default_value = "10%", value_name = "SHARE")]
+    pub weight: Weight,
+    /// Requests a second, 1 to 2000.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2000))]
+    pub rate: u32,
+    /// Another seed brings other users and other errors.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// Runs one demo agent on its own, for the compose file and for trying things out.
+#[derive(Args, Clone, Debug)]
+pub struct AgentArgs {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:8001", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// The agent's name; its answers and ids carry it.
+    #[arg(long, default_value = "stable")]
+    pub name: String,
+    /// Model name in its answers; `demo-NAME` unless given.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Typical time to the first byte, in milliseconds.
+    #[arg(long, default_value_t = 12, value_name = "MS")]
+    pub latency_ms: u64,
+    /// Share of requests that fail, from 0 to 1.
+    #[arg(long, default_value_t = 0.003, value_name = "SHARE")]
+    pub error_rate: f64,
+    /// What an answer costs, stated in its `agent-cost-usd` field.
+    #[arg(long, default_value_t = 0.000_21, value_name = "USD")]
+    pub cost_usd: f64,
+}
