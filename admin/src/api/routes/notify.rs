@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use stagegate_api::{ChannelStatus, ChannelTested, Channels, OptionalReason};
 use stagegate_config::Config;
-use stagegate_control::KeeperError;
+use stagegate_control::StoreAccessError;
 use stagegate_notify::{ChannelHealth, Notifier, NotifierError};
 
 /// Every channel, with what waits for it and how its last tries went.
@@ -45,7 +45,7 @@ pub(super) async fn test_channel(
 }
 
 fn notifier(app: &App) -> Result<&Notifier, ApiError> {
-    app.notifier.as_ref().ok_or_else(|| KeeperError::ReadOnly.into())
+    app.notifier.as_ref().ok_or_else(|| StoreAccessError::ReadOnly.into())
 }
 
 fn describe(health: ChannelHealth, config: &Config) -> ChannelStatus {

@@ -13,7 +13,7 @@ use stagegate_api::{
     GateOutlook, Outlook, ReplayGates, Replayed, ReplayedEvent, ReplayedRollout, StepOutlook,
 };
 use stagegate_config::Config;
-use stagegate_control::{KeeperError, ReloadError, now_ms};
+use stagegate_control::{ReloadError, StoreAccessError, now_ms};
 use stagegate_rollout::{
     Outcome, PlannedStep, Policy, Rates, Recording, ReleaseName, Replay, Tick, WorkloadName, plan,
     replay,
@@ -145,7 +145,7 @@ pub(super) async fn replay_gates(
                     Err(error) => damaged = Some(error.to_string()),
                 }
             })
-            .map_err(KeeperError::from)?;
+            .map_err(StoreAccessError::from)?;
         if let Some(why) = damaged {
             let detail = format!("a recorded window is damaged: {why}");
             return Err(ApiError::new(Kind::Unavailable, detail));

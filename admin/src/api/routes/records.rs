@@ -9,7 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use stagegate_api::{Audit, AuditCheck, AuditRecord, DecisionExplained, Decisions};
-use stagegate_control::KeeperError;
+use stagegate_control::StoreAccessError;
 use stagegate_rollout::{Arm, Reason};
 use stagegate_store::{AuditEntry, AuditFilter, VerifyError};
 use std::sync::Arc;
@@ -166,10 +166,10 @@ pub(super) async fn verify_audit(State(app): State<App>) -> Result<Json<AuditChe
             broken_at: Some(broken.seq),
             problem: Some(broken.why),
         }),
-        Err(VerifyError::Store(error)) => Err(KeeperError::from(error)),
+        Err(VerifyError::Store(error)) => Err(StoreAccessError::from(error)),
     };
     let checked = tokio::task::spawn_blocking(check).await;
-    Ok(Json(checked.map_err(|error| KeeperError::Store(error.to_string()))??))
+    Ok(Json(checked.map_err(|error| StoreAccessError::Store(error.to_string()))??))
 }
 
 fn record(entry: AuditEntry) -> AuditRecord {
