@@ -1,16 +1,22 @@
 //! From the core's values to what goes over the wire. Nothing here decides anything.
 
 mod change;
+mod decision;
 mod eval_report;
+mod pairs;
 mod release;
+mod results;
 mod shadow;
 mod status;
 
 pub use change::{changed, drill, reloaded};
+pub use decision::decision;
 pub use eval_report::{eval_report, given_comparison};
 pub use release::{artifact, diff, release, releases, running};
 
 pub mod rollout;
+pub(crate) use pairs::{compared, lost};
+pub use results::results;
 pub use shadow::shadow;
 pub use status::{endpoint, reload as reload_status, store as store_status, worker};
 
