@@ -6,6 +6,7 @@ mod eval_report;
 mod pairs;
 mod release;
 mod results;
+mod sets;
 mod shadow;
 mod status;
 
@@ -17,6 +18,7 @@ pub use release::{artifact, diff, release, releases, running};
 pub mod rollout;
 pub(crate) use pairs::{compared, lost};
 pub use results::results;
+pub(crate) use sets::*;
 pub use shadow::shadow;
 pub use status::{endpoint, reload as reload_status, store as store_status, worker};
 
@@ -53,8 +55,8 @@ pub fn workload(live: &Live) -> WorkloadDetail {
             Fallback::Release(release) => format!("release {release}"),
             Fallback::Respond(answer) => format!("respond {}", answer.status),
         },
-        sticky: spec.sticky.label().to_owned(),
-        on_rollback: spec.on_rollback.label().to_owned(),
+        sticky: sticky(spec.sticky),
+        on_rollback: on_rollback(spec.on_rollback),
         salt: state.salt.to_string(),
         cohorts: spec.cohorts.iter().map(|it| cohort(spec, state, it)).collect(),
         exclusions: exclusions(spec, state),

@@ -81,7 +81,7 @@ impl Inner {
         let entry = entry(
             &order.actor,
             Some(&order.workload),
-            order.change.action(),
+            order.change.kind().into(),
             &order.reason,
             format!("refused: {refusal}"),
             order.change.details(),

@@ -2,8 +2,8 @@
 
 use super::apply::{Applied, Decided, InForce, Source};
 use super::{
-    Answer, Changed, Control, IdempotencyKey, Inner, Live, PATIENCE, Precondition, ReleaseRefusal,
-    RollbackTiming, StoreAccessError, now_ms,
+    Answer, ChangeKind, Changed, Control, IdempotencyKey, Inner, Live, PATIENCE, Precondition,
+    ReleaseRefusal, RollbackTiming, StoreAccessError, now_ms,
 };
 use crate::ports::{Event, Settled};
 use serde_json::json;
@@ -267,7 +267,7 @@ pub(super) fn is_stale(precondition: &Precondition, live: &Live) -> Result<(), E
 fn draft(order: &Order, decided: &Decided, epoch: u64) -> Changed {
     let summary = &decided.entry.summary;
     Changed {
-        action: order.command.action().into(),
+        kind: ChangeKind::Workload(order.command.action()),
         changed: decided.is_new,
         summary: if decided.is_new { summary } else { "already so" }.to_owned(),
         epoch: epoch + u64::from(decided.makes_a_plan),

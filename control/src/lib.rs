@@ -37,7 +37,7 @@ mod tell;
 mod view;
 mod windows;
 
-pub use action::Action;
+pub use action::{Action, ChangeKind};
 pub use channels::channels;
 pub use comparison::{EvalCase, EvalComparison, EvalReport, EvalRun, EvalVerdict};
 pub use drill::{DrillCheck, DrillOrder, DrillReport};

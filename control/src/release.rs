@@ -6,7 +6,7 @@
 
 use super::registry::{self, Verdict};
 use super::{
-    Action, Answer, Changed, Control, ExecuteError, IdempotencyKey, Inner, Live, Precondition,
+    Answer, ChangeKind, Changed, Control, ExecuteError, IdempotencyKey, Inner, Live, Precondition,
     ReleaseRefusal, View, now_ms,
 };
 use crate::ports::{Event, Prepared, Publication};
@@ -36,10 +36,10 @@ pub enum ReleaseChange {
 impl ReleaseChange {
     /// The kind of change.
     #[must_use]
-    pub const fn action(&self) -> Action {
+    pub const fn kind(&self) -> ChangeKind {
         match self {
-            Self::Add { .. } => Action::AddRelease,
-            Self::Remove { .. } => Action::RemoveRelease,
+            Self::Add { .. } => ChangeKind::AddRelease,
+            Self::Remove { .. } => ChangeKind::RemoveRelease,
         }
     }
 
@@ -174,7 +174,7 @@ impl Inner {
             at_ms,
             actor: order.actor.clone(),
             workload: Some(order.workload.clone()),
-            action: order.change.action().label().to_owned(),
+            action: order.change.kind().label().to_owned(),
             reason: order.reason.clone(),
             summary: summary.to_owned(),
             details: order.change.details(),
@@ -194,7 +194,7 @@ impl Inner {
         if let Some(next) = next {
             self.publish_release(&view, place, after, next, epoch);
             tracing::info!(
-                action = changed.action.label(),
+                action = changed.kind.label(),
                 workload = order.workload,
                 release = order.change.name().as_str(),
                 actor = order.actor,
@@ -289,7 +289,7 @@ fn attachment(after: &Live, change: &ReleaseChange) -> Attachment {
 fn answer(order: &ReleaseOrder, summary: &str, epoch: u64, after: &Live) -> Changed {
     let changed = !summary.is_empty();
     Changed {
-        action: order.change.action(),
+        kind: order.change.kind(),
         changed,
         summary: if changed { summary } else { "already so" }.to_owned(),
         epoch,

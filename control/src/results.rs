@@ -1,6 +1,6 @@
 //! What the driver answers, in its own words.
 
-use super::{Action, ExecuteError, Live};
+use super::{ChangeKind, ExecuteError, Live};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stagegate_config::Problem;
@@ -93,7 +93,7 @@ pub enum Answer<T> {
 #[derive(Clone, Debug)]
 pub struct Changed {
     /// The kind of change.
-    pub action: Action,
+    pub kind: ChangeKind,
     /// False when the state already was as asked; then no new plan was made.
     pub changed: bool,
     /// What changed, in words.

@@ -141,7 +141,7 @@ fn workload(
         open: describe::is_open(state),
         closed: describe::closed(state),
         killed: describe::killed(state),
-        sticky: spec.sticky.label().to_owned(),
+        sticky: describe::sticky(spec.sticky),
         cohorts_enabled: state.cohorts.len() as u32,
         cohorts_total: spec.cohorts.len() as u32,
         next_cohort: describe::next_cohort(spec, state),

@@ -76,7 +76,7 @@ fn arm(key: &SliceKey, sum: &Sum, sums: &Sums) -> ArmResults {
         _ => None,
     });
     ArmResults {
-        arm: key.arm.label().to_owned(),
+        arm: super::arm(key.arm),
         release: key.release.clone(),
         since_ms: sum.since_ms,
         until_ms: sum.until_ms,
@@ -91,7 +91,7 @@ fn arm(key: &SliceKey, sum: &Sum, sums: &Sums) -> ArmResults {
 
 fn slice((name, arms): (&str, Arms<'_>)) -> SliceResults {
     let of = |(key, sum): &(&SliceKey, &Sum)| SliceArm {
-        arm: key.arm.label().to_owned(),
+        arm: super::arm(key.arm),
         release: key.release.clone(),
         counts: counts(&sum.tally),
         labelled: labelled(&sum.tally),

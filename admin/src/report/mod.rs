@@ -13,7 +13,7 @@ pub(crate) use markdown::markdown;
 use crate::describe;
 use stagegate_api::{
     Artifact, AxisReport, Counted, CountedArm, DeployReport, EvalReportDetail, FigureOfArm,
-    FigureReport, PassageDetail, RollbackReport,
+    FigureReport, PassageDetail, RollbackReport, Unit,
 };
 use stagegate_rollout::{
     Analysis, Axis, Compared, ComparedFigure, CostTruth, Estimate, FigureUnit, GateState, Phase,
@@ -131,8 +131,8 @@ fn axes(candidate: &Series, stable: &Series) -> Vec<AxisReport> {
         let order = [Compared::Worse, Compared::Better, Compared::Alike];
         let verdict = order.into_iter().find(|it| says(*it)).unwrap_or(Compared::NoData);
         AxisReport {
-            axis: axis.label().to_owned(),
-            verdict: verdict.label().to_owned(),
+            axis: describe::axis(axis),
+            verdict: describe::figure_verdict(verdict),
             figures: its.into_iter().map(figure).collect(),
         }
     };
@@ -141,9 +141,9 @@ fn axes(candidate: &Series, stable: &Series) -> Vec<AxisReport> {
 
 fn figure(figure: &ComparedFigure) -> FigureReport {
     let unit = match figure.unit {
-        FigureUnit::Share => "share",
-        FigureUnit::Micros => "us",
-        FigureUnit::Usd => "usd",
+        FigureUnit::Share => Unit::Share,
+        FigureUnit::Micros => Unit::Us,
+        FigureUnit::Usd => Unit::Usd,
     };
     // An estimate without bounds is not shown at all.
     let arm = |estimate: Option<Estimate>| {
@@ -152,11 +152,11 @@ fn figure(figure: &ComparedFigure) -> FigureReport {
     };
     FigureReport {
         figure: figure.name.clone(),
-        unit: unit.to_owned(),
+        unit,
         candidate: arm(figure.candidate),
         stable: arm(figure.stable),
         difference: figure.difference.map(|(low, high)| [low, high]),
-        verdict: figure.compared.label().to_owned(),
+        verdict: describe::figure_verdict(figure.compared),
         least: figure.least,
     }
 }

@@ -4,8 +4,9 @@ use super::{ReviewOutcome, SampleSource, SamplesUnavailable};
 use crate::describe;
 use serde_json::Value;
 use stagegate_api::{
-    EvalResults, GiveReview, GivenScore, LostPair, ReviewItem, Reviews, SampleDetail, SampleReview,
-    SampleScore, SampleSummary, Samples, ScoreTaken, ShadowPairs,
+    Arm, EvalResults, GiveReview, GivenScore, LostPair, ReviewItem, ReviewVerdict, Reviews,
+    SampleDetail, SampleDoubt, SampleReason, SampleReview, SampleScore, SampleSummary, Samples,
+    ScoreTaken, ShadowPairs, Taken,
 };
 use stagegate_control::now_ms;
 use stagegate_eval::Score;
@@ -43,26 +44,35 @@ fn damaged(error: serde_json::Error) -> SamplesUnavailable {
     SamplesUnavailable(error.to_string())
 }
 
-fn summary(sample: &StoredSample) -> SampleSummary {
-    SampleSummary {
+fn summary(sample: &StoredSample) -> Result<SampleSummary, SamplesUnavailable> {
+    Ok(SampleSummary {
         id: sample.id.clone(),
         at_ms: sample.at_ms,
         workload: sample.workload.clone(),
         release: sample.release.clone(),
-        arm: sample.arm.clone(),
-        reason: sample.reason.clone(),
+        arm: word(Arm::from_word(&sample.arm), &sample.arm)?,
+        reason: word(SampleReason::from_word(&sample.reason), &sample.reason)?,
         open: sample.open,
         pass: sample.pass,
         label: sample.label,
         tenant: sample.tenant.clone(),
-        doubt: sample.doubt.clone(),
-    }
+        doubt: sample
+            .doubt
+            .as_ref()
+            .map(|doubt| word(SampleDoubt::from_word(doubt), doubt))
+            .transpose()?,
+    })
+}
+
+/// A stored word, which must be one of its set.
+fn word<T>(known: Option<T>, word: &str) -> Result<T, SamplesUnavailable> {
+    known.ok_or_else(|| SamplesUnavailable(format!("`{word}` is stored and not known")))
 }
 
 fn review(stored: StoredReview) -> SampleReview {
     let StoredReview { said, at_ms } = stored;
     SampleReview {
-        verdict: if said.pass { "pass" } else { "fail" }.to_owned(),
+        verdict: if said.pass { ReviewVerdict::Pass } else { ReviewVerdict::Fail },
         expected: said.expected.and_then(|text| serde_json::from_str(&text).ok()),
         note: said.note,
         by: said.by,
@@ -97,7 +107,8 @@ impl SampleSource for ScoredSamples {
         limit: usize,
     ) -> Result<Samples, SamplesUnavailable> {
         let page = self.scoring.list(filter, text, limit).map_err(unavailable)?;
-        Ok(Samples { samples: page.samples.iter().map(summary).collect(), next: page.next })
+        let samples = page.samples.iter().map(summary).collect::<Result<_, _>>()?;
+        Ok(Samples { samples, next: page.next })
     }
 
     fn waiting(&self, filter: &SampleFilter, limit: usize) -> Result<Reviews, SamplesUnavailable> {
@@ -149,7 +160,7 @@ impl SampleSource for ScoredSamples {
             })
         });
         Ok(Some(SampleDetail {
-            summary: summary(&sample),
+            summary: summary(&sample)?,
             sample: serde_json::from_str(&sample.body).map_err(damaged)?,
             scores: scores.collect::<Result<_, _>>()?,
             review: self.scoring.review_of(request_id).map_err(unavailable)?.map(review),
@@ -182,12 +193,12 @@ impl SampleSource for ScoredSamples {
             let given = Given { id: given.id, score, by: by.to_owned() };
             let taken = self.scoring.give(&given, now_ms()).map_err(unavailable)?;
             let result = match taken {
-                Scored::Unknown => "unknown",
-                Scored::Repeated => "repeated",
-                Scored::Kept { first: true } => "counted",
-                Scored::Kept { first: false } => "kept",
+                Scored::Unknown => Taken::Unknown,
+                Scored::Repeated => Taken::Repeated,
+                Scored::Kept { first: true } => Taken::Counted,
+                Scored::Kept { first: false } => Taken::Kept,
             };
-            Ok(ScoreTaken { id: given.id, result: result.to_owned() })
+            Ok(ScoreTaken { id: given.id, result })
         };
         scores.into_iter().map(give).collect()
     }

@@ -10,7 +10,8 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use stagegate_api::{
-    GateOutlook, Outlook, ReplayGates, Replayed, ReplayedEvent, ReplayedRollout, StepOutlook,
+    GateOutlook, Outlook, RateSource, ReplayGates, Replayed, ReplayedEvent, ReplayedRollout,
+    StepOutlook,
 };
 use stagegate_config::Config;
 use stagegate_control::{ReloadError, StoreAccessError, now_ms};
@@ -61,7 +62,7 @@ pub(super) async fn outlook(
         workload: name,
         policy: policy.name.to_string(),
         rps: rates.rps,
-        rps_from: if query.rps.is_some() { "given" } else { "measured" }.to_owned(),
+        rps_from: if query.rps.is_some() { RateSource::Given } else { RateSource::Measured },
         steps: plan(&policy, &rates).into_iter().map(step).collect(),
     }))
 }
@@ -191,7 +192,7 @@ fn judge(
         at_ms: event.at_ms,
         step: event.step as u32 + 1,
         weight: event.weight.to_string(),
-        verdict: event.verdict.label().to_owned(),
+        verdict: describe::verdict(event.verdict),
         trigger: event.trigger.map(|trigger| trigger.to_string()),
         analysis: describe::rollout::analysis(&event.analysis),
     };

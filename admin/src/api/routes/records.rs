@@ -27,9 +27,11 @@ pub(super) struct DecisionQuery {
     workload: Option<String>,
     /// Only those of this tenant.
     tenant: Option<String>,
-    /// Only those of this arm: `stable` or `candidate`.
+    /// Only those of this arm.
+    #[param(value_type = Option<stagegate_api::Arm>)]
     arm: Option<String>,
     /// Only those this rule decided.
+    #[param(value_type = Option<stagegate_api::Rule>)]
     reason: Option<String>,
     /// At most so many, 1 to 1000.
     #[param(minimum = 1, maximum = 1000, default = 50)]

@@ -10,7 +10,7 @@ use crate::sources::ReviewOutcome;
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
-use stagegate_api::{GiveReview, ReviewTaken, Reviews};
+use stagegate_api::{GiveReview, ReviewTaken, Reviews, Taken};
 use stagegate_store::SampleFilter;
 use utoipa::IntoParams;
 
@@ -67,7 +67,7 @@ pub(super) async fn give(
     let (id, by) = (request_id.clone(), caller.actor.clone());
     match ask(&app, move |source| source.review(&id, review, &by)).await? {
         ReviewOutcome::Kept(counts) => {
-            let result = if counts { "counted" } else { "kept" }.to_owned();
+            let result = if counts { Taken::Counted } else { Taken::Kept };
             Ok(Json(ReviewTaken { id: request_id, result }))
         }
         ReviewOutcome::Unknown => {

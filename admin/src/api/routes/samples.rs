@@ -24,7 +24,8 @@ const MAX_SCORES: usize = 1000;
 pub(super) struct SamplesQuery {
     /// Only those of this workload.
     workload: Option<String>,
-    /// Only those of this arm: `stable` or `candidate`.
+    /// Only those of this arm.
+    #[param(value_type = Option<stagegate_api::Arm>)]
     arm: Option<String>,
     /// Only those that this release answered.
     release: Option<String>,
