@@ -57,8 +57,8 @@ pub use results::{
 };
 pub use review::{GiveReview, ReviewItem, ReviewTaken, Reviews, SampleReview};
 pub use rollout::{
-    MarkDetail, PassageDetail, PastRollout, Promote, RolloutDetail, RolloutSummary, Rollouts,
-    StartRollout, StepDetail,
+    MarkDetail, PastRollout, Promote, RolloutDetail, RolloutSummary, Rollouts, StartRollout,
+    StepDetail, TransitionDetail,
 };
 pub use sample::{
     GiveScores, GivenScore, SampleDetail, SampleScore, SampleSummary, Samples, ScoreTaken,

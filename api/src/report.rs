@@ -1,8 +1,8 @@
 //! Deploy reports: what is known of a rollout after an hour, a day, three days.
 
 use super::{
-    AnalysisDetail, Artifact, Axis, EvalReportDetail, FigureVerdict, MarkDetail, PassageDetail,
-    RolloutSummary, Unit,
+    AnalysisDetail, Artifact, Axis, EvalReportDetail, FigureVerdict, MarkDetail, RolloutSummary,
+    TransitionDetail, Unit,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -40,7 +40,7 @@ pub struct DeployReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_analysis: Option<AnalysisDetail>,
     /// What was done within the span, oldest first.
-    pub history: Vec<PassageDetail>,
+    pub history: Vec<TransitionDetail>,
     /// How the candidate was taken out within the span, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback: Option<RollbackReport>,

@@ -97,7 +97,7 @@ pub struct RolloutDetail {
     /// Gates that were waived at the start because nothing measures them.
     pub waived: Vec<String>,
     /// What happened, oldest first.
-    pub history: Vec<PassageDetail>,
+    pub history: Vec<TransitionDetail>,
     /// The newest analysis of its present step; absent before the first and after the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<AnalysisDetail>,
@@ -122,7 +122,7 @@ pub struct StepDetail {
 
 /// One turn of a rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct PassageDetail {
+pub struct TransitionDetail {
     /// `started`, `promoted`, `paused`, `resumed`, `overridden`, `completed`, `aborted` or
     /// `rolled_back`.
     pub turn: TransitionKind,
@@ -159,5 +159,5 @@ pub struct PastRollout {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_ms: Option<u64>,
     /// What happened, oldest first.
-    pub history: Vec<PassageDetail>,
+    pub history: Vec<TransitionDetail>,
 }

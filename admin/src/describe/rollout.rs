@@ -2,12 +2,12 @@
 
 use super::{axis, doubt_reason, gate_status, phase, transition_kind, verdict};
 use stagegate_api::{
-    AnalysisDetail, Estimated, GateReading, JudgeDoubt, MarkDetail, PassageDetail, PastRollout,
-    RolloutDetail, RolloutSummary, SpendForecast, SplitHealth, StepDetail, Unit,
+    AnalysisDetail, Estimated, GateReading, JudgeDoubt, MarkDetail, PastRollout, RolloutDetail,
+    RolloutSummary, SpendForecast, SplitHealth, StepDetail, TransitionDetail, Unit,
 };
 use stagegate_control::Live;
 use stagegate_rollout::{
-    Analysis, Axis, Estimate, GateId, Mark, Measurement, Passage, Rollout, Step,
+    Analysis, Axis, Estimate, GateId, Mark, Measurement, Rollout, Step, Transition,
 };
 
 /// A rollout in one line.
@@ -23,7 +23,7 @@ pub fn summary(rollout: &Rollout) -> RolloutSummary {
         step: from_one(rollout.step),
         steps: rollout.policy.steps.len() as u32,
         since: mark(&rollout.since),
-        verdict: rollout.standing.verdict.map(verdict),
+        verdict: rollout.status.verdict.map(verdict),
     }
 }
 
@@ -39,7 +39,7 @@ pub fn detail(live: &Live, rollout: &Rollout, analysed: Option<&Analysis>) -> Ro
         step_since_ms: rollout.step_since_ms,
         plan: rollout.policy.steps.iter().map(step).collect(),
         waived: rollout.waived.iter().map(ToString::to_string).collect(),
-        history: rollout.history.iter().map(passage).collect(),
+        history: rollout.history.iter().map(transition).collect(),
         analysis: analysed.map(analysis),
     }
 }
@@ -51,7 +51,7 @@ pub fn past(rollout: &Rollout) -> PastRollout {
         summary: summary(rollout),
         started_ms: rollout.started.at_ms,
         ended_ms: (!rollout.is_active()).then_some(rollout.since.at_ms),
-        history: rollout.history.iter().map(passage).collect(),
+        history: rollout.history.iter().map(transition).collect(),
     }
 }
 
@@ -147,14 +147,14 @@ fn step(step: &Step) -> StepDetail {
 
 /// One turn.
 #[must_use]
-pub fn passage(passage: &Passage) -> PassageDetail {
-    PassageDetail {
-        turn: transition_kind(passage.turn),
-        step: from_one(passage.step),
-        weight: passage.weight.to_string(),
-        mark: mark(&passage.mark),
-        analysis: passage.analysis.as_ref().map(ToString::to_string),
-        against: passage.against.clone(),
+pub fn transition(transition: &Transition) -> TransitionDetail {
+    TransitionDetail {
+        turn: transition_kind(transition.turn),
+        step: from_one(transition.step),
+        weight: transition.weight.to_string(),
+        mark: mark(&transition.mark),
+        analysis: transition.analysis.as_ref().map(ToString::to_string),
+        against: transition.against.clone(),
     }
 }
 
