@@ -5,10 +5,9 @@
 //! ended.
 
 use anyhow::Context as _;
-use stagegate_admin::sources::{DecisionFilter, DecisionSource, DecisionsUnavailable};
-use stagegate_api::{Decision, DecisionLogStatus};
+use stagegate_admin::sources::{DecisionSource, DecisionsUnavailable, LogHealth};
 use stagegate_rollout::RecordBatch;
-use stagegate_store::{DecisionLog, Dropped, LogWriter, Retention, Spool};
+use stagegate_store::{DecisionLog, Dropped, Filter, LogWriter, OwnedRecord, Retention, Spool};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -143,20 +142,20 @@ fn away() -> DecisionsUnavailable {
 }
 
 impl DecisionSource for Journal {
-    fn get(&self, request_id: &str) -> Result<Option<Decision>, DecisionsUnavailable> {
+    fn get(&self, request_id: &str) -> Result<Option<OwnedRecord>, DecisionsUnavailable> {
         self.with(|log| DecisionSource::get(log, request_id)).ok_or_else(away)?
     }
 
     fn recent(
         &self,
-        filter: &DecisionFilter,
+        filter: &Filter,
         limit: usize,
-    ) -> Result<Vec<Decision>, DecisionsUnavailable> {
+    ) -> Result<Vec<OwnedRecord>, DecisionsUnavailable> {
         self.with(|log| DecisionSource::recent(log, filter, limit)).ok_or_else(away)?
     }
 
-    fn status(&self) -> DecisionLogStatus {
-        let away = DecisionLogStatus { enabled: true, healthy: true, dropped: 0 };
-        self.with(DecisionSource::status).unwrap_or(away)
+    fn health(&self) -> LogHealth {
+        let away = LogHealth { healthy: true, dropped: 0 };
+        self.with(DecisionSource::health).unwrap_or(away)
     }
 }

@@ -144,12 +144,7 @@ impl DataPlane for Plane {
         }
     }
 
-    fn settled(
-        &self,
-        _epoch: u64,
-        workload: WorkloadName,
-        patience: Duration,
-    ) -> BoxFuture<'_, Settled> {
+    fn settled(&self, workload: WorkloadName, patience: Duration) -> BoxFuture<'_, Settled> {
         Box::pin(async move {
             let settled = self.proxy.settled(&workload.shared(), patience).await;
             Settled {

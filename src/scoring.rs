@@ -1,21 +1,21 @@
 //! Live scoring joined together: copies come from the data plane, samples are made of them, and what
 //! is counted goes where all counts go.
 
-use crate::results;
 use crate::traces::{Record, Traces};
 use stagegate_config::Config;
 use stagegate_control::ports::DoubtSource;
 use stagegate_control::{Control, Live, View};
 use stagegate_eval::{
     Captured, Facts, Half, HttpPost, Metrics, Nanos, Protocol, Sample, SampleReason, Sampling,
+    Share, Tally,
 };
 use stagegate_proxy::{
     Copied, Outlet, Quota, TapDrop, TapReason, TapSettings, Tapped, TraceContext,
 };
-use stagegate_rollout::{Delta, Doubt};
+use stagegate_rollout::{Delta, Doubt, SeriesKey};
 use stagegate_scoring::{Labelled, Limits, Rules, RulesOf, Scoring};
 use stagegate_store::{SampleStore, SpendStore, in_background};
-use stagegate_telemetry::{EvalGauges, EvalJudge};
+use stagegate_telemetry::{EvalArm, EvalGauges, EvalJudge};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -355,7 +355,7 @@ pub(crate) fn gauges(scoring: &Scoring, outlet: &Outlet) -> EvalGauges {
         dropped: dropped.into_iter().collect(),
         queue: figures.open,
         copies: outlet.used() as u64,
-        arms: figures.series.into_iter().map(|it| results::figures(it.key, &it.tally)).collect(),
+        arms: figures.series.into_iter().map(|it| arm_figures(it.key, &it.tally)).collect(),
         pairs: pairs.collect(),
         doubts: doubts.collect(),
         judges: judges.collect(),
@@ -368,5 +368,18 @@ pub(crate) struct Doubts(pub(crate) Arc<Scoring>);
 impl DoubtSource for Doubts {
     fn doubt(&self, workload: &str) -> Option<Doubt> {
         self.0.doubt(workload, now_ms())
+    }
+}
+
+/// The figures of an arm for the metrics.
+fn arm_figures(key: SeriesKey, tally: &Tally) -> EvalArm {
+    let bounds = |share: Share| [share.estimate, share.lower, share.upper];
+    EvalArm {
+        key,
+        accuracy: tally.accuracy().map(bounds),
+        labelled_accuracy: tally.labelled_accuracy().map(bounds),
+        mean_score: tally.mean_value(),
+        brier: tally.reliability.brier(),
+        calibration_error: tally.reliability.calibration_error(),
     }
 }

@@ -7,14 +7,13 @@ use crate::listen::{self, SocketFile};
 use crate::names;
 use crate::notify;
 use crate::plane::Plane;
-use crate::samples;
 use crate::scoring;
 use crate::tls;
 use crate::traces::Traces;
 use crate::workers::Workers;
 use anyhow::Context as _;
 use stagegate_admin::App;
-use stagegate_admin::sources::DecisionSource;
+use stagegate_admin::sources::{DecisionSource, ScoredSamples};
 use stagegate_config::{Config, Loaded};
 use stagegate_control::{Control, Startup};
 use stagegate_notify::Notifier;
@@ -234,9 +233,10 @@ async fn bring_up(
         stats: Arc::clone(&figures) as _,
         metrics: figures,
         decisions: journal.clone().map(|journal| journal as Arc<dyn DecisionSource>),
-        samples: scoring
-            .as_ref()
-            .map(|it| Arc::new(samples::Shown(Arc::clone(&it.scoring), outlet)) as _),
+        samples: scoring.as_ref().map(|it| {
+            let want = move |workload: &str, wanted| outlet.wanted(workload).set(wanted);
+            Arc::new(ScoredSamples::new(Arc::clone(&it.scoring), Box::new(want))) as _
+        }),
         notifier: notifier.clone(),
         started_at_ms: SystemTime::now()
             .duration_since(UNIX_EPOCH)

@@ -1,16 +1,24 @@
 //! From the core's values to what goes over the wire. Nothing here decides anything.
 
 mod change;
+mod decision;
 mod eval_report;
+mod pairs;
 mod release;
+mod results;
+mod sets;
 mod shadow;
 mod status;
 
 pub use change::{changed, drill, reloaded};
+pub use decision::decision;
 pub use eval_report::{eval_report, given_comparison};
 pub use release::{artifact, diff, release, releases, running};
 
 pub mod rollout;
+pub(crate) use pairs::{compared, lost};
+pub use results::results;
+pub(crate) use sets::*;
 pub use shadow::shadow;
 pub use status::{endpoint, reload as reload_status, store as store_status, worker};
 
@@ -47,8 +55,8 @@ pub fn workload(live: &Live) -> WorkloadDetail {
             Fallback::Release(release) => format!("release {release}"),
             Fallback::Respond(answer) => format!("respond {}", answer.status),
         },
-        sticky: spec.sticky.label().to_owned(),
-        on_rollback: spec.on_rollback.label().to_owned(),
+        sticky: sticky(spec.sticky),
+        on_rollback: on_rollback(spec.on_rollback),
         salt: state.salt.to_string(),
         cohorts: spec.cohorts.iter().map(|it| cohort(spec, state, it)).collect(),
         exclusions: exclusions(spec, state),

@@ -1,6 +1,7 @@
 //! Why a request goes, or went, where it does: the current plan asked step by step, and recorded
 //! decisions put into words. Pure: everything comes in as arguments.
 
+use crate::describe;
 use stagegate_api::{Decision, ExplainRequest, Explanation, RuleCheck};
 use stagegate_rollout::{
     Choice, Fallback, Reason, ReleaseName, Split, Target, Weight, Who, WorkloadSpec, WorkloadState,
@@ -40,17 +41,12 @@ pub fn dry_run(split: &Split, epoch: u64, request: &ExplainRequest) -> Explanati
     Explanation {
         workload: spec.name.to_string(),
         epoch,
-        target: match choice.target {
-            Target::Arm(arm) => arm.label(),
-            Target::FallbackRelease => "fallback_release",
-            Target::Respond => "respond",
-        }
-        .to_owned(),
+        target: describe::destination(choice.target),
         release: release.map(ToString::to_string),
-        arm: choice.arm().label().to_owned(),
-        reason: choice.reason.label().to_owned(),
+        arm: describe::arm(choice.arm()),
+        reason: describe::rule(choice.reason),
         detail: choice.detail.map(str::to_owned),
-        key_kind: key_kind.label().to_owned(),
+        key_kind: describe::key_kind(key_kind),
         key: key.to_owned(),
         salt: state.salt.to_string(),
         bucket,
@@ -113,7 +109,7 @@ fn checks(split: &Split, who: &Who<'_>, choice: &Choice<'_>, bucket: u32) -> Vec
             Reason::Default => default(state),
             Reason::CandidateDown | Reason::Refused => break,
         };
-        rules.push(RuleCheck { rule: rule.label().to_owned(), decided, why });
+        rules.push(RuleCheck { rule: describe::rule(rule), decided, why });
         if decided {
             break;
         }

@@ -1,5 +1,6 @@
 //! Analyses: what was measured, what follows, and what still stands in the way.
 
+use super::{Axis, DoubtReason, GateStatus, Unit, Verdict};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,7 +16,7 @@ pub struct AnalysisDetail {
     /// When, in Unix milliseconds.
     pub at_ms: u64,
     /// `pass`, `fail`, `inconclusive` or `error`. Only `pass` permits a promotion.
-    pub verdict: String,
+    pub verdict: Verdict,
     /// Time in which the step was watched, in milliseconds.
     pub observed_ms: u64,
     /// How much of it a promotion (at the last step: the end of the watch) needs.
@@ -50,11 +51,11 @@ pub struct GateReading {
     #[schema(example = "error/permanent/against-stable")]
     pub gate: String,
     /// `eval`, `latency`, `cost` or `error`.
-    pub axis: String,
+    pub axis: Axis,
     /// Unit of its values: `share` (0 to 1), `us` (microseconds), `usd`, `tokens` or `ratio`.
-    pub unit: String,
+    pub unit: Unit,
     /// `ok`, `inconclusive`, `violated`, `no_data` or `error`.
-    pub state: String,
+    pub state: GateStatus,
     /// The state in words, with its reason or its length.
     pub words: String,
     /// The candidate over the whole step.
@@ -106,7 +107,7 @@ pub struct Estimated {
 pub struct JudgeDoubt {
     /// `store`, `silent` or `drift` (the verdict is `error`); `budget`, `behind` or `uneven` (it is
     /// `inconclusive`).
-    pub reason: String,
+    pub reason: DoubtReason,
     /// What was seen, in words.
     pub words: String,
 }

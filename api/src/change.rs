@@ -1,6 +1,6 @@
 //! Answers to changes.
 
-use super::{ConfigProblem, WorkloadDetail};
+use super::{ChangeKind, ConfigProblem, WorkloadDetail};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Changed {
     /// The command as the audit names it, for example `set_weight`.
-    pub command: String,
+    pub command: ChangeKind,
     /// False when the state already was as asked; then no new plan was made.
     pub changed: bool,
     /// What changed, in words.

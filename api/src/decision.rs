@@ -1,5 +1,6 @@
 //! Why requests went where they went.
 
+use super::{Arm, Destination, KeyKind, Outcome, Rule};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,16 +23,16 @@ pub struct Decision {
     /// The release that served; empty if none did.
     pub release: String,
     /// `stable` or `candidate`.
-    pub arm: String,
+    pub arm: Arm,
     /// The rule that decided.
     #[schema(example = "weight")]
-    pub reason: String,
+    pub reason: Rule,
     /// The cohort or exclusion group the rule names; empty if none.
     pub detail: String,
     /// Epoch of the plan that decided.
     pub epoch: u64,
     /// Which identity was hashed: `conversation`, `user`, `tenant` or `request`.
-    pub key: String,
+    pub key: KeyKind,
     /// The key's bucket (0 to 99999), when the weight was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket: Option<u32>,
@@ -47,7 +48,7 @@ pub struct Decision {
     /// HTTP status the client got; 0 if none.
     pub status: u16,
     /// How the request ended.
-    pub outcome: String,
+    pub outcome: Outcome,
     /// Milliseconds to the end of the response.
     pub duration_ms: f64,
     /// Milliseconds to the response head.
@@ -76,19 +77,19 @@ pub struct Explanation {
     /// Epoch of the plan that was asked.
     pub epoch: u64,
     /// `stable`, `candidate`, `fallback_release` or `respond`.
-    pub target: String,
+    pub target: Destination,
     /// The release that would serve; absent for a fixed answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
     /// The arm it would count under.
-    pub arm: String,
+    pub arm: Arm,
     /// The rule that decided.
-    pub reason: String,
+    pub reason: Rule,
     /// The cohort or exclusion group the rule names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// Which identity would be hashed: `conversation`, `user`, `tenant` or `request`.
-    pub key_kind: String,
+    pub key_kind: KeyKind,
     /// The identity itself.
     pub key: String,
     /// Hashed before the key.
@@ -111,7 +112,7 @@ pub struct Explanation {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RuleCheck {
     /// The rule's name.
-    pub rule: String,
+    pub rule: Rule,
     /// Whether it decided.
     pub decided: bool,
     /// What was found.

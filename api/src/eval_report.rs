@@ -1,5 +1,6 @@
 //! Offline comparisons attached to releases.
 
+use super::EvalVerdict;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -77,7 +78,7 @@ pub struct EvalReportDetail {
     /// The release.
     pub release: String,
     /// `held`, `fell` or `incomparable`.
-    pub verdict: String,
+    pub verdict: EvalVerdict,
     /// When it was attached, in Unix milliseconds.
     pub at_ms: u64,
     /// Who attached it.

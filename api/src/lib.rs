@@ -1,7 +1,8 @@
 //! What goes over the wire: every request and answer of the admin API.
 //!
 //! These types are the contract. The command line, the OpenAPI document and the handlers all use
-//! them and nothing else, so they hold plain text and numbers, never the core's own types.
+//! them and nothing else, so they hold text, numbers and closed sets of words of their own, never
+//! the core's types.
 //! Requests refuse unknown fields; answers may grow fields, so readers must ignore new ones.
 
 mod analysis;
@@ -21,6 +22,7 @@ mod results;
 mod review;
 mod rollout;
 mod sample;
+mod sets;
 mod shadow;
 mod status;
 mod workload;
@@ -55,12 +57,18 @@ pub use results::{
 };
 pub use review::{GiveReview, ReviewItem, ReviewTaken, Reviews, SampleReview};
 pub use rollout::{
-    MarkDetail, PassageDetail, PastRollout, Promote, RolloutDetail, RolloutSummary, Rollouts,
-    StartRollout, StepDetail,
+    MarkDetail, PastRollout, Promote, RolloutDetail, RolloutSummary, Rollouts, StartRollout,
+    StepDetail, TransitionDetail,
 };
 pub use sample::{
     GiveScores, GivenScore, SampleDetail, SampleScore, SampleSummary, Samples, ScoreTaken,
     ScoresTaken,
+};
+pub use sets::{
+    Arm, Axis, ChangeKind, ChannelKind, Destination, DoubtReason, EvalVerdict, FigureVerdict,
+    GateStatus, KeyKind, OnRollback, Outcome, Phase, RateSource, ReleasePart, ReviewVerdict, Role,
+    Rule, SampleDoubt, SampleReason, Severity, ShadowDropReason, Taken, TransitionKind, Unit,
+    Verdict,
 };
 pub use shadow::{
     LostPair, ShadowCopies, ShadowDropped, ShadowInForce, ShadowOutcomes, ShadowPairs, ShadowReport,

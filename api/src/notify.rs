@@ -1,5 +1,6 @@
 //! Channels through which people are told.
 
+use super::{ChannelKind, Severity};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,11 +18,11 @@ pub struct ChannelStatus {
     pub name: String,
     /// `webhook`, `slack`, `pagerduty` or `alertmanager`.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: ChannelKind,
     /// Whose notices it gets; empty means everybody's.
     pub owners: Vec<String>,
     /// How much a notice must matter: `info`, `warning` or `critical`.
-    pub severity: String,
+    pub severity: Severity,
     /// The workloads it is told about; empty means all.
     pub workloads: Vec<String>,
     /// Messages that wait.

@@ -1,7 +1,7 @@
 //! Looking ahead and looking back: how long a policy's steps will take, and what another policy
 //! would have done.
 
-use super::AnalysisDetail;
+use super::{AnalysisDetail, RateSource, Verdict};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,7 +15,7 @@ pub struct Outlook {
     /// Requests a second that were assumed.
     pub rps: f64,
     /// Where that rate comes from: `given`, or `measured` over the last quarter of an hour.
-    pub rps_from: String,
+    pub rps_from: RateSource,
     /// The policy's steps.
     pub steps: Vec<StepOutlook>,
 }
@@ -104,7 +104,7 @@ pub struct ReplayedEvent {
     /// The weight of the time.
     pub weight: String,
     /// The verdict from here on.
-    pub verdict: String,
+    pub verdict: Verdict,
     /// Set where the policy would have rolled back: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<String>,

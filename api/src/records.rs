@@ -1,5 +1,6 @@
 //! The audit, and who is asking.
 
+use super::Role;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -68,5 +69,5 @@ pub struct Identity {
     /// The name changes are recorded under.
     pub actor: String,
     /// `viewer`, `operator` or `admin`.
-    pub role: String,
+    pub role: Role,
 }

@@ -1,6 +1,6 @@
 //! Releases: what they are, how two differ, and how one is registered.
 
-use super::EvalReportDetail;
+use super::{Arm, EvalReportDetail, ReleasePart};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -24,7 +24,7 @@ pub struct ReleaseDetail {
     pub name: String,
     /// `stable`, `candidate`, or absent while it serves neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
+    pub role: Option<Arm>,
     /// Whether the configuration file has it.
     pub configured: bool,
     /// Whether it was registered while the program ran; then it stays without the file.
@@ -135,7 +135,7 @@ pub struct ReleaseDiff {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReleaseDifference {
     /// `model`, `prompt`, `tools`, `git_tag`, `digest`, `endpoints` or `notes`.
-    pub part: String,
+    pub part: ReleasePart,
     /// Whether it is one of the pins that make a release what it is.
     pub pin: bool,
     /// What the first release has; absent when it has none.

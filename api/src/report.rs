@@ -1,7 +1,8 @@
 //! Deploy reports: what is known of a rollout after an hour, a day, three days.
 
 use super::{
-    AnalysisDetail, Artifact, EvalReportDetail, MarkDetail, PassageDetail, RolloutSummary,
+    AnalysisDetail, Artifact, Axis, EvalReportDetail, FigureVerdict, MarkDetail, RolloutSummary,
+    TransitionDetail, Unit,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -39,7 +40,7 @@ pub struct DeployReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_analysis: Option<AnalysisDetail>,
     /// What was done within the span, oldest first.
-    pub history: Vec<PassageDetail>,
+    pub history: Vec<TransitionDetail>,
     /// How the candidate was taken out within the span, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback: Option<RollbackReport>,
@@ -82,9 +83,9 @@ pub struct CountedArm {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AxisReport {
     /// `eval`, `latency`, `cost` or `error`.
-    pub axis: String,
+    pub axis: Axis,
     /// `worse`, `better`, `no_difference_shown` or `no_data`: the worst that a figure says.
-    pub verdict: String,
+    pub verdict: FigureVerdict,
     /// Its figures.
     pub figures: Vec<FigureReport>,
 }
@@ -95,7 +96,7 @@ pub struct FigureReport {
     /// What it is.
     pub figure: String,
     /// `share` (0 to 1), `us` (microseconds) or `usd`.
-    pub unit: String,
+    pub unit: Unit,
     /// The candidate; absent without enough values to say anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub candidate: Option<FigureOfArm>,
@@ -106,7 +107,7 @@ pub struct FigureReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub difference: Option<[f64; 2]>,
     /// `worse`, `better`, `no_difference_shown` or `no_data`.
-    pub verdict: String,
+    pub verdict: FigureVerdict,
     /// How many values of an arm it takes to say anything.
     pub least: u64,
 }

@@ -1,5 +1,6 @@
 //! What samples add up to.
 
+use super::Arm;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -29,7 +30,7 @@ pub struct EvalResults {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ArmResults {
     /// `stable` or `candidate`.
-    pub arm: String,
+    pub arm: Arm,
     /// The release that answered.
     pub release: String,
     /// When the first request that counts came, in Unix milliseconds.
@@ -145,7 +146,7 @@ pub struct SliceResults {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SliceArm {
     /// `stable` or `candidate`.
-    pub arm: String,
+    pub arm: Arm,
     /// The release that answered.
     pub release: String,
     /// The counts.

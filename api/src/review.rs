@@ -1,5 +1,6 @@
 //! A person's look at samples.
 
+use super::{ReviewVerdict, Taken};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -41,6 +42,7 @@ pub struct ReviewItem {
 pub struct GiveReview {
     /// `pass` if what was answered is right, else `fail`.
     #[schema(example = "fail")]
+    #[schema(value_type = ReviewVerdict)]
     pub verdict: String,
     /// What would have been right: the only way for anything to become `expected` of a case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,14 +60,14 @@ pub struct ReviewTaken {
     /// The request's id.
     pub id: String,
     /// `counted` if it is the first verdict of who knows what is right, else `kept`.
-    pub result: String,
+    pub result: Taken,
 }
 
 /// What a reviewer said.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SampleReview {
     /// `pass` or `fail`.
-    pub verdict: String,
+    pub verdict: ReviewVerdict,
     /// What would have been right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object)]

@@ -1,6 +1,6 @@
 //! Gated rollouts: what is asked for, and how one stands.
 
-use super::AnalysisDetail;
+use super::{AnalysisDetail, Phase, TransitionKind, Verdict};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -51,7 +51,7 @@ pub struct RolloutSummary {
     /// Name of its policy.
     pub policy: String,
     /// `progressing`, `paused`, `watching`, `completed`, `aborted` or `rolled_back`.
-    pub phase: String,
+    pub phase: Phase,
     /// Whether it is under way.
     pub active: bool,
     /// The step it is at, or ended at, from 1.
@@ -62,7 +62,7 @@ pub struct RolloutSummary {
     pub since: MarkDetail,
     /// The verdict that was last recorded in this step: `pass`, `fail`, `inconclusive` or `error`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verdict: Option<String>,
+    pub verdict: Option<Verdict>,
 }
 
 /// Who, why and when.
@@ -97,7 +97,7 @@ pub struct RolloutDetail {
     /// Gates that were waived at the start because nothing measures them.
     pub waived: Vec<String>,
     /// What happened, oldest first.
-    pub history: Vec<PassageDetail>,
+    pub history: Vec<TransitionDetail>,
     /// The newest analysis of its present step; absent before the first and after the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<AnalysisDetail>,
@@ -122,10 +122,10 @@ pub struct StepDetail {
 
 /// One turn of a rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct PassageDetail {
+pub struct TransitionDetail {
     /// `started`, `promoted`, `paused`, `resumed`, `overridden`, `completed`, `aborted` or
     /// `rolled_back`.
-    pub turn: String,
+    pub turn: TransitionKind,
     /// The step afterwards, from 1.
     pub step: u32,
     /// The candidate's share of targeting keys afterwards.
@@ -159,5 +159,5 @@ pub struct PastRollout {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_ms: Option<u64>,
     /// What happened, oldest first.
-    pub history: Vec<PassageDetail>,
+    pub history: Vec<TransitionDetail>,
 }

@@ -1,6 +1,6 @@
 //! Sampled answers and what was said about them.
 
-use super::SampleReview;
+use super::{Arm, SampleDoubt, SampleReason, SampleReview, Taken};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -17,10 +17,10 @@ pub struct SampleSummary {
     /// The release that answered.
     pub release: String,
     /// The arm it counts under.
-    pub arm: String,
+    pub arm: Arm,
     /// Why it was picked: `random` samples feed the gates; `targeted` ones and halves of `shadow`
     /// pairs do not.
-    pub reason: String,
+    pub reason: SampleReason,
     /// Whether scorers are still at it.
     pub open: bool,
     /// Joint verdict of the scorers with `gate: true`; null is unscored.
@@ -33,7 +33,7 @@ pub struct SampleSummary {
     /// Why a person should look at it: `failed`, `disagreeing` (one scorer fails what others pass) or
     /// `unsure` (a confidence below one half).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub doubt: Option<String>,
+    pub doubt: Option<SampleDoubt>,
 }
 
 /// Sampled answers.
@@ -125,5 +125,5 @@ pub struct ScoreTaken {
     pub id: String,
     /// `counted` if it is the first verdict of who knows what is right, `kept`, `repeated` if that name has said
     /// something already (the first stands), or `unknown` if there is no such sample.
-    pub result: String,
+    pub result: Taken,
 }

@@ -1,6 +1,6 @@
 //! Copies of requests, and how the release that got them did against the one that served.
 
-use super::Bounded;
+use super::{Bounded, ShadowDropReason};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -80,7 +80,7 @@ pub struct ShadowOutcomes {
 pub struct ShadowDropped {
     /// Why.
     #[schema(example = "in_flight")]
-    pub reason: String,
+    pub reason: ShadowDropReason,
     /// How many.
     pub count: u64,
 }

@@ -1,6 +1,6 @@
 //! `GET /v1/status`: all that a person on call looks at first.
 
-use super::{CandidateClosed, ConfigProblem, KillSwitch, RolloutSummary};
+use super::{CandidateClosed, ConfigProblem, KeyKind, KillSwitch, RolloutSummary};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -125,7 +125,7 @@ pub struct WorkloadStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub killed: Option<KillSwitch>,
     /// What decisions are sticky by.
-    pub sticky: String,
+    pub sticky: KeyKind,
     /// How many cohorts are enabled.
     pub cohorts_enabled: u32,
     /// How many cohorts there are.

@@ -1,6 +1,6 @@
 //! One workload in full, and its cohorts.
 
-use super::RolloutSummary;
+use super::{KeyKind, OnRollback, RolloutSummary};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -42,9 +42,9 @@ pub struct WorkloadDetail {
     /// Where requests go while killed: `stable`, `release <name>` or `respond <status>`.
     pub kill_fallback: String,
     /// What decisions are sticky by: `tenant`, `user`, `conversation` or `request`.
-    pub sticky: String,
+    pub sticky: KeyKind,
     /// What a rollback does to running conversations: `migrate`, `finish` or `cut`.
-    pub on_rollback: String,
+    pub on_rollback: OnRollback,
     /// Hashed before the targeting key.
     pub salt: String,
     /// Cohorts in the order they open.

@@ -1,18 +1,36 @@
 //! Every kind of entry that the driver writes into the audit log.
 
-use serde::{Serialize, Serializer};
 use stagegate_rollout as rollout;
 use std::fmt;
 
-/// What an audit entry is about.
+/// The kind of a change that is answered with the workload afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum ChangeKind {
     /// A command on a workload, or what the evidence did by itself.
     Workload(rollout::Action),
     /// A release was registered.
     AddRelease,
     /// A release was forgotten.
     RemoveRelease,
+}
+
+impl ChangeKind {
+    /// The word used in the audit log and the API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Workload(action) => action.label(),
+            Self::AddRelease => "add_release",
+            Self::RemoveRelease => "remove_release",
+        }
+    }
+}
+
+/// What an audit entry is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A change of a workload or its releases.
+    Change(ChangeKind),
     /// An offline comparison was attached to a release.
     AttachEvalReport,
     /// A drill of the kill switch began or ended.
@@ -34,9 +52,7 @@ impl Action {
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
-            Self::Workload(action) => action.label(),
-            Self::AddRelease => "add_release",
-            Self::RemoveRelease => "remove_release",
+            Self::Change(kind) => kind.label(),
             Self::AttachEvalReport => "attach_eval_report",
             Self::Drill => "drill",
             Self::ProcessStart => "start",
@@ -50,18 +66,18 @@ impl Action {
 
 impl From<rollout::Action> for Action {
     fn from(action: rollout::Action) -> Self {
-        Self::Workload(action)
+        Self::Change(ChangeKind::Workload(action))
+    }
+}
+
+impl From<ChangeKind> for Action {
+    fn from(kind: ChangeKind) -> Self {
+        Self::Change(kind)
     }
 }
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.label())
-    }
-}
-
-impl Serialize for Action {
-    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        out.serialize_str(self.label())
     }
 }

@@ -3,11 +3,10 @@
 //! Worth keeping, but anyone who can reach the port can cause them. So their number is capped: an
 //! attacker must not be able to grow the store.
 
-use super::keeper::Commit;
 use super::{Action, Control, Inner, Order, ReleaseOrder, ReleaseRefusal, now_ms};
 use serde_json::{Value, json};
 use stagegate_rollout::Refusal;
-use stagegate_store::NewAudit;
+use stagegate_store::{NewAudit, NewChange};
 use std::sync::{Mutex, PoisonError};
 
 /// Most such records in a minute.
@@ -57,7 +56,7 @@ impl Control {
 }
 
 impl Inner {
-    /// Records that a command made no sense; the caller holds the turn.
+    /// Records that a command made no sense; the caller does not hold the turn.
     pub(super) async fn audit_refusal(&self, order: &Order, refusal: &Refusal) {
         let entry = entry(
             &order.actor,
@@ -68,6 +67,7 @@ impl Inner {
             json!(order.command),
         );
         if self.limiter.admits(entry.at_ms) {
+            let _turn = self.turn.lock().await;
             self.audit_only(entry).await;
         }
     }
@@ -81,7 +81,7 @@ impl Inner {
         let entry = entry(
             &order.actor,
             Some(&order.workload),
-            order.change.action(),
+            order.change.kind().into(),
             &order.reason,
             format!("refused: {refusal}"),
             order.change.details(),
@@ -103,9 +103,8 @@ impl Inner {
 
     /// A record without a change. A store that refuses it is noted, nothing more.
     pub(super) async fn audit_only(&self, entry: NewAudit) {
-        let Ok(keeper) = self.keeper() else { return };
-        let epoch = self.view().epoch;
-        self.note_commit(&keeper.commit(Commit::entry_only(entry, epoch)).await);
+        // Its result is noted where it is appended.
+        let _ = self.append(self.view().epoch, NewChange::entry_only(entry)).await;
     }
 }
 

@@ -6,8 +6,10 @@
 //! held throughout, so that no other change can be built on the drill's plan; that is why nothing
 //! in here waits for longer than [`PATIENCE`] and [`HOLD`].
 
+mod checks;
+
 use super::execute::is_stale;
-use super::keeper::Commit;
+use super::results::unnumbered;
 use super::{
     Action, Answer, Control, ExecuteError, IdempotencyKey, Inner, Live, Precondition,
     RollbackTiming, View, now_ms,
@@ -15,8 +17,7 @@ use super::{
 use crate::ports::{Probed, Settled};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use stagegate_rollout::{Arm, Fallback, KillState, Split, Target, Who};
-use stagegate_store::{Attachment, NewAudit, NewDrill, NewIdempotency};
+use stagegate_store::{Attachment, NewAudit, NewChange, NewDrill, Recorded};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,9 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long the switch stays on once they follow: long enough that a worker that does not obey
 /// would send something.
 const HOLD: Duration = Duration::from_millis(300);
-/// How many made-up callers the plan is asked about.
-const ASKED: usize = 1000;
-
 /// A drill that somebody wants held.
 #[derive(Clone, Debug)]
 pub struct DrillOrder {
@@ -100,9 +98,9 @@ impl Inner {
     async fn drill(&self, order: DrillOrder) -> Result<Answer<DrillReport>, ExecuteError> {
         let stable = self.probe_stable(&order.workload).await?;
         let _turn = self.turn.lock().await;
-        let keeper = self.keeper()?;
-        let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
-        if let Some(kept) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
+        self.ledger()?;
+        // Before anything else: a switch must not be thrown twice for one request.
+        if let Some(kept) = self.answered(order.idempotency.as_ref(), &order.actor).await? {
             return Ok(Answer::Kept(kept));
         }
         let view = self.view();
@@ -115,68 +113,49 @@ impl Inner {
             )));
         }
         let at_ms = now_ms();
-        let begun = Commit::entry_only(entry(&order, "began", json!({}), at_ms), view.epoch + 1);
-        let recorded = keeper.commit(begun).await;
-        self.note_commit(&recorded);
-        recorded?;
-        let thrown = thrown(live, &order, at_ms);
-        let on = Instant::now();
-        self.publish_one(&view, place, thrown.clone(), view.epoch + 1, None);
-        let name = live.split.spec().name.clone();
-        let first = self.plane.settled(view.epoch + 1, name.clone(), PATIENCE).await;
-        let followed = on.elapsed();
-        tokio::time::sleep(HOLD).await;
-        let last = self.plane.settled(view.epoch + 1, name.clone(), PATIENCE).await;
-        let held = on.elapsed();
-
-        let mut report = DrillReport {
-            workload: name.to_string(),
-            passed: false,
+        let begun = entry(&order, "began", json!({}), at_ms);
+        let begun = NewChange { makes_a_plan: true, ..NewChange::entry_only(begun) };
+        self.append(view.epoch, begun).await?;
+        let thrown = checks::thrown(live, &order, at_ms);
+        let held = self.hold(&view, (place, live), thrown.clone()).await;
+        let report = report(
+            &order,
+            live,
+            view.epoch + 2,
             at_ms,
-            held_ms: held.as_secs_f64() * 1e3,
-            epoch: view.epoch + 2,
-            audit_seq: 0,
-            actor: order.actor.clone(),
-            reason: order.reason.clone(),
-            timing: RollbackTiming::of(&first, on, followed),
-            checks: vec![stable, asked(&thrown.split)],
-        };
-        report.checks.extend(carried(&report.timing, &last, on + followed));
-        report.passed = report.checks.iter().all(|check| check.passed);
-        report.audit_seq = keeper.newest_seq().await.unwrap_or(0) + 1;
-        let details = json!(report);
-        let ended = Commit {
-            entry: entry(
-                &order,
-                if report.passed { "passed" } else { "failed" },
-                details,
-                now_ms(),
-            ),
-            epoch: view.epoch + 2,
-            states: Vec::new(),
-            answer: key.zip(order.idempotency).map(|(key, given)| NewIdempotency {
-                key,
-                actor: order.actor.clone(),
-                fingerprint: given.fingerprint,
-                response: (given.write)(&report).to_string(),
-            }),
-        };
-        let drill = Attachment::Drill(NewDrill {
-            workload: name,
-            at_ms,
-            actor: order.actor.clone(),
-            passed: report.passed,
-            body: json!(report).to_string(),
-        });
-        let recorded = keeper.commit_with(ended, vec![drill]).await;
-        self.note_commit(&recorded);
+            &held,
+            vec![stable, checks::asked(&thrown.split)],
+        );
+        let recorded = self.append(view.epoch + 1, ended(&order, live, &report)).await;
         // The switch goes back whatever the store says: it was never recorded as thrown.
         let epoch = view.epoch + 1 + u64::from(recorded.is_ok());
         self.publish_one(&self.view(), place, live.clone(), epoch, None);
-        report.audit_seq = recorded?.seq;
-        let (passed, actor) = (report.passed, &report.actor);
-        tracing::info!(actor, workload = report.workload, passed, "kill switch drilled");
-        Ok(Answer::New(report))
+        let audit_seq = match recorded? {
+            Recorded::Now(entry) => entry.seq,
+            Recorded::Before(_) => return Err(ExecuteError::KeyReused),
+        };
+        tracing::info!(
+            action = Action::Drill.label(),
+            workload = report.workload,
+            actor = report.actor,
+            passed = report.passed,
+            epoch,
+            "the kill switch was drilled"
+        );
+        Ok(Answer::New(DrillReport { audit_seq, ..report }))
+    }
+
+    /// Publishes the thrown switch and watches the workers for as long as it is on.
+    async fn hold(&self, view: &View, (place, live): (usize, &Live), thrown: Live) -> Held {
+        let on = Instant::now();
+        self.publish_one(view, place, thrown, view.epoch + 1, None);
+        let name = live.split.spec().name.clone();
+        let first = self.plane.settled(name.clone(), PATIENCE).await;
+        let followed = on.elapsed();
+        tokio::time::sleep(HOLD).await;
+        let last = self.plane.settled(name, PATIENCE).await;
+        let timing = RollbackTiming::of(&first, on, followed);
+        Held { timing, last, followed: on + followed, length: on.elapsed() }
     }
 
     /// Whether every endpoint of stable answers now; without that a drill could hurt.
@@ -184,7 +163,7 @@ impl Inner {
         let view = self.view();
         // An unknown workload is said below, with everything else that is checked under the turn.
         let Some((_, live)) = view.find(workload) else {
-            return Ok(check("stable's endpoints answer", false, String::new()));
+            return Ok(checks::check("stable's endpoints answer", false, String::new()));
         };
         let (name, stable) = (live.split.spec().name.clone(), live.split.state().stable.clone());
         let probed = self.plane.probe(name, stable.clone()).await;
@@ -197,61 +176,62 @@ impl Inner {
             )));
         }
         let seen = format!("{} of {} of {stable}", probed.len() - silent.len(), probed.len());
-        Ok(check("stable's endpoints answer", silent.is_empty(), seen))
+        Ok(checks::check("stable's endpoints answer", silent.is_empty(), seen))
     }
 }
 
-/// The workload with its switch on and stable behind it.
-fn thrown(live: &Live, order: &DrillOrder, at_ms: u64) -> Live {
-    let mut spec = live.split.spec().as_ref().clone();
-    spec.fallback = Fallback::Stable;
-    let mut state = live.split.state().as_ref().clone();
-    let reason = "drill: thrown back in a moment".to_owned();
-    state.killed = Some(KillState { by: order.actor.clone(), reason, at_ms });
-    Live { split: Arc::new(Split::new(Arc::new(spec), Arc::new(state))), epoch: live.epoch }
+/// What was seen while the switch was on.
+struct Held {
+    timing: RollbackTiming,
+    /// The workers at the end.
+    last: Settled,
+    /// When every worker followed, or patience was over.
+    followed: Instant,
+    length: Duration,
 }
 
-/// Asks the plan about many callers, by every rule that could lead to the candidate.
-fn asked(split: &Split) -> DrillCheck {
-    let to_candidate = (0..ASKED)
-        .filter(|number| {
-            let id = format!("drill-{number}");
-            let tenant = split.spec().cohorts.first().and_then(|it| it.tenants.first());
-            let who = Who {
-                request: &id,
-                user: Some(&id),
-                conversation: Some(&id),
-                tenant: tenant.map(|tenant| &**tenant),
-            };
-            [None, Some(Arm::Candidate)].into_iter().any(|arm| {
-                let choices = [split.choose(&who, arm, None), split.choose(&who, None, arm)];
-                choices.iter().any(|choice| choice.target != Target::Arm(Arm::Stable))
-            })
-        })
-        .count();
-    let seen = format!("{to_candidate} of {ASKED} callers, pinned and forced ones too");
-    check("the plan leads nobody away from stable", to_candidate == 0, seen)
+fn report(
+    order: &DrillOrder,
+    live: &Live,
+    epoch: u64,
+    at_ms: u64,
+    held: &Held,
+    before: Vec<DrillCheck>,
+) -> DrillReport {
+    let mut checks = before;
+    checks.extend(checks::carried(&held.timing, &held.last, held.followed));
+    DrillReport {
+        workload: live.split.spec().name.to_string(),
+        passed: checks.iter().all(|check| check.passed),
+        at_ms,
+        held_ms: held.length.as_secs_f64() * 1e3,
+        epoch,
+        audit_seq: 0,
+        actor: order.actor.clone(),
+        reason: order.reason.clone(),
+        timing: held.timing,
+        checks,
+    }
 }
 
-/// What the workers did while the switch was on.
-fn carried(timing: &RollbackTiming, last: &Settled, followed: Instant) -> [DrillCheck; 2] {
-    let all = format!(
-        "{} of {} within {:.1} ms",
-        timing.acknowledged_workers, timing.workers, timing.acknowledged_ms
-    );
-    let late = last.last_candidate_request.filter(|at| *at > followed);
-    let seen = match late {
-        None => "none".to_owned(),
-        Some(at) => format!("one {} ms later", at.duration_since(followed).as_millis()),
+/// The end of a drill as it is recorded.
+fn ended(order: &DrillOrder, live: &Live, report: &DrillReport) -> NewChange {
+    let how = if report.passed { "passed" } else { "failed" };
+    let body = unnumbered(json!(report));
+    let drill = NewDrill {
+        workload: live.split.spec().name.clone(),
+        at_ms: report.at_ms,
+        actor: order.actor.clone(),
+        passed: report.passed,
+        body: body.to_string(),
     };
-    [
-        check("every worker follows", timing.settled, all),
-        check("no new request leaves for the candidate", late.is_none(), seen),
-    ]
-}
-
-fn check(check: &str, passed: bool, seen: String) -> DrillCheck {
-    DrillCheck { check: check.to_owned(), passed, seen }
+    NewChange {
+        entry: entry(order, how, body, now_ms()),
+        states: Vec::new(),
+        makes_a_plan: true,
+        answer: order.idempotency.as_ref().map(|key| key.keeping(&order.actor, report)),
+        attachments: vec![Attachment::Drill(drill)],
+    }
 }
 
 fn unknown(view: &View, order: &DrillOrder) -> ExecuteError {

@@ -1,8 +1,8 @@
 //! The handle on the driver, and the state behind it.
 
-use super::keeper::Keeper;
-use super::ports::{DataPlane, DoubtSource, Event, Observer};
-use super::{KeeperError, StoreStatus, View, audit, steer};
+use super::ports::{DataPlane, DoubtSource, Event, Ledger, Observer};
+use super::store_handle::StoreHandle;
+use super::{StoreAccessError, StoreStatus, View, audit, steer};
 use stagegate_notify::Notifier;
 use stagegate_rollout::Doubt;
 use stagegate_store::Store;
@@ -27,8 +27,10 @@ pub(crate) struct Inner {
     /// a rollback waiting.
     pub(crate) reloading: tokio::sync::Mutex<()>,
     pub(crate) view: RwLock<Arc<View>>,
-    /// `None` without a readable store.
-    pub(crate) keeper: Option<Keeper>,
+    /// Where changes are recorded. `None` without a readable store.
+    pub(crate) ledger: Option<Arc<dyn Ledger>>,
+    /// The store, for what is read from it and for measurements. `None` without a readable store.
+    pub(crate) store: Option<StoreHandle>,
     pub(crate) plane: Arc<dyn DataPlane>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) config_path: PathBuf,
@@ -55,14 +57,14 @@ impl Control {
     #[must_use]
     pub fn store_status(&self) -> StoreStatus {
         if self.is_handing_over() {
-            let last_error = Some(KeeperError::HandingOver.to_string());
+            let last_error = Some(StoreAccessError::HandingOver.to_string());
             let failures = self.inner.store_failures.load(Ordering::Relaxed);
             return StoreStatus { healthy: false, failures, last_error };
         }
         let last_error =
             self.inner.store_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
         StoreStatus {
-            healthy: last_error.is_none() && self.inner.keeper.is_some(),
+            healthy: last_error.is_none() && self.inner.store.is_some(),
             failures: self.inner.store_failures.load(Ordering::Relaxed),
             last_error,
         }
@@ -74,10 +76,10 @@ impl Control {
     /// When the store cannot be read, or there is none.
     pub async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Store) -> Result<T, KeeperError> + Send + 'static,
-    ) -> Result<T, KeeperError> {
-        let keeper = self.inner.keeper.as_ref().ok_or(KeeperError::ReadOnly)?;
-        keeper.with(|store| work(store)).await
+        work: impl FnOnce(&Store) -> Result<T, StoreAccessError> + Send + 'static,
+    ) -> Result<T, StoreAccessError> {
+        let store = self.inner.store.as_ref().ok_or(StoreAccessError::ReadOnly)?;
+        store.with(|store| work(store)).await
     }
 
     /// From now on `doubts` says whether scorers are believed. Only the first one counts.
@@ -111,25 +113,36 @@ impl Inner {
         self.doubts.get()?.doubt(workload)
     }
 
-    /// The store, for changes: there is none in a safe start.
-    pub(crate) fn keeper(&self) -> Result<&Keeper, KeeperError> {
+    /// The ledger: there is none in a safe start.
+    pub(crate) fn ledger(&self) -> Result<&Arc<dyn Ledger>, StoreAccessError> {
         if self.view().safe_start.is_some() {
-            return Err(KeeperError::ReadOnly);
+            return Err(StoreAccessError::ReadOnly);
         }
-        self.keeper.as_ref().ok_or(KeeperError::ReadOnly)
+        self.ledger.as_ref().ok_or(StoreAccessError::ReadOnly)
+    }
+
+    /// Runs `work` on the store, on the blocking pool. In a safe start there is none.
+    pub(crate) async fn with_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T, StoreAccessError> + Send + 'static,
+    ) -> Result<T, StoreAccessError> {
+        if self.view().safe_start.is_some() {
+            return Err(StoreAccessError::ReadOnly);
+        }
+        self.store.as_ref().ok_or(StoreAccessError::ReadOnly)?.with(work).await
     }
 
     /// Remembers how the last commit went.
-    pub(crate) fn note_commit<T>(&self, result: &Result<T, KeeperError>) {
+    pub(crate) fn note_commit<T>(&self, result: &Result<T, StoreAccessError>) {
         let error = match result {
             Ok(_) => None,
-            Err(error @ KeeperError::Store(_)) => {
+            Err(error) if error.is_a_failure() => {
                 self.store_failures.fetch_add(1, Ordering::Relaxed);
                 self.observer.on(&Event::StoreFailed);
                 tracing::error!(%error, "the state store refused; nothing changed");
                 Some(error.to_string())
             }
-            // The keeper did its work; what it was asked made no sense.
+            // The store did its work; the request made no sense.
             Err(_) => return,
         };
         *self.store_error.lock().unwrap_or_else(PoisonError::into_inner) = error;

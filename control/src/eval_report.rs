@@ -2,7 +2,6 @@
 //! when a rollout is about to start.
 
 use super::execute::is_stale;
-use super::keeper::Commit;
 use super::{
     Action, Answer, Control, EvalCase, EvalComparison, EvalReport, EvalVerdict, ExecuteError,
     IdempotencyKey, Inner, Precondition, ReleaseRefusal, now_ms,
@@ -10,7 +9,7 @@ use super::{
 use serde_json::json;
 use stagegate_rollout::{OfflineEval, ReleaseName, WorkloadName};
 use stagegate_store::{
-    Attachment, NewAudit, NewEvalReport, NewIdempotency, RegisteredRelease, StoredEvalReport,
+    Attachment, NewAudit, NewChange, NewEvalReport, Recorded, RegisteredRelease, StoredEvalReport,
 };
 use std::sync::Arc;
 
@@ -57,12 +56,25 @@ impl Inner {
         &self,
         order: EvalReportOrder,
     ) -> Result<Answer<EvalReport>, ExecuteError> {
-        let _turn = self.turn.lock().await;
-        let keeper = self.keeper()?;
-        let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
-        if let Some(kept) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
-            return Ok(Answer::Kept(kept));
+        let attached = {
+            let _turn = self.turn.lock().await;
+            self.try_attach(&order).await
+        };
+        match attached {
+            Ok(answer) => Ok(answer),
+            Err(refusal) => {
+                let key = order.idempotency.as_ref();
+                Ok(Answer::Kept(self.answer_before(key, &order.actor, refusal).await?))
+            }
         }
+    }
+
+    /// Checks and records; the caller holds the turn.
+    async fn try_attach(
+        &self,
+        order: &EvalReportOrder,
+    ) -> Result<Answer<EvalReport>, ExecuteError> {
+        self.ledger()?;
         let view = self.view();
         let (_, live) = view.find(&order.workload).ok_or_else(|| {
             ExecuteError::UnknownWorkload { name: order.workload.clone(), known: view.known() }
@@ -70,7 +82,7 @@ impl Inner {
         is_stale(&order.precondition, live)?;
         let workload = live.split.spec().name.clone();
         let wanted = workload.to_string();
-        let registered = keeper.with(move |store| Ok(store.releases(&wanted)?)).await?;
+        let registered = self.with_store(move |store| Ok(store.releases(&wanted)?)).await?;
         let release = found(&registered, &workload, &order.release)?;
         let detail = EvalReport {
             workload: workload.to_string(),
@@ -80,29 +92,27 @@ impl Inner {
             by: order.actor.clone(),
             reason: order.reason.clone(),
             fingerprint: release.fingerprint.clone(),
-            comparison: order.comparison,
+            comparison: order.comparison.clone(),
         };
-        let answer = key.zip(order.idempotency).map(|(key, given)| NewIdempotency {
-            key,
-            actor: order.actor,
-            fingerprint: given.fingerprint,
-            response: (given.write)(&detail).to_string(),
-        });
-        let entry = entry(&detail);
-        let commit = Commit { entry, states: Vec::new(), epoch: view.epoch, answer };
-        let report = Attachment::EvalReport(NewEvalReport {
+        let report = NewEvalReport {
             workload,
-            release: order.release,
+            release: order.release.clone(),
             at_ms: detail.at_ms,
             actor: detail.by.clone(),
             verdict: detail.verdict.label().to_owned(),
             fingerprint: detail.fingerprint.clone(),
             body: json!(detail).to_string(),
-        });
-        let recorded = keeper.commit_with(commit, vec![report]).await;
-        self.note_commit(&recorded);
-        recorded?;
-        Ok(Answer::New(detail))
+        };
+        let change = NewChange {
+            answer: order.idempotency.as_ref().map(|key| key.keeping(&order.actor, &detail)),
+            attachments: vec![Attachment::EvalReport(report)],
+            ..NewChange::entry_only(entry(&detail))
+        };
+        match (self.append(view.epoch, change).await?, &order.idempotency) {
+            (Recorded::Now(_), _) => Ok(Answer::New(detail)),
+            (Recorded::Before(kept), Some(key)) => Ok(Answer::Kept(key.recognise(kept)?)),
+            (Recorded::Before(_), None) => Err(ExecuteError::KeyReused),
+        }
     }
 }
 

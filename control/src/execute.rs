@@ -1,16 +1,16 @@
 //! One command, from the caller's wish to the answer.
 
-use super::perform::{Decided, InForce};
+use super::apply::{Applied, Decided, InForce, Source};
 use super::{
-    Answer, Changed, Control, IdempotencyKey, Inner, KeeperError, Live, PATIENCE, Precondition,
-    ReleaseRefusal, RollbackTiming, View, now_ms,
+    Answer, ChangeKind, Changed, Control, IdempotencyKey, Inner, Live, PATIENCE, Precondition,
+    ReleaseRefusal, RollbackTiming, StoreAccessError, now_ms,
 };
-use crate::ports::{Event, Publication, Settled};
+use crate::ports::{Event, Settled};
 use serde_json::json;
 use stagegate_rollout::{
     Command, Grounds, Input, ListKind, Preflight, Refusal, Weight, WorkloadName, step,
 };
-use stagegate_store::{NewAudit, NewIdempotency};
+use stagegate_store::{NewAudit, Store};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -64,10 +64,17 @@ pub enum ExecuteError {
     KeyReused,
     /// The store refused.
     #[error(transparent)]
-    Keeper(#[from] KeeperError),
+    Store(#[from] StoreAccessError),
     /// A defect of the program.
     #[error("the change was lost: {0}; read the workload to see whether it was made")]
     Lost(String),
+}
+
+impl ExecuteError {
+    /// Whether the store is the reason, so that asking it again makes no sense.
+    const fn is_of_the_store(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::KeyReused | Self::Lost(_))
+    }
 }
 
 impl Control {
@@ -89,13 +96,16 @@ impl Control {
 struct Answerable {
     changed: Changed,
     committed: Instant,
-    /// The store's name for the caller's key.
-    key: Option<String>,
+}
+
+/// The outcome of a turn.
+enum Turned {
+    InForce(Answerable),
+    Before(String),
 }
 
 impl Inner {
     async fn execute(&self, order: Order) -> Result<Answer<Changed>, ExecuteError> {
-        let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
         // Probes take their time: nobody's rollback may wait for them.
         let preflight = match &order.command {
             Command::Start { to, policy } => {
@@ -103,42 +113,66 @@ impl Inner {
             }
             _ => None,
         };
-        let in_force = {
+        let turned = {
             let _turn = self.turn.lock().await;
-            match self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
-                Some(kept) => Err(kept),
-                None => Ok(self.change(&order, preflight.as_ref(), key).await?),
-            }
+            self.change(&order, preflight.as_ref()).await
         };
-        let in_force = match in_force {
-            Ok(in_force) => in_force,
-            Err(kept) => {
-                // The first request may still be waiting for the workers: this answer means the
-                // same, so it waits too.
-                if takes_away(&order.command) {
-                    self.settled(self.view().epoch, &order.workload).await;
+        let kept = match turned {
+            Ok(Turned::InForce(answerable)) => {
+                return Ok(Answer::New(self.settle(&order, answerable).await));
+            }
+            Ok(Turned::Before(kept)) => kept,
+            Err(error) => {
+                let answered = self.answer_before(order.idempotency.as_ref(), &order.actor, error);
+                match answered.await {
+                    Ok(kept) => kept,
+                    Err(error) => {
+                        if let ExecuteError::Refused(refusal) = &error {
+                            self.audit_refusal(&order, refusal).await;
+                        }
+                        return Err(error);
+                    }
                 }
-                return Ok(Answer::Kept(kept));
             }
         };
-        Ok(Answer::New(self.settle(&order, in_force).await))
+        // The first request may still be waiting for the workers: this answer means the same, so
+        // it waits too.
+        if takes_away(&order.command) {
+            self.settled(&order.workload).await;
+        }
+        Ok(Answer::Kept(kept))
     }
 
     /// The answer an earlier request with the same key got.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the key belongs to another request.
     pub(super) async fn answered<T>(
         &self,
-        given: Option<&IdempotencyKey<T>>,
-        key: Option<&str>,
+        key: Option<&IdempotencyKey<T>>,
+        actor: &str,
     ) -> Result<Option<String>, ExecuteError> {
-        let (Some(key), Some(given)) = (key, given) else { return Ok(None) };
-        let key = key.to_owned();
-        let stored =
-            self.keeper()?.with(move |store| Ok(store.idempotent(&key, now_ms())?)).await?;
-        let Some(stored) = stored else { return Ok(None) };
-        if stored.fingerprint != given.fingerprint {
-            return Err(ExecuteError::KeyReused);
+        let Some(key) = key else { return Ok(None) };
+        let stored_as = key.stored_as(actor);
+        let find = move |store: &mut Store| Ok(store.idempotent(&stored_as, now_ms())?);
+        self.with_store(find).await?.map(|kept| key.recognise(kept)).transpose()
+    }
+
+    /// The answer an earlier request with the same key got, for a request that is refused: what was
+    /// done before may make no sense any more.
+    ///
+    /// # Errors
+    /// The refusal when there is none.
+    pub(super) async fn answer_before<T>(
+        &self,
+        key: Option<&IdempotencyKey<T>>,
+        actor: &str,
+        refusal: ExecuteError,
+    ) -> Result<String, ExecuteError> {
+        if refusal.is_of_the_store() {
+            return Err(refusal);
         }
-        Ok(Some(stored.response))
+        self.answered(key, actor).await?.ok_or(refusal)
     }
 
     /// Checks, applies, records and publishes; the caller holds the turn.
@@ -146,9 +180,8 @@ impl Inner {
         &self,
         order: &Order,
         preflight: Option<&Preflight>,
-        key: Option<String>,
-    ) -> Result<Answerable, ExecuteError> {
-        let keeper = self.keeper()?;
+    ) -> Result<Turned, ExecuteError> {
+        self.ledger()?;
         let view = self.view();
         let (place, live) = view.find(&order.workload).ok_or_else(|| {
             ExecuteError::UnknownWorkload { name: order.workload.clone(), known: view.known() }
@@ -160,59 +193,28 @@ impl Inner {
             Grounds { analysis: analysis.as_deref(), preflight, overriding: order.overriding };
         let Order { command, actor, reason, .. } = order;
         let input = stagegate_rollout::Order { command, by: actor, reason, grounds };
-        let stepped = step(live.split.spec(), live.split.state(), Input::Command(input), at_ms);
-        let stepped = match stepped {
-            Ok(stepped) => stepped,
-            Err(refusal) => {
-                self.audit_refusal(order, &refusal).await;
-                return Err(refusal.into());
+        let stepped = step(live.split.spec(), live.split.state(), Input::Command(input), at_ms)?;
+        let source = (Source::Command, command.action(), audit_entry(order, at_ms));
+        let decided = self.decide(&view, (place, live), stepped, source, analysis.as_deref());
+        let mut changed = draft(order, &decided, view.epoch);
+        let answer = order.idempotency.as_ref().map(|key| key.keeping(actor, &changed));
+        match (self.apply(&view, decided, answer).await?, &order.idempotency) {
+            (Applied::InForce(InForce { audit_seq, at }), _) => {
+                changed.audit_seq = audit_seq.unwrap_or_default();
+                Ok(Turned::InForce(Answerable { changed, committed: at }))
             }
-        };
-        let entry = audit_entry(order, at_ms);
-        let decided = self.decide(&view, (place, live), stepped, entry, analysis.as_deref(), false);
-        let mut changed = draft(order, &decided);
-        if order.idempotency.is_some() {
-            // The kept answer must hold the number of the record it is written with.
-            changed.audit_seq = keeper.newest_seq().await? + 1;
+            (Applied::Before(kept), Some(key)) => Ok(Turned::Before(key.recognise(kept)?)),
+            (Applied::Before(_), None) => Err(ExecuteError::KeyReused),
         }
-        let answer = answer(order, key.clone(), &changed);
-        let InForce { record, at } = self.perform(&view, decided, answer).await?;
-        changed.audit_seq = record.map_or(0, |record| record.seq);
-        Ok(Answerable { changed, committed: at, key })
-    }
-
-    pub(super) fn publish_one(
-        &self,
-        view: &View,
-        place: usize,
-        after: Live,
-        epoch: u64,
-        cut: Option<WorkloadName>,
-    ) {
-        let mut next = view.clone();
-        next.epoch = epoch;
-        if let Some(slot) = next.live.get_mut(place) {
-            *slot = after;
-        }
-        let splits = next.splits();
-        self.plane.publish(Publication {
-            epoch,
-            config: Arc::clone(&next.config),
-            prepared: None,
-            splits: splits.clone(),
-            cut,
-        });
-        self.set_view(next);
-        self.observer.on(&Event::Published { epoch, splits });
     }
 
     /// Waits until the workers follow, where that matters, and completes the answer.
     async fn settle(&self, order: &Order, in_force: Answerable) -> Changed {
-        let Answerable { mut changed, committed, key } = in_force;
+        let Answerable { mut changed, committed } = in_force;
         if !takes_away(&order.command) {
             return changed;
         }
-        let Some((name, settled)) = self.settled(changed.epoch, &order.workload).await else {
+        let Some((name, settled)) = self.settled(&order.workload).await else {
             return changed;
         };
         let acknowledged = committed.elapsed();
@@ -227,27 +229,27 @@ impl Inner {
                 delay: None,
             });
         }
-        if let Some((key, given)) = key.zip(order.idempotency.as_ref()) {
-            self.complete_answer(key, (given.write)(&changed).to_string()).await;
+        if let Some(key) = &order.idempotency {
+            let text = (key.write)(&changed).to_string();
+            self.complete_answer(key.stored_as(&order.actor), text).await;
         }
         changed
     }
 
-    /// Waits until every worker routes by the plan `epoch`, or a later one.
-    async fn settled(&self, epoch: u64, workload: &str) -> Option<(WorkloadName, Settled)> {
+    /// Waits until every worker routes by the newest plan.
+    async fn settled(&self, workload: &str) -> Option<(WorkloadName, Settled)> {
         let view = self.view();
         let (_, live) = view.find(workload)?;
         let name = live.split.spec().name.clone();
-        let settled = self.plane.settled(epoch, name.clone(), PATIENCE).await;
+        let settled = self.plane.settled(name.clone(), PATIENCE).await;
         Some((name, settled))
     }
 
     /// Adds the timing to the kept answer. The change itself is recorded; without this, a repeated
     /// request is answered without the timing.
     async fn complete_answer(&self, key: String, text: String) {
-        let Ok(keeper) = self.keeper() else { return };
-        let kept = keeper.with(move |store| Ok(store.replace_response(&key, &text)?)).await;
-        if let Err(error) = kept {
+        let kept = self.with_store(move |store| Ok(store.replace_response(&key, &text)?));
+        if let Err(error) = kept.await {
             tracing::warn!(%error, "the timing of a rollback was not kept for repeated requests");
         }
     }
@@ -262,13 +264,13 @@ pub(super) fn is_stale(precondition: &Precondition, live: &Live) -> Result<(), E
 }
 
 /// The answer, as far as it is known before the record is written.
-fn draft(order: &Order, decided: &Decided) -> Changed {
+fn draft(order: &Order, decided: &Decided, epoch: u64) -> Changed {
     let summary = &decided.entry.summary;
     Changed {
-        action: order.command.action().into(),
+        kind: ChangeKind::Workload(order.command.action()),
         changed: decided.is_new,
         summary: if decided.is_new { summary } else { "already so" }.to_owned(),
-        epoch: decided.epoch,
+        epoch: epoch + u64::from(decided.makes_a_plan),
         audit_seq: 0,
         actor: order.actor.clone(),
         reason: order.reason.clone(),
@@ -291,16 +293,6 @@ fn audit_entry(order: &Order, at_ms: u64) -> NewAudit {
         summary: String::new(),
         details,
     }
-}
-
-fn answer(order: &Order, key: Option<String>, changed: &Changed) -> Option<NewIdempotency> {
-    let given = order.idempotency.as_ref()?;
-    Some(NewIdempotency {
-        key: key?,
-        actor: order.actor.clone(),
-        fingerprint: given.fingerprint.clone(),
-        response: (given.write)(changed).to_string(),
-    })
 }
 
 /// Whether the command takes anybody off the candidate, so that its answer must mean that no new

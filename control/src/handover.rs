@@ -5,7 +5,7 @@
 //! [`Control::resume`].
 
 use super::start::bring_up;
-use super::{Action, Control, KeeperError, PATIENCE, StartError, View, safe};
+use super::{Action, Control, PATIENCE, StartError, StoreAccessError, View, safe};
 use crate::ports::{Event, Publication};
 use stagegate_store::Store;
 use std::sync::atomic::Ordering;
@@ -18,24 +18,25 @@ impl Control {
     }
 
     /// Closes the store and lets go of its directory, after the change under way. From here on
-    /// changes are refused with [`KeeperError::HandingOver`].
+    /// changes are refused with [`StoreAccessError::HandingOver`].
     ///
     /// # Errors
     /// When something is in force that the store has not taken: the next process would not know of
     /// it. Nothing is closed then.
-    pub async fn release(&self) -> Result<(), KeeperError> {
+    pub async fn release(&self) -> Result<(), StoreAccessError> {
         let inner = &self.inner;
         let _turn = inner.turn.lock().await;
         let status = self.store_status();
-        if let (Some(_), Some(error)) = (&inner.keeper, status.last_error) {
-            return Err(KeeperError::Store(format!(
+        if let (Some(_), Some(error)) = (&inner.store, status.last_error) {
+            return Err(StoreAccessError::Store(format!(
                 "{error}; what is in force may not be recorded, so this process stays"
             )));
         }
         inner.handing_over.store(true, Ordering::Release);
-        if let Some(keeper) = inner.keeper.clone() {
-            let closed = tokio::task::spawn_blocking(move || keeper.release()).await;
-            closed.map_err(|error| KeeperError::Store(format!("its thread failed: {error}")))?;
+        if let Some(store) = inner.store.clone() {
+            let closed = tokio::task::spawn_blocking(move || store.release()).await;
+            closed
+                .map_err(|error| StoreAccessError::Store(format!("its thread failed: {error}")))?;
         }
         Ok(())
     }
@@ -48,22 +49,24 @@ impl Control {
     pub async fn resume(&self, store: Store) -> Result<(), StartError> {
         let inner = &self.inner;
         let _turn = inner.turn.lock().await;
-        let Some(keeper) = &inner.keeper else {
+        let (Some(handle), Some(ledger)) = (&inner.store, &inner.ledger) else {
             inner.handing_over.store(false, Ordering::Release);
             return Ok(());
         };
-        keeper.take_back(store);
+        handle.take_back(store);
         let view = inner.view();
         if view.safe_start.is_none() {
-            let saved = keeper.with(|store| Ok(store.load()?)).await;
+            let saved = ledger.latest().await;
             let resumed = match saved {
-                Ok(saved) => bring_up(keeper, &saved, &view.config, Action::ProcessResume).await,
+                Ok(saved) => {
+                    bring_up(ledger, handle, &saved, &view.config, Action::ProcessResume).await
+                }
                 Err(error) => Err(error.into()),
             };
             let first = match resumed {
                 Ok(first) => first,
                 Err(error) => {
-                    keeper.release();
+                    handle.release();
                     return Err(error);
                 }
             };
@@ -105,7 +108,7 @@ impl Control {
         });
         let Some(live) = view.live.first() else { return true };
         let name = live.split.spec().name.clone();
-        let settled = inner.plane.settled(view.epoch, name, PATIENCE).await;
-        settled.acknowledged_workers == settled.workers
+        let settled = inner.plane.settled(name, PATIENCE).await;
+        settled.all_followed()
     }
 }

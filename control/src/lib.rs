@@ -9,7 +9,10 @@
 //! traffic are traits in [`ports`].
 
 mod action;
+mod apply;
+mod attached;
 mod audit;
+mod automatic;
 mod channels;
 mod comparison;
 mod drill;
@@ -17,11 +20,7 @@ mod driver;
 mod eval_report;
 mod execute;
 mod handover;
-mod helm;
 mod intake;
-mod keeper;
-mod obey;
-mod perform;
 pub mod ports;
 mod preflight;
 mod reconcile;
@@ -32,18 +31,19 @@ mod results;
 mod safe;
 mod start;
 mod steer;
+mod steering_state;
+mod store_handle;
 mod tell;
 mod view;
 mod windows;
 
-pub use action::Action;
+pub use action::{Action, ChangeKind};
 pub use channels::channels;
 pub use comparison::{EvalCase, EvalComparison, EvalReport, EvalRun, EvalVerdict};
 pub use drill::{DrillCheck, DrillOrder, DrillReport};
 pub use driver::{Control, now_ms};
 pub use eval_report::EvalReportOrder;
 pub use execute::{ExecuteError, Order};
-pub use keeper::{KeeperError, with_causes};
 pub use registry::ReleaseRefusal;
 pub use release::{ReleaseChange, ReleaseOrder};
 pub use reload::ReloadError;
@@ -52,6 +52,7 @@ pub use results::{
     StoreStatus,
 };
 pub use start::{StartError, Startup};
+pub use store_handle::{StoreAccessError, with_causes};
 pub use view::{Live, View};
 
 pub(crate) use driver::{Inner, PATIENCE};

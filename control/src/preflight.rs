@@ -1,7 +1,7 @@
 //! What is found out before a rollout starts. Looked at here, judged by the state machine.
 
 use super::eval_report::judged;
-use super::{Inner, KeeperError, View};
+use super::{Inner, StoreAccessError, View};
 use crate::ports::{Health, Probed};
 use stagegate_rollout::{
     Gate, Limit, Measure, Policy, Preflight, Readiness, ReleaseName, Weight, WorkloadName,
@@ -16,7 +16,7 @@ impl Inner {
         workload: &str,
         to: &ReleaseName,
         policy: &Policy,
-    ) -> Result<Option<Preflight>, KeeperError> {
+    ) -> Result<Option<Preflight>, StoreAccessError> {
         // An unknown workload is said under the turn, with everything else that is checked there.
         let Some((place, live)) = view.find(workload) else { return Ok(None) };
         let (name, stable) = (live.split.spec().name.clone(), live.split.state().stable.clone());
@@ -24,8 +24,7 @@ impl Inner {
             tokio::join!(self.readiness(name.clone(), to), self.readiness(name.clone(), &stable));
         let to = to.clone();
         let (drilled, offline) = self
-            .keeper()?
-            .with(move |store| {
+            .with_store(move |store| {
                 let drilled = store.last_passed_drill(&name)?.map(|drill| drill.at_ms);
                 let newest = store.eval_reports(&name, &to, 1)?;
                 let registered = store.releases(name.as_str())?;

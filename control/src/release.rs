@@ -4,17 +4,16 @@
 //! the release, the record of who added it and the new epoch are one transaction, and only then the
 //! plan that knows it is published. Nobody is sent to it: that takes a rollout.
 
-use super::keeper::Commit;
 use super::registry::{self, Verdict};
 use super::{
-    Action, Answer, Changed, Control, ExecuteError, IdempotencyKey, Inner, Live, Precondition,
+    Answer, ChangeKind, Changed, Control, ExecuteError, IdempotencyKey, Inner, Live, Precondition,
     ReleaseRefusal, View, now_ms,
 };
 use crate::ports::{Event, Prepared, Publication};
 use serde_json::{Value, json};
 use stagegate_config::{Config, Endpoint, Release};
 use stagegate_rollout::{ReleaseName, Split};
-use stagegate_store::{Attachment, NewAudit, NewIdempotency};
+use stagegate_store::{Attachment, NewAudit, NewChange, Recorded};
 use std::sync::Arc;
 
 /// What is to be done with a release.
@@ -37,10 +36,10 @@ pub enum ReleaseChange {
 impl ReleaseChange {
     /// The kind of change.
     #[must_use]
-    pub const fn action(&self) -> Action {
+    pub const fn kind(&self) -> ChangeKind {
         match self {
-            Self::Add { .. } => Action::AddRelease,
-            Self::Remove { .. } => Action::RemoveRelease,
+            Self::Add { .. } => ChangeKind::AddRelease,
+            Self::Remove { .. } => ChangeKind::RemoveRelease,
         }
     }
 
@@ -104,18 +103,23 @@ impl Inner {
     async fn change_release(&self, order: ReleaseOrder) -> Result<Answer<Changed>, ExecuteError> {
         // Who holds this alone changes the configuration in force.
         let _queue = self.reloading.lock().await;
-        let done = self.try_change(&order).await;
-        if let Err(ExecuteError::Release(refusal)) = &done {
-            self.audit_refused_release(&order, refusal).await;
+        let refusal = match self.try_change(&order).await {
+            Ok(answer) => return Ok(answer),
+            Err(refusal) => refusal,
+        };
+        let key = order.idempotency.as_ref();
+        match self.answer_before(key, &order.actor, refusal).await {
+            Ok(kept) => Ok(Answer::Kept(kept)),
+            Err(error) => {
+                if let ExecuteError::Release(refusal) = &error {
+                    self.audit_refused_release(&order, refusal).await;
+                }
+                Err(error)
+            }
         }
-        done
     }
 
     async fn try_change(&self, order: &ReleaseOrder) -> Result<Answer<Changed>, ExecuteError> {
-        let key = order.idempotency.as_ref().map(|it| format!("{}\n{}", order.actor, it.key));
-        if let Some(kept) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
-            return Ok(Answer::Kept(kept));
-        }
         let view = self.view();
         find(&view, order)?;
         let next = match self.judge(&view, order).await? {
@@ -125,24 +129,19 @@ impl Inner {
                 let prepared = self.plane.prepare(Arc::clone(&config)).await;
                 let prepared =
                     prepared.map_err(|error| ReleaseRefusal::Unservable(error.to_string()))?;
-                Some((summary, config, prepared))
+                Some(Next { summary, config, prepared })
             }
         };
         let _turn = self.turn.lock().await;
-        // Getting ready may have taken long: the same key may have been used meanwhile, and a
-        // rollout may have begun to use the release.
-        if let Some(kept) = self.answered(order.idempotency.as_ref(), key.as_deref()).await? {
-            return Ok(Answer::Kept(kept));
-        }
+        // Getting ready may have taken long: a rollout may have begun to use the release.
         self.judge(&self.view(), order).await?;
-        let changed = self.put_in_force(order, key, next).await?;
-        Ok(Answer::New(changed))
+        self.put_release_in_force(order, next).await
     }
 
     /// Whether the change makes sense now.
     async fn judge(&self, view: &View, order: &ReleaseOrder) -> Result<Verdict, ExecuteError> {
         let workload = order.workload.clone();
-        let registered = self.keeper()?.with(move |store| Ok(store.releases(&workload)?)).await?;
+        let registered = self.with_store(move |store| Ok(store.releases(&workload)?)).await?;
         let name = order.change.name();
         let registered = registered.iter().find(|it| it.release == name.as_str());
         let workload = view.config.workload(&order.workload).ok_or_else(|| unknown(view, order))?;
@@ -155,69 +154,85 @@ impl Inner {
     }
 
     /// Records, and publishes what was prepared; the caller holds the turn.
-    async fn put_in_force(
+    async fn put_release_in_force(
         &self,
         order: &ReleaseOrder,
-        key: Option<String>,
-        next: Option<(String, Arc<Config>, Prepared)>,
-    ) -> Result<Changed, ExecuteError> {
-        let keeper = self.keeper()?;
+        next: Option<Next>,
+    ) -> Result<Answer<Changed>, ExecuteError> {
         // Weights may have moved meanwhile; the configuration has not.
         let view = self.view();
         let (place, live) = find(&view, order)?;
-        let (is_new, at_ms) = (next.is_some(), now_ms());
-        let epoch = view.epoch + u64::from(is_new);
-        let (summary, plan) = match next {
-            None => (String::new(), None),
-            Some((summary, config, prepared)) => (summary, Some((config, prepared))),
-        };
-        let after = match &plan {
+        let (makes_a_plan, at_ms) = (next.is_some(), now_ms());
+        let epoch = view.epoch + u64::from(makes_a_plan);
+        let after = match &next {
             None => live.clone(),
-            Some((config, _)) => live_under(config, live, place, epoch),
+            Some(next) => live_under(&next.config, live, place, epoch),
         };
-        let mut changed = answer(order, &summary, epoch, &after);
-        if order.idempotency.is_some() {
-            // The kept answer must hold the number of the record it is written with.
-            changed.audit_seq = keeper.newest_seq().await? + 1;
-        }
-        let kept = order.idempotency.as_ref().zip(key).map(|(given, key)| NewIdempotency {
-            key,
-            actor: order.actor.clone(),
-            fingerprint: given.fingerprint.clone(),
-            response: (given.write)(&changed).to_string(),
-        });
+        let summary = next.as_ref().map_or("", |it| &*it.summary);
+        let mut changed = answer(order, summary, epoch, &after);
         let entry = NewAudit {
             at_ms,
             actor: order.actor.clone(),
             workload: Some(order.workload.clone()),
-            action: order.change.action().label().to_owned(),
+            action: order.change.kind().label().to_owned(),
             reason: order.reason.clone(),
-            summary,
+            summary: summary.to_owned(),
             details: order.change.details(),
         };
-        let attached = if is_new { vec![attachment(&after, &order.change)] } else { Vec::new() };
-        let commit = Commit { entry, states: Vec::new(), epoch, answer: kept };
-        let recorded = keeper.commit_with(commit, attached).await;
-        self.note_commit(&recorded);
-        changed.audit_seq = recorded?.seq;
-        if let Some((config, prepared)) = plan {
-            let mut next = View::clone(&view);
-            next.epoch = epoch;
-            next.config = Arc::clone(&config);
-            if let Some(slot) = next.live.get_mut(place) {
-                *slot = after;
-            }
-            let splits = next.splits();
-            let prepared = Some(prepared);
-            let plan = Publication { epoch, config, prepared, splits: splits.clone(), cut: None };
-            self.plane.publish(plan);
-            self.set_view(next);
-            self.observer.on(&Event::Published { epoch, splits });
-            let summary = &changed.summary;
-            tracing::info!(actor = order.actor, workload = order.workload, epoch, summary);
+        let change = NewChange {
+            entry,
+            states: Vec::new(),
+            makes_a_plan,
+            answer: order.idempotency.as_ref().map(|key| key.keeping(&order.actor, &changed)),
+            attachments: next.iter().map(|_| attachment(&after, &order.change)).collect(),
+        };
+        match (self.append(view.epoch, change).await?, &order.idempotency) {
+            (Recorded::Now(entry), _) => changed.audit_seq = entry.seq,
+            (Recorded::Before(kept), Some(key)) => return Ok(Answer::Kept(key.recognise(kept)?)),
+            (Recorded::Before(_), None) => return Err(ExecuteError::KeyReused),
         }
-        Ok(changed)
+        if let Some(next) = next {
+            self.publish_release(&view, place, after, next, epoch);
+            tracing::info!(
+                action = changed.kind.label(),
+                workload = order.workload,
+                release = order.change.name().as_str(),
+                actor = order.actor,
+                epoch,
+                summary = changed.summary,
+                "the releases of the workload changed"
+            );
+        }
+        Ok(Answer::New(changed))
     }
+
+    fn publish_release(&self, view: &View, place: usize, after: Live, next: Next, epoch: u64) {
+        let Next { config, prepared, .. } = next;
+        let mut next = View::clone(view);
+        next.epoch = epoch;
+        next.config = Arc::clone(&config);
+        if let Some(slot) = next.live.get_mut(place) {
+            *slot = after;
+        }
+        let splits = next.splits();
+        let prepared = Some(prepared);
+        self.plane.publish(Publication {
+            epoch,
+            config,
+            prepared,
+            splits: splits.clone(),
+            cut: None,
+        });
+        self.set_view(next);
+        self.observer.on(&Event::Published { epoch, splits });
+    }
+}
+
+/// What is ready to be put in force.
+struct Next {
+    summary: String,
+    config: Arc<Config>,
+    prepared: Prepared,
 }
 
 fn find<'a>(view: &'a View, order: &ReleaseOrder) -> Result<(usize, &'a Live), ExecuteError> {
@@ -274,7 +289,7 @@ fn attachment(after: &Live, change: &ReleaseChange) -> Attachment {
 fn answer(order: &ReleaseOrder, summary: &str, epoch: u64, after: &Live) -> Changed {
     let changed = !summary.is_empty();
     Changed {
-        action: order.change.action(),
+        kind: order.change.kind(),
         changed,
         summary: if changed { summary } else { "already so" }.to_owned(),
         epoch,

@@ -4,15 +4,14 @@
 //! plane happen before the turn is taken, so that a slow name server never keeps a rollback
 //! waiting.
 
-use super::keeper::Commit;
 use super::{
-    Action, Control, Inner, KeeperError, Live, ReloadStatus, Reloaded, View, now_ms, reconcile,
-    registry, start,
+    Action, Control, Inner, Live, ReloadStatus, Reloaded, StoreAccessError, View, now_ms,
+    reconcile, registry, start,
 };
 use crate::ports::{Event, PrepareError, Prepared, Publication};
 use serde_json::json;
 use stagegate_config::{Config, Loaded, Problem, Problems};
-use stagegate_store::NewAudit;
+use stagegate_store::{Attachment, NewAudit, NewChange};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,7 +29,7 @@ pub enum ReloadError {
     Prepare(#[from] PrepareError),
     /// The store refused.
     #[error(transparent)]
-    Keeper(#[from] KeeperError),
+    Store(#[from] StoreAccessError),
     /// A defect of the program.
     #[error("the reload was lost: {0}")]
     Lost(String),
@@ -58,7 +57,7 @@ impl Control {
 impl Inner {
     async fn reload(&self, actor: &str) -> Result<Reloaded, ReloadError> {
         if self.view().safe_start.is_some() {
-            return Err(KeeperError::ReadOnly.into());
+            return Err(StoreAccessError::ReadOnly.into());
         }
         let path = self.config_path.clone();
         let loaded = tokio::task::spawn_blocking(move || Config::load(&path))
@@ -74,7 +73,7 @@ impl Inner {
             );
             return Err(ReloadError::Contradiction(vec![why]));
         }
-        let registered = self.keeper()?.with(|store| Ok(store.run_time_releases()?)).await?;
+        let registered = self.with_store(|store| Ok(store.run_time_releases()?)).await?;
         registry::join(&mut config, &registered).map_err(ReloadError::Contradiction)?;
         let config = Arc::new(config);
         let prepared = self.plane.prepare(Arc::clone(&config)).await?;
@@ -91,7 +90,6 @@ impl Inner {
         needs_restart: Vec<String>,
         prepared: Prepared,
     ) -> Result<Reloaded, ReloadError> {
-        let keeper = self.keeper()?;
         let view = self.view();
         let at_ms = now_ms();
         let done = reconcile::reconcile(&config, view.states(), actor, at_ms)
@@ -104,12 +102,6 @@ impl Inner {
             .filter(|it| it.epoch == epoch)
             .map(|it| it.split.spec().name.to_string())
             .collect();
-        let releases = start::releases(&config);
-        let by = actor.to_owned();
-        let registered =
-            keeper.with(move |store| Ok(store.register_releases(&releases, at_ms, &by)?)).await;
-        self.note_commit(&registered);
-        registered?;
         let entry = NewAudit {
             at_ms,
             actor: actor.to_owned(),
@@ -119,10 +111,14 @@ impl Inner {
             summary: done.notes.join("; "),
             details: json!({ "workloads": touched, "needs_restart": needs_restart }),
         };
-        let recorded =
-            keeper.commit(Commit { entry, states: done.changed, epoch, answer: None }).await;
-        self.note_commit(&recorded);
-        recorded?;
+        let change = NewChange {
+            entry,
+            states: done.changed,
+            makes_a_plan: true,
+            answer: None,
+            attachments: vec![Attachment::Declared(start::releases(&config))],
+        };
+        self.append(view.epoch, change).await?;
         let next = View {
             epoch,
             config: Arc::clone(&config),

@@ -1,9 +1,10 @@
 //! What the driver answers, in its own words.
 
-use super::{Action, Live};
+use super::{ChangeKind, ExecuteError, Live};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stagegate_config::Problem;
+use stagegate_store::{NewIdempotency, StoredResponse};
 use std::time::{Duration, Instant};
 
 /// `If-Match`.
@@ -42,6 +43,43 @@ impl<T> Clone for IdempotencyKey<T> {
     }
 }
 
+impl<T> IdempotencyKey<T> {
+    /// The key as the store knows it: keys of different callers do not meet.
+    pub(super) fn stored_as(&self, actor: &str) -> String {
+        format!("{actor}\n{}", self.key)
+    }
+
+    /// The answer as it is kept. The number of its audit entry is left open: the store fills it in.
+    pub(super) fn keeping(&self, actor: &str, answer: &T) -> NewIdempotency {
+        NewIdempotency {
+            key: self.stored_as(actor),
+            actor: actor.to_owned(),
+            fingerprint: self.fingerprint.clone(),
+            response: unnumbered((self.write)(answer)).to_string(),
+        }
+    }
+
+    /// The text of a kept answer.
+    ///
+    /// # Errors
+    /// When it answers another request.
+    pub(super) fn recognise(&self, kept: StoredResponse) -> Result<String, ExecuteError> {
+        if kept.fingerprint == self.fingerprint {
+            Ok(kept.response)
+        } else {
+            Err(ExecuteError::KeyReused)
+        }
+    }
+}
+
+/// The JSON with the number of its audit entry left open.
+pub(super) fn unnumbered(mut value: Value) -> Value {
+    if let Some(number) = value.get_mut("audit_seq") {
+        *number = Value::Null;
+    }
+    value
+}
+
 /// The answer to a request that may carry an idempotency key.
 #[derive(Clone, Debug)]
 pub enum Answer<T> {
@@ -55,7 +93,7 @@ pub enum Answer<T> {
 #[derive(Clone, Debug)]
 pub struct Changed {
     /// The kind of change.
-    pub action: Action,
+    pub kind: ChangeKind,
     /// False when the state already was as asked; then no new plan was made.
     pub changed: bool,
     /// What changed, in words.

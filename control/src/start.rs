@@ -5,17 +5,20 @@
 //! candidate: its weight may have been zero for a good reason. With `--safe-start`, or without any
 //! candidate, everything goes to stable and nothing can be changed.
 
-use super::keeper::{Commit, Keeper, with_causes};
+mod last_changes;
+
+use super::store_handle::{StoreHandle, with_causes};
 use super::{
-    Action, Control, Inner, KeeperError, Live, ReloadStatus, View, audit, now_ms, reconcile,
+    Action, Control, Inner, Live, ReloadStatus, StoreAccessError, View, audit, now_ms, reconcile,
     registry, safe,
 };
-use crate::ports::{DataPlane, Event, Observer, PrepareError, Publication};
+use crate::ports::{DataPlane, Event, Ledger, Observer, PrepareError, Prepared, Publication};
+use last_changes::last_changes;
 use serde_json::json;
-use stagegate_config::{Config, Loaded, Origin};
+use stagegate_config::{Config, Loaded, Origin, Problem};
 use stagegate_rollout::{Split, WorkloadName, WorkloadState};
 use stagegate_store::{
-    AuditFilter, NewAudit, NewRelease, RegisteredRelease, Saved, Store, StoreError,
+    Attachment, NewAudit, NewChange, NewRelease, RegisteredRelease, Saved, Store, StoreError,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -67,7 +70,7 @@ pub enum StartError {
     Prepare(#[from] PrepareError),
     /// The store refused.
     #[error(transparent)]
-    Keeper(#[from] KeeperError),
+    Store(#[from] StoreAccessError),
 }
 
 impl Control {
@@ -76,17 +79,20 @@ impl Control {
     /// # Errors
     /// A [`StartError`]; nothing was published then.
     pub async fn start(startup: Startup) -> Result<Self, StartError> {
+        Self::start_with(startup, |ledger| ledger).await
+    }
+
+    /// As [`Control::start`], with `wrap` around the store's ledger.
+    ///
+    /// # Errors
+    /// A [`StartError`]; nothing was published then.
+    pub async fn start_with(
+        startup: Startup,
+        wrap: impl FnOnce(Arc<dyn Ledger>) -> Arc<dyn Ledger>,
+    ) -> Result<Self, StartError> {
         let Startup { loaded, config_path, store, safe_start, plane, observer } = startup;
-        let admin = &loaded.config.admin;
-        if admin.tokens.is_empty() && !admin.address.ip().is_loopback() {
-            return Err(StartError::OpenAdmin(admin.address));
-        }
+        check_before(&loaded.config, &store, safe_start)?;
         let mut config = loaded.config;
-        if let Err(StoreError::Lock(error)) = &store
-            && !safe_start
-        {
-            return Err(StartError::InUse(error.to_string()));
-        }
         let remembered = remember(store).await;
         if let Ok((_, saved)) = &remembered
             && let Err(contradictions) = registry::join(&mut config, &saved.releases)
@@ -97,66 +103,36 @@ impl Control {
             tracing::error!(?contradictions, "releases registered at run time are left out");
         }
         let config = Arc::new(config);
-        let safe_because = match &remembered {
-            _ if safe_start => Some("started with --safe-start".to_owned()),
-            Ok(_) => None,
-            Err(why) => {
-                let with_candidate = config.workloads.iter().find(|it| it.spec.candidate.is_some());
-                if let Some(workload) = with_candidate {
-                    let workload = workload.spec.name.clone();
-                    return Err(StartError::UnreadableStore { workload, why: why.clone() });
-                }
-                Some(format!("the remembered state cannot be read: {why}"))
-            }
-        };
+        let unreadable = remembered.as_ref().err();
+        let safe_because = safe_because(&config, unreadable, safe_start)?;
         let prepared = plane.prepare(Arc::clone(&config)).await?;
-        let first = match (&remembered, safe_because) {
-            (Ok((keeper, saved)), None) => {
-                bring_up(keeper, &saved.state, &config, Action::ProcessStart).await?
+        let handle = remembered.as_ref().ok().map(|(handle, _)| handle.clone());
+        let ledger = handle.clone().map(|handle| wrap(Arc::new(handle)));
+        let first = match (&remembered, &ledger, safe_because) {
+            (Ok((handle, saved)), Some(ledger), None) => {
+                bring_up(ledger, handle, &saved.state, &config, Action::ProcessStart).await?
             }
-            (remembered, because) => safe_plan(remembered.as_ref().ok(), &config, because),
+            (remembered, _, because) => {
+                safe_plan(remembered.as_ref().ok().map(|(_, saved)| saved), &config, because)
+            }
         };
-        let keeper = remembered.ok().map(|(keeper, _)| keeper);
         if let Some(why) = &first.safe_start {
             tracing::error!(why, "SAFE START: everything goes to stable, nothing can be changed");
         }
-        let at_ms = now_ms();
-        let view = View {
-            epoch: first.epoch,
-            config: Arc::clone(&config),
-            live: first.live,
-            dormant: first.dormant,
-            reload: ReloadStatus {
-                ok: true,
-                at_ms,
-                by: "start".to_owned(),
-                last_success_at_ms: at_ms,
-                problems: Vec::new(),
-                needs_restart: Vec::new(),
-            },
-            warnings: loaded.warnings,
-            safe_start: first.safe_start,
-        };
-        let splits = view.splits();
-        plane.publish(Publication {
-            epoch: view.epoch,
-            config,
-            prepared: Some(prepared),
-            splits: splits.clone(),
-            cut: None,
-        });
-        observer.on(&Event::Reloaded { ok: true, at_ms });
-        observer.on(&Event::Published { epoch: view.epoch, splits });
+        let store_error = first.store_error.clone();
+        let view = first_view(first, &config, loaded.warnings);
+        publish_first(&*plane, &*observer, &view, prepared);
         let inner = Inner {
             turn: tokio::sync::Mutex::new(()),
             reloading: tokio::sync::Mutex::new(()),
             view: RwLock::new(Arc::new(view)),
-            keeper,
+            ledger,
+            store: handle,
             plane,
             observer,
             config_path,
             store_failures: AtomicU64::new(0),
-            store_error: Mutex::new(first.store_error),
+            store_error: Mutex::new(store_error),
             limiter: audit::Limiter::default(),
             handing_over: AtomicBool::new(false),
             steering: super::steer::Steering::default(),
@@ -165,6 +141,74 @@ impl Control {
         };
         Ok(Self { inner: Arc::new(inner) })
     }
+}
+
+/// Refuses what can be refused before anything is read.
+fn check_before(
+    config: &Config,
+    store: &Result<Store, StoreError>,
+    safe_start: bool,
+) -> Result<(), StartError> {
+    let admin = &config.admin;
+    if admin.tokens.is_empty() && !admin.address.ip().is_loopback() {
+        return Err(StartError::OpenAdmin(admin.address));
+    }
+    match store {
+        Err(StoreError::Lock(error)) if !safe_start => Err(StartError::InUse(error.to_string())),
+        _ => Ok(()),
+    }
+}
+
+/// The reason to send everything to stable, if there is one.
+fn safe_because(
+    config: &Config,
+    unreadable: Option<&String>,
+    safe_start: bool,
+) -> Result<Option<String>, StartError> {
+    if safe_start {
+        return Ok(Some("started with --safe-start".to_owned()));
+    }
+    let Some(why) = unreadable else { return Ok(None) };
+    match config.workloads.iter().find(|it| it.spec.candidate.is_some()) {
+        Some(workload) => Err(StartError::UnreadableStore {
+            workload: workload.spec.name.clone(),
+            why: why.clone(),
+        }),
+        None => Ok(Some(format!("the remembered state cannot be read: {why}"))),
+    }
+}
+
+fn first_view(first: First, config: &Arc<Config>, warnings: Vec<Problem>) -> View {
+    let at_ms = now_ms();
+    View {
+        epoch: first.epoch,
+        config: Arc::clone(config),
+        live: first.live,
+        dormant: first.dormant,
+        reload: ReloadStatus {
+            ok: true,
+            at_ms,
+            by: "start".to_owned(),
+            last_success_at_ms: at_ms,
+            problems: Vec::new(),
+            needs_restart: Vec::new(),
+        },
+        warnings,
+        safe_start: first.safe_start,
+    }
+}
+
+fn publish_first(plane: &dyn DataPlane, observer: &dyn Observer, view: &View, prepared: Prepared) {
+    let (epoch, splits) = (view.epoch, view.splits());
+    plane.publish(Publication {
+        epoch,
+        config: Arc::clone(&view.config),
+        prepared: Some(prepared),
+        splits: splits.clone(),
+        cut: None,
+    });
+    observer.on(&Event::Reloaded { ok: true, at_ms: view.reload.at_ms });
+    observer.on(&Event::Published { epoch, splits });
 }
 
 /// The parts of the first view that depend on what is remembered.
@@ -182,18 +226,19 @@ struct Remembered {
     releases: Vec<(WorkloadName, RegisteredRelease)>,
 }
 
-async fn remember(store: Result<Store, StoreError>) -> Result<(Keeper, Remembered), String> {
-    let keeper = Keeper::new(store.map_err(|error| with_causes(&error))?);
+async fn remember(store: Result<Store, StoreError>) -> Result<(StoreHandle, Remembered), String> {
+    let handle = StoreHandle::new(store.map_err(|error| with_causes(&error))?);
     let load = |store: &mut Store| {
         Ok(Remembered { state: store.load()?, releases: store.run_time_releases()? })
     };
-    let saved = keeper.with(load).await.map_err(|it| it.to_string())?;
-    Ok((keeper, saved))
+    let saved = handle.with(load).await.map_err(|it| it.to_string())?;
+    Ok((handle, saved))
 }
 
 /// Brings the remembered state under the configuration and records the difference.
 pub(super) async fn bring_up(
-    keeper: &Keeper,
+    ledger: &Arc<dyn Ledger>,
+    store: &StoreHandle,
     saved: &Saved,
     config: &Config,
     action: Action,
@@ -217,24 +262,23 @@ pub(super) async fn bring_up(
         },
         details: json!({ "version": env!("CARGO_PKG_VERSION"), "workloads": names }),
     };
-    let releases = releases(config);
-    let registered =
-        keeper.with(move |store| Ok(store.register_releases(&releases, at_ms, "config")?)).await;
-    let commit = Commit { entry, states: done.changed, epoch, answer: None };
-    let recorded = match registered {
-        Ok(()) => keeper.commit(commit).await.map(|_| ()),
-        Err(error) => Err(error),
+    let change = NewChange {
+        entry,
+        states: done.changed,
+        makes_a_plan: is_new,
+        answer: None,
+        attachments: vec![Attachment::Declared(releases(config))],
     };
-    let store_error = match recorded {
-        Ok(()) => None,
+    let store_error = match ledger.append(saved.epoch, change).await {
+        Ok(_) => None,
         // A full disk must not keep a known state from being served again.
-        Err(error @ KeeperError::Store(_)) if !is_new => {
+        Err(error) if error.is_a_failure() && !is_new => {
             tracing::error!(%error, "the start was not recorded");
             Some(error.to_string())
         }
         Err(error) => return Err(error.into()),
     };
-    let epochs = last_changes(keeper, config, epoch).await?;
+    let epochs = last_changes(store, config, epoch).await?;
     let live = done.splits.into_iter().map(|split| {
         let epoch = epochs.get(split.spec().name.as_str()).copied().unwrap_or(epoch);
         Live { split, epoch }
@@ -242,13 +286,9 @@ pub(super) async fn bring_up(
     Ok(First { epoch, live: live.collect(), dormant: done.dormant, safe_start: None, store_error })
 }
 
-fn safe_plan(
-    remembered: Option<&(Keeper, Remembered)>,
-    config: &Config,
-    because: Option<String>,
-) -> First {
+fn safe_plan(remembered: Option<&Remembered>, config: &Config, because: Option<String>) -> First {
     let nothing = Saved::default();
-    let saved = remembered.map_or(&nothing, |(_, saved)| &saved.state);
+    let saved = remembered.map_or(&nothing, |saved| &saved.state);
     let live = |split: Arc<Split>| Live { split, epoch: saved.epoch };
     First {
         epoch: saved.epoch,
@@ -269,55 +309,4 @@ pub(super) fn releases(config: &Config) -> Vec<NewRelease> {
         );
     }
     set
-}
-
-/// How many audit entries are searched for the workloads' last changes.
-const SEARCHED: usize = 10_000;
-
-/// Epoch of each workload's last change, from the audit, so that an `ETag` outlives a restart. A
-/// workload that is not found keeps the plan's epoch: its old tags are refused, which is safe.
-async fn last_changes(
-    keeper: &Keeper,
-    config: &Config,
-    epoch: u64,
-) -> Result<BTreeMap<String, u64>, KeeperError> {
-    let mut wanted: Vec<String> =
-        config.workloads.iter().map(|it| it.spec.name.to_string()).collect();
-    keeper
-        .with(move |store| {
-            let mut found = BTreeMap::new();
-            let mut filter = AuditFilter::default();
-            let mut searched = 0;
-            while !wanted.is_empty() && searched < SEARCHED {
-                let page = store.audit(&filter, 500)?;
-                let Some(last) = page.last() else { break };
-                filter.before_seq = Some(last.seq);
-                searched += page.len();
-                for entry in page.iter().filter(|it| it.epoch > it.epoch_before) {
-                    wanted.retain(|name| {
-                        let touched = touches(entry, name);
-                        if touched {
-                            found.insert(name.clone(), entry.epoch.min(epoch));
-                        }
-                        !touched
-                    });
-                }
-            }
-            Ok(found)
-        })
-        .await
-}
-
-/// Whether an entry that made a new plan changed this workload.
-fn touches(entry: &stagegate_store::AuditEntry, name: &str) -> bool {
-    // A drill makes plans, and changes nothing that a person could rely on.
-    if entry.action == Action::Drill.label() {
-        return false;
-    }
-    if let Some(workload) = &entry.workload {
-        return **workload == *name;
-    }
-    // Starts and reloads list the workloads they changed.
-    let details: serde_json::Value = serde_json::from_str(&entry.details).unwrap_or_default();
-    details["workloads"].as_array().is_some_and(|names| names.iter().any(|it| it == name))
 }

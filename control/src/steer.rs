@@ -5,8 +5,8 @@
 //! never promotes: that is a person's command. What it does by itself is to roll back, to complete
 //! a watch, to record that a verdict changed, and to tell people.
 
-use super::helm::Helm;
 use super::intake::Intake;
+use super::steering_state::SteeringState;
 use super::{Control, Inner, Live};
 use stagegate_rollout::{Analysis, Delta, WorkloadName};
 use std::collections::BTreeMap;
@@ -75,20 +75,20 @@ impl Control {
     pub async fn steer(&self, stop: impl Future<Output = ()>) {
         let inner = &self.inner;
         let mut stop = std::pin::pin!(stop);
-        if inner.keeper().is_err() {
+        if inner.ledger().is_err() {
             // Started safe: nobody reaches a candidate, and nothing may be changed.
             return stop.await;
         }
-        let mut helm = Helm::new(inner).await;
+        let mut state = SteeringState::new(inner).await;
         loop {
             let last = Instant::now();
             tokio::select! {
                 () = &mut stop => break,
                 () = inner.steering.due(last) => {}
             }
-            helm.look(inner).await;
+            state.look(inner).await;
         }
-        helm.save(inner).await;
+        state.save(inner).await;
     }
 }
 

@@ -48,9 +48,9 @@ pub use policy::{
     PolicyError, PolicyKey, Quantile, Span, Step, Then, Timing,
 };
 pub use progress::{
-    Alarm, Effect, Entry, Grounds, Input, Mark, Notice, NoticeKind, OfflineEval, Order, Passage,
-    Phase, Preflight, Readiness, Recording, Replay, ReplayEvent, Rollout, RolloutId,
-    RolloutRefusal, Standing, Stepped, Turn, replay, step,
+    Alarm, Effect, Entry, Grounds, Input, Mark, Notice, NoticeKind, OfflineEval, Order, Phase,
+    Preflight, Readiness, Recording, Replay, ReplayEvent, Rollout, RolloutId, RolloutRefusal,
+    Status, Stepped, Transition, Turn, replay, step,
 };
 pub use reason::Reason;
 pub use record::{DecodeError, Record, RecordBatch, Spent, records};

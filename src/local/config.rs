@@ -43,7 +43,7 @@ pub(super) fn judging(file: &Path, workload: &str) -> Result<Judging, String> {
     Ok(Judging {
         scorers: found.eval.scorers.clone(),
         redactor: found.eval.redactor.clone(),
-        protocol: Protocol::from_label(found.protocol.label()),
+        protocol: Protocol::from_label(found.settings.protocol.label()),
         confidence: found.eval.confidence.clone(),
     })
 }

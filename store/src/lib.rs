@@ -31,7 +31,7 @@ pub use samples::{
 pub use state::{
     Attachment, AuditEntry, AuditFilter, AuditReader, Broken, ChangedRelease, ChannelRecord,
     Ending, EvidenceSnapshot, Forgotten, Lost, MeasuredRetention, Message, NewAnalysis, NewAudit,
-    NewDrill, NewEvalReport, NewIdempotency, NewMessage, NewRelease, Outbox, RecordedWindow,
-    RegisteredRelease, RolloutRecord, Saved, Store, StoreError, StoredAnalysis, StoredEvalReport,
-    StoredResponse, Verified, VerifyError, WindowReader,
+    NewChange, NewDrill, NewEvalReport, NewIdempotency, NewMessage, NewRelease, Outbox, Recorded,
+    RecordedWindow, RegisteredRelease, RolloutRecord, Saved, Store, StoreError, StoredAnalysis,
+    StoredEvalReport, StoredResponse, Verified, VerifyError, WindowReader,
 };

@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use stagegate_api::{AnalysisDetail, ConfigProblem, FieldProblem, Problem};
-use stagegate_control::{ExecuteError, KeeperError, Live, ReleaseRefusal, ReloadError};
+use stagegate_control::{ExecuteError, Live, ReleaseRefusal, ReloadError, StoreAccessError};
 use tower_http::request_id::RequestId;
 
 /// The kinds of problems; the closed list behind `type`.
@@ -211,18 +211,20 @@ impl From<ExecuteError> for ApiError {
                 Self::new(Kind::Refused, detail)
             }
             ExecuteError::KeyReused => Self::new(Kind::KeyReused, detail),
-            ExecuteError::Keeper(error) => error.into(),
+            ExecuteError::Store(error) => error.into(),
             ExecuteError::Lost(_) => Self::new(Kind::Internal, detail),
         }
     }
 }
 
-impl From<KeeperError> for ApiError {
-    fn from(error: KeeperError) -> Self {
+impl From<StoreAccessError> for ApiError {
+    fn from(error: StoreAccessError) -> Self {
         let kind = match error {
-            KeeperError::Store(_) | KeeperError::HandingOver => Kind::Unavailable,
-            KeeperError::ReleaseChanged(_) | KeeperError::Refused(_) => Kind::Refused,
-            KeeperError::ReadOnly => Kind::ReadOnly,
+            StoreAccessError::Store(_)
+            | StoreAccessError::Conflict { .. }
+            | StoreAccessError::HandingOver => Kind::Unavailable,
+            StoreAccessError::ReleaseChanged(_) | StoreAccessError::Refused(_) => Kind::Refused,
+            StoreAccessError::ReadOnly => Kind::ReadOnly,
         };
         Self::new(kind, error.to_string())
     }
@@ -239,7 +241,7 @@ impl From<ReloadError> for ApiError {
             ReloadError::Contradiction(_) | ReloadError::Prepare(_) => {
                 Self::new(Kind::InvalidConfig, detail)
             }
-            ReloadError::Keeper(error) => error.into(),
+            ReloadError::Store(error) => error.into(),
             ReloadError::Lost(_) => Self::new(Kind::Internal, detail),
         }
     }

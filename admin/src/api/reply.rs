@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use stagegate_control::{Answer, KeeperError};
+use stagegate_control::{Answer, StoreAccessError};
 
 /// Says that an answer is the kept one of an earlier request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -30,6 +30,7 @@ pub(super) fn reply<T, D: Serialize + DeserializeOwned>(
 }
 
 fn read<D: DeserializeOwned>(text: &str) -> Result<D, ApiError> {
-    serde_json::from_str(text)
-        .map_err(|error| KeeperError::Store(format!("a kept answer is damaged: {error}")).into())
+    serde_json::from_str(text).map_err(|error| {
+        StoreAccessError::Store(format!("a kept answer is damaged: {error}")).into()
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::describe;
-use crate::sources::SeriesStats;
+use crate::sources::{LogHealth, SeriesStats};
 use stagegate_api::{
     ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Outcomes, Probe, Status, Window,
     WorkloadStatus,
@@ -16,12 +16,13 @@ pub(super) fn status(app: &App) -> Status {
     let plane = app.control.plane().status();
     let stats = app.stats.snapshot();
     let store = app.control.store_status();
-    let decision_log = app
-        .decisions
-        .as_ref()
-        .map_or(DecisionLogStatus { enabled: false, healthy: true, dropped: 0 }, |log| {
-            log.status()
-        });
+    let decision_log = app.decisions.as_ref().map_or(
+        DecisionLogStatus { enabled: false, healthy: true, dropped: 0 },
+        |log| {
+            let LogHealth { healthy, dropped } = log.health();
+            DecisionLogStatus { enabled: true, healthy, dropped }
+        },
+    );
     let not_ready_because = not_ready_because(&view, &plane);
     let auth = match view.config.admin.tokens.is_empty() {
         true => AuthMode::OpenLoopback,
@@ -140,7 +141,7 @@ fn workload(
         open: describe::is_open(state),
         closed: describe::closed(state),
         killed: describe::killed(state),
-        sticky: spec.sticky.label().to_owned(),
+        sticky: describe::sticky(spec.sticky),
         cohorts_enabled: state.cohorts.len() as u32,
         cohorts_total: spec.cohorts.len() as u32,
         next_cohort: describe::next_cohort(spec, state),

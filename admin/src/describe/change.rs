@@ -1,6 +1,6 @@
 //! What the driver answered, as it goes over the wire.
 
-use super::{config_problem, workload};
+use super::{change_kind, config_problem, workload};
 use stagegate_api::{Changed, DrillCheck, DrillReport, Reloaded, RollbackTiming};
 use stagegate_control as control;
 
@@ -8,7 +8,7 @@ use stagegate_control as control;
 #[must_use]
 pub fn changed(changed: &control::Changed) -> Changed {
     Changed {
-        command: changed.action.label().to_owned(),
+        command: change_kind(changed.kind),
         changed: changed.changed,
         summary: changed.summary.clone(),
         epoch: changed.epoch,

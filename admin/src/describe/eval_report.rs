@@ -9,7 +9,7 @@ pub fn eval_report(report: &control::EvalReport) -> EvalReportDetail {
     EvalReportDetail {
         workload: report.workload.clone(),
         release: report.release.clone(),
-        verdict: report.verdict.label().to_owned(),
+        verdict: super::eval_verdict(report.verdict),
         at_ms: report.at_ms,
         by: report.by.clone(),
         reason: report.reason.clone(),

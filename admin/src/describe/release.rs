@@ -1,7 +1,8 @@
 //! Releases as they go over the wire.
 
 use stagegate_api::{
-    Artifact, EndpointStatus, Probe, ReleaseDetail, ReleaseDiff, ReleaseDifference, Releases,
+    Arm as ArmName, Artifact, EndpointStatus, Probe, ReleaseDetail, ReleaseDiff, ReleaseDifference,
+    ReleasePart, Releases,
 };
 use stagegate_config::{Origin, Release};
 use stagegate_control::{Live, View};
@@ -41,16 +42,16 @@ pub fn releases(
 pub fn release(view: &View, live: &Live, release: RegisteredRelease) -> ReleaseDetail {
     let (spec, state) = (live.split.spec(), live.split.state());
     let role = if *state.stable.as_str() == *release.release {
-        Some("stable")
+        Some(ArmName::Stable)
     } else if state.candidate.as_ref().is_some_and(|it| *it.as_str() == *release.release) {
-        Some("candidate")
+        Some(ArmName::Candidate)
     } else {
         None
     };
     let declared = view.config.workload(spec.name.as_str());
     let declared = declared.and_then(|it| it.releases.get(release.release.as_str()));
     ReleaseDetail {
-        role: role.map(str::to_owned),
+        role,
         configured: declared.is_some_and(|it| it.origin == Origin::File),
         run_time: release.run_time,
         used: release.used_ms.is_some(),
@@ -74,20 +75,20 @@ fn shown(endpoint: &str) -> String {
 #[must_use]
 pub fn diff(from: &ReleaseDetail, to: &ReleaseDetail) -> ReleaseDiff {
     let mut differences = Vec::new();
-    let mut compare = |part: &str, pin: bool, a: Option<String>, b: Option<String>| {
+    let mut compare = |part: ReleasePart, pin: bool, a: Option<String>, b: Option<String>| {
         if a != b {
-            differences.push(ReleaseDifference { part: part.to_owned(), pin, from: a, to: b });
+            differences.push(ReleaseDifference { part, pin, from: a, to: b });
         }
     };
     let (a, b) = (&from.artifact, &to.artifact);
-    compare("model", true, a.model.clone(), b.model.clone());
-    compare("prompt", true, a.prompt.clone(), b.prompt.clone());
-    compare("tools", true, a.tools.clone(), b.tools.clone());
-    compare("git_tag", true, a.git_tag.clone(), b.git_tag.clone());
-    compare("digest", true, a.digest.clone(), b.digest.clone());
+    compare(ReleasePart::Model, true, a.model.clone(), b.model.clone());
+    compare(ReleasePart::Prompt, true, a.prompt.clone(), b.prompt.clone());
+    compare(ReleasePart::Tools, true, a.tools.clone(), b.tools.clone());
+    compare(ReleasePart::GitTag, true, a.git_tag.clone(), b.git_tag.clone());
+    compare(ReleasePart::Digest, true, a.digest.clone(), b.digest.clone());
     let list = |it: &ReleaseDetail| Some(it.endpoints.join(", "));
-    compare("endpoints", false, list(from), list(to));
-    compare("notes", false, a.notes.clone(), b.notes.clone());
+    compare(ReleasePart::Endpoints, false, list(from), list(to));
+    compare(ReleasePart::Notes, false, a.notes.clone(), b.notes.clone());
     ReleaseDiff {
         from: from.name.clone(),
         to: to.name.clone(),

@@ -1,12 +1,13 @@
 //! Rollouts and analyses as they go over the wire.
 
+use super::{axis, doubt_reason, gate_status, phase, transition_kind, verdict};
 use stagegate_api::{
-    AnalysisDetail, Estimated, GateReading, JudgeDoubt, MarkDetail, PassageDetail, PastRollout,
-    RolloutDetail, RolloutSummary, SpendForecast, SplitHealth, StepDetail,
+    AnalysisDetail, Estimated, GateReading, JudgeDoubt, MarkDetail, PastRollout, RolloutDetail,
+    RolloutSummary, SpendForecast, SplitHealth, StepDetail, TransitionDetail, Unit,
 };
 use stagegate_control::Live;
 use stagegate_rollout::{
-    Analysis, Axis, Estimate, GateId, Mark, Measurement, Passage, Rollout, Step,
+    Analysis, Axis, Estimate, GateId, Mark, Measurement, Rollout, Step, Transition,
 };
 
 /// A rollout in one line.
@@ -17,12 +18,12 @@ pub fn summary(rollout: &Rollout) -> RolloutSummary {
         from: rollout.from.to_string(),
         to: rollout.to.to_string(),
         policy: rollout.policy.name.to_string(),
-        phase: rollout.phase.label().to_owned(),
+        phase: phase(rollout.phase),
         active: rollout.is_active(),
         step: from_one(rollout.step),
         steps: rollout.policy.steps.len() as u32,
         since: mark(&rollout.since),
-        verdict: rollout.standing.verdict.map(|verdict| verdict.label().to_owned()),
+        verdict: rollout.status.verdict.map(verdict),
     }
 }
 
@@ -38,7 +39,7 @@ pub fn detail(live: &Live, rollout: &Rollout, analysed: Option<&Analysis>) -> Ro
         step_since_ms: rollout.step_since_ms,
         plan: rollout.policy.steps.iter().map(step).collect(),
         waived: rollout.waived.iter().map(ToString::to_string).collect(),
-        history: rollout.history.iter().map(passage).collect(),
+        history: rollout.history.iter().map(transition).collect(),
         analysis: analysed.map(analysis),
     }
 }
@@ -50,7 +51,7 @@ pub fn past(rollout: &Rollout) -> PastRollout {
         summary: summary(rollout),
         started_ms: rollout.started.at_ms,
         ended_ms: (!rollout.is_active()).then_some(rollout.since.at_ms),
-        history: rollout.history.iter().map(passage).collect(),
+        history: rollout.history.iter().map(transition).collect(),
     }
 }
 
@@ -62,7 +63,7 @@ pub fn analysis(analysis: &Analysis) -> AnalysisDetail {
         rollout: analysis.rollout.to_string(),
         step: from_one(analysis.step),
         at_ms: analysis.at_ms,
-        verdict: analysis.verdict.label().to_owned(),
+        verdict: verdict(analysis.verdict),
         observed_ms: analysis.observed_ms,
         needed_ms: analysis.needed_ms,
         requests: analysis.requests,
@@ -72,7 +73,7 @@ pub fn analysis(analysis: &Analysis) -> AnalysisDetail {
         trigger: analysis.trigger.as_ref().map(ToString::to_string),
         outage: analysis.outage,
         judge: analysis.doubt.as_ref().map(|doubt| JudgeDoubt {
-            reason: doubt.kind.label().to_owned(),
+            reason: doubt_reason(doubt.kind),
             words: doubt.words.clone(),
         }),
         split: SplitHealth {
@@ -91,9 +92,9 @@ pub fn analysis(analysis: &Analysis) -> AnalysisDetail {
 fn gate(measured: &Measurement) -> GateReading {
     GateReading {
         gate: measured.gate.to_string(),
-        axis: measured.axis.label().to_owned(),
-        unit: unit(measured.axis, &measured.gate).to_owned(),
-        state: measured.state.label().to_owned(),
+        axis: axis(measured.axis),
+        unit: unit(measured.axis, &measured.gate),
+        state: gate_status(&measured.state),
         words: measured.state.to_string(),
         candidate: measured.candidate.map(estimated),
         stable: measured.stable.map(estimated),
@@ -122,15 +123,15 @@ fn finite(number: f64) -> Option<f64> {
 }
 
 /// The unit of a gate's values, from its id: a stored analysis outlives its policy.
-fn unit(axis: Axis, gate: &GateId) -> &'static str {
+fn unit(axis: Axis, gate: &GateId) -> Unit {
     let measure = gate.as_str().split('/').nth(1).unwrap_or_default();
     match axis {
-        Axis::Eval | Axis::Error => "share",
-        Axis::Latency if measure.starts_with("p99-over-p50") => "ratio",
-        Axis::Latency => "us",
-        Axis::Cost if measure.starts_with("usd-") || measure.starts_with("spend-") => "usd",
-        Axis::Cost if measure.starts_with("tokens-") => "tokens",
-        Axis::Cost => "ratio",
+        Axis::Eval | Axis::Error => Unit::Share,
+        Axis::Latency if measure.starts_with("p99-over-p50") => Unit::Ratio,
+        Axis::Latency => Unit::Us,
+        Axis::Cost if measure.starts_with("usd-") || measure.starts_with("spend-") => Unit::Usd,
+        Axis::Cost if measure.starts_with("tokens-") => Unit::Tokens,
+        Axis::Cost => Unit::Ratio,
     }
 }
 
@@ -146,14 +147,14 @@ fn step(step: &Step) -> StepDetail {
 
 /// One turn.
 #[must_use]
-pub fn passage(passage: &Passage) -> PassageDetail {
-    PassageDetail {
-        turn: passage.turn.label().to_owned(),
-        step: from_one(passage.step),
-        weight: passage.weight.to_string(),
-        mark: mark(&passage.mark),
-        analysis: passage.analysis.as_ref().map(ToString::to_string),
-        against: passage.against.clone(),
+pub fn transition(transition: &Transition) -> TransitionDetail {
+    TransitionDetail {
+        turn: transition_kind(transition.turn),
+        step: from_one(transition.step),
+        weight: transition.weight.to_string(),
+        mark: mark(&transition.mark),
+        analysis: transition.analysis.as_ref().map(ToString::to_string),
+        against: transition.against.clone(),
     }
 }
 

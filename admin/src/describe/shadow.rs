@@ -65,7 +65,7 @@ fn sent(release: &str, series: &ShadowSeries) -> ShadowCopies {
     let times = &series.duration_us;
     let millis = |q| times.quantile(q).map(|micros| micros as f64 / 1e3);
     let dropped = ShadowDrop::ALL.into_iter().map(|why| ShadowDropped {
-        reason: why.label().to_owned(),
+        reason: super::shadow_drop(why),
         count: series.dropped[why.index()],
     });
     ShadowCopies {

@@ -13,7 +13,7 @@ pub(crate) use markdown::markdown;
 use crate::describe;
 use stagegate_api::{
     Artifact, AxisReport, Counted, CountedArm, DeployReport, EvalReportDetail, FigureOfArm,
-    FigureReport, PassageDetail, RollbackReport,
+    FigureReport, RollbackReport, TransitionDetail, Unit,
 };
 use stagegate_rollout::{
     Analysis, Axis, Compared, ComparedFigure, CostTruth, Estimate, FigureUnit, GateState, Phase,
@@ -104,7 +104,7 @@ pub(crate) fn report(records: Records<'_>) -> DeployReport {
         counted,
         axes,
         last_analysis: records.last_analysis.map(describe::rollout::analysis),
-        history: history.map(describe::rollout::passage).collect(),
+        history: history.map(describe::rollout::transition).collect(),
         rollback: rollback(rollout, records.decisive, until_ms),
         waived: rollout.waived.iter().map(ToString::to_string).collect(),
         offline: records.offline,
@@ -131,8 +131,8 @@ fn axes(candidate: &Series, stable: &Series) -> Vec<AxisReport> {
         let order = [Compared::Worse, Compared::Better, Compared::Alike];
         let verdict = order.into_iter().find(|it| says(*it)).unwrap_or(Compared::NoData);
         AxisReport {
-            axis: axis.label().to_owned(),
-            verdict: verdict.label().to_owned(),
+            axis: describe::axis(axis),
+            verdict: describe::figure_verdict(verdict),
             figures: its.into_iter().map(figure).collect(),
         }
     };
@@ -141,9 +141,9 @@ fn axes(candidate: &Series, stable: &Series) -> Vec<AxisReport> {
 
 fn figure(figure: &ComparedFigure) -> FigureReport {
     let unit = match figure.unit {
-        FigureUnit::Share => "share",
-        FigureUnit::Micros => "us",
-        FigureUnit::Usd => "usd",
+        FigureUnit::Share => Unit::Share,
+        FigureUnit::Micros => Unit::Us,
+        FigureUnit::Usd => Unit::Usd,
     };
     // An estimate without bounds is not shown at all.
     let arm = |estimate: Option<Estimate>| {
@@ -152,11 +152,11 @@ fn figure(figure: &ComparedFigure) -> FigureReport {
     };
     FigureReport {
         figure: figure.name.clone(),
-        unit: unit.to_owned(),
+        unit,
         candidate: arm(figure.candidate),
         stable: arm(figure.stable),
         difference: figure.difference.map(|(low, high)| [low, high]),
-        verdict: figure.compared.label().to_owned(),
+        verdict: describe::figure_verdict(figure.compared),
         least: figure.least,
     }
 }
@@ -167,16 +167,16 @@ fn rollback(
     until_ms: u64,
 ) -> Option<RollbackReport> {
     let out = |turn| matches!(turn, Turn::RolledBack | Turn::Aborted);
-    let passage = rollout.history.iter().rev().find(|it| out(it.turn))?;
-    if passage.mark.at_ms > until_ms {
+    let transition = rollout.history.iter().rev().find(|it| out(it.turn))?;
+    if transition.mark.at_ms > until_ms {
         return None;
     }
     let violated = decisive.into_iter().flat_map(|analysis| &analysis.measurements);
     let violated = violated.filter(|it| matches!(it.state, GateState::Violated { .. }));
     Some(RollbackReport {
-        mark: describe::rollout::mark(&passage.mark),
-        after_ms: passage.mark.at_ms.saturating_sub(rollout.started.at_ms),
-        analysis: passage.analysis.as_ref().map(ToString::to_string),
+        mark: describe::rollout::mark(&transition.mark),
+        after_ms: transition.mark.at_ms.saturating_sub(rollout.started.at_ms),
+        analysis: transition.analysis.as_ref().map(ToString::to_string),
         trigger: decisive.and_then(|it| it.trigger.as_ref()).map(ToString::to_string),
         violated: violated.map(|it| format!("{}: {}", it.gate, it.state)).collect(),
     })
@@ -319,8 +319,8 @@ fn axis_name(axis: &str) -> &'static str {
 }
 
 /// Why a turn was taken, and what it went against.
-fn why(passage: &PassageDetail) -> String {
-    let against = passage.against.iter().map(|line| format!("against: {line}"));
-    let reason = Some(passage.mark.reason.clone()).filter(|reason| !reason.is_empty());
+fn why(transition: &TransitionDetail) -> String {
+    let against = transition.against.iter().map(|line| format!("against: {line}"));
+    let reason = Some(transition.mark.reason.clone()).filter(|reason| !reason.is_empty());
     reason.into_iter().chain(against).collect::<Vec<_>>().join("; ")
 }

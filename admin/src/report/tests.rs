@@ -3,7 +3,7 @@
 use super::{Records, Span, Watched, bounds, html, markdown, report};
 use stagegate_api::{Artifact, DeployReport};
 use stagegate_rollout::{
-    AnalysisId, Mark, Outcome, Passage, Phase, Policy, Rollout, RolloutId, Series, Standing, Tick,
+    AnalysisId, Mark, Outcome, Phase, Policy, Rollout, RolloutId, Series, Status, Tick, Transition,
     Turn, Weight,
 };
 
@@ -12,7 +12,7 @@ const START: u64 = 1_800_000_000_000;
 
 fn rollout(reason: &str) -> Rollout {
     let mark = |by: &str, at_ms, reason: &str| Mark { by: by.into(), reason: reason.into(), at_ms };
-    let passage = |turn, step, percent, mark, analysis: Option<&str>| Passage {
+    let transition = |turn, step, percent, mark, analysis: Option<&str>| Transition {
         turn,
         step,
         weight: Weight::percent(percent),
@@ -32,17 +32,17 @@ fn rollout(reason: &str) -> Rollout {
         since: ended.clone(),
         started: mark("ann", START, ""),
         waived: Vec::new(),
-        standing: Standing::default(),
+        status: Status::default(),
         history: vec![
-            passage(Turn::Started, 0, 1, mark("ann", START, ""), None),
-            passage(
+            transition(Turn::Started, 0, 1, mark("ann", START, ""), None),
+            transition(
                 Turn::Promoted,
                 1,
                 10,
                 mark("ann", START + 2 * HOUR, ""),
                 Some("agent~v43~2~1~4"),
             ),
-            passage(Turn::RolledBack, 1, 0, ended, Some("agent~v43~2~2~7")),
+            transition(Turn::RolledBack, 1, 0, ended, Some("agent~v43~2~2~7")),
         ],
     }
 }

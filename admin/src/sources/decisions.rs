@@ -1,7 +1,7 @@
 //! Source of recorded decisions.
 
-use stagegate_api::{Decision, DecisionLogStatus};
-use stagegate_rollout::Arm;
+use stagegate_control::with_causes;
+use stagegate_store::{DecisionLog, Filter, LogError, OwnedRecord};
 
 /// The log of every request's decision. Calls may block on the disk; they are made on the blocking
 /// pool, except `status`, which must be cheap.
@@ -10,7 +10,7 @@ pub trait DecisionSource: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the log cannot be read.
-    fn get(&self, request_id: &str) -> Result<Option<Decision>, DecisionsUnavailable>;
+    fn get(&self, request_id: &str) -> Result<Option<OwnedRecord>, DecisionsUnavailable>;
 
     /// The newest records that match, newest first.
     ///
@@ -18,28 +18,48 @@ pub trait DecisionSource: Send + Sync + 'static {
     /// When the log cannot be read.
     fn recent(
         &self,
-        filter: &DecisionFilter,
+        filter: &Filter,
         limit: usize,
-    ) -> Result<Vec<Decision>, DecisionsUnavailable>;
+    ) -> Result<Vec<OwnedRecord>, DecisionsUnavailable>;
 
-    /// How the log is doing.
-    fn status(&self) -> DecisionLogStatus;
+    /// Health of the log.
+    fn health(&self) -> LogHealth;
 }
 
-/// Which decisions to list; what is `None` does not matter.
-#[derive(Clone, Debug, Default)]
-pub struct DecisionFilter {
-    /// Name of the workload.
-    pub workload: Option<String>,
-    /// Tenant id.
-    pub tenant: Option<String>,
-    /// The arm.
-    pub arm: Option<Arm>,
-    /// The rule that decided.
-    pub reason: Option<stagegate_rollout::Reason>,
+/// Health of the decision log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogHealth {
+    /// Whether the last write worked.
+    pub healthy: bool,
+    /// Records that were dropped since the start rather than slow traffic.
+    pub dropped: u64,
 }
 
 /// The decision log cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the decision log cannot be read: {0}")]
 pub struct DecisionsUnavailable(pub String);
+
+impl From<LogError> for DecisionsUnavailable {
+    fn from(error: LogError) -> Self {
+        Self(with_causes(&error))
+    }
+}
+
+impl DecisionSource for DecisionLog {
+    fn get(&self, request_id: &str) -> Result<Option<OwnedRecord>, DecisionsUnavailable> {
+        Ok(Self::get(self, request_id)?)
+    }
+
+    fn recent(
+        &self,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<OwnedRecord>, DecisionsUnavailable> {
+        Ok(Self::recent(self, filter, limit)?.records)
+    }
+
+    fn health(&self) -> LogHealth {
+        LogHealth { healthy: self.healthy(), dropped: self.dropped().total() }
+    }
+}

@@ -1,10 +1,11 @@
 //! Read-only sources that only routes need. Traits, so that tests can stand in for all of them.
 
 mod decisions;
-mod log;
 mod samples;
+mod scored_samples;
 mod stats;
 
-pub use decisions::{DecisionFilter, DecisionSource, DecisionsUnavailable};
-pub use samples::{ReviewOutcome, SampleQuery, SampleSource, SamplesUnavailable};
+pub use decisions::{DecisionSource, DecisionsUnavailable, LogHealth};
+pub use samples::{ReviewOutcome, SampleSource, SamplesUnavailable};
+pub use scored_samples::{ScoredSamples, Want};
 pub use stats::{MetricsSource, SeriesStats, StatsSource};

@@ -4,26 +4,32 @@ use stagegate_api::{
     EvalResults, GiveReview, GivenScore, LostPair, Reviews, SampleDetail, SampleReview, Samples,
     ScoreTaken, ShadowPairs,
 };
-use stagegate_rollout::Arm;
+use stagegate_store::SampleFilter;
 
 /// Sampled answers and what was said about them. Calls may block on the disk; they are made on the
 /// blocking pool.
 pub trait SampleSource: Send + Sync + 'static {
-    /// Samples so many of the next answers of each arm of a workload, by [`Arm::index`], whatever
+    /// Samples so many of the next answers of each arm of a workload, by [`Arm::index`](stagegate_rollout::Arm::index), whatever
     /// the rate; no gate counts them.
     fn want(&self, workload: &str, wanted: [u32; 2]);
 
-    /// The newest samples that match, newest first.
+    /// The newest samples that match, newest first; only those with `text` in what was asked or
+    /// answered, in any case, if it is given.
     ///
     /// # Errors
     /// When they cannot be read.
-    fn list(&self, query: &SampleQuery, limit: usize) -> Result<Samples, SamplesUnavailable>;
+    fn list(
+        &self,
+        filter: &SampleFilter,
+        text: Option<&str>,
+        limit: usize,
+    ) -> Result<Samples, SamplesUnavailable>;
 
     /// Samples that wait for a person, newest first.
     ///
     /// # Errors
     /// When they cannot be read.
-    fn waiting(&self, query: &SampleQuery, limit: usize) -> Result<Reviews, SamplesUnavailable>;
+    fn waiting(&self, filter: &SampleFilter, limit: usize) -> Result<Reviews, SamplesUnavailable>;
 
     /// Takes what a reviewer says about a sample.
     ///
@@ -67,31 +73,6 @@ pub trait SampleSource: Send + Sync + 'static {
         scores: Vec<GivenScore>,
         by: &str,
     ) -> Result<Vec<ScoreTaken>, SamplesUnavailable>;
-}
-
-/// Which samples to list; what is `None` does not matter.
-#[derive(Clone, Debug, Default)]
-pub struct SampleQuery {
-    /// Name of the workload.
-    pub workload: Option<String>,
-    /// The arm.
-    pub arm: Option<Arm>,
-    /// The release that answered.
-    pub release: Option<String>,
-    /// The tenant who asked.
-    pub tenant: Option<String>,
-    /// Only those that this scorer said something about.
-    pub scorer: Option<String>,
-    /// Only those that were failed, by that scorer if one is named.
-    pub failed: bool,
-    /// Only those with this in what was asked or answered, in any case.
-    pub text: Option<String>,
-    /// Only those from this time on, in Unix milliseconds.
-    pub since_ms: Option<u64>,
-    /// Only those before this time, in Unix milliseconds.
-    pub until_ms: Option<u64>,
-    /// Where to go on: what the page before said.
-    pub cursor: Option<u64>,
 }
 
 /// What became of a review.

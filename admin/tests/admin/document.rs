@@ -105,3 +105,90 @@ async fn the_page_to_browse_it_needs_nothing_from_elsewhere() {
     }
     assert!(page.text.contains("/openapi.json"));
 }
+
+/// Fields that mean one of a closed set of words wherever they occur.
+const SETS: [&str; 19] = [
+    "arm",
+    "axis",
+    "command",
+    "doubt",
+    "health",
+    "key_kind",
+    "on_rollback",
+    "outcome",
+    "part",
+    "phase",
+    "result",
+    "role",
+    "rps_from",
+    "rule",
+    "severity",
+    "state",
+    "sticky",
+    "turn",
+    "verdict",
+];
+
+/// Fields that do so in these schemas.
+const SETS_OF: [(&str, &str); 8] = [
+    ("AxisReport", "axis"),
+    ("ChannelStatus", "type"),
+    ("Decision", "key"),
+    ("Decision", "reason"),
+    ("Explanation", "target"),
+    ("JudgeDoubt", "reason"),
+    ("SampleSummary", "reason"),
+    ("ShadowDropped", "reason"),
+];
+
+/// Every field of every schema.
+fn fields(schemas: &Value) -> Vec<(String, String, Value)> {
+    let mut found = Vec::new();
+    for (name, schema) in schemas.as_object().unwrap() {
+        let parts = schema["allOf"].as_array().cloned().unwrap_or_default();
+        for part in std::iter::once(schema.clone()).chain(parts) {
+            for (field, property) in part["properties"].as_object().into_iter().flatten() {
+                found.push((name.clone(), field.clone(), property.clone()));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a property is a schema that lists its words, or may be one.
+fn is_enum(schemas: &Value, property: &Value) -> bool {
+    if let Some(reference) = property["$ref"].as_str() {
+        let name = reference.rsplit('/').next().unwrap();
+        return schemas[name]["enum"].is_array();
+    }
+    ["oneOf", "allOf", "anyOf"]
+        .iter()
+        .flat_map(|all| property[all].as_array().into_iter().flatten())
+        .any(|one| is_enum(schemas, one))
+}
+
+#[tokio::test]
+async fn fields_of_closed_sets_list_their_words() {
+    let world = World::open().await;
+    let document = world.get("/openapi.json").await.ok();
+    let schemas = &document["components"]["schemas"];
+    let mut seen = BTreeSet::new();
+    for (schema, field, property) in fields(schemas) {
+        let known = SETS_OF.contains(&(&*schema, &*field));
+        if known || SETS.contains(&&*field) {
+            assert!(is_enum(schemas, &property), "{schema}.{field}: {property}");
+            seen.insert(field);
+        }
+    }
+    for field in SETS {
+        assert!(seen.contains(field), "no schema has the field `{field}`");
+    }
+    let words = |name: &str| schemas[name]["enum"].clone();
+    assert_eq!(words("Arm"), json!(["stable", "candidate"]));
+    assert_eq!(words("Verdict"), json!(["pass", "fail", "inconclusive", "error"]));
+    for query in ["/v1/decisions", "/v1/samples"] {
+        let parameters = &document["paths"][query]["get"]["parameters"];
+        let arm = parameters.as_array().unwrap().iter().find(|it| it["name"] == "arm").unwrap();
+        assert!(is_enum(schemas, &arm["schema"]), "{arm}");
+    }
+}

@@ -12,12 +12,14 @@ mod handover;
 mod idempotency;
 mod lists;
 mod notify;
+mod outlook;
+#[path = "../../../control/tests/driver/plane.rs"]
+mod plane;
 mod races;
 mod reads;
 mod releases;
 mod reload;
 mod socket;
 mod start;
-mod steer;
 mod store_failure;
 mod world;

@@ -1,6 +1,8 @@
 //! A control plane with everything around it: a directory, a configuration file, a real store, and
 //! stand-ins for the parts that carry and count traffic.
 
+pub(crate) use crate::plane::CONFIG;
+use crate::plane::{Events, Plane};
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -10,153 +12,17 @@ use stagegate_admin::sources::{SeriesStats, StatsSource};
 use stagegate_admin::{App, router};
 use stagegate_config::Config;
 use stagegate_control::ports::{
-    BoxFuture, DataPlane, DataPlaneStatus, EndpointStatus, Event, Health, Observer, PrepareError,
-    Prepared, Probed, Publication, ReleaseHealth, Settled, WorkerStatus,
+    DataPlane, EndpointStatus, Health, Observer, ReleaseHealth, WorkerStatus,
 };
 use stagegate_control::{Control, StartError, Startup};
 use stagegate_notify::{Notifier, NotifierSettings};
-use stagegate_rollout::{Arm, ReleaseName, Split, WorkloadName};
+use stagegate_rollout::{Arm, Split};
 use stagegate_store::{DecisionLog, Outbox, Retention, Store};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tower::ServiceExt;
-
-/// Two workloads: `agent` with everything, `batch` with one release.
-pub(crate) const CONFIG: &str = r#"
-listeners: [{ address: "127.0.0.1:8080" }]
-workloads:
-  agent:
-    match: [{ path_prefix: /agent/ }]
-    identity:
-      tenant: [{ header: x-tenant-id }]
-      user: [{ header: x-user-id }]
-    releases:
-      v1: { endpoints: ["http://127.0.0.1:9001"], artifact: { model: m-1, prompt: p-1 } }
-      v2: { endpoints: ["http://127.0.0.1:9002"], artifact: { model: m-2, prompt: p-1 } }
-    stable: v1
-    candidate: v2
-    weight: 1%
-    sticky: user
-    cohorts:
-      - { name: pilots, tenants: [acme, globex] }
-      - { name: rest, tenants: [initech, hooli] }
-    exclusions: { high_value: [initech] }
-    allow: { users: [tester] }
-    deny: { tenants: [on-fire] }
-  batch:
-    match: [{ path_prefix: /batch/ }]
-    releases:
-      b1: { endpoints: ["http://127.0.0.1:9003"] }
-    stable: b1
-"#;
-
-/// A stand-in data plane that remembers what it was told.
-#[derive(Default)]
-pub(crate) struct Plane {
-    pub(crate) published: Mutex<Vec<Published>>,
-    pub(crate) status: Mutex<DataPlaneStatus>,
-    pub(crate) refuses: Mutex<Option<String>>,
-    /// Workers that never follow.
-    pub(crate) stuck: Mutex<u32>,
-    /// Whether nobody ever hears of the workers again.
-    pub(crate) hangs: Mutex<bool>,
-    /// Endpoints that do not answer a probe.
-    pub(crate) asleep: Mutex<Vec<String>>,
-    config: Mutex<Option<Arc<Config>>>,
-}
-
-pub(crate) struct Published {
-    pub(crate) epoch: u64,
-    pub(crate) splits: Vec<Arc<Split>>,
-    pub(crate) prepared: bool,
-    pub(crate) config: Arc<Config>,
-    pub(crate) cut: Option<WorkloadName>,
-    pub(crate) at: Instant,
-}
-
-/// When, after a publication, the stand-in's last request of the old plan left.
-pub(crate) const LAST_REQUEST_AFTER: Duration = Duration::from_millis(2);
-
-impl DataPlane for Plane {
-    fn prepare(&self, config: Arc<Config>) -> BoxFuture<'_, Result<Prepared, PrepareError>> {
-        *self.config.lock().unwrap() = Some(config);
-        let refused = self.refuses.lock().unwrap().clone();
-        Box::pin(async move {
-            match refused {
-                Some(why) => Err(PrepareError(why)),
-                None => Ok(Box::new(()) as Prepared),
-            }
-        })
-    }
-
-    fn publish(&self, plan: Publication) {
-        self.published.lock().unwrap().push(Published {
-            epoch: plan.epoch,
-            splits: plan.splits,
-            prepared: plan.prepared.is_some(),
-            config: plan.config,
-            cut: plan.cut,
-            at: Instant::now(),
-        });
-    }
-
-    fn settled(&self, epoch: u64, _: WorkloadName, _: Duration) -> BoxFuture<'_, Settled> {
-        let published = self.published.lock().unwrap();
-        let at = published.iter().find(|it| it.epoch == epoch).map(|it| it.at);
-        let stuck = *self.stuck.lock().unwrap();
-        if *self.hangs.lock().unwrap() {
-            return Box::pin(std::future::pending());
-        }
-        Box::pin(async move {
-            // Nobody follows before the last request of the old plan has left.
-            if let Some(at) = at {
-                tokio::time::sleep_until((at + LAST_REQUEST_AFTER).into()).await;
-            }
-            Settled {
-                last_candidate_request: at.map(|at| at + LAST_REQUEST_AFTER),
-                acknowledged_workers: 2 - stuck,
-                workers: 2,
-            }
-        })
-    }
-
-    fn status(&self) -> DataPlaneStatus {
-        self.status.lock().unwrap().clone()
-    }
-
-    fn probe(&self, workload: WorkloadName, release: ReleaseName) -> BoxFuture<'_, Vec<Probed>> {
-        let config = self.config.lock().unwrap().clone();
-        let workloads = config.iter().flat_map(|config| &config.workloads);
-        let endpoints = workloads
-            .filter(|it| it.spec.name == workload)
-            .find_map(|it| it.releases.get(&release));
-        let asleep = self.asleep.lock().unwrap().clone();
-        let answer = |address: String| Probed {
-            answered: match asleep.contains(&address) {
-                true => Err("connection refused".to_owned()),
-                false => Ok(Duration::from_millis(1)),
-            },
-            address,
-        };
-        let probed: Vec<Probed> = endpoints
-            .into_iter()
-            .flat_map(|release| release.endpoints.iter().map(|it| answer(it.authority())))
-            .collect();
-        Box::pin(async move { probed })
-    }
-}
-
-/// Remembers events.
-#[derive(Default)]
-pub(crate) struct Events(pub(crate) Mutex<Vec<Event>>);
-
-impl Observer for Events {
-    fn on(&self, event: &Event) {
-        self.0.lock().unwrap().push(event.clone());
-    }
-}
 
 /// Statistics of one series.
 struct Stats;

@@ -86,7 +86,7 @@ fn list(
                 analysis.id.clone(),
                 moment(analysis.at_ms),
                 analysis.step.to_string(),
-                analysis.verdict.clone(),
+                analysis.verdict.to_string(),
                 analysis
                     .trigger
                     .clone()

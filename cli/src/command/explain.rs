@@ -106,7 +106,7 @@ fn facts(pairs: &[(&str, String)]) -> String {
 fn recorded(explained: &DecisionExplained) -> String {
     let decision = &explained.decision;
     let detail = if decision.detail.is_empty() {
-        decision.reason.clone()
+        decision.reason.to_string()
     } else {
         format!("{} {}", decision.reason, decision.detail)
     };
@@ -178,7 +178,7 @@ fn list(decisions: &[Decision]) -> String {
             moment(decision.at_ms).get(11..19).unwrap_or_default().to_owned(),
             decision.request_id.clone(),
             decision.release.clone(),
-            decision.reason.clone(),
+            decision.reason.to_string(),
             decision.tenant.clone(),
             decision.status.to_string(),
             millis(decision.duration_ms),

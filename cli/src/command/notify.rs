@@ -60,8 +60,8 @@ fn table(channels: &[ChannelStatus]) -> String {
             if channel.owners.is_empty() { "all".to_owned() } else { channel.owners.join(", ") };
         table.row(vec![
             channel.name.clone(),
-            channel.kind.clone(),
-            channel.severity.clone(),
+            channel.kind.to_string(),
+            channel.severity.to_string(),
             owners,
             channel.pending.to_string(),
             at(channel.last_success_at_ms),
@@ -96,15 +96,15 @@ fn test(client: &AdminClient, channel: &str, format: Format) -> Result<ExitCode,
 #[cfg(test)]
 mod tests {
     use super::table;
-    use stagegate_api::ChannelStatus;
+    use stagegate_api::{ChannelKind, ChannelStatus, Severity};
 
     #[test]
     fn a_failure_is_shown_until_something_arrived() {
         let mut channel = ChannelStatus {
             name: "pager".to_owned(),
-            kind: "pagerduty".to_owned(),
+            kind: ChannelKind::Pagerduty,
             owners: vec!["oncall".to_owned()],
-            severity: "warning".to_owned(),
+            severity: Severity::Warning,
             workloads: Vec::new(),
             pending: 2,
             oldest_pending_at_ms: Some(0),

@@ -150,7 +150,7 @@ fn add(client: &AdminClient, args: &AddArgs, format: Format) -> Result<ExitCode,
 fn differences(diff: &ReleaseDiff) -> String {
     let mut table = Table::new(["part", &diff.from, &diff.to]);
     for it in &diff.differences {
-        let part = if it.pin { it.part.clone() } else { format!("({})", it.part) };
+        let part = if it.pin { it.part.to_string() } else { format!("({})", it.part) };
         let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
         table.row(vec![part, side(&it.from), side(&it.to)]);
     }

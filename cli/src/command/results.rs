@@ -92,7 +92,7 @@ fn arms(arms: &[ArmResults]) -> String {
     let mut table = Table::new(head).right([2, 3, 4]);
     let mut more = Table::new(["arm", "release", "mean", "brier", "calibration", "since", "until"]);
     for arm in arms {
-        let whose = [arm.arm.clone(), arm.release.clone()];
+        let whose = [arm.arm.to_string(), arm.release.clone()];
         let labelled = [ratio(arm.labelled.accuracy)];
         table.row(whose.clone().into_iter().chain(counts(&arm.counts)).chain(labelled).collect());
         let number = |value: Option<f64>| value.map(|it| format!("{it:.3}")).unwrap_or_default();
@@ -116,7 +116,7 @@ fn scorers(arms: &[ArmResults]) -> String {
         for scorer in &arm.scorers {
             table.row(vec![
                 scorer.name.clone(),
-                arm.arm.clone(),
+                arm.arm.to_string(),
                 arm.release.clone(),
                 grouped(scorer.passed),
                 grouped(scorer.failed),
@@ -142,7 +142,7 @@ fn sliced(kind: &str, slices: &[SliceResults]) -> String {
     .right([3, 4, 5]);
     for slice in slices {
         for arm in &slice.arms {
-            let mut row = vec![slice.name.clone(), arm.arm.clone(), arm.release.clone()];
+            let mut row = vec![slice.name.clone(), arm.arm.to_string(), arm.release.clone()];
             row.extend(counts(&arm.counts));
             let apart = slice.difference.filter(|_| arm.arm == "candidate").map(points);
             row.push(apart.unwrap_or_default());

@@ -8,7 +8,8 @@ use crate::output::{self, Format, moment, span};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use stagegate_api::{
-    OptionalReason, PassageDetail, Promote, RolloutDetail, RolloutSummary, Rollouts, StartRollout,
+    OptionalReason, Promote, RolloutDetail, RolloutSummary, Rollouts, StartRollout,
+    TransitionDetail,
 };
 use std::fmt::Write;
 use std::io::{BufRead, IsTerminal};
@@ -265,7 +266,7 @@ fn rollout_text(detail: &RolloutDetail) -> String {
             let _ = writeln!(text, "  analysis {}", analysis.id);
         }
         None if summary.active => text.push_str("  nothing has been measured in this step yet\n"),
-        None => text.push_str(&passages(&detail.history)),
+        None => text.push_str(&transitions(&detail.history)),
     }
     text
 }
@@ -274,16 +275,16 @@ fn because(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(": {reason}") }
 }
 
-fn passages(history: &[PassageDetail]) -> String {
+fn transitions(history: &[TransitionDetail]) -> String {
     let mut table = Table::new(["at", "what", "step", "weight", "by", "why"]).indented();
-    for passage in history {
+    for transition in history {
         table.row(vec![
-            moment(passage.mark.at_ms),
-            passage.turn.replace('_', " "),
-            passage.step.to_string(),
-            passage.weight.clone(),
-            passage.mark.by.clone(),
-            passage.mark.reason.clone(),
+            moment(transition.mark.at_ms),
+            transition.turn.replace('_', " "),
+            transition.step.to_string(),
+            transition.weight.clone(),
+            transition.mark.by.clone(),
+            transition.mark.reason.clone(),
         ]);
     }
     table.or("nothing happened")

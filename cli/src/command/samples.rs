@@ -208,8 +208,8 @@ fn table(samples: &[SampleSummary]) -> String {
             moment(sample.at_ms),
             sample.workload.clone(),
             sample.release.clone(),
-            sample.arm.clone(),
-            sample.reason.clone(),
+            sample.arm.to_string(),
+            sample.reason.to_string(),
             if said.is_empty() { open } else { said }.to_owned(),
             verdict(sample.label).to_owned(),
         ]);

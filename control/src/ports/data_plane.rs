@@ -17,13 +17,9 @@ pub trait DataPlane: Send + Sync + 'static {
     /// Called in the order of epochs, never concurrently.
     fn publish(&self, plan: Publication);
 
-    /// Resolves when every worker routes by `epoch` or a later one, or after `patience`.
-    fn settled(
-        &self,
-        epoch: u64,
-        workload: WorkloadName,
-        patience: Duration,
-    ) -> BoxFuture<'_, Settled>;
+    /// Resolves when every worker routes by the plan that was published last before the call, or by
+    /// a later one; at the latest after `patience`.
+    fn settled(&self, workload: WorkloadName, patience: Duration) -> BoxFuture<'_, Settled>;
 
     /// A snapshot for status and readiness; must be cheap.
     fn status(&self) -> DataPlaneStatus;

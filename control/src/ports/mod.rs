@@ -4,6 +4,7 @@
 
 mod data_plane;
 mod doubts;
+mod ledger;
 mod observer;
 
 pub use data_plane::{
@@ -11,6 +12,7 @@ pub use data_plane::{
     Publication, ReleaseHealth, Settled, WorkerStatus,
 };
 pub use doubts::DoubtSource;
+pub use ledger::{Epoch, Ledger};
 pub use observer::{Event, GateFigure, Observer, RolloutFigures};
 
 use std::future::Future;

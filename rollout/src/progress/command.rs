@@ -1,7 +1,7 @@
 //! What a person may do to a rollout.
 
 use super::step::{Done, Order};
-use super::{Mark, Notice, NoticeKind, Phase, Rollout, RolloutId, RolloutRefusal, Standing, Turn};
+use super::{Mark, Notice, NoticeKind, Phase, Rollout, RolloutId, RolloutRefusal, Status, Turn};
 use crate::command;
 use crate::{
     Analysis, AnalysisId, Closed, Command, Policy, Refusal, ReleaseName, Severity, Verdict, Weight,
@@ -92,11 +92,11 @@ fn start(
         since: mark.clone(),
         started: mark.clone(),
         waived: preflight.unmeasurable.iter().map(|(gate, _)| gate.clone()).collect(),
-        standing: Standing::default(),
+        status: Status::default(),
         history: Vec::new(),
     };
-    let passage = rollout.enter(phase, Turn::Started, weight, mark);
-    passage.against.clone_from(&missing);
+    let transition = rollout.enter(phase, Turn::Started, weight, mark);
+    transition.against.clone_from(&missing);
     let summary = format!("rollout {} started: {} -> {to} at {weight}", rollout.id, state.stable);
     let mut done = Done::new(order, summary.clone());
     let mut notice = Notice::of(&rollout, NoticeKind::Started, "rollout", mark, summary);
@@ -186,12 +186,12 @@ fn promote(
     };
     rollout.step += 1;
     rollout.step_since_ms = mark.at_ms;
-    rollout.standing = Standing::default();
+    rollout.status = Status::default();
     let weight = rollout.current().map_or(Weight::FULL, |step| step.weight);
     let phase = if rollout.is_last_step() { Phase::Watching } else { Phase::Progressing };
-    let passage = rollout.enter(phase, Turn::Promoted, weight, mark);
-    passage.analysis.clone_from(&seen);
-    passage.against.clone_from(&against);
+    let transition = rollout.enter(phase, Turn::Promoted, weight, mark);
+    transition.analysis.clone_from(&seen);
+    transition.against.clone_from(&against);
     let how = if against.is_empty() { "promoted" } else { "forced" };
     let summary = format!("rollout {} {how}: {before} -> {weight}", rollout.id);
     let mut done = Done::new(order, summary.clone());
@@ -217,9 +217,9 @@ pub(super) fn complete(
     against: Vec<String>,
 ) -> Done {
     let Some(rollout) = state.rollout.as_deref_mut() else { return done };
-    let passage = rollout.enter(Phase::Completed, Turn::Completed, Weight::ZERO, mark);
-    passage.analysis.clone_from(&analysis);
-    passage.against.clone_from(&against);
+    let transition = rollout.enter(Phase::Completed, Turn::Completed, Weight::ZERO, mark);
+    transition.analysis.clone_from(&analysis);
+    transition.against.clone_from(&against);
     let summary = format!(
         "rollout {} completed: {} is stable now, {} is one rollback away",
         rollout.id, rollout.to, rollout.from
@@ -310,7 +310,7 @@ pub(super) fn end(
 ) {
     let Ok(rollout) = active(state) else { return };
     rollout.enter(phase, turn, Weight::ZERO, mark);
-    rollout.standing = Standing::default();
+    rollout.status = Status::default();
     let (kind, severity) = match turn {
         Turn::Aborted => (NoticeKind::Aborted, Severity::Warning),
         _ => (NoticeKind::RolledBack, Severity::Critical),
@@ -383,9 +383,9 @@ fn set_weight(
         }
         if weight != before {
             let phase = rollout.phase;
-            let passage = rollout.enter(phase, Turn::Overridden, weight, mark);
+            let transition = rollout.enter(phase, Turn::Overridden, weight, mark);
             against.push(format!("overridden: {phase} at {before}, set by the policy"));
-            passage.against.clone_from(&against);
+            transition.against.clone_from(&against);
         }
     }
     let summary = command::set_weight(state, weight)?;

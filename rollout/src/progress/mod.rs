@@ -34,5 +34,5 @@ pub use notice::{Notice, NoticeKind};
 pub use preflight::{OfflineEval, Preflight, Readiness};
 pub use refusal::RolloutRefusal;
 pub use replay::{Recording, Replay, ReplayEvent, replay};
-pub use rollout::{Alarm, Mark, Passage, Phase, Rollout, RolloutId, Standing, Turn};
+pub use rollout::{Alarm, Mark, Phase, Rollout, RolloutId, Status, Transition, Turn};
 pub use step::{Grounds, Input, Order, Stepped, step};

@@ -4,7 +4,7 @@
 //! the weights are the recorded ones, and each is judged as the policy's step of that weight. A
 //! replay ends where the policy rolls back: what came after would not have been.
 
-use super::{Mark, Phase, Rollout, RolloutId, Standing};
+use super::{Mark, Phase, Rollout, RolloutId, Status};
 use crate::{
     Analysis, Evidence, Policy, PolicyError, ReleaseName, SpendBook, Surroundings, Tick, Trigger,
     Verdict, Weight, WorkloadName,
@@ -132,7 +132,7 @@ fn rollout_of(policy: &Policy, recording: &Recording<'_>, first: &Tick) -> Rollo
         since: mark.clone(),
         started: mark,
         waived: Vec::new(),
-        standing: Standing::default(),
+        status: Status::default(),
         history: Vec::new(),
     }
 }

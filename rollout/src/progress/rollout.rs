@@ -101,7 +101,7 @@ pub struct Mark {
     pub at_ms: u64,
 }
 
-/// What happened at a passage.
+/// The kind of a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Turn {
@@ -140,9 +140,9 @@ impl Turn {
     }
 }
 
-/// One turn of a rollout's history.
+/// One transition of a rollout's history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Passage {
+pub struct Transition {
     /// What happened.
     pub turn: Turn,
     /// The step afterwards, from 0.
@@ -172,7 +172,7 @@ pub struct Alarm {
 
 /// What was last recorded of the evidence, so that a change is told once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct Status {
     /// The verdict that was last recorded in this step; none before the first analysis.
     pub verdict: Option<Verdict>,
     /// The analysis that had it.
@@ -214,16 +214,16 @@ pub struct Rollout {
     #[serde(default)]
     pub waived: Vec<GateId>,
     /// What was last recorded of the evidence.
-    #[serde(default)]
-    pub standing: Standing,
+    #[serde(default, rename = "standing")]
+    pub status: Status,
     /// What happened, oldest first; see [`Rollout::LONGEST_HISTORY`].
-    pub history: Vec<Passage>,
+    pub history: Vec<Transition>,
 }
 
 impl Rollout {
     /// The actor of what a verdict does by itself.
     pub const ITSELF: &'static str = "stagegate";
-    /// Passages that are kept. The start is never forgotten; the audit log has them all.
+    /// Transitions that are kept. The start is never forgotten; the audit log has them all.
     pub const LONGEST_HISTORY: usize = 100;
 
     /// The step it is at.
@@ -250,13 +250,13 @@ impl Rollout {
         turn: Turn,
         weight: Weight,
         mark: &Mark,
-    ) -> &mut Passage {
+    ) -> &mut Transition {
         self.phase = phase;
         self.since = mark.clone();
         if self.history.len() >= Self::LONGEST_HISTORY {
             self.history.remove(1);
         }
-        self.history.push(Passage {
+        self.history.push(Transition {
             turn,
             step: self.step,
             weight,

@@ -67,8 +67,8 @@ fn roll_back(
     done.entry.summary = crate::command::close(spec, state, &mark).ok()?;
     command::end(state, &mut done, Phase::RolledBack, Turn::RolledBack, &mark);
     let rollout = state.rollout.as_deref_mut()?;
-    if let Some(passage) = rollout.history.last_mut() {
-        passage.analysis = Some(analysis.id.clone());
+    if let Some(transition) = rollout.history.last_mut() {
+        transition.analysis = Some(analysis.id.clone());
     }
     if let Some(notice) = done.notices.first_mut() {
         notice.axis = Some(trigger.axis());
@@ -94,41 +94,41 @@ fn note(rollout: &mut Rollout, analysis: &Analysis, now_ms: u64) -> Done {
     let mark = itself(String::new(), now_ms);
     let mut done = record(Action::Analysis, &mark, analysis);
     let mut changes = Vec::new();
-    if rollout.standing.verdict != Some(analysis.verdict) {
-        let before = rollout.standing.verdict.replace(analysis.verdict);
+    if rollout.status.verdict != Some(analysis.verdict) {
+        let before = rollout.status.verdict.replace(analysis.verdict);
         let title = match before {
             Some(before) => format!("verdict {before} -> {}", analysis.verdict),
             None => format!("verdict {}", analysis.verdict),
         };
         changes.push(title.clone());
-        rollout.standing.analysis = Some(analysis.id.clone());
+        rollout.status.analysis = Some(analysis.id.clone());
         // Every step begins inconclusive: that is no news.
         if before.is_some() || analysis.verdict != Verdict::Inconclusive {
             done.notices.push(verdict_notice(rollout, analysis, &mark, title));
         }
     }
-    if analysis.outage != rollout.standing.outage_ms.is_some() {
+    if analysis.outage != rollout.status.outage_ms.is_some() {
         let (kind, title) = if analysis.outage {
             let title = "an outage hits both arms alike: gates with limits of their own wait";
             (NoticeKind::ExternalOutage, title)
         } else {
             (NoticeKind::Recovered, "the outage that hit both arms is over")
         };
-        rollout.standing.outage_ms = analysis.outage.then_some(now_ms);
+        rollout.status.outage_ms = analysis.outage.then_some(now_ms);
         changes.push(title.to_owned());
         let mut notice = Notice::of(rollout, kind, "outage", &mark, title.to_owned());
         notice.severity = Severity::Warning;
         notice.analysis = Some(analysis.id.clone());
         done.notices.push(notice);
     }
-    if analysis.silent != rollout.standing.silent_ms.is_some() {
+    if analysis.silent != rollout.status.silent_ms.is_some() {
         let after = Span(rollout.policy.no_data_alert_ms);
         let (kind, title) = if analysis.silent {
             (NoticeKind::NoData, format!("{} has had no traffic for {after}", rollout.to))
         } else {
             (NoticeKind::Recovered, format!("{} has traffic again", rollout.to))
         };
-        rollout.standing.silent_ms = analysis.silent.then_some(now_ms);
+        rollout.status.silent_ms = analysis.silent.then_some(now_ms);
         changes.push(title.clone());
         let mut notice = Notice::of(rollout, kind, "traffic", &mark, title);
         notice.severity = Severity::Warning;
@@ -173,7 +173,7 @@ fn verdict_notice(rollout: &Rollout, analysis: &Analysis, mark: &Mark, title: St
 fn doubt(rollout: &mut Rollout, analysis: &Analysis, mark: &Mark) -> Option<(String, Notice)> {
     let now = analysis.doubt.as_ref();
     let kind = now.map(|doubt| doubt.kind);
-    if std::mem::replace(&mut rollout.standing.doubt, kind) == kind {
+    if std::mem::replace(&mut rollout.status.doubt, kind) == kind {
         return None;
     }
     let title = now.map_or_else(|| "the judge is believed again".to_owned(), ToString::to_string);
@@ -212,11 +212,11 @@ fn alarm(
         }
         _ => None,
     };
-    let open = rollout.standing.alarms.get(&measured.gate).cloned();
+    let open = rollout.status.alarms.get(&measured.gate).cloned();
     let (kind, title, severity) = match (&open, wanted) {
         (None, Some((no_data, severity))) => {
             let alarm = Alarm { at_ms: mark.at_ms, severity, no_data };
-            rollout.standing.alarms.insert(measured.gate.clone(), alarm);
+            rollout.status.alarms.insert(measured.gate.clone(), alarm);
             if no_data {
                 (NoticeKind::NoData, format!("gate {} has no data", measured.gate), severity)
             } else {
@@ -224,7 +224,7 @@ fn alarm(
             }
         }
         (Some(alarm), None) if is_over(alarm, measured) => {
-            rollout.standing.alarms.remove(&measured.gate);
+            rollout.status.alarms.remove(&measured.gate);
             let title = format!("gate {} has recovered", measured.gate);
             (NoticeKind::Recovered, title, alarm.severity)
         }

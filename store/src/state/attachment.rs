@@ -11,12 +11,15 @@ use rusqlite::Transaction;
 use stagegate_rollout::{ReleaseName, WorkloadName, WorkloadState};
 
 /// Something that is recorded together with a change, see
-/// [`Store::commit_with`](super::Store::commit_with).
+/// [`Store::record`](super::Store::record).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attachment {
     /// A release that somebody registers while the program runs; whoever makes the change is
     /// remembered as the one who did.
     AddRelease(NewRelease),
+    /// The releases that the configuration file declares; refused as a whole when a used one would
+    /// change.
+    Declared(Vec<NewRelease>),
     /// A release registered while the program ran is forgotten; refused once it was used.
     RemoveRelease {
         /// Its workload.
@@ -61,9 +64,11 @@ pub(super) fn write(
     change: &Transaction<'_>,
     attached: &Attachment,
     entry: &NewAudit,
+    seq: u64,
 ) -> Result<(), StoreError> {
     match attached {
         Attachment::AddRelease(new) => release::add(change, new, entry.at_ms, &entry.actor),
+        Attachment::Declared(set) => release::declare(change, set, entry.at_ms, &entry.actor),
         Attachment::RemoveRelease { workload, release } => {
             release::remove(change, workload, release)
         }
@@ -75,7 +80,10 @@ pub(super) fn write(
         }
         Attachment::Evidence(snapshot) => evidence::put(change, snapshot),
         Attachment::ForgetEvidence { workload } => evidence::forget(change, workload),
-        Attachment::Drill(new) => drill::put(change, new),
+        Attachment::Drill(new) => {
+            let body = commit::numbered(&new.body, seq);
+            drill::put(change, &NewDrill { body, ..new.clone() })
+        }
         Attachment::EvalReport(new) => eval_report::put(change, new),
         Attachment::Tell(message) => outbox::put(change, message, entry.at_ms).map(drop),
     }

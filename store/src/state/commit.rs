@@ -1,13 +1,73 @@
 //! Recording a change: state, epoch, audit entry and answer in one transaction.
 
 use super::{
-    Attachment, AuditEntry, NewAudit, NewIdempotency, Store, StoreError, attachment, idempotency,
-    release,
+    Attachment, AuditEntry, NewAudit, NewIdempotency, Store, StoreError, StoredResponse,
+    attachment, idempotency, release,
 };
 use rusqlite::{Transaction, TransactionBehavior, params};
+use serde_json::Value;
 use stagegate_rollout::{WorkloadName, WorkloadState};
 
+/// Member of a JSON object that is filled with the number of the audit entry where it is null: in
+/// the entry's details, in the kept answer and in the body of a drill.
+const NUMBER: &str = "audit_seq";
+
+/// A change to record: all of it, or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewChange {
+    /// The audit entry.
+    pub entry: NewAudit,
+    /// States of workloads after the change.
+    pub states: Vec<(WorkloadName, WorkloadState)>,
+    /// Whether a new plan comes of it. A change with states always makes one.
+    pub makes_a_plan: bool,
+    /// The answer to keep under the caller's key, if there is one.
+    pub answer: Option<NewIdempotency>,
+    /// Rows that belong to the change.
+    pub attachments: Vec<Attachment>,
+}
+
+impl NewChange {
+    /// An audit entry without a change.
+    #[must_use]
+    pub const fn entry_only(entry: NewAudit) -> Self {
+        Self {
+            entry,
+            states: Vec::new(),
+            makes_a_plan: false,
+            answer: None,
+            attachments: Vec::new(),
+        }
+    }
+
+    /// The epoch after the change, if `expected` is the one before it.
+    #[must_use]
+    pub const fn epoch_after(&self, expected: u64) -> u64 {
+        expected.saturating_add(self.makes_a_plan as u64)
+    }
+}
+
+/// The outcome of recording a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is recorded under this entry.
+    Now(AuditEntry),
+    /// The key has an answer, so nothing was recorded.
+    Before(StoredResponse),
+}
+
 impl Store {
+    /// Records a change, durably and as a whole, if `expected` is the newest epoch and the key of
+    /// its answer is not taken.
+    ///
+    /// # Errors
+    /// When the newest epoch is another one, an attachment is refused or the disk refuses. Nothing
+    /// changed then.
+    pub fn record(&mut self, expected: u64, change: &NewChange) -> Result<Recorded, StoreError> {
+        let NewChange { entry, states, answer, attachments, .. } = change;
+        self.write(entry, states, change.epoch_after(expected), answer.as_ref(), attachments)
+    }
+
     /// Records a change, durably and as a whole.
     ///
     /// `states` are the workloads' states after it and `epoch` the number of the plan that comes of
@@ -41,9 +101,30 @@ impl Store {
         answer: Option<&NewIdempotency>,
         attachments: &[Attachment],
     ) -> Result<AuditEntry, StoreError> {
+        match self.write(entry, states, epoch, answer, attachments)? {
+            Recorded::Now(entry) => Ok(entry),
+            Recorded::Before(_) => Err(StoreError::IdempotencyKeyTaken {
+                key: answer.map(|it| it.key.clone()).unwrap_or_default(),
+            }),
+        }
+    }
+
+    fn write(
+        &mut self,
+        entry: &NewAudit,
+        states: &[(WorkloadName, WorkloadState)],
+        epoch: u64,
+        answer: Option<&NewIdempotency>,
+        attachments: &[Attachment],
+    ) -> Result<Recorded, StoreError> {
         let recording = StoreError::doing("recording a change");
         let change =
             self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(recording)?;
+        if let Some(answer) = answer
+            && let Some(kept) = idempotency::find(&change, &answer.key, entry.at_ms)?
+        {
+            return Ok(Recorded::Before(kept));
+        }
         let (last, seq, prev_hash) = change
             .query_row("SELECT epoch, entries, hash FROM head", [], |row| {
                 Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, String>(2)?))
@@ -54,14 +135,23 @@ impl Store {
         if !new_plan && !same_plan {
             return Err(StoreError::EpochGap { last, given: epoch });
         }
+        let seq = seq + 1;
+        let (declared, others): (Vec<_>, Vec<_>) =
+            attachments.iter().partition(|it| matches!(it, Attachment::Declared(_)));
+        // An unused release may change until a state names it.
+        for attached in declared {
+            attachment::write(&change, attached, entry, seq)?;
+        }
         for (name, state) in states {
             save_state(&change, name, state, entry.at_ms)?;
         }
-        for attached in attachments {
-            attachment::write(&change, attached, entry)?;
+        for attached in others {
+            attachment::write(&change, attached, entry, seq)?;
         }
+        let mut details = entry.details.clone();
+        number(&mut details, seq);
         let mut entry = AuditEntry {
-            seq: seq + 1,
+            seq,
             at_ms: entry.at_ms,
             actor: entry.actor.as_str().into(),
             workload: entry.workload.as_deref().map(Into::into),
@@ -70,17 +160,40 @@ impl Store {
             summary: entry.summary.clone(),
             epoch_before: last,
             epoch,
-            details: entry.details.to_string(),
+            details: details.to_string(),
             prev_hash,
             hash: String::new(),
         };
         entry.hash = entry.expected_hash();
         append(&change, &entry)?;
         if let Some(answer) = answer {
-            idempotency::keep(&change, answer, entry.at_ms)?;
+            let response = numbered(&answer.response, seq);
+            idempotency::keep(
+                &change,
+                &NewIdempotency { response, ..answer.clone() },
+                entry.at_ms,
+            )?;
         }
         change.commit().map_err(recording)?;
-        Ok(entry)
+        Ok(Recorded::Now(entry))
+    }
+}
+
+/// Fills the number of the audit entry in.
+fn number(value: &mut Value, seq: u64) {
+    if let Some(slot) = value.get_mut(NUMBER).filter(|slot| slot.is_null()) {
+        *slot = seq.into();
+    }
+}
+
+/// The JSON text with the number of the audit entry filled in.
+pub(super) fn numbered(text: &str, seq: u64) -> String {
+    match serde_json::from_str::<Value>(text) {
+        Ok(mut value) if value.get(NUMBER).is_some_and(Value::is_null) => {
+            number(&mut value, seq);
+            value.to_string()
+        }
+        _ => text.to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Answers kept for a while, so that a repeated request is answered and not done twice.
 
 use super::{Store, StoreError};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 /// How long an answer is kept.
 const KEPT_MS: u64 = 24 * 60 * 60 * 1000;
@@ -36,20 +36,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn idempotent(&self, key: &str, now_ms: u64) -> Result<Option<StoredResponse>, StoreError> {
-        self.db
-            .query_row(
-                "SELECT actor, fingerprint, response FROM idempotency WHERE key = ?1 AND at_ms > ?2",
-                params![key, now_ms.saturating_sub(KEPT_MS)],
-                |row| {
-                    Ok(StoredResponse {
-                        actor: row.get(0)?,
-                        fingerprint: row.get(1)?,
-                        response: row.get(2)?,
-                    })
-                },
-            )
-            .optional()
-            .map_err(StoreError::doing("looking up an idempotency key"))
+        find(&self.db, key, now_ms)
     }
 
     /// Replaces the answer under `key`, for what is only known after the change took effect.
@@ -63,6 +50,27 @@ impl Store {
             .map_err(StoreError::doing("completing the answer to a change"))?;
         Ok(())
     }
+}
+
+/// The answer given under `key` in the 24 hours before `now_ms`.
+pub(super) fn find(
+    db: &Connection,
+    key: &str,
+    now_ms: u64,
+) -> Result<Option<StoredResponse>, StoreError> {
+    db.query_row(
+        "SELECT actor, fingerprint, response FROM idempotency WHERE key = ?1 AND at_ms > ?2",
+        params![key, now_ms.saturating_sub(KEPT_MS)],
+        |row| {
+            Ok(StoredResponse {
+                actor: row.get(0)?,
+                fingerprint: row.get(1)?,
+                response: row.get(2)?,
+            })
+        },
+    )
+    .optional()
+    .map_err(StoreError::doing("looking up an idempotency key"))
 }
 
 /// Keeps `answer` as part of a change and forgets expired ones.

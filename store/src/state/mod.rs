@@ -26,6 +26,7 @@ mod window;
 pub use analysis::{NewAnalysis, StoredAnalysis};
 pub use attachment::Attachment;
 pub use audit::{AuditEntry, AuditFilter, NewAudit};
+pub use commit::{NewChange, Recorded};
 pub use drill::NewDrill;
 pub use error::StoreError;
 pub use eval_report::{NewEvalReport, StoredEvalReport};

@@ -91,28 +91,7 @@ impl Store {
             .db
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(registering)?;
-        check(&change, set)?;
-        for new in set {
-            let endpoints = serde_json::json!(new.endpoints).to_string();
-            change
-                .execute(
-                    "INSERT INTO release VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)
-                     ON CONFLICT DO UPDATE SET endpoints = excluded.endpoints,
-                        registered_ms = iif(fingerprint = excluded.fingerprint, registered_ms, excluded.registered_ms),
-                        registered_by = iif(fingerprint = excluded.fingerprint, registered_by, excluded.registered_by),
-                        artifact = excluded.artifact, fingerprint = excluded.fingerprint",
-                    params![
-                        new.workload.as_str(),
-                        new.release.as_str(),
-                        new.fingerprint,
-                        new.artifact.to_string(),
-                        endpoints,
-                        at_ms,
-                        actor
-                    ],
-                )
-                .map_err(registering)?;
-        }
+        declare(&change, set, at_ms, actor)?;
         change.commit().map_err(registering)
     }
 
@@ -292,5 +271,38 @@ pub(super) fn mark_used(
             params![workload, release, at_ms],
         )
         .map_err(StoreError::doing("marking a release as used"))?;
+    Ok(())
+}
+
+/// Registers a whole set of releases as part of a change; see [`Store::register_releases`].
+pub(super) fn declare(
+    change: &Transaction<'_>,
+    set: &[NewRelease],
+    at_ms: u64,
+    actor: &str,
+) -> Result<(), StoreError> {
+    let registering = StoreError::doing("registering releases");
+    check(change, set)?;
+    for new in set {
+        let endpoints = serde_json::json!(new.endpoints).to_string();
+        change
+            .execute(
+                "INSERT INTO release VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)
+                 ON CONFLICT DO UPDATE SET endpoints = excluded.endpoints,
+                    registered_ms = iif(fingerprint = excluded.fingerprint, registered_ms, excluded.registered_ms),
+                    registered_by = iif(fingerprint = excluded.fingerprint, registered_by, excluded.registered_by),
+                    artifact = excluded.artifact, fingerprint = excluded.fingerprint",
+                params![
+                    new.workload.as_str(),
+                    new.release.as_str(),
+                    new.fingerprint,
+                    new.artifact.to_string(),
+                    endpoints,
+                    at_ms,
+                    actor
+                ],
+            )
+            .map_err(registering)?;
+    }
     Ok(())
 }

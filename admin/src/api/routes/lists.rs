@@ -8,7 +8,6 @@ use axum::extract::State;
 use axum::response::Response;
 use stagegate_api::{Changed, OptIn, OptionalReason};
 use stagegate_rollout::{Command, GroupName, ListKind, Subject};
-use std::sync::Arc;
 
 /// Adds a tenant to an exclusion group.
 #[utoipa::path(put, path = "/v1/workloads/{workload}/exclusions/{group}/{tenant}", tag = "change",
@@ -16,13 +15,11 @@ use std::sync::Arc;
         ("group" = String, Path, description = "The exclusion group"),
         ("tenant" = String, Path, description = "Tenant id, percent-encoded")),
     request_body = Option<OptionalReason>, responses((status = 200, description = "Done.", body = Changed)))]
-pub(super) async fn exclude(
-    State(app): State<App>,
-    Segments((workload, group, tenant)): Segments<(String, String, String)>,
-    change: Change<OptionalReason>,
-) -> Result<Response, ApiError> {
-    let (group, tenant) = member(&group, &tenant)?;
-    listed(&app, workload, change, Command::Exclude { group, tenant }).await
+pub(super) async fn exclude(app: State<App>, path: Listed, change: Plain) -> Answered {
+    listed(app, path, change, |group, tenant| {
+        Ok(Command::Exclude { group: named(&group)?, tenant: tenant.into() })
+    })
+    .await
 }
 
 /// Takes a tenant out of an exclusion group it was added to at run time.
@@ -31,13 +28,11 @@ pub(super) async fn exclude(
         ("group" = String, Path, description = "The exclusion group"),
         ("tenant" = String, Path, description = "Tenant id, percent-encoded")),
     request_body = Option<OptionalReason>, responses((status = 200, description = "Done.", body = Changed)))]
-pub(super) async fn unexclude(
-    State(app): State<App>,
-    Segments((workload, group, tenant)): Segments<(String, String, String)>,
-    change: Change<OptionalReason>,
-) -> Result<Response, ApiError> {
-    let (group, tenant) = member(&group, &tenant)?;
-    listed(&app, workload, change, Command::Unexclude { group, tenant }).await
+pub(super) async fn unexclude(app: State<App>, path: Listed, change: Plain) -> Answered {
+    listed(app, path, change, |group, tenant| {
+        Ok(Command::Unexclude { group: named(&group)?, tenant: tenant.into() })
+    })
+    .await
 }
 
 /// Lets an excluded tenant take part from now on.
@@ -61,13 +56,11 @@ pub(super) async fn opt_in(
         ("kind" = String, Path, description = "`tenant` or `user`"),
         ("id" = String, Path, description = "The id, percent-encoded")),
     request_body = Option<OptionalReason>, responses((status = 200, description = "Done.", body = Changed)))]
-pub(super) async fn allow(
-    State(app): State<App>,
-    Segments((workload, kind, id)): Segments<(String, String, String)>,
-    change: Change<OptionalReason>,
-) -> Result<Response, ApiError> {
-    let command = Command::List { list: ListKind::Allow, subject: subject(&kind, &id)? };
-    listed(&app, workload, change, command).await
+pub(super) async fn allow(app: State<App>, path: Listed, change: Plain) -> Answered {
+    listed(app, path, change, |kind, id| {
+        Ok(Command::List { list: ListKind::Allow, subject: subject(&kind, &id)? })
+    })
+    .await
 }
 
 /// Takes a tenant or user off the allow list.
@@ -76,13 +69,11 @@ pub(super) async fn allow(
         ("kind" = String, Path, description = "`tenant` or `user`"),
         ("id" = String, Path, description = "The id, percent-encoded")),
     request_body = Option<OptionalReason>, responses((status = 200, description = "Done.", body = Changed)))]
-pub(super) async fn unallow(
-    State(app): State<App>,
-    Segments((workload, kind, id)): Segments<(String, String, String)>,
-    change: Change<OptionalReason>,
-) -> Result<Response, ApiError> {
-    let command = Command::Unlist { list: ListKind::Allow, subject: subject(&kind, &id)? };
-    listed(&app, workload, change, command).await
+pub(super) async fn unallow(app: State<App>, path: Listed, change: Plain) -> Answered {
+    listed(app, path, change, |kind, id| {
+        Ok(Command::Unlist { list: ListKind::Allow, subject: subject(&kind, &id)? })
+    })
+    .await
 }
 
 /// Puts a tenant or user on the deny list: never the candidate.
@@ -91,13 +82,11 @@ pub(super) async fn unallow(
         ("kind" = String, Path, description = "`tenant` or `user`"),
         ("id" = String, Path, description = "The id, percent-encoded")),
     request_body = Option<OptionalReason>, responses((status = 200, description = "Done.", body = Changed)))]
-pub(super) async fn deny(
-    State(app): State<App>,
-    Segments((workload, kind, id)): Segments<(String, String, String)>,
-    change: Change<OptionalReason>,
-) -> Result<Response, ApiError> {
-    let command = Command::List { list: ListKind::Deny, subject: subject(&kind, &id)? };
-    listed(&app, workload, change, command).await
+pub(super) async fn deny(app: State<App>, path: Listed, change: Plain) -> Answered {
+    listed(app, path, change, |kind, id| {
+        Ok(Command::List { list: ListKind::Deny, subject: subject(&kind, &id)? })
+    })
+    .await
 }
 
 /// Takes a tenant or user off the deny list.
@@ -106,29 +95,32 @@ pub(super) async fn deny(
         ("kind" = String, Path, description = "`tenant` or `user`"),
         ("id" = String, Path, description = "The id, percent-encoded")),
     request_body = Option<OptionalReason>, responses((status = 200, description = "Done.", body = Changed)))]
-pub(super) async fn undeny(
-    State(app): State<App>,
-    Segments((workload, kind, id)): Segments<(String, String, String)>,
-    change: Change<OptionalReason>,
-) -> Result<Response, ApiError> {
-    let command = Command::Unlist { list: ListKind::Deny, subject: subject(&kind, &id)? };
-    listed(&app, workload, change, command).await
+pub(super) async fn undeny(app: State<App>, path: Listed, change: Plain) -> Answered {
+    listed(app, path, change, |kind, id| {
+        Ok(Command::Unlist { list: ListKind::Deny, subject: subject(&kind, &id)? })
+    })
+    .await
 }
 
-/// A change of membership; its reason may be left out.
+/// The workload, the list's part, and who is listed.
+type Listed = Segments<(String, String, String)>;
+type Plain = Change<OptionalReason>;
+type Answered = Result<Response, ApiError>;
+
+/// A change of membership; its reason may be left out. `command` makes it from the path.
 async fn listed(
-    app: &App,
-    workload: String,
-    change: Change<OptionalReason>,
-    command: Command,
-) -> Result<Response, ApiError> {
+    State(app): State<App>,
+    Segments((workload, part, who)): Listed,
+    change: Plain,
+    command: impl FnOnce(String, String) -> Result<Command, ApiError>,
+) -> Answered {
+    let command = command(part, who)?;
     let reason = optional_reason(change.body.reason.as_deref())?;
-    carry_out(app, change.order(workload, command, reason)).await
+    carry_out(&app, change.order(workload, command, reason)).await
 }
 
-fn member(group: &str, tenant: &str) -> Result<(GroupName, Arc<str>), ApiError> {
-    let group = group.parse().map_err(|error| ApiError::field("group", &error))?;
-    Ok((group, tenant.into()))
+fn named(group: &str) -> Result<GroupName, ApiError> {
+    group.parse().map_err(|error| ApiError::field("group", &error))
 }
 
 fn subject(kind: &str, id: &str) -> Result<Subject, ApiError> {

@@ -4,11 +4,14 @@ use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Body, Segments, optional_reason};
 use crate::auth::Caller;
+use crate::describe;
 use axum::extract::State;
 use axum::{Extension, Json};
-use stagegate_api::{ChannelStatus, ChannelTested, Channels, OptionalReason};
+use stagegate_api::{
+    ChannelKind, ChannelStatus, ChannelTested, Channels, OptionalReason, Severity,
+};
 use stagegate_config::Config;
-use stagegate_control::KeeperError;
+use stagegate_control::StoreAccessError;
 use stagegate_notify::{ChannelHealth, Notifier, NotifierError};
 
 /// Every channel, with what waits for it and how its last tries went.
@@ -17,7 +20,7 @@ use stagegate_notify::{ChannelHealth, Notifier, NotifierError};
 pub(super) async fn channels(State(app): State<App>) -> Result<Json<Channels>, ApiError> {
     let health = notifier(&app)?.health().await?;
     let config = &app.control.view().config;
-    let channels = health.into_iter().map(|health| describe(health, config)).collect();
+    let channels = health.into_iter().map(|health| status(health, config)).collect();
     Ok(Json(Channels { channels }))
 }
 
@@ -45,16 +48,16 @@ pub(super) async fn test_channel(
 }
 
 fn notifier(app: &App) -> Result<&Notifier, ApiError> {
-    app.notifier.as_ref().ok_or_else(|| KeeperError::ReadOnly.into())
+    app.notifier.as_ref().ok_or_else(|| StoreAccessError::ReadOnly.into())
 }
 
-fn describe(health: ChannelHealth, config: &Config) -> ChannelStatus {
+fn status(health: ChannelHealth, config: &Config) -> ChannelStatus {
     let channel = config.notify.iter().find(|channel| channel.name == health.name);
     let (last_failure_at_ms, last_failure) = health.last_failure.unzip();
     ChannelStatus {
-        kind: health.kind.to_owned(),
+        kind: ChannelKind::from_word(health.kind).unwrap_or(ChannelKind::Webhook),
         owners: channel.map(|it| it.owners.clone()).unwrap_or_default(),
-        severity: channel.map(|it| it.severity.label().to_owned()).unwrap_or_default(),
+        severity: channel.map_or(Severity::Info, |it| describe::severity(it.severity)),
         workloads: channel
             .map(|it| it.workloads.iter().map(ToString::to_string).collect())
             .unwrap_or_default(),

@@ -10,10 +10,11 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use stagegate_api::{
-    GateOutlook, Outlook, ReplayGates, Replayed, ReplayedEvent, ReplayedRollout, StepOutlook,
+    GateOutlook, Outlook, RateSource, ReplayGates, Replayed, ReplayedEvent, ReplayedRollout,
+    StepOutlook,
 };
 use stagegate_config::Config;
-use stagegate_control::{KeeperError, ReloadError, now_ms};
+use stagegate_control::{ReloadError, StoreAccessError, now_ms};
 use stagegate_rollout::{
     Outcome, PlannedStep, Policy, Rates, Recording, ReleaseName, Replay, Tick, WorkloadName, plan,
     replay,
@@ -61,7 +62,7 @@ pub(super) async fn outlook(
         workload: name,
         policy: policy.name.to_string(),
         rps: rates.rps,
-        rps_from: if query.rps.is_some() { "given" } else { "measured" }.to_owned(),
+        rps_from: if query.rps.is_some() { RateSource::Given } else { RateSource::Measured },
         steps: plan(&policy, &rates).into_iter().map(step).collect(),
     }))
 }
@@ -145,7 +146,7 @@ pub(super) async fn replay_gates(
                     Err(error) => damaged = Some(error.to_string()),
                 }
             })
-            .map_err(KeeperError::from)?;
+            .map_err(StoreAccessError::from)?;
         if let Some(why) = damaged {
             let detail = format!("a recorded window is damaged: {why}");
             return Err(ApiError::new(Kind::Unavailable, detail));
@@ -191,7 +192,7 @@ fn judge(
         at_ms: event.at_ms,
         step: event.step as u32 + 1,
         weight: event.weight.to_string(),
-        verdict: event.verdict.label().to_owned(),
+        verdict: describe::verdict(event.verdict),
         trigger: event.trigger.map(|trigger| trigger.to_string()),
         analysis: describe::rollout::analysis(&event.analysis),
     };

@@ -3,15 +3,15 @@
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Params, Segments};
-use crate::explain;
-use crate::sources::{DecisionFilter, DecisionSource, DecisionsUnavailable};
+use crate::sources::{DecisionSource, DecisionsUnavailable};
+use crate::{describe, explain};
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use stagegate_api::{Audit, AuditCheck, AuditRecord, DecisionExplained, Decisions};
-use stagegate_control::KeeperError;
+use stagegate_control::StoreAccessError;
 use stagegate_rollout::{Arm, Reason};
-use stagegate_store::{AuditEntry, AuditFilter, VerifyError};
+use stagegate_store::{AuditEntry, AuditFilter, Filter, VerifyError};
 use std::sync::Arc;
 use utoipa::IntoParams;
 
@@ -27,9 +27,11 @@ pub(super) struct DecisionQuery {
     workload: Option<String>,
     /// Only those of this tenant.
     tenant: Option<String>,
-    /// Only those of this arm: `stable` or `candidate`.
+    /// Only those of this arm.
+    #[param(value_type = Option<stagegate_api::Arm>)]
     arm: Option<String>,
     /// Only those this rule decided.
+    #[param(value_type = Option<stagegate_api::Rule>)]
     reason: Option<String>,
     /// At most so many, 1 to 1000.
     #[param(minimum = 1, maximum = 1000, default = 50)]
@@ -46,7 +48,7 @@ pub(super) async fn decision(
 ) -> Result<Json<DecisionExplained>, ApiError> {
     let id = request_id.clone();
     let found = ask(&app, move |log| log.get(&id)).await?;
-    let decision = found.ok_or_else(|| {
+    let decision = found.map(describe::decision).ok_or_else(|| {
         let detail = format!(
             "no decision of request `{request_id}` is recorded: the id is wrong, the record has not been written yet (under a second), or its time is over"
         );
@@ -63,13 +65,14 @@ pub(super) async fn decisions(
     Params(query): Params<DecisionQuery>,
 ) -> Result<Json<Decisions>, ApiError> {
     let limit = rows(query.limit)?;
-    let filter = DecisionFilter {
+    let filter = Filter {
         workload: query.workload,
         tenant: query.tenant,
         arm: query.arm.as_deref().map(arm).transpose()?,
         reason: query.reason.as_deref().map(reason).transpose()?,
     };
-    let decisions = ask(&app, move |log| log.recent(&filter, limit)).await?;
+    let records = ask(&app, move |log| log.recent(&filter, limit)).await?;
+    let decisions = records.into_iter().map(describe::decision).collect();
     Ok(Json(Decisions { decisions }))
 }
 
@@ -166,10 +169,10 @@ pub(super) async fn verify_audit(State(app): State<App>) -> Result<Json<AuditChe
             broken_at: Some(broken.seq),
             problem: Some(broken.why),
         }),
-        Err(VerifyError::Store(error)) => Err(KeeperError::from(error)),
+        Err(VerifyError::Store(error)) => Err(StoreAccessError::from(error)),
     };
     let checked = tokio::task::spawn_blocking(check).await;
-    Ok(Json(checked.map_err(|error| KeeperError::Store(error.to_string()))??))
+    Ok(Json(checked.map_err(|error| StoreAccessError::Store(error.to_string()))??))
 }
 
 fn record(entry: AuditEntry) -> AuditRecord {

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 use serde::Deserialize;
 use stagegate_api::{Artifact, DeployReport};
-use stagegate_control::{KeeperError, now_ms};
+use stagegate_control::{StoreAccessError, now_ms};
 use stagegate_rollout::{Analysis, ReleaseName, Rollout, Tick, WorkloadName};
 use stagegate_store::{Store, WindowReader};
 use utoipa::IntoParams;
@@ -156,7 +156,7 @@ fn write(
                 Err(error) => failed = Some(error),
             }
         })
-        .map_err(KeeperError::from)?;
+        .map_err(StoreAccessError::from)?;
     if let Some(error) = failed {
         return Err(damaged("a recorded minute", &error));
     }

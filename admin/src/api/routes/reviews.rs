@@ -6,11 +6,12 @@ use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Body, Params, Segments};
 use crate::auth::Caller;
-use crate::sources::{ReviewOutcome, SampleQuery};
+use crate::sources::ReviewOutcome;
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
-use stagegate_api::{GiveReview, ReviewTaken, Reviews};
+use stagegate_api::{GiveReview, ReviewTaken, Reviews, Taken};
+use stagegate_store::SampleFilter;
 use utoipa::IntoParams;
 
 /// Longest note, in characters.
@@ -40,8 +41,8 @@ pub(super) async fn reviews(
 ) -> Result<Json<Reviews>, ApiError> {
     let limit = rows(query.limit)?;
     let ReviewsQuery { workload, cursor, .. } = query;
-    let query = SampleQuery { workload, cursor, ..SampleQuery::default() };
-    ask(&app, move |source| source.waiting(&query, limit)).await.map(Json)
+    let filter = SampleFilter { workload, before: cursor, ..SampleFilter::default() };
+    ask(&app, move |source| source.waiting(&filter, limit)).await.map(Json)
 }
 
 /// Says whether an answer was right, and what would have been. A sample is reviewed once; the first
@@ -66,7 +67,7 @@ pub(super) async fn give(
     let (id, by) = (request_id.clone(), caller.actor.clone());
     match ask(&app, move |source| source.review(&id, review, &by)).await? {
         ReviewOutcome::Kept(counts) => {
-            let result = if counts { "counted" } else { "kept" }.to_owned();
+            let result = if counts { Taken::Counted } else { Taken::Kept };
             Ok(Json(ReviewTaken { id: request_id, result }))
         }
         ReviewOutcome::Unknown => {

@@ -6,11 +6,12 @@ use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Body, Params, Segments};
 use crate::auth::Caller;
-use crate::sources::{SampleQuery, SampleSource, SamplesUnavailable};
+use crate::sources::{SampleSource, SamplesUnavailable};
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
 use stagegate_api::{GiveScores, SampleDetail, Samples, ScoresTaken, WantedSamples};
+use stagegate_store::SampleFilter;
 use utoipa::IntoParams;
 
 /// Most scores of one request.
@@ -23,7 +24,8 @@ const MAX_SCORES: usize = 1000;
 pub(super) struct SamplesQuery {
     /// Only those of this workload.
     workload: Option<String>,
-    /// Only those of this arm: `stable` or `candidate`.
+    /// Only those of this arm.
+    #[param(value_type = Option<stagegate_api::Arm>)]
     arm: Option<String>,
     /// Only those that this release answered.
     release: Option<String>,
@@ -59,19 +61,20 @@ pub(super) async fn samples(
     if query.text.as_ref().is_some_and(|text| !(1..=200).contains(&text.chars().count())) {
         return Err(ApiError::field("text", &"is not from 1 to 200 characters"));
     }
-    let query = SampleQuery {
+    let filter = SampleFilter {
         workload: query.workload,
-        arm: query.arm.as_deref().map(arm).transpose()?,
+        arm: query.arm.as_deref().map(arm).transpose()?.map(|arm| arm.label().to_owned()),
         release: query.release,
         tenant: query.tenant,
         scorer: query.scorer,
         failed: query.failed.unwrap_or(false),
-        text: query.text,
+        waiting: false,
         since_ms: query.since_ms,
         until_ms: query.until_ms,
-        cursor: query.cursor,
+        before: query.cursor,
     };
-    ask(&app, move |source| source.list(&query, limit)).await.map(Json)
+    let text = query.text;
+    ask(&app, move |source| source.list(&filter, text.as_deref(), limit)).await.map(Json)
 }
 
 /// One sample with its scores.

@@ -1,6 +1,6 @@
 //! What an analysis does by itself: a rollback, a completion, a record that the verdict changed.
 
-use super::perform::{Decided, InForce};
+use super::apply::{Applied, Decided, InForce, Source};
 use super::{Inner, Live, View, now_ms};
 use crate::ports::Event;
 use serde_json::json;
@@ -13,8 +13,8 @@ use std::time::Instant;
 
 impl Inner {
     /// Does what follows from `analysis`; usually nothing. `counted` is when the counts it rests on
-    /// began to arrive. Hands back a rollback that is in force but could not be recorded.
-    pub(super) async fn obey(
+    /// began to arrive. Returns a rollback that is in force but could not be recorded.
+    pub(super) async fn apply_analysis(
         &self,
         workload: &WorkloadName,
         analysis: &Analysis,
@@ -22,34 +22,28 @@ impl Inner {
     ) -> Option<Decided> {
         // Asked twice, first without the turn: nearly always nothing follows.
         follows(&self.view(), workload, analysis)?;
-        let (is_rollback, in_force, unrecorded) = {
+        let (in_force, unrecorded) = {
             let _turn = self.turn.lock().await;
             let view = self.view();
             let (place, live, stepped, said) = follows(&view, workload, analysis)?;
-            let is_rollback = said.action == Action::Rollback;
-            let entry = entry(workload, &said, analysis, counted);
-            let quiet = said.action == Action::Analysis;
-            let decided = self.decide(&view, (place, live), stepped, entry, Some(analysis), quiet);
-            if is_rollback {
-                let (in_force, error) = self.perform_anyway(&view, decided.clone()).await;
-                let unrecorded = error.map(|error| {
-                    tracing::error!(
-                        workload = workload.as_str(),
-                        %error,
-                        "rolled back, but not recorded: a crash would open the candidate again; trying on"
-                    );
-                    decided.clone()
-                });
-                (is_rollback, in_force, unrecorded)
-            } else {
+            let source = (Source::Evidence, said.action, entry(workload, &said, analysis, counted));
+            let decided = self.decide(&view, (place, live), stepped, source, Some(analysis));
+            if said.action != Action::Rollback {
                 // What was not recorded did not happen: the next look comes to the same conclusion.
-                let in_force = self.perform(&view, decided.clone(), None).await.ok()?;
-                (is_rollback, in_force, None)
+                let _: Applied = self.apply(&view, decided, None).await.ok()?;
+                return None;
             }
+            let (in_force, error) = self.apply_fail_safe(&view, &decided).await;
+            if let Some(error) = &error {
+                tracing::error!(
+                    workload = workload.as_str(),
+                    %error,
+                    "the rollback is in force but not recorded: a crash would open the candidate again; trying on"
+                );
+            }
+            (in_force, error.map(|_| decided))
         };
-        if is_rollback {
-            self.measure_rollback(workload, analysis, &in_force, counted).await;
-        }
+        self.measure_rollback(workload, analysis, &in_force, counted).await;
         unrecorded
     }
 
@@ -61,15 +55,12 @@ impl Inner {
         in_force: &InForce,
         counted: Option<Instant>,
     ) {
-        let epoch = self.view().epoch;
-        let settled = self.plane.settled(epoch, workload.clone(), super::PATIENCE).await;
-        let last = settled.last_candidate_request;
+        let settled = self.plane.settled(workload.clone(), super::PATIENCE).await;
         self.observer.on(&Event::RolledBack {
             workload: workload.clone(),
             action: Action::Rollback,
             axis: analysis.trigger.as_ref().map(stagegate_rollout::Trigger::axis),
-            last_candidate_request: last
-                .map_or_else(Default::default, |at| at.saturating_duration_since(in_force.at)),
+            last_candidate_request: settled.last_after(in_force.at),
             delay: counted.map(|counted| in_force.at.saturating_duration_since(counted)),
         });
     }
@@ -79,13 +70,12 @@ impl Inner {
     pub(super) async fn record_late(&self, decided: &Decided) -> bool {
         let _turn = self.turn.lock().await;
         let view = self.view();
-        let name = decided.after.split.spec().name.clone();
-        let Some((place, live)) = view.find(name.as_str()) else { return true };
+        let Some((place, live)) = view.find(decided.name()) else { return true };
         let epoch = view.epoch + 1;
         let split = Split::new(Arc::clone(live.split.spec()), Arc::clone(live.split.state()));
         let after = Live { split: Arc::new(split), epoch };
-        let late = Decided { place, after, epoch, ..decided.clone() };
-        self.perform(&view, late, None).await.is_ok()
+        let late = Decided { place, after, ..decided.clone() };
+        self.apply(&view, late, None).await.is_ok()
     }
 }
 

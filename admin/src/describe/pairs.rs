@@ -1,6 +1,6 @@
-//! Copies of requests: from judged pairs to what the API shows.
+//! Judged pairs as the API shows them.
 
-use crate::results::bounded;
+use super::results::bounded;
 use stagegate_api::{LostPair, ShadowPairs};
 use stagegate_eval::{PairResult, PairTally};
 use stagegate_store::{PairCount, StoredPair};

@@ -1,16 +1,15 @@
-//! Samples as the API shows them, and what people say about them on its way to scoring.
+//! The samples that live scoring keeps, as a source of routes.
 
-use crate::results;
-use crate::scoring::now_ms;
-use crate::shadow;
+use super::{ReviewOutcome, SampleSource, SamplesUnavailable};
+use crate::describe;
 use serde_json::Value;
-use stagegate_admin::sources::{ReviewOutcome, SampleQuery, SampleSource, SamplesUnavailable};
 use stagegate_api::{
-    EvalResults, GiveReview, GivenScore, LostPair, ReviewItem, Reviews, SampleDetail, SampleReview,
-    SampleScore, SampleSummary, Samples, ScoreTaken, ShadowPairs,
+    Arm, EvalResults, GiveReview, GivenScore, LostPair, ReviewItem, ReviewVerdict, Reviews,
+    SampleDetail, SampleDoubt, SampleReason, SampleReview, SampleScore, SampleSummary, Samples,
+    ScoreTaken, ShadowPairs, Taken,
 };
+use stagegate_control::now_ms;
 use stagegate_eval::Score;
-use stagegate_proxy::Outlet;
 use stagegate_scoring::{Given, GivenReview, Reviewed, Scored, Scoring};
 use stagegate_store::{SampleFilter, SamplesError, StoredReview, StoredSample};
 use std::sync::Arc;
@@ -18,8 +17,22 @@ use std::sync::Arc;
 /// Pairs that a shadow lost and that are shown.
 const LOST_SHOWN: usize = 20;
 
+/// Asks for samples of a workload at once: so many of each arm, by [`Arm::index`](stagegate_rollout::Arm::index).
+pub type Want = Box<dyn Fn(&str, [u32; 2]) + Send + Sync>;
+
 /// The samples of this process.
-pub(crate) struct Shown(pub(crate) Arc<Scoring>, pub(crate) Arc<Outlet>);
+pub struct ScoredSamples {
+    scoring: Arc<Scoring>,
+    want: Want,
+}
+
+impl ScoredSamples {
+    /// The samples that `scoring` keeps; `want` asks the data plane for more.
+    #[must_use]
+    pub fn new(scoring: Arc<Scoring>, want: Want) -> Self {
+        Self { scoring, want }
+    }
+}
 
 #[allow(clippy::needless_pass_by_value)] // that is how `map_err` hands it over
 fn unavailable(error: SamplesError) -> SamplesUnavailable {
@@ -31,45 +44,39 @@ fn damaged(error: serde_json::Error) -> SamplesUnavailable {
     SamplesUnavailable(error.to_string())
 }
 
-fn summary(sample: &StoredSample) -> SampleSummary {
-    SampleSummary {
+fn summary(sample: &StoredSample) -> Result<SampleSummary, SamplesUnavailable> {
+    Ok(SampleSummary {
         id: sample.id.clone(),
         at_ms: sample.at_ms,
         workload: sample.workload.clone(),
         release: sample.release.clone(),
-        arm: sample.arm.clone(),
-        reason: sample.reason.clone(),
+        arm: word(Arm::from_word(&sample.arm), &sample.arm)?,
+        reason: word(SampleReason::from_word(&sample.reason), &sample.reason)?,
         open: sample.open,
         pass: sample.pass,
         label: sample.label,
         tenant: sample.tenant.clone(),
-        doubt: sample.doubt.clone(),
-    }
+        doubt: sample
+            .doubt
+            .as_ref()
+            .map(|doubt| word(SampleDoubt::from_word(doubt), doubt))
+            .transpose()?,
+    })
+}
+
+/// A stored word, which must be one of its set.
+fn word<T>(known: Option<T>, word: &str) -> Result<T, SamplesUnavailable> {
+    known.ok_or_else(|| SamplesUnavailable(format!("`{word}` is stored and not known")))
 }
 
 fn review(stored: StoredReview) -> SampleReview {
     let StoredReview { said, at_ms } = stored;
     SampleReview {
-        verdict: if said.pass { "pass" } else { "fail" }.to_owned(),
+        verdict: if said.pass { ReviewVerdict::Pass } else { ReviewVerdict::Fail },
         expected: said.expected.and_then(|text| serde_json::from_str(&text).ok()),
         note: said.note,
         by: said.by,
         at_ms,
-    }
-}
-
-fn filter(query: &SampleQuery, waiting: bool) -> SampleFilter {
-    SampleFilter {
-        workload: query.workload.clone(),
-        arm: query.arm.map(|arm| arm.label().to_owned()),
-        release: query.release.clone(),
-        tenant: query.tenant.clone(),
-        scorer: query.scorer.clone(),
-        failed: query.failed,
-        waiting,
-        since_ms: query.since_ms,
-        until_ms: query.until_ms,
-        before: query.cursor,
     }
 }
 
@@ -88,19 +95,25 @@ fn item(stored: StoredSample) -> Result<ReviewItem, SamplesUnavailable> {
     })
 }
 
-impl SampleSource for Shown {
+impl SampleSource for ScoredSamples {
     fn want(&self, workload: &str, wanted: [u32; 2]) {
-        self.1.wanted(workload).set(wanted);
+        (self.want)(workload, wanted);
     }
 
-    fn list(&self, query: &SampleQuery, limit: usize) -> Result<Samples, SamplesUnavailable> {
-        let page = self.0.list(&filter(query, false), query.text.as_deref(), limit);
-        let page = page.map_err(unavailable)?;
-        Ok(Samples { samples: page.samples.iter().map(summary).collect(), next: page.next })
+    fn list(
+        &self,
+        filter: &SampleFilter,
+        text: Option<&str>,
+        limit: usize,
+    ) -> Result<Samples, SamplesUnavailable> {
+        let page = self.scoring.list(filter, text, limit).map_err(unavailable)?;
+        let samples = page.samples.iter().map(summary).collect::<Result<_, _>>()?;
+        Ok(Samples { samples, next: page.next })
     }
 
-    fn waiting(&self, query: &SampleQuery, limit: usize) -> Result<Reviews, SamplesUnavailable> {
-        let page = self.0.list(&filter(query, true), None, limit).map_err(unavailable)?;
+    fn waiting(&self, filter: &SampleFilter, limit: usize) -> Result<Reviews, SamplesUnavailable> {
+        let filter = SampleFilter { waiting: true, ..filter.clone() };
+        let page = self.scoring.list(&filter, None, limit).map_err(unavailable)?;
         let reviews = page.samples.into_iter().map(item).collect::<Result<_, _>>()?;
         Ok(Reviews { reviews, next: page.next })
     }
@@ -118,7 +131,7 @@ impl SampleSource for Shown {
             note: given.note,
             by: by.to_owned(),
         };
-        Ok(match self.0.review(&given, now_ms()).map_err(unavailable)? {
+        Ok(match self.scoring.review(&given, now_ms()).map_err(unavailable)? {
             Reviewed::Unknown => ReviewOutcome::Unknown,
             Reviewed::Before(before) => ReviewOutcome::Before(review(before)),
             Reviewed::Kept { first } => ReviewOutcome::Kept(first),
@@ -126,12 +139,12 @@ impl SampleSource for Shown {
     }
 
     fn results(&self, workload: &str, rollout: &str) -> Result<EvalResults, SamplesUnavailable> {
-        let sums = self.0.results(workload, rollout).map_err(unavailable)?;
-        Ok(results::of(workload, rollout, &sums))
+        let sums = self.scoring.results(workload, rollout).map_err(unavailable)?;
+        Ok(describe::results(workload, rollout, &sums))
     }
 
     fn get(&self, request_id: &str) -> Result<Option<SampleDetail>, SamplesUnavailable> {
-        let Some((sample, scores)) = self.0.get(request_id).map_err(unavailable)? else {
+        let Some((sample, scores)) = self.scoring.get(request_id).map_err(unavailable)? else {
             return Ok(None);
         };
         let scores = scores.into_iter().map(|stored| {
@@ -147,10 +160,10 @@ impl SampleSource for Shown {
             })
         });
         Ok(Some(SampleDetail {
-            summary: summary(&sample),
+            summary: summary(&sample)?,
             sample: serde_json::from_str(&sample.body).map_err(damaged)?,
             scores: scores.collect::<Result<_, _>>()?,
-            review: self.0.review_of(request_id).map_err(unavailable)?.map(review),
+            review: self.scoring.review_of(request_id).map_err(unavailable)?.map(review),
         }))
     }
 
@@ -159,8 +172,9 @@ impl SampleSource for Shown {
         workload: &str,
         since_ms: u64,
     ) -> Result<(Vec<ShadowPairs>, Vec<LostPair>), SamplesUnavailable> {
-        let (counts, lost) = self.0.pairs(workload, since_ms, LOST_SHOWN).map_err(unavailable)?;
-        Ok((shadow::compared(&counts), lost.into_iter().map(shadow::lost).collect()))
+        let (counts, lost) =
+            self.scoring.pairs(workload, since_ms, LOST_SHOWN).map_err(unavailable)?;
+        Ok((describe::compared(&counts), lost.into_iter().map(describe::lost).collect()))
     }
 
     fn give(
@@ -177,14 +191,14 @@ impl SampleSource for Shown {
                 ..Score::unscored(&given.name, "")
             };
             let given = Given { id: given.id, score, by: by.to_owned() };
-            let taken = self.0.give(&given, now_ms()).map_err(unavailable)?;
+            let taken = self.scoring.give(&given, now_ms()).map_err(unavailable)?;
             let result = match taken {
-                Scored::Unknown => "unknown",
-                Scored::Repeated => "repeated",
-                Scored::Kept { first: true } => "counted",
-                Scored::Kept { first: false } => "kept",
+                Scored::Unknown => Taken::Unknown,
+                Scored::Repeated => Taken::Repeated,
+                Scored::Kept { first: true } => Taken::Counted,
+                Scored::Kept { first: false } => Taken::Kept,
             };
-            Ok(ScoreTaken { id: given.id, result: result.to_owned() })
+            Ok(ScoreTaken { id: given.id, result })
         };
         scores.into_iter().map(give).collect()
     }

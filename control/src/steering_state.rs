@@ -5,14 +5,15 @@
 //! seconds in between are lost and the time without a process was not observed, so a gate may wait
 //! a little longer, and nothing is counted twice.
 
+use super::apply::Decided;
+use super::attached::stored;
 use super::intake::{Counted, Watch};
-use super::perform::{Decided, stored};
 use super::windows::Recorder;
-use super::{Inner, KeeperError, Live, View, now_ms};
+use super::{Inner, Live, View, now_ms};
 use crate::ports::{Event, RolloutFigures};
 use serde_json::json;
 use stagegate_rollout::{Analysis, Evidence, Rollout, SpendBook, Surroundings, Tick, WorkloadName};
-use stagegate_store::{EvidenceSnapshot, MeasuredRetention, NewAnalysis, Store};
+use stagegate_store::{EvidenceSnapshot, MeasuredRetention, NewAnalysis};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -38,7 +39,8 @@ struct Watched {
     stored: Option<(String, Instant)>,
 }
 
-pub(super) struct Helm {
+/// The memory of the steering loop.
+pub(super) struct SteeringState {
     watched: BTreeMap<WorkloadName, Watched>,
     spending: BTreeMap<WorkloadName, SpendBook>,
     recorder: Recorder,
@@ -48,11 +50,11 @@ pub(super) struct Helm {
     forgot: Instant,
 }
 
-impl Helm {
+impl SteeringState {
     /// Takes up where the last process stopped.
     pub(super) async fn new(inner: &Inner) -> Self {
         let now = Instant::now();
-        let spending = read(inner, |store| Ok(store.spending()?)).await.unwrap_or_default();
+        let spending = inner.with_store(|store| Ok(store.spending()?)).await.unwrap_or_default();
         let book = |(workload, body): (WorkloadName, String)| {
             Some((workload, serde_json::from_str(&body).ok()?))
         };
@@ -89,7 +91,7 @@ impl Helm {
             let analysis = Arc::new(watched.evidence.observe(rollout, &tick, &surroundings));
             inner.steering.set_newest(name, Arc::clone(&analysis));
             analyses.extend(watched.due_for_storing(name, &analysis, now));
-            if let Some(unrecorded) = inner.obey(name, &analysis, counted.first).await {
+            if let Some(unrecorded) = inner.apply_analysis(name, &analysis, counted.first).await {
                 self.unrecorded.insert(name.clone(), unrecorded);
             }
         }
@@ -150,7 +152,7 @@ impl Helm {
     async fn keep(&mut self, inner: &Inner, analyses: Vec<NewAnalysis>, now: Instant, at_ms: u64) {
         let windows = self.recorder.complete(at_ms);
         if !analyses.is_empty() || !windows.is_empty() {
-            let kept = read(inner, move |store| {
+            let kept = inner.with_store(move |store| {
                 analyses.iter().try_for_each(|analysis| store.save_analysis(analysis))?;
                 store.record_windows(&windows)?;
                 Ok(())
@@ -165,7 +167,7 @@ impl Helm {
         }
         if now.duration_since(self.forgot) >= FORGET_EVERY {
             self.forgot = now;
-            let forget = read(inner, move |store| {
+            let forget = inner.with_store(move |store| {
                 store.forget_measured(&MeasuredRetention::default(), at_ms)?;
                 Ok(())
             });
@@ -195,7 +197,7 @@ impl Helm {
         if snapshots.is_empty() && spending.is_empty() {
             return;
         }
-        let saved = read(inner, move |store| {
+        let saved = inner.with_store(move |store| {
             store.save_evidence(&snapshots)?;
             store.save_spending(&spending, at_ms)?;
             Ok(())
@@ -267,7 +269,7 @@ fn key(rollout: &Rollout) -> String {
 /// last step takes stable's figures.
 async fn remembered(inner: &Inner, name: &WorkloadName, rollout: &Rollout) -> Option<Evidence> {
     let (name, id, step) = (name.clone(), rollout.id.to_string(), rollout.step as u32);
-    let found = read(inner, move |store| {
+    let found = inner.with_store(move |store| {
         let found = match store.evidence(&name, &id, step)? {
             None if step > 0 => store.evidence(&name, &id, step - 1)?,
             found => found,
@@ -285,13 +287,6 @@ async fn remembered(inner: &Inner, name: &WorkloadName, rollout: &Rollout) -> Op
             None
         }
     }
-}
-
-async fn read<T: Send + 'static>(
-    inner: &Inner,
-    work: impl FnOnce(&mut Store) -> Result<T, KeeperError> + Send + 'static,
-) -> Result<T, KeeperError> {
-    inner.keeper()?.with(work).await
 }
 
 /// The workload's daily budget in dollars.

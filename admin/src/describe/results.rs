@@ -1,17 +1,17 @@
-//! Sums of samples as the API and the metrics show them.
+//! Sums of samples as the API shows them.
 
 use stagegate_api::{
     ArmResults, Bounded, Calibration, EvalResults, LabelledCounts, ReliabilityBin, ResultCounts,
     ScorerCounts, SliceArm, SliceResults, TenantMix,
 };
 use stagegate_eval::{Bin, Difference, Mix, Reliability, Share, Tally};
-use stagegate_rollout::{Arm, SeriesKey};
+use stagegate_rollout::Arm;
 use stagegate_scoring::{Slice, SliceKey, Sum, Sums};
-use stagegate_telemetry::EvalArm;
 use std::collections::BTreeMap;
 
-/// What a rollout's sums say.
-pub(crate) fn of(workload: &str, rollout: &str, sums: &Sums) -> EvalResults {
+/// The sums of a rollout's samples, by arm, cohort and tenant.
+#[must_use]
+pub fn results(workload: &str, rollout: &str, sums: &Sums) -> EvalResults {
     let wholes = sums.iter().filter(|(key, _)| key.slice == Slice::Whole);
     let tenants = slices(sums, |slice| match slice {
         Slice::Tenant(name) => Some(name),
@@ -76,7 +76,7 @@ fn arm(key: &SliceKey, sum: &Sum, sums: &Sums) -> ArmResults {
         _ => None,
     });
     ArmResults {
-        arm: key.arm.label().to_owned(),
+        arm: super::arm(key.arm),
         release: key.release.clone(),
         since_ms: sum.since_ms,
         until_ms: sum.until_ms,
@@ -91,7 +91,7 @@ fn arm(key: &SliceKey, sum: &Sum, sums: &Sums) -> ArmResults {
 
 fn slice((name, arms): (&str, Arms<'_>)) -> SliceResults {
     let of = |(key, sum): &(&SliceKey, &Sum)| SliceArm {
-        arm: key.arm.label().to_owned(),
+        arm: super::arm(key.arm),
         release: key.release.clone(),
         counts: counts(&sum.tally),
         labelled: labelled(&sum.tally),
@@ -157,22 +157,9 @@ fn calibration(table: &Reliability) -> Calibration {
     }
 }
 
-/// What the metrics say of an arm.
-pub(crate) fn figures(key: SeriesKey, tally: &Tally) -> EvalArm {
-    let bounds = |share: Share| [share.estimate, share.lower, share.upper];
-    EvalArm {
-        key,
-        accuracy: tally.accuracy().map(bounds),
-        labelled_accuracy: tally.labelled_accuracy().map(bounds),
-        mean_score: tally.mean_value(),
-        brier: tally.reliability.brier(),
-        calibration_error: tally.reliability.calibration_error(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::of;
+    use super::results;
     use stagegate_eval::{Tally, Verdict};
     use stagegate_rollout::Arm;
     use stagegate_scoring::{Slice, SliceKey, Sum, Sums};
@@ -204,7 +191,7 @@ mod tests {
         put(Arm::Stable, tenant("initech"), 10, 10);
         put(Arm::Candidate, tenant("initech"), 30, 50);
         put(Arm::Candidate, Slice::Cohort("pilots".to_owned()), 5, 0);
-        let results = of("agent", "agent~v2~1", &sums);
+        let results = results("agent", "agent~v2~1", &sums);
         let [stable, candidate] = &results.arms[..] else { panic!("two arms: {results:?}") };
         assert_eq!((&*stable.arm, &*stable.release, stable.since_ms), ("stable", "v1", 5));
         assert_eq!((candidate.counts.passed, candidate.labelled.failed), (50, 50));

@@ -1,0 +1,32 @@
+//! Recorded decisions as the API shows them.
+
+use super::{arm, key_kind, outcome, rule};
+use stagegate_api::Decision;
+use stagegate_store::OwnedRecord;
+
+/// The record of one request.
+#[must_use]
+pub fn decision(record: OwnedRecord) -> Decision {
+    Decision {
+        request_id: record.request_id,
+        at_ms: record.at_ms,
+        workload: record.workload,
+        release: record.release.unwrap_or_default(),
+        arm: arm(record.arm),
+        reason: rule(record.reason),
+        detail: record.detail.unwrap_or_default(),
+        epoch: record.epoch,
+        key: key_kind(record.key),
+        bucket: record.bucket,
+        weight: record.weight.to_string(),
+        tenant: record.tenant.unwrap_or_default(),
+        user: record.user.unwrap_or_default(),
+        conversation: record.conversation.unwrap_or_default(),
+        status: record.status.unwrap_or(0),
+        outcome: outcome(record.outcome),
+        duration_ms: record.duration_us as f64 / 1e3,
+        first_byte_ms: record.first_byte_us as f64 / 1e3,
+        retries: record.retries,
+        shadowed: record.shadowed,
+    }
+}

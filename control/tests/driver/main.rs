@@ -1,0 +1,9 @@
+//! The driver with a real store or a stand-in for its ledger, and a stand-in data plane.
+
+#![allow(clippy::unwrap_used)]
+
+mod ledger;
+mod memory;
+mod plane;
+mod steer;
+mod world;
