@@ -73,63 +73,11 @@ impl PreparedConfig {
 #[cfg(test)]
 mod tests {
     use super::{FoundAddresses, PreparedConfig};
-    use crate::address::{Address, Protocol, Target};
-    use crate::plan::{SignalSettings, Timeouts, WorkloadSettings};
-    use std::collections::BTreeSet;
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    fn settings(addresses: Vec<Address>) -> WorkloadSettings {
-        let second = Duration::from_secs(1);
-        WorkloadSettings {
-            name: "agent".parse().expect("a name"),
-            matches: Vec::new(),
-            identity: crate::Identity::default(),
-            releases: vec![("v1".parse().expect("a name"), addresses)],
-            health: None,
-            timeouts: Timeouts {
-                connect: second,
-                first_byte: second,
-                idle: second,
-                total: None,
-                pool_idle: second,
-            },
-            body_limit: 0,
-            tenant: crate::TenantLimits::default(),
-            force: None,
-            host: crate::HostHeader::default(),
-            replay: crate::Replay::default(),
-            connect_attempts: 1,
-            retry: crate::RetrySettings {
-                budget: 0.0,
-                attempts: 0,
-                on_unavailable: false,
-                backoff: second,
-                longest_wait: second,
-            },
-            ejection: None,
-            fallback_to_stable: false,
-            endpoint: crate::EndpointLimits::default(),
-            signals: SignalSettings {
-                protocol: stagegate_signals::Protocol::default(),
-                rules: stagegate_signals::Rules::default(),
-                prices: Arc::new(stagegate_signals::Prices::builtin()),
-                tenants: BTreeSet::default(),
-            },
-            tap: None,
-            trace: None,
-            shadow: None,
-        }
-    }
+    use crate::address::Address;
+    use crate::fixtures::{address, workload};
 
     fn at(port: u16) -> Address {
-        Address {
-            target: Target::Ip(([127, 0, 0, 1], port).into()),
-            authority: "agent.internal:80".into(),
-            name: "agent.internal:80".into(),
-            protocol: Protocol::Http1,
-            tls: None,
-        }
+        address([127, 0, 0, 1], port, "agent.internal:80")
     }
 
     fn found(ports: &[u16]) -> Vec<FoundAddresses> {
@@ -144,7 +92,7 @@ mod tests {
     #[tokio::test]
     async fn endpoints_that_stay_are_the_same_and_those_that_go_are_gone() {
         let empty = PreparedConfig::default();
-        let before = PreparedConfig::prepare(vec![settings(vec![at(1), at(2)])], &empty);
+        let before = PreparedConfig::prepare(vec![workload(vec![at(1), at(2)])], &empty);
         let before = before.await.expect("prepared");
         let ids = |config: &PreparedConfig| -> Vec<u64> {
             let release = config.workloads[0].releases().next().expect("a release");
