@@ -10,6 +10,8 @@ mod address;
 mod buffers;
 mod data_plane;
 mod endpoint;
+#[cfg(test)]
+mod fixtures;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;

@@ -67,77 +67,11 @@ impl PreparedConfig {
 #[cfg(test)]
 mod tests {
     use super::{FoundAddresses, PreparedConfig};
-    use crate::address::{Address, Protocol, Target};
-    use crate::plan::{SignalSettings, WorkloadSettings};
-    use stagegate_rollout::Weight;
-    use stagegate_settings::{
-        EndpointLimits, FallbackToStable, HostHeader, Limits, Retry, StaleRetry, TenantLimits,
-        Timeouts, Workload,
-    };
-    use std::collections::BTreeSet;
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    fn settings(addresses: Vec<Address>) -> WorkloadSettings {
-        let second = Duration::from_secs(1);
-        let settings = Workload {
-            name: "agent".parse().expect("a name"),
-            matches: Vec::new(),
-            protocol: stagegate_settings::Protocol::Auto,
-            identity: stagegate_settings::Identity::default(),
-            health: None,
-            timeouts: Timeouts {
-                connect: second,
-                first_byte: second,
-                idle: second,
-                total: None,
-                pool_idle: second,
-            },
-            limits: Limits {
-                body: 0,
-                tenant: TenantLimits::default(),
-                endpoint: EndpointLimits::default(),
-            },
-            force: None,
-            host_header: HostHeader::default(),
-            retry: Retry {
-                stale: StaleRetry::default(),
-                connect_attempts: 1,
-                unavailable: false,
-                attempts: 0,
-                budget: Weight::ZERO,
-                backoff: second,
-                longest_wait: second,
-            },
-            ejection: None,
-            fallback_to_stable: FallbackToStable::default(),
-            outcomes: stagegate_signals::Rules::default(),
-            shadow: None,
-        };
-        WorkloadSettings {
-            settings: Arc::new(settings),
-            jwt: None,
-            releases: vec![("v1".parse().expect("a name"), addresses)],
-            signals: SignalSettings {
-                protocol: stagegate_signals::Protocol::default(),
-                rules: stagegate_signals::Rules::default(),
-                prices: Arc::new(stagegate_signals::Prices::builtin()),
-                tenants: BTreeSet::default(),
-            },
-            tap: None,
-            trace: None,
-            pairs: None,
-        }
-    }
+    use crate::address::Address;
+    use crate::fixtures::{address, workload};
 
     fn at(port: u16) -> Address {
-        Address {
-            target: Target::Ip(([127, 0, 0, 1], port).into()),
-            authority: "agent.internal:80".into(),
-            name: "agent.internal:80".into(),
-            protocol: Protocol::Http1,
-            tls: None,
-        }
+        address([127, 0, 0, 1], port, "agent.internal:80")
     }
 
     fn found(ports: &[u16]) -> Vec<FoundAddresses> {
@@ -152,7 +86,7 @@ mod tests {
     #[tokio::test]
     async fn endpoints_that_stay_are_the_same_and_those_that_go_are_gone() {
         let empty = PreparedConfig::default();
-        let before = PreparedConfig::prepare(vec![settings(vec![at(1), at(2)])], &empty);
+        let before = PreparedConfig::prepare(vec![workload(vec![at(1), at(2)])], &empty);
         let before = before.await.expect("prepared");
         let ids = |config: &PreparedConfig| -> Vec<u64> {
             let release = config.workloads[0].releases().next().expect("a release");

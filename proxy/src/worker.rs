@@ -10,7 +10,7 @@ use crate::shadow_copy::Shadow;
 use crate::shared::Shared;
 use crate::stats::{OTHER, Report, Stats};
 use crate::trace::Traced;
-use crate::transport::Arrival;
+use crate::transport::{Arrival, Connector};
 use crate::watch::Watches;
 use foldhash::fast::FixedState;
 use stagegate_rollout::ShadowDrop;
@@ -59,6 +59,8 @@ pub(crate) struct Worker {
     /// Its number; none for the thread that sends copies.
     pub(crate) index: Option<usize>,
     pub(crate) watches: Rc<Watches>,
+    /// Opens connections to endpoints.
+    pub(crate) connector: Connector,
     pub(crate) pools: RefCell<Pools>,
     pub(crate) stats: RefCell<Stats>,
     pub(crate) tokens: RefCell<JwtCache>,
@@ -90,6 +92,7 @@ impl Worker {
         Self {
             index,
             watches: Rc::default(),
+            connector: Connector::default(),
             pools: RefCell::default(),
             stats: RefCell::default(),
             tokens: RefCell::default(),

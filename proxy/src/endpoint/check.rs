@@ -2,7 +2,7 @@
 
 use crate::address::Address;
 use crate::http1::{HeadLimits, ResponseHead, Status};
-use crate::transport::{Wire, dial};
+use crate::transport::{Connector, Wire, dial};
 use async_trait::async_trait;
 use pingora_error::{Error, ErrorType};
 use pingora_load_balancing::Backend;
@@ -53,7 +53,7 @@ pub(crate) async fn warm(
 }
 
 async fn ask(address: &Address, probe: &Probe) -> io::Result<()> {
-    let (wire, http2) = dial(address, false).await?;
+    let (wire, http2) = dial(&Connector::System, address, false).await?;
     let Probe::Http { path, host, status } = probe else { return Ok(()) };
     let host = host.as_deref().unwrap_or(&address.authority);
     let found = if http2 {

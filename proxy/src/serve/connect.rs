@@ -135,7 +135,7 @@ pub(super) async fn open_any(
         Protocol::Http2 => true,
     };
     if !sharing {
-        let (wire, _) = dial(address, upgrading).await?;
+        let (wire, _) = dial(&worker.connector, address, upgrading).await?;
         return Ok((Stream::Wire(wire), false));
     }
     let share = || {
@@ -154,7 +154,7 @@ pub(super) async fn open_any(
     if !fresh && let Some(shared) = share() {
         return Ok(shared);
     }
-    let (wire, http2) = dial(address, false).await?;
+    let (wire, http2) = dial(&worker.connector, address, false).await?;
     pools.borrow_mut().note_choice(id, http2);
     if !http2 {
         return Ok((Stream::Wire(wire), false));

@@ -24,12 +24,12 @@ pub(crate) async fn connection(worker: Rc<Worker>, arrival: Arrival, live: Live)
             return;
         }
     };
-    let from = From { listener: door.place, portable: door.is_portable(), used };
+    let from = Accepted { listener: door.place, portable: door.is_portable(), used };
     serve(worker, welcomed, from, watch, live).await;
 }
 
-/// Where a connection comes from.
-pub(super) struct From {
+/// How a connection was accepted.
+pub(super) struct Accepted {
     /// Its listener's place in the order in which listeners were added.
     pub(super) listener: usize,
     /// Another process can take it over.
@@ -42,7 +42,7 @@ pub(super) struct From {
 pub(super) async fn serve(
     worker: Rc<Worker>,
     welcomed: Welcomed,
-    from: From,
+    from: Accepted,
     watch: Watched,
     live: Live,
 ) {

@@ -7,7 +7,9 @@ mod client;
 mod conn_context;
 mod connect;
 mod connection;
+mod decide;
 mod exchange;
+mod forward;
 mod head;
 mod inspect;
 mod multiplex;
@@ -16,6 +18,8 @@ mod request;
 mod requests;
 mod resilience;
 mod shadow;
+#[cfg(test)]
+mod tests;
 mod traced;
 mod tunnel;
 mod welcome;

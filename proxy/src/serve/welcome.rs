@@ -121,7 +121,7 @@ fn is_trusted(worker: &Worker, peer: Peer) -> bool {
     }
 }
 
-fn forwarding(worker: &Worker, client: Peer, secure: bool) -> Forwarding {
+pub(super) fn forwarding(worker: &Worker, client: Peer, secure: bool) -> Forwarding {
     let settings = worker.shared.settings.load();
     let (peer, peer_node, keep_client_values) = match client {
         Peer::Ip(ip) => {

@@ -8,13 +8,38 @@ use std::sync::Arc;
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::{TlsConnector, TlsStream};
 
-/// Connects to an endpoint, TLS handshake included. `upgrading`: the request wants to change the
-/// protocol, which only HTTP/1.1 can. Says whether HTTP/2 is to be spoken.
-pub(crate) async fn dial(address: &Address, upgrading: bool) -> io::Result<(Wire, bool)> {
-    let plain: Plain = match &address.target {
-        Target::Ip(socket) => TcpStream::connect(socket).await?.into(),
-        Target::Unix(path) => UnixStream::connect(path).await?.into(),
-    };
+/// Opens the connections that TLS and HTTP lie on.
+#[derive(Debug, Default)]
+pub(crate) enum Connector {
+    /// Sockets of the system.
+    #[default]
+    System,
+    /// Connections in memory, whose other ends a test has.
+    #[cfg(test)]
+    Memory(Arc<super::memory::Network>),
+}
+
+impl Connector {
+    async fn connect(&self, address: &Address) -> io::Result<Plain> {
+        match self {
+            Self::System => Ok(match &address.target {
+                Target::Ip(socket) => TcpStream::connect(socket).await?.into(),
+                Target::Unix(path) => UnixStream::connect(path).await?.into(),
+            }),
+            #[cfg(test)]
+            Self::Memory(network) => network.connect(&address.authority).await,
+        }
+    }
+}
+
+/// Connects to an endpoint, TLS handshake included. `upgrading`: the request wants to switch the
+/// protocol, which only HTTP/1.1 can. Returns whether HTTP/2 is to be spoken.
+pub(crate) async fn dial(
+    connector: &Connector,
+    address: &Address,
+    upgrading: bool,
+) -> io::Result<(Wire, bool)> {
+    let plain = connector.connect(address).await?;
     let Some(tls) = &address.tls else {
         return Ok((Wire::Plain(plain), address.protocol == Protocol::Http2));
     };

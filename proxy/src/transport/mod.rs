@@ -5,13 +5,17 @@
 
 mod dial;
 mod door;
+#[cfg(test)]
+pub(crate) mod memory;
 mod plain;
 mod proxy_header;
 mod wire;
 
-pub(crate) use dial::dial;
+pub(crate) use dial::{Connector, dial};
 pub(crate) use door::{Accepting, Arrival, Arrived, Begun, Door, Peer, Socket};
 pub use door::{Listener, ListenerSettings};
+#[cfg(test)]
+pub(crate) use memory::Memory;
 pub(crate) use plain::Plain;
 pub(crate) use proxy_header::proxy_header;
 pub(crate) use wire::Wire;

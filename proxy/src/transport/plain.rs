@@ -20,6 +20,9 @@ pub(crate) struct Plain {
 enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
+    /// A test has the other end.
+    #[cfg(test)]
+    Memory(super::Memory),
 }
 
 impl From<TcpStream> for Plain {
@@ -36,6 +39,13 @@ impl From<UnixStream> for Plain {
     }
 }
 
+#[cfg(test)]
+impl From<super::Memory> for Plain {
+    fn from(memory: super::Memory) -> Self {
+        Self { socket: Socket::Memory(memory), ahead: Vec::new() }
+    }
+}
+
 impl Plain {
     /// Puts bytes back in front of what comes next.
     pub(crate) fn put_back(&mut self, mut bytes: Vec<u8>) {
@@ -48,35 +58,50 @@ impl Plain {
         let socket = match self.socket {
             Socket::Tcp(stream) => stream.into_std()?.into(),
             Socket::Unix(stream) => stream.into_std()?.into(),
+            #[cfg(test)]
+            Socket::Memory(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         Ok((socket, self.ahead))
     }
 
     /// Makes the close that follows a reset, so that nobody takes it for a proper end.
     pub(crate) fn reset_on_close(&self) {
-        if let Socket::Tcp(stream) = &self.socket {
-            let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        match &self.socket {
+            Socket::Tcp(stream) => {
+                let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+            }
+            Socket::Unix(_) => {}
+            #[cfg(test)]
+            Socket::Memory(memory) => memory.reset_on_close(),
         }
     }
 }
 
+/// Runs one expression on whatever lies below.
+macro_rules! on {
+    ($plain:expr, $inner:ident => $then:expr) => {
+        match &mut $plain.get_mut().socket {
+            Socket::Tcp($inner) => $then,
+            Socket::Unix($inner) => $then,
+            #[cfg(test)]
+            Socket::Memory($inner) => $then,
+        }
+    };
+}
+
 impl AsyncRead for Plain {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if !this.ahead.is_empty() {
-            let count = this.ahead.len().min(buffer.remaining());
-            buffer.put_slice(&this.ahead[..count]);
-            this.ahead.drain(..count);
+        if !self.ahead.is_empty() {
+            let count = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead[..count]);
+            self.ahead.drain(..count);
             return Poll::Ready(Ok(()));
         }
-        match &mut this.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Socket::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
+        on!(self, stream => Pin::new(stream).poll_read(cx, buffer))
     }
 }
 
@@ -86,10 +111,7 @@ impl AsyncWrite for Plain {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Socket::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
+        on!(self, stream => Pin::new(stream).poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -97,10 +119,7 @@ impl AsyncWrite for Plain {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Socket::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-        }
+        on!(self, stream => Pin::new(stream).poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -112,9 +131,6 @@ impl AsyncWrite for Plain {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Socket::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+        on!(self, stream => Pin::new(stream).poll_shutdown(cx))
     }
 }

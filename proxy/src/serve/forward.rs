@@ -1,0 +1,328 @@
+//! Forwarding one request: attempt after attempt, until one is the last.
+
+use super::call::{Call, Decision};
+use super::client::{After, Client};
+use super::connect::Connected;
+use super::decide::Route;
+use super::exchange::{End, Exchange, Receiving, Sending};
+use crate::endpoint::Endpoint;
+use crate::http1::{BodyLength, ForwardTo, upstream_head};
+use crate::identity::Learner;
+use crate::plan::{InForce, Release, Replay, Role};
+use crate::problem::Problem;
+use crate::tap::{Tap, TapSettings};
+use crate::trace::Trace;
+use crate::transport::Stream;
+use stagegate_rollout::{Arm, Outcome, Reason};
+use stagegate_signals::End as BodyEnd;
+use std::future::poll_fn;
+use std::rc::Rc;
+
+/// What the attempts of one request share.
+struct Attempts {
+    /// Endpoints that took no connection.
+    tried: Vec<usize>,
+    /// The next connection must be a new one.
+    fresh: bool,
+    /// No endpoint of the candidate took a connection.
+    fallen_back: bool,
+    /// The worker's time at which the whole request is over.
+    over_ms: u64,
+    /// The endpoint may still ask the client for the body (`100 Continue`).
+    expect: bool,
+}
+
+/// What follows an attempt.
+enum Next {
+    /// Another attempt, under the plan in force by then.
+    Again,
+    /// The request is over.
+    Over(After),
+}
+
+impl Client {
+    /// Decides, connects and exchanges; again when the plan moves or an endpoint fails.
+    pub(super) async fn forward(
+        &mut self,
+        call: &mut Call,
+        mut plan: InForce,
+        mut position: usize,
+        expect: bool,
+    ) -> After {
+        let worker = Rc::clone(&self.worker);
+        let total = plan.workloads[position].prepared.settings.timeouts.total;
+        let over_ms = total.map_or(u64::MAX, |total| self.watch.after(total));
+        let mut attempts =
+            Attempts { tried: Vec::new(), fresh: false, fallen_back: false, over_ms, expect };
+        loop {
+            let decision = match self.decide(call, &plan, position, attempts.fallen_back) {
+                Route::To(decision) => decision,
+                Route::Respond(decision) => return self.respond(call, &decision).await,
+                Route::Refuse(decision, problem) => {
+                    return self.fail(call, &decision, problem).await;
+                }
+            };
+            call.attempt_begins(&worker);
+            if let Next::Over(after) = self.attempt(call, &decision, &mut attempts).await {
+                return after;
+            }
+            plan = worker.plan();
+            let Some(found) = plan.routes.find(&self.input, &self.head) else {
+                return self.refuse(call, &plan, None, Problem::NoRoute).await;
+            };
+            position = found;
+        }
+    }
+
+    /// One attempt: a connection to an endpoint, and the exchange over it.
+    async fn attempt(
+        &mut self,
+        call: &mut Call,
+        decision: &Decision,
+        attempts: &mut Attempts,
+    ) -> Next {
+        let Attempts { tried, fresh, over_ms, .. } = attempts;
+        let mut connected = match self.connect(call, decision, tried, *fresh, *over_ms).await {
+            Ok(connected) => connected,
+            Err((endpoint, problem)) => {
+                return if self.goes_on_without(call, decision, attempts, endpoint, problem) {
+                    Next::Again
+                } else {
+                    Next::Over(self.fail(call, decision, problem).await)
+                };
+            }
+        };
+        let (end, consumed) = self.exchange(call, decision, attempts, &mut connected).await;
+        self.judge(decision, connected.endpoint, &end, call.status, call.first_byte_us);
+        call.attempt_ends(decision, connected.endpoint, &end);
+        match end {
+            End::Outdated | End::Again(_) | End::Stale | End::Refused(_) => {
+                self.unanswered(call, decision, attempts, connected, end).await
+            }
+            answered => {
+                Next::Over(self.answered(call, decision, connected, answered, consumed).await)
+            }
+        }
+    }
+
+    /// Whether another attempt follows one whose endpoint took no connection.
+    fn goes_on_without(
+        &mut self,
+        call: &mut Call,
+        decision: &Decision,
+        attempts: &mut Attempts,
+        endpoint: usize,
+        problem: Problem,
+    ) -> bool {
+        if problem == Problem::NoWebSockets {
+            return false;
+        }
+        attempts.tried.push(endpoint);
+        call.attempt_failed(decision, endpoint, problem);
+        if problem != Problem::EndpointBusy {
+            self.judge_unconnected(decision, endpoint);
+        }
+        if !self.may_try_another(decision, endpoint, &attempts.tried) {
+            if !self.falls_back(decision) {
+                return false;
+            }
+            attempts.fallen_back = true;
+            attempts.tried.clear();
+        }
+        call.retries = call.retries.saturating_add(1);
+        true
+    }
+
+    /// What follows an exchange that brought the client no byte of an answer.
+    async fn unanswered(
+        &mut self,
+        call: &mut Call,
+        decision: &Decision,
+        attempts: &mut Attempts,
+        Connected { stream, endpoint, .. }: Connected,
+        end: End,
+    ) -> Next {
+        let problem = match end {
+            End::Outdated => {
+                self.keep(decision, endpoint, stream);
+                return Next::Again;
+            }
+            End::Again(wait) => {
+                drop(stream);
+                if self.pause(wait, attempts.over_ms).await {
+                    return attempts.once_more(call);
+                }
+                Problem::TotalTimeout
+            }
+            End::Stale => {
+                let resendable = stream.is_unprocessed() || self.may_replay(decision);
+                if !attempts.fresh && resendable {
+                    return attempts.once_more(call);
+                }
+                Problem::UpstreamReset
+            }
+            End::Refused(problem) => {
+                if let (Stream::Outgoing(outgoing), Problem::FirstByteTimeout) = (&stream, problem)
+                {
+                    outgoing.retire();
+                }
+                problem
+            }
+            _ => Problem::UpstreamReset,
+        };
+        Next::Over(self.fail(call, decision, problem).await)
+    }
+
+    /// Counts an exchange whose answer reached the client, at least in part; returns what happens
+    /// to the client's connection.
+    async fn answered(
+        &mut self,
+        call: &mut Call,
+        decision: &Decision,
+        Connected { mut stream, endpoint, .. }: Connected,
+        end: End,
+        consumed: usize,
+    ) -> After {
+        let worker = Rc::clone(&self.worker);
+        match end {
+            End::Done { keep_client, keep_upstream } => {
+                call.answered(&worker, decision, BodyEnd::Complete);
+                if keep_upstream {
+                    self.keep(decision, endpoint, stream);
+                }
+                self.input.drain(..consumed);
+                if keep_client { After::KeepAlive } else { After::Close }
+            }
+            End::Upgraded => {
+                let ahead = self.input.split_off(consumed);
+                self.input.clear();
+                let idle = decision.workload().prepared.settings.timeouts.idle;
+                call.bytes_out += self.tunnel(&mut stream, ahead, idle).await;
+                call.finish(&worker, decision, Outcome::Ok);
+                After::Close
+            }
+            // Neither a client that leaves nor a rollback that cuts blames the release.
+            end => {
+                let broken = end == End::Broken;
+                let end = if broken { BodyEnd::Truncated } else { BodyEnd::ClientGone };
+                call.answered(&worker, decision, end);
+                self.break_off();
+                After::Abort
+            }
+        }
+    }
+
+    /// Writes the head for the endpoint into `up`.
+    fn write_head(
+        &mut self,
+        call: &Call,
+        decision: &Decision,
+        release: &Release,
+        endpoint: &Endpoint,
+        expect: bool,
+    ) {
+        let host = &decision.workload().prepared.settings.host;
+        let host = host.value(self.head.host(&self.input));
+        let to = ForwardTo {
+            request_id: &call.id,
+            arm: decision.arm.label(),
+            release: &release.name,
+            epoch: decision.plan.epoch,
+            host: host.unwrap_or(&endpoint.address.authority),
+            expect,
+            trace: call.trace.as_ref().map(Trace::onward),
+        };
+        self.up.clear();
+        upstream_head(&mut self.up, &self.input, &self.head, &self.context.forwarding, &to);
+    }
+
+    /// Sends the request and passes the answer on. Returns how it ended and how many bytes of the
+    /// input the request took.
+    async fn exchange(
+        &mut self,
+        call: &mut Call,
+        decision: &Decision,
+        attempts: &Attempts,
+        connected: &mut Connected,
+    ) -> (End, usize) {
+        let worker = Rc::clone(&self.worker);
+        let settings = &decision.workload().prepared.settings;
+        let Some(release) = decision.release() else {
+            return (End::Refused(Problem::StableDown), 0);
+        };
+        let endpoint = &release.endpoints.all()[connected.endpoint];
+        self.write_head(call, decision, release, endpoint, attempts.expect);
+        self.watch.serving((decision.arm == Arm::Candidate).then_some(release.number));
+        let length = self.head.body.unwrap_or(BodyLength::None);
+        let learner = settings.identity.learned.then(Learner::default);
+        let pays = (call.retries == 0).then_some(&settings.retry);
+        worker.pools.borrow_mut().begin(endpoint.id, pays);
+        let retry = self.retry(decision, call.retries);
+        // Once for every try: what is copied is what this endpoint saw and said.
+        call.tap = settings.tap.as_ref().and_then(|tap| self.tap(tap, call, decision));
+        let shadow = self.shadow(call, decision);
+        let mut sending = Sending::new(&mut self.input, self.head.len, length, &mut self.up);
+        sending.copy = call.tap.as_mut().and_then(|tap| tap.copy_of_request());
+        sending.shadow = shadow;
+        let mut exchange = Exchange {
+            worker: &worker,
+            watch: &self.watch,
+            client: &mut self.stream,
+            upstream: &mut connected.stream,
+            request: &self.head,
+            call,
+            decision,
+            timeouts: settings.timeouts,
+            body_limit: settings.body_limit,
+            retry,
+            endpoint: endpoint.id,
+            reused: connected.reused,
+            over_ms: attempts.over_ms,
+            sending,
+            receiving: Receiving::new(&mut self.down, learner),
+        };
+        exchange.set_deadline();
+        let end = poll_fn(|cx| exchange.poll(cx)).await;
+        let consumed = exchange.sending.consumed();
+        exchange.call.observed.request_bytes = exchange.sending.body_bytes();
+        if let Some(tap) = &mut exchange.call.tap {
+            tap.request = exchange.sending.copy.take();
+        }
+        worker.pools.borrow_mut().end(endpoint.id);
+        (end, consumed)
+    }
+
+    /// Begins a copy of the exchange, if it is picked for scoring. What a tester forced, and what a
+    /// kill switch sends elsewhere, says nothing about an arm.
+    fn tap(&self, settings: &TapSettings, call: &Call, decision: &Decision) -> Option<Box<Tap>> {
+        if decision.reason == Reason::Forced || !matches!(decision.role, Some(Role::Arm(_))) {
+            return None;
+        }
+        let unit = call.found.conversation.as_deref().unwrap_or(&call.id);
+        let own = call.trace.as_ref().map(|trace| trace.context);
+        Tap::begin(settings, decision.arm, unit, own, &self.input, &self.head, call.at_ms())
+    }
+
+    /// Whether the request may be sent a second time although a dead connection may have taken it
+    /// in (RFC 9110 9.2.2).
+    pub(super) fn may_replay(&self, decision: &Decision) -> bool {
+        let idempotent = || {
+            matches!(self.head.method(&self.input), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
+                || self.head.field(&self.input, "idempotency-key").is_some()
+        };
+        match decision.workload().prepared.settings.replay {
+            Replay::Any => true,
+            Replay::Idempotent => idempotent(),
+            Replay::Off => false,
+        }
+    }
+}
+
+impl Attempts {
+    /// Another attempt, over a new connection.
+    fn once_more(&mut self, call: &mut Call) -> Next {
+        call.retries = call.retries.saturating_add(1);
+        self.fresh = true;
+        Next::Again
+    }
+}

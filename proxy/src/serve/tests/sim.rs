@@ -1,0 +1,309 @@
+//! One worker of the proxy in a world that a test controls.
+
+use super::Peer;
+use crate::fixtures::{address, workload};
+use crate::plan::{Plan, PreparedConfig, WorkloadSettings};
+use crate::serve::conn_context::ConnContext;
+use crate::serve::connection::{Accepted, serve};
+use crate::serve::welcome::{Http2, Welcomed, forwarding};
+use crate::shared::{Forwarded, Settings, Shared};
+use crate::transport::memory::{self, Network, Reach};
+use crate::transport::{Connector, Peer as Source, Plain, Wire};
+use crate::watch::TICK_MS;
+use crate::worker::{Live, Worker};
+use arc_swap::ArcSwap;
+use stagegate_rollout::{Outcome, Split, Weight, WorkloadSpec, WorkloadState, records};
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// The endpoints of stable (`v1`).
+pub(super) const FIRST: &str = "one.v1:80";
+pub(super) const SECOND: &str = "two.v1:80";
+/// The endpoint of the candidate (`v2`).
+pub(super) const CANDIDATE: &str = "one.v2:80";
+/// Polls after which the proxy is taken to spin.
+const MAX_POLLS: usize = 100_000;
+
+/// What a test can set before the proxy runs.
+pub(super) struct Setup {
+    /// Settings of all workloads.
+    pub(super) settings: Settings,
+    /// Settings of the one workload, `agent`.
+    pub(super) workload: WorkloadSettings,
+    /// Share of requests that go to the candidate.
+    pub(super) weight: Weight,
+}
+
+/// A worker, its connections, and the time.
+#[derive(Clone)]
+pub(super) struct Sim(Rc<World>);
+
+struct World {
+    worker: Rc<Worker>,
+    network: Arc<Network>,
+    config: PreparedConfig,
+    tasks: RefCell<Vec<Task>>,
+    now_ms: Cell<u64>,
+}
+
+struct Task {
+    future: Pin<Box<dyn Future<Output = ()>>>,
+    woken: Arc<Woken>,
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The record of one request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    /// The release that served; empty if none did.
+    pub(super) release: String,
+    pub(super) status: u16,
+    pub(super) outcome: Outcome,
+    pub(super) retries: u8,
+}
+
+impl Sim {
+    /// A worker with one workload, whose stable release has one endpoint.
+    pub(super) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// The same with other settings.
+    pub(super) fn with(change: impl FnOnce(&mut Setup)) -> Self {
+        let mut setup = setup();
+        change(&mut setup);
+        let Setup { settings, workload, weight } = setup;
+        let empty = PreparedConfig::default();
+        let preparing = PreparedConfig::prepare(vec![workload], &empty);
+        let config = ready(preparing).expect("prepared");
+        let network = Arc::<Network>::default();
+        let mut worker = Worker::new(Arc::new(shared(settings)), Some(0));
+        worker.connector = Connector::Memory(Arc::clone(&network));
+        let sim = Self(Rc::new(World {
+            worker: Rc::new(worker),
+            network,
+            config,
+            tasks: RefCell::default(),
+            now_ms: Cell::new(0),
+        }));
+        sim.publishes(weight);
+        sim
+    }
+
+    /// Puts a plan in force that sends this share of requests to the candidate.
+    pub(super) fn publishes(&self, weight: Weight) {
+        let World { worker, config, .. } = &*self.0;
+        let mut spec = WorkloadSpec::new(name("agent"), name("v1"));
+        spec.releases.insert(name("v2"));
+        spec.candidate = Some(name("v2"));
+        spec.initial_weight = weight;
+        let spec = spec.check().expect("a workload");
+        let state = WorkloadState::initial(&spec);
+        let split = Arc::new(Split::new(Arc::new(spec), Arc::new(state)));
+        let epoch = worker.shared.plan.load().epoch + 1;
+        worker.shared.plan.store(Arc::new(Plan::new(epoch, config, &[split])));
+        worker.shared.published.fetch_add(1, Ordering::Release);
+    }
+
+    /// A client that has just connected.
+    pub(super) fn client(&self) -> Peer {
+        let worker = &self.0.worker;
+        let (memory, remote) = memory::pair();
+        let client = Source::Ip([192, 0, 2, 1].into());
+        let forwarding = forwarding(worker, client, false);
+        let welcomed = Welcomed {
+            wire: Wire::Plain(Plain::from(memory)),
+            context: ConnContext { forwarding, names: None },
+            http2: Http2::Off,
+        };
+        let from = Accepted { listener: 0, portable: false, used: false };
+        worker.shared.live[0].fetch_add(1, Ordering::Relaxed);
+        let (watch, live) = (worker.watches.add(), Live::new(worker));
+        let future = Box::pin(serve(Rc::clone(worker), welcomed, from, watch, live));
+        let woken = Arc::new(Woken(AtomicBool::new(true)));
+        self.0.tasks.borrow_mut().push(Task { future, woken });
+        self.runs();
+        Peer::new("client", self.clone(), remote)
+    }
+
+    /// The backend's end of the next connection that the proxy opened to stable's first endpoint.
+    #[track_caller]
+    pub(super) fn backend(&self) -> Peer {
+        self.backend_at(FIRST)
+    }
+
+    /// The backend's end of the next connection that the proxy opened to this endpoint.
+    #[track_caller]
+    pub(super) fn backend_at(&self, endpoint: &'static str) -> Peer {
+        let accepted = self.0.network.accept(endpoint);
+        let remote = accepted.unwrap_or_else(|| panic!("no connection to {endpoint}"));
+        Peer::new(endpoint, self.clone(), remote)
+    }
+
+    /// Asserts that the proxy opened no other connection.
+    #[track_caller]
+    pub(super) fn no_backend(&self) {
+        for endpoint in [FIRST, SECOND, CANDIDATE] {
+            assert!(self.0.network.accept(endpoint).is_none(), "a connection to {endpoint}");
+        }
+    }
+
+    /// The endpoint refuses connections from now on.
+    pub(super) fn refuses(&self, endpoint: &str) {
+        self.0.network.set_reach(endpoint, Reach::Refuses);
+    }
+
+    /// Connections to the endpoint hang from now on.
+    pub(super) fn hangs(&self, endpoint: &str) {
+        self.0.network.set_reach(endpoint, Reach::Silent);
+    }
+
+    /// The endpoint accepts connections, also those that hang.
+    pub(super) fn accepts(&self, endpoint: &str) {
+        self.0.network.set_reach(endpoint, Reach::Accepts);
+        self.runs();
+    }
+
+    /// Begins to drain.
+    pub(super) fn drains(&self) {
+        self.0.worker.draining.set(true);
+        self.0.worker.watches.wake_all();
+        self.runs();
+    }
+
+    /// Ends the candidate's running answers, as a kill does.
+    pub(super) fn cuts(&self) {
+        self.0.worker.cut(&Arc::from("agent"));
+        self.runs();
+    }
+
+    /// Lets time pass.
+    pub(super) fn passes(&self, time: Duration) {
+        let until = self.0.now_ms.get() + time.as_millis() as u64;
+        while self.0.now_ms.get() < until {
+            self.0.now_ms.set((self.0.now_ms.get() + TICK_MS).min(until));
+            self.0.worker.watches.tick(self.0.now_ms.get());
+            self.runs();
+        }
+    }
+
+    /// Client connections that are open.
+    pub(super) fn connections(&self) -> usize {
+        self.0.worker.connections.get()
+    }
+
+    /// The records of the requests that ended since the last call.
+    pub(super) fn told(&self) -> Vec<Told> {
+        let (_, batch) = self.0.worker.stats.borrow_mut().take();
+        let told = records(batch.as_bytes()).map(|record| {
+            let record = record.expect("a record");
+            Told {
+                release: record.release.to_owned(),
+                status: record.status,
+                outcome: record.outcome,
+                retries: record.retries,
+            }
+        });
+        told.collect()
+    }
+
+    /// The record of the one request that ended since the last call.
+    #[track_caller]
+    pub(super) fn outcome(&self) -> Outcome {
+        let told = self.told();
+        assert_eq!(told.len(), 1, "{told:?}");
+        told[0].outcome
+    }
+
+    /// Runs the proxy until all its tasks wait.
+    pub(super) fn runs(&self) {
+        for _ in 0..MAX_POLLS {
+            let next = {
+                let mut tasks = self.0.tasks.borrow_mut();
+                let woken = |task: &Task| task.woken.0.swap(false, Ordering::Relaxed);
+                tasks.iter().position(woken).map(|at| tasks.swap_remove(at))
+            };
+            let Some(mut task) = next else { return };
+            let waker = Waker::from(Arc::clone(&task.woken));
+            if task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+                self.0.tasks.borrow_mut().push(task);
+            }
+        }
+        panic!("the proxy never comes to rest");
+    }
+}
+
+fn setup() -> Setup {
+    let settings = Settings {
+        header_bytes: 4096,
+        headers: 20,
+        header_timeout: Duration::from_secs(1),
+        keep_alive: Duration::from_secs(5),
+        body_idle: Duration::from_secs(2),
+        connections: 100,
+        in_flight: None,
+        trusted_proxies: Vec::new(),
+        forwarded: Forwarded::Trusted,
+    };
+    let mut workload = workload(vec![address([10, 0, 0, 1], 80, FIRST)]);
+    workload.matches.push(crate::Match::default());
+    workload.releases.push((name("v2"), vec![address([10, 0, 1, 1], 80, CANDIDATE)]));
+    workload.timeouts.connect = Duration::from_secs(1);
+    workload.timeouts.first_byte = Duration::from_secs(2);
+    workload.timeouts.idle = Duration::from_secs(3);
+    workload.timeouts.pool_idle = Duration::from_secs(10);
+    workload.body_limit = 1 << 20;
+    workload.retry = crate::RetrySettings::default();
+    Setup { settings, workload, weight: Weight::ZERO }
+}
+
+impl Setup {
+    /// Gives the stable release a second endpoint.
+    pub(super) fn two_endpoints(&mut self) {
+        self.workload.releases[0].1.push(address([10, 0, 0, 2], 80, SECOND));
+        self.workload.connect_attempts = 2;
+    }
+}
+
+fn shared(settings: Settings) -> Shared {
+    Shared {
+        settings: ArcSwap::from_pointee(settings),
+        plan: ArcSwap::default(),
+        published: AtomicU64::new(0),
+        pins: crate::pins::Pins::new(),
+        sink: Arc::new(|_| {}),
+        heir: OnceLock::new(),
+        shadows: mpsc::channel(1).0,
+        via: "stagegate-test".into(),
+        seed: 1,
+        live: vec![AtomicUsize::new(0)],
+    }
+}
+
+fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().expect("a name")
+}
+
+/// The output of a future that waits for nothing.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}
