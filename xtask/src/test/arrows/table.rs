@@ -36,11 +36,16 @@ pub(super) const ALLOWED: &[Arrow] = &[
     arrow("notify", "store", "messages are sent from the outbox"),
     arrow("notify", "sealed", "a receiver's key is hidden, a message is signed"),
     // Control plane.
+    arrow("control", "config", "a reload reads the file, a release is prepared from it"),
+    arrow("control", "notify", "changes are told in the transaction that makes them"),
+    arrow("control", "rollout", "commands and verdicts change the state"),
+    arrow("control", "store", "changes are stored before they take effect"),
     arrow("admin", "api", "routes answer with the wire types"),
-    arrow("admin", "config", "a reload reads the file"),
-    arrow("admin", "notify", "changes are told, the state of channels is shown"),
-    arrow("admin", "rollout", "commands and verdicts change the state"),
-    arrow("admin", "store", "changes are stored before they take effect"),
+    arrow("admin", "config", "it shows the problems of a file, and describes workloads"),
+    arrow("admin", "control", "routes hand commands over and read the state"),
+    arrow("admin", "notify", "it shows the health of channels and tests them"),
+    arrow("admin", "rollout", "it shows states and analyses, reports are made of its figures"),
+    arrow("admin", "store", "it lists the audit log and the decisions"),
 ];
 
 /// Crates for the work on the product. They may use every crate.
