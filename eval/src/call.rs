@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read};
 use std::time::Duration;
 use ureq::{Agent, Timeout};
 
-/// How long it may take to reach a scorer.
+/// The timeout of a connection to a scorer.
 const LONGEST_CONNECT: Duration = Duration::from_secs(5);
 /// As much of an answer as is read.
 const ANSWER_BYTES: u64 = 4 << 20;
@@ -16,13 +16,13 @@ const ANSWER_BYTES: u64 = 4 << 20;
 /// A request to a scorer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Outgoing {
-    /// Where it goes.
+    /// The URL.
     pub url: String,
     /// Names in lower case, and values.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Vec<u8>,
-    /// How long the answer may take.
+    /// The timeout of the answer.
     pub timeout_ms: u64,
 }
 
@@ -44,13 +44,13 @@ pub struct Replied {
     pub body: Vec<u8>,
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct CallFailure {
     /// In words that hold no secret.
     pub why: String,
-    /// Whether the request may have arrived: then whoever got it may want money for it.
+    /// True if the request may have arrived: then whoever got it may want money for it.
     pub arrived: bool,
 }
 

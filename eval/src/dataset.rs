@@ -1,5 +1,5 @@
-//! Cases out of live traffic: what was asked, what was answered, and, once a person has looked, what
-//! would have been right.
+//! Cases out of live traffic: what was asked, what was answered, and, once a person has looked,
+//! what would have been right.
 //!
 //! A set only grows. Changing a case means adding it again under a later version, so that a run can
 //! always be repeated on the set it was made with. What a release answered is never taken for what
@@ -23,7 +23,7 @@ pub enum Split {
     Representative,
 }
 
-/// How far a person has looked at a case.
+/// The state of a case's review.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReviewStatus {
@@ -39,15 +39,15 @@ pub enum ReviewStatus {
 /// A person's look at a case.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {
-    /// How far.
+    /// The result.
     pub status: ReviewStatus,
-    /// Who.
+    /// The actor.
     pub by: Option<String>,
     /// When, in Unix milliseconds.
     pub at: Option<u64>,
 }
 
-/// Where a case comes from.
+/// The source of a case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// The trace.
@@ -65,11 +65,11 @@ pub struct Source {
 pub struct Record {
     /// The case's id: the request's.
     pub id: String,
-    /// What was asked.
+    /// The input.
     pub input: Value,
-    /// What is right; null until a label or a reviewer says.
+    /// The right answer; null until a label or a reviewer gives it.
     pub expected: Option<Value>,
-    /// What was answered.
+    /// The answer.
     pub output_observed: Value,
     /// Whatever else is known.
     #[serde(default)]
@@ -77,15 +77,15 @@ pub struct Record {
     /// Words to find it by: the scorers that failed it.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// What the scorers said.
+    /// The scores.
     #[serde(default)]
     pub scores: Vec<Score>,
-    /// Where it comes from.
+    /// Its source.
     pub source: Source,
     /// A person's look at it.
     #[serde(default)]
     pub review: Review,
-    /// Which part it belongs to.
+    /// Its part of the set.
     pub split: Split,
     /// The version of the set that it came with; 0 before it is in one.
     #[serde(default)]
@@ -143,7 +143,7 @@ impl Record {
         Self { review, ..self }.hashed()
     }
 
-    /// Whether its content is the one that its hash was made of.
+    /// True if its content is the one that its hash was made of.
     #[must_use]
     pub fn is_intact(&self) -> bool {
         self.content_hash == self.hash()
@@ -163,7 +163,7 @@ impl Record {
     }
 }
 
-/// Why a set cannot be read or changed.
+/// The reason why a set cannot be read or changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DatasetError {
     /// A line that is no record.
@@ -171,7 +171,7 @@ pub enum DatasetError {
     Line {
         /// From 1.
         line: usize,
-        /// What is wrong.
+        /// The problem.
         message: String,
     },
     /// A record that was changed in place.
@@ -253,8 +253,8 @@ impl Dataset {
     }
 
     /// Adds cases as a new version and says how many were new: a case that is in the set as it is,
-    /// or that a person has looked at and no other has since, is not added again. Without any, there
-    /// is no new version.
+    /// or that a person has looked at and no other has since, is not added again. Without any,
+    /// there is no new version.
     pub fn append(&mut self, cases: Vec<Record>) -> usize {
         let version = self.version() + 1;
         let known: BTreeMap<String, usize> =

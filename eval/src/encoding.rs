@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::Read;
 
-/// Why a body could not be decoded at all.
+/// The reason why a body could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// A content coding that is not understood.
@@ -18,8 +18,8 @@ pub enum DecodeError {
 const PIECE: usize = 8192;
 
 /// Undoes the codings of a `Content-Encoding` header, the last first, and gives at most `limit`
-/// bytes: the flag says whether there was more, or whether the body breaks off inside a coding (what
-/// was decoded up to there is given).
+/// bytes: the flag says whether there was more, or whether the body breaks off inside a coding
+/// (what was decoded up to there is given).
 ///
 /// # Errors
 /// An unknown coding, or bytes that are not of the named one from the first on.

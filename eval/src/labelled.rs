@@ -1,8 +1,8 @@
 //! A labelled set: inputs whose right answer is known.
 //!
-//! One JSON object a line: `input` and `expected`, or the lines that `dataset export` writes, of which
-//! those count that a reviewer gave an answer to. A live sample whose input is in the set, compared
-//! by [`input_hash`], can be judged against the right answer.
+//! One JSON object a line: `input` and `expected`, or the lines that `dataset export` writes, of
+//! which those count that a reviewer gave an answer to. A live sample whose input is in the set,
+//! compared by [`input_hash`], can be judged against the right answer.
 //!
 //! Inputs are redacted before they are hashed, as those of samples are, so that a set may hold what
 //! people really asked. Only their hashes are kept.
@@ -38,9 +38,9 @@ struct Answer {
 pub struct BadLine {
     /// From 1.
     pub line: u32,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
-    /// What to do about it.
+    /// The mend.
     pub hint: &'static str,
 }
 
@@ -117,13 +117,13 @@ impl LabelledSet {
         serde_json::from_str(&answer.expected).ok()
     }
 
-    /// How many inputs there are.
+    /// The number of inputs there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.answers.len()
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.answers.is_empty()

@@ -5,7 +5,7 @@ use crate::results::share::Share;
 /// Pairs that differ for which the interval is narrowest.
 const TYPICAL: f64 = 100.0;
 
-/// What came of one pair.
+/// The result of one pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PairResult {
     /// Both answers pass.
@@ -60,17 +60,17 @@ impl PairTally {
         self.0[result as usize] += pairs;
     }
 
-    /// How many had this result.
+    /// The number of had this result.
     #[must_use]
     pub const fn count(&self, result: PairResult) -> u64 {
         self.0[result as usize]
     }
 
-    /// Of the pairs that differ, the share that the shadow lost, with bounds that hold however often
-    /// one looks (95%); half is neither better nor worse. None where no pair differs.
+    /// Of the pairs that differ, the share that the shadow lost, with bounds that hold however
+    /// often one looks (95%); half is neither better nor worse. None where no pair differs.
     ///
-    /// Pairs on which both agree say nothing of a difference (McNemar 1947): what is left is a coin,
-    /// thrown once for each pair that differs.
+    /// Pairs on which both agree say nothing of a difference (McNemar 1947): what is left is a
+    /// coin, thrown once for each pair that differs.
     #[must_use]
     pub fn lost(&self) -> Option<Share> {
         let lost = self.count(PairResult::OnlyStable);

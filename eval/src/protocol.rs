@@ -1,4 +1,4 @@
-//! What a body is written in, and how to tell where nobody says.
+//! The protocol of a body, and its detection.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! What must not leave the proxy's memory: configured patterns and places, and secrets of well-known
-//! shapes always. Runs before anything is queued, stored, sent or logged.
+//! What must not leave the proxy's memory: configured patterns and places, and secrets of
+//! well-known shapes always. Runs before anything is queued, stored, sent or logged.
 //!
 //! Texts are searched as they are, and as what they hold when they are JSON themselves (arguments
 //! of a tool call): no escape hides a secret. Everything found becomes [`REDACTED`].
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-/// What stands where something was taken out.
+/// The replacement of removed text.
 pub const REDACTED: &str = "[redacted]";
 
 /// One thing to take out.
@@ -20,8 +20,8 @@ pub const REDACTED: &str = "[redacted]";
 pub enum Rule {
     /// Every match of a regular expression, in any text, key or number.
     Pattern(String),
-    /// The value at a JSON pointer (RFC 6901) of the request's or the answer's body; of a stream, of
-    /// the body it is put together to. `*` stands for every entry of a list or object.
+    /// The value at a JSON pointer (RFC 6901) of the request's or the answer's body; of a stream,
+    /// of the body it is put together to. `*` stands for every entry of a list or object.
     Pointer(String),
 }
 
@@ -39,8 +39,8 @@ pub enum InvalidRule {
     Pointer(String),
 }
 
-/// Shapes of secrets that are always taken out. Boundaries of words are those of ASCII, as keys are:
-/// the Unicode ones would keep the regex crate's fast engine from text like `Zürich`.
+/// Shapes of secrets that are always taken out. Boundaries of words are those of ASCII, as keys
+/// are: the Unicode ones would keep the regex crate's fast engine from text like `Zürich`.
 const SHAPES: &[&str] = &[
     // OpenAI, Anthropic and those who copy them; Stripe.
     r"(?-u:\b)sk-[A-Za-z0-9_-]{16,}",
@@ -91,7 +91,7 @@ const SECRET_KEYS: &[&str] = &[
 /// JSON inside of texts inside of JSON is followed this deep.
 const NESTED: usize = 4;
 
-/// What is looked for in texts.
+/// The patterns to look for in texts.
 #[derive(Clone, Debug)]
 struct Pattern {
     regex: Regex,

@@ -1,9 +1,9 @@
-//! Which exchanges are scored: by a hash of their own, blind to what they are.
+//! The choice of the exchanges to score: by a hash, independent of their content.
 
 use stagegate_rollout::{Arm, Salt, Weight};
 use std::collections::{HashSet, VecDeque};
 
-/// How much of each arm is scored.
+/// The share of each arm that is scored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sampling {
     salt: Salt,
@@ -28,7 +28,7 @@ impl Sampling {
         }
     }
 
-    /// Whether an exchange is scored. `unit` is its conversation, or its request id where it has
+    /// True if an exchange is scored. `unit` is its conversation, or its request id where it has
     /// none: a conversation is in with all its turns or not at all, and in for as long as the rate
     /// does not shrink. Of two arms at one rate, both score the same conversations.
     #[must_use]
@@ -56,7 +56,7 @@ impl FirstTurns {
         Self { seen: HashSet::new(), order: VecDeque::new(), capacity: capacity.max(1) }
     }
 
-    /// Whether this is the first turn seen of the conversation on this arm.
+    /// True if this is the first turn seen of the conversation on this arm.
     pub fn is_first(&mut self, workload: &str, arm: Arm, conversation: &str) -> bool {
         let text = crate::hash::digest(&format!("{workload}\n{arm}\n{conversation}"));
         let key = u64::from_str_radix(&text[..16], 16).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a scorer says about a sample.
+//! The score of a scorer for a sample.
 
 use crate::Nanos;
 use serde::{Deserialize, Serialize};
@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 pub struct Score {
     /// Name of the scorer.
     pub name: String,
-    /// How good, from 0 to 1.
+    /// The value, from 0 to 1.
     pub value: Option<f64>,
-    /// Whether it is good enough.
+    /// True if it is good enough.
     pub pass: Option<bool>,
     /// A word for people and for grouping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Why, in a sentence.
+    /// The reason, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<String>,
-    /// What the judgement cost.
+    /// The cost of the judgement.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub cost: Nanos,
 }

@@ -7,22 +7,11 @@
 mod answers;
 mod control;
 mod mutate;
+mod target;
 mod wire;
 
 pub use mutate::Mutator;
-
-/// One reader of foreign bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Target {
-    /// Its name on the command line.
-    pub name: &'static str,
-    /// Panics when its property does not hold.
-    pub run: fn(&[u8]),
-    /// Inputs that get far, to begin from.
-    pub seeds: &'static [&'static [u8]],
-    /// Fragments that mean something to the reader.
-    pub dictionary: &'static [&'static [u8]],
-}
+pub use target::Target;
 
 /// Every target.
 pub const TARGETS: &[Target] = &[

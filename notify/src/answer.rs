@@ -1,4 +1,4 @@
-//! What an answer means for a message. Pure.
+//! The meaning of an answer for a message. Pure.
 
 use crate::Target;
 use crate::client::Reply;
@@ -6,7 +6,7 @@ use crate::client::Reply;
 /// Longest remark that is kept of a failure, in characters.
 const REMARK: usize = 200;
 
-/// What becomes of the message.
+/// The fate of the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The receiver has it.
@@ -16,9 +16,9 @@ pub(crate) enum Verdict {
     /// Try again: the receiver is busy, broken, unreachable, or its settings are wrong and may be
     /// put right meanwhile.
     Again {
-        /// Why, in words.
+        /// The reason, in words.
         why: String,
-        /// How long the receiver wants to be left alone.
+        /// The pause that the receiver asked for.
         asked_ms: Option<u64>,
     },
 }

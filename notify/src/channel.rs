@@ -1,7 +1,7 @@
-//! Where notices go: a receiver, what it must be told, and which notices it wants.
+//! Channels: a receiver, its credentials, and a filter of notices.
 
 use crate::format::{alertmanager, pagerduty, slack, webhook};
-use crate::{Hidden, Notice, Severity};
+use crate::{Hidden, Notice, Request, Severity};
 use stagegate_store::NewMessage;
 
 /// One receiver.
@@ -9,9 +9,9 @@ use stagegate_store::NewMessage;
 pub struct Channel {
     /// Its name: the one of the configuration, of metrics and of the outbox.
     pub name: String,
-    /// What it is.
+    /// Its type.
     pub target: Target,
-    /// What it wants to hear.
+    /// The filter of its notices.
     pub filter: Filter,
 }
 
@@ -20,26 +20,26 @@ pub struct Channel {
 pub enum Target {
     /// Anything that takes our own JSON; see [`crate::signature()`].
     Webhook {
-        /// Where to post.
+        /// The URL to post to.
         url: Hidden,
-        /// What messages are signed with, if they are.
+        /// The key of the signature, if messages are signed.
         secret: Option<Hidden>,
     },
     /// A Slack incoming webhook, or what takes the same.
     Slack {
-        /// Where to post.
+        /// The URL to post to.
         url: Hidden,
     },
     /// PagerDuty's Events API v2.
     PagerDuty {
-        /// Where to post.
+        /// The URL to post to.
         url: Hidden,
         /// The integration's routing key.
         key: Hidden,
     },
     /// Alertmanager's API v2.
     Alertmanager {
-        /// Where to post: the whole URL of `/api/v2/alerts`.
+        /// The whole URL of `/api/v2/alerts`.
         url: Hidden,
     },
 }
@@ -67,7 +67,7 @@ impl Target {
     }
 }
 
-/// Which notices a channel wants; all conditions must hold.
+/// The notices that a channel wants. All conditions must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     /// Only those of these owners, and those without an owner; empty means all.
@@ -86,7 +86,7 @@ impl Default for Filter {
 }
 
 impl Filter {
-    /// Whether a notice is wanted. What has no owner concerns everybody.
+    /// True if a notice is wanted. What has no owner concerns everybody.
     #[must_use]
     pub fn wants(&self, notice: &Notice) -> bool {
         let owner = self.owners.is_empty()
@@ -94,17 +94,6 @@ impl Filter {
         let workload = self.workloads.is_empty() || self.workloads.contains(&notice.workload);
         owner && workload && notice.severity >= self.severity
     }
-}
-
-/// What is posted.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Request {
-    /// Where to.
-    pub url: String,
-    /// Header fields beside `Content-Type: application/json`.
-    pub headers: Vec<(&'static str, String)>,
-    /// The body, JSON.
-    pub body: String,
 }
 
 impl Channel {

@@ -18,7 +18,7 @@ const ANSWER_BYTES: u64 = 2048;
 #[derive(Clone, Debug)]
 pub(crate) struct Client(Agent);
 
-/// What the receiver answered.
+/// The answer of the receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
     /// HTTP status.

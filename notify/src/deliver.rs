@@ -1,48 +1,40 @@
 //! The loop that empties the outbox.
 //!
-//! One message of a channel is under way at a time, and every channel is on its own: one that hangs
-//! holds its thread for the patience and nobody else. After a failure the message waits by its own
-//! count of failures, and the channel by the count of its failures in a row, so that a dead channel
-//! is asked seldom however much waits for it, while one message that its receiver chokes on does
-//! not keep the others for long. What a crash interrupted is sent again; the receiver knows it by
-//! its `Idempotency-Key`.
+//! A channel sends one message at a time, and the channels are independent: one that hangs blocks
+//! its own thread until the timeout, and no other channel. After a failure the message waits by its
+//! own number of failures, and the channel by its number of failures in a row. So a dead channel is
+//! tried rarely, however many messages wait, and one message that its receiver cannot take does not
+//! block the others for long. A try that a crash interrupted is repeated; the receiver recognises
+//! it by its `Idempotency-Key`.
 
 use crate::answer::Verdict;
 use crate::backoff::pause_ms;
+use crate::condition::Condition;
 use crate::notifier::{Inner, Outcome};
 use crate::{Channel, Notice, Notifier};
 use stagegate_store::{Ending, Lost, Message, StoreError};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// How long a message is tried.
+/// Time for which a message is tried.
 const LIFETIME_MS: u64 = 24 * 60 * 60 * 1000;
-/// How long it is remembered that a channel was told, so that it is not told again.
+/// Time for which a delivered message is remembered, so that it is not sent again.
 const MEMORY_MS: u64 = 7 * LIFETIME_MS;
 /// Most messages that wait for a channel.
 const QUEUE: u64 = 1000;
-/// Time between two looks at what is too old or too much.
+/// Time between two removals of old and excess messages.
 const TIDY_EVERY_MS: u64 = 60 * 1000;
-/// Longest time between two looks at the outbox: the clock may jump, and a wake be forgotten.
+/// Longest time between two reads of the outbox: the clock may jump, and a wake may be missed.
 const LOOK_EVERY_MS: u64 = 5 * 1000;
-/// How long nothing is sent when the outbox fails: what cannot be marked as sent would be sent
-/// again and again.
+/// Pause after a failure of the outbox. Without it, a message that cannot be marked as sent would
+/// be sent again and again.
 const STORE_PAUSE_MS: u64 = 60 * 1000;
 
-/// What is remembered of a channel between two tries.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Condition {
-    /// Failures in a row.
-    failures: u32,
-    /// When it may be asked again, in Unix milliseconds.
-    rests_until_ms: u64,
-}
-
 impl Notifier {
-    /// Sends what waits and what comes, for ever.
+    /// Sends all waiting and new messages. Never returns.
     pub async fn run(self) {
         let mut busy: BTreeSet<String> = BTreeSet::new();
         let mut tries: JoinSet<String> = JoinSet::new();
@@ -58,11 +50,11 @@ impl Notifier {
             let (ready, look_again_ms) = match looked {
                 Ok(Ok(looked)) => looked,
                 Ok(Err(error)) => {
-                    tracing::error!(%error, "the outbox cannot be read: nobody is told anything");
+                    tracing::error!(%error, "cannot read the outbox; no notification is sent");
                     (Vec::new(), now_ms + STORE_PAUSE_MS)
                 }
                 Err(error) => {
-                    tracing::error!(%error, "a look at the outbox failed");
+                    tracing::error!(%error, "the task that reads the outbox failed");
                     (Vec::new(), now_ms + STORE_PAUSE_MS)
                 }
             };
@@ -79,11 +71,11 @@ impl Notifier {
                 Some(tried) = tries.join_next() => match tried {
                     Ok(channel) => drop(busy.remove(&channel)),
                     Err(error) => {
-                        // It does not say which: all that ran are asked again, after a rest.
-                        tracing::error!(%error, "a try to send failed");
+                        // The error does not name the channel: all running ones are tried again after a pause.
+                        tracing::error!(%error, "a task that sends a notification failed");
                         let rest = Condition { failures: 1, rests_until_ms: now_ms + STORE_PAUSE_MS };
                         for channel in std::mem::take(&mut busy) {
-                            self.inner.set_condition(&channel, rest);
+                            self.inner.conditions.set(&channel, rest);
                         }
                         tries = JoinSet::new();
                     }
@@ -96,7 +88,7 @@ impl Notifier {
 }
 
 impl Inner {
-    /// What each idle and rested channel is to be sent now, and when to look again.
+    /// The next message of every idle channel that may be tried now, and the time of the next look.
     fn look(
         &self,
         busy: &BTreeSet<String>,
@@ -115,7 +107,7 @@ impl Inner {
             let Some(due_ms) = self.with_outbox(|outbox| outbox.due_ms(&channel.name))? else {
                 continue;
             };
-            let due_ms = due_ms.max(self.condition(&channel.name).rests_until_ms);
+            let due_ms = due_ms.max(self.conditions.of(&channel.name).rests_until_ms);
             if due_ms > now_ms {
                 again_ms = again_ms.min(due_ms);
             } else if let Some(message) =
@@ -127,25 +119,25 @@ impl Inner {
         Ok((ready, again_ms))
     }
 
-    /// Gives up what waited too long or is too much, and forgets what is long over.
+    /// Gives up messages that are too old or too many, and deletes old records of delivery.
     fn tidy(&self, now_ms: u64) -> Result<(), StoreError> {
         let before_ms = now_ms.saturating_sub(LIFETIME_MS);
         let expired = self.with_outbox(|outbox| outbox.expire(before_ms, now_ms))?;
-        self.mourn(&expired, Outcome::Expired, "was tried for a day");
+        self.report_lost(&expired, Outcome::Expired, "expired after a day of tries");
         let dropped = self.with_outbox(|outbox| outbox.trim(QUEUE, now_ms))?;
-        self.mourn(&dropped, Outcome::Dropped, "was one too many in the queue");
+        self.report_lost(&dropped, Outcome::Dropped, "was dropped: too many messages wait");
         self.with_outbox(|outbox| outbox.forget(now_ms.saturating_sub(MEMORY_MS)))
     }
 
-    fn mourn(&self, lost: &[Lost], outcome: Outcome, why: &str) {
+    fn report_lost(&self, lost: &[Lost], outcome: Outcome, why: &str) {
         for Lost { channel, notice, error } in lost {
             let last = error.as_deref().unwrap_or("never tried");
-            tracing::error!(channel, notice, last, "a notice {why} and is given up");
+            tracing::error!(channel, notice, last, "notification {why}");
             (self.settings.observer)(channel, outcome);
         }
     }
 
-    /// Sends one message and writes down how that went.
+    /// Sends one message and records the result.
     fn try_one(&self, channel: &Channel, message: &Message) {
         let verdict = match serde_json::from_str::<Notice>(&message.body) {
             Ok(notice) => self.send(channel, &notice),
@@ -159,19 +151,31 @@ impl Inner {
             }
             Verdict::Refused(why) => {
                 let (channel, notice) = (&message.channel, &message.notice);
-                tracing::error!(channel, notice, why, "a notice was refused and is given up");
+                tracing::error!(
+                    channel,
+                    notice,
+                    why,
+                    "the receiver refused a notification; it is not sent again"
+                );
                 let end = self.end(message, now_ms, Ending::Refused, Some(&why));
-                // The receiver works; it is the message that does not.
+                // The receiver works; only this message is refused.
                 (Outcome::Refused, Condition::default(), end)
             }
             Verdict::Again { why, asked_ms } => {
-                let failures = self.condition(&channel.name).failures.saturating_add(1);
+                let failures = self.conditions.of(&channel.name).failures.saturating_add(1);
                 let rest_ms = pause_ms(failures, &channel.name, asked_ms);
                 let pause_ms =
                     pause_ms(message.attempts.saturating_add(1), &message.notice, asked_ms);
                 let (channel, notice, tries) =
                     (&message.channel, &message.notice, message.attempts + 1);
-                tracing::warn!(channel, notice, tries, pause_ms, why, "a notice was not delivered");
+                tracing::warn!(
+                    channel,
+                    notice,
+                    tries,
+                    pause_ms,
+                    why,
+                    "a notification was not delivered; it will be sent again"
+                );
                 let due_ms = now_ms + pause_ms.max(1);
                 let put_off =
                     self.with_outbox(|outbox| outbox.put_off(message.id, now_ms, due_ms, &why));
@@ -181,21 +185,10 @@ impl Inner {
         };
         (self.settings.observer)(&channel.name, outcome);
         if let Err(error) = written {
-            tracing::error!(%error, channel = channel.name, "how a try went cannot be written down");
+            tracing::error!(%error, channel = channel.name, "cannot record the result of a delivery");
             condition.rests_until_ms = now_ms + STORE_PAUSE_MS;
         }
-        self.set_condition(&channel.name, condition);
-    }
-
-    fn condition(&self, channel: &str) -> Condition {
-        let conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
-        conditions.get(channel).copied().unwrap_or_default()
-    }
-
-    /// Remembers how a channel is.
-    pub(crate) fn set_condition(&self, channel: &str, condition: Condition) {
-        let mut conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
-        conditions.insert(channel.to_owned(), condition);
+        self.conditions.set(&channel.name, condition);
     }
 
     fn end(

@@ -1,9 +1,9 @@
-//! What happened, in a form every channel can be made from.
+//! A notice: an event in a form from which every channel makes its message.
 
 use serde::{Deserialize, Serialize};
 use stagegate_rollout::Severity;
 
-/// What kind of thing happened.
+/// The kind of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeKind {
@@ -31,7 +31,7 @@ pub enum NoticeKind {
     CandidateDown,
     /// A gate that only alerts is violated.
     GateAlert,
-    /// What was told before is over.
+    /// An earlier problem is over.
     Recovered,
     /// Somebody tries a channel out.
     Test,
@@ -78,7 +78,7 @@ impl NoticeKind {
     }
 }
 
-/// What a notice does to the problem it is about.
+/// The effect of a notice on its problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
@@ -93,9 +93,9 @@ pub enum Standing {
 /// One measured or known thing, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
-    /// What it is: `p99`.
+    /// The name: `p99`.
     pub name: String,
-    /// What it is like: `8.4 s (limit 8 s)`.
+    /// The value: `8.4 s (limit 8 s)`.
     pub value: String,
 }
 
@@ -104,7 +104,7 @@ pub struct Fact {
 pub struct Notice {
     /// The same event has the same id, also after a restart: whoever was told is not told again.
     pub id: String,
-    /// What kind of thing.
+    /// The kind of event.
     pub kind: NoticeKind,
     /// How much it matters. A [`NoticeKind::Recovered`] carries that of what is over, so that it
     /// reaches exactly those who were told of it.
@@ -129,20 +129,20 @@ pub struct Notice {
     /// The gate's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<String>,
-    /// Who answers for it. Without one it concerns everybody.
+    /// The owner. Without one, everybody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// When, in Unix milliseconds.
     pub at_ms: u64,
-    /// What happened, in one sentence.
+    /// The event, in one sentence.
     pub title: String,
-    /// What is known about it, the most important first.
+    /// The known facts, the most important first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Fact>,
     /// The analysis it rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<String>,
-    /// Where to read on.
+    /// The link to more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
 }
@@ -178,7 +178,7 @@ impl Notice {
         }
     }
 
-    /// What somebody sends to see whether a channel works.
+    /// A test of a channel.
     #[must_use]
     pub fn test(channel: &str, actor: &str, at_ms: u64) -> Self {
         let title = format!("Test of channel {channel}: nothing happened");
@@ -283,19 +283,19 @@ impl Notice {
         (self.standing() != Standing::Event).then(|| self.place())
     }
 
-    /// What receivers tell it apart by: its problem's name, or one of its own.
+    /// The key of deduplication: the problem's name, or one of its own.
     pub(crate) fn topic(&self) -> String {
         self.problem().unwrap_or_else(|| format!("{}/{}", self.place(), self.id))
     }
 
-    /// Where in the world it is.
+    /// The place of the notice: environment, workload, rollout.
     fn place(&self) -> String {
         let parts = [self.workload.as_str(), self.rollout.as_deref().unwrap_or(""), &self.subject];
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         parts.join("/")
     }
 
-    /// What people want to know first, by name, where it is known.
+    /// The facts that people want first, by name, if known.
     pub(crate) fn context(&self) -> Vec<(&'static str, &str)> {
         let workload = (!self.workload.is_empty()).then_some(self.workload.as_str());
         let all = [

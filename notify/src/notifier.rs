@@ -1,8 +1,8 @@
-//! The handle on delivery: enqueue, wake, try a channel out, see how the channels do.
+//! The handle on delivery: enqueue and wake, test a channel, read the health of the channels.
 
 use crate::answer::{Verdict, judge};
 use crate::client::Client;
-use crate::deliver::Condition;
+use crate::condition::{Condition, Conditions};
 use crate::{Channel, Notice, route};
 use stagegate_store::{Ending, NewMessage, Outbox, StoreError};
 use std::collections::BTreeMap;
@@ -10,22 +10,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The channels as they are now: asked for before every round, so that a reload counts at once.
+/// Returns the configured channels. Called before every round, so that a reload takes effect at
+/// once.
 pub type Directory = Arc<dyn Fn() -> Vec<Channel> + Send + Sync>;
 
-/// Who is told how every try ended: the channel's name and the outcome. Must be quick.
+/// Called after every try with the channel's name and the outcome. Must be quick.
 pub type Observer = Arc<dyn Fn(&str, Outcome) + Send + Sync>;
 
-/// What delivery needs from outside.
+/// Settings of the delivery.
 #[derive(Clone)]
 pub struct NotifierSettings {
     /// The channels.
     pub channels: Directory,
-    /// Who counts.
+    /// Counts the outcomes.
     pub observer: Observer,
     /// Unix milliseconds.
     pub now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
-    /// How long one try may take.
+    /// The longest time that one try may take.
     pub patience: Duration,
 }
 
@@ -41,7 +42,7 @@ impl NotifierSettings {
     }
 }
 
-/// How a try, or a message's stay, ended.
+/// The outcome of a try, or of a message that is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The receiver has it.
@@ -74,12 +75,12 @@ impl Outcome {
     }
 }
 
-/// How a channel does.
+/// The health of a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelHealth {
     /// Its name.
     pub name: String,
-    /// What it is: the word of the configuration.
+    /// Its type, as in the configuration.
     pub kind: &'static str,
     /// Messages that wait for it.
     pub pending: u64,
@@ -91,18 +92,18 @@ pub struct ChannelHealth {
     pub last_failure: Option<(u64, String)>,
 }
 
-/// How a test of a channel went.
+/// The result of a test of a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tested {
     /// Id of the notice that was sent.
     pub notice: String,
-    /// Why it did not arrive, if it did not.
+    /// The error, if it did not arrive.
     pub error: Option<String>,
-    /// How long it took, in milliseconds.
+    /// The duration, in milliseconds.
     pub took_ms: u64,
 }
 
-/// Why something was not done.
+/// An error of the notifier.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifierError {
     /// No such channel.
@@ -128,7 +129,7 @@ fn known_words(known: &[String]) -> String {
     format!("there are: {}", known.join(", "))
 }
 
-/// Delivers notices; cheap to clone. Nothing is sent until [`Notifier::run`] runs.
+/// Delivers notices. Cheap to clone. Sends only while [`Notifier::run`] runs.
 #[derive(Clone)]
 pub struct Notifier {
     pub(crate) inner: Arc<Inner>,
@@ -139,11 +140,10 @@ pub(crate) struct Inner {
     pub(crate) client: Client,
     pub(crate) wake: tokio::sync::Notify,
     outbox: Mutex<Outbox>,
-    /// How many messages waited when the outbox was last looked at.
+    /// The number of waiting messages at the last read of the outbox.
     pub(crate) waiting: AtomicU64,
-    /// What is remembered of each channel between two tries.
-    pub(crate) conditions: Mutex<BTreeMap<String, Condition>>,
-    /// How tests went, which never see the outbox, by channel.
+    pub(crate) conditions: Conditions,
+    /// Results of tests by channel. A test does not go through the outbox.
     tests: Mutex<BTreeMap<String, (u64, Option<String>)>>,
 }
 
@@ -158,7 +158,7 @@ impl Notifier {
             wake: tokio::sync::Notify::new(),
             outbox: Mutex::new(outbox),
             waiting: AtomicU64::new(0),
-            conditions: Mutex::default(),
+            conditions: Conditions::default(),
             tests: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
@@ -166,7 +166,7 @@ impl Notifier {
 
     /// Enqueues notices that belong to no change; those of a change go in with its commit
     /// ([`route`] and [`stagegate_store::Attachment::Tell`], then [`Notifier::wake`]).
-    /// How many messages were new.
+    /// Returns the number of new messages.
     ///
     /// # Errors
     /// When the outbox cannot be written; nothing is enqueued then.
@@ -182,23 +182,24 @@ impl Notifier {
         Ok(new)
     }
 
-    /// The messages that tell of these notices, one for each channel that wants one: to be enqueued
-    /// with the change they tell of. Then [`Notifier::wake`].
+    /// The messages for these notices, one for each channel that wants one. Enqueue them with the
+    /// change they tell of, then call [`Notifier::wake`].
     #[must_use]
     pub fn messages(&self, notices: &[Notice]) -> Vec<NewMessage> {
         route(&(self.inner.settings.channels)(), notices)
     }
 
-    /// Says that something was enqueued; without it, that is noticed within five seconds.
+    /// Wakes the delivery after an enqueue. Without it, delivery notices within five seconds.
     pub fn wake(&self) {
         self.inner.wake.notify_one();
     }
 
-    /// Sends a test through a channel, once and at once: its filter and its queue do not matter.
-    /// If it arrives, so will what waits: it is sent now.
+    /// Sends a test through a channel, once and at once, past its filter and its queue. If it
+    /// arrives, the waiting messages are sent at once too.
     ///
     /// # Errors
-    /// When there is no such channel, or the outbox fails. That the test did not arrive is an answer, not an error.
+    /// When there is no such channel, or the outbox fails. A test that did not arrive is a result,
+    /// not an error.
     pub async fn test(&self, name: &str, actor: &str) -> Result<Tested, NotifierError> {
         let channels = (self.inner.settings.channels)();
         let Some(channel) = channels.iter().find(|channel| channel.name == name).cloned() else {
@@ -221,7 +222,7 @@ impl Notifier {
         Ok(Tested { notice: notice.id, error, took_ms: now_ms.saturating_sub(begun_ms) })
     }
 
-    /// How every configured channel does, in the order of the configuration.
+    /// The health of every configured channel, in the order of the configuration.
     ///
     /// # Errors
     /// When the outbox cannot be read.
@@ -259,15 +260,15 @@ impl Notifier {
         (self.inner.settings.channels)().into_iter().map(|channel| channel.name).collect()
     }
 
-    /// How many messages waited when delivery last looked, which is after every try and at least
-    /// every five seconds. Never blocks: for scrapes.
+    /// The number of waiting messages when delivery last looked: after every try and at least every
+    /// five seconds. Never blocks: for scrapes.
     #[must_use]
     pub fn waiting(&self) -> u64 {
         self.inner.waiting.load(Ordering::Relaxed)
     }
 
-    /// How many messages wait, those for channels that are no longer configured included. Blocks
-    /// on the disk for a moment.
+    /// The number of waiting messages, with those for channels that are no longer configured.
+    /// Blocks on the disk for a moment.
     ///
     /// # Errors
     /// When the outbox cannot be read.
@@ -286,15 +287,15 @@ impl Inner {
         work(&mut self.outbox.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The channel works: what waits for it has waited long enough. Blocks on the disk.
+    /// Makes the waiting messages of a channel due now, because it works. Blocks on the disk.
     fn hurry(&self, channel: &str) -> Result<(), StoreError> {
-        self.set_condition(channel, Condition::default());
+        self.conditions.set(channel, Condition::default());
         self.with_outbox(|outbox| outbox.hurry(channel, self.now_ms()))?;
         self.wake.notify_one();
         Ok(())
     }
 
-    /// One try. Blocks for at most the patience.
+    /// Tries once. Blocks for at most the patience.
     pub(crate) fn send(&self, channel: &Channel, notice: &Notice) -> Verdict {
         let now_ms = self.now_ms();
         let request = channel.request(notice, now_ms);

@@ -22,7 +22,7 @@ const MAX_ANSWER: usize = 64 << 10;
 /// Bytes before a message: whether it is compressed, and its length.
 const GRPC_PREFIX: usize = 5;
 
-/// How a collector is spoken to.
+/// The protocol of a collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// OTLP/HTTP with protobuf bodies, over HTTP/1.1.
@@ -36,20 +36,20 @@ pub enum Protocol {
 pub struct Tls {
     /// The name it must have.
     pub name: ServerName<'static>,
-    /// How it proves that.
+    /// The credentials of the proof.
     pub config: Arc<ClientConfig>,
 }
 
-/// Where a collector is and how it is reached.
+/// The address of a collector, and the way to it.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// How it is spoken to.
+    /// Its protocol.
     pub protocol: Protocol,
     /// Name or address, without brackets.
     pub host: String,
     /// Port.
     pub port: u16,
-    /// What comes before `/v1/traces`: empty, or a path without a slash at its end.
+    /// The path before `/v1/traces`: empty, or a path without a slash at its end.
     pub path: String,
     /// Fields sent with every call; their values are secrets.
     pub headers: Vec<(HeaderName, HeaderValue)>,
@@ -76,7 +76,7 @@ impl Endpoint {
     }
 }
 
-/// Why a call failed.
+/// The error of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// It would fail again.
@@ -247,7 +247,7 @@ fn framed(message: &Bytes) -> Bytes {
     framed.freeze()
 }
 
-/// What a status means, by OTLP/HTTP's list of those that are worth another try.
+/// The meaning of a status, by OTLP/HTTP's list of those that are worth another try.
 fn http_verdict(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
     let after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     match status.as_u16() {
@@ -259,8 +259,9 @@ fn http_verdict(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> 
     }
 }
 
-/// What a gRPC status means, by OTLP's list; it stands in the trailers, or in the head of an answer
-/// that has no others. The collector's own words are left out: they may repeat what was sent.
+/// The meaning of a gRPC status, by OTLP's list. It stands in the trailers, or in the head of an
+/// answer that has no others. The collector's own words are left out: they may repeat what was
+/// sent.
 fn grpc_verdict(
     status: StatusCode,
     headers: &HeaderMap,

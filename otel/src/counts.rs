@@ -1,8 +1,8 @@
-//! What became of what was offered.
+//! The counts of offered records.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Why something was not exported.
+/// The reason why something was not exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
     /// Too much was waiting.

@@ -1,4 +1,5 @@
-//! What waits, in batches, to the collector: tried again for a while, then dropped and counted.
+//! Sends waiting records to the collector in batches. A failed batch is tried again for a while,
+//! then dropped and counted.
 
 use crate::client::{Client, Endpoint, Failure};
 use crate::counts::{Counts, Loss};
@@ -17,22 +18,22 @@ use tokio::time::Instant;
 const MOST_WAITING: usize = 8192;
 /// Spans and events that are sent at once.
 const BATCH: usize = 512;
-/// How long is waited for more before a batch is sent.
+/// The time to wait for more before a batch is sent.
 const GATHERING: Duration = Duration::from_secs(1);
-/// How long a batch is tried.
+/// The time for which a batch is tried.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Pause before the second try; each later one is twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// How long the last batches may take when the exporter ends.
+/// The time that the last batches may take when the exporter ends.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
-/// How to export.
+/// Settings of the export.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The collector.
     pub endpoint: Endpoint,
-    /// How long one call may take.
+    /// The timeout of one call.
     pub timeout: Duration,
     /// Attributes of this process: `service.name` and whatever else it is known by.
     pub resource: Vec<(String, String)>,
@@ -179,7 +180,7 @@ impl Sender {
             let wait = match self.try_once(signal, &message).await {
                 Ok((rejected, why)) => {
                     if rejected > 0 {
-                        tracing::warn!(rejected, why, "the collector took a part only");
+                        tracing::warn!(rejected, why, "the collector rejected a part of a batch");
                     }
                     let rejected = rejected.min(count);
                     self.counts.lost(Loss::Refused, rejected);
@@ -229,14 +230,14 @@ impl Sender {
 
     fn works(&mut self) {
         if std::mem::replace(&mut self.is_failing, false) {
-            tracing::info!(collector = self.endpoint, "traces are exported again");
+            tracing::info!(collector = self.endpoint, "export of traces works again");
         }
     }
 
     /// Said once for each time it begins to fail: traces are not worth more noise.
     fn fails(&mut self, why: &str) {
         if !std::mem::replace(&mut self.is_failing, true) {
-            tracing::warn!(collector = self.endpoint, why, "traces cannot be exported");
+            tracing::warn!(collector = self.endpoint, why, "cannot export traces");
         }
     }
 }

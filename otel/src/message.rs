@@ -64,7 +64,7 @@ pub fn attribute(key: &str, value: impl Into<Value>) -> KeyValue {
     }
 }
 
-/// What is exported: each has a service of the collector's.
+/// The kinds of exported data. Each has its own service of the collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     Spans,
@@ -72,7 +72,7 @@ pub(crate) enum Signal {
 }
 
 impl Signal {
-    /// Where OTLP/HTTP takes it, below the endpoint's path.
+    /// Its path in OTLP/HTTP, below the endpoint's path.
     pub(crate) const fn path(self) -> &'static str {
         match self {
             Self::Spans => "/v1/traces",
@@ -105,7 +105,7 @@ impl Signal {
     }
 }
 
-/// Who exports: this program, by the name and the attributes it was given.
+/// The exporting program, with its name and its attributes.
 #[derive(Clone, Debug)]
 pub(crate) struct Exporting {
     resource: Resource,

@@ -13,8 +13,8 @@ pub(crate) struct Pin {
     pub(crate) arm: Arm,
     /// The release's number, unique in the process.
     pub(crate) release: u32,
-    /// The opening of the candidate the pin was made in.
-    pub(crate) opening: u64,
+    /// The generation of the candidate in which the pin was made.
+    pub(crate) generation: u64,
     /// Unix seconds after which the pin is forgotten.
     expires_s: u64,
 }
@@ -50,10 +50,10 @@ impl Pins {
         conversation: &str,
         arm: Arm,
         release: u32,
-        opening: u64,
+        generation: u64,
         now_s: u64,
     ) {
-        let pin = Pin { arm, release, opening, expires_s: now_s + Self::TTL_S };
+        let pin = Pin { arm, release, generation, expires_s: now_s + Self::TTL_S };
         self.cache.force_put(self.key(workload, conversation), pin, 1);
         self.put.fetch_add(1, Ordering::Relaxed);
     }

@@ -297,7 +297,7 @@ impl Workload {
         };
         if is(&self.stable) {
             Some(Arm::Stable)
-        } else if is(&self.candidate) && pin.opening == self.split.state().opening {
+        } else if is(&self.candidate) && pin.generation == self.split.state().generation {
             Some(Arm::Candidate)
         } else {
             None

@@ -48,7 +48,7 @@ impl fmt::Display for Salt {
 pub struct Bucket(u32);
 
 impl Bucket {
-    /// Whether the bucket lies below `weight`.
+    /// True if the bucket lies below `weight`.
     #[must_use]
     pub const fn is_below(self, weight: Weight) -> bool {
         self.0 < weight.parts()

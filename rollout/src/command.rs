@@ -1,17 +1,15 @@
-//! Commands on a workload, and the state that each one leads to.
+//! The commands that change a workload, and the refusals.
+//!
+//! `change` applies the commands that concern no rollout; [`crate::step`] applies every command.
 
+pub(crate) mod change;
 mod lists;
 
-use crate::progress::{self, Grounds, Input, Mark, Order, RolloutRefusal, Stepped};
-use crate::state::Declared;
 use crate::{
-    Action, AnalysisId, Closed, CohortName, GroupName, KillState, OnRollback, Policy, ReleaseName,
-    Weight, WorkloadSpec, WorkloadState,
+    Action, AnalysisId, CohortName, GroupName, Policy, ReleaseName, RolloutRefusal, Weight,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-use lists::{exclude, list_add, list_remove, opt_in, unexclude};
 
 /// An allow or a deny list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +21,7 @@ pub enum ListKind {
     Deny,
 }
 
-/// Who is put on a list.
+/// A tenant or a user on a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "id")]
 pub enum Subject {
@@ -78,16 +76,16 @@ pub enum Command {
     },
     /// Puts somebody on a list.
     List {
-        /// Which list.
+        /// The list.
         list: ListKind,
-        /// Who.
+        /// The actor.
         subject: Subject,
     },
     /// Takes somebody off a list.
     Unlist {
-        /// Which list.
+        /// The list.
         list: ListKind,
-        /// Who.
+        /// The actor.
         subject: Subject,
     },
     /// Takes over the roles the configuration declares now. While a rollout is under way its roles
@@ -150,7 +148,7 @@ impl Command {
         self.action().label()
     }
 
-    /// Whether the command must carry a reason.
+    /// Returns true if the command must carry a reason.
     #[must_use]
     pub const fn needs_reason(&self) -> bool {
         matches!(
@@ -219,202 +217,4 @@ pub enum Refusal {
     /// The command does not fit the rollout.
     #[error(transparent)]
     Rollout(#[from] RolloutRefusal),
-}
-
-/// What a command did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The state afterwards.
-    pub state: WorkloadState,
-    /// What changed, in words for the audit log and the person; empty when nothing did.
-    pub summary: String,
-}
-
-/// Applies `command` to `state`, without grounds and without the effects: what replays and tests
-/// need, and all that commands without evidence need. See [`progress::step`].
-///
-/// # Errors
-/// A [`Refusal`] when the command makes no sense now; the state is untouched.
-pub fn apply(
-    spec: &WorkloadSpec,
-    state: &WorkloadState,
-    command: &Command,
-    by: &str,
-    reason: &str,
-    now_ms: u64,
-) -> Result<Change, Refusal> {
-    let order = Order { command, by, reason, grounds: Grounds::default() };
-    let Stepped { state, summary, .. } =
-        progress::step(spec, state, Input::Command(order), now_ms)?;
-    Ok(Change { state, summary })
-}
-
-/// Does what a command that is no rollout's says.
-pub(crate) fn change(
-    spec: &WorkloadSpec,
-    state: &mut WorkloadState,
-    command: &Command,
-    by: &str,
-    reason: &str,
-    now_ms: u64,
-) -> Result<String, Refusal> {
-    Ok(match command {
-        Command::Kill => kill(state, by, reason, now_ms),
-        Command::Revive => revive(state),
-        Command::EnableCohort { cohort, opt_in } => enable_cohort(spec, state, cohort, opt_in)?,
-        Command::RollbackCohort => {
-            let cohort = state.cohorts.pop().ok_or(Refusal::NoCohortEnabled)?;
-            format!("cohort {cohort} closed")
-        }
-        Command::Exclude { group, tenant } => exclude(state, group, tenant)?,
-        Command::Unexclude { group, tenant } => unexclude(spec, state, group, tenant)?,
-        Command::OptIn { tenant } => opt_in(spec, state, tenant)?,
-        Command::List { list, subject } => list_add(state, *list, subject)?,
-        Command::Unlist { list, subject } => list_remove(spec, state, *list, subject)?,
-        Command::Declare => declare(spec, state),
-        Command::SetWeight { .. }
-        | Command::Rollback
-        | Command::Start { .. }
-        | Command::Promote { .. }
-        | Command::Pause
-        | Command::Resume
-        | Command::Abort
-        | Command::Restore => String::new(),
-    })
-}
-
-pub(crate) fn set_weight(state: &mut WorkloadState, weight: Weight) -> Result<String, Refusal> {
-    if state.candidate.is_none() {
-        return Err(Refusal::NoCandidate);
-    }
-    let before = std::mem::replace(&mut state.weight, weight);
-    let reopened = weight > Weight::ZERO && open(state);
-    Ok(match (before == weight, reopened) {
-        (_, true) => format!("candidate opened again at {weight}"),
-        (false, false) => format!("weight {before} -> {weight}"),
-        (true, false) => String::new(),
-    })
-}
-
-/// Opens a closed candidate; says whether it was closed.
-fn open(state: &mut WorkloadState) -> bool {
-    let was_closed = state.closed.take().is_some();
-    state.opening += u64::from(was_closed);
-    was_closed
-}
-
-/// Takes the candidate out; says nothing when it is out already.
-pub(crate) fn close(
-    spec: &WorkloadSpec,
-    state: &mut WorkloadState,
-    mark: &Mark,
-) -> Result<String, Refusal> {
-    let Some(candidate) = &state.candidate else { return Err(Refusal::NoCandidate) };
-    if state.closed.is_some() {
-        return Ok(String::new());
-    }
-    let weight_before = std::mem::take(&mut state.weight);
-    let cohorts = std::mem::take(&mut state.cohorts).len();
-    state.closed = Some(Closed {
-        by: mark.by.clone(),
-        reason: mark.reason.clone(),
-        at_ms: mark.at_ms,
-        weight_before,
-        finishing: spec.on_rollback == OnRollback::Finish,
-    });
-    Ok(format!(
-        "{candidate} rolled back from {weight_before} and {cohorts} cohorts to {}",
-        state.stable
-    ))
-}
-
-fn kill(state: &mut WorkloadState, by: &str, reason: &str, at_ms: u64) -> String {
-    if state.killed.is_some() {
-        return String::new();
-    }
-    state.killed = Some(KillState { by: by.to_owned(), reason: reason.to_owned(), at_ms });
-    // A conversation that was finishing on the candidate must not come back with the revival.
-    if let Some(closed) = &mut state.closed {
-        closed.finishing = false;
-    }
-    "killed".to_owned()
-}
-
-fn revive(state: &mut WorkloadState) -> String {
-    if state.killed.take().is_some() { "revived".to_owned() } else { String::new() }
-}
-
-fn enable_cohort(
-    spec: &WorkloadSpec,
-    state: &mut WorkloadState,
-    name: &CohortName,
-    opt_in: &[Arc<str>],
-) -> Result<String, Refusal> {
-    if state.candidate.is_none() {
-        return Err(Refusal::NoCandidate);
-    }
-    let Some(cohort) = spec.cohorts.iter().find(|cohort| cohort.name == *name) else {
-        let known: Vec<&str> = spec.cohorts.iter().map(|cohort| cohort.name.as_str()).collect();
-        return Err(Refusal::UnknownCohort { cohort: name.clone(), known: known.join(", ") });
-    };
-    if state.cohorts.contains(name) {
-        return Err(Refusal::CohortEnabled(name.clone()));
-    }
-    let next = spec.cohorts.iter().find(|cohort| !state.cohorts.contains(&cohort.name));
-    if let Some(next) = next.filter(|next| next.name != *name) {
-        return Err(Refusal::CohortOutOfOrder { cohort: name.clone(), next: next.name.clone() });
-    }
-    for tenant in opt_in {
-        let excluded = state.excluding_group(spec, tenant).is_some();
-        if !excluded || spec.membership.cohort(tenant) != Some(name) {
-            return Err(Refusal::NotExcluded(Arc::clone(tenant)));
-        }
-        state.opted_in.insert(Arc::clone(tenant));
-    }
-    let excluded = state.excluded_in(spec, name);
-    let excluded: Vec<String> =
-        excluded.iter().map(|(tenant, group)| format!("{tenant} ({group})")).collect();
-    if !excluded.is_empty() {
-        return Err(Refusal::ExcludedInCohort {
-            cohort: name.clone(),
-            tenants: excluded.join(", "),
-        });
-    }
-    open(state);
-    state.cohorts.push(name.clone());
-    Ok(format!("cohort {name} enabled: {} tenants", cohort.tenants.len()))
-}
-
-/// Takes over changed roles. A role that runtime commands moved stays moved until the declaration
-/// itself changes; a new candidate always begins closed to everyone, at weight zero.
-fn declare(spec: &WorkloadSpec, state: &mut WorkloadState) -> String {
-    if state.rollout.as_ref().is_some_and(|rollout| rollout.is_active()) {
-        return String::new();
-    }
-    let declared = Declared { stable: spec.stable.clone(), candidate: spec.candidate.clone() };
-    let mut changes = Vec::new();
-    if declared.stable != state.declared.stable && declared.stable != state.stable {
-        changes.push(format!("stable {} -> {}", state.stable, declared.stable));
-        state.stable = declared.stable.clone();
-    }
-    let same_candidate = declared.candidate == state.candidate;
-    if declared.candidate != state.declared.candidate && !same_candidate {
-        let name = |release: &Option<ReleaseName>| {
-            release.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
-        };
-        changes.push(format!(
-            "candidate {} -> {}",
-            name(&state.candidate),
-            name(&declared.candidate)
-        ));
-        state.candidate = declared.candidate.clone();
-        state.weight = Weight::ZERO;
-        state.cohorts.clear();
-        state.closed = None;
-        state.opening += 1;
-        state.salt = state.salt_for(spec);
-    }
-    state.declared = declared;
-    state.cohorts.retain(|name| spec.cohorts.iter().any(|cohort| cohort.name == *name));
-    changes.join(", ")
 }

@@ -4,13 +4,13 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What is wrong with the judge.
+/// The problem of the judge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DoubtKind {
     /// Samples or scores cannot be kept.
     Store,
-    /// What judging may cost in a day is spent; nobody is sampled.
+    /// The daily budget of judging is spent; nothing is sampled.
     Budget,
     /// Samples wait, and none gets a verdict.
     Silent,
@@ -40,7 +40,7 @@ impl DoubtKind {
         }
     }
 
-    /// Whether nothing can be measured at all, or what is measured is wrong. Otherwise there only
+    /// True if nothing can be measured at all, or what is measured is wrong. Otherwise there only
     /// is too little to go by.
     #[must_use]
     pub const fn is_error(self) -> bool {
@@ -51,9 +51,9 @@ impl DoubtKind {
 /// A reason not to believe the judge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doubt {
-    /// What kind.
+    /// The kind.
     pub kind: DoubtKind,
-    /// What was seen, in words.
+    /// The observation, in words.
     pub words: String,
 }
 

@@ -75,7 +75,7 @@ impl Histogram {
         }
     }
 
-    /// How many values were counted.
+    /// The number of values that were counted.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
@@ -133,7 +133,8 @@ impl Histogram {
         counts.map(|(offset, count)| (edge_of(self.first + offset), *count))
     }
 
-    /// How many values are above `limit`, to the bucket: what shares the limit's bucket is not.
+    /// The number of values that are above `limit`, to the bucket: what shares the limit's bucket
+    /// is not.
     #[must_use]
     pub fn count_above(&self, limit: f64) -> u64 {
         let above = self.lower_edges().filter(|(edge, _)| *edge >= limit);

@@ -1,13 +1,14 @@
-//! The pure core of Stagegate: who goes where, and what a command changes.
+//! The pure core of Stagegate: the decision for a request, and the effect of a command.
 //!
 //! Nothing here reads a clock, touches the network or a file, draws a random number, logs or
-//! counts. Time and keys come in as arguments; decisions and refusals come out as values. That is
-//! what lets the routing rules be proven by property tests and replayed after a crash.
+//! counts. Time and keys come in as arguments; decisions and refusals come out as values. So
+//! property tests can prove the routing rules, and a crash can be replayed.
 
 mod action;
 mod analysis;
 mod arm;
 mod bucket;
+mod cohort;
 mod command;
 mod doubt;
 mod force;
@@ -19,9 +20,11 @@ mod policy;
 mod progress;
 mod reason;
 mod record;
+mod series;
 mod severity;
 mod shadow;
 mod spec;
+mod spec_error;
 mod split;
 mod state;
 mod stats;
@@ -36,7 +39,8 @@ pub use analysis::{
 };
 pub use arm::Arm;
 pub use bucket::{Bucket, Salt, murmur3_x86_32};
-pub use command::{Change, Command, ListKind, Refusal, Subject, apply};
+pub use cohort::Cohort;
+pub use command::{Command, ListKind, Refusal, Subject};
 pub use doubt::{Doubt, DoubtKind};
 pub use force::{ForceError, ForceKey};
 pub use histogram::Histogram;
@@ -44,21 +48,23 @@ pub use membership::{Members, Membership};
 pub use name::{CohortName, GroupName, InvalidName, ReleaseName, WorkloadName};
 pub use outcome::Outcome;
 pub use policy::{
-    Amount, Axis, ErrorClass, Gate, GateId, InvalidAmount, Limit, Measure, OfflineReport, Policy,
-    PolicyError, PolicyKey, Quantile, Span, Step, Then, Timing,
+    Amount, Axis, ErrorClass, Gate, GateId, InvalidAmount, Limit, Measure, Number, OfflineReport,
+    Policy, PolicyError, PolicyKey, Quantile, SimpleMeasure, Span, Step, Then, Timing,
 };
 pub use progress::{
-    Alarm, Effect, Entry, Grounds, Input, Mark, Notice, NoticeKind, OfflineEval, Order, Phase,
-    Preflight, Readiness, Recording, Replay, ReplayEvent, Rollout, RolloutId, RolloutRefusal,
-    Status, Stepped, Transition, Turn, replay, step,
+    Alarm, Change, Effect, Entry, Grounds, Input, Mark, Notice, NoticeKind, OfflineEval, Order,
+    Transition, Phase, Preflight, Readiness, Recording, Replay, ReplayEvent, Rollout, RolloutId,
+    RolloutRefusal, Status, Stepped, Turn, apply, replay, step,
 };
 pub use reason::Reason;
 pub use record::{DecodeError, Record, RecordBatch, Spent, records};
+pub use series::{Counter, CounterUnit, Scores, Series};
 pub use severity::Severity;
 pub use shadow::{ShadowDrop, ShadowKey, ShadowSeries};
-pub use spec::{Cohort, Fallback, FixedResponse, OnRollback, SpecError, Sticky, WorkloadSpec};
+pub use spec::{Fallback, FixedResponse, OnRollback, Sticky, WorkloadSpec};
+pub use spec_error::SpecError;
 pub use split::{Choice, KeyKind, Split, Target, Who};
 pub use state::{Closed, Declared, KillState, WorkloadState};
-pub use stats::{Delta, Refusals, Scores, Series, SeriesKey, TenantUse};
+pub use stats::{Delta, Refusals, SeriesKey, TenantUse};
 pub use usage::{CostTruth, TokenKind};
 pub use weight::{InvalidWeight, Weight};

@@ -1,4 +1,4 @@
-//! Which tenant belongs to which cohort and exclusion group.
+//! The cohort and the exclusion group of each tenant.
 
 use crate::{Cohort, CohortName, GroupName, SpecError};
 use foldhash::fast::FixedState;
@@ -17,14 +17,14 @@ pub struct Members {
 }
 
 impl Members {
-    /// Whether either id is listed.
+    /// True if either id is listed.
     #[must_use]
     pub fn contains(&self, tenant: Option<&str>, user: Option<&str>) -> bool {
         tenant.is_some_and(|id| self.tenants.contains(id))
             || user.is_some_and(|id| self.users.contains(id))
     }
 
-    /// Whether nobody is listed.
+    /// True if nobody is listed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tenants.is_empty() && self.users.is_empty()

@@ -1,4 +1,4 @@
-//! How a request ended, in the classes the error axis counts.
+//! The outcome of a request, in the classes that the error axis counts.
 
 use serde::{Deserialize, Serialize};
 

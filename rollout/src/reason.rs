@@ -1,4 +1,5 @@
-//! Which rule decided. A closed list: it is a metric label, an API value and the heart of `explain`.
+//! The rule that decided. A closed list: it is a metric label, an API value and the core of
+//! `explain`.
 
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +65,7 @@ impl Reason {
         }
     }
 
-    /// Whether a rule decided; refusals are counted apart.
+    /// True if a rule decided; refusals are counted apart.
     #[must_use]
     pub const fn is_decision(self) -> bool {
         !matches!(self, Self::Refused)

@@ -6,10 +6,10 @@
 
 use crate::{Arm, CostTruth, KeyKind, Outcome, Reason};
 
-/// What an answer used and cost, as the record keeps it.
+/// The usage and the cost of an answer, as the record keeps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spent {
-    /// How the cost is known.
+    /// The source of the cost.
     pub truth: CostTruth,
     /// Nano-dollars, 0 when the cost is unknown.
     pub nanos: u64,
@@ -19,7 +19,7 @@ pub struct Spent {
     pub output: u64,
 }
 
-/// Why one request went where it went, and how it ended.
+/// The decision for one request, and its outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
     /// The request's id.
@@ -38,7 +38,7 @@ pub struct Record<'a> {
     pub detail: &'a str,
     /// Epoch of the plan that decided.
     pub epoch: u64,
-    /// Which identity was hashed.
+    /// The identity that was hashed.
     pub key: KeyKind,
     /// The key's bucket, when the weight was asked.
     pub bucket: Option<u32>,
@@ -52,17 +52,17 @@ pub struct Record<'a> {
     pub conversation: &'a str,
     /// HTTP status the client got, 0 if none.
     pub status: u16,
-    /// How the request ended.
+    /// The outcome of the request.
     pub outcome: Outcome,
     /// Microseconds from the end of the request head to the end of the response.
     pub duration_us: u64,
     /// Microseconds from the end of the request head to the response head.
     pub first_byte_us: u64,
-    /// How often the request was sent again.
+    /// The number of retries.
     pub retries: u8,
     /// A copy was handed on to be sent to another release.
     pub shadowed: bool,
-    /// What the answer used and cost, where that was to be known.
+    /// The usage and the cost of the answer, if known.
     pub spent: Option<Spent>,
 }
 
@@ -136,13 +136,13 @@ impl RecordBatch {
         self.len += 1;
     }
 
-    /// How many records there are.
+    /// The number of records there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is none.
+    /// True if there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0

@@ -1,8 +1,8 @@
-//! How loudly somebody is told.
+//! The severity of a notice.
 
 use serde::{Deserialize, Serialize};
 
-/// How loudly somebody is told.
+/// The severity of a notice.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]

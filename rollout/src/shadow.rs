@@ -1,4 +1,4 @@
-//! What is counted of copied requests, apart from everything that clients were served.
+//! The counts of copied requests, separate from those of served requests.
 
 use crate::{Histogram, Outcome};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ pub struct ShadowKey {
     pub release: Arc<str>,
 }
 
-/// Why a picked request was not copied, or its copy not sent.
+/// The reason why a picked request was not copied, or its copy was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShadowDrop {
     /// Its body is over the limit of copies.

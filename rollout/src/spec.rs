@@ -1,12 +1,14 @@
-//! What the configuration says of one workload's routing, checked once.
+//! The configuration of one workload's routing, checked once.
 
-use crate::{CohortName, GroupName, Members, Membership, ReleaseName, Salt, Weight, WorkloadName};
+use crate::{
+    Cohort, GroupName, Members, Membership, ReleaseName, Salt, SpecError, Weight, WorkloadName,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a decision is sticky by: the identity whose hash decides.
+/// The identity whose hash decides, so that its requests stay on one arm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sticky {
@@ -37,7 +39,7 @@ impl Sticky {
     }
 }
 
-/// What a rollback does to conversations that run on the candidate.
+/// The effect of a rollback on conversations that run on the candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnRollback {
@@ -62,7 +64,7 @@ impl OnRollback {
     }
 }
 
-/// Where a killed workload's requests go.
+/// The target of a killed workload's requests.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum Fallback {
     /// The stable release.
@@ -87,15 +89,6 @@ pub struct FixedResponse {
     pub body: String,
 }
 
-/// A named list of tenants that is switched on as one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cohort {
-    /// Its name, unique in the workload.
-    pub name: CohortName,
-    /// Its tenants; a tenant belongs to at most one cohort of a workload.
-    pub tenants: Vec<Arc<str>>,
-}
-
 /// Everything the routing of one workload is configured with; see [`WorkloadSpec::check`].
 #[derive(Clone, Debug)]
 pub struct WorkloadSpec {
@@ -111,11 +104,11 @@ pub struct WorkloadSpec {
     pub initial_weight: Weight,
     /// Overrides the per-rollout salt.
     pub salt: Option<Salt>,
-    /// What decisions are sticky by.
+    /// The identity that decisions are sticky by.
     pub sticky: Sticky,
-    /// What a rollback does to running conversations.
+    /// The effect of a rollback on running conversations.
     pub on_rollback: OnRollback,
-    /// Where a killed workload's requests go.
+    /// The target of a killed workload's requests.
     pub fallback: Fallback,
     /// Cohorts in the order they open.
     pub cohorts: Vec<Cohort>,
@@ -127,44 +120,6 @@ pub struct WorkloadSpec {
     pub deny: Members,
     /// Tenants by cohort and group; filled in by [`WorkloadSpec::check`].
     pub membership: Arc<Membership>,
-}
-
-/// A workload whose parts contradict each other.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SpecError {
-    /// A role names a release that is not registered.
-    #[error(
-        "{role} names release `{release}`, which is not among the workload's releases ({known})"
-    )]
-    UnknownRelease {
-        /// `stable`, `candidate` or `kill_switch.fallback`.
-        role: &'static str,
-        /// The name that was given.
-        release: ReleaseName,
-        /// The names that exist.
-        known: String,
-    },
-    /// Stable and candidate are the same release.
-    #[error("stable and candidate are both `{0}`: the candidate must be another release")]
-    SameRelease(ReleaseName),
-    /// A weight without a candidate.
-    #[error("weight {0} needs a candidate release")]
-    WeightWithoutCandidate(Weight),
-    /// Two cohorts of the same name.
-    #[error("two cohorts are named `{0}`")]
-    DuplicateCohort(CohortName),
-    /// A tenant in two cohorts.
-    #[error(
-        "tenant `{tenant}` is in cohort `{first}` and in cohort `{second}`: a tenant belongs to at most one"
-    )]
-    TenantInTwoCohorts {
-        /// The tenant.
-        tenant: Arc<str>,
-        /// The cohort that had it first.
-        first: CohortName,
-        /// The later cohort.
-        second: CohortName,
-    },
 }
 
 impl WorkloadSpec {

@@ -7,7 +7,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Who asks. Every part but the request id may be unknown.
+/// The identity of a request. Every part but the request id may be unknown.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Who<'a> {
     /// The request's id; never empty.
@@ -20,7 +20,7 @@ pub struct Who<'a> {
     pub conversation: Option<&'a str>,
 }
 
-/// Which identity was hashed.
+/// The identity that was hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyKind {
@@ -50,7 +50,7 @@ impl KeyKind {
     }
 }
 
-/// Where a request goes.
+/// The target of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// To a release by its role.
@@ -64,13 +64,13 @@ pub enum Target {
 /// A decision and what it rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice<'a> {
-    /// Where the request goes.
+    /// The target of the request.
     pub target: Target,
     /// The rule that decided.
     pub reason: Reason,
     /// The cohort or exclusion group the rule names.
     pub detail: Option<&'a str>,
-    /// Which identity the bucket belongs to.
+    /// The identity that the bucket belongs to.
     pub key: KeyKind,
     /// The key's bucket, present when the weight was asked.
     pub bucket: Option<Bucket>,
@@ -153,7 +153,7 @@ impl Split {
     /// Decides. The first rule that applies wins; its name is the reason.
     ///
     /// `forced` is the arm of a verified force header. `pinned` is the arm the conversation began
-    /// on, already checked to be of this opening. While the candidate is closed nothing leads to
+    /// on, already checked to be of this generation. While the candidate is closed nothing leads to
     /// it, except a pin under the policy `finish`; while the workload is killed nothing at all.
     #[must_use]
     pub fn choose<'a>(
@@ -221,7 +221,7 @@ impl Split {
         wanted.unwrap_or((KeyKind::Request, who.request))
     }
 
-    /// Whether copies of what stable serves may go to `release`: not while the workload is killed,
+    /// True if copies of what stable serves may go to `release`: not while the workload is killed,
     /// not to a candidate that was rolled back, and not to the stable release itself.
     #[must_use]
     pub fn may_shadow(&self, release: &ReleaseName) -> bool {
@@ -230,7 +230,7 @@ impl Split {
         !self.keeps_to_stable && self.kill.is_none() && !rolled_back && *release != state.stable
     }
 
-    /// Whether a list keeps `who` off new releases, so that nothing of theirs is copied there.
+    /// True if a list keeps `who` off new releases, so that nothing of theirs is copied there.
     #[must_use]
     pub fn keeps_back(&self, who: &Who<'_>) -> bool {
         self.has_lists && self.is_denied(who)

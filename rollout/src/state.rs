@@ -1,11 +1,11 @@
-//! The runtime state of one workload: what commands change and what the store remembers.
+//! The runtime state of one workload. Commands change it, and the store keeps it.
 
 use crate::{CohortName, GroupName, Members, ReleaseName, Rollout, Salt, Weight, WorkloadSpec};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What commands change and a restart brings back.
+/// The state that commands change and that survives a restart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkloadState {
     /// The release that serves everyone not sent elsewhere.
@@ -16,9 +16,10 @@ pub struct WorkloadState {
     pub weight: Weight,
     /// Hashed before the targeting key; changes with every new candidate.
     pub salt: Salt,
-    /// How often the candidate was opened. A pin to the candidate holds only within the opening
-    /// it was made in, so that no old pin survives a rollback.
-    pub opening: u64,
+    /// The number of times a candidate was opened. A pin to the candidate is valid only in the
+    /// generation it was made in, so no old pin survives a rollback.
+    #[serde(rename = "opening")]
+    pub generation: u64,
     /// Set by a rollback: nothing reaches the candidate until someone opens it again.
     pub closed: Option<Closed>,
     /// Set by the kill switch.
@@ -33,12 +34,12 @@ pub struct WorkloadState {
     pub allow: Members,
     /// Deny list entries made at run time.
     pub deny: Members,
-    /// What the configuration declared when it was last applied, to notice that it changed.
+    /// The roles of the last applied configuration, to notice a change.
     pub declared: Declared,
-    /// The rollout under way, or the last one that ended.
+    /// The active rollout, or the last one that ended.
     #[serde(default)]
     pub rollout: Option<Box<Rollout>>,
-    /// The release that was stable before the last completed rollout: one rollback away.
+    /// The release that was stable before the last completed rollout. A rollback restores it.
     #[serde(default)]
     pub previous: Option<ReleaseName>,
 }
@@ -52,10 +53,10 @@ pub struct Declared {
     pub candidate: Option<ReleaseName>,
 }
 
-/// Why nothing reaches the candidate.
+/// A closed candidate: the actor, the reason and the time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
-    /// Who rolled back.
+    /// The actor of the rollback.
     pub by: String,
     /// Their reason.
     pub reason: String,
@@ -67,10 +68,10 @@ pub struct Closed {
     pub finishing: bool,
 }
 
-/// Who pulled the kill switch, why and when.
+/// The kill switch: the actor, the reason and the time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KillState {
-    /// Who killed the workload.
+    /// The actor who killed the workload.
     pub by: String,
     /// Their reason.
     pub reason: String,
@@ -87,7 +88,7 @@ impl WorkloadState {
             candidate: spec.candidate.clone(),
             weight: spec.initial_weight,
             salt: Salt::new(""),
-            opening: 1,
+            generation: 1,
             closed: None,
             killed: None,
             cohorts: Vec::new(),
@@ -109,11 +110,11 @@ impl WorkloadState {
     pub fn salt_for(&self, spec: &WorkloadSpec) -> Salt {
         spec.salt.clone().unwrap_or_else(|| {
             let candidate = self.candidate.as_ref().map_or("", ReleaseName::as_str);
-            Salt::new(&format!("{}/{candidate}/{}:", spec.name, self.opening))
+            Salt::new(&format!("{}/{candidate}/{}:", spec.name, self.generation))
         })
     }
 
-    /// Whether requests may reach the candidate by any rule.
+    /// True if requests may reach the candidate by any rule.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.candidate.is_some() && self.closed.is_none()

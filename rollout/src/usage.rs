@@ -1,4 +1,4 @@
-//! What a response used, and how well that is known.
+//! The usage of a response, and its source.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,7 @@ impl TokenKind {
     }
 }
 
-/// How a response's cost is known; shown with every cost, never mixed silently.
+/// The source of a response's cost. It is shown with every cost; sources are never mixed silently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CostTruth {

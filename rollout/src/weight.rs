@@ -15,7 +15,7 @@ pub struct Weight(u32);
 pub struct InvalidWeight(String);
 
 impl Weight {
-    /// How many parts make the whole.
+    /// The number of parts of the whole.
     pub const SCALE: u32 = 100_000;
     /// Nobody.
     pub const ZERO: Self = Self(0);

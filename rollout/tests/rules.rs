@@ -115,10 +115,10 @@ fn a_rollback_closes_every_way_and_is_the_same_twice() {
             assert_eq!(story.ask("acme", "u", forced, pinned).0, STABLE, "{forced:?} {pinned:?}");
         }
     }
-    let opening = story.state.opening;
+    let generation = story.state.generation;
     story.weight("1%");
     assert!(story.state.closed.is_none());
-    assert!(story.state.opening > opening, "pins from before the rollback are void");
+    assert!(story.state.generation > generation, "pins from before the rollback are void");
 }
 
 #[test]

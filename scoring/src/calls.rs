@@ -1,6 +1,6 @@
 //! Questions to scorers outside of the process: when each is due, and what becomes of the answer.
 
-use crate::purse::{NotNow, Purse};
+use crate::judge_budget::{JudgeBudget, NotNow};
 use stagegate_eval::{Broke, ItemScores, Post, Sample, Score, ScorerKind, ScorerSpec, Sent, ask};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(crate) struct Call {
     pub(crate) sample: Arc<Sample>,
 }
 
-/// What became of one.
+/// The result of a call.
 pub(crate) enum Outcome {
     /// There is an answer, unscored being one.
     Said(Vec<Score>),
@@ -38,7 +38,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Calls {
     queue: Mutex<Queue>,
     changed: Condvar,
-    pub(crate) purse: Purse,
+    pub(crate) budget: JudgeBudget,
 }
 
 #[derive(Default)]
@@ -52,8 +52,8 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Calls {
-    pub(crate) fn new(purse: Purse) -> Self {
-        Self { queue: Mutex::default(), changed: Condvar::new(), purse }
+    pub(crate) fn new(budget: JudgeBudget) -> Self {
+        Self { queue: Mutex::default(), changed: Condvar::new(), budget }
     }
 
     pub(crate) fn add(&self, call: Call) {
@@ -109,7 +109,7 @@ impl Calls {
         let Some(first) = batch.first() else { return Vec::new() };
         let scorer = &first.scorer;
         let unscored = |why: &str| Outcome::Said(vec![Score::unscored(&scorer.name, why)]);
-        let reserved = match self.purse.reserve(scorer, &first.sample, now_ms) {
+        let reserved = match self.budget.reserve(scorer, &first.sample, now_ms) {
             Ok(reserved) => reserved,
             Err(NotNow::Broke(Broke::Promised) | NotNow::Store(_)) => {
                 return batch.iter().map(|_| Outcome::NotYet(now_ms + AWHILE_MS)).collect();
@@ -119,7 +119,7 @@ impl Calls {
         let samples: Vec<&Sample> = batch.iter().map(|call| &*call.sample).collect();
         let sent = ask(scorer, &samples, now_ms / 1000, post);
         if let Some(reserved) = reserved {
-            self.purse.settle(scorer, &first.sample.workload, reserved, &sent);
+            self.budget.settle(scorer, &first.sample.workload, reserved, &sent);
         }
         let again = |call: &Call, after_ms: Option<u64>, why: &str| {
             if call.attempt + 1 >= TRIES {

@@ -1,4 +1,4 @@
-//! What was counted, for metrics.
+//! The counts for metrics.
 
 use stagegate_eval::{PairResult, Tally};
 use stagegate_rollout::{Arm, SeriesKey};
@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 /// Everything that was counted.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
-    /// Scores since the start, by workload, arm, scorer and what they said: `pass`, `fail` or `unscored`.
+    /// Scores since the start, by workload, arm, scorer and what they said: `pass`, `fail` or
+    /// `unscored`.
     pub results: BTreeMap<(String, Arm, String, &'static str), u64>,
     /// Samples that counted since each workload's last rollout began, by what they are of.
     pub series: Vec<SeriesFigures>,
@@ -20,10 +21,10 @@ pub struct Figures {
     pub dropped: BTreeMap<&'static str, u64>,
 }
 
-/// What the samples of one series add up to.
+/// The sums of one series' samples.
 #[derive(Clone, Debug)]
 pub struct SeriesFigures {
-    /// What they are of.
+    /// The series.
     pub key: SeriesKey,
     /// The sums.
     pub tally: Tally,

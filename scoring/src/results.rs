@@ -1,8 +1,8 @@
-//! What samples add up to: by rollout, release and arm, and by slices of these.
+//! The sums of samples by rollout, release and arm, and by slices of these.
 //!
-//! Sums begin anew with each rollout of a workload, so that the arms that are compared were asked at
-//! the same time. They are held here and saved every second: a crash loses at most what was counted
-//! since. Slices are capped: what is over the cap counts in the whole only.
+//! Sums begin anew with each rollout of a workload, so that the arms that are compared were asked
+//! at the same time. They are held here and saved every second: a crash loses at most what was
+//! counted since. Slices are capped: what is over the cap counts in the whole only.
 
 use stagegate_eval::{Sample, Tally};
 use stagegate_rollout::{Arm, SeriesKey};
@@ -21,7 +21,7 @@ const SAVE_EVERY_MS: u64 = 1000;
 /// The tenant that stands for all that are not summed up on their own.
 pub const OTHER: &str = "other";
 
-/// What part of an arm's samples a sum is of.
+/// The part of an arm's samples that a sum covers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Slice {
     /// All of them.
@@ -55,14 +55,14 @@ impl Slice {
     }
 }
 
-/// What a sum is of.
+/// The key of a sum.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SliceKey {
     /// The arm.
     pub arm: Arm,
     /// The release that answered.
     pub release: String,
-    /// Which of its samples.
+    /// The part of its samples.
     pub slice: Slice,
 }
 
@@ -73,14 +73,14 @@ pub struct Sum {
     pub since_ms: u64,
     /// The last.
     pub until_ms: u64,
-    /// What they add up to.
+    /// The sum.
     pub tally: Tally,
 }
 
 /// Sums of one rollout.
 pub type Sums = BTreeMap<SliceKey, Sum>;
 
-/// Where a sample belongs.
+/// The series and the rollout of a sample.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub(crate) key: SeriesKey,
@@ -170,7 +170,7 @@ impl Results {
         }
         self.periods.entry(key).or_insert_with(|| {
             let sums = read(store, workload, rollout).unwrap_or_else(|error| {
-                tracing::warn!(%error, %workload, "earlier sums are not counted on");
+                tracing::warn!(%error, %workload, "cannot read earlier sums; counting starts at zero");
                 Sums::new()
             });
             let last_ms = sums.values().map(|sum| sum.until_ms).max().unwrap_or_default();
@@ -219,7 +219,7 @@ impl Results {
             .collect();
         match store.keep_tallies(&rows) {
             Ok(()) => self.periods.values_mut().for_each(|period| period.unsaved.clear()),
-            Err(error) => tracing::warn!(%error, "sums of samples are not saved yet"),
+            Err(error) => tracing::warn!(%error, "cannot save the sums of samples; will try again"),
         }
     }
 }

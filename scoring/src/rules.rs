@@ -1,17 +1,17 @@
-//! How a workload's samples are made and judged.
+//! The rules for the samples of a workload.
 
 use stagegate_eval::{LabelledSet, Protocol, Redactor, Sample, ScorerSpec};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// How samples of one workload are made and judged.
+/// The rules for the samples of one workload.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// Who judges.
+    /// The scorers.
     pub scorers: Vec<Arc<ScorerSpec>>,
-    /// What is known to be right.
+    /// The labelled set.
     pub labelled: Option<Labelled>,
-    /// What is taken out of samples.
+    /// The redaction of samples.
     pub redactor: Redactor,
     /// The protocol, where the configuration names it.
     pub protocol: Option<Protocol>,
@@ -28,12 +28,13 @@ pub struct Rules {
 pub struct Labelled {
     /// Right answers by what was asked.
     pub set: Arc<LabelledSet>,
-    /// Who says whether an answer is the right one: a scorer of the workload, or one besides them.
+    /// The scorer that compares an answer with the right one: one of the workload's, or another.
     pub by: Arc<ScorerSpec>,
 }
 
 impl Rules {
-    /// Who judges this sample: the workload's scorers, and who compares it with what is right.
+    /// The scorers of this sample: the workload's, and the one that compares it with the right
+    /// answer.
     pub fn scorers_of(&self, sample: &Sample) -> impl Iterator<Item = &Arc<ScorerSpec>> {
         let known = self.labelled.iter().filter(|_| sample.expected.is_some()).map(|it| &it.by);
         let besides = known.filter(|by| self.scorers.iter().all(|it| it.name != by.name));

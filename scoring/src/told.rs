@@ -5,7 +5,7 @@ use stagegate_eval::{Output, Sample, Score};
 use stagegate_rollout::Arm;
 use std::sync::Arc;
 
-/// What a score is about.
+/// The request that a score is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// The request's id.
@@ -47,9 +47,9 @@ impl Subject {
 /// One score that was kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
-    /// What it is about.
+    /// The request.
     pub subject: Arc<Subject>,
-    /// What was said.
+    /// The score.
     pub score: Score,
     /// When it was kept, in Unix milliseconds.
     pub at_ms: u64,

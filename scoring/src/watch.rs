@@ -1,23 +1,23 @@
-//! Whether the scorers of a workload can be believed, from what came of its samples lately. Never
-//! waits for the disk: who asks may be the one that steers rollouts.
+//! The health of a workload's scorers, from the recent results of its samples. Never waits for the
+//! disk: the steering loop asks for it.
 
 use stagegate_eval::{Health, HealthLimits, JudgeCounts, Tally, judge_health};
 use stagegate_rollout::{Arm, Doubt, DoubtKind, SeriesKey};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The present is counted in so many pieces.
+/// The number of pieces that the present window is counted in.
 const PIECES: u64 = 15;
-/// Picked answers that found no room, before anybody is told.
+/// The least number of dropped answers that is a reason for doubt.
 const LEAST_LOST: u64 = 10;
-/// Up to this share of them is no reason for doubt.
+/// A share of dropped answers up to this is no reason for doubt.
 const MOST_LOST: f64 = 0.1;
-/// Scoring that has not moved for longer waits for its disk, in milliseconds.
+/// Scoring that made no progress for longer waits for its disk, in milliseconds.
 const STUCK_MS: u64 = 30_000;
-/// Characters of a scorer's own words that are shown.
+/// The most characters of a scorer's own message that are shown.
 const LONGEST_WHY: usize = 160;
 
-/// What came of the samples of one arm.
+/// The results of one arm's samples.
 #[derive(Clone, Copy, Debug, Default)]
 struct Came {
     passed: u64,
@@ -50,27 +50,27 @@ struct Piece {
 /// One workload.
 #[derive(Debug, Default)]
 struct Seen {
-    /// By number; as many as make up what is usual.
+    /// By number; enough for the present window and the usual share.
     pieces: BTreeMap<u64, Piece>,
-    /// The releases that were sampled last, by [`place`]: another one begins anew.
+    /// The releases that were sampled last, by [`place`]. Another release starts from zero.
     releases: [Option<Arc<str>>; 2],
-    /// Since when no sample got a verdict, and how many came in that time.
+    /// The begin of the time without a verdict, and the number of samples in it.
     silent_since_ms: Option<u64>,
     unanswered: u64,
-    /// Why the newest of them has none.
+    /// The reason why the newest of them has none.
     why: String,
-    /// Why samples or scores cannot be kept.
+    /// The error that keeps samples or scores from being stored.
     refused: Option<String>,
     budget_is_gone: bool,
 }
 
-/// What was seen of every workload.
+/// The recent results of every workload.
 pub(crate) struct Watch(Mutex<Inner>);
 
 struct Inner {
     limits: HealthLimits,
     of: HashMap<Arc<str>, Seen>,
-    /// When scoring last moved; none before it began.
+    /// The time of the last progress of the scoring; none before it began.
     moved_ms: Option<u64>,
 }
 
@@ -94,7 +94,7 @@ impl Watch {
         self.inner().limits = limits;
     }
 
-    /// Somebody else judges the workload from now on: nothing is usual yet.
+    /// The scorers of the workload changed: forgets the usual share.
     pub(crate) fn begin_anew(&self, workload: &str) {
         if let Some(seen) = self.inner().of.get_mut(workload) {
             let Seen { refused, budget_is_gone, .. } = std::mem::take(seen);
@@ -102,12 +102,12 @@ impl Watch {
         }
     }
 
-    /// Scoring goes on.
+    /// Scoring makes progress.
     pub(crate) fn moved(&self, now_ms: u64) {
         self.inner().moved_ms = Some(now_ms);
     }
 
-    /// A sample was written down.
+    /// A sample was stored.
     pub(crate) fn accepted(&self, workload: &Arc<str>, now_ms: u64) {
         let mut inner = self.inner();
         let (seen, at) = inner.seen(workload, now_ms);
@@ -117,24 +117,24 @@ impl Watch {
         seen.pieces.entry(at).or_default().accepted += 1;
     }
 
-    /// Picked answers found no room.
+    /// Picked answers were dropped.
     pub(crate) fn lost(&self, workload: &Arc<str>, count: u64, now_ms: u64) {
         let mut inner = self.inner();
         let (seen, at) = inner.seen(workload, now_ms);
         seen.pieces.entry(at).or_default().lost += count;
     }
 
-    /// The disk took no samples, or no scores.
+    /// Samples or scores could not be stored.
     pub(crate) fn refused(&self, workload: &Arc<str>, why: &str, now_ms: u64) {
         self.inner().seen(workload, now_ms).0.refused = Some(clip(why));
     }
 
-    /// The disk takes scores.
+    /// Scores were stored.
     pub(crate) fn kept(&self, workload: &Arc<str>, now_ms: u64) {
         self.inner().seen(workload, now_ms).0.refused = None;
     }
 
-    /// A sample was concluded; without a verdict, `why` says why, if anybody did.
+    /// A sample was concluded. Without a verdict, `why` is the reason, if one is known.
     pub(crate) fn concluded(
         &self,
         key: &SeriesKey,
@@ -170,13 +170,13 @@ impl Watch {
         let mut inner = self.inner();
         let (seen, _) = inner.seen(workload, now_ms);
         if seen.budget_is_gone && !gone {
-            // Who was not asked was not silent.
+            // A judge that was not called was not silent.
             (seen.silent_since_ms, seen.unanswered) = (None, 0);
         }
         seen.budget_is_gone = gone;
     }
 
-    /// Why the workload's scorers are not believed, if they are not.
+    /// The reason not to believe the workload's scorers, if there is one.
     pub(crate) fn doubt(&self, workload: &str, now_ms: u64) -> Option<Doubt> {
         let inner = self.inner();
         let limits = &inner.limits;
@@ -190,7 +190,7 @@ impl Watch {
 }
 
 impl Inner {
-    /// The workload and the number of the present piece; what is too old is forgotten.
+    /// The workload and the number of the present piece. Removes old pieces.
     fn seen(&mut self, workload: &Arc<str>, now_ms: u64) -> (&mut Seen, u64) {
         let at = now_ms / piece_ms(&self.limits);
         let seen = self.of.entry(Arc::clone(workload)).or_default();
@@ -259,7 +259,7 @@ impl Seen {
         }
     }
 
-    /// The share of picked answers that found no room lately, if it is large.
+    /// The recent share of dropped answers, if it is large.
     fn lost(&self, limits: &HealthLimits, now_ms: u64) -> Option<f64> {
         let first = now_ms.saturating_sub(limits.silence_ms) / piece_ms(limits);
         let (mut lost, mut all) = (0, 0);
@@ -272,8 +272,8 @@ impl Seen {
     }
 }
 
-/// As many samples as all windows have, that pass as often as the median one's: a bad hour is not
-/// usual, and does not make the next good one look odd.
+/// As many samples as all windows have, with the pass rate of the median window. So one bad hour
+/// does not become usual.
 fn usual(mut windows: Vec<Came>) -> Came {
     let scored = |it: &Came| it.passed + it.failed;
     let share = |it: &Came| it.passed as f64 / scored(it).max(1) as f64;

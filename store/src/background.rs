@@ -1,6 +1,6 @@
 //! Threads whose work can wait.
 
-/// How much later than others a background thread gets a core, in steps of `nice`.
+/// The `nice` value of a background thread.
 const NICE: i32 = 10;
 
 /// Lets the calling thread step back behind those that serve: where a core is short, it gets about

@@ -1,4 +1,4 @@
-//! What outlives the process: runtime state and the chain of who changed it, and the decision log.
+//! The stored data: runtime state with its chain of changes, and the decision log.
 //!
 //! Three stores with different promises, each in its own module:
 //!

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a holder may take to let go: a killed process holds the lock until the system has taken
-/// it down, and one it was starting just then holds a copy for a moment.
+/// The time that a holder may take to let go: a killed process holds the lock until the system has
+/// taken it down, and one it was starting just then holds a copy for a moment.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often to try in that time.
+/// The interval of the tries.
 const RETRY_EVERY: Duration = Duration::from_millis(20);
 
 /// A directory that cannot be had for this process alone.
@@ -27,9 +27,9 @@ pub enum LockError {
     /// The directory or its lock file cannot be made.
     #[error("cannot lock {}: is it a directory this user may write to?", path.display())]
     Io {
-        /// What was being opened.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
 }

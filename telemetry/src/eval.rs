@@ -1,11 +1,8 @@
 //! Figures of the scoring of live answers.
 
-use crate::names::Metric;
-use crate::{Telemetry, names};
-use metrics::SharedString;
 use stagegate_rollout::{Arm, DoubtKind, SeriesKey};
 
-/// What was scored.
+/// The figures of the scoring.
 #[derive(Clone, Debug, Default)]
 pub struct EvalGauges {
     /// Scores by workload, arm, scorer and what it said.
@@ -22,11 +19,11 @@ pub struct EvalGauges {
     pub pairs: Vec<(String, &'static str, u64)>,
     /// Workloads, and why their scorers are not believed.
     pub doubts: Vec<(String, Option<DoubtKind>)>,
-    /// What judges spend.
+    /// The spending of the judges.
     pub judges: Vec<EvalJudge>,
 }
 
-/// What one judge with a budget spends.
+/// The spending of one judge with a budget.
 #[derive(Clone, Debug)]
 pub struct EvalJudge {
     /// The workload.
@@ -41,10 +38,10 @@ pub struct EvalJudge {
     pub daily_usd: f64,
 }
 
-/// What the samples of one release in one arm add up to; `None` while there are none.
+/// The sums of the samples of one release in one arm; `None` while there are none.
 #[derive(Clone, Debug)]
 pub struct EvalArm {
-    /// What they are of.
+    /// The series.
     pub key: SeriesKey,
     /// Share that passed: estimate, lower and upper bound.
     pub accuracy: Option<[f64; 3]>,
@@ -56,69 +53,4 @@ pub struct EvalArm {
     pub brier: Option<f64>,
     /// By how much confidence and accuracy differ.
     pub calibration_error: Option<f64>,
-}
-
-/// Values of the label `bound`.
-const BOUNDS: [&str; 3] = ["estimate", "lower", "upper"];
-
-impl Telemetry {
-    /// What was scored so far. Call before every scrape.
-    pub fn set_eval(&self, eval: &EvalGauges) {
-        let word = |text: &str| SharedString::from(text.to_owned());
-        for (workload, arm, scorer, label, count) in &eval.results {
-            let labels = [
-                word(workload),
-                SharedString::const_str(arm.label()),
-                word(scorer),
-                SharedString::const_str(label),
-            ];
-            self.prometheus.counter(&names::EVAL_RESULTS, &labels).absolute(*count);
-        }
-        for (reason, count) in &eval.dropped {
-            let label = [SharedString::const_str(reason)];
-            self.prometheus.counter(&names::EVAL_DROPPED, &label).absolute(*count);
-        }
-        for (workload, result, count) in &eval.pairs {
-            let labels = [word(workload), SharedString::const_str(result)];
-            self.prometheus.counter(&names::SHADOW_PAIRS, &labels).absolute(*count);
-        }
-        self.prometheus.gauge(&names::EVAL_QUEUE, &[]).set(eval.queue as f64);
-        self.prometheus.gauge(&names::EVAL_MEMORY, &[]).set(eval.copies as f64);
-        for (workload, doubt) in &eval.doubts {
-            for kind in DoubtKind::ALL {
-                let labels = [word(workload), SharedString::const_str(kind.label())];
-                let is_it = f64::from(u8::from(*doubt == Some(kind)));
-                self.prometheus.gauge(&names::EVAL_DOUBT, &labels).set(is_it);
-            }
-        }
-        self.set_judges(&eval.judges);
-        for judge in &eval.judges {
-            let labels = [word(&judge.workload), word(&judge.scorer)];
-            self.prometheus.gauge(&names::EVAL_JUDGE_TODAY, &labels).set(judge.today_usd);
-            self.prometheus.gauge(&names::EVAL_JUDGE_BUDGET, &labels).set(judge.daily_usd);
-        }
-        for arm in &eval.arms {
-            let labels = || {
-                let EvalArm { key: SeriesKey { workload, release, arm }, .. } = arm;
-                vec![word(workload), word(release), SharedString::const_str(arm.label())]
-            };
-            let single = |metric: &'static Metric, value: Option<f64>| {
-                if let Some(value) = value {
-                    self.prometheus.gauge(metric, &labels()).set(value);
-                }
-            };
-            single(&names::EVAL_MEAN_SCORE, arm.mean_score);
-            single(&names::EVAL_BRIER, arm.brier);
-            single(&names::EVAL_CALIBRATION, arm.calibration_error);
-            let bounded = |metric: &'static Metric, share: Option<[f64; 3]>| {
-                for (bound, value) in BOUNDS.into_iter().zip(share.into_iter().flatten()) {
-                    let mut labels = labels();
-                    labels.push(SharedString::const_str(bound));
-                    self.prometheus.gauge(metric, &labels).set(value);
-                }
-            };
-            bounded(&names::EVAL_ACCURACY, arm.accuracy);
-            bounded(&names::EVAL_LABELLED, arm.labelled_accuracy);
-        }
-    }
 }

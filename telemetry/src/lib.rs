@@ -1,10 +1,9 @@
-//! What the rest of Stagegate saw, made visible: Prometheus text, rolling windows for the admin
-//! API, and the log.
+//! The figures of the process: Prometheus text, rolling windows for the admin API, and the log.
 //!
-//! Workers count in plain integers and hand [`stagegate_rollout::Delta`]s over; the logic elsewhere
-//! hands over values and events. Only this crate knows metric names (`names`) and only it talks to
-//! the metrics facade, so that a counter never hides inside routing or storage code. Nothing here
-//! runs on the request path, and nothing here decides anything.
+//! Workers count in plain integers and hand over [`stagegate_rollout::Delta`]s; other code hands
+//! over values and events. Metric names stand in `names` and in the table of
+//! [`stagegate_rollout::Series`]. Only this crate uses the metrics facade, so no counter hides in
+//! routing or storage code. Nothing here runs on the request path or decides anything.
 
 mod buckets;
 mod eval;
@@ -17,6 +16,7 @@ mod shadow;
 mod spending;
 mod state;
 mod telemetry;
+mod text;
 mod times;
 mod traces;
 mod windows;

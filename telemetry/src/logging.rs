@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people; coloured on a terminal.
@@ -50,7 +50,7 @@ pub enum LoggingError {
     Filter {
         /// The filter as given.
         filter: String,
-        /// What the parser said.
+        /// The error of the parser.
         source: tracing_subscriber::filter::ParseError,
     },
     /// Somebody else set a log up already.

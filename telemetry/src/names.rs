@@ -1,12 +1,16 @@
-//! Every metric by name, in one place: what it is called, what it counts, in which unit and with
-//! which labels. Nothing else in the project spells a metric name.
+//! Every metric in one table: name, kind, unit, labels and help.
+//!
+//! The plain counters of a series stand in the table of [`Series`] (`rollout/src/series.rs`) and
+//! are added here. No other file spells a metric name.
 //!
 //! Label values come from the configuration or from closed enums, never from requests; ids never
 //! become labels. Units are base units: seconds, bytes, ratios from 0 to 1.
 
 use metrics::Unit;
+use stagegate_rollout::{Counter, CounterUnit, Series};
+use std::sync::LazyLock;
 
-/// What a metric's value means over time.
+/// The behaviour of a metric's value over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Only grows, until a restart.
@@ -54,10 +58,33 @@ macro_rules! metrics {
             help: $help,
         };)*
 
-        /// Every metric, in the order the documentation shows them.
-        pub static ALL: &[&Metric] = &[$(&$const),*];
+        /// The metrics of this table.
+        static NAMED: &[&Metric] = &[$(&$const),*];
     };
 }
+
+/// Every metric, in the order of the documentation.
+pub static ALL: LazyLock<Vec<&'static Metric>> = LazyLock::new(|| {
+    COUNTERS.iter().map(|(metric, _)| metric).chain(NAMED.iter().copied()).collect()
+});
+
+/// Reads a counter of a series.
+type Read = fn(&Series) -> u64;
+
+/// The plain counters of a series, and how each is read.
+pub(crate) static COUNTERS: LazyLock<Vec<(Metric, Read)>> = LazyLock::new(|| {
+    let metric = |counter: &Counter| Metric {
+        name: counter.name,
+        kind: Kind::Counter,
+        unit: match counter.unit {
+            CounterUnit::Count => Unit::Count,
+            CounterUnit::Bytes => Unit::Bytes,
+        },
+        labels: &["workload", "release", "arm"],
+        help: counter.help,
+    };
+    Series::COUNTERS.iter().map(|counter| (metric(counter), counter.of)).collect()
+});
 
 metrics! {
     REQUESTS = Counter "stagegate_requests_total" ["workload", "release", "arm", "outcome"] Count,
@@ -66,12 +93,6 @@ metrics! {
         "Time from the end of the request head to the end of the response";
     FIRST_BYTE = Histogram "stagegate_time_to_first_byte_seconds" ["workload", "release", "arm"] Seconds,
         "Time from the end of the request head to the response head";
-    RESPONSE_BYTES = Counter "stagegate_response_bytes_total" ["workload", "release", "arm"] Bytes,
-        "Response body bytes sent to clients";
-    RETRIES = Counter "stagegate_retries_total" ["workload", "release", "arm"] Count,
-        "Requests sent to an endpoint again, nothing of a response having been seen";
-    FORCED = Counter "stagegate_forced_requests_total" ["workload", "release", "arm"] Count,
-        "Requests that a tester's signed force header sent to an arm";
     DECISIONS = Counter "stagegate_decisions_total" ["workload", "reason"] Count,
         "Routing decisions by the rule that decided";
     REFUSED = Counter "stagegate_refused_total" ["workload", "reason"] Count,
@@ -80,16 +101,12 @@ metrics! {
         "Time between two chunks of a streamed response, as its bytes come in";
     STAGE_DURATION = Histogram "stagegate_stage_duration_seconds" ["workload", "release", "arm", "stage"] Seconds,
         "Time by stage, as backends state it in Server-Timing; later stages than the first 32 count as `other`";
-    REJECTED = Counter "stagegate_rejected_total" ["workload", "release", "arm"] Count,
-        "Requests a backend refused with a 4xx for what the client asked; no failure of the release";
     TOKENS = Counter "stagegate_tokens_total" ["workload", "release", "arm", "type"] Count,
         "Tokens as responses report them; `reasoning` is a part of `output`, the other types are disjoint";
     COSTED = Counter "stagegate_costed_responses_total" ["workload", "release", "arm", "truth"] Count,
         "Responses by how their cost is known";
     COST = Counter "stagegate_cost_usd_total" ["workload", "release", "arm", "truth"] Count,
         "Cost of responses in US dollars, by how it is known";
-    UNREADABLE = Counter "stagegate_unreadable_signals_total" ["workload", "release", "arm"] Count,
-        "Responses with a cost header that is no amount, or a body compressed in a way that is not understood";
     TENANT_REQUESTS = Counter "stagegate_tenant_requests_total" ["workload", "tenant"] Count,
         "Finished requests of the tenants that are counted on their own; the rest is `other`";
     TENANT_TOKENS = Counter "stagegate_tenant_tokens_total" ["workload", "tenant"] Count,

@@ -1,4 +1,4 @@
-//! What the kernel says of this process, under the names every Prometheus dashboard knows.
+//! Figures of the kernel about this process, under the usual Prometheus names.
 //!
 //! Read from `/proc` when somebody scrapes; where there is no `/proc`, the figures are left out.
 

@@ -46,7 +46,7 @@ impl Prometheus {
     }
 }
 
-/// Whether a counter is written without the recorder, since it is not a whole number or belongs to
+/// True if a counter is written without the recorder, since it is not a whole number or belongs to
 /// such a one.
 fn is_written_apart(metric: &Metric) -> bool {
     let apart = [

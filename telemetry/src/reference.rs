@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 #[must_use]
 pub fn markdown() -> String {
     let mut text = String::from("| metric | kind | labels | what it says |\n|---|---|---|---|\n");
-    for Metric { name, kind, labels, help, .. } in ALL {
+    for Metric { name, kind, labels, help, .. } in ALL.iter() {
         let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
         let kind = kind.label();
         // Writing to a String cannot fail.

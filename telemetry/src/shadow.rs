@@ -1,14 +1,14 @@
 //! Figures of copied requests, apart from those of what clients were served.
 
+use crate::buckets;
 use crate::names;
-use crate::spending::{dollars, family};
+use crate::text::{dollars, family};
 use crate::times::{Cumulative, head};
-use crate::{Telemetry, buckets};
 use stagegate_rollout::{Delta, Outcome, ShadowDrop, ShadowKey, ShadowSeries};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What was counted since the process began, or since the workload has a shadow.
+/// The counts since the start of the process, or since the workload has a shadow.
 #[derive(Debug, Default)]
 pub(crate) struct Shadows(BTreeMap<ShadowKey, Counted>);
 
@@ -18,7 +18,7 @@ struct Counted {
     duration: Cumulative,
 }
 
-/// How copies can end: nobody waits for them who could leave.
+/// The outcomes of copies. No client waits for a copy, so none can leave.
 fn outcomes() -> impl Iterator<Item = Outcome> + Clone {
     Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::ClientGone)
 }
@@ -34,6 +34,13 @@ impl Shadows {
             counted.duration.add(&series.duration_us);
             counted.series.merge(series);
         }
+    }
+
+    /// The counts of every shadow release.
+    pub(crate) fn counts(&self) -> Vec<(ShadowKey, ShadowSeries)> {
+        let counted =
+            |(key, counted): (&ShadowKey, &Counted)| (key.clone(), counted.series.clone());
+        self.0.iter().map(counted).collect()
     }
 
     /// Forgets what is gone.
@@ -70,15 +77,5 @@ impl Shadows {
             counted.duration.append(text, names::SHADOW_DURATION.name, &labels);
         }
         text.push('\n');
-    }
-}
-
-impl Telemetry {
-    /// What was counted of copied requests since the start.
-    #[must_use]
-    pub fn shadows(&self) -> Vec<(ShadowKey, ShadowSeries)> {
-        let counted =
-            |(key, counted): (&ShadowKey, &Counted)| (key.clone(), counted.series.clone());
-        self.lock().shadows.0.iter().map(counted).collect()
     }
 }

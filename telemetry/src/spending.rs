@@ -2,13 +2,13 @@
 //! whole numbers only, and a float would lose the small amounts a single answer costs.
 
 use crate::EvalJudge;
-use crate::names::{self, Kind, Metric};
+use crate::names;
+use crate::text::{dollars, family};
 use stagegate_rollout::{CostTruth, Series, SeriesKey, TenantUse};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// What was spent since the process began, or since the series exists.
+/// The spending since the start of the process, or since the series exists.
 #[derive(Debug, Default)]
 pub(crate) struct Spending {
     series: BTreeMap<SeriesKey, [u64; CostTruth::ALL.len()]>,
@@ -31,7 +31,7 @@ impl Spending {
         self.tenants.entry(whose.clone()).or_default().merge(used);
     }
 
-    /// What judges have spent since the start.
+    /// The spending of the judges since the start.
     pub(crate) fn set_judges(&mut self, judges: &[EvalJudge]) {
         let spent = |it: &EvalJudge| ((it.workload.clone(), it.scorer.clone()), it.spent_nanos);
         self.judges = judges.iter().map(spent).collect();
@@ -70,47 +70,10 @@ impl Spending {
     }
 }
 
-pub(crate) fn dollars(nanos: u64) -> String {
-    format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
-}
-
-pub(crate) fn family<'a, const N: usize>(
-    text: &mut String,
-    metric: &Metric,
-    samples: impl Iterator<Item = ([&'a str; N], String)>,
-) {
-    let Metric { name, help, .. } = metric;
-    let mut samples = samples.peekable();
-    if samples.peek().is_none() {
-        return;
-    }
-    // Writing to a String cannot fail, here and below.
-    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {}\n", Kind::Counter.label());
-    for (values, value) in samples {
-        let present = metric.labels.iter().zip(values).filter(|(_, value)| !value.is_empty());
-        let labels: Vec<String> =
-            present.map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
-        let _ = writeln!(text, "{name}{{{}}} {value}", labels.join(","));
-    }
-    text.push('\n');
-}
-
-/// A label value as the text format wants it: tenants may be called anything.
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Spending, dollars};
+    use super::Spending;
     use stagegate_rollout::TenantUse;
-
-    #[test]
-    fn dollars_are_exact_to_the_nano() {
-        assert_eq!(dollars(0), "0.000000000");
-        assert_eq!(dollars(1), "0.000000001");
-        assert_eq!(dollars(12_500_000_000), "12.500000000");
-    }
 
     #[test]
     fn a_tenants_name_cannot_break_out_of_its_label() {

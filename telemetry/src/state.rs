@@ -1,9 +1,9 @@
-//! What the rest of the process reports as it is now, as opposed to what it counts.
+//! Values that the rest of the process reports as they are now. They are not counts.
 
 use stagegate_rollout::{Action, Arm, Axis, Phase, ReleaseName, WorkloadSpec, WorkloadState};
 use std::sync::Arc;
 
-/// What the gauges show of one workload.
+/// The gauges of one workload.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanGauges {
     /// The workload's name.
@@ -16,9 +16,9 @@ pub struct PlanGauges {
     pub releases: Vec<Arc<str>>,
     /// Share of targeting keys that the weight sends to the candidate, 0 to 1.
     pub weight: f64,
-    /// Whether the kill switch is on.
+    /// True if the kill switch is on.
     pub killed: bool,
-    /// Whether a rollback keeps everyone off the candidate.
+    /// True if a rollback keeps everyone off the candidate.
     pub closed: bool,
 }
 
@@ -44,7 +44,7 @@ impl PlanGauges {
     }
 }
 
-/// What the gauges show of one workload's rollout.
+/// The gauges of one workload's rollout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RolloutGauges {
     /// The workload's name.
@@ -66,11 +66,11 @@ pub struct EndpointGauge {
     pub release: Arc<str>,
     /// Host and port, as the configuration writes them; a name may stand for several addresses.
     pub endpoint: Arc<str>,
-    /// Whether it passes its checks.
+    /// True if it passes its checks.
     pub healthy: bool,
 }
 
-/// How a reading of the configuration file ended.
+/// The result of a reading of the configuration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReloadResult {
     /// The file was good and is in force.
@@ -93,7 +93,7 @@ impl ReloadResult {
     }
 }
 
-/// What took traffic off a candidate.
+/// The cause that took traffic off a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RollbackKind {
     /// The rollback command.

@@ -1,4 +1,7 @@
-//! The one place where deltas, values and events of the process become figures.
+//! The figures of the process, made from deltas, values and events.
+
+mod eval;
+mod touch;
 
 use crate::EvalJudge;
 use crate::prometheus::Prometheus;
@@ -10,19 +13,19 @@ use crate::windows::{SeriesSnapshot, Windows};
 use crate::{names, process, times};
 use metrics::SharedString;
 use stagegate_rollout::{
-    Axis, CostTruth, Delta, Outcome, Phase, Reason, Series, SeriesKey, TokenKind,
+    CostTruth, Delta, Outcome, Reason, Series, SeriesKey, ShadowKey, ShadowSeries, TokenKind,
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// What a process's telemetry begins with.
+/// Settings of the telemetry.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Version of the running program.
     pub version: String,
-    /// How long figures of removed workloads, releases and endpoints stay visible; longer than two
-    /// scrapes, so that their last counts are seen.
+    /// Time for which figures of removed workloads, releases and endpoints stay visible. Longer
+    /// than two scrapes, so that their last counts are seen.
     pub keep_removed: Duration,
     /// The monotonic clock's reading at the start.
     pub started: Instant,
@@ -36,15 +39,15 @@ impl Options {
     }
 }
 
-/// Figures of one process. Shared by reference; every method takes a short lock, and none is
-/// called on the request path.
+/// The figures of one process. Shared by reference. Every method takes a short lock; the request
+/// path calls none.
 pub struct Telemetry {
     pub(crate) prometheus: Prometheus,
     now: Mutex<Now>,
 }
 
-/// What is true at present, kept so that every scrape shows it whether it moved or not.
-pub(crate) struct Now {
+/// The present values, kept so that every scrape shows them, changed or not.
+struct Now {
     windows: Windows,
     version: SharedString,
     epoch: u64,
@@ -62,12 +65,12 @@ pub(crate) struct Now {
     /// Every series and refusal that has counters, and the series' times.
     counted: BTreeMap<SeriesKey, Times>,
     spending: Spending,
-    pub(crate) shadows: Shadows,
+    shadows: Shadows,
     refused: BTreeSet<(Arc<str>, &'static str)>,
 }
 
 impl Telemetry {
-    /// Telemetry that has seen nothing yet.
+    /// Telemetry without any counts.
     #[must_use]
     pub fn new(options: Options) -> Self {
         let now = Now {
@@ -92,7 +95,7 @@ impl Telemetry {
         Self { prometheus: Prometheus::new(options.keep_removed), now: Mutex::new(now) }
     }
 
-    /// Takes over what the workers counted since the last hand-over.
+    /// Adds the counts of the workers since the last call.
     pub fn absorb(&self, delta: &Delta, now: Instant) {
         for (key, series) in &delta.series {
             self.count(key, series);
@@ -113,13 +116,13 @@ impl Telemetry {
         state.refused.extend(delta.refusals.keys().cloned());
     }
 
-    /// What every series did in the last minute, five minutes and quarter of an hour.
+    /// The counts of every series in the last minute, five minutes and fifteen minutes.
     #[must_use]
     pub fn snapshot(&self, now: Instant) -> Vec<SeriesSnapshot> {
         self.lock().windows.snapshot(now)
     }
 
-    /// The plan that is in force now. Call on every publication.
+    /// Sets the published plan. Call on every publication.
     pub fn set_plan(&self, epoch: u64, workloads: &[PlanGauges]) {
         let mut state = self.lock();
         let remaining: BTreeSet<SeriesKey> = workloads.iter().flat_map(arm_keys).collect();
@@ -161,18 +164,18 @@ impl Telemetry {
         self.lock().connections = by_worker.to_vec();
     }
 
-    /// How many conversations are pinned.
+    /// Sets the number of pinned conversations.
     pub fn set_pins(&self, pins: u64) {
         self.lock().pins = pins;
     }
 
-    /// Whether the process runs safe: everything goes to stable and nothing can be changed.
+    /// Sets whether the process runs safe: everything goes to stable and nothing can be changed.
     pub fn set_safe_start(&self, safe: bool) {
         self.lock().safe_start = safe;
     }
 
-    /// Whether decision records are being written, and how many were dropped since the start, by
-    /// reason.
+    /// Sets whether decision records are being written, and the number of dropped ones since the
+    /// start, by reason.
     pub fn set_decision_log(&self, healthy: bool, dropped: &[(&'static str, u64)]) {
         self.lock().log = Some((healthy, dropped.to_vec()));
     }
@@ -195,14 +198,14 @@ impl Telemetry {
         self.count_rollbacks(workload, kind, 1);
     }
 
-    /// From the arrival of the counts that completed the evidence to the rollback they caused.
+    /// Sets the time from the arrival of the counts that completed the evidence to the rollback.
     pub fn rolled_back_after(&self, workload: &Arc<str>, delay: Duration) {
         let gauge = self.prometheus.gauge(&names::ROLLBACK_DELAY, &[shared(workload)]);
         gauge.set(delay.as_secs_f64());
         self.lock().delays.insert(Arc::clone(workload), delay.as_secs_f64());
     }
 
-    /// How the rollouts stand now. Call whenever somebody looked.
+    /// Sets the state of the rollouts. Call after every look at them.
     pub fn set_rollouts(&self, rollouts: &[RolloutGauges]) {
         self.lock().rollouts = rollouts.to_vec();
     }
@@ -212,14 +215,14 @@ impl Telemetry {
         self.prometheus.counter(&names::STORE_FAILURES, &[]).increment(1);
     }
 
-    /// Somebody was told, or was not: the channel, and how it ended in one word.
+    /// Counts one try to notify: the channel and the outcome.
     pub fn notified(&self, channel: &str, result: &'static str) {
         let labels = [channel.to_owned().into(), SharedString::const_str(result)];
         self.prometheus.counter(&names::NOTIFICATIONS, &labels).increment(1);
     }
 
-    /// How many messages wait, and which channels and results there can be: those that have not
-    /// happened yet show as zero, so that `increase` sees the first.
+    /// Sets the number of waiting messages, and the possible channels and results. Those that have
+    /// not happened yet show as zero, so that `increase` sees the first.
     pub fn set_notifications(&self, pending: u64, channels: &[String], results: &[&'static str]) {
         for channel in channels {
             for result in results {
@@ -244,120 +247,6 @@ impl Telemetry {
         text
     }
 
-    /// Shows everything that exists now, moved or not; what is left out comes to its end.
-    fn touch(&self) {
-        let mut state = self.lock();
-        self.touch_process(&state);
-        for gauges in &state.plan {
-            self.touch_workload(gauges);
-        }
-        let here = |workload: &Arc<str>| state.plan.iter().any(|it| it.workload == *workload);
-        for gauges in state.rollouts.iter().filter(|gauges| here(&gauges.workload)) {
-            self.touch_rollout(gauges, state.delays.get(&gauges.workload).copied());
-        }
-        for (labels, share) in healthy_shares(&state.endpoints) {
-            self.prometheus.gauge(&names::ENDPOINT_HEALTHY, &labels).set(share);
-        }
-        let Now { plan, counted, spending, shadows, refused, windows, .. } = &mut *state;
-        let lives = |workload: &Arc<str>, release: &Arc<str>| {
-            let releases = plan.iter().find(|gauges| gauges.workload == *workload);
-            releases.is_some_and(|gauges| release.is_empty() || gauges.releases.contains(release))
-        };
-        shadows.retain(lives);
-        counted.retain(|key, _| lives(&key.workload, &key.release) || windows.contains(key));
-        let is_served =
-            |workload: &Arc<str>| plan.iter().any(|gauges| gauges.workload == *workload);
-        refused.retain(|(workload, _)| workload.is_empty() || is_served(workload));
-        spending.retain(|key| counted.contains_key(key), is_served);
-        for key in counted.keys() {
-            self.count(key, &Series::default());
-        }
-        for (workload, reason) in &*refused {
-            self.count_refusals(workload, reason, 0);
-        }
-    }
-
-    fn touch_process(&self, state: &Now) {
-        let set = |metric, value: f64| self.prometheus.gauge(metric, &[]).set(value);
-        let flag = |on: bool| f64::from(u8::from(on));
-        self.prometheus.gauge(&names::BUILD_INFO, std::slice::from_ref(&state.version)).set(1.0);
-        set(&names::PLAN_EPOCH, state.epoch as f64);
-        set(&names::PINS, state.pins as f64);
-        set(&names::SAFE_START, flag(state.safe_start));
-        if let Some(pending) = state.notifications_pending {
-            set(&names::NOTIFICATIONS_PENDING, pending as f64);
-        }
-        self.prometheus.counter(&names::STORE_FAILURES, &[]).increment(0);
-        for (worker, open) in state.connections.iter().enumerate() {
-            let worker = worker.to_string().into();
-            self.prometheus.gauge(&names::CONNECTIONS, &[worker]).set(*open as f64);
-        }
-        if let Some((result, in_force)) = state.config {
-            set(&names::CONFIG_SUCCESS, flag(result == ReloadResult::Applied));
-            if let Some(at) = in_force {
-                set(&names::CONFIG_TIMESTAMP, at);
-            }
-        }
-        for result in ReloadResult::ALL {
-            let label = SharedString::const_str(result.label());
-            self.prometheus.counter(&names::CONFIG_RELOADS, &[label]).increment(0);
-        }
-        if let Some((healthy, dropped)) = &state.log {
-            set(&names::LOG_HEALTHY, flag(*healthy));
-            for (reason, count) in dropped {
-                let label = SharedString::const_str(reason);
-                self.prometheus.counter(&names::LOG_DROPPED, &[label]).absolute(*count);
-            }
-        }
-    }
-
-    fn touch_workload(&self, gauges: &PlanGauges) {
-        let set = |metric, value| {
-            self.prometheus.gauge(metric, &[shared(&gauges.workload)]).set(value);
-        };
-        set(&names::WEIGHT, gauges.weight);
-        set(&names::KILLED, f64::from(u8::from(gauges.killed)));
-        set(&names::CLOSED, f64::from(u8::from(gauges.closed)));
-        for key in arm_keys(gauges) {
-            self.prometheus.gauge(&names::ARM_INFO, &series_labels(&key)).set(1.0);
-        }
-        for kind in RollbackKind::ALL {
-            self.count_rollbacks(&gauges.workload, kind, 0);
-        }
-    }
-
-    fn touch_rollout(&self, gauges: &RolloutGauges, delay: Option<f64>) {
-        let workload = || shared(&gauges.workload);
-        let set = |metric, labels: &[SharedString], value: f64| {
-            self.prometheus.gauge(metric, labels).set(value);
-        };
-        if let Some(delay) = delay {
-            set(&names::ROLLBACK_DELAY, &[workload()], delay);
-        }
-        set(&names::ROLLOUT_STEP, &[workload()], f64::from(gauges.step));
-        for phase in Phase::ALL {
-            let is_in = f64::from(u8::from(gauges.phase == Some(phase)));
-            let label = SharedString::const_str(phase.label());
-            set(&names::ROLLOUT_PHASE, &[workload(), label], is_in);
-        }
-        for (axis, worst) in &gauges.axes {
-            let label = SharedString::const_str(axis.label());
-            set(&names::GATE_STATE, &[workload(), label], f64::from(*worst));
-        }
-    }
-
-    /// A gauge of something that is gone must not keep its last value: no alert holds on NaN.
-    fn retire_workload(&self, workload: &Arc<str>) {
-        let alone = [&names::WEIGHT, &names::KILLED, &names::CLOSED, &names::ROLLOUT_STEP];
-        for metric in alone {
-            self.prometheus.gauge(metric, &[shared(workload)]).set(f64::NAN);
-        }
-        for axis in Axis::ALL {
-            let label = SharedString::const_str(axis.label());
-            self.prometheus.gauge(&names::GATE_STATE, &[shared(workload), label]).set(f64::NAN);
-        }
-    }
-
     fn count(&self, key: &SeriesKey, series: &Series) {
         let counter = |metric, last: Option<SharedString>| {
             let labels: Vec<SharedString> = series_labels(key).into_iter().chain(last).collect();
@@ -367,11 +256,9 @@ impl Telemetry {
             let label = SharedString::const_str(outcome.label());
             counter(&names::REQUESTS, Some(label)).increment(series.outcomes[outcome.index()]);
         }
-        counter(&names::RESPONSE_BYTES, None).increment(series.bytes_out);
-        counter(&names::RETRIES, None).increment(series.retries);
-        counter(&names::FORCED, None).increment(series.forced);
-        counter(&names::REJECTED, None).increment(series.rejected);
-        counter(&names::UNREADABLE, None).increment(series.unreadable);
+        for (metric, of) in names::COUNTERS.iter() {
+            counter(metric, None).increment(of(series));
+        }
         for kind in TokenKind::ALL {
             let label = SharedString::const_str(kind.label());
             counter(&names::TOKENS, Some(label)).increment(series.tokens[kind.index()]);
@@ -397,13 +284,19 @@ impl Telemetry {
         self.prometheus.counter(&names::ROLLBACKS, &labels).increment(count);
     }
 
-    /// Figures hold no invariant that a panic elsewhere could have broken.
-    /// Takes over what judges spend.
-    pub(crate) fn set_judges(&self, judges: &[EvalJudge]) {
+    /// Sets the spending of the judges.
+    fn set_judges(&self, judges: &[EvalJudge]) {
         self.lock().spending.set_judges(judges);
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Now> {
+    /// The counts of copied requests since the start.
+    #[must_use]
+    pub fn shadows(&self) -> Vec<(ShadowKey, ShadowSeries)> {
+        self.lock().shadows.counts()
+    }
+
+    /// A panic elsewhere leaves the figures valid, so a poisoned lock is used on.
+    fn lock(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -415,18 +308,6 @@ fn arm_keys(gauges: &PlanGauges) -> impl Iterator<Item = SeriesKey> {
         release: Arc::clone(release),
         arm,
     })
-}
-
-/// The share of each endpoint's addresses that are healthy.
-fn healthy_shares(addresses: &[EndpointGauge]) -> BTreeMap<[SharedString; 3], f64> {
-    let mut counts: BTreeMap<_, (u32, u32)> = BTreeMap::new();
-    for address in addresses {
-        let (healthy, all) = counts.entry(endpoint_labels(address)).or_default();
-        *healthy += u32::from(address.healthy);
-        *all += 1;
-    }
-    let share = |(healthy, all)| f64::from(healthy) / f64::from(all);
-    counts.into_iter().map(|(labels, counted)| (labels, share(counted))).collect()
 }
 
 fn shared(name: &Arc<str>) -> SharedString {

@@ -3,17 +3,17 @@
 use crate::{Telemetry, names};
 use metrics::SharedString;
 
-/// What was exported since the start.
+/// The numbers of exported records since the start.
 #[derive(Clone, Debug)]
 pub struct TraceGauges {
     /// By kind: spans and events.
     pub exported: [(&'static str, u64); 2],
-    /// What was not, by reason.
+    /// The numbers of dropped records, by reason.
     pub dropped: Vec<(&'static str, u64)>,
 }
 
 impl Telemetry {
-    /// What was exported so far. Call before every scrape, where traces are exported.
+    /// Sets the figures of the export. Call before every scrape, if traces are exported.
     pub fn set_traces(&self, traces: &TraceGauges) {
         for (kind, count) in &traces.exported {
             let label = [SharedString::const_str(kind)];

@@ -14,7 +14,7 @@ const MIN_FOR_P95: u64 = 200;
 /// Below this many values a 99th percentile is noise and is not shown.
 const MIN_FOR_P99: u64 = 1000;
 
-/// How far back a window reaches.
+/// The length of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
     /// The last minute.
@@ -57,7 +57,7 @@ impl Span {
 /// Percentiles of a time, each present only when there are values enough to mean something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quantiles {
-    /// How many values there are.
+    /// The number of values there are.
     pub count: u64,
     /// The median.
     pub p50: Option<Duration>,
@@ -80,10 +80,10 @@ impl Quantiles {
     }
 }
 
-/// What one series did within one span.
+/// The counts of one series within one span.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WindowSnapshot {
-    /// How far back it reaches at most.
+    /// The longest length.
     pub span: Span,
     /// How far back it reaches: less than the span by up to a slot, or since the start. Divide by
     /// this for a rate.
@@ -106,7 +106,7 @@ pub struct WindowSnapshot {
     pub first_byte: Quantiles,
     /// Responses whose cost is known.
     pub costed: u64,
-    /// What they cost in nano-dollars.
+    /// Their cost in nano-dollars.
     pub spent_nanos: u64,
 }
 
@@ -142,7 +142,7 @@ impl WindowSnapshot {
     }
 }
 
-/// What one series did lately.
+/// The recent counts of one series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeriesSnapshot {
     /// Whose counts they are.
@@ -194,7 +194,7 @@ impl Windows {
         });
     }
 
-    /// Whether the series counted anything lately.
+    /// True if the series counted anything lately.
     #[must_use]
     pub fn contains(&self, key: &SeriesKey) -> bool {
         self.series.contains_key(key)

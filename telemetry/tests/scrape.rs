@@ -374,7 +374,7 @@ fn copies_are_counted_apart_from_what_was_served() {
 #[test]
 fn every_family_is_named_described_and_used() {
     let text = busy().render();
-    for metric in METRICS {
+    for metric in METRICS.iter() {
         let kind = format!("# TYPE {} {}\n", metric.name, metric.kind.label());
         assert!(text.contains(&kind), "{} is never shown:\n{text}", metric.name);
         assert!(

@@ -11,11 +11,11 @@ use anyhow::{Context, Result, bail};
 use crate::process::output;
 use crate::project::Project;
 
-/// What `stagegate reference` calls each page, and its file.
+/// The pages of `stagegate reference`, and their files.
 const PAGES: &[(&str, &str)] =
     &[("config", "docs/reference/config.md"), ("cli", "docs/reference/cli.md")];
 
-/// Whether to write or to compare.
+/// Arguments of `cargo xtask docs`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Write nothing; fail if a page is not what the code says

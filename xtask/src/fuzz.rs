@@ -17,7 +17,7 @@ const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-l
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
     -Ccodegen-units=1 -Cdebug-assertions=yes";
 
-/// What to feed, and for how long.
+/// The target, and the duration.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only this target

@@ -1,4 +1,4 @@
-//! Where things are in a checkout.
+//! Places in a checkout.
 
 use std::env;
 use std::ffi::OsString;
@@ -44,7 +44,7 @@ impl Project {
         Ok(dir)
     }
 
-    /// Where Cargo puts what it builds.
+    /// The target directory of Cargo.
     pub(crate) fn cargo_target(&self) -> PathBuf {
         env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| self.root.join("target"), |dir| self.root.join(dir))

@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::process;
 use crate::project::Project;
 
-/// How much to simulate.
+/// The amount of simulations.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Fewer runs, under a minute; misses only what is far off

@@ -13,10 +13,10 @@ use crate::project::Project;
 /// The test, as the test runner calls it.
 const TEST: &str = "soak::nobody_is_failed_and_nothing_grows";
 
-/// How long.
+/// The duration of the load.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How long the load lasts: seconds, or a number with `s`, `m` or `h`
+    /// The time for which the load lasts: seconds, or a number with `s`, `m` or `h`
     #[arg(long = "for", default_value = "1h", value_name = "DURATION", value_parser = duration)]
     time: Duration,
     /// The short form, as in `cargo xtask test`: 20 s

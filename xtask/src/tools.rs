@@ -85,7 +85,7 @@ fn debian(package: &str) -> Result<()> {
     })
 }
 
-/// Whether a program of that name can be started.
+/// True if a program of that name can be started.
 pub(crate) fn on_path(program: &str) -> bool {
     let Some(path) = std::env::var_os("PATH") else { return false };
     std::env::split_paths(&path).any(|dir| dir.join(program).is_file())

@@ -9,14 +9,14 @@
 mod choose;
 mod config;
 mod counting;
+mod operation;
 mod signals;
+
+pub use operation::Operation;
 
 use std::fmt;
 
 use anyhow::Result;
-
-/// One operation, to be repeated.
-pub type Operation = Box<dyn FnMut()>;
 
 /// An operation with a name.
 pub struct Case {

@@ -6,7 +6,7 @@ use super::places::{Item, keys};
 use crate::raw::{Against, RawGate, TimingWord};
 use crate::read::{At, Context, Site, plain};
 use crate::scalar::{Bound, Margin, MeasureName, Ratio, millis};
-use stagegate_rollout::{Amount, Axis, Gate, Limit, Measure, Severity, Then, Timing};
+use stagegate_rollout::{Amount, Axis, Gate, Limit, Measure, Number, Severity, Then, Timing};
 
 /// Checks one gate; with it, where its keys are written.
 pub(super) fn gate(at: At<RawGate>, cx: &mut Context<'_>) -> Option<(Gate, Item)> {
@@ -81,13 +81,9 @@ fn measure(raw: &RawGate, whole: &Site, cx: &mut Context<'_>) -> Option<Measure>
     };
     let of = timing(raw, Some(name.value), cx)?;
     Some(match name.value {
-        MeasureName::Accuracy => Measure::Accuracy,
-        MeasureName::LabelledAccuracy => Measure::LabelledAccuracy,
+        MeasureName::Simple(simple) => simple.measure.clone(),
         MeasureName::Quantile(quantile) => Measure::Latency { of, quantile },
         MeasureName::TailRatio => Measure::TailRatio { of },
-        MeasureName::UsdPerRequest => Measure::UsdPerRequest,
-        MeasureName::TokensPerRequest => Measure::TokensPerRequest,
-        MeasureName::DailyProjection => Measure::DailyProjection,
         MeasureName::BurnRate(window_ms) => Measure::BurnRate { window_ms },
         MeasureName::Spend(window_ms) => Measure::Spend { window_ms },
     })
@@ -211,23 +207,24 @@ fn compared(
 
 /// The number of a `max` or `min`, in the measure's own unit.
 fn bound(at: &At<Bound>, measure: &Measure, cx: &mut Context<'_>) -> Option<Amount> {
-    let (found, wanted) = match (measure, at.value) {
-        (Measure::Latency { .. }, Bound::Time(time)) => (Some(time), ""),
-        (Measure::Latency { .. }, _) => (None, "write a duration like `8s`"),
-        (measure, Bound::Share(share) | Bound::Number(share)) if measure.is_share() => {
-            (Some(share), "")
-        }
-        (measure, _) if measure.is_share() => (None, "write a share like `2%`"),
-        (
-            Measure::DailyProjection | Measure::BurnRate { .. },
-            Bound::Share(times) | Bound::Number(times),
-        ) => (Some(times), ""),
-        (Measure::DailyProjection, _) => (None, "write a share of the daily budget like `120%`"),
-        (Measure::BurnRate { .. }, _) => (None, "write a multiple of the budget's pace like `4.8`"),
-        (_, Bound::Number(number)) => (Some(number), ""),
-        (Measure::UsdPerRequest | Measure::Spend { .. }, _) => (None, "write dollars like `0.05`"),
-        (Measure::TokensPerRequest, _) => (None, "write a number of tokens like `4000`"),
-        (_, _) => (None, "write a number like `5`"),
+    let simple = measure.simple();
+    let takes_percent = measure.is_share()
+        || matches!(measure, Measure::BurnRate { .. })
+        || simple.is_some_and(|simple| simple.number == Number::Times);
+    let found = match (measure, at.value) {
+        (Measure::Latency { .. }, Bound::Time(time)) => Some(time),
+        (Measure::Latency { .. }, _) => None,
+        (_, Bound::Number(number)) => Some(number),
+        (_, Bound::Share(share)) => takes_percent.then_some(share),
+        (_, Bound::Time(_)) => None,
+    };
+    let wanted = match (simple, measure) {
+        (Some(simple), _) => simple.unit,
+        (None, Measure::Latency { .. }) => "write a duration like `8s`",
+        (None, Measure::ErrorRate { .. }) => "write a share like `2%`",
+        (None, Measure::BurnRate { .. }) => "write a multiple of the budget's pace like `4.8`",
+        (None, Measure::Spend { .. }) => "write dollars like `0.05`",
+        (None, _) => "write a number like `5`",
     };
     if found.is_none() {
         cx.problem(&at.site, "is not in the unit of what is measured", wanted);

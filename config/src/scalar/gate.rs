@@ -3,7 +3,7 @@
 use super::from_text::{FromText, Wrong};
 use crate::Time;
 use crate::read::{Json, suggestion};
-use stagegate_rollout::{Amount, Quantile, ReleaseName};
+use stagegate_rollout::{Amount, Measure, Quantile, ReleaseName, SimpleMeasure};
 use std::sync::Arc;
 
 /// A plain decimal number: digits, and digits after a point. No sign and no exponent, so that
@@ -46,16 +46,13 @@ names! {
     Owner "name of an owner",
 }
 
-/// What a gate measures, as it is written.
+/// The word of a gate's measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MeasureName {
-    Accuracy,
-    LabelledAccuracy,
+    /// One without parameters.
+    Simple(&'static SimpleMeasure),
     Quantile(Quantile),
     TailRatio,
-    UsdPerRequest,
-    TokensPerRequest,
-    DailyProjection,
     /// With the window in milliseconds.
     BurnRate(u64),
     /// With the window in milliseconds.
@@ -63,29 +60,29 @@ pub(crate) enum MeasureName {
 }
 
 impl MeasureName {
-    const WORDS: [(&'static str, Self); 9] = [
-        ("accuracy", Self::Accuracy),
-        ("labelled_accuracy", Self::LabelledAccuracy),
+    /// The words of measures of a time.
+    const TIMES: [(&'static str, Self); 4] = [
         ("p50", Self::Quantile(Quantile::P50)),
         ("p95", Self::Quantile(Quantile::P95)),
         ("p99", Self::Quantile(Quantile::P99)),
         ("p99/p50", Self::TailRatio),
-        ("usd_per_request", Self::UsdPerRequest),
-        ("tokens_per_request", Self::TokensPerRequest),
-        ("daily_projection", Self::DailyProjection),
     ];
+
+    /// The words that need nothing after them.
+    fn words() -> impl Iterator<Item = (&'static str, Self)> {
+        let simple = Measure::SIMPLE.iter().map(|simple| (simple.word, Self::Simple(simple)));
+        simple.chain(Self::TIMES)
+    }
 }
 
 impl FromText for MeasureName {
     const NAME: &'static str = "measure";
-    const JSON: Json = Json::Pattern(
-        "^(accuracy|labelled_accuracy|p50|p95|p99|p99/p50|usd_per_request|tokens_per_request|daily_projection|(burn_rate|spend)_[0-9]+(m|h|d))$",
-    );
-    const HINT: &'static str = "write one of `accuracy`, `labelled_accuracy`, `p50`, `p95`, `p99`, `p99/p50`, `usd_per_request`, `tokens_per_request`, `daily_projection`, `burn_rate_1h`, `spend_1h`";
+    const JSON: Json = Json::Pattern(Measure::PATTERN);
+    const HINT: &'static str = Measure::HINT;
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
-        if let Some((_, measure)) = Self::WORDS.iter().find(|(word, _)| *word == text) {
-            return Ok(*measure);
+        if let Some((_, measure)) = Self::words().find(|(word, _)| *word == text) {
+            return Ok(measure);
         }
         for (prefix, make) in
             [("burn_rate_", Self::BurnRate as fn(u64) -> Self), ("spend_", Self::Spend)]
@@ -100,7 +97,7 @@ impl FromText for MeasureName {
                 return Ok(make(window.0.as_millis() as u64));
             }
         }
-        let words = Self::WORDS.map(|(word, _)| word);
+        let words: Vec<&str> = Self::words().map(|(word, _)| word).collect();
         Err(match suggestion(text, &words) {
             Some(near) => Wrong::with_hint("is not a measure", format!("did you mean `{near}`?")),
             None => "is not a measure".into(),

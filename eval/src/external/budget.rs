@@ -1,4 +1,4 @@
-//! What judging may cost in a day: reserved before a call, settled after it.
+//! The daily budget of a judge: reserved before a call, settled after it.
 //!
 //! Reserving the most that a call can cost keeps many calls at once from spending more than there
 //! is. Days are UTC days; money is whole nano-dollars.
@@ -16,7 +16,7 @@ pub struct Budget {
     spent: Nanos,
     /// Promised to calls that have not come back.
     reserved: Nanos,
-    /// What a call would have cost that there was no money for, today.
+    /// The cost of today's call that the budget did not allow.
     refused: Option<Nanos>,
 }
 
@@ -36,13 +36,13 @@ impl Reservation {
     }
 }
 
-/// Why there is no money for a call.
+/// The reason why there is no budget for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Broke {
     /// The day's money is spent.
     #[error("the judge's budget of the day is spent")]
     Spent,
-    /// What calls under way may cost leaves too little; some of it may come back.
+    /// Running calls reserve too much; a part of it may come back.
     #[error("calls under way may cost what is left of the judge's budget")]
     Promised,
     /// No day has enough.
@@ -109,7 +109,7 @@ impl Budget {
         self.daily = daily;
     }
 
-    /// What there is a day.
+    /// The budget per day.
     #[must_use]
     pub const fn daily(&self) -> Nanos {
         self.daily
@@ -122,21 +122,21 @@ impl Budget {
         (self.day, self.spent.plus(self.reserved))
     }
 
-    /// What is left today, after everything that was promised.
+    /// The rest of today's budget, after all reservations.
     #[must_use]
     pub const fn left(&mut self, now_ms: u64) -> Nanos {
         self.turn(now_ms);
         self.daily.less(self.spent.plus(self.reserved))
     }
 
-    /// What was spent today.
+    /// The spending today.
     #[must_use]
     pub const fn spent(&mut self, now_ms: u64) -> Nanos {
         self.turn(now_ms);
         self.spent
     }
 
-    /// Whether today's money is gone: there is none, or there was too little for a call and still
+    /// True if today's money is gone: there is none, or there was too little for a call and still
     /// is.
     #[must_use]
     pub fn is_gone(&mut self, now_ms: u64) -> bool {

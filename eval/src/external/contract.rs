@@ -88,7 +88,7 @@ pub(super) fn outgoing(
     Outgoing { url: http.url.clone(), headers, body, timeout_ms: http.timeout_ms }
 }
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Sent {
     /// There is an answer for every sample that was asked about, in their order.
@@ -97,16 +97,16 @@ pub enum Sent {
     Later,
     /// Nothing was scored; to be tried again.
     Again {
-        /// How long the scorer wants to be left alone.
+        /// The pause that the scorer asked for.
         after_ms: Option<u64>,
-        /// Why.
+        /// The reason.
         why: String,
-        /// Whether whoever was asked may have worked all the same, and want money for it.
+        /// True if whoever was asked may have worked all the same, and want money for it.
         worked: bool,
     },
     /// Nothing was scored, and trying again would change nothing.
     Refused {
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
@@ -131,7 +131,7 @@ impl Sent {
         Self::Refused { why: why.into() }
     }
 
-    /// What a status other than 200 means, for any kind of scorer.
+    /// The meaning of a status other than 200, for any kind of scorer.
     pub(super) fn of_status(replied: &Replied) -> Option<Self> {
         let status = replied.status;
         match status {
@@ -201,8 +201,8 @@ fn item(name: &str, threshold: f64, result: &Value) -> ItemScores {
     }
 }
 
-/// A bare `true`, `0.8` or null; `{value, label, explanation, cost_usd}`; promptfoo's `{pass, score,
-/// reason}`.
+/// A bare `true`, `0.8` or null; `{value, label, explanation, cost_usd}`; promptfoo's `{pass,
+/// score, reason}`.
 fn score_of(name: &str, threshold: f64, given: &Value) -> Score {
     let Value::Object(map) = given else { return bare(name, threshold, given) };
     let text = |keys: [&str; 2]| {

@@ -1,4 +1,4 @@
-//! How a scorer knows that it has answered a request before.
+//! The key by which a scorer recognises a repeated request.
 
 use crate::hash::digest;
 use crate::{Sample, ScorerSpec};

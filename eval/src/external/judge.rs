@@ -10,7 +10,7 @@ use super::{EVAL_HEADER, prompt};
 use crate::{Finish, Message, Nanos, Outgoing, Protocol, Replied, Sample, Score, ScorerSpec};
 use serde_json::Value;
 
-/// What a judge said.
+/// The answer of a judge.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
     /// The grade.

@@ -1,22 +1,21 @@
-//! Scorers outside of this process: a service of the user's own, and a model with a rubric.
+//! External scorers: a service of the user, and a model with a rubric.
 //!
-//! Everything here is made from values and read into values; [`ask`] puts a [`Post`] in between.
-//! Whatever goes wrong out there leaves a sample unscored, now or for good, and never fails it.
+//! Requests are made from values, and answers are read into values; [`ask`] sends them with a
+//! [`Post`]. An error of a scorer leaves a sample unscored, for now or for good, and never fails
+//! it.
 
 pub(crate) mod budget;
 pub(crate) mod contract;
+mod header;
 pub(crate) mod idempotency;
 pub(crate) mod judge;
 mod prompt;
 mod settings;
 
+pub(crate) use header::EVAL_HEADER;
 pub use settings::{HttpScorer, RubricScorer, TokenPrices};
 
 use crate::{CallFailure, Post, Sample, ScorerKind, ScorerSpec, Sent};
-
-/// The header on every request of ours: what carries it is never sampled, so that judging the
-/// judge's own traffic cannot go round in circles.
-pub(crate) const EVAL_HEADER: &str = "stagegate-eval";
 
 /// Asks the scorer about the samples: all at once where it is `http`, and one for `llm-rubric`,
 /// which judges only the first. `now_s` is Unix seconds, for the signature. A built-in scorer is

@@ -1,4 +1,4 @@
-//! What a judge is asked.
+//! The prompt of a judge.
 
 use super::settings::RubricScorer;
 use crate::Sample;

@@ -5,89 +5,15 @@
 
 mod junit;
 mod markdown;
+mod report;
 mod run;
 
+pub use report::{Became, Case, GateVerdict, Incomparable, Report};
 pub use run::{Run, RunError};
 
 use crate::hash::{canonical, digest};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
-
-/// What became of a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Became {
-    /// It passed and passes.
-    Held,
-    /// It failed and passes.
-    Gained,
-    /// It passed and fails.
-    Fell,
-    /// It failed and fails.
-    StillFailing,
-}
-
-/// One case of both runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Case {
-    /// Its id.
-    pub id: String,
-    /// What became of it.
-    pub became: Became,
-    /// Why the candidate fails it, where its run says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-}
-
-/// A case that cannot be compared, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Incomparable {
-    /// Its id.
-    pub id: String,
-    /// Why.
-    pub why: String,
-}
-
-/// What the gate says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GateVerdict {
-    /// No case fell: the candidate may go to a slice of traffic.
-    Held,
-    /// A case fell.
-    Fell,
-    /// The runs are not of the same cases, or a case has no verdict: nothing can be said.
-    Incomparable,
-}
-
-/// The comparison of two runs; what is attached to a release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
-    /// Name of the baseline's run.
-    pub baseline: String,
-    /// Name of the candidate's run.
-    pub candidate: String,
-    /// The release that the baseline's run names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub baseline_release: Option<String>,
-    /// The release that the candidate's run names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub candidate_release: Option<String>,
-    /// The version of the set that the runs name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dataset_version: Option<u64>,
-    /// 64 hex digits over the ids of all cases and what their `content_hash` says: two reports of
-    /// the same set have the same.
-    #[serde(default)]
-    pub content_hash: String,
-    /// What the gate says.
-    pub verdict: GateVerdict,
-    /// Every case of both runs, by id.
-    pub cases: Vec<Case>,
-    /// What cannot be compared, by id.
-    pub incomparable: Vec<Incomparable>,
-}
 
 /// Compares two runs.
 #[must_use]
@@ -147,19 +73,6 @@ fn case(id: &str, baseline: &Run, candidate: &Run) -> Result<Case, &'static str>
 }
 
 impl Report {
-    /// The cases that became this.
-    pub fn that(&self, became: Became) -> impl Iterator<Item = &Case> {
-        self.cases.iter().filter(move |case| case.became == became)
-    }
-
-    /// How many of the compared cases pass: in the baseline's run, and in the candidate's.
-    #[must_use]
-    pub fn passing(&self) -> (usize, usize) {
-        let count = |became| self.that(became).count();
-        let held = count(Became::Held);
-        (held + count(Became::Fell), held + count(Became::Gained))
-    }
-
     /// JUnit XML, as CI systems read it: a fallen case is a failure, one that cannot be compared an
     /// error, and one that fails in both runs is skipped.
     #[must_use]

@@ -30,7 +30,7 @@ pub struct RunError {
     pub name: String,
     /// Line, from 1; 0 for the whole.
     pub line: usize,
-    /// What is wrong, and what would be right.
+    /// The problem and the mend.
     pub message: String,
 }
 
@@ -82,13 +82,13 @@ impl Run {
         self.cases.get(id)
     }
 
-    /// How many cases it has.
+    /// The number of cases it has.
     #[must_use]
     pub fn len(&self) -> usize {
         self.cases.len()
     }
 
-    /// Whether it has none; [`Run::read`] makes no such run.
+    /// True if it has none; [`Run::read`] makes no such run.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.cases.is_empty()

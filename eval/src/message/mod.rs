@@ -9,7 +9,7 @@ use serde_json::Value;
 /// The final message of an exchange.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// What it was written in.
+    /// Its protocol.
     pub protocol: Protocol,
     /// The answer's own id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,7 +25,7 @@ pub struct Message {
     /// The error that ended it, as the protocol writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Value>,
-    /// Whether the protocol's own end was seen; a stream that broke off has none.
+    /// True if the protocol's own end was seen; a stream that broke off has none.
     pub complete: bool,
 }
 
@@ -34,16 +34,16 @@ pub struct Message {
 pub struct Choice {
     /// Everything that was said as text, in order.
     pub text: String,
-    /// What was said instead of an answer, where the protocol keeps that apart.
+    /// The refusal, if the protocol has a field for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
-    /// What the model showed of its reasoning.
+    /// The reasoning that the model showed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thinking: Option<String>,
     /// The tools it wants called.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
-    /// Why it ended, as the protocol writes it.
+    /// The finish reason, as the protocol writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish_reason: Option<String>,
 }
@@ -60,7 +60,7 @@ pub struct ToolCall {
     pub arguments: Value,
 }
 
-/// Why an answer ended, in one vocabulary (that of OpenAI chat and promptfoo).
+/// The finish reason, in one vocabulary (that of OpenAI chat and promptfoo).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
     /// It was done.
@@ -85,7 +85,7 @@ impl Finish {
         }
     }
 
-    /// What any protocol's word for it means; `None` for words that none of the four have.
+    /// The meaning of a protocol's word; `None` for words that none of the four have.
     #[must_use]
     pub fn of(reason: &str) -> Option<Self> {
         Some(match reason.to_ascii_lowercase().as_str() {
@@ -102,12 +102,6 @@ impl Finish {
 }
 
 impl Message {
-    /// Reads a whole body of the protocol, or one put together from its stream.
-    #[must_use]
-    pub fn of_body(protocol: Protocol, body: &Value) -> Self {
-        read::message(protocol, body)
-    }
-
     /// The first alternative: what scorers judge.
     #[must_use]
     pub fn first(&self) -> Option<&Choice> {

@@ -4,7 +4,15 @@ use super::{Choice, Message, ToolCall};
 use crate::Protocol;
 use serde_json::Value;
 
-pub(super) fn message(protocol: Protocol, body: &Value) -> Message {
+impl Message {
+    /// Reads a whole body of the protocol, or one put together from its stream.
+    #[must_use]
+    pub fn of_body(protocol: Protocol, body: &Value) -> Self {
+        message(protocol, body)
+    }
+}
+
+fn message(protocol: Protocol, body: &Value) -> Message {
     let (id, model, usage) = match protocol {
         Protocol::Gemini => ("responseId", "modelVersion", "usageMetadata"),
         _ => ("id", "model", "usage"),

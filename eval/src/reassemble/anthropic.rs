@@ -1,6 +1,7 @@
 //! Anthropic messages: blocks by index, tool inputs from pieces of JSON, usage by the last word.
 
-use super::{Fold, append, index, partial, text};
+use super::fold::{Fold, append, index, text};
+use super::partial;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! OpenAI chat completions: deltas merged by the rules of the SDK's `accumulate_delta`.
 
-use super::{Fold, index};
+use super::fold::{Fold, index};
 use serde_json::{Map, Value, json};
 
 /// Alternatives one answer may have, and entries one list may grow to: more is not believed.
@@ -93,8 +93,8 @@ fn logprobs(choice: &mut Map<String, Value>, more: Map<String, Value>) {
     }
 }
 
-/// Texts are joined, numbers added, lists merged by `index`; `index` and `type` are replaced, and so
-/// is `role`, which some backends repeat in every chunk.
+/// Texts are joined, numbers added, lists merged by `index`; `index` and `type` are replaced, and
+/// so is `role`, which some backends repeat in every chunk.
 fn accumulate(into: &mut Map<String, Value>, delta: Map<String, Value>) {
     for (key, new) in delta {
         if matches!(key.as_str(), "index" | "type" | "role") {

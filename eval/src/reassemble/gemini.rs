@@ -1,6 +1,6 @@
 //! Gemini: each chunk is a whole response with the next parts of its candidates.
 
-use super::{Fold, index};
+use super::fold::{Fold, index};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 

@@ -6,6 +6,7 @@
 
 mod anthropic;
 mod chat;
+mod fold;
 mod gemini;
 pub(crate) use gemini::of_array as gemini_array;
 mod partial;
@@ -14,7 +15,8 @@ mod sse;
 mod surrogates;
 
 use crate::Protocol;
-use serde_json::{Map, Value};
+use fold::Fold;
+use serde_json::Value;
 
 /// A body put together.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,11 +25,12 @@ pub struct Assembled {
     pub body: Value,
     /// The error the stream named, as the protocol writes it.
     pub error: Option<Value>,
-    /// Whether the protocol's end was seen.
+    /// True if the protocol's end was seen.
     pub complete: bool,
 }
 
-/// Puts a stream of server-sent events together; `None` where nothing in it belongs to the protocol.
+/// Puts a stream of server-sent events together; `None` where nothing in it belongs to the
+/// protocol.
 #[must_use]
 pub fn assembled(protocol: Protocol, stream: &[u8]) -> Option<Assembled> {
     let mut fold: Box<dyn Fold> = match protocol {
@@ -76,14 +79,6 @@ pub(crate) fn protocol_of(stream: &[u8]) -> Option<Protocol> {
         .find_map(|event| Protocol::of_shape(&surrogates::parse(&event.data).ok()?))
 }
 
-/// Puts one protocol's events together.
-trait Fold {
-    fn event(&mut self, event: Value);
-    /// The body (null where there was none), and whether its end was seen; `done` says whether
-    /// the stream said `[DONE]`.
-    fn finish(self: Box<Self>, done: bool) -> (Value, bool);
-}
-
 /// An error event of any of the protocols: `{"error": …}`, `event: error`, `{"type": "error", …}`.
 fn error_in(name: Option<&str>, value: &Value) -> Option<Value> {
     let inner = value.get("error").filter(|error| !error.is_null());
@@ -92,24 +87,4 @@ fn error_in(name: Option<&str>, value: &Value) -> Option<Value> {
         // The objects of Responses have an `error` of their own, one level down.
         || inner.is_some_and(|error| error.is_object() || error.is_string());
     is_error.then(|| inner.unwrap_or(value).clone())
-}
-
-/// The text under a key.
-fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
-    value.get(key)?.as_str()
-}
-
-/// The number under a key, as a place in a list.
-fn index(value: &Value, key: &str) -> Option<usize> {
-    usize::try_from(value.get(key)?.as_u64()?).ok()
-}
-
-/// Appends to a text under a key, which may not be there yet.
-fn append(map: &mut Map<String, Value>, key: &str, more: &str) {
-    match map.get_mut(key) {
-        Some(Value::String(text)) => text.push_str(more),
-        _ => {
-            map.insert(key.to_owned(), Value::from(more));
-        }
-    }
 }

@@ -1,14 +1,15 @@
 //! JSON that breaks off: what of it is certain. The rules of `jiter.from_json(partial_mode=True)`,
 //! which the `anthropic` SDK uses: containers are closed where the text ends, a value that is not
-//! whole is left out (a number at the end counts as whole), and so is a key without a value. Reading ends
-//! without complaint at anything that follows a value and is neither comma nor bracket.
+//! whole is left out (a number at the end counts as whole), and so is a key without a value.
+//! Reading ends without complaint at anything that follows a value and is neither comma nor
+//! bracket.
 
 use serde_json::{Map, Number, Value};
 
 /// Containers may be nested this deep, as in jiter.
 const DEEPEST: usize = 200;
 
-/// Why reading stopped.
+/// The reason why reading stopped.
 enum Stop {
     /// The text ended.
     End,
@@ -194,7 +195,7 @@ impl Reader<'_> {
         self.text[start..self.at].parse::<Number>().map(Value::Number).map_err(|_| Stop::Wrong)
     }
 
-    /// How many digits there are: one at least, or the text ends.
+    /// The number of digits there are: one at least, or the text ends.
     fn digits(&mut self) -> Result<usize, Stop> {
         let start = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {

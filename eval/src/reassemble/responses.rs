@@ -1,7 +1,7 @@
 //! OpenAI Responses: the last event carries the whole answer; where it is missing, what the deltas
 //! and finished items give.
 
-use super::{Fold, append, index, text};
+use super::fold::{Fold, append, index, text};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 

@@ -1,11 +1,13 @@
 //! Halves of characters: a backend may cut `"😀"` into `"\ud83d"` and `"\ude00"`, one in each event.
-//! Python's JSON keeps such halves and its strings join them again; JSON readers of Rust refuse them.
+//! Python's JSON keeps such halves and its strings join them again; JSON readers of Rust refuse
+//! them.
 //!
-//! A half is read as a private-use character of its own, and halves that meet are joined at the end.
+//! A half is read as a private-use character of its own, and halves that meet are joined at the
+//! end.
 
 use serde_json::Value;
 
-/// Where the 2048 halves are kept: in plane 16, which is for private use.
+/// The place of the 2048 halves: in plane 16, which is for private use.
 const PLACE: u32 = 0x10_f000;
 const HALVES: std::ops::Range<u32> = 0xd800..0xe000;
 

@@ -3,7 +3,7 @@
 
 use crate::Tally;
 
-/// What a window saw of the judge.
+/// The counts of the judge in a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JudgeCounts {
     /// Samples of stable in the window.
@@ -14,14 +14,14 @@ pub struct JudgeCounts {
     pub usual: Tally,
     /// Since when samples wait without any being scored, in Unix milliseconds.
     pub silent_since_ms: Option<u64>,
-    /// How many samples that is about. A few that cannot be judged are no silence.
+    /// The number of samples that is about. A few that cannot be judged are no silence.
     pub unanswered: u64,
 }
 
 /// From where on a judge is not believed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HealthLimits {
-    /// How long samples may wait without any being scored, in milliseconds.
+    /// The time for which samples may wait without any being scored, in milliseconds.
     pub silence_ms: u64,
     /// Fewest samples on each side of a comparison.
     pub at_least: u64,
@@ -29,13 +29,13 @@ pub struct HealthLimits {
     pub drift: f64,
     /// Largest difference between the arms in the share that got a verdict.
     pub coverage: f64,
-    /// How long what counts as present is, in milliseconds. What is usual are the
+    /// The time for which what counts as present is, in milliseconds. What is usual are the
     /// [`HealthLimits::USUAL`] windows before it.
     pub window_ms: u64,
 }
 
 impl HealthLimits {
-    /// How many windows before the present one say what is usual.
+    /// The number of windows before the present one say what is usual.
     pub const USUAL: u64 = 24;
 }
 
@@ -49,7 +49,7 @@ impl Default for HealthLimits {
 /// Fewer samples without a verdict are no silence.
 const LEAST_SILENT: u64 = 10;
 
-/// Whether the judge can be believed, and if not, why.
+/// The health of the judge.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Health {
     /// Nothing speaks against it.

@@ -7,7 +7,7 @@ use stagegate_sequential::{Alpha, Tally as Units, interval};
 /// The candidate's accuracy minus stable's, from -1 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
-    /// What was observed.
+    /// The observed share.
     pub estimate: f64,
     /// The lower bound of a 95% interval at one look.
     pub lower: f64,
@@ -27,7 +27,7 @@ impl Difference {
     }
 }
 
-/// How two arms' samples spread over the same slices.
+/// The spread of two arms' samples over the same slices.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mix {
     /// Share of samples that would have to be of another slice for the arms to be asked alike
@@ -40,8 +40,8 @@ pub struct Mix {
 }
 
 impl Mix {
-    /// Of pairs of stable's and the candidate's tallies, one for each slice. `None` while an arm has
-    /// no scored sample.
+    /// Of pairs of stable's and the candidate's tallies, one for each slice. `None` while an arm
+    /// has no scored sample.
     #[must_use]
     pub fn of(slices: &[(Tally, Tally)]) -> Option<Self> {
         let total = |of: fn(&(Tally, Tally)) -> &Tally| {

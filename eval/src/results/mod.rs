@@ -3,6 +3,7 @@
 
 pub(crate) mod health;
 pub(crate) mod mix;
+mod nanos;
 pub(crate) mod reliability;
 pub(crate) mod share;
 pub(crate) mod tally;

@@ -1,9 +1,9 @@
-//! How far confidence can be believed: the Brier score and a reliability table.
+//! The calibration of confidence: the Brier score and a reliability table.
 
-use super::tally::nanos;
+use super::nanos::nanos;
 use serde::{Deserialize, Serialize};
 
-/// How many equal parts the range of confidence is cut into.
+/// The number of equal parts of the range of confidence.
 const BINS: usize = 15;
 
 /// One bin: confidences from `n/15` up to, not including, `(n+1)/15`; the last includes 1.
@@ -11,7 +11,7 @@ const BINS: usize = 15;
 pub struct Bin {
     /// Samples in the bin.
     pub count: u64,
-    /// How many of them were right.
+    /// The number of right ones among them.
     pub correct: u64,
     /// Sum of their confidences, in billionths.
     pub confidence_nanos: u64,
@@ -56,7 +56,7 @@ impl Reliability {
         &self.bins
     }
 
-    /// How many pairs were counted.
+    /// The number of pairs that were counted.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.bins.iter().map(|bin| bin.count).sum()

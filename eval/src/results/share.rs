@@ -10,7 +10,7 @@ const TYPICAL: f64 = 5000.0;
 /// looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Share {
-    /// What was observed.
+    /// The observed share.
     pub estimate: f64,
     /// The lower bound.
     pub lower: f64,

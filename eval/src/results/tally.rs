@@ -1,21 +1,22 @@
 //! Counts and sums of one arm.
 
+use super::nanos::nanos;
 use super::reliability::Reliability;
 use super::share::Share;
 use crate::Score;
 use serde::{Deserialize, Serialize};
 use stagegate_rollout::Scores;
 
-/// What is known of one sample once its scorers are done.
+/// The verdict on one sample after all its scorers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// Whether the gating scorers pass it together; `None` is unscored.
+    /// True if the gating scorers pass it together; `None` is unscored.
     pub pass: Option<bool>,
     /// Mean value of the gating scorers, from 0 to 1.
     pub value: Option<f64>,
-    /// How sure the backend said it was.
+    /// The confidence of the backend.
     pub confidence: Option<f64>,
-    /// Whether it is the right answer, where that is known: what a labelled set says.
+    /// True if it is the right answer, by a labelled set; `None` if unknown.
     pub labelled: Option<bool>,
 }
 
@@ -35,7 +36,7 @@ impl Verdict {
     }
 }
 
-/// What the scored samples of one arm add up to.
+/// The sums of one arm's scored samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Scored samples that passed.
@@ -56,11 +57,6 @@ pub struct Tally {
     pub reliability: Reliability,
 }
 
-/// A number from 0 to 1 in billionths; what lies outside is moved to the nearer end.
-pub(crate) fn nanos(value: f64) -> u64 {
-    (value.clamp(0.0, 1.0) * 1e9).round() as u64
-}
-
 impl Tally {
     /// One sample.
     #[must_use]
@@ -70,7 +66,7 @@ impl Tally {
         tally
     }
 
-    /// What is right of a sample that was counted before.
+    /// The label of a sample that was counted before.
     #[must_use]
     pub fn of_label(pass: bool) -> Self {
         let (labelled_passed, labelled_failed) = (u64::from(pass), u64::from(!pass));

@@ -15,13 +15,13 @@ pub struct Settled {
     pub id: String,
     /// When it was asked for.
     pub at_ms: u64,
-    /// What is known of it.
+    /// Its verdict.
     pub verdict: Verdict,
-    /// Whether the wait was given up.
+    /// True if the wait was given up.
     pub given_up: bool,
 }
 
-/// What became of a verdict that arrived.
+/// The fate of a verdict that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
     /// It waits for its turn.
@@ -43,8 +43,8 @@ pub struct Watermark {
 }
 
 impl Watermark {
-    /// Waits at most `patience_ms` for a verdict, and holds at most `capacity` samples: over it, the
-    /// oldest come out as they are.
+    /// Waits at most `patience_ms` for a verdict, and holds at most `capacity` samples: over it,
+    /// the oldest come out as they are.
     #[must_use]
     pub fn new(patience_ms: u64, capacity: usize) -> Self {
         let (waiting, times) = (BTreeMap::new(), HashMap::new());
@@ -74,7 +74,7 @@ impl Watermark {
         }
     }
 
-    /// What can be counted now, in request order.
+    /// The verdicts that can be counted now, in request order.
     pub fn drain(&mut self, now_ms: u64) -> Vec<Settled> {
         let mut settled = Vec::new();
         while let Some(entry) = self.waiting.first_entry() {
@@ -96,13 +96,13 @@ impl Watermark {
         at_ms.saturating_add(self.patience_ms) <= now_ms || self.waiting.len() > self.capacity
     }
 
-    /// How many samples are held.
+    /// The number of samples that are held.
     #[must_use]
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Whether none is.
+    /// True if none is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()

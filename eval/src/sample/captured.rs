@@ -16,7 +16,7 @@ pub struct Half<'a> {
     pub content_type: &'a str,
     /// The `Content-Encoding` header; empty if there is none.
     pub content_encoding: &'a str,
-    /// Whether there was more than was captured.
+    /// True if there was more than was captured.
     pub truncated: bool,
 }
 
@@ -39,7 +39,7 @@ pub struct Captured<'a> {
     pub limit: usize,
 }
 
-/// What is known about an exchange besides its bytes.
+/// The facts about an exchange besides its bytes.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The request's id.
@@ -52,7 +52,7 @@ pub struct Facts {
     pub release: String,
     /// The arm it counts under.
     pub arm: Arm,
-    /// Why it was picked.
+    /// The reason why it was picked.
     pub reason: SampleReason,
     /// The conversation.
     pub conversation: Option<String>,
@@ -60,7 +60,7 @@ pub struct Facts {
     pub tenant: Option<String>,
     /// The trace.
     pub trace_id: Option<String>,
-    /// What it took.
+    /// The metrics.
     pub metrics: Metrics,
     /// Id of the other answer's sample, where the request was copied to a shadow.
     pub pair: Option<String>,

@@ -26,7 +26,7 @@ pub struct Sample {
     pub release: String,
     /// The arm it counts under.
     pub arm: Arm,
-    /// Why it was picked.
+    /// The reason why it was picked.
     pub reason: SampleReason,
     /// The conversation it is part of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,13 +53,13 @@ pub struct Sample {
     /// The right answer, where a labelled set or a person gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Value>,
-    /// How sure the backend said it is, from 0 to 1.
+    /// The confidence of the backend, from 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
-    /// What it took.
+    /// The metrics.
     #[serde(default)]
     pub metrics: Metrics,
-    /// What of it is missing.
+    /// The missing parts.
     #[serde(default)]
     pub truncated: Truncated,
     /// Id of the sample of the other answer to the same request, where it was copied to a shadow.
@@ -96,7 +96,7 @@ impl SampleReason {
     }
 }
 
-/// What was answered.
+/// The answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "value")]
 pub enum Output {
@@ -108,14 +108,14 @@ pub enum Output {
     Text(String),
     /// Bytes that nobody can judge: their number, and why they are not here.
     Opaque {
-        /// How many were captured.
+        /// The number of captured bytes.
         bytes: u64,
-        /// Why they could not be read.
+        /// The reason why they could not be read.
         why: String,
     },
 }
 
-/// What an exchange took. `None` is not known, which is not zero.
+/// The metrics of an exchange. `None` means unknown, not zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Metrics {
@@ -133,7 +133,7 @@ pub struct Metrics {
     pub status: Option<u16>,
 }
 
-/// What the caps on capturing took away. Only of the sample: the client got everything.
+/// The parts that the caps on capturing removed from the sample. The client got everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Truncated {

@@ -1,4 +1,4 @@
-//! What scorers read of a sample, and when there is nothing to read.
+//! The text of a sample that scorers read.
 
 use super::{Output, Sample};
 use crate::{Choice, ToolCall};

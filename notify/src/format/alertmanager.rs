@@ -12,9 +12,9 @@ use crate::moment::rfc3339;
 use crate::{Hidden, Notice, Request, Severity, Standing};
 use serde_json::{Map, Value, json as value};
 
-/// How long a problem lasts of which nothing more is heard.
+/// The time after which a problem without news ends.
 const OPEN_MS: u64 = 24 * 60 * 60 * 1000;
-/// How long an event can be seen.
+/// The time for which an event is visible.
 const EVENT_MS: u64 = 5 * 60 * 1000;
 
 pub(crate) fn request(notice: &Notice, url: &Hidden) -> Request {

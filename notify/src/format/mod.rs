@@ -1,4 +1,4 @@
-//! What each receiver wants to read. Pure: a notice and the channel's settings in, a request out.
+//! The message formats of the receivers. Pure: a notice and a channel give a request.
 
 pub(crate) mod alertmanager;
 pub(crate) mod pagerduty;

@@ -2,9 +2,9 @@
 //! know no blocks.
 //!
 //! From Slack's reference: at most 50 blocks; a section's text has at most 3000 characters, its
-//! `fields` are at most 10 with 2000 each; `&`, `<` and `>` are escaped as in HTML, which also keeps
-//! what people typed from mentioning everybody (`<!channel>`). There is no key for duplicates: the
-//! outbox alone sees to those.
+//! `fields` are at most 10 with 2000 each; `&`, `<` and `>` are escaped as in HTML, which also
+//! keeps what people typed from mentioning everybody (`<!channel>`). There is no key for
+//! duplicates: the outbox alone sees to those.
 
 use super::{cut, json};
 use crate::{Fact, Hidden, Notice, NoticeKind, Request, Severity, Standing};
@@ -54,7 +54,7 @@ const fn is_good(kind: NoticeKind) -> bool {
     matches!(kind, NoticeKind::Promoted | NoticeKind::Completed)
 }
 
-/// What is seen before anything is read.
+/// The colour of the message.
 fn sign(notice: &Notice) -> &'static str {
     match (notice.standing(), notice.severity) {
         (Standing::Closed, _) => ":white_check_mark:",

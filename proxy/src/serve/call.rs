@@ -78,8 +78,8 @@ impl Decision {
     pub(super) fn pin(&self, pins: &Pins, conversation: &str, now_s: u64) {
         let workload = self.workload();
         if let Some(release) = self.release() {
-            let (name, opening) = (&workload.prepared.name, workload.split.state().opening);
-            pins.put(name, conversation, self.arm, release.number, opening, now_s);
+            let (name, generation) = (&workload.prepared.name, workload.split.state().generation);
+            pins.put(name, conversation, self.arm, release.number, generation, now_s);
         }
     }
 }

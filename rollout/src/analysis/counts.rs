@@ -1,4 +1,4 @@
-//! What one gate needs of one arm's counts.
+//! The part of one arm's counts that one gate needs.
 
 use super::ring::Add;
 use crate::policy::{ErrorClass, Gate, Limit, Measure, Quantile, Timing};
@@ -45,7 +45,7 @@ impl Add for Counts {
 }
 
 impl Counts {
-    /// What `gate` sees of a series.
+    /// The counts of a series for `gate`.
     pub(super) fn of(gate: &Gate, series: &Series) -> Self {
         match &gate.measure {
             Measure::Accuracy => {

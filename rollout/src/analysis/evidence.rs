@@ -3,26 +3,27 @@
 use super::counts::{Counts, NANOS, blamable};
 use super::flow::{Condition, Flow};
 use super::frame::Frame;
-use super::report::{Analysis, AnalysisId, Forecast, GateState, Measurement, Trigger, Verdict};
 use super::spend::SpendBook;
 use super::split::SplitCount;
+use super::text::Seconds;
 use super::tick::Tick;
 use super::track::Track;
+use super::{Analysis, AnalysisId, Forecast, GateState, Measurement, Trigger, Verdict};
 use crate::policy::Measure;
 use crate::{Doubt, Rollout, RolloutId, Series};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// How often the tests begin to bet on a change anew, in milliseconds of observed time.
+/// The interval in which the tests start to bet on a change anew, in milliseconds of observed time.
 const BLOCK_MS: u64 = 300_000;
 /// A tick never counts for more observed time than this, in milliseconds: a tick that claims more
 /// is a gap in which nobody looked.
 const LONGEST_TICK_MS: u64 = 120_000;
 
-/// What surrounds a workload's requests and is not counted with them.
+/// Facts around a workload's requests that are not counted with them.
 #[derive(Clone, Copy, Debug)]
 pub struct Surroundings<'a> {
-    /// What the workload spends and usually spends; the tick's own spend is in it already.
+    /// The spending of the workload, and the usual one; the tick's own is in it already.
     pub spending: &'a SpendBook,
     /// The daily budget in dollars, where there is one.
     pub daily_budget: Option<f64>,
@@ -59,7 +60,7 @@ pub struct Evidence {
     step: usize,
     /// Number of the newest analysis.
     serial: u64,
-    /// What the newest analysis' id stands for; empty before the first.
+    /// The digest in the newest analysis' id; empty before the first.
     digest: String,
     last_ms: Option<u64>,
     observed_ms: u64,
@@ -123,7 +124,7 @@ impl Evidence {
         }
     }
 
-    /// Whether this is the evidence of the rollout's present step.
+    /// True if this is the evidence of the rollout's present step.
     #[must_use]
     pub fn belongs_to(&self, rollout: &Rollout) -> bool {
         let gates = &rollout.policy.gates;
@@ -207,7 +208,7 @@ impl Evidence {
             blocks.push("an outage hits both arms alike".to_owned());
         }
         if self.observed_ms < needed_ms {
-            let rest = super::report::Seconds(needed_ms - self.observed_ms);
+            let rest = Seconds(needed_ms - self.observed_ms);
             blocks.push(format!("{rest} more to observe"));
         }
         if self.candidate.requests < needed_requests {
@@ -273,7 +274,7 @@ impl Evidence {
     }
 }
 
-/// What all gates have in common at a tick.
+/// The common part of all gates' input at a tick.
 struct Moment<'t> {
     at_ms: u64,
     observed_ms: u64,

@@ -15,12 +15,12 @@ fn divergence(a: f64, b: f64) -> f64 {
     part(a, b) + part(1.0 - a, 1.0 - b)
 }
 
-/// Whether more than `share` are bad, by an accident of one in `1/chance` at most.
+/// True if more than `share` are bad, by an accident of one in `1/chance` at most.
 pub(super) fn above((bad, n): (u64, u64), share: f64, chance: f64) -> bool {
     chance_of_so_many(bad, n, share) < chance
 }
 
-/// Whether fewer than `share` are bad, by an accident of one in `1/chance` at most.
+/// True if fewer than `share` are bad, by an accident of one in `1/chance` at most.
 pub(super) fn below((bad, n): (u64, u64), share: f64, chance: f64) -> bool {
     chance_of_so_many(n.saturating_sub(bad), n, 1.0 - share) < chance
 }

@@ -1,8 +1,8 @@
-//! What both arms did over a span of time, axis by axis, each figure with its interval. For people who
-//! look back: no gate decides by it.
+//! What both arms did over a span of time, axis by axis, each figure with its interval. For people
+//! who look back: no gate decides by it.
 
 use super::counts::{NANOS, blamable};
-use super::report::Estimate;
+use super::measurement::Estimate;
 use crate::policy::{Axis, Quantile};
 use crate::{Histogram, Outcome, Series};
 use stagegate_sequential::promotion::Moments;
@@ -28,7 +28,7 @@ pub enum FigureUnit {
     Usd,
 }
 
-/// What a figure says of the candidate, beside stable.
+/// The comparison of the candidate with stable in a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compared {
     /// It is worse, beyond what chance explains (99%).
@@ -59,7 +59,7 @@ impl Compared {
 pub struct ComparedFigure {
     /// Its axis.
     pub axis: Axis,
-    /// What it is, for people: `accuracy`, `p99 of the whole answer`.
+    /// The name, for people: `accuracy`, `p99 of the whole answer`.
     pub name: String,
     /// The unit of the values.
     pub unit: FigureUnit,
@@ -69,9 +69,9 @@ pub struct ComparedFigure {
     pub stable: Option<Estimate>,
     /// Bounds of the difference (shares) or of the ratio (dollars) of candidate to stable, 99%.
     pub difference: Option<(f64, f64)>,
-    /// What it comes to.
+    /// The result.
     pub compared: Compared,
-    /// How many values an arm needs before anything is said.
+    /// The number of values an arm needs before anything is said.
     pub least: u64,
 }
 

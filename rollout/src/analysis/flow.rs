@@ -1,4 +1,4 @@
-//! How the two arms are doing as a whole: outages that hit both, and a candidate that is down.
+//! The flow of both arms as a whole: outages that hit both, and a candidate that is down.
 
 use super::counts::blamable;
 use super::evident;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// More than this share of stable's requests must fail in a class that blames somebody else.
 const OUTAGE_FLOOR: f64 = 0.05;
-/// How rarely an accident may look like an outage.
+/// The chance that noise looks like an outage.
 const ACCIDENT: f64 = 1e-4;
 /// An outage is seen in a tick, in ten seconds or in a minute.
 const OUTAGE_WINDOWS_MS: [u64; 2] = [SLOT_MS, 60_000];
@@ -53,7 +53,7 @@ impl Add for Both {
 }
 
 impl Both {
-    /// Whether stable evidently fails for outside reasons and the candidate neither more nor much
+    /// True if stable evidently fails for outside reasons and the candidate neither more nor much
     /// less. That stable does is asked first and of stable alone, so that leaving such ticks out
     /// favours no arm.
     fn is_outage(&self) -> bool {
@@ -76,7 +76,7 @@ pub(super) struct Flow {
     pub(super) silent_ms: u64,
 }
 
-/// What the flow says at a tick.
+/// The result of the flow at a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Condition {
     /// An outage that hits both arms alike.

@@ -1,4 +1,4 @@
-//! How long a policy's steps take for a workload, what they can find, and what they cost.
+//! The time that a policy's steps take for a workload, what they can find, and what they cost.
 
 use super::test::Kind;
 use crate::policy::{ErrorClass, Gate, GateId, Measure, Policy, Step};
@@ -6,7 +6,7 @@ use crate::{Axis, Weight};
 use serde::{Deserialize, Serialize};
 use stagegate_sequential::{Alpha, plan as statistics};
 
-/// What is known, or assumed, of a workload that runs as it does now. Shares are from 0 to 1.
+/// The known or assumed rates of a workload as it runs now. Shares are from 0 to 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Rates {
@@ -46,21 +46,21 @@ impl Default for Rates {
     }
 }
 
-/// What a gate can do in a step.
+/// The ability of a gate in a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedGate {
     /// The gate.
     pub gate: GateId,
-    /// How many values of the candidate the first look of a promotion needs.
+    /// The number of values of the candidate the first look of a promotion needs.
     pub needed: u64,
-    /// How long it takes to count them, in milliseconds; none if never.
+    /// The time that it takes to count them, in milliseconds; none if never.
     pub takes_ms: Option<u64>,
-    /// How likely the first look passes a candidate that is as good as stable; none for
+    /// The chance that the first look passes a candidate that is as good as stable; none for
     /// conditions that are no test of shares.
     pub passes: Option<f64>,
     /// A regression, as a share of bad values, of twice the margin or limit.
     pub regression: Option<f64>,
-    /// How many values of the candidate it takes to find it, in half of the cases.
+    /// The number of values of the candidate it takes to find it, in half of the cases.
     pub found_after: Option<u64>,
     /// The time that takes, in milliseconds, without the trigger's own `for`.
     pub found_in_ms: Option<u64>,
@@ -74,7 +74,7 @@ pub struct PlannedStep {
     /// The shortest time to a promotion (at the last step: to completion), in milliseconds; none
     /// if something it needs never comes.
     pub takes_ms: Option<u64>,
-    /// What takes that long, in words.
+    /// The thing that takes that long, in words.
     pub because: String,
     /// Requests the candidate serves in that time.
     pub requests: u64,

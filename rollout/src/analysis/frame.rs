@@ -1,4 +1,4 @@
-//! What a gate is judged with at a tick: its policy, its windows and what it needs.
+//! The input of a gate's judgement at a tick: its policy, its windows and its minimums.
 
 use super::ring::{LONGEST_MS, SLOT_MS};
 use super::test::{Kind, Test};
@@ -12,7 +12,7 @@ pub(super) const RECENT_MS: u64 = 60_000;
 /// Fewer values have no mean to speak of.
 const LEAST_FOR_A_MEAN: u64 = 30;
 
-/// What a gate is judged with.
+/// The input of a gate's judgement.
 pub(super) struct Frame<'a> {
     pub(super) policy: &'a Policy,
     /// Position of the gate.
@@ -25,13 +25,13 @@ pub(super) struct Frame<'a> {
     pub(super) observed_ms: u64,
     /// An outage hits both arms alike.
     pub(super) outage: bool,
-    /// Why who measures is not believed.
+    /// The reason not to believe the scorers.
     pub(super) doubt: Option<DoubtKind>,
-    /// Whether a new block begins with this tick.
+    /// True if a new block begins with this tick.
     pub(super) new_block: bool,
-    /// Whether the gate was waived at the start.
+    /// True if the gate was waived at the start.
     pub(super) waived: bool,
-    /// What the book says, for gates of the whole workload.
+    /// The value of the spending book, for gates of the whole workload.
     pub(super) of_workload: Option<f64>,
 }
 
@@ -44,7 +44,7 @@ impl Frame<'_> {
         Kind::of(self.gate)
     }
 
-    /// How long it must be violated.
+    /// The time for which it must be violated.
     pub(super) fn lasting_ms(&self) -> u64 {
         self.policy.violated_for_ms(self.gate, self.step)
     }
@@ -76,7 +76,7 @@ impl Frame<'_> {
     }
 }
 
-/// How many values of the candidate a promotion from the step at `step` needs before the first
+/// The number of values of the candidate a promotion from the step at `step` needs before the first
 /// look.
 pub(super) fn needed(policy: &Policy, gate: &Gate, step: usize) -> u64 {
     if step + 1 >= policy.steps.len() {

@@ -35,21 +35,27 @@ mod figures;
 mod flow;
 mod forecast;
 mod frame;
+mod gate_state;
+mod measurement;
 mod report;
 mod ring;
 mod spend;
 mod split;
 mod test;
+mod text;
 mod tick;
 mod track;
+mod trigger;
+mod verdict;
 
 pub use evidence::{Evidence, Surroundings};
 pub use figures::{Compared, ComparedFigure, FigureUnit, figures};
 pub use forecast::{PlannedGate, PlannedStep, Rates, plan};
-pub(crate) use report::Figure;
-pub use report::{
-    Analysis, AnalysisId, Estimate, Forecast, GateState, Measurement, SplitReading, Trigger,
-    Verdict, Why,
-};
+pub use gate_state::{GateState, Why};
+pub use measurement::{Estimate, Measurement};
+pub use report::{Analysis, Forecast, SplitReading};
 pub use spend::SpendBook;
+pub(crate) use text::Figure;
 pub use tick::Tick;
+pub use trigger::Trigger;
+pub use verdict::{AnalysisId, Verdict};

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 
 /// Length of a slot in milliseconds.
 pub(super) const SLOT_MS: u64 = 10_000;
-/// How many slots there are.
+/// The number of slots there are.
 const SLOTS: u64 = 90;
 /// The longest window there is, in milliseconds.
 pub(super) const LONGEST_MS: u64 = SLOT_MS * SLOTS;
 
-/// What adds up.
+/// A sum.
 pub(super) trait Add: Default {
     fn add(&mut self, other: &Self);
 }

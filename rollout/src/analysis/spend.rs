@@ -133,7 +133,7 @@ impl SpendBook {
         Some(spent + ratio * rest)
     }
 
-    /// What a gate of the whole workload measures, in its limit's unit. `daily_budget` in dollars.
+    /// The value of a gate of the whole workload, in its limit's unit. `daily_budget` in dollars.
     pub(super) fn measure(&self, gate: &Gate, daily_budget: Option<f64>) -> Option<f64> {
         let budget = daily_budget.filter(|budget| *budget > 0.0);
         match (&gate.measure, gate.limit) {

@@ -1,4 +1,4 @@
-//! Whether the keys went where the weight says.
+//! The check of the split against the weight.
 
 use super::report::SplitReading;
 use crate::Weight;

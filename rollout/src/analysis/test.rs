@@ -1,4 +1,4 @@
-//! Which statistical test a gate is, and how it is fed.
+//! The statistical test of a gate, and its input.
 
 use super::counts::{Counts, NANOS};
 use crate::Histogram;
@@ -11,7 +11,7 @@ const LEAST_STABLE: u64 = 100;
 /// Values of stable before its share is something to compare with.
 pub(super) const LEAST_SHARE: u64 = 20;
 
-/// What kind of condition a gate is.
+/// The kind of a gate's condition.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
     /// Share of bad values against a limit of its own. "p99 below 8 s" is one exactly: at most 1%
@@ -44,7 +44,7 @@ impl Kind {
         }
     }
 
-    /// Whether values are rated one by one, without stable.
+    /// True if values are rated one by one, without stable.
     pub(super) const fn has_own_limit(self, gate: &Gate) -> bool {
         matches!(gate.limit, Limit::Max(_) | Limit::Min(_)) && !matches!(self, Self::OfWorkload)
     }
@@ -144,7 +144,7 @@ impl Test {
         }
     }
 
-    /// Whether it is the kind for 100%.
+    /// True if it is the kind for 100%.
     pub(super) const fn is_watch(&self) -> bool {
         matches!(self, Self::ShareWatch(_) | Self::MeanWatch(_))
     }

@@ -1,4 +1,4 @@
-//! What evidence is fed with.
+//! The input of the evidence.
 
 use crate::{Doubt, Series, Weight};
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub struct Tick {
     /// Buckets of the keys that the weight decided, with repeats; see [`crate::Delta::assigned`].
     #[serde(default)]
     pub assigned: Vec<u32>,
-    /// Why what the scorers say now is not believed.
+    /// The reason not to believe the scorers now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
 }

@@ -1,79 +1,41 @@
 //! One gate's evidence in one step.
 
 mod shown;
+mod sums;
 
 use super::counts::Counts;
 use super::evident;
 use super::frame::{Frame, RECENT_MS};
-use super::report::{Trigger, Why};
+use super::gate_state::Why;
 use super::ring::{Add, Ring, SLOT_MS};
 use super::test::{Kind, LEAST_SHARE, Test, mean_limit};
 use super::tick::Tick;
+use super::trigger::Trigger;
 use crate::policy::{Gate, Limit, Then};
 use crate::{DoubtKind, GateId};
 use serde::{Deserialize, Serialize};
 use stagegate_sequential::promotion::{self, Looks, Moments};
 use stagegate_sequential::{Alpha, interval};
+use sums::{Guard, Pair};
 
-/// Values in which a recovery is looked for.
+/// The number of newest values that show a recovery.
 const RECENT_VALUES: u64 = 50;
 /// A gate whose last value is older than this is neither violated nor not, in milliseconds.
 const SILENT_MS: u64 = 60_000;
-/// How rarely noise may look like a recovery.
+/// The chance that noise looks like a recovery.
 const RECOVERY: f64 = 0.01;
-/// How rarely noise may look as if stable were beyond the limit too.
-const STABLE_TOO: f64 = 1e-4;
-/// Evidence a hundred times what is needed does not wait.
+/// Evidence this many times the needed one triggers at once.
 const OVERWHELMING: f64 = 100.0;
-
-/// Both arms' counts.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Pair {
-    pub(super) stable: Counts,
-    pub(super) candidate: Counts,
-}
-
-impl Add for Pair {
-    fn add(&mut self, other: &Self) {
-        self.stable.add(&other.stable);
-        self.candidate.add(&other.candidate);
-    }
-}
-
-/// Bad values and values of both arms, whether or not they count as evidence.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Guard {
-    stable: (u64, u64),
-    candidate: (u64, u64),
-}
-
-impl Add for Guard {
-    fn add(&mut self, other: &Self) {
-        self.stable = (self.stable.0 + other.stable.0, self.stable.1 + other.stable.1);
-        self.candidate =
-            (self.candidate.0 + other.candidate.0, self.candidate.1 + other.candidate.1);
-    }
-}
-
-impl Guard {
-    fn stable_is_beyond_too(&self, limit: f64) -> bool {
-        if !evident::above(self.stable, limit, STABLE_TOO) {
-            return false;
-        }
-        let share = self.stable.0 as f64 / self.stable.1 as f64;
-        !evident::above(self.candidate, share, STABLE_TOO)
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Violation {
     since_ms: u64,
     for_ms: u64,
-    /// For how long it has looked as if it were over.
+    /// Time for which the values have been within the limit again.
     within_ms: u64,
 }
 
-/// What one look at the window says.
+/// The result of one look at the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Now {
     Beyond,
@@ -97,15 +59,15 @@ pub(super) struct Track {
     former: Option<Counts>,
     test: Test,
     looks: Option<Looks>,
-    /// Whether a look has passed.
+    /// A look has passed.
     shown: bool,
     best_p: Option<f64>,
     violation: Option<Violation>,
     held: Option<Why>,
-    /// Why who measures is not believed.
+    /// The reason not to believe the scorers.
     #[serde(default)]
     doubted: Option<DoubtKind>,
-    /// What a gate of the whole workload measured last.
+    /// The last value of a gate of the whole workload.
     of_workload: Option<f64>,
     silent_ms: u64,
     last_value_ms: u64,
@@ -113,8 +75,8 @@ pub(super) struct Track {
     bounds: [Option<Bounds>; 2],
 }
 
-/// Bounds of a share of bad values, and how many values they were made of. They hold at all times
-/// at once, so those of a little earlier are as true; making them takes many steps.
+/// Bounds of a share of bad values, and the number of values behind them. They are expensive to
+/// compute and hold at all times at once, so slightly older bounds are still valid.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Bounds {
     low: f64,
@@ -152,7 +114,7 @@ impl Track {
         }
     }
 
-    /// Takes in a tick.
+    /// Adds a tick to the evidence.
     pub(super) fn observe(&mut self, frame: &Frame<'_>, tick: &Tick) {
         let gate = frame.gate;
         let mut now = Pair {
@@ -169,7 +131,7 @@ impl Track {
         if !self.waits() {
             let mean_limit = mean_limit(gate, self.reference(&self.step));
             self.test.update(&now.candidate, &now.stable, &tick.candidate.cost_nanos, mean_limit);
-            // What is shown of a time over the step is its quantile; the ring needs shares alone.
+            // A time is shown as its quantile over the step; the ring needs shares only.
             self.step.add(&now);
             if matches!(frame.kind(), Kind::Share(_)) {
                 now.stable.times.clear();
@@ -211,8 +173,8 @@ impl Track {
         }
     }
 
-    /// Why this tick is no evidence for the gate, if it is none. What is compared with stable needs
-    /// no such care: what moves both arms alike cancels.
+    /// The reason why this tick is no evidence for the gate, if there is one. A comparison with
+    /// stable has none: a disturbance of both arms cancels out.
     fn hold(&mut self, frame: &Frame<'_>, now: &Pair) -> Option<Why> {
         if !frame.kind().has_own_limit(frame.gate) {
             return None;
@@ -229,12 +191,13 @@ impl Track {
         windows.iter().any(|window| window.stable_is_beyond_too(limit)).then_some(Why::StableToo)
     }
 
-    /// Whether what is counted now is no evidence.
+    /// The counts of now are no evidence.
     const fn waits(&self) -> bool {
         self.held.is_some() || self.doubted.is_some()
     }
 
-    /// Stable to compare with: the concurrent arm, or at 100% what it was in the step before.
+    /// Stable's counts to compare with: those of the same time, or at 100% those of the step
+    /// before.
     fn reference<'a>(&'a self, concurrent: &'a Pair) -> &'a Counts {
         self.former.as_ref().unwrap_or(&concurrent.stable)
     }
@@ -281,7 +244,7 @@ impl Track {
         }
     }
 
-    /// Whether the candidate's counts are beyond the limit; none where that cannot be said.
+    /// Returns true if the candidate's counts are beyond the limit; none if they cannot tell.
     fn is_beyond(&self, frame: &Frame<'_>, candidate: &Counts, stable: &Counts) -> Option<bool> {
         match frame.kind() {
             Kind::Share(limit) => candidate.bad_share().map(|bad| bad > limit),
@@ -303,7 +266,7 @@ impl Track {
     fn window(&self, frame: &Frame<'_>) -> Pair {
         let (most, recent) = (frame.window_ms(), frame.recent_ms());
         match frame.kind() {
-            // Without a test, the estimate must follow the present closely to say "continuously".
+            // Without a test, the estimate must follow the present closely.
             Kind::Plain => self.ring.shortest(frame.at_ms, recent, most, |sum| {
                 let enough = frame.least_for_a_look().max(frame.gate.requests);
                 sum.candidate.n >= enough
@@ -325,9 +288,9 @@ impl Track {
         if beyond && shown && !self.is_over(frame, &lately) { Now::Beyond } else { Now::Within }
     }
 
-    /// Whether the newest values are not what made the window bad: a blip is over when it is over,
-    /// and not when it has left the window. To begin with, the newest values must be beyond the
-    /// limit too; from then on they must evidently not be, so that noise does not stop the clock.
+    /// Returns true if the newest values are good again, although the window is bad. A violation
+    /// begins only if the newest values are beyond the limit too. After that, only values that are
+    /// evidently better end it, so that noise does not stop the clock.
     fn is_over(&self, frame: &Frame<'_>, lately: &Pair) -> bool {
         let (recent, most) = (frame.recent_ms(), frame.window_ms());
         let enough = |sum: &Pair| sum.candidate.n >= RECENT_VALUES;
@@ -358,7 +321,7 @@ impl Track {
         let now = self.look_at_window(frame);
         match (&mut self.violation, now) {
             (_, Now::Unknown) | (None, Now::Within) => {}
-            // The tick in which it is first seen is where the clock starts.
+            // The clock starts in the first tick that shows the violation.
             (none @ None, Now::Beyond) => {
                 *none = Some(Violation { since_ms: frame.at_ms, for_ms: 0, within_ms: 0 });
             }
@@ -366,7 +329,7 @@ impl Track {
                 violation.for_ms += frame.observed_ms;
                 violation.within_ms = 0;
             }
-            // An estimate that trembles at its limit does not end it: the clock waits.
+            // An estimate that moves around its limit does not end the violation: the clock waits.
             (Some(violation), Now::Within) => {
                 violation.within_ms += frame.observed_ms;
                 if violation.within_ms >= frame.recent_ms() {
@@ -376,7 +339,7 @@ impl Track {
         }
     }
 
-    /// Why the candidate must go, if it must.
+    /// The cause of a rollback by this gate, if there is one.
     pub(super) fn trigger(&self, frame: &Frame<'_>) -> Option<Trigger> {
         if frame.gate.then != Then::Rollback || self.waits() {
             return None;
@@ -395,7 +358,7 @@ impl Track {
         (enough && for_ms >= frame.lasting_ms()).then_some(Trigger::Violated { gate, axis, for_ms })
     }
 
-    /// Whether it is the track of this gate.
+    /// Returns true if this is the track of the gate.
     pub(super) fn is_of(&self, gate: &Gate) -> bool {
         self.gate == gate.id()
     }

@@ -1,4 +1,4 @@
-//! Who takes part apart from weight and cohorts: exclusions, opt-ins, allow and deny lists.
+//! Commands on exclusions, opt-ins, allow lists and deny lists.
 
 use super::{ListKind, Refusal, Subject};
 use crate::{GroupName, Members, WorkloadSpec, WorkloadState};

@@ -1,50 +1,9 @@
-//! Whether the parts of a policy make sense together.
+//! Checks that the parts of a policy make sense together.
 
-use super::{Amount, LONGEST_VIOLATION_MS, Policy, Span, Step, Then};
+use super::gate::LONGEST_VIOLATION_MS;
+use super::{Amount, Policy, PolicyError, PolicyKey, Span, Step, Then};
 use crate::Weight;
 use std::collections::BTreeSet;
-use std::fmt;
-
-/// Which part of a policy a problem is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PolicyKey {
-    /// A key of the policy itself.
-    Policy(&'static str),
-    /// A key of one step.
-    Step {
-        /// Position, from 0.
-        place: usize,
-        /// The key.
-        key: &'static str,
-    },
-    /// A key of one gate.
-    Gate {
-        /// Position, from 0.
-        place: usize,
-        /// The key.
-        key: &'static str,
-    },
-}
-
-impl fmt::Display for PolicyKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Policy(key) => f.write_str(key),
-            Self::Step { place, key } => write!(f, "steps[{place}].{key}"),
-            Self::Gate { place, key } => write!(f, "gates[{place}].{key}"),
-        }
-    }
-}
-
-/// A part of a policy that makes no sense: where, and what would be right.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{at}: {problem}")]
-pub struct PolicyError {
-    /// Where.
-    pub at: PolicyKey,
-    /// What is wrong and what would be right.
-    pub problem: String,
-}
 
 impl Policy {
     /// Checks that the parts make sense together.

@@ -1,72 +1,15 @@
 //! A condition on one axis.
 
-use super::{Amount, Axis, Measure, PolicyError, PolicyKey, Span};
+use super::{Amount, Axis, Limit, Measure, PolicyError, PolicyKey, Span};
 use crate::Severity;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
-/// Where a measure must lie. The unit is the measure's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind", content = "value")]
-pub enum Limit {
-    /// Not above.
-    Max(Amount),
-    /// Not below.
-    Min(Amount),
-    /// Not worse than the concurrent stable arm by more than this share: 0.01 is one percentage
-    /// point.
-    Margin(Amount),
-    /// Not above the concurrent stable arm times this.
-    Ratio(Amount),
-    /// Not above its own past times this: the release's own tail ratio earlier in the step, or what
-    /// the workload usually spends.
-    Baseline(Amount),
-}
+/// The longest `for` of a gate. One that waits longer than a day for a rollback is useless.
+pub(super) const LONGEST_VIOLATION_MS: u64 = 24 * 3_600_000;
 
-impl Limit {
-    /// The number.
-    #[must_use]
-    pub const fn amount(self) -> Amount {
-        match self {
-            Self::Max(amount)
-            | Self::Min(amount)
-            | Self::Margin(amount)
-            | Self::Ratio(amount)
-            | Self::Baseline(amount) => amount,
-        }
-    }
-
-    /// The key of the configuration that holds the number.
-    #[must_use]
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::Max(_) => "max",
-            Self::Min(_) => "min",
-            Self::Margin(_) => "margin",
-            Self::Ratio(_) | Self::Baseline(_) => "ratio",
-        }
-    }
-
-    /// Whether the concurrent stable arm is what it is compared with.
-    #[must_use]
-    pub const fn is_against_stable(self) -> bool {
-        matches!(self, Self::Margin(_) | Self::Ratio(_))
-    }
-
-    /// The last part of a gate's id.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Max(_) => "max",
-            Self::Min(_) => "min",
-            Self::Margin(_) | Self::Ratio(_) => "against-stable",
-            Self::Baseline(_) => "against-baseline",
-        }
-    }
-}
-
-/// What a violated gate does.
+/// The effect of a violated gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Then {
@@ -95,22 +38,23 @@ impl Then {
 pub struct Gate {
     /// The axis; must be the measure's own.
     pub axis: Axis,
-    /// What is measured.
+    /// The measure.
     pub measure: Measure,
-    /// Where it must lie.
+    /// The limit.
     pub limit: Limit,
-    /// How long it must be violated without a break, in milliseconds; the step's own
+    /// The time for which it must be violated without a break, in milliseconds; the step's own
     /// `violated_for_ms` where absent.
     pub for_ms: Option<u64>,
-    /// How many of the candidate's responses (scored ones on the eval axis) the trigger needs.
+    /// The number of the candidate's responses (scored ones on the eval axis) that the trigger
+    /// needs.
     pub requests: u64,
-    /// How many scored responses of the candidate a promotion needs; only on the eval axis.
+    /// The number of scored responses of the candidate a promotion needs; only on the eval axis.
     pub scored: u64,
-    /// What a violation does.
+    /// The effect of a violation.
     pub then: Then,
-    /// Who is told.
+    /// The owner, who is notified.
     pub owner: Option<Arc<str>>,
-    /// How loudly.
+    /// The severity.
     pub severity: Severity,
 }
 
@@ -134,7 +78,7 @@ impl fmt::Display for GateId {
 }
 
 impl Gate {
-    /// What the trigger of a gate needs where nothing is said: enough that one failure is no rate.
+    /// The default minimum of requests for a trigger, so that one failure is no rate.
     pub const LEAST_REQUESTS: u64 = 100;
     /// What a promotion needs on the eval axis where nothing is said: with a margin of one
     /// percentage point, a candidate as good as stable passes one look in 94 of 100 cases.
@@ -228,45 +172,35 @@ impl Gate {
             _ => {}
         }
         if let Some(for_ms) = self.for_ms
-            && !(1..=super::LONGEST_VIOLATION_MS).contains(&for_ms)
+            && !(1..=LONGEST_VIOLATION_MS).contains(&for_ms)
         {
             wrong("for", format!("{} is not above 0 and at most 24h", Span(for_ms)));
         }
     }
 
-    /// Why the limit does not fit the measure.
+    /// The reason why the limit does not fit the measure.
     fn mismatch(&self) -> Option<String> {
         use Measure as M;
         let limit = self.limit;
-        let (fits, fitting) = match &self.measure {
-            M::Accuracy | M::LabelledAccuracy => (
-                matches!(limit, Limit::Min(_) | Limit::Margin(_)),
-                "`min: 0.92`, or `against: stable` with a `margin: 1pp`",
-            ),
-            M::Latency { .. } => (
+        let (fits, fitting) = match (self.measure.simple(), &self.measure) {
+            (Some(simple), _) => ((simple.takes)(limit), simple.fitting),
+            (None, M::Latency { .. }) => (
                 matches!(limit, Limit::Max(_) | Limit::Ratio(_)),
                 "`max: 8s`, or `against: stable` with a `ratio: 1.2`",
             ),
-            M::TailRatio { .. } => (
+            (None, M::TailRatio { .. }) => (
                 matches!(limit, Limit::Max(_) | Limit::Ratio(_) | Limit::Baseline(_)),
                 "`max: 5`, or `against: baseline` or `stable` with a `ratio: 1.5`",
             ),
-            M::UsdPerRequest | M::TokensPerRequest => (
-                matches!(limit, Limit::Max(_) | Limit::Ratio(_)),
-                "`max`, or `against: stable` with a `ratio: 1.2`",
-            ),
-            M::DailyProjection => {
-                (matches!(limit, Limit::Max(_)), "`max: 120%` of the daily budget")
-            }
-            M::Spend { .. } => (matches!(limit, Limit::Max(_)), "`max` in dollars"),
-            M::BurnRate { .. } => (
+            (None, M::BurnRate { .. }) => (
                 matches!(limit, Limit::Max(_) | Limit::Baseline(_)),
                 "`max: 4.8` (times the budget's pace), or a `ratio: 2` of what is usual",
             ),
-            M::ErrorRate { .. } => (
+            (None, M::ErrorRate { .. }) => (
                 matches!(limit, Limit::Max(_) | Limit::Margin(_)),
                 "`max: 2%`, or `against: stable` with a `margin: 0.5pp`",
             ),
+            (None, _) => (matches!(limit, Limit::Max(_)), "`max` in dollars"),
         };
         if fits {
             return None;
@@ -274,7 +208,7 @@ impl Gate {
         Some(format!("`{}` does not take this limit: write {fitting}", self.measure))
     }
 
-    /// Why the limit's number makes no sense for the measure.
+    /// The reason why the limit's number makes no sense for the measure.
     fn out_of_range(&self) -> Option<String> {
         let amount = self.limit.amount();
         let between = |least: Amount, most: Amount, what: &str| {

@@ -1,5 +1,6 @@
-//! What a gate looks at.
+//! The measures of the gates.
 
+use super::Limit;
 use crate::Outcome;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -47,7 +48,7 @@ impl fmt::Display for Axis {
     }
 }
 
-/// Which failures an error rate counts.
+/// The failures that an error rate counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorClass {
@@ -88,7 +89,7 @@ impl ErrorClass {
     }
 }
 
-/// Which time is measured.
+/// The measured time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Timing {
@@ -102,7 +103,7 @@ pub enum Timing {
     Stage(Arc<str>),
 }
 
-/// Which quantile of a time.
+/// The quantile of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantile {
@@ -148,7 +149,7 @@ impl Quantile {
         }
     }
 
-    /// How many values it takes before the quantile says anything: ten in the tail.
+    /// The number of values it takes before the quantile says anything: ten in the tail.
     #[must_use]
     pub const fn least_values(self) -> u64 {
         match self {
@@ -159,7 +160,7 @@ impl Quantile {
     }
 }
 
-/// What a gate measures. The unit of its limit is said with each.
+/// The measure of a gate, each with the unit of its limit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Measure {
@@ -169,14 +170,14 @@ pub enum Measure {
     LabelledAccuracy,
     /// A quantile of a time; microseconds.
     Latency {
-        /// Which time.
+        /// The time.
         of: Timing,
-        /// Which quantile.
+        /// The quantile.
         quantile: Quantile,
     },
     /// p99 over p50 of a time; a ratio.
     TailRatio {
-        /// Which time.
+        /// The time.
         of: Timing,
     },
     /// Mean cost of a request; dollars.
@@ -199,40 +200,135 @@ pub enum Measure {
     },
     /// Share of requests that end in a class, 0 to 1.
     ErrorRate {
-        /// Which class.
+        /// The class.
         class: ErrorClass,
     },
+}
+
+/// The form of the number in a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Number {
+    /// A share from 0 to 1, also written as `2%`.
+    Share,
+    /// A multiple, also written as `120%`.
+    Times,
+    /// A plain number.
+    Plain,
+}
+
+/// A measure without parameters: all that the core and the configuration know of it, but for its
+/// counts.
+#[derive(Debug)]
+pub struct SimpleMeasure {
+    /// The measure.
+    pub measure: Measure,
+    /// Its word in the configuration; with `-` for `_` the middle part of a gate's id.
+    pub word: &'static str,
+    /// Its axis.
+    pub axis: Axis,
+    /// Returns true for a limit that fits it.
+    pub takes: fn(Limit) -> bool,
+    /// The limits that fit it, for people.
+    pub fitting: &'static str,
+    /// The form of the number in its limit.
+    pub number: Number,
+    /// The hint for a number in another form.
+    pub unit: &'static str,
+}
+
+impl PartialEq for SimpleMeasure {
+    fn eq(&self, other: &Self) -> bool {
+        self.word == other.word
+    }
+}
+
+impl Eq for SimpleMeasure {}
+
+macro_rules! simple_measures {
+    ($($measure:ident $word:literal $axis:ident, $limits:pat => $fitting:literal, $number:ident $unit:literal;)*) => {
+        impl Measure {
+            /// Every measure without parameters, in the order of the documentation.
+            pub const SIMPLE: &'static [SimpleMeasure] = &[$(SimpleMeasure {
+                measure: Measure::$measure,
+                word: $word,
+                axis: Axis::$axis,
+                takes: |limit| matches!(limit, $limits),
+                fitting: $fitting,
+                number: Number::$number,
+                unit: $unit,
+            }),*];
+
+            /// The words of all measures in the configuration, as a regular expression.
+            pub const PATTERN: &'static str = concat!(
+                "^(", $($word, "|",)* "p50|p95|p99|p99/p50|(burn_rate|spend)_[0-9]+(m|h|d))$"
+            );
+
+            /// A hint that lists all measures.
+            pub const HINT: &'static str = concat!(
+                "write one of ", $("`", $word, "`, ",)*
+                "`p50`, `p95`, `p99`, `p99/p50`, `burn_rate_1h`, `spend_1h`"
+            );
+
+            /// Its row of the table; none for a measure with parameters.
+            #[must_use]
+            pub fn simple(&self) -> Option<&'static SimpleMeasure> {
+                match self {
+                    $(Self::$measure => Self::SIMPLE.iter().find(|row| row.word == $word),)*
+                    Self::Latency { .. }
+                    | Self::TailRatio { .. }
+                    | Self::BurnRate { .. }
+                    | Self::Spend { .. }
+                    | Self::ErrorRate { .. } => None,
+                }
+            }
+        }
+    };
+}
+
+simple_measures! {
+    Accuracy "accuracy" Eval,
+        Limit::Min(_) | Limit::Margin(_) => "`min: 0.92`, or `against: stable` with a `margin: 1pp`",
+        Share "write a share like `2%`";
+    LabelledAccuracy "labelled_accuracy" Eval,
+        Limit::Min(_) | Limit::Margin(_) => "`min: 0.92`, or `against: stable` with a `margin: 1pp`",
+        Share "write a share like `2%`";
+    UsdPerRequest "usd_per_request" Cost,
+        Limit::Max(_) | Limit::Ratio(_) => "`max`, or `against: stable` with a `ratio: 1.2`",
+        Plain "write dollars like `0.05`";
+    TokensPerRequest "tokens_per_request" Cost,
+        Limit::Max(_) | Limit::Ratio(_) => "`max`, or `against: stable` with a `ratio: 1.2`",
+        Plain "write a number of tokens like `4000`";
+    DailyProjection "daily_projection" Cost,
+        Limit::Max(_) => "`max: 120%` of the daily budget",
+        Times "write a share of the daily budget like `120%`";
 }
 
 impl Measure {
     /// The axis it belongs to.
     #[must_use]
-    pub const fn axis(&self) -> Axis {
-        match self {
-            Self::Accuracy | Self::LabelledAccuracy => Axis::Eval,
-            Self::Latency { .. } | Self::TailRatio { .. } => Axis::Latency,
-            Self::UsdPerRequest
-            | Self::TokensPerRequest
-            | Self::DailyProjection
-            | Self::BurnRate { .. }
-            | Self::Spend { .. } => Axis::Cost,
-            Self::ErrorRate { .. } => Axis::Error,
+    pub fn axis(&self) -> Axis {
+        match (self.simple(), self) {
+            (Some(simple), _) => simple.axis,
+            (None, Self::Latency { .. } | Self::TailRatio { .. }) => Axis::Latency,
+            (None, Self::ErrorRate { .. }) => Axis::Error,
+            (None, _) => Axis::Cost,
         }
     }
 
-    /// Whether it is a share of responses, from 0 to 1.
+    /// True if it is a share of responses, from 0 to 1.
     #[must_use]
-    pub const fn is_share(&self) -> bool {
-        matches!(self, Self::Accuracy | Self::LabelledAccuracy | Self::ErrorRate { .. })
+    pub fn is_share(&self) -> bool {
+        matches!(self, Self::ErrorRate { .. })
+            || self.simple().is_some_and(|simple| simple.number == Number::Share)
     }
 
-    /// Whether more is better, so that its limit is a floor.
+    /// True if more is better, so that its limit is a floor.
     #[must_use]
     pub const fn more_is_better(&self) -> bool {
         matches!(self, Self::Accuracy | Self::LabelledAccuracy)
     }
 
-    /// Whether it is of the workload as a whole and so blames neither arm.
+    /// True if it is of the workload as a whole and so blames neither arm.
     #[must_use]
     pub const fn is_of_the_workload(&self) -> bool {
         matches!(self, Self::DailyProjection | Self::BurnRate { .. } | Self::Spend { .. })
@@ -240,7 +336,7 @@ impl Measure {
 }
 
 impl fmt::Display for Timing {
-    /// What comes after the quantile in a gate's id: nothing for the total.
+    /// The part of a gate's id after the quantile; empty for the total.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Total => Ok(()),
@@ -254,17 +350,16 @@ impl fmt::Display for Timing {
 impl fmt::Display for Measure {
     /// The middle part of a gate's id.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(simple) = self.simple() {
+            return f.write_str(&simple.word.replace('_', "-"));
+        }
         match self {
-            Self::Accuracy => f.write_str("accuracy"),
-            Self::LabelledAccuracy => f.write_str("labelled-accuracy"),
             Self::Latency { of, quantile } => write!(f, "{}{of}", quantile.label()),
             Self::TailRatio { of } => write!(f, "p99-over-p50{of}"),
-            Self::UsdPerRequest => f.write_str("usd-per-request"),
-            Self::TokensPerRequest => f.write_str("tokens-per-request"),
-            Self::DailyProjection => f.write_str("daily-projection"),
             Self::BurnRate { window_ms } => write!(f, "burn-rate-{}", Span(*window_ms)),
             Self::Spend { window_ms } => write!(f, "spend-{}", Span(*window_ms)),
             Self::ErrorRate { class } => f.write_str(class.label()),
+            _ => Ok(()),
         }
     }
 }

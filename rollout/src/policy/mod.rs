@@ -1,45 +1,44 @@
-//! What a rollout must go through: its steps, and the gates that hold at each.
+//! A policy: the steps of a rollout, and the gates that hold at each.
 //!
-//! A policy in force is kept with its rollout, so that a changed configuration never moves the
-//! limits of a rollout under way.
+//! A rollout keeps a copy of its policy, so that a changed configuration never moves its limits.
 
 mod amount;
 mod builtin;
 mod check;
+mod error;
 mod gate;
+mod limit;
 mod measure;
 mod offline;
 
 pub use amount::{Amount, InvalidAmount};
-pub use check::{PolicyError, PolicyKey};
-pub use gate::{Gate, GateId, Limit, Then};
-pub use measure::{Axis, ErrorClass, Measure, Quantile, Span, Timing};
+pub use error::{PolicyError, PolicyKey};
+pub use gate::{Gate, GateId, Then};
+pub use limit::Limit;
+pub use measure::{Axis, ErrorClass, Measure, Number, Quantile, SimpleMeasure, Span, Timing};
 pub use offline::OfflineReport;
 
 use crate::Weight;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// A gate that waits longer than a day for a rollback is none.
-const LONGEST_VIOLATION_MS: u64 = 24 * 3_600_000;
-
 /// One tier of a rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// The candidate's share.
     pub weight: Weight,
-    /// How long the step must have been observed before a promotion, in milliseconds. Only time in
-    /// which traffic was watched counts.
+    /// The time for which the step must have been observed before a promotion, in milliseconds.
+    /// Only time in which traffic was watched counts.
     pub hold_ms: u64,
-    /// How many requests of the candidate a promotion needs.
+    /// The number of requests of the candidate a promotion needs.
     pub requests: u64,
-    /// How many scored responses of the candidate a promotion needs, where the policy has gates on
-    /// the eval axis; a gate's own minimum counts where it is higher.
+    /// The number of scored responses of the candidate a promotion needs, where the policy has
+    /// gates on the eval axis; a gate's own minimum counts where it is higher.
     pub scored: u64,
-    /// How long triggers stay armed at 100% before the candidate becomes stable, in milliseconds.
-    /// Above zero in the last step, zero in every other.
+    /// The time for which triggers stay armed at 100% before the candidate becomes stable, in
+    /// milliseconds. Above zero in the last step, zero in every other.
     pub watch_ms: u64,
-    /// How long a gate without a duration of its own must be violated, in milliseconds.
+    /// The time for which a gate without a duration of its own must be violated, in milliseconds.
     pub violated_for_ms: u64,
 }
 
@@ -52,11 +51,11 @@ pub struct Policy {
     pub steps: Vec<Step>,
     /// The gates; the order is that of tables.
     pub gates: Vec<Gate>,
-    /// How long a gate may be without anything to measure before its owner is told.
+    /// The time for which a gate may be without anything to measure before its owner is told.
     pub no_data_alert_ms: u64,
     /// The kill switch must have been exercised within this time before a start; absent: not asked.
     pub drill_within_ms: Option<u64>,
-    /// Whether the release must have an offline eval report that held.
+    /// The need for an offline eval report that held.
     #[serde(default)]
     pub offline_report: OfflineReport,
     /// Chance that a candidate no worse than its limits is ever rolled back in one step: shared by
@@ -87,7 +86,7 @@ impl Policy {
         total / (axes * rolls_back(gate.axis)) as f64
     }
 
-    /// How long the gate must be violated in the step at `step`, in milliseconds.
+    /// The time for which the gate must be violated in the step at `step`, in milliseconds.
     #[must_use]
     pub fn violated_for_ms(&self, gate: &Gate, step: usize) -> u64 {
         let usual = self.steps.get(step).map_or(0, |step| step.violated_for_ms);

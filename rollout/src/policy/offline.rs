@@ -1,4 +1,4 @@
-//! Whether a rollout wants to see an offline comparison of its release first.
+//! The need for an offline comparison before a rollout.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,7 @@ impl OfflineReport {
         }
     }
 
-    /// Whether a report must be there, of a workload that has scorers or has none.
+    /// True if a report must be there, of a workload that has scorers or has none.
     #[must_use]
     pub const fn asks(self, has_scorers: bool) -> bool {
         match self {

@@ -1,16 +1,18 @@
-//! What a person may do to a rollout.
+//! The commands on a rollout.
 
-use super::step::{Done, Order};
+use super::order::{Done, Order};
+use super::transitions::{active, complete, end};
 use super::{Mark, Notice, NoticeKind, Phase, Rollout, RolloutId, RolloutRefusal, Status, Turn};
-use crate::command;
+use crate::command::change;
 use crate::{
     Analysis, AnalysisId, Closed, Command, Policy, Refusal, ReleaseName, Severity, Verdict, Weight,
     WorkloadSpec, WorkloadState,
 };
 
-/// Evidence older than this promotes nothing: whoever measured has stopped.
+/// Evidence older than this does not permit a promotion: the measurement has stopped.
 const OUTDATED_MS: u64 = 120_000;
 
+/// Applies a command.
 pub(super) fn carry_out(
     spec: &WorkloadSpec,
     state: &mut WorkloadState,
@@ -28,15 +30,10 @@ pub(super) fn carry_out(
         Command::Restore => restore(spec, state, order, mark),
         Command::SetWeight { weight } => set_weight(state, order, *weight, mark),
         plain => {
-            let summary = command::change(spec, state, plain, order.by, order.reason, now_ms)?;
+            let summary = change::change(spec, state, plain, order.by, order.reason, now_ms)?;
             Ok(Done::new(order, summary))
         }
     }
-}
-
-/// The rollout under way.
-fn active(state: &mut WorkloadState) -> Result<&mut Rollout, RolloutRefusal> {
-    state.rollout.as_deref_mut().filter(|rollout| rollout.is_active()).ok_or(RolloutRefusal::None)
 }
 
 fn start(
@@ -78,11 +75,11 @@ fn start(
     let phase = if policy.steps.len() == 1 { Phase::Watching } else { Phase::Progressing };
     state.candidate = Some(to.clone());
     state.closed = None;
-    state.opening += 1;
+    state.generation += 1;
     state.salt = state.salt_for(spec);
     state.weight = weight;
     let mut rollout = Rollout {
-        id: RolloutId::new(&spec.name, to, state.opening),
+        id: RolloutId::new(&spec.name, to, state.generation),
         from: state.stable.clone(),
         to: to.clone(),
         policy,
@@ -110,7 +107,7 @@ fn start(
     Ok(done)
 }
 
-/// Whether the evidence permits it, and what a force goes against otherwise.
+/// Returns the reason why the evidence does not permit a promotion.
 fn permitted(
     rollout: &Rollout,
     analysis: Option<&Analysis>,
@@ -170,7 +167,7 @@ fn promote(
     let analysis = order.grounds.analysis;
     let against = match permitted(rollout, analysis, expect, mark.at_ms) {
         Ok(()) => Vec::new(),
-        // Who says which evidence they saw means it, force or not.
+        // A caller who names the evidence wants that one, also with a force.
         Err(changed @ RolloutRefusal::Changed { .. }) => return Err(changed.into()),
         Err(obstacle) if force => vec![format!("forced: {obstacle}")],
         Err(obstacle) => return Err(obstacle.into()),
@@ -208,41 +205,6 @@ fn promote(
     Ok(done)
 }
 
-/// Makes the candidate stable. The former stable is kept: one rollback away.
-pub(super) fn complete(
-    state: &mut WorkloadState,
-    mut done: Done,
-    mark: &Mark,
-    analysis: Option<AnalysisId>,
-    against: Vec<String>,
-) -> Done {
-    let Some(rollout) = state.rollout.as_deref_mut() else { return done };
-    let transition = rollout.enter(Phase::Completed, Turn::Completed, Weight::ZERO, mark);
-    transition.analysis.clone_from(&analysis);
-    transition.against.clone_from(&against);
-    let summary = format!(
-        "rollout {} completed: {} is stable now, {} is one rollback away",
-        rollout.id, rollout.to, rollout.from
-    );
-    let mut notice = Notice::of(rollout, NoticeKind::Completed, "rollout", mark, summary.clone());
-    notice.analysis.clone_from(&analysis);
-    if let Some(first) = against.first() {
-        notice.severity = Severity::Warning;
-        notice.facts.push(("against".to_owned(), first.clone()));
-    }
-    state.previous = Some(std::mem::replace(&mut state.stable, rollout.to.clone()));
-    state.candidate = None;
-    state.weight = Weight::ZERO;
-    state.cohorts.clear();
-    // Pins to the candidate were to this release, which is stable's business from here on.
-    state.opening += 1;
-    done.entry.summary = summary;
-    done.entry.analysis = analysis;
-    done.entry.against = against;
-    done.notices.push(notice);
-    done
-}
-
 fn pause(state: &mut WorkloadState, order: &Order<'_>, mark: &Mark) -> Result<Done, Refusal> {
     let weight = state.weight;
     let rollout = active(state)?;
@@ -278,7 +240,7 @@ fn abort(
     mark: &Mark,
 ) -> Result<Done, Refusal> {
     active(state)?;
-    let summary = command::close(spec, state, mark)?;
+    let summary = change::close(spec, state, mark)?;
     let mut done = Done::new(order, summary);
     end(state, &mut done, Phase::Aborted, Turn::Aborted, mark);
     Ok(done)
@@ -294,34 +256,10 @@ fn roll_back(
     if completed && state.candidate.is_none() {
         return restore(spec, state, order, mark);
     }
-    let summary = command::close(spec, state, mark)?;
+    let summary = change::close(spec, state, mark)?;
     let mut done = Done::new(order, summary);
     end(state, &mut done, Phase::RolledBack, Turn::RolledBack, mark);
     Ok(done)
-}
-
-/// Marks the rollout under way, if there is one, as ended. The candidate is closed already.
-pub(super) fn end(
-    state: &mut WorkloadState,
-    done: &mut Done,
-    phase: Phase,
-    turn: Turn,
-    mark: &Mark,
-) {
-    let Ok(rollout) = active(state) else { return };
-    rollout.enter(phase, turn, Weight::ZERO, mark);
-    rollout.status = Status::default();
-    let (kind, severity) = match turn {
-        Turn::Aborted => (NoticeKind::Aborted, Severity::Warning),
-        _ => (NoticeKind::RolledBack, Severity::Critical),
-    };
-    let ended = if turn == Turn::Aborted { "aborted" } else { "ended" };
-    done.entry.summary = format!("rollout {} {ended}: {}", rollout.id, done.entry.summary);
-    let why = if mark.reason.is_empty() { "no reason given" } else { &mark.reason };
-    let title = format!("{}: {why}", done.entry.summary);
-    let mut notice = Notice::of(rollout, kind, "rollout", mark, title);
-    notice.severity = severity;
-    done.notices.push(notice);
 }
 
 /// Puts the former stable release back. The release that was stable becomes a closed candidate:
@@ -345,7 +283,7 @@ fn restore(
     let weight_before = std::mem::take(&mut state.weight);
     state.cohorts.clear();
     state.candidate = Some(former.clone());
-    state.opening += 1;
+    state.generation += 1;
     state.closed = Some(Closed {
         by: mark.by.clone(),
         reason: mark.reason.clone(),
@@ -388,7 +326,7 @@ fn set_weight(
             transition.against.clone_from(&against);
         }
     }
-    let summary = command::set_weight(state, weight)?;
+    let summary = change::set_weight(state, weight)?;
     let mut done = Done::new(order, summary);
     done.entry.against = against;
     Ok(done)

@@ -1,4 +1,4 @@
-//! What the state machine wants done. It does nothing itself.
+//! The effects of the state machine. It performs none itself.
 
 use super::Notice;
 use crate::{Action, AnalysisId};
@@ -21,16 +21,16 @@ pub enum Effect {
 /// An entry of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// What was done.
+    /// The action.
     pub action: Action,
-    /// Who did it.
+    /// The actor.
     pub by: String,
     /// Their reason.
     pub reason: String,
-    /// What changed, in words.
+    /// The change, in words.
     pub summary: String,
     /// The evidence it rests on.
     pub analysis: Option<AnalysisId>,
-    /// What was known and overridden, one line each.
+    /// The known obstacles that were overridden, one line each.
     pub against: Vec<String>,
 }

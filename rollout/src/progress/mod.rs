@@ -21,18 +21,23 @@
 
 mod command;
 mod effect;
+mod id;
 mod notice;
+mod order;
 mod preflight;
 mod refusal;
 mod replay;
 mod rollout;
 mod step;
+mod transitions;
 mod verdict;
 
 pub use effect::{Effect, Entry};
+pub use id::RolloutId;
 pub use notice::{Notice, NoticeKind};
+pub use order::{Grounds, Order};
 pub use preflight::{OfflineEval, Preflight, Readiness};
 pub use refusal::RolloutRefusal;
 pub use replay::{Recording, Replay, ReplayEvent, replay};
-pub use rollout::{Alarm, Mark, Phase, Rollout, RolloutId, Status, Transition, Turn};
-pub use step::{Grounds, Input, Order, Stepped, step};
+pub use rollout::{Alarm, Mark, Transition, Phase, Rollout, Status, Turn};
+pub use step::{Change, Input, Stepped, apply, step};

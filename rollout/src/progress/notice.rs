@@ -1,11 +1,11 @@
-//! What people are told. Pure data: how it reaches them is somebody else's.
+//! Notices for people. Pure data: `notify` delivers them.
 
 use super::{Mark, Rollout};
 use crate::{AnalysisId, Axis, GateId, Severity};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// What kind of event somebody is told about.
+/// The kind of event of a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeKind {
@@ -29,7 +29,7 @@ pub enum NoticeKind {
     GateAlert,
     /// A gate has had nothing to measure for too long.
     NoData,
-    /// What an alarm was about is over.
+    /// The cause of an alarm is over.
     Recovered,
     /// An outage hits both arms alike.
     ExternalOutage,
@@ -65,17 +65,17 @@ pub struct Notice {
     /// The same event has the same id, also after a crash in between: what is told twice can be
     /// recognised.
     pub id: String,
-    /// What an open problem and its end have in common: a pager opens and closes by it.
+    /// The key that an open problem and its end share. A pager opens and closes by it.
     pub problem: String,
-    /// What happened.
+    /// The event.
     pub kind: NoticeKind,
-    /// How loudly.
+    /// The severity.
     pub severity: Severity,
     /// The axis it is about.
     pub axis: Option<Axis>,
     /// The gate it is about.
     pub gate: Option<GateId>,
-    /// Who is told; nobody in particular where absent.
+    /// The owner, who is notified; absent for nobody in particular.
     pub owner: Option<Arc<str>>,
     /// When, in Unix milliseconds.
     pub at_ms: u64,
@@ -94,7 +94,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// What is common to every notice of `rollout`. `about` tells problems of one rollout apart.
+    /// The common part of every notice of `rollout`. `about` tells problems of one rollout apart.
     pub(super) fn of(
         rollout: &Rollout,
         kind: NoticeKind,

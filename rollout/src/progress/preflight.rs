@@ -1,9 +1,9 @@
-//! What must be true before a rollout starts.
+//! The checks before a rollout starts.
 
 use crate::{GateId, Policy, Span, WorkloadSpec, WorkloadState};
 use serde::{Deserialize, Serialize};
 
-/// Whether a release could take traffic right now.
+/// The ability of a release to take traffic now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "readiness", content = "why")]
 pub enum Readiness {
@@ -13,7 +13,7 @@ pub enum Readiness {
     NotReady(String),
 }
 
-/// What the offline comparison of a release says.
+/// The result of the offline comparison of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "offline", content = "why")]
 pub enum OfflineEval {
@@ -25,7 +25,7 @@ pub enum OfflineEval {
     Fell(String),
 }
 
-/// What was found out before a start. The caller looks; the machine judges.
+/// The findings before a start. The caller collects them; the state machine judges.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preflight {
     /// The release that would be rolled out: healthy and warm?
@@ -37,9 +37,9 @@ pub struct Preflight {
     /// Gates of the policy that the workload has no means to measure, and what is missing: no
     /// scorer, no prices, no budget.
     pub unmeasurable: Vec<(GateId, String)>,
-    /// What the offline comparison of the candidate says.
+    /// The result of the offline comparison of the candidate.
     pub offline: OfflineEval,
-    /// Whether the workload has scorers.
+    /// True if the workload has scorers.
     pub has_scorers: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Why the state machine refuses: always in words that say what to do instead.
+//! The refusals of the state machine. Each says what to do instead.
 
 use crate::{AnalysisId, Phase, ReleaseName, RolloutId, Verdict, Weight};
 
@@ -10,7 +10,7 @@ pub enum RolloutRefusal {
     Active {
         /// The rollout.
         id: RolloutId,
-        /// Where it is.
+        /// Its state.
         phase: Phase,
     },
     /// No rollout is under way.
@@ -46,7 +46,7 @@ pub enum RolloutRefusal {
     OwnsTheWeight {
         /// The rollout.
         id: RolloutId,
-        /// Where it is.
+        /// Its state.
         phase: Phase,
         /// The weight in force.
         weight: Weight,
@@ -62,7 +62,7 @@ pub enum RolloutRefusal {
     NotPaused {
         /// The rollout.
         id: RolloutId,
-        /// Where it is.
+        /// Its state.
         phase: Phase,
     },
     /// The last step is not promoted.
@@ -98,7 +98,7 @@ pub enum RolloutRefusal {
         "the evidence changed since {expected}: it is {newest} now, with verdict {verdict}; look at it before promoting"
     )]
     Changed {
-        /// What the caller looked at.
+        /// The analysis that the caller looked at.
         expected: AnalysisId,
         /// The newest analysis.
         newest: AnalysisId,
@@ -110,7 +110,7 @@ pub enum RolloutRefusal {
     NotPassed {
         /// The verdict.
         verdict: Verdict,
-        /// What blocks the promotion.
+        /// The obstacles to the promotion.
         blocks: Vec<String>,
     },
     /// There is nothing to go back to.

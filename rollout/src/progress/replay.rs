@@ -1,4 +1,4 @@
-//! What another policy would have done with what was recorded.
+//! A replay: the effects of another policy on recorded counts.
 //!
 //! The recorded traffic is what it was: nobody can say what a larger weight would have shown. So
 //! the weights are the recorded ones, and each is judged as the policy's step of that weight. A
@@ -11,7 +11,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// What is replayed.
+/// The input of a replay.
 #[derive(Clone, Copy, Debug)]
 pub struct Recording<'a> {
     /// The workload.
@@ -20,7 +20,7 @@ pub struct Recording<'a> {
     pub from: &'a ReleaseName,
     /// The candidate of the time.
     pub to: &'a ReleaseName,
-    /// What was counted, oldest first; a tick a minute at most.
+    /// The counts, oldest first; at most one tick a minute.
     pub windows: &'a [Tick],
     /// The daily budget in dollars, where there is one.
     pub daily_budget: Option<f64>,
@@ -43,12 +43,12 @@ pub struct ReplayEvent {
     pub analysis: Analysis,
 }
 
-/// What a policy would have done.
+/// The result of a replay.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Replay {
     /// Every step, change of verdict and rollback, oldest first.
     pub events: Vec<ReplayEvent>,
-    /// How many of the windows had a candidate with a weight.
+    /// The number of windows that had a candidate with a weight.
     pub windows: usize,
     /// Candidate requests that would have been served by stable, because they came after the
     /// rollback.

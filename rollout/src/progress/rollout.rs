@@ -1,41 +1,13 @@
-//! What is remembered of a rollout.
+//! The state of a rollout, and its history.
 
 use crate::{
-    AnalysisId, DoubtKind, GateId, Policy, ReleaseName, Severity, Step, Verdict, Weight,
-    WorkloadName,
+    AnalysisId, DoubtKind, GateId, Policy, ReleaseName, RolloutId, Severity, Step, Verdict, Weight,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
-/// Names one rollout for ever: workload, candidate and the number of the opening, with `~` between
-/// them, which no name contains. Evidence is kept under it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RolloutId(Arc<str>);
-
-impl RolloutId {
-    /// The id of the rollout that makes opening number `opening`.
-    #[must_use]
-    pub fn new(workload: &WorkloadName, to: &ReleaseName, opening: u64) -> Self {
-        Self(format!("{workload}~{to}~{opening}").into())
-    }
-
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for RolloutId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Where a rollout is.
+/// The phase of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -77,7 +49,7 @@ impl Phase {
         }
     }
 
-    /// Whether the rollout is under way: its gates are judged, and plain weights are not free.
+    /// True if the rollout is under way: its gates are judged, and plain weights are not free.
     #[must_use]
     pub const fn is_active(self) -> bool {
         matches!(self, Self::Progressing | Self::Paused | Self::Watching)
@@ -90,10 +62,10 @@ impl fmt::Display for Phase {
     }
 }
 
-/// Who, why and when.
+/// The actor, the reason and the time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// Who; [`Rollout::ITSELF`] when a verdict decided.
+    /// The actor; [`Rollout::ITSELF`] if a verdict decided.
     pub by: String,
     /// Their reason; may be empty.
     pub reason: String,
@@ -101,7 +73,7 @@ pub struct Mark {
     pub at_ms: u64,
 }
 
-/// The kind of a transition.
+/// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Turn {
@@ -143,34 +115,35 @@ impl Turn {
 /// One transition of a rollout's history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
-    /// What happened.
+    /// The event.
     pub turn: Turn,
     /// The step afterwards, from 0.
     pub step: usize,
     /// The candidate's weight afterwards.
     pub weight: Weight,
-    /// Who, why and when.
+    /// The actor, the reason and the time.
     pub mark: Mark,
     /// The analysis it rested on.
     #[serde(default)]
     pub analysis: Option<AnalysisId>,
-    /// What was known and overridden, one line each; a force names the verdict it went against.
+    /// The known obstacles that were overridden, one line each; a force names the verdict it went
+    /// against.
     #[serde(default)]
     pub against: Vec<String>,
 }
 
-/// What somebody was told about and has not been told the end of.
+/// An open alarm: its begin was notified, its end was not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alarm {
     /// Since when, in Unix milliseconds.
     pub at_ms: u64,
-    /// How loudly it was said.
+    /// The severity of the notice.
     pub severity: Severity,
-    /// Which of the alarm's two kinds it is: without data, or violated.
+    /// True for an alarm about missing data, false for a violation.
     pub no_data: bool,
 }
 
-/// What was last recorded of the evidence, so that a change is told once.
+/// The last recorded state of the evidence, so that each change is notified once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// The verdict that was last recorded in this step; none before the first analysis.
@@ -184,7 +157,7 @@ pub struct Status {
     /// Since when somebody knows that the candidate has no traffic at all, in Unix milliseconds.
     #[serde(default)]
     pub silent_ms: Option<u64>,
-    /// Why somebody knows that the scorers are not believed.
+    /// The notified doubt about the scorers.
     #[serde(default)]
     pub doubt: Option<DoubtKind>,
 }
@@ -204,19 +177,19 @@ pub struct Rollout {
     pub step: usize,
     /// When the step was entered, in Unix milliseconds.
     pub step_since_ms: u64,
-    /// Where it is.
+    /// Its state.
     pub phase: Phase,
-    /// Who brought it there, why and when.
+    /// The actor, the reason and the time of the last change of phase.
     pub since: Mark,
-    /// Who started it, why and when.
+    /// The actor, the reason and the time of the start.
     pub started: Mark,
     /// Gates that cannot be measured and were waived at the start: they keep nobody from promoting.
     #[serde(default)]
     pub waived: Vec<GateId>,
-    /// What was last recorded of the evidence.
+    /// The last recorded state of the evidence.
     #[serde(default, rename = "standing")]
     pub status: Status,
-    /// What happened, oldest first; see [`Rollout::LONGEST_HISTORY`].
+    /// The changes of phase, oldest first; see [`Rollout::LONGEST_HISTORY`].
     pub history: Vec<Transition>,
 }
 
@@ -232,13 +205,13 @@ impl Rollout {
         self.policy.steps.get(self.step)
     }
 
-    /// Whether it is at the last step, the watched one.
+    /// True if it is at the last step, the watched one.
     #[must_use]
     pub fn is_last_step(&self) -> bool {
         self.step + 1 >= self.policy.steps.len()
     }
 
-    /// Whether it is under way.
+    /// True if it is under way.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.phase.is_active()

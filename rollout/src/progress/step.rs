@@ -1,89 +1,36 @@
 //! One step of the state machine.
 
-use super::{Effect, Entry, Preflight, RolloutRefusal, command, verdict};
+use super::{Effect, Grounds, Order, RolloutRefusal, command, verdict};
 use crate::{Analysis, Command, OnRollback, Refusal, WorkloadSpec, WorkloadState};
 
-/// What comes in.
+/// An input of the state machine.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
-    /// Somebody wants something.
+    /// A command of a person or a program.
     Command(Order<'a>),
-    /// The evidence was judged. What is not of the present step of the present rollout is ignored.
+    /// An analysis of the evidence. One of another rollout or another step changes nothing.
     Analysis(&'a Analysis),
 }
 
-/// A command and who gave it.
-#[derive(Clone, Copy, Debug)]
-pub struct Order<'a> {
-    /// What.
-    pub command: &'a Command,
-    /// Who.
-    pub by: &'a str,
-    /// Why; may be empty where nothing asks for it.
-    pub reason: &'a str,
-    /// What the command rests on.
-    pub grounds: Grounds<'a>,
-}
-
-/// What the caller found out before giving a command.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Grounds<'a> {
-    /// The newest analysis; a promotion needs it.
-    pub analysis: Option<&'a Analysis>,
-    /// What the checks before a start found.
-    pub preflight: Option<&'a Preflight>,
-    /// The caller insists: starts although something is missing, sets a weight inside a rollout.
-    /// Needs a reason, and is recorded.
-    pub overriding: bool,
-}
-
-/// What came of an input.
+/// The result of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stepped {
     /// The state afterwards.
     pub state: WorkloadState,
-    /// What changed, in words; empty when nothing did, and there are no effects then.
+    /// The change, in words; empty, with no effects, if nothing changed.
     pub summary: String,
-    /// What to do, in this order.
+    /// The effects, in their order.
     pub effects: Vec<Effect>,
 }
 
 impl Stepped {
-    /// Nothing happened.
+    /// The input changed nothing.
     pub(super) fn nothing(state: &WorkloadState) -> Self {
         Self { state: state.clone(), summary: String::new(), effects: Vec::new() }
     }
 }
 
-/// What a command did, before it is put into effects.
-pub(super) struct Done {
-    pub(super) entry: Entry,
-    pub(super) notices: Vec<super::Notice>,
-    /// Whether running responses of the candidate may have to be aborted.
-    pub(super) ends_the_candidate: bool,
-}
-
-impl Done {
-    pub(super) fn new(order: &Order<'_>, summary: String) -> Self {
-        Self {
-            entry: Entry {
-                action: order.command.action(),
-                by: order.by.to_owned(),
-                reason: order.reason.to_owned(),
-                summary,
-                analysis: None,
-                against: Vec::new(),
-            },
-            notices: Vec::new(),
-            ends_the_candidate: matches!(
-                order.command,
-                Command::Rollback | Command::Abort | Command::Kill | Command::Restore
-            ),
-        }
-    }
-}
-
-/// Takes in one input.
+/// Applies one input.
 ///
 /// # Errors
 /// A [`Refusal`] when a command makes no sense now; the state is untouched. An analysis is never
@@ -127,7 +74,35 @@ pub fn step(
     Ok(Stepped { state: next, summary, effects })
 }
 
-/// Whether anything changed that requests are decided by: all but the rollout's own book-keeping.
+/// The result of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The state afterwards.
+    pub state: WorkloadState,
+    /// The change, in words; empty if nothing changed.
+    pub summary: String,
+}
+
+/// Applies `command` to `state` without grounds, and drops the effects. That is enough for replays,
+/// for tests, and for commands that need no evidence. See [`step`].
+///
+/// # Errors
+/// A [`Refusal`] when the command makes no sense now; the state is untouched.
+pub fn apply(
+    spec: &WorkloadSpec,
+    state: &WorkloadState,
+    command: &Command,
+    by: &str,
+    reason: &str,
+    now_ms: u64,
+) -> Result<Change, Refusal> {
+    let order = Order { command, by, reason, grounds: Grounds::default() };
+    let Stepped { state, summary, .. } = step(spec, state, Input::Command(order), now_ms)?;
+    Ok(Change { state, summary })
+}
+
+/// Returns true if the change can change the decision for a request. The details of a rollout
+/// cannot; its begin and its end can.
 fn routes_differently(before: &WorkloadState, after: &WorkloadState) -> bool {
     let active = |state: &WorkloadState| state.rollout.as_ref().is_some_and(|r| r.is_active());
     let bare = |state: &WorkloadState| WorkloadState { rollout: None, ..state.clone() };

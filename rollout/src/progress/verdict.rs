@@ -1,15 +1,17 @@
-//! What the evidence does by itself: it rolls back, it completes a watch, it tells people. It never
-//! promotes.
+//! The effects of an analysis without a person: it can roll back, complete a watch and send
+//! notices. It never promotes.
 
-use super::step::Done;
-use super::{Alarm, Entry, Mark, Notice, NoticeKind, Phase, Rollout, Turn, command};
+use super::order::Done;
+use super::transitions::{complete, end};
+use super::{Alarm, Entry, Mark, Notice, NoticeKind, Phase, Rollout, Turn};
 use crate::analysis::Figure;
+use crate::command::change;
 use crate::{
     Action, Analysis, Axis, Gate, GateState, Measurement, Severity, Span, Then, Trigger, Verdict,
     WorkloadSpec, WorkloadState,
 };
 
-/// What follows from `analysis`; `None` when nothing does.
+/// Applies an analysis. Returns `None` if nothing follows from it.
 pub(super) fn act(
     spec: &WorkloadSpec,
     state: &mut WorkloadState,
@@ -28,7 +30,7 @@ pub(super) fn act(
         let reason = format!("every gate passed over the whole watch ({})", analysis.id);
         let mark = itself(reason, now_ms);
         let done = record(Action::Complete, &mark, analysis);
-        return Some(command::complete(state, done, &mark, Some(analysis.id.clone()), Vec::new()));
+        return Some(complete(state, done, &mark, Some(analysis.id.clone()), Vec::new()));
     }
     let rollout = state.rollout.as_deref_mut()?;
     let done = note(rollout, analysis, now_ms);
@@ -64,8 +66,8 @@ fn roll_back(
     let mark = itself(format!("{trigger} (analysis {})", analysis.id), now_ms);
     let mut done = record(Action::Rollback, &mark, analysis);
     done.ends_the_candidate = true;
-    done.entry.summary = crate::command::close(spec, state, &mark).ok()?;
-    command::end(state, &mut done, Phase::RolledBack, Turn::RolledBack, &mark);
+    done.entry.summary = change::close(spec, state, &mark).ok()?;
+    end(state, &mut done, Phase::RolledBack, Turn::RolledBack, &mark);
     let rollout = state.rollout.as_deref_mut()?;
     if let Some(transition) = rollout.history.last_mut() {
         transition.analysis = Some(analysis.id.clone());
@@ -89,7 +91,7 @@ fn gate_of<'a>(rollout: &'a Rollout, id: &str) -> Option<&'a Gate> {
     rollout.policy.gates.iter().find(|gate| gate.id().as_str() == id)
 }
 
-/// Records what changed since the last analysis that was recorded.
+/// Records the changes since the last recorded analysis.
 fn note(rollout: &mut Rollout, analysis: &Analysis, now_ms: u64) -> Done {
     let mark = itself(String::new(), now_ms);
     let mut done = record(Action::Analysis, &mark, analysis);
@@ -102,7 +104,7 @@ fn note(rollout: &mut Rollout, analysis: &Analysis, now_ms: u64) -> Done {
         };
         changes.push(title.clone());
         rollout.status.analysis = Some(analysis.id.clone());
-        // Every step begins inconclusive: that is no news.
+        // Every step begins as inconclusive, which is not worth a notice.
         if before.is_some() || analysis.verdict != Verdict::Inconclusive {
             done.notices.push(verdict_notice(rollout, analysis, &mark, title));
         }
@@ -169,7 +171,7 @@ fn verdict_notice(rollout: &Rollout, analysis: &Analysis, mark: &Mark, title: St
     notice
 }
 
-/// The scorers begin or cease to be believed.
+/// Doubt about the scorers that begins or ends with this analysis.
 fn doubt(rollout: &mut Rollout, analysis: &Analysis, mark: &Mark) -> Option<(String, Notice)> {
     let now = analysis.doubt.as_ref();
     let kind = now.map(|doubt| doubt.kind);
@@ -200,11 +202,11 @@ fn alarm(
     let severity = gate.severity;
     let owner = gate.owner.clone();
     let wanted = match measured.state {
-        // Without any traffic, that is what there is to say, once and not of every gate.
+        // Without any traffic there is one notice about the traffic, and none per gate.
         GateState::NoData { .. }
             if !analysis.silent && !rollout.waived.contains(&measured.gate) =>
         {
-            // Silence of a gate that only alerts hides nothing that could roll back.
+            // A gate that only alerts needs no notice: it cannot hide a rollback.
             (gate.then == Then::Rollback).then_some((true, severity.min(Severity::Warning)))
         }
         GateState::Violated { for_ms, .. } if gate.then == Then::Alert && for_ms >= lasting => {
@@ -241,8 +243,8 @@ fn alarm(
     Some((title, notice))
 }
 
-/// Whether what the alarm was about has ended: for a violation, only a gate that is measured and
-/// not violated says so.
+/// Returns true if the alarm is over. An alarm about a violation is over only if the gate is
+/// measured and not violated.
 fn is_over(alarm: &Alarm, measured: &Measurement) -> bool {
     match measured.state {
         GateState::NoData { .. } | GateState::NotBelieved { .. } => false,

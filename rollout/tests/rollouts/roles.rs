@@ -46,7 +46,7 @@ fn a_completed_rollout_ends_pins_cohorts_and_weight_and_keeps_the_way_back() {
     assert_eq!(phase(state), Some(Phase::Completed));
     assert_eq!((state.stable.as_str(), state.candidate.as_ref()), ("v2", None));
     assert!(state.cohorts.is_empty() && state.weight.parts() == 0 && !state.is_open());
-    let opening = state.opening;
+    let generation = state.generation;
     let split = Split::new(Arc::new(world.spec.clone()), Arc::new(state.clone()));
     let who = Who { request: "r", ..Who::default() };
     let pinned = split.choose(&who, Some(Arm::Candidate), Some(Arm::Candidate)).target;
@@ -54,7 +54,7 @@ fn a_completed_rollout_ends_pins_cohorts_and_weight_and_keeps_the_way_back() {
     world.command(&Command::Rollback, "it forgets names", false).expect("one step");
     assert_eq!(world.state.stable.as_str(), "v1");
     assert_eq!(phase(&world.state), Some(Phase::RolledBack));
-    assert!(world.state.closed.is_some() && world.state.opening > opening);
+    assert!(world.state.closed.is_some() && world.state.generation > generation);
     let before = world.state.clone();
     let again = world.command(&Command::Rollback, "to be sure", false).expect("the same");
     assert!(again.is_empty() && world.state == before, "a second rollback swaps nothing");

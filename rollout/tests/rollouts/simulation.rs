@@ -217,7 +217,7 @@ impl Run {
         assert!(matches!(effects.first(), Some(Effect::Record(_))), "seed {}", self.seed);
         let published = effects.contains(&Effect::Publish);
         let routed = |it: &WorkloadState| {
-            (it.weight, it.stable.clone(), it.candidate.clone(), it.closed.is_some(), it.opening)
+            (it.weight, it.stable.clone(), it.candidate.clone(), it.closed.is_some(), it.generation)
         };
         assert!(published || routed(before) == routed(after), "seed {}", self.seed);
     }

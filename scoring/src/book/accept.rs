@@ -2,13 +2,14 @@
 
 use super::open::{Open, Opened};
 use super::{Book, Held};
-use crate::{MAX_OPEN, RulesOf};
+use crate::RulesOf;
+use crate::limits::MAX_OPEN;
 use stagegate_eval::{Sample, SampleReason, Watermark};
 use stagegate_store::NewSample;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// How long a scorer may take that promised to answer later, in milliseconds.
+/// The time that a scorer may take that promised to answer later, in milliseconds.
 pub(super) const PATIENCE_MS: u64 = 600_000;
 
 impl Book {
@@ -50,7 +51,7 @@ impl Book {
         let new = match self.store.accept(&rows) {
             Ok(new) => new,
             Err(error) => {
-                tracing::warn!(%error, samples = rows.len(), "samples are dropped");
+                tracing::warn!(%error, samples = rows.len(), "cannot store samples; they are dropped");
                 let count = rows.len() as u64;
                 drop(rows);
                 let refused: BTreeSet<&str> =

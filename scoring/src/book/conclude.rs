@@ -1,4 +1,4 @@
-//! What scorers say, until nobody is awaited any more: kept, and counted in request order.
+//! Collects the scores of a sample. Complete samples are stored, and counted in request order.
 
 use super::accept::PATIENCE_MS;
 use super::open::{Open, is_of};
@@ -9,7 +9,7 @@ use stagegate_store::{Closing, Concluded, NewScore};
 use std::collections::BTreeSet;
 
 impl Book {
-    /// Whether a scorer of this name is waited for.
+    /// True if a scorer of this name is waited for.
     pub(crate) fn awaits(&self, id: &str, scorer: &str) -> bool {
         self.open.get(id).is_some_and(|open| open.awaits(scorer))
     }
@@ -47,7 +47,7 @@ impl Book {
             }
             Err(error) => {
                 // On the disk they are open still: tried again with the next ones.
-                tracing::warn!(%error, samples = complete.len(), "scores are not kept yet");
+                tracing::warn!(%error, samples = complete.len(), "cannot store scores; will try again");
                 let of: BTreeSet<_> = complete
                     .iter()
                     .filter_map(|id| Some(&self.open.get(id)?.origin.key.workload))

@@ -1,4 +1,4 @@
-//! What people say about samples that were concluded, or still are open.
+//! Labels that people give to samples, open or concluded.
 
 use super::Book;
 use crate::RulesOf;
@@ -18,8 +18,8 @@ impl Book {
         }
     }
 
-    /// What the first verdict on a sample counts for of who knows what is right. Only random samples
-    /// count.
+    /// What the first verdict on a sample counts for of who knows what is right. Only random
+    /// samples count.
     pub(crate) fn labelled(
         &mut self,
         id: &str,

@@ -1,7 +1,7 @@
-//! Which samples scorers are at, what was said so far, and what is counted when.
+//! The open samples, their scores, and the order in which they are counted.
 //!
-//! One book, under one lock: [`accept`] opens samples, [`conclude`] closes and counts them, [`label`]
-//! adds what people say.
+//! One book, under one lock: [`accept`] opens samples, [`conclude`] closes and counts them,
+//! [`label`] adds what people say.
 
 mod accept;
 mod conclude;
@@ -95,7 +95,7 @@ impl Book {
         self.told.extend(told);
     }
 
-    /// What is to be told, once.
+    /// Takes the scores that wait to be exported.
     pub(crate) fn told(&mut self) -> Vec<Told> {
         std::mem::take(&mut self.told)
     }

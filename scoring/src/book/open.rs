@@ -4,6 +4,7 @@ use crate::Rules;
 use crate::results::Origin;
 use crate::told::Subject;
 use stagegate_eval::{Sample, SampleReason, Score, ScorerKind, Verdict};
+use stagegate_rollout::Arm;
 use stagegate_store::NewPair;
 use std::sync::Arc;
 
@@ -16,18 +17,18 @@ pub(crate) struct Opened {
     pub(crate) rules: Arc<Rules>,
 }
 
-/// What is known of a sample that scorers are at.
+/// The state of an open sample.
 pub(super) struct Open {
     pub(super) origin: Origin,
-    /// Whether its verdict is waited for behind the watermark.
+    /// True if its verdict is waited for behind the watermark.
     pub(super) counts: bool,
     reason: SampleReason,
     /// The pair that it is one half of.
     pub(super) pair: Option<NewPair>,
-    /// Whether it is known what is right.
+    /// True if it is known what is right.
     expected: bool,
     confidence: Option<f64>,
-    /// What is told of it elsewhere, if anything.
+    /// The subject of its exported scores, if any.
     pub(super) subject: Option<Arc<Subject>>,
     /// When the request came, in Unix milliseconds.
     pub(super) at_ms: u64,
@@ -38,10 +39,20 @@ pub(super) struct Open {
     pub(super) awaited: Vec<String>,
 }
 
-/// Whether a score is this scorer's: several scores of one scorer are `name` and `name.part`.
+/// True if a score is this scorer's: several scores of one scorer are `name` and `name.part`.
 pub(super) fn is_of(score: &Score, scorer: &str) -> bool {
     let rest = score.name.strip_prefix(scorer);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The pair that a sample is one half of.
+fn pair_of(sample: &Sample) -> Option<NewPair> {
+    let (this, other) = (sample.id.clone(), sample.pair.clone()?);
+    let (stable, shadow) = match sample.arm {
+        Arm::Stable => (this, other),
+        Arm::Candidate => (other, this),
+    };
+    Some(NewPair { stable, shadow, conversation: sample.conversation.clone() })
 }
 
 impl Open {
@@ -50,7 +61,7 @@ impl Open {
             origin: Origin::of(sample),
             counts: sample.reason == SampleReason::Random,
             reason: sample.reason,
-            pair: super::pair::of(sample),
+            pair: pair_of(sample),
             expected: sample.expected.is_some(),
             confidence: sample.confidence,
             subject: Subject::of(sample),
@@ -62,7 +73,7 @@ impl Open {
         }
     }
 
-    /// Whether it was served to a client, and is neither a shadow's answer nor taken only to be its
+    /// True if it was served to a client, and is neither a shadow's answer nor taken only to be its
     /// pair.
     pub(super) fn is_live(&self) -> bool {
         self.reason != SampleReason::Shadow
@@ -75,7 +86,7 @@ impl Open {
         self.scores.extend(late);
     }
 
-    /// Whether a scorer outside of the process is waited for under this name.
+    /// True if a scorer outside of the process is waited for under this name.
     pub(super) fn awaits(&self, scorer: &str) -> bool {
         let besides = self.rules.labelled.iter().map(|labelled| &labelled.by);
         let mut scorers = self.rules.scorers.iter().chain(besides);
@@ -83,7 +94,7 @@ impl Open {
             && scorers.any(|it| it.name == scorer && !matches!(it.kind, ScorerKind::Check(_)))
     }
 
-    /// What the gating scorers said. One of several scores under one scorer's name gates with it.
+    /// The scores of the gating scorers, with all scores under their names.
     pub(super) fn gating(&self) -> Vec<Score> {
         let gates = |score: &&Score| {
             self.rules.scorers.iter().any(|scorer| scorer.gate && is_of(score, &scorer.name))
@@ -91,19 +102,19 @@ impl Open {
         self.scores.iter().filter(gates).cloned().collect()
     }
 
-    /// Whether it is the right answer, where that is known.
+    /// True if it is the right answer; none if that is unknown.
     pub(super) fn label(&self) -> Option<bool> {
         let labelled = self.rules.labelled.as_ref().filter(|_| self.expected)?;
         Score::together(self.scores.iter().filter(|score| is_of(score, &labelled.by.name)))
     }
 
-    /// What it counts for; `labelled` if nobody has said before what is right.
+    /// Its verdict. `labelled` if no label was counted before.
     pub(super) fn verdict(&self, labelled: bool) -> Verdict {
         let label = self.label().filter(|_| labelled);
         Verdict::of(&self.gating(), self.confidence, label)
     }
 
-    /// What each scorer's score counts for, of samples that count.
+    /// The scores that are counted by scorer; none for a sample that does not count.
     pub(super) fn counted_scores(&self) -> impl Iterator<Item = &Score> {
         self.scores.iter().filter(|_| self.reason == SampleReason::Random)
     }

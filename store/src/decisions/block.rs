@@ -18,7 +18,7 @@ const MAGIC: [u8; 4] = *b"SGB\x02";
 const READABLE: [[u8; 4]; 2] = [*b"SGB\x01", MAGIC];
 /// Bytes of a block before its body.
 pub(super) const HEADER: usize = 20;
-/// Where the CRC stands in the header; it covers everything before it, and the body.
+/// The place of the CRC in the header. It covers everything before it, and the body.
 const CRC_AT: usize = HEADER - 4;
 /// Records are cut into blocks of about this size. Larger ones are slower to look into and hardly
 /// smaller on disk.
@@ -57,9 +57,9 @@ impl Encoder {
 pub(super) struct Block {
     /// The records in their compact form.
     pub(super) records: Vec<u8>,
-    /// How many there are.
+    /// The number of records.
     pub(super) count: u32,
-    /// Where the next block begins.
+    /// The begin of the next block.
     pub(super) next: u64,
 }
 

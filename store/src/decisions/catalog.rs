@@ -1,4 +1,4 @@
-//! Which segments there are. The writer alone changes it; readers take a look and let go.
+//! The segments. Only the writer changes the list; readers hold it for a moment.
 
 use super::LogError;
 use super::group::Group;

@@ -1,4 +1,4 @@
-//! Why the decision log could not answer.
+//! The errors of the decision log.
 
 use crate::LockError;
 use std::io;
@@ -14,11 +14,11 @@ pub enum LogError {
     /// A file cannot be read or written.
     #[error("decision log: cannot {doing} {}", path.display())]
     Io {
-        /// What was attempted.
+        /// The attempt.
         doing: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// A block is not what was written.
@@ -26,9 +26,9 @@ pub enum LogError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Where.
+        /// The place.
         offset: u64,
-        /// What is wrong.
+        /// The problem.
         why: &'static str,
     },
     /// The thread that writes could not be started.

@@ -1,4 +1,4 @@
-//! What a set of records covers in time, so that whole segments can be passed over or given up.
+//! The time that a set of records covers, so that whole segments can be skipped or deleted.
 
 use super::record::id_time;
 use stagegate_rollout::Record;
@@ -40,7 +40,7 @@ impl Extent {
         self.last_id_ms = self.last_id_ms.max(other.last_id_ms);
     }
 
-    /// Whether a record with this id can be among those covered.
+    /// True if a record with this id can be among those covered.
     pub(super) fn may_hold(&self, id: &str) -> bool {
         id_time(id).is_none_or(|time| (self.first_id_ms..=self.last_id_ms).contains(&time))
     }

@@ -15,9 +15,9 @@ pub(super) struct Group {
     pub(super) entries: Vec<u64>,
     /// Offsets of the blocks in the segment.
     pub(super) blocks: Vec<u32>,
-    /// What the records cover.
+    /// The extent of the records.
     pub(super) extent: Extent,
-    /// How many records could not be read and are not in it.
+    /// The number of records could not be read and are not in it.
     pub(super) unreadable: u64,
 }
 

@@ -30,7 +30,7 @@ pub(super) struct Growing {
     pub(super) path: Arc<Path>,
     pub(super) file: Arc<File>,
     pub(super) key: Key,
-    /// Where the next block goes.
+    /// The place of the next block.
     pub(super) len: u64,
     pub(super) index: index::Growing,
     pub(super) blocks: Vec<u32>,
@@ -126,7 +126,7 @@ impl Growing {
         self.len += group.bytes.len() as u64;
     }
 
-    /// Whether no more should be added.
+    /// True if no more should be added.
     pub(super) fn is_full(&self, max_bytes: u64) -> bool {
         self.len >= max_bytes || self.index.len() >= MAX_RECORDS || self.blocks.len() >= MAX_BLOCKS
     }

@@ -41,7 +41,7 @@ fn offsets(sorted: &[u64], hash: u32) -> impl Iterator<Item = u32> {
 #[derive(Debug, Default)]
 pub(super) struct Growing {
     entries: Vec<u64>,
-    /// Where each sorted run begins; each is at least twice as long as the next.
+    /// The begin of each sorted run; each is at least twice as long as the next.
     runs: Vec<usize>,
 }
 
@@ -94,12 +94,12 @@ impl Fences {
     /// Bytes of one fence on disk.
     const SIZE: usize = 8;
 
-    /// How many bytes the fences of so many entries take.
+    /// The number of bytes the fences of so many entries take.
     pub(super) fn size_for(entries: u64) -> u64 {
         entries.div_ceil(PAGE as u64) * Self::SIZE as u64
     }
 
-    /// How many bytes the pages of so many entries take.
+    /// The number of bytes the pages of so many entries take.
     pub(super) fn pages_size(entries: u64) -> u64 {
         entries * ENTRY as u64
     }

@@ -4,7 +4,7 @@
 //! with an index from id to block beside it, and deletes whole segments when they are too old or
 //! too many. Why it is built like this, and what it costs: `docs/decisions/0002-decision-log.md`.
 //!
-//! What a caller may rely on:
+//! Guarantees for a caller:
 //!
 //! - Handing over never blocks and never fails the request. What cannot be taken or written is
 //!   dropped and counted; writing is tried again with the next batch.
@@ -23,79 +23,25 @@ mod queue;
 mod reader;
 mod record;
 mod sealed;
+mod shared;
 mod spool;
 mod status;
 mod writer;
 
 pub use error::LogError;
 pub use record::{Filter, OwnedRecord, OwnedSpent, Recent};
+pub use shared::Retention;
 pub use spool::Spool;
 pub use status::{Dropped, LogStatus};
 
 use crate::background::in_background;
 use crate::lock::DirLock;
-use catalog::Catalog;
-use queue::Queue;
+use shared::Shared;
 use stagegate_rollout::RecordBatch;
-use status::Health;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::path::Path;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 use writer::Writer;
-
-/// How much is kept. Whole segments are deleted: records may stay for a thirty-second part of
-/// `max_age` longer, and up to such a part of `max_bytes` (64 MiB at most) goes at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// Records are deleted when they are older.
-    pub max_age: Duration,
-    /// The oldest records are deleted when the files are larger together. Not less than 2 MiB can
-    /// be kept to.
-    pub max_bytes: u64,
-}
-
-/// What the log's owner, its writer thread and its handles share.
-#[derive(Debug)]
-struct Shared {
-    dir: PathBuf,
-    queue: Queue,
-    catalog: RwLock<Catalog>,
-    retention: Mutex<Retention>,
-    health: Health,
-    set_aside: u64,
-}
-
-impl Shared {
-    fn open(dir: &Path, retention: Retention) -> Result<Self, LogError> {
-        let (catalog, set_aside) = Catalog::open(dir)?;
-        Ok(Self {
-            dir: dir.to_owned(),
-            queue: Queue::default(),
-            catalog: RwLock::new(catalog),
-            retention: Mutex::new(retention),
-            health: Health::default(),
-            set_aside,
-        })
-    }
-
-    // The guarded values are whole between any two statements, even if a thread panicked.
-    fn catalog(&self) -> RwLockReadGuard<'_, Catalog> {
-        self.catalog.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn catalog_mut(&self) -> RwLockWriteGuard<'_, Catalog> {
-        self.catalog.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn retention_mut(&self) -> MutexGuard<'_, Retention> {
-        self.retention.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn retention(&self) -> Retention {
-        *self.retention_mut()
-    }
-}
 
 /// The decision log. Dropping it writes what was accepted and ends its thread.
 #[derive(Debug)]
@@ -125,7 +71,8 @@ impl LogWriter {
 }
 
 impl DecisionLog {
-    /// Opens or creates the log in `dir`, which is its own alone, reads back what a crash left behind, and starts writing.
+    /// Opens or creates the log in `dir`, which is its own alone, reads back what a crash left
+    /// behind, and starts writing.
     ///
     /// # Errors
     /// When another process has it open, or a file cannot be read. Segments that make no sense are
@@ -176,7 +123,7 @@ impl DecisionLog {
         *self.shared.retention_mut() = retention;
     }
 
-    /// Whether the last attempt to write worked and nothing overflowed since.
+    /// True if the last attempt to write worked and nothing overflowed since.
     #[must_use]
     pub fn healthy(&self) -> bool {
         self.shared.health.healthy()
@@ -188,7 +135,7 @@ impl DecisionLog {
         self.shared.health.dropped()
     }
 
-    /// How the log is doing.
+    /// The health of the log.
     #[must_use]
     pub fn status(&self) -> LogStatus {
         let catalog = self.shared.catalog();

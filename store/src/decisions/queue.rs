@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// Bytes of records that may wait: at 10,000 requests a second, what a disk may stall for some
 /// twenty seconds before anything is dropped.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
-/// How long the writer waits for company before it writes what there is.
+/// The time that the writer waits for more batches.
 const LINGER: Duration = Duration::from_millis(500);
 /// Bytes that are written without waiting for more, and as many as are written at once.
 const GROUP_BYTES: usize = 1024 * 1024;
@@ -41,7 +41,7 @@ pub(super) struct Queue {
     left: Condvar,
 }
 
-/// Why a batch was not taken.
+/// The reason why a batch was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
     /// Too much waits already.
@@ -50,7 +50,7 @@ pub(super) enum Refused {
     Closed,
 }
 
-/// What the writer is to do next.
+/// The next job of the writer.
 pub(super) enum Next {
     /// Write these; they stay visible in the queue until [`Queue::finish`].
     Write(Vec<Waiting>),

@@ -4,7 +4,8 @@ use super::block::Block;
 use super::index::hash;
 use super::queue::Waiting;
 use super::sealed::Sealed;
-use super::{Filter, LogError, OwnedRecord, Recent, Shared};
+use super::shared::Shared;
+use super::{Filter, LogError, OwnedRecord, Recent};
 use stagegate_rollout::records;
 use std::fs::File;
 use std::path::Path;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 /// Records a search for the newest ones reads at most: about half a second's work.
 const SCAN_LIMIT: u64 = 1_000_000;
 
-/// What there is to read at one moment.
+/// The readable data at one moment.
 struct Snapshot {
     /// Batches not in a segment yet, the newest first.
     waiting: Vec<Waiting>,
@@ -115,7 +116,7 @@ struct Search<'f> {
 }
 
 impl Search<'_> {
-    /// Whether nothing more is to be read; remembers if that is for having read enough.
+    /// True if nothing more is to be read; remembers if that is for having read enough.
     fn is_over(&mut self) -> bool {
         let gave_up = self.read >= SCAN_LIMIT;
         self.found.more |= gave_up;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use stagegate_rollout::{Arm, CostTruth, KeyKind, Outcome, Reason, Record, Spent, Weight};
 
-/// Why one request went where it went, and how it ended.
+/// The decision for one request, and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OwnedRecord {
     /// The request's id.
@@ -22,7 +22,7 @@ pub struct OwnedRecord {
     pub detail: Option<String>,
     /// Epoch of the plan that decided.
     pub epoch: u64,
-    /// Which identity was hashed.
+    /// The identity that was hashed.
     pub key: KeyKind,
     /// The key's bucket, 0 to 99999, when the weight was asked.
     pub bucket: Option<u32>,
@@ -36,24 +36,24 @@ pub struct OwnedRecord {
     pub conversation: Option<String>,
     /// HTTP status the client got, if it got one.
     pub status: Option<u16>,
-    /// How the request ended.
+    /// The outcome of the request.
     pub outcome: Outcome,
     /// Microseconds from the end of the request head to the end of the response.
     pub duration_us: u64,
     /// Microseconds from the end of the request head to the response head.
     pub first_byte_us: u64,
-    /// How often the request was sent again.
+    /// The number of retries.
     pub retries: u8,
     /// A copy was handed on to be sent to another release.
     pub shadowed: bool,
-    /// What the answer used and cost, where that was to be known.
+    /// The usage and the cost of the answer, if known.
     pub spent: Option<OwnedSpent>,
 }
 
-/// What an answer used and cost.
+/// The usage and the cost of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct OwnedSpent {
-    /// How the cost is known.
+    /// The source of the cost.
     pub truth: CostTruth,
     /// Nano-dollars; none when the cost is unknown.
     pub nanos: Option<u64>,
@@ -99,7 +99,7 @@ impl From<&Record<'_>> for OwnedRecord {
     }
 }
 
-/// Which records to list. The default is all of them.
+/// A filter of records. The default lists all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Only those of this workload.
@@ -126,7 +126,7 @@ impl Filter {
 pub struct Recent {
     /// The records, the one that ended last first.
     pub records: Vec<OwnedRecord>,
-    /// Whether the search gave up before the oldest record because it had read enough: there may
+    /// True if the search gave up before the oldest record because it had read enough: there may
     /// be older ones that match.
     pub more: bool,
     /// Blocks that could not be read and were passed over.

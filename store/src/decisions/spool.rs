@@ -12,7 +12,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// How the files are called.
+/// The extension of the files.
 const PREFIX: &str = "late-";
 const SUFFIX: &str = ".records";
 /// Names that are tried: a number is taken only where another process has the same id.

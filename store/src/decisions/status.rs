@@ -1,4 +1,4 @@
-//! How the log is doing: what it dropped, and whether it can write.
+//! The health of the log: the dropped records, and the last error.
 
 use super::queue::Refused;
 use serde::Serialize;
@@ -30,19 +30,19 @@ impl Dropped {
         ]
     }
 
-    /// How many there were.
+    /// The number of records.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.queue_full + self.write_failed + self.unreadable + self.closed
     }
 }
 
-/// How the log is doing.
+/// The health of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LogStatus {
-    /// Whether the last attempt to write worked and nothing overflowed since.
+    /// True if the last attempt to write worked and nothing overflowed since.
     pub healthy: bool,
-    /// What went wrong last, if anything did since the start.
+    /// The last error since the start.
     pub last_error: Option<String>,
     /// Records written since the start.
     pub written: u64,
@@ -58,7 +58,7 @@ pub struct LogStatus {
     pub oldest_ms: Option<u64>,
 }
 
-/// What the threads of the log count.
+/// The counts of the log's threads.
 #[derive(Debug, Default)]
 pub(super) struct Health {
     failing: AtomicBool,

@@ -5,12 +5,13 @@ use super::group::{Group, GroupBuilder};
 use super::growing::Growing;
 use super::queue::{Next, Waiting};
 use super::sealed::Sealed;
-use super::{LogError, Retention, Shared};
+use super::shared::Shared;
+use super::{LogError, Retention};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How often retention is applied when nothing is written.
+/// The interval of retention when nothing is written.
 const TIDY_EVERY: Duration = Duration::from_secs(10);
 /// Segments of at most this size...
 const MAX_SEGMENT: u64 = 64 * 1024 * 1024;

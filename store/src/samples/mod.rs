@@ -1,8 +1,8 @@
 //! Sampled answers and what was said about them: one SQLite file of its own, so that a flood of
 //! samples never stands in the way of the state store.
 //!
-//! WAL with `synchronous=NORMAL`: what was accepted survives `kill -9`. A power cut may lose the last
-//! samples, and never half of one. Bodies are texts here; what they mean is `eval`'s.
+//! WAL with `synchronous=NORMAL`: what was accepted survives `kill -9`. A power cut may lose the
+//! last samples, and never half of one. Bodies are texts here; what they mean is `eval`'s.
 
 mod pairs;
 mod read;
@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const FILE: &str = "samples.db";
-/// How long to wait for another connection's write.
+/// The time to wait for another connection's write.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A refusal of the sample store. Nothing changed.
@@ -36,7 +36,7 @@ pub enum SamplesError {
     Open {
         /// The file.
         path: PathBuf,
-        /// What SQLite says.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
     /// A later version of the program wrote the file.
@@ -50,9 +50,9 @@ pub enum SamplesError {
     /// Reading or writing failed.
     #[error("the sample store failed while {doing}: {source}")]
     Sqlite {
-        /// What was attempted.
+        /// The attempt.
         doing: &'static str,
-        /// What SQLite says.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
 }

@@ -10,7 +10,7 @@ pub struct NewPair {
     pub stable: String,
     /// Id of the sample of the shadow's answer.
     pub shadow: String,
-    /// What names the conversation; pairs of one conversation are not independent.
+    /// The conversation. Pairs of one conversation are not independent.
     pub conversation: Option<String>,
 }
 
@@ -31,11 +31,11 @@ pub struct StoredPair {
     pub stable_pass: Option<bool>,
     /// Verdict on the shadow's answer; none is unscored.
     pub shadow_pass: Option<bool>,
-    /// Whether it is the first pair of its conversation, which alone counts.
+    /// True if it is the first pair of its conversation, which alone counts.
     pub counts: bool,
 }
 
-/// How often one outcome was seen.
+/// The number of pairs with one outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PairCount {
     /// The release that served.
@@ -79,7 +79,7 @@ impl SampleStore {
         insert.query_row(values, stored).optional().map_err(writing)
     }
 
-    /// What came of a workload's pairs since `since_ms`, by releases and verdicts.
+    /// The results of a workload's pairs since `since_ms`, by releases and verdicts.
     ///
     /// # Errors
     /// When they cannot be read.

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 /// Bodies that one search reads at most, in bytes. It goes on where it stopped.
 const SEARCHED: usize = 64 << 20;
 
-/// Which samples to list; what is `None` or false does not matter.
+/// A filter of samples. A part that is `None` or false does not matter.
 #[derive(Clone, Debug, Default)]
 pub struct SampleFilter {
     /// The workload.
@@ -37,7 +37,7 @@ pub struct SampleFilter {
 pub struct SamplePage {
     /// Newest first.
     pub samples: Vec<StoredSample>,
-    /// What to put into [`SampleFilter::before`] to go on; `None` at the end.
+    /// The value of [`SampleFilter::before`] for the next page; `None` at the end.
     pub next: Option<u64>,
 }
 
@@ -56,9 +56,9 @@ pub struct StoredSample {
     pub release: String,
     /// The arm's label.
     pub arm: String,
-    /// Why it was picked.
+    /// The reason why it was picked.
     pub reason: String,
-    /// Whether scorers are still at it.
+    /// True if scorers are still at it.
     pub open: bool,
     /// Joint verdict of the gating scorers.
     pub pass: Option<bool>,
@@ -66,18 +66,18 @@ pub struct StoredSample {
     pub label: Option<bool>,
     /// The tenant who asked.
     pub tenant: Option<String>,
-    /// Why a person should look at it.
+    /// The reason for a review.
     pub doubt: Option<String>,
     /// The whole sample.
     pub body: String,
 }
 
-/// What one scorer or person said.
+/// The score of one scorer or person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredScore {
     /// When it was kept, in Unix milliseconds.
     pub at_ms: u64,
-    /// Who said it.
+    /// The author.
     pub by: String,
     /// The whole score.
     pub body: String,

@@ -4,29 +4,29 @@ use super::write::{INSERT_SCORE, known};
 use super::{NewScore, SampleStore, SamplesError};
 use rusqlite::{OptionalExtension as _, params};
 
-/// What a reviewer says.
+/// A review.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewReview {
-    /// Whether what was answered is right.
+    /// True if what was answered is right.
     pub pass: bool,
-    /// What is right, as JSON.
+    /// The right answer, as JSON.
     pub expected: Option<String>,
-    /// Why.
+    /// The reason.
     pub note: Option<String>,
-    /// Who.
+    /// The actor.
     pub by: String,
 }
 
 /// A review as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredReview {
-    /// What was said, and by whom.
+    /// A stored review, with its author.
     pub said: NewReview,
     /// When, in Unix milliseconds.
     pub at_ms: u64,
 }
 
-/// What became of a review.
+/// The result of a review.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reviewed {
     /// No such sample.
@@ -35,7 +35,7 @@ pub enum Reviewed {
     Before(StoredReview),
     /// It was kept; `first` if nobody had said what is right.
     Kept {
-        /// Whether it is the first verdict of who knows what is right.
+        /// True if it is the first verdict of who knows what is right.
         first: bool,
     },
 }

@@ -82,7 +82,7 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// What version 1 did not have.
+/// Additions of version 2.
 const SINCE_1: &str = "
     ALTER TABLE sample ADD COLUMN tenant TEXT;
     ALTER TABLE sample ADD COLUMN doubt TEXT;

@@ -9,7 +9,7 @@ use std::path::Path;
 /// Money is kept as a signed integer of 64 bits.
 const MOST: u64 = i64::MAX as u64;
 
-/// What one account spent on its newest day.
+/// The spending of one account on its newest day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JudgeSpend {
     /// Names the account.

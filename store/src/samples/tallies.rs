@@ -1,4 +1,4 @@
-//! What samples add up to, kept over restarts and longer than the samples.
+//! The sums of samples. They survive restarts and are kept longer than the samples.
 
 use super::{SampleStore, SamplesError};
 use rusqlite::params;
@@ -14,9 +14,9 @@ pub struct StoredTally {
     pub release: String,
     /// The arm's label.
     pub arm: String,
-    /// What kind of slice.
+    /// The kind of slice.
     pub kind: String,
-    /// Which of the kind.
+    /// The value of the slice.
     pub name: String,
     /// When the first request that counts came, in Unix milliseconds.
     pub since_ms: u64,

@@ -17,7 +17,7 @@ pub struct NewSample<'a> {
     pub release: &'a str,
     /// The arm it counts under.
     pub arm: Arm,
-    /// Why it was picked.
+    /// The reason why it was picked.
     pub reason: &'a str,
     /// The tenant who asked.
     pub tenant: Option<&'a str>,
@@ -25,14 +25,14 @@ pub struct NewSample<'a> {
     pub body: &'a str,
 }
 
-/// What one scorer said.
+/// The score of one scorer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewScore {
     /// Name of the scorer.
     pub name: String,
-    /// Who said it: `scorer`, or the name of a person's token.
+    /// The author: `scorer`, or the name of a person's token.
     pub by: String,
-    /// Whether it is good enough.
+    /// True if it is good enough.
     pub pass: Option<bool>,
     /// The whole score.
     pub body: String,
@@ -47,25 +47,25 @@ pub struct Concluded {
     pub pass: Option<bool>,
     /// Verdict of a labelled set.
     pub label: Option<bool>,
-    /// Why a person should look at it, in a word.
+    /// The reason for a review, in a word.
     pub doubt: Option<&'static str>,
-    /// What each said.
+    /// The scores.
     pub scores: Vec<NewScore>,
 }
 
-/// What became of a sample that was to be concluded.
+/// The result of concluding a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
     /// It had been concluded, or is gone.
     Before,
     /// It is concluded.
     Now {
-        /// Whether the verdict of the labelled set is the first that knew what is right.
+        /// True if the verdict of the labelled set is the first that knew what is right.
         labelled: bool,
     },
 }
 
-/// What became of a score that came from outside.
+/// The result of a score from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scored {
     /// No such sample.
@@ -74,7 +74,7 @@ pub enum Scored {
     Repeated,
     /// It was kept; `first` if it is the first verdict of a person on the sample.
     Kept {
-        /// Whether it is the first verdict of a person.
+        /// True if it is the first verdict of a person.
         first: bool,
     },
 }

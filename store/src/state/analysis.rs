@@ -28,7 +28,7 @@ pub struct NewAnalysis {
 pub struct StoredAnalysis {
     /// The analysis.
     pub analysis: NewAnalysis,
-    /// Whether a change rests on it; then it is never forgotten.
+    /// True if a change rests on it; then it is never forgotten.
     pub decisive: bool,
 }
 

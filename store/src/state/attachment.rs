@@ -6,7 +6,7 @@ use super::eval_report::{self, NewEvalReport};
 use super::evidence::{self, EvidenceSnapshot};
 use super::history::{self, RolloutRecord};
 use super::outbox::{self, NewMessage};
-use super::{NewAudit, NewRelease, StoreError, commit, release};
+use super::{NewAudit, NewRelease, StoreError, release, workload};
 use rusqlite::Transaction;
 use stagegate_rollout::{ReleaseName, WorkloadName, WorkloadState};
 
@@ -44,7 +44,8 @@ pub enum Attachment {
         /// Its state.
         state: Box<WorkloadState>,
     },
-    /// What a new rollout or step begins with; older evidence of the workload is forgotten.
+    /// The evidence that a new rollout or step begins with. Older evidence of the workload is
+    /// removed.
     Evidence(EvidenceSnapshot),
     /// All evidence of the workload is forgotten.
     ForgetEvidence {
@@ -75,8 +76,8 @@ pub(super) fn write(
         Attachment::Rollout(record) => history::put(change, record),
         Attachment::Analysis(new) => analysis::put(change, new),
         Attachment::Decisive { id } => analysis::keep(change, id),
-        Attachment::State { workload, state } => {
-            commit::save_state(change, workload, state, entry.at_ms)
+        Attachment::State { workload: name, state } => {
+            workload::save_state(change, name, state, entry.at_ms)
         }
         Attachment::Evidence(snapshot) => evidence::put(change, snapshot),
         Attachment::ForgetEvidence { workload } => evidence::forget(change, workload),

@@ -15,20 +15,20 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
-/// What happened, before it has a place in the chain.
+/// An audit entry before it has a place in the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewAudit {
     /// When, in Unix milliseconds.
     pub at_ms: u64,
-    /// Who: name of a token, or of a part of the program.
+    /// The actor: the name of a token, or of a part of the program.
     pub actor: String,
     /// The workload it is about, if it is about one.
     pub workload: Option<String>,
-    /// What was asked, in one word.
+    /// The action, in one word.
     pub action: String,
     /// The reason that was given, else empty.
     pub reason: String,
-    /// What changed, in words; why not, for a refusal.
+    /// The change, in words; for a refusal, the reason.
     pub summary: String,
     /// The request's details as JSON.
     pub details: serde_json::Value,
@@ -41,15 +41,15 @@ pub struct AuditEntry {
     pub seq: u64,
     /// When, in Unix milliseconds.
     pub at_ms: u64,
-    /// Who: name of a token, or of a part of the program.
+    /// The actor: the name of a token, or of a part of the program.
     pub actor: Arc<str>,
     /// The workload it is about, if it is about one.
     pub workload: Option<Arc<str>>,
-    /// What was asked, in one word.
+    /// The action, in one word.
     pub action: String,
     /// The reason that was given, else empty.
     pub reason: String,
-    /// What changed, in words; why not, for a refusal.
+    /// The change, in words; for a refusal, the reason.
     pub summary: String,
     /// The epoch before it.
     pub epoch_before: u64,
@@ -64,7 +64,7 @@ pub struct AuditEntry {
     pub hash: String,
 }
 
-/// Which entries to list. The default is the newest of all.
+/// A filter of entries. The default lists the newest of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     /// Only those about this workload.

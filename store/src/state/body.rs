@@ -1,6 +1,6 @@
 //! Large JSON texts at rest: compressed, because they repeat themselves.
 //!
-//! What is inside is nobody's business here: the store keeps it and gives it back.
+//! The store does not look inside.
 
 use super::StoreError;
 

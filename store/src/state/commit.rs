@@ -2,7 +2,7 @@
 
 use super::{
     Attachment, AuditEntry, NewAudit, NewIdempotency, Store, StoreError, StoredResponse,
-    attachment, idempotency, release,
+    attachment, idempotency, workload,
 };
 use rusqlite::{Transaction, TransactionBehavior, params};
 use serde_json::Value;
@@ -143,7 +143,7 @@ impl Store {
             attachment::write(&change, attached, entry, seq)?;
         }
         for (name, state) in states {
-            save_state(&change, name, state, entry.at_ms)?;
+            workload::save_state(&change, name, state, entry.at_ms)?;
         }
         for attached in others {
             attachment::write(&change, attached, entry, seq)?;
@@ -195,28 +195,6 @@ pub(super) fn numbered(text: &str, seq: u64) -> String {
         }
         _ => text.to_owned(),
     }
-}
-
-pub(super) fn save_state(
-    change: &Transaction<'_>,
-    name: &WorkloadName,
-    state: &WorkloadState,
-    at_ms: u64,
-) -> Result<(), StoreError> {
-    let text = serde_json::to_string(state).map_err(|e| StoreError::Damaged {
-        what: format!("new state of workload `{name}`"),
-        why: e.to_string(),
-    })?;
-    change
-        .execute(
-            "INSERT INTO workload VALUES (?1, ?2) ON CONFLICT DO UPDATE SET state = excluded.state",
-            params![name.as_str(), text],
-        )
-        .map_err(StoreError::doing("recording a workload's state"))?;
-    for used in [Some(&state.stable), state.candidate.as_ref()].into_iter().flatten() {
-        release::mark_used(change, name.as_str(), used.as_str(), at_ms)?;
-    }
-    Ok(())
 }
 
 fn append(change: &Transaction<'_>, entry: &AuditEntry) -> Result<(), StoreError> {

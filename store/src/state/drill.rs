@@ -11,11 +11,11 @@ pub struct NewDrill {
     pub workload: WorkloadName,
     /// When, in Unix milliseconds.
     pub at_ms: u64,
-    /// Who held it.
+    /// The actor.
     pub actor: String,
-    /// Whether everything worked.
+    /// True if everything worked.
     pub passed: bool,
-    /// What was tried and measured, as JSON.
+    /// The tries and the measurements, as JSON.
     pub body: String,
 }
 

@@ -1,6 +1,6 @@
-//! Why the state store refused.
+//! The errors of the state store.
 
-use super::release::ChangedRelease;
+use super::changed::ChangedRelease;
 use crate::LockError;
 use stagegate_rollout::{ReleaseName, WorkloadName};
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub enum StoreError {
     Open {
         /// The database file.
         path: PathBuf,
-        /// What SQLite says.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
     /// A later version of the program wrote the database.
@@ -32,17 +32,17 @@ pub enum StoreError {
     /// Reading or writing failed: a full disk, a failing one, a damaged file.
     #[error("the state store failed while {doing}: {source}")]
     Sqlite {
-        /// What was attempted.
+        /// The attempt.
         doing: &'static str,
-        /// What SQLite says.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
     /// Something stored makes no sense.
     #[error("the state store is damaged: {what}: {why}")]
     Damaged {
-        /// What was read.
+        /// The thing that was read.
         what: String,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
     /// The change does not follow the last one.

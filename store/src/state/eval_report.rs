@@ -14,7 +14,7 @@ pub struct NewEvalReport {
     pub release: ReleaseName,
     /// When it was attached, in Unix milliseconds.
     pub at_ms: u64,
-    /// Who attached it.
+    /// The actor.
     pub actor: String,
     /// The verdict's label.
     pub verdict: String,

@@ -3,7 +3,7 @@
 use super::{Store, StoreError};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-/// How long an answer is kept.
+/// The time for which an answer is kept.
 const KEPT_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// An answer to keep under a key the client chose.
@@ -11,7 +11,7 @@ const KEPT_MS: u64 = 24 * 60 * 60 * 1000;
 pub struct NewIdempotency {
     /// The client's key.
     pub key: String,
-    /// Who asked.
+    /// The caller.
     pub actor: String,
     /// Digest of the request: another request under the same key is a mistake of the client's.
     pub fingerprint: String,
@@ -22,7 +22,7 @@ pub struct NewIdempotency {
 /// The answer that was given under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredResponse {
-    /// Who asked.
+    /// The caller.
     pub actor: String,
     /// Digest of the request.
     pub fingerprint: String,

@@ -8,6 +8,7 @@ mod analysis;
 mod attachment;
 mod audit;
 mod body;
+mod changed;
 mod commit;
 mod drill;
 mod error;
@@ -22,10 +23,12 @@ mod schema;
 mod spend;
 mod verify;
 mod window;
+mod workload;
 
 pub use analysis::{NewAnalysis, StoredAnalysis};
 pub use attachment::Attachment;
 pub use audit::{AuditEntry, AuditFilter, NewAudit};
+pub use changed::ChangedRelease;
 pub use commit::{NewChange, Recorded};
 pub use drill::NewDrill;
 pub use error::StoreError;
@@ -34,7 +37,7 @@ pub use evidence::EvidenceSnapshot;
 pub use history::RolloutRecord;
 pub use idempotency::{NewIdempotency, StoredResponse};
 pub use outbox::{ChannelRecord, Ending, Lost, Message, NewMessage, Outbox};
-pub use release::{ChangedRelease, NewRelease, RegisteredRelease};
+pub use release::{NewRelease, RegisteredRelease};
 pub use retention::{Forgotten, MeasuredRetention};
 pub use verify::{AuditReader, Broken, Verified, VerifyError};
 pub use window::{RecordedWindow, WindowReader};
@@ -57,7 +60,7 @@ pub struct Store {
     _lock: DirLock,
 }
 
-/// What the last committed change left behind.
+/// The state after the last committed change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Saved {
     /// Number of the last published plan, 0 if there never was one.

@@ -1,10 +1,10 @@
 //! Messages on their way out: written with the change they tell of, kept until they have arrived.
 //!
 //! A row is one message to one channel. It goes in with the transaction of the change
-//! ([`Attachment::Tell`](super::Attachment::Tell)), so that a change that happened is told and one that did not is
-//! not. It leaves the queue when it was delivered or given up, and stays a while as the memory that
-//! makes a repeated message no second one. What a message says, and how it is sent, is not known
-//! here: the body is text.
+//! ([`Attachment::Tell`](super::Attachment::Tell)), so that a change that happened is told and one
+//! that did not is not. It leaves the queue when it was delivered or given up, and stays a while as
+//! the memory that makes a repeated message no second one. What a message says, and how it is sent,
+//! is not known here: the body is text.
 //!
 //! [`Outbox`] has a connection of its own. Delivery neither waits for changes nor keeps them
 //! waiting, beyond the moment a write takes.
@@ -20,11 +20,11 @@ pub struct NewMessage {
     pub channel: String,
     /// Id of what it tells. A channel is told the same once, however often it is enqueued.
     pub notice: String,
-    /// What it is about: messages about the same leave in the order they came in.
+    /// The subject. Messages about the same subject are sent in their order.
     pub topic: String,
-    /// How much it matters; the least go first when the queue is full.
+    /// The severity. The lowest are dropped first when the queue is full.
     pub rank: u8,
-    /// What is told.
+    /// The notice.
     pub body: String,
 }
 
@@ -37,15 +37,15 @@ pub struct Message {
     pub channel: String,
     /// Id of what it tells.
     pub notice: String,
-    /// What is told.
+    /// The notice.
     pub body: String,
     /// When it was enqueued, in Unix milliseconds.
     pub at_ms: u64,
-    /// How often it was tried.
+    /// The number of tries.
     pub attempts: u32,
 }
 
-/// How a message left the queue.
+/// The way in which a message left the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// The receiver has it.
@@ -81,11 +81,11 @@ pub struct Lost {
     pub channel: String,
     /// Id of what it would have told.
     pub notice: String,
-    /// What the last try ended with, if there was one.
+    /// The error of the last try, if there was one.
     pub error: Option<String>,
 }
 
-/// How a channel has been doing, as far as is remembered.
+/// The remembered health of a channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChannelRecord {
     /// Name of the channel.
@@ -104,7 +104,7 @@ pub struct ChannelRecord {
 #[derive(Debug)]
 pub struct Outbox(Connection);
 
-/// How long one connection waits for the other's write.
+/// The time that one connection waits for the other's write.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A row may be sent when nothing older about the same waits for the same channel.
@@ -283,7 +283,7 @@ impl Outbox {
             .map_err(StoreError::doing("forgetting old messages"))
     }
 
-    /// How many messages wait.
+    /// The number of messages wait.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -293,7 +293,7 @@ impl Outbox {
         self.0.query_row(count, [], |row| row.get(0)).map_err(counting)
     }
 
-    /// How each channel that was ever written to has been doing, by name.
+    /// The health of each channel that was ever written to, by name.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -333,7 +333,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     })
 }
 
-/// Whether the message is new: a channel is told the same once.
+/// True if the message is new: a channel gets the same notice once.
 pub(super) fn put(
     change: &Transaction<'_>,
     message: &NewMessage,

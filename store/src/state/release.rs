@@ -2,7 +2,7 @@
 //!
 //! A rollback to `v42` means what it says only while `v42` is still what it was.
 
-use super::{Store, StoreError};
+use super::{ChangedRelease, Store, StoreError};
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use stagegate_rollout::{ReleaseName, WorkloadName};
@@ -19,7 +19,7 @@ pub struct NewRelease {
     pub fingerprint: String,
     /// The pinned artifact, as JSON.
     pub artifact: serde_json::Value,
-    /// Where it is served.
+    /// Its endpoints.
     pub endpoints: Vec<String>,
 }
 
@@ -32,44 +32,16 @@ pub struct RegisteredRelease {
     pub fingerprint: String,
     /// The pinned artifact, as JSON.
     pub artifact: serde_json::Value,
-    /// Where it was last said to be served.
+    /// Its last known endpoints.
     pub endpoints: Vec<String>,
     /// When its present contents were registered, in Unix milliseconds.
     pub registered_ms: u64,
-    /// Who registered them.
+    /// The actor who registered them.
     pub registered_by: String,
     /// When it first was stable or candidate, in Unix milliseconds; from then on it cannot change.
     pub used_ms: Option<u64>,
-    /// Whether somebody registered it while the program ran; then it stays without the file.
+    /// True if somebody registered it while the program ran; then it stays without the file.
     pub run_time: bool,
-}
-
-/// A used release that was given other contents.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangedRelease {
-    /// Its workload.
-    pub workload: WorkloadName,
-    /// Its name.
-    pub release: ReleaseName,
-    /// Digest it is registered with.
-    pub registered: String,
-    /// Digest it was given.
-    pub given: String,
-}
-
-impl ChangedRelease {
-    pub(super) fn describe(changed: &[Self]) -> String {
-        let each: Vec<_> = changed
-            .iter()
-            .map(|it| {
-                format!(
-                    "release `{}` of workload `{}` has been used with other pins (registered {}, now {})",
-                    it.release, it.workload, it.registered, it.given
-                )
-            })
-            .collect();
-        format!("{}: give the new pins a new release name", each.join("; "))
-    }
 }
 
 impl Store {
@@ -95,7 +67,7 @@ impl Store {
         change.commit().map_err(registering)
     }
 
-    /// Whether [`Store::register_releases`] would take this set; writes nothing.
+    /// Checks if [`Store::register_releases`] would take this set. Writes nothing.
     ///
     /// # Errors
     /// As [`Store::register_releases`].

@@ -1,9 +1,9 @@
-//! What is forgotten, and when. What a change rests on never is.
+//! The retention of measured data. Data that a change rests on is kept for ever.
 
 use super::{Store, StoreError};
 use rusqlite::params;
 
-/// How long what was measured is kept.
+/// The time for which measured data is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MeasuredRetention {
     /// Recorded windows older than this are forgotten, in milliseconds.
@@ -22,7 +22,7 @@ impl Default for MeasuredRetention {
     }
 }
 
-/// How much was forgotten.
+/// The numbers of removed rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Forgotten {
     /// Recorded windows.

@@ -149,7 +149,7 @@ const EVAL_REPORTS: &str = "
     CREATE INDEX eval_report_by_release ON eval_report (workload, release, number);
 ";
 
-/// What workloads spend; see `spend`.
+/// The spending of workloads; see `spend`.
 const SPENDING: &str = "
     CREATE TABLE spending (
         workload TEXT PRIMARY KEY,

@@ -1,4 +1,5 @@
-//! What workloads spend and usually spend: it outlives rollouts, so it is kept apart from evidence.
+//! The spending of workloads, and the usual one. It outlives rollouts, so it is not a part of
+//! evidence.
 
 use super::{Store, StoreError, body};
 use rusqlite::{TransactionBehavior, params};

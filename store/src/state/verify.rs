@@ -7,7 +7,7 @@ use serde::Serialize;
 /// A chain in which nothing was altered, removed or moved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verified {
-    /// How many entries it has.
+    /// The number of entries it has.
     pub entries: u64,
     /// Hash of the last one, empty without any. Kept elsewhere, it proves later that these entries
     /// are still the beginning of the chain.
@@ -20,7 +20,7 @@ pub struct Verified {
 pub struct Broken {
     /// Number of the entry that should have been there.
     pub seq: u64,
-    /// What is wrong.
+    /// The problem.
     pub why: String,
 }
 

@@ -1,10 +1,10 @@
-//! What was counted, minute by minute, for asking what another policy would have done.
+//! The counts, minute by minute, for replays of other policies.
 
 use super::{Store, StoreError, body};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use stagegate_rollout::{ReleaseName, WorkloadName};
 
-/// What a workload's arms counted in a minute, or until its roles or weight changed.
+/// The counts of a workload's arms in a minute, or until its roles or weight changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedWindow {
     /// The workload.

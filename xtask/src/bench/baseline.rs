@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 
-/// How much dearer an operation may become, as a share.
+/// The allowed growth of an operation's cost, as a share.
 const ALLOWED: f64 = 0.05;
 
 /// Instructions per operation of one case.
@@ -86,12 +86,12 @@ struct Row {
 }
 
 impl Row {
-    /// How much dearer it became, as a share.
+    /// The growth of the cost, as a share.
     fn change(self) -> Option<f64> {
         Some(self.found? / self.committed? - 1.0)
     }
 
-    /// What is wrong, if anything is.
+    /// The problem, if there is one.
     fn fault(self) -> Option<String> {
         match (self.committed, self.found, self.change()) {
             (None, ..) => Some("has no committed figure".to_owned()),

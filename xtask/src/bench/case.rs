@@ -5,17 +5,17 @@
 pub(super) struct Case {
     /// Its name in the report and for `--case`.
     pub(super) name: &'static str,
-    /// What it is, in a few words.
+    /// A description, in a few words.
     pub(super) about: &'static str,
     pub(super) load: Load,
     /// Numbers of connections unless the command line has others.
     pub(super) connections: &'static [u32],
-    /// Whether `--quick` has it.
+    /// True if `--quick` has it.
     pub(super) quick: bool,
     pub(super) who: Who,
 }
 
-/// How the load is made.
+/// The kind of load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Load {
     /// By wrk, as fast as it is answered.
@@ -50,7 +50,7 @@ pub(super) enum Who {
 /// One thing, and the set-ups with and without it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Differs {
-    /// What the difference is.
+    /// The difference.
     pub(super) what: &'static str,
     pub(super) with: &'static str,
     pub(super) without: &'static str,
@@ -201,7 +201,7 @@ impl Case {
         CASES
     }
 
-    /// How often it is measured where the command line asks for so many rounds.
+    /// The number of its measurements, if the command line asks for `rounds`.
     pub(super) fn rounds(&self, asked: u32) -> u32 {
         match (self.load, self.who) {
             // Opening thousands of streams takes its time, and one stream gives many figures.
@@ -212,7 +212,7 @@ impl Case {
         }
     }
 
-    /// Whether it goes over TLS.
+    /// True if it goes over TLS.
     pub(super) fn needs_tls(&self) -> bool {
         match self.load {
             Load::Closed { tls, .. } => tls,
@@ -221,7 +221,7 @@ impl Case {
         }
     }
 
-    /// Whether it speaks HTTP/2.
+    /// True if it speaks HTTP/2.
     pub(super) fn needs_http2(&self) -> bool {
         matches!(self.load, Load::H2 { .. })
     }

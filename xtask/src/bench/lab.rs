@@ -1,7 +1,6 @@
 //! The laboratory: an origin, the proxies in front of it, each on its core.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -9,6 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::bench::certificate::Certificate;
+use crate::bench::cores::{on_load_core, on_proxy_core};
+use crate::bench::ports::{Ports, free_ports};
 use crate::bench::procfs::open_files_limit;
 use crate::bench::programs::Programs;
 use crate::bench::proxy::{Kind, Proxy, Setup};
@@ -17,27 +18,8 @@ use crate::bench::{http, origin};
 use crate::process::Background;
 use crate::project::Project;
 
-/// The core of whichever proxy is measured.
-const PROXY_CORE: &str = "0";
-/// The core of the load generator and the origin.
-const LOAD_CORE: &str = "1";
 /// Open files that a proxy needs beside two for each connection.
 const OTHER_FILES: u32 = 400;
-
-/// Ports on the loopback address.
-#[derive(Clone, Copy)]
-pub(super) struct Ports {
-    /// Of the proxy, plain HTTP.
-    pub(super) plain: u16,
-    /// Of the proxy, TLS.
-    pub(super) tls: u16,
-    /// Of Stagegate's admin API.
-    pub(super) admin: u16,
-    /// Of the origin, as the stable backend.
-    pub(super) stable: u16,
-    /// Of the origin, as the candidate's.
-    pub(super) candidate: u16,
-}
 
 /// Everything that runs during a benchmark; all of it ends when this is dropped.
 pub(super) struct Lab {
@@ -118,7 +100,7 @@ impl Lab {
             let name = format!("{label}{}", extension(setup.config));
             config = render(&configs.join(setup.config), &self.dir, &name, &values)?;
         }
-        let mut command = pinned(PROXY_CORE, &programs.of(setup.kind)?)?;
+        let mut command = on_proxy_core(&programs.of(setup.kind)?)?;
         setup.kind.arguments(&config, &ports, &mut command);
         let mut process = start(&label, command, &self.dir)?;
         await_answer(&label, plain, &mut || process.expect_running())?;
@@ -143,13 +125,13 @@ impl Lab {
         &self.proxies
     }
 
-    /// Which one has this set-up.
+    /// The proxy with this set-up.
     pub(super) fn proxy(&self, setup: Setup) -> Result<&Proxy> {
         let found = self.proxies.iter().find(|proxy| proxy.setup == setup);
         found.with_context(|| format!("{} is not running", setup.label()))
     }
 
-    /// What wrk sends.
+    /// The request that wrk sends.
     pub(super) fn script(&self) -> &Path {
         &self.script
     }
@@ -159,14 +141,14 @@ impl Lab {
         &self.certificate
     }
 
-    /// Where the configurations and the programs' messages are.
+    /// The directory of the configurations and the programs' messages.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// Our own load generator, on the load's core.
     pub(super) fn loadgen(&self) -> Result<Command> {
-        pinned(LOAD_CORE, &self.loadgen)
+        on_load_core(&self.loadgen)
     }
 
     /// An error if a decision log dropped records: leaving work out is cheap.
@@ -204,7 +186,7 @@ fn nginx_connections(origin: origin::Kind) -> u32 {
     }
 }
 
-/// How many connections can be open through a proxy: each takes two of its files.
+/// The number of connections can be open through a proxy: each takes two of its files.
 pub(super) fn most_connections() -> Result<u32> {
     Ok(open_files_limit()?.saturating_sub(OTHER_FILES) / 2)
 }
@@ -228,21 +210,6 @@ fn sum(metrics: &str, name: &str) -> Result<u64> {
         bail!("no {name} in: {}", metrics.lines().next().unwrap_or("an empty answer"));
     }
     values.sum()
-}
-
-/// A command on the load's core that does not outlive us.
-pub(super) fn on_load_core(program: &Path) -> Result<Command> {
-    pinned(LOAD_CORE, program)
-}
-
-/// A command on one core that does not outlive us, however we end, with as many open files as
-/// it may have.
-fn pinned(core: &str, program: &Path) -> Result<Command> {
-    let files = open_files_limit()?;
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "prlimit", &format!("--nofile={files}:{files}")]);
-    command.args(["taskset", "-c", core]).arg(program);
-    Ok(command)
 }
 
 fn start(label: &str, mut command: Command, dir: &Path) -> Result<Background> {
@@ -270,20 +237,6 @@ fn await_answer(label: &str, port: u16, alive: &mut dyn FnMut() -> Result<()>) -
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// Ports that nobody listens on.
-fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
-    let mut ports = [0; COUNT];
-    // All are held until all are known, so that they differ.
-    let mut held = Vec::new();
-    for port in &mut ports {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
-        *port = listener.local_addr().context("finding a free port")?.port();
-        held.push(listener);
-    }
-    Ok(ports)
 }
 
 fn extension(config: &str) -> &str {

@@ -9,12 +9,14 @@
 mod baseline;
 mod case;
 mod certificate;
+mod cores;
 mod http;
 mod instructions;
 mod lab;
 mod load;
 mod origin;
 mod plan;
+mod ports;
 mod procfs;
 mod programs;
 mod proxy;
@@ -39,7 +41,7 @@ use crate::bench::report::Cell;
 use crate::project::Project;
 use crate::tools;
 
-/// What to measure.
+/// The cases and proxies to measure.
 #[derive(clap::Args)]
 #[command(after_long_help = case::help())]
 pub(crate) struct Args {
@@ -160,7 +162,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Whether system calls can be counted; says why not.
+/// True if system calls can be counted; says why not.
 fn can_trace() -> bool {
     match tools::system("strace", "strace") {
         Ok(()) => true,

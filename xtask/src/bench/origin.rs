@@ -1,16 +1,16 @@
-//! What stands behind the proxies: both backends in one process, on the load's core.
+//! The origin behind the proxies: both backends in one process, on the core of the load.
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
 
-use crate::bench::lab::on_load_core;
+use crate::bench::cores::on_load_core;
 use crate::bench::programs::Programs;
 use crate::bench::proxy;
 use crate::bench::template::{Values, render};
 
-/// Which one.
+/// The kind of origin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     /// nginx, which answers everything from memory.

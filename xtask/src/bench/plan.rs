@@ -1,4 +1,4 @@
-//! What will be measured, in which order, and how long that will take.
+//! The plan of the measurements, their order and their duration.
 
 use std::time::Duration;
 
@@ -51,14 +51,14 @@ impl Suite {
 /// The whole benchmark.
 pub(super) struct Plan {
     pub(super) suites: Vec<Suite>,
-    /// What is left out, and why.
+    /// The cases that are left out, with the reason.
     pub(super) skipped: Vec<String>,
     rounds: u32,
     seconds: Duration,
     syscalls: bool,
 }
 
-/// What the command line asks for.
+/// The options of the command line.
 pub(super) struct Wanted<'a> {
     pub(super) cases: &'a [&'static Case],
     pub(super) setups: &'a [Setup],
@@ -117,7 +117,7 @@ impl Plan {
         &mut self.suites[index]
     }
 
-    /// How long one measurement of a case takes in all.
+    /// The time that one measurement of a case takes in all.
     fn once(&self, cell: &Cell) -> Duration {
         let around = match cell.case.load {
             Load::Closed { .. } | Load::Handshakes | Load::Rate { .. } => {
@@ -132,12 +132,12 @@ impl Plan {
         self.time(cell.case) + around
     }
 
-    /// How often a case is measured.
+    /// The number of measurements of a case.
     pub(super) fn rounds(&self, case: &Case) -> u32 {
         case.rounds(self.rounds)
     }
 
-    /// How long the load of a case lasts.
+    /// The time for which the load of a case lasts.
     pub(super) fn time(&self, case: &Case) -> Duration {
         match case.load {
             // Each stream has an event a second.
@@ -146,12 +146,12 @@ impl Plan {
         }
     }
 
-    /// Whether system calls are counted in a cell: in the basic cases, once each.
+    /// True if system calls are counted in a cell: in the basic cases, once each.
     pub(super) fn counts_syscalls(&self, cell: &Cell) -> bool {
         self.syscalls && cell.case.quick && cell.connections == 64
     }
 
-    /// How long all of it takes once everything is built.
+    /// The time that all of it takes once everything is built.
     pub(super) fn estimate(&self) -> Duration {
         let cells = self.suites.iter().flat_map(|suite| suite.groups.iter().flatten());
         let measuring: Duration = cells

@@ -13,7 +13,7 @@ use crate::process::run;
 use crate::project::Project;
 use crate::tools::{self, find_below};
 
-/// Where they are, and what the Stagegate among them can do.
+/// The paths of the programs, and the abilities of the Stagegate among them.
 pub(super) struct Programs {
     peers: PathBuf,
     stagegate: Option<PathBuf>,

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::bench::case::{Case, Who};
-use crate::bench::lab::Ports;
+use crate::bench::ports::Ports;
 use crate::bench::schema::Knows;
 use crate::process::Background;
 
@@ -109,7 +109,7 @@ pub(super) struct Setup {
     pub(super) config: &'static str,
 }
 
-/// Whether a case measures a set-up.
+/// The relation of a case to a set-up.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Takes {
     /// It does.
@@ -121,7 +121,7 @@ pub(super) enum Takes {
 }
 
 impl Setup {
-    /// Whether every request is written into a decision log.
+    /// True if every request is written into a decision log.
     pub(super) fn logs_decisions(self) -> bool {
         self.kind == Kind::Stagegate && matches!(self.features, "all" | "unsampled" | "uncapped")
     }
@@ -133,12 +133,12 @@ impl Setup {
         }
     }
 
-    /// Whether it can be started at all with a binary of these abilities.
+    /// True if it can be started at all with a binary of these abilities.
     pub(super) fn can_run(self, knows: Knows) -> bool {
         self.features != "signals" || knows.signals
     }
 
-    /// Whether `case` measures it.
+    /// True if `case` measures it.
     pub(super) fn takes(self, case: &Case, knows: Knows) -> Takes {
         let about_it = match (case.who, self.kind, self.features) {
             (Who::Pair(pair), Kind::Stagegate, features) => {

@@ -81,10 +81,10 @@ pub(super) fn measure(
     Ok(left_out)
 }
 
-/// Why a constant rate that was not kept up without a proxy means nothing.
+/// The error of a constant rate that was not kept up without a proxy.
 const SHORT: &str = "the generator and the origin alone fall short of the rate, so the case says nothing; give a lower --rate";
 
-/// Whether fewer requests were answered than fell due, by more than chance.
+/// True if fewer requests were answered than fell due, by more than chance.
 fn falls_short(cell: &Cell, effort: Effort) -> bool {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let wanted = effort.rate as f64 * 0.97;

@@ -3,6 +3,7 @@
 //! The order puts what fails fast first. A step that fails does not keep the later
 //! ones from running: one run tells everything that is wrong.
 
+mod arrows;
 mod purity;
 mod steps;
 
@@ -13,7 +14,7 @@ use anyhow::{Result, bail};
 use crate::project::Project;
 use crate::test::steps::{STEPS, Step};
 
-/// Which steps to run.
+/// The steps to run.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only the steps of these names, with commas between them

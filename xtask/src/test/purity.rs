@@ -11,7 +11,7 @@ use crate::project::Project;
 /// Packages that decide nothing themselves.
 const PURE: &[&str] = &["stagegate-rollout", "stagegate-sequential", "stagegate-signals"];
 
-/// What must not be below them, and what it would bring.
+/// The packages that must not be below them, and what each would bring.
 const FORBIDDEN: &[(&str, &str)] = &[
     ("async-std", "a runtime"),
     ("chrono", "a clock"),

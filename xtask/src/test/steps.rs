@@ -7,13 +7,13 @@ use clap::builder::PossibleValuesParser;
 
 use crate::process::watched;
 use crate::project::Project;
-use crate::test::purity;
+use crate::test::{arrows, purity};
 use crate::{docs, tools};
 
 /// One step.
 pub(super) struct Step {
     pub(super) name: &'static str,
-    /// What it is for, in a few words.
+    /// Its purpose, in a few words.
     pub(super) what: &'static str,
     /// Does it; puts the closing lines of a test runner into the list.
     pub(super) run: fn(&Project, &mut Vec<String>) -> Result<()>,
@@ -23,6 +23,11 @@ pub(super) struct Step {
 pub(super) const STEPS: &[Step] = &[
     Step { name: "fmt", what: "rustfmt has nothing to change", run: fmt },
     Step { name: "purity", what: "no runtime below the pure core", run: |p, _| purity::check(p) },
+    Step {
+        name: "arrows",
+        what: "crates and files use each other one way",
+        run: |p, _| arrows::check(p),
+    },
     Step { name: "deny", what: "licences, bans and sources of all dependencies", run: deny },
     Step { name: "clippy", what: "no lint in any target", run: clippy },
     Step { name: "rustdoc", what: "the documentation of every item builds", run: rustdoc },

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow};
 
 /// Between two of its requests.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long it waits for anything.
+/// The time for which it waits for anything.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A client under way.
@@ -20,7 +20,7 @@ pub(super) struct Bystander {
     thread: JoinHandle<Result<Vec<Duration>>>,
 }
 
-/// What it saw.
+/// The result.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) requests: usize,
@@ -47,7 +47,7 @@ impl Bystander {
         Self { over, thread }
     }
 
-    /// What it saw; an error if a request failed.
+    /// The result; an error if a request failed.
     pub(super) fn end(self) -> Result<Seen> {
         self.over.store(true, Ordering::Relaxed);
         let took = self.thread.join().map_err(|_| anyhow!("the bystander panicked"))??;

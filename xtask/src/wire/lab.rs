@@ -14,10 +14,10 @@ use crate::process::{Background, output};
 use crate::project::Project;
 use crate::tools;
 
-/// How long the program may take to listen.
+/// The time that the program may take to listen.
 const START: Duration = Duration::from_secs(60);
 
-/// What runs, and where.
+/// The running program, and its ports.
 pub(super) struct Lab {
     pub(super) plain: SocketAddr,
     pub(super) tls: SocketAddr,

@@ -1,8 +1,9 @@
 //! `cargo xtask wire`: the built binary against the tools of others.
 //!
-//! What they are and what they found stands in `docs/CONFORMANCE.md`. The end-to-end tests have
+//! `docs/CONFORMANCE.md` lists them and their findings. The end-to-end tests have
 //! clients of their own; this asks programs that know nothing of Stagegate.
 
+mod args;
 mod backend;
 mod bystander;
 mod lab;
@@ -10,30 +11,12 @@ mod load;
 mod slow;
 mod tls;
 
-use std::path::PathBuf;
-
 use anyhow::{Result, bail};
 
 use crate::process::run as run_command;
 use crate::project::Project;
+pub(crate) use args::Args;
 use lab::Lab;
-
-/// Which binary, and what of it.
-#[derive(clap::Args)]
-pub(crate) struct Args {
-    /// A Stagegate that is built already; else the release binary is built
-    #[arg(long, value_name = "FILE")]
-    binary: Option<PathBuf>,
-    /// Only these, with commas between them: curl, wrk, h2load, testssl, slowhttptest
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
-    only: Vec<String>,
-    /// Connections of a slow attack
-    #[arg(long, default_value_t = 400)]
-    connections: u32,
-    /// Seconds each slow attack lasts
-    #[arg(long, default_value_t = 25)]
-    seconds: u32,
-}
 
 /// One tool.
 struct Check {

@@ -60,7 +60,7 @@ pub(super) fn slowhttptest(lab: &Lab, args: &Args) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// Whether slowhttptest's own probe was answered to the end. It colours what it prints.
+/// True if slowhttptest's own probe was answered to the end. It colours what it prints.
 fn available(said: &str) -> bool {
     let last = said.lines().rfind(|line| line.contains("service available"));
     last.is_some_and(|line| line.contains("YES"))

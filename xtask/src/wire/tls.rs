@@ -49,7 +49,7 @@ pub(super) fn testssl(lab: &Lab) -> Result<Vec<String>> {
     Ok(vec![format!("{checked} things checked, nothing found")])
 }
 
-/// How many things were checked, and what was found that is ours.
+/// The number of things that were checked, and what was found that is ours.
 fn findings(report: &Value) -> (usize, Vec<String>) {
     let entries = report.as_array().map(Vec::as_slice).unwrap_or_default();
     let text = |entry: &Value, key: &str| entry[key].as_str().unwrap_or_default().to_owned();

@@ -25,8 +25,8 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ReportQuery {
-    /// How long from the start: `1h`, `24h`, `72h`, or any time in `m`, `h` or `d`; the whole rollout
-    /// without it.
+    /// How long from the start: `1h`, `24h`, `72h`, or any time in `m`, `h` or `d`; the whole
+    /// rollout without it.
     until: Option<String>,
     /// `json` (the default), `md` or `html`.
     format: Option<String>,
@@ -111,7 +111,7 @@ fn kept(
 ) -> Result<Option<Kept>, stagegate_store::StoreError> {
     let Some(record) = store.rollout(workload, id)? else { return Ok(None) };
     let analyses = store.analyses(workload, Some(id), None, ANALYSES)?;
-    // The candidate stands between the workload and the number of the opening.
+    // The candidate stands between the workload and the generation.
     let candidate: Option<ReleaseName> = id.split('~').nth(1).and_then(|name| name.parse().ok());
     let offline = match candidate {
         Some(candidate) => store.eval_reports(workload, &candidate, 100)?,

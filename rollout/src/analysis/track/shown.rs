@@ -1,10 +1,10 @@
-//! What there is to show of a gate: its state, its figures, and what stands in the way of a promotion.
+//! The shown part of a gate: its state, its figures, and the obstacle to a promotion.
 
 use super::{Bounds, Track, Violation};
 use crate::analysis::counts::Counts;
 use crate::analysis::frame::Frame;
-use crate::analysis::report::{Estimate, GateState, Measurement, Why};
 use crate::analysis::test::Kind;
+use crate::analysis::{Estimate, GateState, Measurement, Why};
 use crate::policy::Then;
 use stagegate_sequential::promotion::Looks;
 
@@ -98,7 +98,7 @@ impl Track {
         Some(estimate)
     }
 
-    /// What stands in the way of a promotion, in words.
+    /// The obstacle to a promotion, in words.
     fn blocks(&self, frame: &Frame<'_>, state: GateState, needed: u64) -> Option<String> {
         let id = frame.gate.id();
         let optional = frame.waived || frame.gate.then == Then::Alert;

@@ -41,7 +41,7 @@ impl<'a> Fields<'a> {
         Ok(Quantiles { p50: time("p50")?, p99: time("p99")?, p999: time("p999")? })
     }
 
-    /// What every report says.
+    /// The fields of every report.
     pub(super) fn seen(&self) -> Result<Seen> {
         Ok(Seen {
             requests: self.number("requests")?,

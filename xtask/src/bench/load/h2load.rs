@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::bench::lab::{Lab, on_load_core};
+use crate::bench::cores::on_load_core;
+use crate::bench::lab::Lab;
 use crate::bench::load::{Quantiles, Seen};
 use crate::bench::proxy::Proxy;
 use crate::process::output;
@@ -46,7 +47,7 @@ pub(super) fn send(
     })
 }
 
-/// Whether a proxy takes HTTP/2 at all; if not, what it said instead.
+/// Checks that a proxy takes HTTP/2. The error has its answer.
 pub(super) fn try_out(proxy: &Proxy) -> Result<()> {
     let printed = output(
         on_load_core(Path::new("h2load"))?
@@ -56,7 +57,7 @@ pub(super) fn try_out(proxy: &Proxy) -> Result<()> {
     requests(&printed).map(|_| ())
 }
 
-/// How many were answered; an error unless all were, and over HTTP/2.
+/// The number of answers; an error unless all came, and over HTTP/2.
 fn requests(printed: &str) -> Result<u64> {
     let line = |prefix: &str| {
         let found = printed.lines().find_map(|line| line.strip_prefix(prefix));

@@ -3,6 +3,7 @@
 mod fields;
 mod h2load;
 mod ours;
+mod seen;
 mod wrk;
 
 use std::time::Duration;
@@ -14,49 +15,10 @@ use crate::bench::lab::Lab;
 use crate::bench::procfs;
 use crate::bench::proxy::{Kind, Proxy};
 
-/// How the names of Stagegate's threads that serve requests begin.
+pub(super) use seen::{Quantiles, Seen, StreamsSeen};
+
+/// The prefix of the names of Stagegate's worker threads.
 const WORKERS: &str = "worker-";
-
-/// Three of the quantiles of a latency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Quantiles {
-    pub(super) p50: Duration,
-    pub(super) p99: Duration,
-    pub(super) p999: Duration,
-}
-
-impl Quantiles {
-    /// Of single values in microseconds; `None` of none.
-    fn of(mut micros: Vec<u64>) -> Option<Self> {
-        micros.sort_unstable();
-        let last = micros.len().checked_sub(1)?;
-        // The smallest value that is not exceeded by so many in a thousand.
-        let at = |permille: usize| {
-            let rank = (micros.len() * permille).div_ceil(1000).saturating_sub(1);
-            Duration::from_micros(micros[rank.min(last)])
-        };
-        Some(Self { p50: at(500), p99: at(990), p999: at(999) })
-    }
-}
-
-/// What a generator saw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
-    /// Requests answered, or events that came.
-    pub(super) requests: u64,
-    /// How long it took.
-    pub(super) duration: Duration,
-    pub(super) latency: Quantiles,
-}
-
-/// What is seen of open streams only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct StreamsSeen {
-    /// From the request to the first byte of its answer.
-    pub(super) first_byte: Quantiles,
-    /// Resident memory of the proxy while they were open; none without a proxy.
-    pub(super) rss_kib: Option<u64>,
-}
 
 /// One measurement.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +33,7 @@ pub(super) struct Round {
     pub(super) streams: Option<StreamsSeen>,
 }
 
-/// How hard and how long.
+/// The size and the duration of a load.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Effort {
     pub(super) connections: u32,
@@ -80,7 +42,7 @@ pub(super) struct Effort {
     pub(super) rate: u64,
 }
 
-/// Whether a proxy can take a case that its configuration promises; an error says why not.
+/// Checks that a proxy can take a case. The error has the reason.
 pub(super) fn try_out(proxy: &Proxy, case: &Case) -> Result<()> {
     if case.needs_http2() { h2load::try_out(proxy) } else { Ok(()) }
 }
@@ -149,18 +111,5 @@ pub(super) fn send(lab: &Lab, proxy: &Proxy, case: &Case, effort: Effort) -> Res
         Load::Rate { path } => ours::rate(lab, proxy, path, connections, rate, time),
         Load::Handshakes => ours::handshakes(lab, proxy, connections, time),
         Load::Streams => Ok(ours::streams(lab, proxy, connections, time)?.seen),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantiles_are_values_that_were_seen() {
-        let latency = Quantiles::of(vec![30, 10, 20]).expect("some");
-        assert_eq!(latency.p50, Duration::from_micros(20));
-        assert_eq!(latency.p99, Duration::from_micros(30));
-        assert_eq!(Quantiles::of(Vec::new()), None);
     }
 }

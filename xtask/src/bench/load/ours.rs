@@ -49,7 +49,7 @@ pub(super) fn handshakes(
     Fields::find(&printed)?.seen()
 }
 
-/// What was seen of event streams, with what the proxy used for them.
+/// The results of event streams, with the resources that the proxy used.
 pub(super) struct Streams {
     pub(super) seen: Seen,
     pub(super) streams: StreamsSeen,

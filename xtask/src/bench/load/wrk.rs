@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::bench::lab::{Lab, on_load_core};
+use crate::bench::cores::on_load_core;
+use crate::bench::lab::Lab;
 use crate::bench::load::Seen;
 use crate::bench::load::fields::Fields;
 use crate::bench::proxy::Proxy;
 use crate::process::output;
 
-/// What wrk sends.
+/// The request that wrk sends.
 pub(super) struct Requests<'a> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,

@@ -82,7 +82,7 @@ pub(in crate::bench) fn rate(round: &Round) -> Option<f64> {
     Some(to_float(round.seen.requests) / round.seen.duration.as_secs_f64())
 }
 
-/// How much of its core the proxy used, from 0 to 1.
+/// The share of its core that the proxy used, from 0 to 1.
 pub(super) fn core_share(round: &Round) -> Option<f64> {
     Some(round.cpu?.as_secs_f64() / round.seen.duration.as_secs_f64())
 }

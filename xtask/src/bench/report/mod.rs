@@ -63,7 +63,7 @@ fn pair_ratio(cells: &[Cell], cell: &Cell) -> Option<PairRatio> {
     })
 }
 
-/// What one thing costs: CPU time per request with it by the same without.
+/// The cost of one thing: CPU time per request with it, divided by that without.
 struct PairRatio {
     what: &'static str,
     /// Of all threads.

@@ -1,8 +1,8 @@
-//! What judges may spend, and have spent. An account is that of a scorer of a workload: editing the
-//! scorer does not fill it up again.
+//! The budgets and the spending of judges. Each scorer of a workload has one account; a change of
+//! the scorer does not reset it.
 //!
-//! What a call may cost is on the disk before the call, so that no restart forgets it: calls that a
-//! crash cuts off count as if they had cost the most they could.
+//! The most that a call can cost is stored before the call, so that a restart does not forget it. A
+//! call that a crash interrupted counts as if it had cost the most.
 
 use stagegate_eval::{
     Broke, Budget, ItemScores, Nanos, Reservation, RubricScorer, Sample, ScorerKind, ScorerSpec,
@@ -12,33 +12,34 @@ use stagegate_store::{JudgeSpend, SamplesError, SpendStore};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What one judge has spent.
+/// The spending of one judge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JudgeFigures {
     /// The workload.
     pub workload: String,
     /// The scorer.
     pub scorer: String,
-    /// What there is a day.
+    /// The budget per day.
     pub daily: Nanos,
-    /// What was spent today (UTC), what calls under way may cost included.
+    /// The spending today (UTC), with the most that running calls can cost.
     pub today: Nanos,
-    /// What was spent since the start of the process.
+    /// The spending since the start of the process.
     pub total: Nanos,
 }
 
-/// Why a judge cannot be asked now.
+/// A judge cannot be called now.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotNow {
     #[error(transparent)]
     Broke(#[from] Broke),
-    #[error("what judging costs cannot be written down: {0}")]
+    #[error("the cost of judging cannot be stored: {0}")]
     Store(#[from] SamplesError),
     #[error("the judge has no prices")]
     NoPrices,
 }
 
-pub(crate) struct Purse(Mutex<Accounts>);
+/// The accounts of all judges.
+pub(crate) struct JudgeBudget(Mutex<Accounts>);
 
 struct Accounts {
     store: SpendStore,
@@ -50,15 +51,15 @@ struct Account {
     total: Nanos,
 }
 
-impl Purse {
-    /// Goes on from what former processes spent.
+impl JudgeBudget {
+    /// Loads the spending of former processes.
     ///
     /// # Errors
-    /// When that cannot be read.
+    /// If it cannot be read.
     pub(crate) fn open(store: SpendStore) -> Result<Self, SamplesError> {
         let account = |spend: JudgeSpend| {
             let (workload, scorer) = spend.account.split_once('/')?;
-            // What there is a day is the configuration's to say, with the first call.
+            // The first call sets the daily budget from the configuration.
             let budget = Budget::resumed(Nanos(u64::MAX), spend.day, Nanos(spend.nanos));
             let whose = (workload.to_owned(), scorer.to_owned());
             Some((whose, Account { budget, total: Nanos(0) }))
@@ -71,7 +72,7 @@ impl Purse {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the most aside that asking can cost; nothing for a judge without a budget.
+    /// Reserves the most that a call can cost; nothing for a judge without a budget.
     pub(crate) fn reserve(
         &self,
         scorer: &ScorerSpec,
@@ -95,8 +96,8 @@ impl Purse {
         Ok(Some(reserved))
     }
 
-    /// Ends a reservation. An answer that does not say what it cost, and a question that may have
-    /// arrived and was not answered, cost the most they could.
+    /// Ends a reservation. An answer without its cost, and a call that may have arrived and was not
+    /// answered, cost the most.
     pub(crate) fn settle(
         &self,
         scorer: &ScorerSpec,
@@ -119,12 +120,12 @@ impl Purse {
         account.budget.settle(reserved, cost);
         account.total = account.total.plus(cost);
         if let Err(error) = store.keep(&spend(&whose, &account.budget)) {
-            // On the disk it is what it was before the call: rather too much.
-            tracing::warn!(%error, "what a judge spent is not written down yet");
+            // The disk still has the reservation, which is never too little.
+            tracing::warn!(%error, "cannot store the spending of a judge; the reserved amount stays stored");
         }
     }
 
-    /// Whether a judge whose word counts has no money left today.
+    /// Returns true if a gating judge has no budget left today.
     pub(crate) fn is_gone<'a>(
         &self,
         workload: &str,
@@ -146,7 +147,7 @@ impl Purse {
     pub(crate) fn figures(&self, now_ms: u64) -> Vec<JudgeFigures> {
         let figures = |((workload, scorer), account): (&(String, String), &mut Account)| {
             let daily = account.budget.daily();
-            // Nobody has asked for it since the start.
+            // It was not used since the start.
             let is_known = daily != Nanos(u64::MAX);
             is_known.then(|| JudgeFigures {
                 workload: workload.clone(),

@@ -1,6 +1,6 @@
 //! Looking at samples and at what they add up to. Reads on a connection of its own.
 
-use crate::Scoring;
+use super::Scoring;
 use crate::results::{Sums, read};
 use serde_json::Value;
 use stagegate_store::{
@@ -62,7 +62,7 @@ impl Scoring {
         Ok((reader.pair_counts(workload, since_ms)?, reader.pairs_lost(workload, lost)?))
     }
 
-    /// What the samples of a rollout add up to; of those before any, for an empty id.
+    /// The sums of the samples of a rollout; for an empty id, of those before any.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -72,7 +72,7 @@ impl Scoring {
     }
 }
 
-/// Whether a text, in lower case, is in what was asked or answered.
+/// True if a text, in lower case, is in what was asked or answered.
 fn says(body: &str, needle: &str) -> bool {
     let Ok(sample) = serde_json::from_str::<Value>(body) else { return false };
     let parts = ["/input", "/output/value"].map(|part| sample.pointer(part));

@@ -1,6 +1,6 @@
-//! What comes from outside: scores that a scorer promised, and what people say.
+//! Scores from outside: late scores of a scorer, and verdicts of people.
 
-use crate::Scoring;
+use super::Scoring;
 use stagegate_eval::Score;
 use stagegate_store::{NewReview, NewScore, SamplesError, Scored};
 
@@ -11,28 +11,28 @@ pub use stagegate_store::Reviewed;
 pub struct Given {
     /// The request's id.
     pub id: String,
-    /// What is said; its name is the scorer's, or one that a person chose.
+    /// The score. Its name is the scorer's, or one that a person chose.
     pub score: Score,
-    /// Who says it.
+    /// The author.
     pub by: String,
 }
 
-/// What a reviewer says about a sample.
+/// A review of a sample.
 #[derive(Clone, Debug)]
 pub struct GivenReview {
     /// The request's id.
     pub id: String,
-    /// Whether what was answered is right.
+    /// True if what was answered is right.
     pub pass: bool,
-    /// What would have been right.
+    /// The right answer.
     pub expected: Option<serde_json::Value>,
-    /// Why.
+    /// The reason.
     pub note: Option<String>,
-    /// Who.
+    /// The actor.
     pub by: String,
 }
 
-/// What a reviewer's verdict is filed under among the scores.
+/// The name of a reviewer's score.
 const REVIEW: &str = "review";
 
 fn kept(score: &Score, by: &str) -> NewScore {

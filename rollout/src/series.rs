@@ -1,0 +1,172 @@
+//! The counts of one series: a release of a workload in one arm.
+//!
+//! A new count is one row of the table below. A row of `counters` is also a metric of Prometheus
+//! with the labels workload, release and arm; the row is all that the metric needs.
+
+use crate::usage::{CostTruth, TokenKind};
+use crate::{Histogram, Outcome, Reason};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The unit of a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CounterUnit {
+    /// Requests, responses or other things.
+    Count,
+    /// Bytes.
+    Bytes,
+}
+
+/// A counter of [`Series`] that is shown as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Counter {
+    /// The name of the metric.
+    pub name: &'static str,
+    /// The unit of its value.
+    pub unit: CounterUnit,
+    /// One sentence for people.
+    pub help: &'static str,
+    /// Reads it.
+    pub of: fn(&Series) -> u64,
+}
+
+/// A count that merges by addition.
+trait Add {
+    fn add(&mut self, other: &Self);
+}
+
+impl<const N: usize> Add for [u64; N] {
+    fn add(&mut self, other: &Self) {
+        self.iter_mut().zip(other).for_each(|(sum, count)| *sum += count);
+    }
+}
+
+impl Add for Histogram {
+    fn add(&mut self, other: &Self) {
+        self.merge(other);
+    }
+}
+
+impl Add for BTreeMap<Arc<str>, Histogram> {
+    fn add(&mut self, other: &Self) {
+        for (name, values) in other {
+            self.entry(Arc::clone(name)).or_default().merge(values);
+        }
+    }
+}
+
+impl Add for Scores {
+    fn add(&mut self, other: &Self) {
+        self.merge(other);
+    }
+}
+
+macro_rules! series {
+    (
+        counters { $($(#[$doc:meta])* $counter:ident: $name:literal $unit:ident, $help:literal;)* }
+        others { $($(#[$other_doc:meta])* $other:ident: $type:ty;)* }
+    ) => {
+        /// Counts of one series since the last hand-over.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct Series {
+            $($(#[$doc])* pub $counter: u64,)*
+            $($(#[$other_doc])* pub $other: $type,)*
+        }
+
+        impl Series {
+            /// The counters that are shown as they are, in the order of the table.
+            pub const COUNTERS: &'static [Counter] = &[$(Counter {
+                name: $name,
+                unit: CounterUnit::$unit,
+                help: $help,
+                of: |series| series.$counter,
+            }),*];
+
+            /// Adds another series' counts.
+            pub fn merge(&mut self, other: &Self) {
+                $(self.$counter += other.$counter;)*
+                $(self.$other.add(&other.$other);)*
+            }
+        }
+    };
+}
+
+series! {
+    counters {
+        /// Response body bytes sent to clients.
+        bytes_out: "stagegate_response_bytes_total" Bytes,
+            "Response body bytes sent to clients";
+        /// Requests that were sent to an endpoint again.
+        retries: "stagegate_retries_total" Count,
+            "Requests sent to an endpoint again, nothing of a response having been seen";
+        /// Requests that a tester's header forced; counted here alone, never in the other fields.
+        forced: "stagegate_forced_requests_total" Count,
+            "Requests that a tester's signed force header sent to an arm";
+        /// Answers with a 4xx status that blames the client: failures only where they come more
+        /// often than on stable.
+        rejected: "stagegate_rejected_total" Count,
+            "Requests a backend refused with a 4xx for what the client asked; no failure of the release";
+        /// Answers with a part that could not be read: a cost that is no amount, or a body
+        /// compressed in an unknown way.
+        unreadable: "stagegate_unreadable_signals_total" Count,
+            "Responses with a cost header that is no amount, or a body compressed in a way that is not understood";
+    }
+    others {
+        /// Finished requests by [`Outcome::index`].
+        outcomes: [u64; Outcome::ALL.len()];
+        /// Decisions by [`Reason::index`].
+        reasons: [u64; Reason::ALL.len()];
+        /// Microseconds from the end of the request head to the end of the response.
+        duration_us: Histogram;
+        /// Microseconds from the end of the request head to the response head.
+        first_byte_us: Histogram;
+        /// Microseconds between two body chunks of a stream.
+        between_chunks_us: Histogram;
+        /// Microseconds by stage, as the backend names them (`Server-Timing`); capped in number.
+        stages: BTreeMap<Arc<str>, Histogram>;
+        /// Tokens by [`TokenKind::index`].
+        tokens: [u64; TokenKind::ALL.len()];
+        /// Responses by how their cost is known, by [`CostTruth::index`].
+        costs: [u64; CostTruth::ALL.len()];
+        /// Nano-dollars of every response whose cost is known at all; its sum is the spend.
+        cost_nanos: Histogram;
+        /// The spend in nano-dollars by how it is known, by [`CostTruth::index`].
+        spent_nanos: [u64; CostTruth::ALL.len()];
+        /// Results of scored responses.
+        scores: Scores;
+    }
+}
+
+impl Series {
+    /// The number of finished requests.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.outcomes.iter().sum()
+    }
+}
+
+/// Results of scored responses, of the live sample and of its labelled part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Scores {
+    /// Scored responses that passed.
+    pub passed: u64,
+    /// Scored responses that failed.
+    pub failed: u64,
+    /// Of the responses with a known right answer, those that passed.
+    pub labelled_passed: u64,
+    /// Of the responses with a known right answer, those that failed.
+    pub labelled_failed: u64,
+}
+
+impl Scores {
+    /// Adds another count.
+    pub const fn merge(&mut self, other: &Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.labelled_passed += other.labelled_passed;
+        self.labelled_failed += other.labelled_failed;
+    }
+}

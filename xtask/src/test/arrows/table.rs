@@ -1,0 +1,64 @@
+//! The table of the allowed arrows between crates.
+
+/// One crate may use another one.
+pub(super) struct Arrow {
+    pub(super) from: &'static str,
+    pub(super) to: &'static str,
+    /// The reason, in a few words.
+    pub(super) why: &'static str,
+}
+
+const fn arrow(from: &'static str, to: &'static str, why: &'static str) -> Arrow {
+    Arrow { from, to, why }
+}
+
+/// Every allowed arrow. `stagegate`, the program, may use every crate, and the tools too.
+pub(super) const ALLOWED: &[Arrow] = &[
+    // Pure cores.
+    arrow("rollout", "sequential", "gates judge by its tests and intervals"),
+    arrow("signals", "rollout", "an answer becomes an outcome, its usage becomes tokens and cost"),
+    arrow("eval", "rollout", "samples and scores carry names, arms and weights"),
+    arrow("eval", "sequential", "results have intervals, the offline gate is a test"),
+    arrow("eval", "sealed", "a scorer's key is hidden, a request to it is signed"),
+    // Configuration and data plane: neither knows the other.
+    arrow("config", "rollout", "policies, weights and names are checked by their own types"),
+    arrow("config", "eval", "scorers, samples and labelled sets are checked by their own types"),
+    arrow("config", "signals", "prices and failure rules are checked by their own types"),
+    arrow("proxy", "rollout", "the decision for a request, and the counts of what became of it"),
+    arrow("proxy", "signals", "an answer's bytes become usage and an outcome"),
+    // Records, scores, messages, metrics.
+    arrow("store", "rollout", "it stores rollouts and the records of decisions"),
+    arrow("telemetry", "rollout", "it shows the counts of workers"),
+    arrow("scoring", "eval", "it runs the scorers"),
+    arrow("scoring", "rollout", "scores are counted by rollout and arm"),
+    arrow("scoring", "store", "samples are stored before they are judged"),
+    arrow("notify", "rollout", "a message has a severity"),
+    arrow("notify", "store", "messages are sent from the outbox"),
+    arrow("notify", "sealed", "a receiver's key is hidden, a message is signed"),
+    // Control plane.
+    arrow("control", "config", "a reload reads the file, a release is prepared from it"),
+    arrow("control", "notify", "changes are told in the transaction that makes them"),
+    arrow("control", "rollout", "commands and verdicts change the state"),
+    arrow("control", "store", "changes are stored before they take effect"),
+    arrow("admin", "api", "routes answer with the wire types"),
+    arrow("admin", "config", "it shows the problems of a file, and describes workloads"),
+    arrow("admin", "control", "routes hand commands over and read the state"),
+    arrow("admin", "notify", "it shows the health of channels and tests them"),
+    arrow("admin", "rollout", "it shows states and analyses, reports are made of its figures"),
+    arrow("admin", "store", "it lists the audit log and the decisions"),
+];
+
+/// Crates for the work on the product. They may use every crate.
+pub(super) const TOOLS: &[&str] = &["xtask", "fuzz", "loadgen", "micro", "simulation"];
+
+/// Crates that still have circles, and how many. No new one may come, and a number that has become
+/// smaller must be lowered.
+pub(super) const KNOWN_CIRCLES: &[(&str, usize)] = &[
+    ("admin", 1),
+    ("config", 2),
+    ("control", 2),
+    ("eval", 1),
+    ("proxy", 5),
+    ("signals", 2),
+    ("stagegate", 5),
+];
