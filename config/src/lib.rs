@@ -15,13 +15,13 @@ mod given;
 mod identity;
 mod load;
 mod notify;
-mod plain;
 mod problem;
 mod raw;
 mod read;
 mod reference;
 mod scalar;
 mod schema;
+mod scorer;
 mod secret;
 mod server;
 mod shadow;
@@ -37,10 +37,10 @@ pub use eval::{EvalLimits, EvalSettings, LabelledSettings};
 pub use given::InvalidRelease;
 pub use identity::{CertificateName, Identity, JwtAlgorithm, JwtKeys, Source};
 pub use notify::{Channel, ChannelTarget};
-pub use plain::plain_value;
 pub use problem::{Place, Problem, Problems};
 pub use reference::reference_markdown;
 pub use schema::schema;
+pub use scorer::scorer;
 pub use secret::{Secret, TokenHash};
 pub use server::{
     Admin, Config, ConnLimits, DecisionLog, Forwarded, ListenAddress, Listener, Loaded, Role, Token,

@@ -20,6 +20,7 @@ mod tracing;
 mod traffic;
 mod workload;
 
+pub(crate) use eval::scorer;
 pub(crate) use server::config;
 
 use crate::read::At;

@@ -15,10 +15,11 @@ mod yaml;
 
 pub(crate) use context::Context;
 pub(crate) use cursor::{At, Cursor, Site, join, shown};
-pub(crate) use fields::{Fields, one_key, suggestion, word};
+pub(crate) use fields::{Fields, one_key, unique_entries, word};
 pub(crate) use macros::{choice, doc_text, key_text, need, raw, words};
-pub(crate) use node::{Content, Node};
-pub(crate) use shape::{Field, Form, Json, Need, Scalar, Shape};
+pub(crate) use node::{Content, Mark, Node};
+pub(crate) use shape::{Field, Form, Json, Need, Scalar, Shape, TypeForm};
+pub(crate) use stagegate_eval::suggestion;
 pub(crate) use yaml::parse;
 
 /// A type that can be read from the tree and that can say what it looks like.

@@ -8,8 +8,9 @@ pub(crate) mod contract;
 pub(crate) mod idempotency;
 pub(crate) mod judge;
 mod prompt;
-mod settings;
+pub(crate) mod settings;
 
+pub(crate) use settings::TYPES;
 pub use settings::{HttpScorer, RubricScorer, TokenPrices};
 
 use crate::{CallFailure, Post, Sample, ScorerKind, ScorerSpec, Sent};
