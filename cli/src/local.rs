@@ -28,11 +28,12 @@ pub trait Local {
     fn schema(&self) -> Value;
     /// The reference page of the configuration, in Markdown.
     fn config_reference(&self) -> String;
-    /// A YAML text as a plain value; `file` is named in the error.
+    /// The scorer of this name in a configuration, in a mapping with `scorers`, or in a list of
+    /// scorers.
     ///
     /// # Errors
-    /// The first place that is not YAML.
-    fn yaml(&self, text: &str, file: &str) -> Result<Value, String>;
+    /// The problems of the scorer, or why it cannot be found.
+    fn scorer(&self, file: &Path, name: &str) -> Result<ScorerSpec, String>;
     /// How a configuration file says that a workload's answers are judged.
     ///
     /// # Errors

@@ -2,9 +2,10 @@
 
 use crate::check;
 use crate::raw::RawConfig;
-use crate::read::{self, Context, Cursor, Read, Site};
+use crate::read::{self, Context, Cursor, Node, Read, Site};
 use crate::{Config, Loaded, Problem, Problems};
 use std::path::Path;
+use std::rc::Rc;
 
 /// Largest configuration file; tenant lists of any size belong in files of their own.
 const MAX_BYTES: u64 = 16 << 20;
@@ -35,17 +36,15 @@ impl Config {
 
 /// Reads and checks a file, with the process's environment.
 fn file(path: &Path) -> Result<Loaded, Problems> {
+    let content = content(path)?;
     let name = path.display().to_string();
+    text(&content, &name, base_dir(path), &|variable| std::env::var(variable).ok())
+}
+
+/// The text of a file.
+pub(crate) fn content(path: &Path) -> Result<String, Problems> {
     let whole_file = |message: String, hint: &str| {
-        Problems(vec![Problem {
-            file: name.as_str().into(),
-            line: 0,
-            column: 0,
-            key: String::new(),
-            value: None,
-            message,
-            hint: hint.to_owned(),
-        }])
+        Problems(vec![of_whole_file(&path.display().to_string(), message, hint)])
     };
     let length = std::fs::metadata(path).map(|meta| meta.len());
     if length.is_ok_and(|length| length > MAX_BYTES) {
@@ -57,12 +56,40 @@ fn file(path: &Path) -> Result<Loaded, Problems> {
     let bytes = std::fs::read(path).map_err(|error| {
         whole_file(format!("cannot be read: {error}"), "give the path of a readable file")
     })?;
-    let content = String::from_utf8(bytes)
-        .map_err(|_| whole_file("is not UTF-8 text".into(), "save the file as UTF-8"))?;
+    String::from_utf8(bytes)
+        .map_err(|_| whole_file("is not UTF-8 text".into(), "save the file as UTF-8"))
+}
+
+/// The directory that relative paths in a file are taken from.
+pub(crate) fn base_dir(path: &Path) -> &Path {
     // The parent of a bare file name is empty, which is no directory to read from.
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let base_dir = parent.unwrap_or(Path::new("."));
-    text(&content, &name, base_dir, &|variable| std::env::var(variable).ok())
+    parent.unwrap_or(Path::new("."))
+}
+
+/// A problem of a file as a whole.
+pub(crate) fn of_whole_file(file: &str, message: String, hint: &str) -> Problem {
+    Problem {
+        file: file.into(),
+        line: 0,
+        column: 0,
+        key: String::new(),
+        value: None,
+        message,
+        hint: hint.to_owned(),
+    }
+}
+
+/// The tree of a YAML text; `None` for what is none, which is then reported.
+pub(crate) fn tree(text: &str, cx: &mut Context<'_>) -> Option<Rc<Node>> {
+    match read::parse(text) {
+        Ok(root) => Some(root),
+        Err(error) => {
+            let site = Site { mark: error.mark, key: String::new(), written: None };
+            cx.problem(&site, error.message, error.hint);
+            None
+        }
+    }
 }
 
 /// Checks a text as if it were a file.
@@ -73,14 +100,7 @@ fn text(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Loaded, Problems> {
     let mut cx = Context::new(file_name, base_dir, env);
-    let root = match read::parse(text) {
-        Ok(root) => root,
-        Err(error) => {
-            let site = Site { mark: error.mark, key: String::new(), written: None };
-            cx.problem(&site, error.message, error.hint);
-            return Err(Problems(cx.finish().0));
-        }
-    };
+    let Some(root) = tree(text, &mut cx) else { return Err(Problems(cx.finish().0)) };
     let raw = RawConfig::read(&Cursor::root(&root), &mut cx);
     let config = raw.and_then(|raw| check::config(raw, &mut cx));
     let (mut problems, warnings) = cx.finish();
@@ -88,15 +108,8 @@ fn text(
         Some(config) if problems.is_empty() => Ok(Loaded { config, warnings }),
         None if problems.is_empty() => {
             // Every `None` on the way here reports why; this keeps a slip from passing as success.
-            problems.push(Problem {
-                file: file_name.into(),
-                line: 0,
-                column: 0,
-                key: String::new(),
-                value: None,
-                message: "could not be read".into(),
-                hint: "report this file as a defect of the checker".into(),
-            });
+            let hint = "report this file as a defect of the checker";
+            problems.push(of_whole_file(file_name, "could not be read".into(), hint));
             Err(Problems(problems))
         }
         _ => Err(Problems(problems)),

@@ -1,8 +1,8 @@
 //! The reference page of the file, made from the types that read it.
 
 use crate::raw::RawConfig;
-use crate::read::{Field, Form, Json, Need, Read, Scalar, Shape};
-use std::collections::HashMap;
+use crate::read::{Field, Form, Json, Need, Read, Scalar, Shape, TypeForm};
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 const HEAD: &str = "\
@@ -35,7 +35,7 @@ problem. Keep secrets there: no message ever shows the value of a secret key.
 /// The reference page in Markdown, as it is kept in `docs/reference/config.md`.
 #[must_use]
 pub fn reference_markdown() -> String {
-    let mut page = Page { out: HEAD.to_owned(), places: HashMap::new() };
+    let mut page = Page { out: HEAD.to_owned(), places: HashMap::new(), types: HashSet::new() };
     let root = RawConfig::shape();
     page.remember("", &root);
     page.section("", &root);
@@ -46,6 +46,8 @@ struct Page {
     out: String,
     /// Where each named shape is described: shapes used in several places are described once.
     places: HashMap<&'static str, String>,
+    /// Types that are described already.
+    types: HashSet<&'static str>,
 }
 
 impl Page {
@@ -71,11 +73,9 @@ impl Page {
         match shape {
             Shape::Struct { doc, fields, .. } => {
                 self.heading(path, doc);
-                self.line("| key | value | default | meaning |\n|---|---|---|---|");
-                for field in fields {
-                    self.row(path, field);
-                }
+                self.table(path, fields);
             }
+            Shape::Typed { doc, types, .. } => self.typed(path, doc, types),
             Shape::Choice { doc, words, keys, .. } => {
                 self.heading(path, doc);
                 self.line("| value | meaning |\n|---|---|");
@@ -101,6 +101,36 @@ impl Page {
     fn heading(&mut self, path: &str, doc: &str) {
         let title = if path.is_empty() { "Top level".to_owned() } else { format!("`{path}`") };
         self.line(&format!("\n## {title}\n\n{doc}\n"));
+    }
+
+    fn table(&mut self, path: &str, fields: &[Field]) {
+        self.line("| key | value | default | meaning |\n|---|---|---|---|");
+        for field in fields {
+            self.row(path, field);
+        }
+    }
+
+    /// The keys that types share, then each type with its own.
+    fn typed(&mut self, path: &str, doc: &str, types: &[TypeForm]) {
+        self.heading(path, doc);
+        // Checks have the most.
+        let most = types.iter().max_by_key(|kind| kind.shared);
+        if let Some(kind) = most {
+            self.table(path, &kind.fields[..kind.shared]);
+        }
+        for kind in types {
+            if !self.types.insert(kind.name) {
+                continue;
+            }
+            let of = if kind.negatable { "" } else { " (no check: without `not` and `weight`)" };
+            self.line(&format!("\n### `{}`{of}\n\n{}\n", kind.name, kind.doc));
+            self.line(&format!("```yaml\n{}\n```", kind.example));
+            let own = &kind.fields[kind.shared..];
+            if !own.is_empty() {
+                self.line("");
+                self.table(path, own);
+            }
+        }
     }
 
     fn row(&mut self, path: &str, field: &Field) {
@@ -142,7 +172,11 @@ impl Page {
             Shape::Scalar(Scalar { json: Json::Integer(from, to), name }) => {
                 format!("{name} from {from} to {to}")
             }
-            Shape::Scalar(_) | Shape::Word(_) | Shape::Open(_) => shape.kind(),
+            Shape::Scalar(_)
+            | Shape::Word(_)
+            | Shape::Typed { .. }
+            | Shape::Again(_)
+            | Shape::Foreign { .. } => shape.kind(),
         }
     }
 
@@ -154,7 +188,9 @@ impl Page {
 
 fn named(shape: &Shape) -> Option<&'static str> {
     match shape {
-        Shape::Struct { name, .. } | Shape::Choice { name, .. } => Some(name),
+        Shape::Struct { name, .. } | Shape::Choice { name, .. } | Shape::Typed { name, .. } => {
+            Some(name)
+        }
         _ => None,
     }
 }
@@ -167,7 +203,11 @@ fn children<'s>(path: &str, shape: &'s Shape) -> Vec<(String, &'s Shape)> {
         Shape::List { item, .. } => vec![(format!("{path}[]"), item)],
         Shape::Map { key, value } => vec![(below(path, key), value)],
         Shape::Either(shapes) => shapes.iter().map(|shape| (path.to_owned(), shape)).collect(),
-        Shape::Scalar(_) | Shape::Word(_) | Shape::Open(_) => Vec::new(),
+        Shape::Typed { types, .. } => {
+            let fields = types.iter().flat_map(|kind| &kind.fields);
+            fields.map(|field| (join(path, field.key), &field.shape)).collect()
+        }
+        Shape::Scalar(_) | Shape::Word(_) | Shape::Again(_) | Shape::Foreign { .. } => Vec::new(),
     }
 }
 

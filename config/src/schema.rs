@@ -1,14 +1,18 @@
 //! The JSON Schema of the file, for editors.
 
 use crate::raw::RawConfig;
-use crate::read::{Field, Json, Need, Read, Shape};
+use crate::read::{Field, Json, Need, Read, Shape, TypeForm};
 use serde_json::{Map, Value, json};
 
 /// The JSON Schema (2020-12) of the configuration file, made from the types that read it. A value
 /// of any kind may also be a text with `${NAME}` in it.
 #[must_use]
 pub fn schema() -> Value {
-    let mut schema = value(&RawConfig::shape());
+    let root = RawConfig::shape();
+    let mut definitions = Map::new();
+    define(&root, &mut definitions);
+    let mut schema = value(&root);
+    schema["$defs"] = Value::Object(definitions);
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!("Stagegate configuration");
     schema
@@ -17,7 +21,10 @@ pub fn schema() -> Value {
 fn value(shape: &Shape) -> Value {
     match shape {
         Shape::Scalar(scalar) => scalar_value(scalar.json),
-        Shape::Open(_) => json!({ "type": "object" }),
+        Shape::Typed { name, .. } | Shape::Again(name) => {
+            json!({ "$ref": format!("#/$defs/{name}") })
+        }
+        Shape::Foreign { schema, example, .. } => foreign(schema, example),
         Shape::Word(word) => json!({ "const": word }),
         Shape::Struct { doc, fields, .. } => object(doc, fields),
         Shape::Choice { doc, words, keys, .. } => {
@@ -41,6 +48,72 @@ fn value(shape: &Shape) -> Value {
         }),
         Shape::Either(shapes) => json!({ "anyOf": shapes.iter().map(value).collect::<Vec<_>>() }),
     }
+}
+
+/// Collects the definitions of mappings whose keys follow from their `type`: they may hold themselves.
+fn define(shape: &Shape, definitions: &mut Map<String, Value>) {
+    match shape {
+        Shape::Struct { fields, .. } | Shape::Choice { keys: fields, .. } => {
+            fields.iter().for_each(|field| define(&field.shape, definitions));
+        }
+        Shape::List { item, .. } => define(item, definitions),
+        Shape::Map { value, .. } => define(value, definitions),
+        Shape::Either(shapes) => shapes.iter().for_each(|shape| define(shape, definitions)),
+        Shape::Typed { name, doc, types } if !definitions.contains_key(*name) => {
+            definitions.insert((*name).to_owned(), typed(doc, types));
+            let fields = types.iter().flat_map(|kind| &kind.fields);
+            fields.for_each(|field| define(&field.shape, definitions));
+        }
+        _ => {}
+    }
+}
+
+/// A mapping whose keys follow from its `type`: the keys of every type at the top, and a branch for
+/// each type, which editors take by its name.
+fn typed(doc: &str, types: &[TypeForm]) -> Value {
+    let in_all = |key: &str| types.iter().all(|kind| kind.fields.iter().any(|it| it.key == key));
+    let fields = types.first().map_or(&[][..], |kind| &kind.fields);
+    let mut properties = Map::new();
+    for field in fields.iter().filter(|field| in_all(field.key)) {
+        properties.insert(field.key.to_owned(), property(field));
+    }
+    let mut words: Vec<Value> = Vec::new();
+    for kind in types {
+        words.push(json!({ "const": kind.name, "description": kind.doc }));
+        if kind.negatable {
+            let doc = format!("`{}` turned around: what passes there fails.", kind.name);
+            words.push(json!({ "const": format!("not-{}", kind.name), "description": doc }));
+        }
+    }
+    words.push(from_env());
+    properties.insert("type".to_owned(), json!({ "anyOf": words }));
+    json!({
+        "type": "object",
+        "description": doc,
+        "properties": properties,
+        "required": ["type"],
+        "allOf": types.iter().map(branch).collect::<Vec<_>>(),
+    })
+}
+
+fn branch(kind: &TypeForm) -> Value {
+    let mut words = vec![json!(kind.name)];
+    if kind.negatable {
+        words.push(json!(format!("not-{}", kind.name)));
+    }
+    let mut then = object(kind.doc, &kind.fields);
+    then["properties"]["type"] = json!({ "enum": words, "description": kind.doc });
+    let when = json!({ "properties": { "type": { "enum": words } }, "required": ["type"] });
+    json!({ "if": when, "then": then })
+}
+
+/// A value of another crate's schema, or a text with a variable in it, with a valid value.
+fn foreign(schema: &Value, example: &str) -> Value {
+    let free =
+        schema.as_object().is_some_and(Map::is_empty) || *schema == json!({"type": "string"});
+    let mut schema = if free { schema.clone() } else { json!({ "anyOf": [schema, from_env()] }) };
+    schema["examples"] = json!([default_value(example)]);
+    schema
 }
 
 fn from_env() -> Value {
@@ -86,12 +159,7 @@ fn names(key: &Shape) -> Value {
 fn object(doc: &str, fields: &[Field]) -> Value {
     let mut properties = Map::new();
     for field in fields {
-        let mut property = value(&field.shape);
-        property["description"] = json!(field.doc);
-        if let Need::Default(text) = field.need {
-            property["default"] = default_value(text);
-        }
-        properties.insert(field.key.to_owned(), property);
+        properties.insert(field.key.to_owned(), property(field));
     }
     let required: Vec<&str> =
         fields.iter().filter(|field| field.need == Need::Required).map(|field| field.key).collect();
@@ -102,6 +170,15 @@ fn object(doc: &str, fields: &[Field]) -> Value {
         "required": required,
         "additionalProperties": false,
     })
+}
+
+fn property(field: &Field) -> Value {
+    let mut property = value(&field.shape);
+    property["description"] = json!(field.doc);
+    if let Need::Default(text) = field.need {
+        property["default"] = default_value(text);
+    }
+    property
 }
 
 /// A default is YAML; what is not also JSON is a text.

@@ -21,6 +21,7 @@ fn env(name: &str) -> Option<String> {
         "SLACK_URL" => Some("https://hooks.example.com/services/T0/B0/x".to_owned()),
         "OTLP_TOKEN" => Some("a-key-of-the-collector".to_owned()),
         "WEBHOOK_SECRET" => Some("a webhook secret of the tests".to_owned()),
+        "SCORER_SECRET" | "JUDGE_KEY" => Some("a secret of the scorers".to_owned()),
         "FORCE_SECRET" => Some("a force secret of the tests".to_owned()),
         _ => None,
     }
@@ -111,7 +112,9 @@ fn the_full_example_means_what_it_says() {
     assert_eq!(workload.settings.limits.tenant.rate, Some(100));
     assert!(workload.settings.force.is_some());
     let names: Vec<_> = workload.eval.scorers.iter().map(|it| (&*it.name, it.gate)).collect();
-    assert_eq!(names, [("answers", true), ("polite", false), ("right", false)]);
+    assert_eq!(names[..3], [("answers", true), ("polite", false), ("right", false)]);
+    let more = ["short", "booked", "offer", "ours", "kind"];
+    assert_eq!(names[3..], more.map(|name| (name, false)));
     let labelled = workload.eval.labelled.as_ref().expect("a labelled set");
     assert_eq!((labelled.set.len(), &*labelled.by.name), (2, "right"));
     assert!(workload.eval.is_on());

@@ -53,5 +53,8 @@ pub use results::watermark::{Arrival, Settled, Watermark};
 pub use sample::{Captured, Facts, Half, Metrics, Output, Sample, SampleReason, Truncated};
 pub use sampling::{FirstTurns, Sampling};
 pub use score::Score;
-pub use scorer::{Check, Problem, Problems, ScorerKind, ScorerSpec};
+pub use scorer::{
+    Check, KeyNeed, KeyShape, Problem, Problems, ScorerKey, ScorerKind, ScorerSpec, ScorerType,
+    check_types, scorer_types, suggestion,
+};
 pub use stagegate_sealed::{Hidden, SIGNATURE_HEADER, signature};

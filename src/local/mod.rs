@@ -43,8 +43,8 @@ impl Local for ThisProgram {
         stagegate_config::reference_markdown()
     }
 
-    fn yaml(&self, text: &str, file: &str) -> Result<Value, String> {
-        stagegate_config::plain_value(text, file).map_err(|problem| problem.to_string())
+    fn scorer(&self, file: &Path, name: &str) -> Result<ScorerSpec, String> {
+        stagegate_config::scorer(file, name).map_err(|problems| problems.to_string())
     }
 
     fn judging(&self, file: &Path, workload: &str) -> Result<Judging, String> {

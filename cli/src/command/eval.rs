@@ -9,7 +9,7 @@ use crate::client::{AdminClient, Failure};
 use crate::local::Local;
 use crate::output::{self, Format};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 use stagegate_eval::gate::{Became, GateVerdict, Report, Run, compare};
 use stagegate_eval::{Sample, Score, ScorerSpec};
 use std::path::{Path, PathBuf};
@@ -153,30 +153,9 @@ fn table(report: &Report) -> String {
     text
 }
 
-/// A scorer ready to be used; files are taken from beside the configuration.
-fn spec(mut definition: Value, config: &Path) -> Result<ScorerSpec, Failure> {
-    let (file, name) = (config.display(), definition.get("name").cloned().unwrap_or_default());
-    substitute(&mut definition).map_err(|variable| {
-        Failure::Usage(format!("{file}: scorer {name}: the variable `{variable}` is not set"))
-    })?;
-    let base = config.parent().unwrap_or(Path::new("")).to_owned();
-    let files = |name: &str| {
-        let path = base.join(name);
-        std::fs::read_to_string(&path)
-            .map_err(|error| format!("cannot read {}: {error}", path.display()))
-    };
-    ScorerSpec::read(&definition, &files)
-        .map_err(|problems| Failure::Usage(format!("{file}: scorer {name}:\n{problems}")))
-}
-
 fn try_out(local: &dyn Local, args: &TryArgs, format: Format) -> Result<ExitCode, Failure> {
     let usage = |text: String| Failure::Usage(text);
-    let file = args.config.display().to_string();
-    let config = local.yaml(&read(&args.config)?, &file).map_err(usage)?;
-    let definition = definition(&config, &args.scorer).ok_or_else(|| {
-        usage(format!("{file}: there is no scorer `{}`; name one of its `scorers`", args.scorer))
-    })?;
-    let spec = spec(definition, &args.config)?;
+    let spec = local.scorer(&args.config, &args.scorer).map_err(usage)?;
     let sample: Sample = serde_json::from_str(&read(&args.file)?)
         .map_err(|error| usage(format!("{} is not a sample: {error}", args.file.display())))?;
     let scores = judge(&spec, &sample);
@@ -189,30 +168,6 @@ fn line(score: &Score) -> String {
     let value = score.value.map(|value| format!("  {value:.3}")).unwrap_or_default();
     let why = score.explanation.as_deref().map(|why| format!("  {why}")).unwrap_or_default();
     format!("{:<8}  {}{value}{why}", score.outcome(), score.name)
-}
-
-/// The scorer of this name: in a list, under `scorers`, or under `scorers` of any workload.
-fn definition(config: &Value, name: &str) -> Option<Value> {
-    let of = |list: &Value| {
-        let named = |scorer: &&Value| scorer.get("name").and_then(Value::as_str) == Some(name);
-        list.as_array()?.iter().find(named).cloned()
-    };
-    let workloads = config.get("workloads").and_then(Value::as_object);
-    of(config)
-        .or_else(|| of(config.get("scorers")?))
-        .or_else(|| workloads?.values().find_map(|workload| of(workload.get("scorers")?)))
-}
-
-/// Puts environment variables in the places of secrets; the error is the name of one that is not
-/// set. Elsewhere a `$` is a character like any other: regular expressions end in it.
-fn substitute(definition: &mut Value) -> Result<(), String> {
-    for key in ["secret", "api_key"] {
-        let Some(Value::String(text)) = definition.get_mut(key) else { continue };
-        if let Some(name) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
-            *text = std::env::var(name).map_err(|_| name.to_owned())?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -287,7 +242,10 @@ mod tests {
         };
         assert_eq!(run("four"), format!("{:?}", std::process::ExitCode::SUCCESS));
         let bad = run("bad");
-        assert!(bad.contains("value: is missing") && bad.contains("vlaue: is not a key"), "{bad}");
+        assert!(
+            bad.contains("stagegate.yaml:5:37: workloads.agent.scorers[1].vlaue: is not a key")
+        );
+        assert!(bad.contains("value: is missing") && bad.contains("mean `value`?"), "{bad}");
         assert!(run("else").contains("there is no scorer `else`"), "{}", run("else"));
     }
 }

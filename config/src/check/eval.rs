@@ -1,7 +1,7 @@
 //! What is scored of live traffic, and whether the parts agree.
 
 use crate::raw::{Definition, RawEval, RawJudge, RawRedact, RawSampling};
-use crate::read::{At, Context, Site, plain};
+use crate::read::{At, Context, plain};
 use crate::{EvalLimits, EvalSettings};
 use stagegate_eval::{HealthLimits, InvalidRule, Redactor, Rule, ScorerSpec};
 use stagegate_rollout::Weight;
@@ -91,40 +91,35 @@ fn scorers(
     let mut read = Vec::new();
     let mut lines: HashMap<String, u32> = HashMap::new();
     let mut whole = true;
-    let base = cx.base_dir.to_path_buf();
-    for At { value: Definition(definition), site } in plain(raw)? {
-        match ScorerSpec::read(&definition, &|name| text_of(&base.join(name))) {
-            Ok(spec) => {
-                if let Some(line) = lines.insert(spec.name.clone(), site.mark.line) {
-                    let message =
-                        format!("has the name `{}` of the scorer in line {line}", spec.name);
-                    let hint = "give every scorer of a workload its own name";
-                    cx.problem(&site.without_value(), message, hint);
-                    whole = false;
-                }
-                read.push(Arc::new(spec));
-            }
-            Err(problems) => {
-                whole = false;
-                for problem in problems.0 {
-                    let at = Site { key: below(&site.key, &problem.key), ..site.without_value() };
-                    cx.problem(&at, problem.message, problem.hint);
-                }
-            }
+    for At { value: definition, site } in plain(raw)? {
+        let Some(spec) = scorer(&definition, cx) else {
+            whole = false;
+            continue;
+        };
+        if let Some(line) = lines.insert(spec.name.clone(), site.mark.line) {
+            let message = format!("has the name `{}` of the scorer in line {line}", spec.name);
+            let hint = "give every scorer of a workload its own name";
+            cx.problem(&site.without_value(), message, hint);
+            whole = false;
         }
+        read.push(Arc::new(spec));
     }
     whole.then_some(read)
 }
 
-/// A JSON pointer behind a key, the way keys are written here.
-fn below(key: &str, pointer: &str) -> String {
-    pointer.split('/').skip(1).fold(key.to_owned(), |key, part| {
-        if part.bytes().all(|b| b.is_ascii_digit()) {
-            format!("{key}[{part}]")
-        } else {
-            format!("{key}.{part}")
-        }
-    })
+/// The scorer of a definition.
+pub(crate) fn scorer(definition: &Definition, cx: &mut Context<'_>) -> Option<ScorerSpec> {
+    let base = cx.base_dir.to_path_buf();
+    let read = ScorerSpec::read(&definition.value, &|name| text_of(&base.join(name)));
+    let problems = match read {
+        Ok(spec) => return Some(spec),
+        Err(problems) => problems.0,
+    };
+    for problem in problems {
+        let site = definition.site(&problem.key, problem.value.is_some())?;
+        cx.problem(&site, problem.message, problem.hint);
+    }
+    None
 }
 
 fn text_of(path: &Path) -> Result<String, String> {

@@ -21,4 +21,5 @@ mod tls;
 mod tracing;
 mod workload;
 
+pub(crate) use eval::scorer;
 pub(crate) use server::config;

@@ -1,9 +1,8 @@
 //! What is scored of live traffic, and how.
 
-use crate::read::{Content, Context, Cursor, Node, Read, Shape, choice, raw};
+use crate::read::{choice, raw};
 use crate::scalar::{FilePath, Int, JsonPointer, Line, Margin, Wait};
 use crate::{Rate, Size};
-use serde_json::{Map, Number, Value};
 use stagegate_rollout::Weight;
 
 raw! {
@@ -83,61 +82,4 @@ raw! {
         /// Largest difference between the arms in the share of samples that got a verdict.
         coverage: Margin = default("5pp"),
     }
-}
-
-/// The definition of a scorer, which `eval` reads: a mapping with `name` and `type`.
-pub(crate) struct Definition(pub(crate) Value);
-
-impl Read for Definition {
-    // Some of its keys hold secrets.
-    const SECRET: bool = true;
-
-    fn shape() -> Shape {
-        Shape::Open("scorer (see docs/EVAL.md)")
-    }
-
-    fn read(at: &Cursor<'_>, cx: &mut Context<'_>) -> Option<Self> {
-        if matches!(at.node.content, Content::Map(_)) {
-            return value(at, cx).map(Self);
-        }
-        let message = format!("is {}, not a scorer", at.node.kind());
-        cx.problem(&at.site(true), message, "write keys and values, `name` and `type` among them");
-        None
-    }
-}
-
-/// Any node as a value; variables are put in, and words without quotes have the types of YAML's
-/// core schema.
-fn value(at: &Cursor<'_>, cx: &mut Context<'_>) -> Option<Value> {
-    let Node { content, .. } = at.node;
-    Some(match content {
-        _ if at.node.is_null() => Value::Null,
-        Content::Scalar { text, plain } => {
-            let read = cx.substitute(text, &at.site(true))?;
-            match read.as_str() {
-                _ if !plain || read != *text => Value::from(read),
-                "true" => Value::Bool(true),
-                "false" => Value::Bool(false),
-                word => word.parse::<Number>().map_or_else(|_| Value::from(word), Value::Number),
-            }
-        }
-        Content::List(items) => {
-            let items = items.iter().enumerate();
-            Value::Array(
-                items.map(|(n, node)| value(&at.item(n, node), cx)).collect::<Option<_>>()?,
-            )
-        }
-        Content::Map(entries) => {
-            let mut map = Map::new();
-            for (key, node) in entries {
-                let below = at.value(&key.text, key.mark, node);
-                let inner = value(&below, cx)?;
-                if map.insert(key.text.clone(), inner).is_some() {
-                    cx.problem(&below.site(true), "is there twice", "keep one of them");
-                    return None;
-                }
-            }
-            Value::Object(map)
-        }
-    })
 }

@@ -56,6 +56,11 @@ impl<'n> Cursor<'n> {
         Self { node, mark, path: join(&self.path, key) }
     }
 
+    /// The value of a mapping's key, if it is there.
+    pub(crate) fn below(&self, key: &str) -> Option<Self> {
+        self.node.get(key).map(|(found, node)| self.value(key, found.mark, node))
+    }
+
     /// An item of a list.
     pub(crate) fn item(&self, index: usize, node: &'n Node) -> Self {
         Self { node, mark: node.mark, path: format!("{}[{index}]", self.path) }

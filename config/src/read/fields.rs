@@ -4,6 +4,7 @@ use super::context::Context;
 use super::cursor::{At, Cursor, Site};
 use super::node::{Content, Key, Node};
 use super::shape::Need;
+use super::suggestion;
 use super::value::Read;
 use super::yaml::parse;
 use std::collections::HashMap;
@@ -13,7 +14,7 @@ use std::rc::Rc;
 const LATER: [(&str, &str); 2] = [("flags", "flags"), ("follow", "following another proxy's arm")];
 
 /// The entries of a mapping, each key once; doubled keys are reported.
-pub(super) fn unique_entries<'n>(
+pub(crate) fn unique_entries<'n>(
     at: &Cursor<'n>,
     cx: &mut Context<'_>,
 ) -> Option<Vec<(&'n Key, &'n Node)>> {
@@ -120,24 +121,6 @@ fn unknown_key(at: &Cursor<'_>, key: &Key, node: &Node, known: &[&str], cx: &mut
     cx.problem(&site, "is not a known key", hint);
 }
 
-/// The word the user may have meant.
-pub(crate) fn suggestion<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
-    // Comparing costs length times length: no real key is this long.
-    if text.len() > 64 {
-        return None;
-    }
-    let folded = text.to_lowercase().replace('-', "_");
-    let allowed = (folded.chars().count() / 3).clamp(1, 3);
-    let near = |word: &&'w str| strsim::damerau_levenshtein(&folded, &word.replace('-', "_"));
-    words
-        .iter()
-        .copied()
-        .map(|word| (near(&word), word))
-        .filter(|(d, _)| *d <= allowed)
-        .min_by_key(|(d, _)| *d)
-        .map(|(_, word)| word)
-}
-
 /// The position of the word at `at` among `words`; anything else is reported.
 pub(crate) fn word(
     at: &Cursor<'_>,
@@ -198,17 +181,4 @@ pub(crate) fn one_key<'n>(
         return None;
     };
     Some((key.text.as_str(), at.value(&key.text, key.mark, node)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::suggestion;
-
-    #[test]
-    fn suggests_what_is_near_and_nothing_else() {
-        let words = ["weight", "stable", "path_prefix"];
-        assert_eq!(suggestion("wieght", &words), Some("weight"));
-        assert_eq!(suggestion("Path-Prefix", &words), Some("path_prefix"));
-        assert_eq!(suggestion("zzz", &words), None);
-    }
 }

@@ -44,6 +44,14 @@ impl Node {
             if matches!(text.as_str(), "" | "~" | "null"))
     }
 
+    /// The entry of a mapping's key.
+    pub(crate) fn get(&self, key: &str) -> Option<&(Key, Rc<Self>)> {
+        match &self.content {
+            Content::Map(entries) => entries.iter().find(|(it, _)| it.text == key),
+            _ => None,
+        }
+    }
+
     /// What kind of value this is, for messages.
     pub(crate) const fn kind(&self) -> &'static str {
         match self.content {

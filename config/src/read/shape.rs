@@ -14,8 +14,12 @@ pub(crate) enum Shape {
     List { item: Box<Shape>, at_least_one: bool },
     /// A mapping whose keys the user chooses.
     Map { key: Box<Shape>, value: Box<Shape> },
-    /// A mapping that is checked elsewhere, by what it is called.
-    Open(&'static str),
+    /// A mapping whose keys follow from its `type`.
+    Typed { name: &'static str, doc: String, types: Vec<TypeForm> },
+    /// The `Typed` of this name, inside of itself.
+    Again(&'static str),
+    /// A value that another crate reads: what it is called, its JSON Schema and a valid one.
+    Foreign { kind: String, schema: serde_json::Value, example: &'static str },
     /// One of several forms.
     Either(Vec<Shape>),
 }
@@ -56,6 +60,19 @@ pub(crate) struct Field {
     pub(crate) shape: Shape,
 }
 
+/// One type of a `Typed` mapping.
+pub(crate) struct TypeForm {
+    pub(crate) name: &'static str,
+    /// Whether `not-` may stand before the name.
+    pub(crate) negatable: bool,
+    pub(crate) doc: &'static str,
+    /// A whole mapping, in one line of YAML.
+    pub(crate) example: String,
+    /// How many of the fields other types have as well; they come first.
+    pub(crate) shared: usize,
+    pub(crate) fields: Vec<Field>,
+}
+
 /// One word of a choice.
 pub(crate) struct Form {
     pub(crate) word: &'static str,
@@ -76,7 +93,8 @@ impl Shape {
     pub(crate) fn kind(&self) -> String {
         match self {
             Self::Scalar(scalar) => scalar.name.to_owned(),
-            Self::Open(name) => (*name).to_owned(),
+            Self::Typed { .. } | Self::Again(_) => "mapping with `type`".to_owned(),
+            Self::Foreign { kind, .. } => kind.clone(),
             Self::Word(word) => format!("`{word}`"),
             Self::Struct { .. } => "mapping".to_owned(),
             Self::Choice { words, keys, .. } => {

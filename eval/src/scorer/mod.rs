@@ -2,17 +2,26 @@
 //!
 //! A [`ScorerSpec`] is checked once, with every regular expression and schema compiled; scoring then
 //! cannot fail, only find that a sample cannot be judged.
+//!
+//! Every type and every key is declared once ([`scorer_types`]); the reader ([`ScorerSpec::read`]),
+//! the JSON Schema and the reference page follow from the declaration.
 
-mod fields;
+pub(crate) mod form;
+pub(crate) mod keys;
 mod operational;
+mod problem;
 mod read;
 mod set;
 mod structure;
+mod suggestion;
 mod text;
 mod tools;
+pub(crate) mod types;
 
-pub(crate) use fields::Fields;
-pub use fields::{Problem, Problems};
+pub use keys::{KeyNeed, KeyShape, ScorerKey};
+pub use problem::{Problem, Problems};
+pub use suggestion::suggestion;
+pub use types::{ScorerType, check_types, scorer_types};
 
 use crate::{HttpScorer, RubricScorer, Sample, Score};
 use serde_json::Value;
@@ -75,7 +84,7 @@ pub struct Check {
 }
 
 #[derive(Clone, Debug)]
-enum Test {
+pub(crate) enum Test {
     Text(text::TextTest),
     Structure(structure::StructureTest),
     Tools(tools::ToolTest),

@@ -1,13 +1,48 @@
 //! Checks on what an answer took. What is not known is not judged.
 
-use super::Found;
-use super::fields::Fields;
+use super::form::Number;
+use super::keys::{Keys, keys};
+use super::types::{Make, Type};
+use super::{Found, Test};
 use crate::Sample;
 
-pub(super) const TYPES: &[&str] = &["latency", "cost"];
+keys! {
+    struct Slowest {
+        /// The most milliseconds that the answer may take.
+        threshold: Number<1_000_000_000_000> = required, "5000";
+    }
+}
+
+keys! {
+    struct Dearest {
+        /// The most US dollars that the answer may cost.
+        threshold: Number<1_000_000_000_000> = required, "0.002";
+    }
+}
+
+pub(super) const TYPES: &[Type] = &[
+    Type {
+        name: "latency",
+        doc: "Passes when the answer took no longer than this.",
+        own: Slowest::keys,
+        make: Make::Check(|fields, cx| {
+            let most = Slowest::read(fields, cx).threshold?.0;
+            Some(Test::Operational(OperationalTest::Latency(most)))
+        }),
+    },
+    Type {
+        name: "cost",
+        doc: "Passes when the answer cost no more than this.",
+        own: Dearest::keys,
+        make: Make::Check(|fields, cx| {
+            let most = Dearest::read(fields, cx).threshold?.0;
+            Some(Test::Operational(OperationalTest::Cost(most)))
+        }),
+    },
+];
 
 #[derive(Clone, Debug)]
-pub(super) enum OperationalTest {
+pub(crate) enum OperationalTest {
     /// Milliseconds, as promptfoo counts them.
     Latency(f64),
     /// US dollars.
@@ -15,20 +50,6 @@ pub(super) enum OperationalTest {
 }
 
 impl OperationalTest {
-    pub(super) fn read(kind: &str, fields: &mut Fields<'_>) -> Option<Self> {
-        let latency = kind == "latency";
-        let hint = if latency {
-            "write the most milliseconds, like `5000`"
-        } else {
-            "write the most US dollars, like `0.002`"
-        };
-        if fields.any("threshold").is_none() {
-            fields.problem("threshold", "is missing", hint);
-        }
-        let most = fields.number("threshold", 0.0..=1e12, hint)?;
-        Some(if latency { Self::Latency(most) } else { Self::Cost(most) })
-    }
-
     pub(super) fn found(&self, sample: &Sample) -> Found {
         let (found, most, unit) = match self {
             Self::Latency(most) => (sample.metrics.latency_s.map(|s| s * 1000.0), *most, "ms"),

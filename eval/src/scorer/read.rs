@@ -1,20 +1,100 @@
 //! From a definition to a scorer.
 
-use super::fields::{Fields, Files, Problem, Problems};
-use super::{Check, ScorerKind, ScorerSpec, Test, operational, set, structure, text, tools};
-use crate::external::{HttpScorer, RubricScorer};
+use super::form::{Flag, Form, Number, Text, not_a};
+use super::keys::{Context, Fields, Files, KeyShape, Keys, Spot, keys};
+use super::problem::Problems;
+use super::suggestion::suggestion;
+use super::types::{Make, Type, check_type, names, outside_type};
+use super::{Check, ScorerKind, ScorerSpec};
 use crate::hash::{canonical, digest};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Sets may hold sets this deep.
 const DEEPEST: usize = 8;
 
-/// Types with a built-in test, for the hint of an unknown one.
-const TYPES: [&[&str]; 5] =
-    [text::TYPES, structure::TYPES, tools::TYPES, operational::TYPES, &["assert-set"]];
+keys! {
+    /// Keys of every scorer, besides `type`.
+    pub(super) struct Common {
+        /// Name that its scores are filed under. Names of a workload's scorers are distinct.
+        name: Name = required, "polite";
+        /// Whether its verdict counts: a sample passes if all scorers with `gate: true` pass it.
+        gate: Flag = default("false"), "true";
+        /// Pins the scorer for the length of a rollout. Without it, the version is a digest of the
+        /// definition.
+        version: Text = optional, r#""2""#;
+    }
+}
 
-const NAME: &str =
-    "write 1 to 63 letters, digits, `.`, `_` or `-`, beginning with a letter or digit";
+keys! {
+    /// Keys of every check, besides `type`.
+    pub(super) struct Checked {
+        /// Turns the verdict around, as `not-` before the type does.
+        not: Flag = default("false"), "true";
+        /// How much it counts in an `assert-set` with a `threshold`.
+        weight: Number<1_000_000> = default("1"), "2";
+    }
+}
+
+/// The grammar of names.
+pub(super) struct Name(String);
+
+impl Form for Name {
+    fn name() -> String {
+        "name".into()
+    }
+
+    fn shape() -> KeyShape {
+        let form = "^[0-9A-Za-z][0-9A-Za-z._-]{0,62}$";
+        KeyShape::Schema(json!({ "type": "string", "pattern": form }))
+    }
+
+    fn read(value: &Value, spot: &Spot, cx: &mut Context<'_>) -> Option<Self> {
+        let text = Text::read(value, spot, cx)?.0;
+        if text.parse::<stagegate_rollout::WorkloadName>().is_ok() {
+            return Some(Self(text));
+        }
+        let hint =
+            "write 1 to 63 letters, digits, `.`, `_` or `-`, beginning with a letter or digit";
+        not_a(value, &Spot { path: spot.path.clone(), hint: hint.into() }, cx)
+    }
+}
+
+/// The checks of a set.
+pub(super) struct Checks(pub(super) Vec<Check>);
+
+impl Form for Checks {
+    fn name() -> String {
+        "list of checks".into()
+    }
+
+    fn shape() -> KeyShape {
+        KeyShape::Checks
+    }
+
+    fn read(value: &Value, spot: &Spot, cx: &mut Context<'_>) -> Option<Self> {
+        let Value::Array(list) = value else { return not_a(value, spot, cx) };
+        if list.is_empty() || cx.depth >= DEEPEST {
+            spot.problem(format!("is empty, or nested more than {DEEPEST} deep"), cx);
+            return None;
+        }
+        cx.depth += 1;
+        let mut checks = Vec::new();
+        for (n, item) in list.iter().enumerate() {
+            let fields = Fields::open(item, format!("{}/{n}", spot.path), cx);
+            checks.extend(fields.and_then(|fields| check(&fields, cx)));
+        }
+        cx.depth -= 1;
+        if checks.len() < list.len() {
+            return None;
+        }
+        if checks.iter().map(|check| check.weight).sum::<f64>() <= 0.0 {
+            let hint = "give one check a `weight` over 0".to_owned();
+            Spot { path: spot.path.clone(), hint }.problem("has no weight at all", cx);
+            return None;
+        }
+        Some(Self(checks))
+    }
+}
 
 impl ScorerSpec {
     /// Reads a definition: an object with `name`, `type`, and the keys of the type. `files` gives
@@ -27,45 +107,26 @@ impl ScorerSpec {
         definition: &Value,
         files: &dyn Fn(&str) -> Result<String, String>,
     ) -> Result<Self, Problems> {
-        let Value::Object(map) = definition else {
-            return Err(Problems(vec![not_an_object("")]));
-        };
-        let mut fields = Fields::new(map, "", files);
-        let name = fields.needed("name", NAME);
-        let gate = fields.flag("gate");
-        let version = fields.text("version", "write a short text like `2`");
-        if let Some(name) = &name
-            && name.parse::<stagegate_rollout::WorkloadName>().is_err()
-        {
-            fields.problem("name", format!("`{name}` is not a name"), NAME);
+        let files: Files<'_> = files;
+        let mut cx = Context::new(files);
+        let read = scorer(definition, &mut cx);
+        match read {
+            Some(spec) if cx.problems.is_empty() => Ok(spec),
+            _ => Err(Problems(cx.problems)),
         }
-        let kind = match map.get("type").and_then(Value::as_str) {
-            Some("http") => {
-                fields.any("type");
-                HttpScorer::read(&mut fields).map(ScorerKind::Http)
-            }
-            Some("llm-rubric") => {
-                fields.any("type");
-                RubricScorer::read(&mut fields).map(ScorerKind::Rubric)
-            }
-            _ => check(&mut fields, 0).map(ScorerKind::Check),
-        };
-        let problems = fields.finish();
-        let (Some(name), Some(kind), true) = (name, kind, problems.is_empty()) else {
-            return Err(Problems(problems));
-        };
-        let definition = without_secrets(map);
-        let version = version.unwrap_or_else(|| digest(&canonical(&definition))[..12].to_owned());
-        Ok(Self { name, gate, version, kind, definition })
     }
 }
 
-fn not_an_object(path: &str) -> Problem {
-    Problem {
-        key: path.to_owned(),
-        message: "is not a scorer".to_owned(),
-        hint: "write keys and values, `type` among them".to_owned(),
-    }
+fn scorer(definition: &Value, cx: &mut Context<'_>) -> Option<ScorerSpec> {
+    let fields = Fields::open(definition, String::new(), cx)?;
+    let common = Common::read(&fields, cx);
+    let kind = kind(&fields, cx);
+    let definition = without_secrets(definition.as_object()?);
+    let version = common
+        .version
+        .map_or_else(|| digest(&canonical(&definition))[..12].to_owned(), |version| version.0);
+    let (name, gate) = (common.name?.0, common.gate?.0);
+    Some(ScorerSpec { name, gate, version, kind: kind?, definition })
 }
 
 fn without_secrets(map: &Map<String, Value>) -> Value {
@@ -73,67 +134,55 @@ fn without_secrets(map: &Map<String, Value>) -> Value {
     Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 
-/// Reads the keys that every check has, and those of its type.
-fn check(fields: &mut Fields<'_>, depth: usize) -> Option<Check> {
-    let written = fields.needed("type", "write a type like `contains`")?;
-    let (negated, kind) = match written.strip_prefix("not-") {
-        Some(kind) => (true, kind),
-        None => (false, written.as_str()),
-    };
-    let not = fields.flag("not");
-    if not && negated {
-        fields.problem("not", "negates a type that begins with `not-`", "leave one of them out");
+fn kind(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<ScorerKind> {
+    let own = fields.get("type").and_then(Value::as_str).and_then(outside_type);
+    match own {
+        Some(kind) => {
+            let Make::Outside(make) = kind.make else { return None };
+            fields.refuse_others(kind.name, &names(&kind.keys()), cx);
+            make(fields, cx)
+        }
+        None => check(fields, cx).map(ScorerKind::Check),
     }
-    let weight = fields.number("weight", 0.0..=1e6, "write a weight like `2`").unwrap_or(1.0);
-    let Some(kind) = TYPES.iter().copied().flatten().find(|known| **known == kind).copied() else {
-        let known: Vec<&str> = TYPES.iter().copied().flatten().copied().collect();
-        let hint = format!(
-            "write one of {}, http, llm-rubric, or `not-` before a check",
-            known.join(", ")
-        );
-        fields.problem("type", format!("`{written}` is not a type of scorer"), &hint);
-        return None;
-    };
-    let test = if kind == "assert-set" {
-        Test::Set(members(fields, depth)?)
-    } else if text::TYPES.contains(&kind) {
-        Test::Text(text::TextTest::read(kind, fields)?)
-    } else if structure::TYPES.contains(&kind) {
-        Test::Structure(structure::StructureTest::read(kind, fields)?)
-    } else if tools::TYPES.contains(&kind) {
-        Test::Tools(tools::ToolTest::read(kind, fields)?)
-    } else {
-        Test::Operational(operational::OperationalTest::read(kind, fields)?)
-    };
-    Some(Check { kind, negated: negated || not, weight, test })
 }
 
-fn members(fields: &mut Fields<'_>, depth: usize) -> Option<set::Set> {
-    const HINT: &str = "write a list of checks, each with a `type`";
-    let threshold = fields.number("threshold", 0.0..=1.0, "write a share from 0 to 1");
-    let Some(Value::Array(list)) = fields.any("assert") else {
-        fields.problem("assert", "is not a list of checks", HINT);
+/// Reads the keys that every check has, and those of its type.
+fn check(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<Check> {
+    let Checked { not, weight } = Checked::read(fields, cx);
+    let (negated, kind) = written_type(fields, cx)?;
+    let known = if cx.depth == 0 { kind.keys() } else { kind.keys_in_set() };
+    fields.refuse_others(kind.name, &names(&known), cx);
+    let Make::Check(make) = kind.make else { return None };
+    let test = make(fields, cx);
+    let not = not?.0;
+    if not && negated {
+        let message = "negates a type that begins with `not-`";
+        fields.problem("not", message, "leave one of them out", cx);
+    }
+    Some(Check { kind: kind.name, negated: negated || not, weight: weight?.0, test: test? })
+}
+
+/// The type that `type` names, and whether it is turned around.
+fn written_type(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<(bool, &'static Type)> {
+    let Some(value) = fields.get("type") else {
+        let hint = "add `type`: the type of the scorer, like `contains`";
+        fields.problem("type", "is missing", hint, cx);
         return None;
     };
-    if list.is_empty() || depth >= DEEPEST {
-        fields.problem("assert", "is empty, or nested too deep", HINT);
-        return None;
+    let written = value.as_str().unwrap_or_default();
+    let (negated, bare) = match written.strip_prefix("not-") {
+        Some(bare) => (true, bare),
+        None => (false, written),
+    };
+    let found = check_type(bare);
+    if found.is_none() {
+        let known: Vec<&str> = super::types::all(cx.depth > 0).map(|kind| kind.name).collect();
+        let all = format!("one of {}; `not-` before a check turns it around", known.join(", "));
+        let hint = suggestion(bare, &known).map_or_else(
+            || format!("write {all}"),
+            |near| format!("did you mean `{near}`? ({all})"),
+        );
+        fields.wrong("type", "is not a type of scorer".to_owned(), hint, cx);
     }
-    let files: Files<'_> = fields.files();
-    let mut checks = Vec::new();
-    for (n, item) in list.iter().enumerate() {
-        let path = fields.path(&format!("assert/{n}"));
-        let Value::Object(map) = item else {
-            fields.note(vec![not_an_object(&path)]);
-            continue;
-        };
-        let mut inner = Fields::new(map, &path, files);
-        let read = check(&mut inner, depth + 1);
-        fields.note(inner.finish());
-        checks.extend(read);
-    }
-    if checks.iter().map(|check| check.weight).sum::<f64>() <= 0.0 && checks.len() == list.len() {
-        fields.problem("assert", "has no weight at all", "give one check a `weight` over 0");
-    }
-    (checks.len() == list.len()).then_some(set::Set { checks, threshold })
+    found.map(|kind| (negated, kind))
 }

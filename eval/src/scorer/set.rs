@@ -1,11 +1,35 @@
 //! Several checks as one.
 
-use super::{Check, Found};
+use super::form::Number;
+use super::keys::{Keys, keys};
+use super::read::Checks;
+use super::types::{Make, Type};
+use super::{Check, Found, Test};
 use crate::Sample;
+
+keys! {
+    struct SetKeys {
+        /// The checks. Each has the keys of its type, `not` and `weight`, and no name.
+        assert: Checks = required, r#"[{"type": "is-json"}, {"type": "not-contains", "value": "sorry"}]"#;
+        /// The weighted mean of the checks that is a pass. Without it, all of them must pass.
+        threshold: Number<1> = optional, "0.5";
+    }
+}
+
+pub(super) const TYPES: &[Type] = &[Type {
+    name: "assert-set",
+    doc: "Passes when all of the checks pass, or when their weighted mean reaches `threshold`.",
+    own: SetKeys::keys,
+    make: Make::Check(|fields, cx| {
+        let SetKeys { assert, threshold } = SetKeys::read(fields, cx);
+        let threshold = threshold.map(|threshold| threshold.0);
+        Some(Test::Set(Set { checks: assert?.0, threshold }))
+    }),
+}];
 
 /// All must pass, or their weighted mean must reach a threshold.
 #[derive(Clone, Debug)]
-pub(super) struct Set {
+pub(crate) struct Set {
     pub(super) checks: Vec<Check>,
     pub(super) threshold: Option<f64>,
 }

@@ -1,8 +1,11 @@
 //! Checks on the tools that an answer calls, and on the way an agent took.
 
-use super::Found;
-use super::fields::Fields;
+use super::form::{Flag, Texts, Whole};
+use super::keys::{Keys, keys};
 use super::structure::{at, validator};
+use super::text::{Nothing, bounds};
+use super::types::{Make, Type};
+use super::{Found, Test};
 use crate::Sample;
 use crate::hash::{canonical, digest};
 use jsonschema::Validator;
@@ -10,11 +13,77 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub(super) const TYPES: &[&str] =
-    &["valid-tool-call", "is-valid-openai-tools-call", "tool-used", "tool-sequence", "step-count"];
+keys! {
+    struct Used {
+        /// Names of tools: one, a list, or `file:` with a file that has one a line.
+        value: Texts = required, r#"["search", "book"]"#;
+    }
+}
+
+keys! {
+    struct Sequence {
+        /// Names of tools, in the order of their calls.
+        value: Texts = required, r#"["search", "book"]"#;
+        /// Whether no other calls may lie between them, before the first or after the last.
+        exact: Flag = default("false"), "true";
+    }
+}
+
+keys! {
+    struct Steps {
+        /// Fewest calls. One of `min` and `max` may be left out.
+        min: Whole<0, 1_000_000> = optional, "1";
+        /// Most calls.
+        max: Whole<0, 1_000_000> = optional, "8";
+    }
+}
+
+macro_rules! valid {
+    ($name:literal) => {
+        Type {
+            name: $name,
+            doc: "Passes when the answer calls tools, each of them one of the request's, with \
+                  arguments of its schema.",
+            own: Nothing::keys,
+            make: Make::Check(|_, _| Some(Test::Tools(ToolTest::Valid(Schemas::default())))),
+        }
+    };
+}
+
+pub(super) const TYPES: &[Type] = &[
+    valid!("valid-tool-call"),
+    valid!("is-valid-openai-tools-call"),
+    Type {
+        name: "tool-used",
+        doc: "Passes when all of the tools were called since a person last said something.",
+        own: Used::keys,
+        make: Make::Check(|fields, cx| {
+            Some(Test::Tools(ToolTest::Used(Used::read(fields, cx).value?.0)))
+        }),
+    },
+    Type {
+        name: "tool-sequence",
+        doc: "Passes when the tools were called in this order since a person last said something.",
+        own: Sequence::keys,
+        make: Make::Check(|fields, cx| {
+            let Sequence { value, exact } = Sequence::read(fields, cx);
+            Some(Test::Tools(ToolTest::Sequence { names: value?.0, exact: exact?.0 }))
+        }),
+    },
+    Type {
+        name: "step-count",
+        doc: "Passes when so many tools were called since a person last said something.",
+        own: Steps::keys,
+        make: Make::Check(|fields, cx| {
+            let Steps { min, max } = Steps::read(fields, cx);
+            let (min, max) = bounds(min.map(|min| min.0), max.map(|max| max.0), fields, cx)?;
+            Some(Test::Tools(ToolTest::Steps(min, max)))
+        }),
+    },
+];
 
 #[derive(Clone, Debug)]
-pub(super) enum ToolTest {
+pub(crate) enum ToolTest {
     /// Calls are of tools that were offered, with arguments that fit.
     Valid(Schemas),
     /// All of these were called since the last message of a person.
@@ -26,23 +95,6 @@ pub(super) enum ToolTest {
 }
 
 impl ToolTest {
-    pub(super) fn read(kind: &str, fields: &mut Fields<'_>) -> Option<Self> {
-        const NAMES: &str = "write names of tools, like `[search, book]`";
-        Some(match kind {
-            "tool-used" => Self::Used(fields.texts("value", NAMES)?),
-            "tool-sequence" => {
-                let names = fields.texts("value", NAMES)?;
-                Self::Sequence { names, exact: fields.flag("exact") }
-            }
-            "step-count" => {
-                const HINT: &str = "write a number of tool calls";
-                let (min, max) = fields.bounds("step-count", 1_000_000, HINT)?;
-                Self::Steps(min, max)
-            }
-            _ => Self::Valid(Schemas::default()),
-        })
-    }
-
     pub(super) fn found(&self, sample: &Sample) -> Found {
         match self {
             Self::Valid(schemas) => valid(sample, schemas),
@@ -101,7 +153,7 @@ fn valid(sample: &Sample, schemas: &Schemas) -> Found {
 
 /// Schemas of tools, compiled once: an agent sends the same ones with every request.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Schemas(Arc<Mutex<HashMap<String, Option<Arc<Validator>>>>>);
+pub(crate) struct Schemas(Arc<Mutex<HashMap<String, Option<Arc<Validator>>>>>);
 
 /// More tools than an agent has; over it, everything is forgotten.
 const REMEMBERED: usize = 512;
