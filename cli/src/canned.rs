@@ -91,8 +91,8 @@ impl Local for Offline {
         String::new()
     }
 
-    fn yaml(&self, text: &str, file: &str) -> Result<Value, String> {
-        serde_json::from_str(text).map_err(|error| format!("{file}: {error}"))
+    fn scorer(&self, file: &Path, name: &str) -> Result<ScorerSpec, String> {
+        stagegate_config::scorer(file, name).map_err(|problems| problems.to_string())
     }
 
     fn judging(&self, file: &Path, _: &str) -> Result<Judging, String> {

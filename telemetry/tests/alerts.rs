@@ -20,12 +20,12 @@ fn alerts(rules: &str) -> Vec<&str> {
 fn every_alert_has_a_story_and_a_section_in_the_runbook() {
     let (rules, stories) =
         (read("docker/prometheus/rules.yml"), read("docker/prometheus/rules_test.yml"));
-    let runbook = read("docs/OPERATIONS.md");
+    let runbook = read("docs/how-to/on-call.md");
     let alerts = alerts(&rules);
     assert!(!alerts.is_empty(), "no alert found");
     for alert in alerts {
         assert!(runbook.contains(&format!("\n### {alert}\n")), "{alert} is not in the runbook");
-        let link = format!("docs/OPERATIONS.md#{}\n", alert.to_lowercase());
+        let link = format!("docs/how-to/on-call.md#{}\n", alert.to_lowercase());
         assert!(rules.contains(&link), "{alert} does not link to its section");
         let fires = format!("alertname: {alert}\n        exp_alerts:");
         assert!(stories.contains(&fires), "no story in which {alert} fires");

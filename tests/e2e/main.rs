@@ -46,5 +46,6 @@ mod streaming;
 mod takeover;
 mod timeouts;
 mod tls;
+mod tutorial;
 mod unix;
 mod websockets;

@@ -45,7 +45,7 @@ enum Chore {
     Soak(soak::Args),
     /// Try the built binary with curl, wrk, h2load, testssl.sh and slowhttptest
     Wire(wire::Args),
-    /// Write docs/reference from the code
+    /// Write docs/reference from the code, check all links, build the book
     Docs(docs::Args),
 }
 

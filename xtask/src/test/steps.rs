@@ -34,7 +34,11 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "test", what: "unit, integration and end-to-end tests", run: test },
     Step { name: EXAMPLES, what: "the examples that need a model", run: examples },
     Step { name: "doctest", what: "the examples in the documentation", run: doctest },
-    Step { name: "docs", what: "docs/reference is what the code says", run: |p, _| docs::check(p) },
+    Step {
+        name: "docs",
+        what: "docs/reference is fresh, links lead somewhere, the book builds",
+        run: |p, _| docs::check(p),
+    },
 ];
 
 /// The step of the examples in `docs/examples` that install something.

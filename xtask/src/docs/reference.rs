@@ -1,33 +1,23 @@
-//! `cargo xtask docs`: the reference pages, written from the code.
+//! The generated pages of `docs/reference`.
 //!
-//! The product itself prints each page (`stagegate reference PAGE`, a hidden
-//! command), so this needs to know nothing but where the pages go.
+//! The binary prints configuration and command line (`stagegate reference PAGE`, a hidden
+//! command). A test of the telemetry crate writes the table of metrics, and compares it in every
+//! test run.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::output;
+use crate::process::{output, run};
 use crate::project::Project;
 
 /// The pages of `stagegate reference`, and their files.
 const PAGES: &[(&str, &str)] =
     &[("config", "docs/reference/config.md"), ("cli", "docs/reference/cli.md")];
 
-/// Arguments of `cargo xtask docs`.
-#[derive(clap::Args)]
-pub(crate) struct Args {
-    /// Write nothing; fail if a page is not what the code says
-    #[arg(long)]
-    check: bool,
-}
-
-/// Writes the pages, or compares them.
-pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
-    if args.check {
-        return check(project);
-    }
+/// Writes the pages.
+pub(super) fn write(project: &Project) -> Result<()> {
     for (page, file) in PAGES {
         let path = project.path(file);
         if let Some(dir) = path.parent() {
@@ -36,11 +26,15 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
         fs::write(&path, print(project, page)?).with_context(|| format!("writing {file}"))?;
         println!("{file} written");
     }
+    let metrics =
+        ["test", "--quiet", "--locked", "-p", "stagegate-telemetry", "--test", "reference"];
+    run(project.cargo(&metrics).env("STAGEGATE_WRITE_DOCS", "1"))?;
+    println!("docs/reference/metrics.md written");
     Ok(())
 }
 
 /// An error that names the first line of each page that is not what the code says.
-pub(crate) fn check(project: &Project) -> Result<()> {
+pub(super) fn check(project: &Project) -> Result<()> {
     let mut stale = Vec::new();
     for (page, file) in PAGES {
         let wanted = print(project, page)?;
