@@ -4,6 +4,7 @@ use crate::client::AdminClient;
 use crate::local::{Checked, Judging, Local, NewToken, Role};
 use crate::process::{AgentArgs, DemoArgs, ServeArgs};
 use serde_json::Value;
+use stagegate_eval::ScorerSpec;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;

@@ -53,8 +53,8 @@ pub use policy::{
 };
 pub use progress::{
     Alarm, Change, Effect, Entry, Grounds, Input, Mark, Notice, NoticeKind, OfflineEval, Order,
-    Transition, Phase, Preflight, Readiness, Recording, Replay, ReplayEvent, Rollout, RolloutId,
-    RolloutRefusal, Status, Stepped, Turn, apply, replay, step,
+    Phase, Preflight, Readiness, Recording, Replay, ReplayEvent, Rollout, RolloutId,
+    RolloutRefusal, Status, Stepped, Transition, Turn, apply, replay, step,
 };
 pub use reason::Reason;
 pub use record::{DecodeError, Record, RecordBatch, Spent, records};

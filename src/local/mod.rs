@@ -8,6 +8,7 @@ use crate::run;
 use crate::signals::asked_to_end;
 use serde_json::Value;
 use stagegate_cli::{AgentArgs, Checked, DemoArgs, Judging, Local, NewToken, Role, ServeArgs};
+use stagegate_eval::ScorerSpec;
 use std::path::Path;
 use std::process::ExitCode;
 

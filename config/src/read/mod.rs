@@ -22,6 +22,6 @@ pub(crate) use fields::{Fields, one_key, unique_entries, word};
 pub(crate) use macros::{choice, doc_text, key_text, leaf, need, raw, setting, words};
 pub(crate) use node::{Content, Mark, Node};
 pub(crate) use shape::{Field, Form, Json, Need, Scalar, Shape, TypeForm};
-pub(crate) use value::Read;
 pub(crate) use stagegate_eval::suggestion;
+pub(crate) use value::Read;
 pub(crate) use yaml::parse;

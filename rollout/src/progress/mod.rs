@@ -39,5 +39,5 @@ pub use order::{Grounds, Order};
 pub use preflight::{OfflineEval, Preflight, Readiness};
 pub use refusal::RolloutRefusal;
 pub use replay::{Recording, Replay, ReplayEvent, replay};
-pub use rollout::{Alarm, Mark, Transition, Phase, Rollout, Status, Turn};
+pub use rollout::{Alarm, Mark, Phase, Rollout, Status, Transition, Turn};
 pub use step::{Change, Input, Stepped, apply, step};
