@@ -69,51 +69,12 @@ mod tests {
     use super::{FoundAddresses, PreparedConfig};
     use crate::address::{Address, Protocol, Target};
     use crate::plan::{SignalSettings, WorkloadSettings};
-    use stagegate_rollout::Weight;
-    use stagegate_settings::{
-        EndpointLimits, FallbackToStable, HostHeader, Limits, Retry, StaleRetry, TenantLimits,
-        Timeouts, Workload,
-    };
+    use stagegate_settings::Workload;
     use std::collections::BTreeSet;
     use std::sync::Arc;
-    use std::time::Duration;
 
     fn settings(addresses: Vec<Address>) -> WorkloadSettings {
-        let second = Duration::from_secs(1);
-        let settings = Workload {
-            name: "agent".parse().expect("a name"),
-            matches: Vec::new(),
-            protocol: stagegate_settings::Protocol::Auto,
-            identity: stagegate_settings::Identity::default(),
-            health: None,
-            timeouts: Timeouts {
-                connect: second,
-                first_byte: second,
-                idle: second,
-                total: None,
-                pool_idle: second,
-            },
-            limits: Limits {
-                body: 0,
-                tenant: TenantLimits::default(),
-                endpoint: EndpointLimits::default(),
-            },
-            force: None,
-            host_header: HostHeader::default(),
-            retry: Retry {
-                stale: StaleRetry::default(),
-                connect_attempts: 1,
-                unavailable: false,
-                attempts: 0,
-                budget: Weight::ZERO,
-                backoff: second,
-                longest_wait: second,
-            },
-            ejection: None,
-            fallback_to_stable: FallbackToStable::default(),
-            outcomes: stagegate_signals::Rules::default(),
-            shadow: None,
-        };
+        let settings = Workload::with_defaults("agent".parse().expect("a name"));
         WorkloadSettings {
             settings: Arc::new(settings),
             jwt: None,
