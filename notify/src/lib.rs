@@ -12,12 +12,10 @@ mod channel;
 mod client;
 mod deliver;
 mod format;
-mod moment;
 mod notice;
 mod notifier;
 
 pub use channel::{Channel, Filter, Request, Target, route};
-pub use moment::rfc3339;
 pub use notice::{Fact, Notice, NoticeKind, Standing};
 pub use notifier::{
     ChannelHealth, Directory, Notifier, NotifierError, NotifierSettings, Observer, Outcome, Tested,
