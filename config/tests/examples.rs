@@ -1,7 +1,7 @@
 //! The examples that users copy from are read without problems, and say what they claim to say.
 
 use serde_json::Value;
-use stagegate_config::settings::{ClientAuth, Probe, Source};
+use stagegate_config::settings::{self, ClientAuth, Probe, Source};
 use stagegate_config::{ChannelTarget, Config, Loaded};
 use stagegate_rollout::{
     Amount, CohortName, Fallback, Limit, OfflineReport, Policy, Severity, Sticky, Weight,
@@ -71,6 +71,15 @@ fn the_minimal_example_means_the_defaults() {
     assert_eq!(workload.spec.sticky, Sticky::Conversation);
     assert_eq!(workload.settings.timeouts.total, Some(Duration::from_secs(1800)));
     assert_eq!(workload.settings.limits.body, 32 << 20);
+    let (ours, usual) =
+        (&workload.settings, settings::Workload::with_defaults(workload.spec.name.clone()));
+    assert_eq!((ours.timeouts, ours.limits), (usual.timeouts, usual.limits));
+    assert_eq!((ours.retry, ours.ejection), (usual.retry, usual.ejection));
+    assert_eq!((&ours.host_header, &ours.outcomes), (&usual.host_header, &usual.outcomes));
+    assert_eq!(
+        (ours.protocol, ours.fallback_to_stable, &ours.shadow),
+        (usual.protocol, usual.fallback_to_stable, &usual.shadow)
+    );
     let health = workload.settings.health.as_ref().expect("on by default");
     assert_eq!((&health.probe, health.unhealthy), (&Probe::Tcp, 3));
     assert_eq!(workload.settings.identity.max_inspect_bytes, 65536);

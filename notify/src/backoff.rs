@@ -1,11 +1,14 @@
 //! When to try again.
 
 use sha2::{Digest, Sha256};
+use stagegate_timing::{Backoff, jitter};
+use std::time::Duration;
 
-/// The pause after a first failure.
-const FIRST_MS: u64 = 1000;
 /// The longest pause of our own accord.
 const LONGEST_MS: u64 = 10 * 60 * 1000;
+/// Pauses of our own accord.
+const PAUSES: Backoff =
+    Backoff::doubling(Duration::from_secs(1), Duration::from_millis(LONGEST_MS));
 /// A receiver may ask for a longer one; after a day a message is given up anyway.
 const LONGEST_ASKED_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -14,11 +17,9 @@ const LONGEST_ASKED_MS: u64 = 24 * 60 * 60 * 1000;
 /// together. What shortens it is drawn from `seed` and `failures` alone. A receiver's own wish
 /// (`Retry-After`) is a lower bound.
 pub(crate) fn pause_ms(failures: u32, seed: &str, asked_ms: Option<u64>) -> u64 {
-    let doublings = failures.saturating_sub(1).min(20);
-    let whole = (FIRST_MS << doublings).min(LONGEST_MS);
     let digest = Sha256::new().chain_update(seed).chain_update(failures.to_le_bytes()).finalize();
-    let draw = u64::from(u16::from_le_bytes([digest[0], digest[1]]));
-    let ours = whole / 2 + whole / 2 * draw / u64::from(u16::MAX);
+    let draw = u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]]);
+    let ours = jitter(PAUSES.wait(failures), draw).as_millis() as u64;
     ours.max(asked_ms.unwrap_or(0).min(LONGEST_ASKED_MS))
 }
 

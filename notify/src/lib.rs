@@ -13,17 +13,16 @@ mod client;
 mod condition;
 mod deliver;
 mod format;
-mod moment;
 mod notice;
 mod notifier;
 mod request;
 
 pub use channel::{Channel, Filter, Target, route};
-pub use moment::rfc3339;
 pub use notice::{Fact, Notice, NoticeKind, Standing};
 pub use notifier::{
     ChannelHealth, Directory, Notifier, NotifierError, NotifierSettings, Observer, Outcome, Tested,
 };
+pub use request::Request;
 pub use request::Request;
 pub use stagegate_rollout::Severity;
 pub use stagegate_sealed::{Hidden, SIGNATURE_HEADER, signature};

@@ -7,6 +7,7 @@ use crate::message::{Exporting, Signal};
 use bytes::Bytes;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::Span;
+use stagegate_timing::{Backoff, jitter};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -23,8 +24,8 @@ const GATHERING: Duration = Duration::from_secs(1);
 /// The time for which a batch is tried.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Pause before the second try; each later one is twice as long, up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+const PAUSES: Backoff = Backoff::doubling(Duration::from_millis(500), LONGEST_PAUSE);
 /// The time that the last batches may take when the exporter ends.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
@@ -175,8 +176,9 @@ impl Sender {
     /// Delivers one message, in several tries if need be; gives how much of it was taken.
     async fn deliver(&mut self, signal: Signal, message: Bytes, count: u64) -> u64 {
         let begun = Instant::now();
-        let mut pause = FIRST_PAUSE;
+        let mut failures = 0;
         loop {
+            failures += 1;
             let wait = match self.try_once(signal, &message).await {
                 Ok((rejected, why)) => {
                     if rejected > 0 {
@@ -194,7 +196,7 @@ impl Sender {
                 }
                 Err(Failure::Again(why, asked)) => {
                     self.fails(&why);
-                    asked.unwrap_or(pause).min(LONGEST_PAUSE)
+                    asked.unwrap_or_else(|| PAUSES.wait(failures)).min(LONGEST_PAUSE)
                 }
             };
             let is_ending = self.told_to_end.borrow().is_some();
@@ -204,10 +206,9 @@ impl Sender {
                 return 0;
             }
             // In between, so that not all of a fleet come back at once.
-            let wait = wait / 2 + wait.mul_f64(chance() / 2.0);
+            let wait = jitter(wait, draw());
             // Told to end, it tries once more.
             let _ = tokio::time::timeout(wait, self.told_to_end.wait_for(Option::is_some)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -242,7 +243,7 @@ impl Sender {
     }
 }
 
-/// A number from 0 to 1 that differs from process to process and from time to time.
-fn chance() -> f64 {
-    (RandomState::new().hash_one(0) >> 11) as f64 / (1u64 << 53) as f64
+/// A number that differs from process to process and from time to time.
+fn draw() -> u32 {
+    (RandomState::new().hash_one(0) >> 32) as u32
 }

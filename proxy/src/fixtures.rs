@@ -1,43 +1,19 @@
 //! Settings for unit tests.
 
 use crate::address::{Address, Protocol, Target};
-use crate::plan::{SignalSettings, Timeouts, WorkloadSettings};
+use crate::plan::{SignalSettings, WorkloadSettings};
+use stagegate_settings::Workload;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// Workload `agent` with release `v1` at these addresses; nothing is limited, retried or observed.
+/// Workload `agent` with release `v1` at these addresses, with the defaults and no ejection.
 pub(crate) fn workload(addresses: Vec<Address>) -> WorkloadSettings {
-    let second = Duration::from_secs(1);
+    let mut settings = Workload::with_defaults("agent".parse().expect("a name"));
+    settings.ejection = None;
     WorkloadSettings {
-        name: "agent".parse().expect("a name"),
-        matches: Vec::new(),
-        identity: crate::Identity::default(),
+        settings: Arc::new(settings),
+        jwt: None,
         releases: vec![("v1".parse().expect("a name"), addresses)],
-        health: None,
-        timeouts: Timeouts {
-            connect: second,
-            first_byte: second,
-            idle: second,
-            total: None,
-            pool_idle: second,
-        },
-        body_limit: 0,
-        tenant: crate::TenantLimits::default(),
-        force: None,
-        host: crate::HostHeader::default(),
-        replay: crate::Replay::default(),
-        connect_attempts: 1,
-        retry: crate::RetrySettings {
-            budget: 0.0,
-            attempts: 0,
-            on_unavailable: false,
-            backoff: second,
-            longest_wait: second,
-        },
-        ejection: None,
-        fallback_to_stable: false,
-        endpoint: crate::EndpointLimits::default(),
         signals: SignalSettings {
             protocol: stagegate_signals::Protocol::default(),
             rules: stagegate_signals::Rules::default(),
@@ -46,7 +22,7 @@ pub(crate) fn workload(addresses: Vec<Address>) -> WorkloadSettings {
         },
         tap: None,
         trace: None,
-        shadow: None,
+        pairs: None,
     }
 }
 

@@ -6,6 +6,7 @@
 //! endpoint costs one load a request and no store.
 
 use stagegate_settings::Ejection;
+use stagegate_timing::Backoff;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -77,7 +78,7 @@ impl Standing {
             return false;
         }
         let before = self.ejections.fetch_add(1, Ordering::Relaxed);
-        let time = rule.time.saturating_mul(1 << before.min(16)).min(LONGEST);
+        let time = Backoff::doubling(rule.time, LONGEST).wait(before.saturating_add(1));
         let until = now_ms + millis(time).max(1);
         self.until_ms.fetch_max(until, Ordering::Relaxed);
         true

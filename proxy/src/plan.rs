@@ -178,11 +178,13 @@ impl PreparedConfig {
     ) -> Result<Self, PrepareError> {
         let mut routes = Routes::default();
         let mut workloads = Vec::with_capacity(settings.len());
+        let old_by_name: HashMap<_, _, FixedState> =
+            before.workloads.iter().map(|old| (&old.settings.name, &**old)).collect();
         for (position, settings) in settings.into_iter().enumerate() {
             let rules = settings.settings.matches.iter();
             rules.for_each(|rule| routes.add(rule, position));
-            let old = before.workloads.iter().find(|it| it.settings.name == settings.settings.name);
-            workloads.push(Arc::new(Prepared::new(settings, old.map(Arc::as_ref)).await?));
+            let old = old_by_name.get(&settings.settings.name).copied();
+            workloads.push(Arc::new(Prepared::new(settings, old).await?));
         }
         Ok(Self { workloads, routes: Arc::new(routes) })
     }

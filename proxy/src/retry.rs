@@ -8,6 +8,7 @@
 
 use stagegate_rollout::Weight;
 use stagegate_settings::Retry;
+use stagegate_timing::{Backoff, jitter};
 use std::time::Duration;
 
 /// Part of a retry that no request needs to have paid for: a service that is asked seldom may
@@ -53,8 +54,8 @@ pub(crate) fn wait(
     retry_after: Option<Duration>,
     chance: u32,
 ) -> Option<Duration> {
-    let full = settings.backoff.saturating_mul(1 << number.saturating_sub(1).min(10));
-    let jittered = full.mul_f64(0.5 + f64::from(chance) / f64::from(u32::MAX) / 2.0);
+    let backoff = Backoff::doubling(settings.backoff, settings.backoff.saturating_mul(1 << 10));
+    let jittered = jitter(backoff.wait(number), chance);
     match retry_after {
         Some(asked) if asked > settings.longest_wait => None,
         Some(asked) => Some(jittered.max(asked)),
@@ -66,24 +67,13 @@ pub(crate) fn wait(
 mod tests {
     use super::RetryBudget;
     use stagegate_rollout::Weight;
-    use stagegate_settings::{Retry, StaleRetry};
+    use stagegate_settings::Retry;
+    use stagegate_timing::{Backoff, jitter};
     use std::time::Duration;
-
-    fn settings() -> Retry {
-        Retry {
-            stale: StaleRetry::Idempotent,
-            connect_attempts: 2,
-            unavailable: false,
-            attempts: 2,
-            budget: Weight::percent(20),
-            backoff: Duration::from_millis(25),
-            longest_wait: Duration::from_secs(1),
-        }
-    }
 
     #[test]
     fn an_outage_is_retried_at_a_fifth_of_the_requests() {
-        let settings = settings();
+        let settings = Retry::default();
         let mut budget = RetryBudget::default();
         let retries = (0..10_000)
             .filter(|_| {
@@ -96,7 +86,7 @@ mod tests {
 
     #[test]
     fn quiet_hours_save_up_fifty_retries_and_no_more() {
-        let settings = settings();
+        let settings = Retry::default();
         let mut budget = RetryBudget::default();
         (0..1_000_000).for_each(|_| budget.pay(&settings));
         let burst = (0..1000).take_while(|_| budget.take(&settings)).count();
@@ -105,13 +95,13 @@ mod tests {
 
     #[test]
     fn no_budget_is_no_retry() {
-        let settings = Retry { budget: Weight::ZERO, ..settings() };
+        let settings = Retry { budget: Weight::ZERO, ..Retry::default() };
         assert!(!RetryBudget::default().take(&settings));
     }
 
     #[test]
     fn the_wait_grows_is_jittered_and_does_as_it_is_told() {
-        let settings = settings();
+        let settings = Retry::default();
         let wait = |number, asked, chance| super::wait(&settings, number, asked, chance);
         let ms = Duration::from_micros;
         assert_eq!(wait(1, None, 0), Some(ms(12_500)));

@@ -2,13 +2,18 @@
 
 use crate::judge_budget::{JudgeBudget, NotNow};
 use stagegate_eval::{Broke, ItemScores, Post, Sample, Score, ScorerKind, ScorerSpec, Sent, ask};
+use stagegate_timing::Backoff;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Tries of one question.
 const TRIES: u32 = 4;
 /// Wait before the second try; each further one is four times as long.
-const BACKOFF_MS: u64 = 500;
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_millis(500),
+    factor: 4,
+    longest: Duration::from_millis(LONGEST_WAIT_MS),
+};
 /// Wait for money that calls under way may give back, or for the disk.
 const AWHILE_MS: u64 = 500;
 /// The longest that a scorer's own wish to be left alone is heeded.
@@ -125,7 +130,7 @@ impl Calls {
             if call.attempt + 1 >= TRIES {
                 return unscored(why);
             }
-            let backoff = BACKOFF_MS << (2 * call.attempt);
+            let backoff = BACKOFF.wait(call.attempt + 1).as_millis() as u64;
             let wait = after_ms.unwrap_or(0).clamp(backoff, LONGEST_WAIT_MS);
             Outcome::Again(now_ms + wait)
         };

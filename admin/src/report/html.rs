@@ -3,6 +3,7 @@
 
 use super::words;
 use stagegate_api::{AxisReport, DeployReport, FigureReport};
+use stagegate_timing::moment;
 
 const STYLE: &str = "
 :root{color-scheme:light dark;--line:#c9ced6;--soft:#f2f4f7;--bad:#a4161a;--good:#1b6e3c;--dim:#525a66}
@@ -53,7 +54,7 @@ pub(crate) fn html(report: &DeployReport) -> String {
         list(&mut out, "note", &report.waived);
     }
     out.raw("</main><footer>Written by Stagegate, ");
-    out.text(&words::moment(report.written_ms)).raw("</footer></body></html>\n");
+    out.text(&moment(report.written_ms)).raw("</footer></body></html>\n");
     out.0
 }
 
@@ -98,7 +99,7 @@ fn gates(out: &mut Page, report: &DeployReport) {
         return;
     };
     out.raw("<p>Analysis <code>").text(&analysis.id).raw("</code> of ");
-    out.text(&words::moment(analysis.at_ms)).raw(", step ").text(&analysis.step.to_string());
+    out.text(&moment(analysis.at_ms)).raw(", step ").text(&analysis.step.to_string());
     out.raw(": <strong>").text(&analysis.verdict).raw("</strong></p>");
     out.raw("<div class=\"scroll\" tabindex=\"0\"><table><caption>What each gate said</caption><thead><tr>");
     out.heads(&["Gate", "Axis", "State"], "col").raw("</tr></thead><tbody>");
@@ -120,7 +121,7 @@ fn history(out: &mut Page, report: &DeployReport) {
     out.heads(&["At (UTC)", "What", "Step", "Weight", "By", "On analysis", "Why"], "col");
     out.raw("</tr></thead><tbody>");
     for it in &report.history {
-        out.raw("<tr>").cell("w", &words::moment(it.mark.at_ms));
+        out.raw("<tr>").cell("w", &moment(it.mark.at_ms));
         out.cell("", &it.turn.replace('_', " ")).cell("n", &it.step.to_string());
         out.cell("n", &it.weight).cell("", &it.mark.by);
         out.cell("", it.analysis.as_deref().unwrap_or("–")).cell("", &super::why(it));

@@ -19,6 +19,7 @@ use stagegate_rollout::{
     Analysis, Axis, Compared, ComparedFigure, CostTruth, Estimate, FigureUnit, GateState, Phase,
     Rollout, Series, Tick, Turn, Weight, figures,
 };
+use stagegate_timing::moment;
 
 /// A span's name and length in milliseconds.
 #[derive(Clone, Debug)]
@@ -279,7 +280,7 @@ fn facts(report: &DeployReport) -> Vec<(&'static str, String)> {
             it.comparison.baseline.passed,
             it.comparison.cases,
             it.comparison.candidate.passed,
-            words::moment(it.at_ms),
+            moment(it.at_ms),
             it.by
         ),
     };
@@ -288,17 +289,14 @@ fn facts(report: &DeployReport) -> Vec<(&'static str, String)> {
         rollout.phase.replace('_', " "),
         rollout.step,
         rollout.steps,
-        words::moment(rollout.since.at_ms),
+        moment(rollout.since.at_ms),
         rollout.since.by
     );
-    let started = format!("{}, by {}", words::moment(started.at_ms), started.by);
+    let started = format!("{}, by {}", moment(started.at_ms), started.by);
     vec![
         ("Rollout", format!("{}, policy {}", rollout.id, rollout.policy)),
         ("Started", started),
-        (
-            "Reported",
-            format!("{} to {}", words::moment(report.from_ms), words::moment(report.until_ms)),
-        ),
+        ("Reported", format!("{} to {}", moment(report.from_ms), moment(report.until_ms))),
         ("Traffic watched", words::span(counted.observed_ms)),
         ("State when written", phase),
         ("Candidate", format!("{}: {}", rollout.to, made_of(&report.candidate_made_of))),

@@ -25,14 +25,6 @@ pub(super) fn span(ms: u64) -> String {
     parts.join(" ")
 }
 
-/// A moment in UTC, as `2026-01-31 14:02:07Z`.
-pub(super) fn moment(at_ms: u64) -> String {
-    let text = stagegate_notify::rfc3339(at_ms);
-    // The date and the time of day; nobody reads milliseconds.
-    let (date, time) = (text.get(..10), text.get(11..19));
-    format!("{} {}Z", date.unwrap_or_default(), time.unwrap_or_default())
-}
-
 /// `a, b and c`.
 pub(super) fn listed(words: &[String]) -> String {
     match words {

@@ -11,7 +11,7 @@ use crate::output::{self, Format};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use stagegate_eval::gate::{Became, GateVerdict, Report, Run, compare};
-use stagegate_eval::{Sample, Score, ScorerSpec};
+use stagegate_eval::{Sample, Score};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 

@@ -8,9 +8,9 @@
 //! never was does nothing.
 
 use super::json;
-use crate::moment::rfc3339;
 use crate::{Hidden, Notice, Request, Severity, Standing};
 use serde_json::{Map, Value, json as value};
+use stagegate_timing::rfc3339;
 
 /// The time after which a problem without news ends.
 const OPEN_MS: u64 = 24 * 60 * 60 * 1000;

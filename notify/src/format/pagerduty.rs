@@ -8,10 +8,10 @@
 //! 202; 400 means that no repetition will help.
 
 use super::{cut, json};
-use crate::moment::rfc3339;
 use crate::{Hidden, Notice, Request, Standing};
 use serde_json::{Map, Value, json as value};
 use sha2::{Digest, Sha256};
+use stagegate_timing::rfc3339;
 
 /// Most characters of a `dedup_key`.
 const LONGEST_KEY: usize = 255;

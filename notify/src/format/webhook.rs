@@ -3,10 +3,10 @@
 //! `version` is 1. Fields may be added; receivers must ignore those they do not know.
 
 use super::json;
-use crate::moment::rfc3339;
 use crate::{Hidden, Notice, Request};
 use serde_json::json as value;
 use stagegate_sealed::{SIGNATURE_HEADER, signature};
+use stagegate_timing::rfc3339;
 
 pub(crate) fn request(
     notice: &Notice,

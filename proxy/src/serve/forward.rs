@@ -8,12 +8,13 @@ use super::exchange::{End, Exchange, Receiving, Sending};
 use crate::endpoint::Endpoint;
 use crate::http1::{BodyLength, ForwardTo, upstream_head};
 use crate::identity::Learner;
-use crate::plan::{InForce, Release, Replay, Role};
+use crate::plan::{InForce, Release, Role};
 use crate::problem::Problem;
 use crate::tap::{Tap, TapSettings};
 use crate::trace::Trace;
 use crate::transport::Stream;
 use stagegate_rollout::{Arm, Outcome, Reason};
+use stagegate_settings::StaleRetry;
 use stagegate_signals::End as BodyEnd;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -221,7 +222,7 @@ impl Client {
         endpoint: &Endpoint,
         expect: bool,
     ) {
-        let host = &decision.workload().prepared.settings.host;
+        let host = &decision.workload().prepared.settings.host_header;
         let host = host.value(self.head.host(&self.input));
         let to = ForwardTo {
             request_id: &call.id,
@@ -259,7 +260,8 @@ impl Client {
         worker.pools.borrow_mut().begin(endpoint.id, pays);
         let retry = self.retry(decision, call.retries);
         // Once for every try: what is copied is what this endpoint saw and said.
-        call.tap = settings.tap.as_ref().and_then(|tap| self.tap(tap, call, decision));
+        call.tap =
+            decision.workload().prepared.tap.as_ref().and_then(|tap| self.tap(tap, call, decision));
         let shadow = self.shadow(call, decision);
         let mut sending = Sending::new(&mut self.input, self.head.len, length, &mut self.up);
         sending.copy = call.tap.as_mut().and_then(|tap| tap.copy_of_request());
@@ -273,7 +275,7 @@ impl Client {
             call,
             decision,
             timeouts: settings.timeouts,
-            body_limit: settings.body_limit,
+            body_limit: settings.limits.body,
             retry,
             endpoint: endpoint.id,
             reused: connected.reused,
@@ -310,10 +312,10 @@ impl Client {
             matches!(self.head.method(&self.input), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
                 || self.head.field(&self.input, "idempotency-key").is_some()
         };
-        match decision.workload().prepared.settings.replay {
-            Replay::Any => true,
-            Replay::Idempotent => idempotent(),
-            Replay::Off => false,
+        match decision.workload().prepared.settings.retry.stale {
+            StaleRetry::Any => true,
+            StaleRetry::Idempotent => idempotent(),
+            StaleRetry::Off => false,
         }
     }
 }

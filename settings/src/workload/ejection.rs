@@ -12,3 +12,9 @@ pub struct Ejection {
     /// Time it is left out the first time; doubles with every ejection in a row, to 5 minutes.
     pub time: Duration,
 }
+
+impl Default for Ejection {
+    fn default() -> Self {
+        Self { failures: 5, slow: None, time: Duration::from_secs(10) }
+    }
+}

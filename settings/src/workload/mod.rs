@@ -58,3 +58,27 @@ pub struct Workload {
     /// Requests that are copied to another release; `None` when none are.
     pub shadow: Option<Shadow>,
 }
+
+impl Workload {
+    /// The settings of a workload about which nothing is written: the defaults, except that no
+    /// request fits it and its endpoints are not checked.
+    #[must_use]
+    pub fn with_defaults(name: WorkloadName) -> Self {
+        Self {
+            name,
+            matches: Vec::new(),
+            protocol: Protocol::default(),
+            identity: Identity::default(),
+            health: None,
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+            force: None,
+            host_header: HostHeader::default(),
+            retry: Retry::default(),
+            ejection: Some(Ejection::default()),
+            fallback_to_stable: FallbackToStable::default(),
+            outcomes: Rules::default(),
+            shadow: None,
+        }
+    }
+}

@@ -22,6 +22,20 @@ pub struct Retry {
     pub longest_wait: Duration,
 }
 
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            stale: StaleRetry::Idempotent,
+            connect_attempts: 2,
+            unavailable: false,
+            attempts: 2,
+            budget: Weight::percent(20),
+            backoff: Duration::from_millis(25),
+            longest_wait: Duration::from_secs(1),
+        }
+    }
+}
+
 /// Requests that are replayed after a kept connection turned out to be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum StaleRetry {

@@ -16,3 +16,15 @@ pub struct Timeouts {
     /// How long an unused connection is kept; must be below the backend's own keep-alive.
     pub pool_idle: Duration,
 }
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(2),
+            first_byte: Duration::from_secs(120),
+            idle: Duration::from_secs(60),
+            total: Some(Duration::from_secs(30 * 60)),
+            pool_idle: Duration::from_secs(55),
+        }
+    }
+}

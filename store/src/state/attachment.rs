@@ -6,7 +6,7 @@ use super::eval_report::{self, NewEvalReport};
 use super::evidence::{self, EvidenceSnapshot};
 use super::history::{self, RolloutRecord};
 use super::outbox::{self, NewMessage};
-use super::{NewAudit, NewRelease, StoreError, release, workload};
+use super::{NewAudit, NewRelease, StoreError, number, release, workload};
 use rusqlite::Transaction;
 use stagegate_rollout::{ReleaseName, WorkloadName, WorkloadState};
 
@@ -82,7 +82,7 @@ pub(super) fn write(
         Attachment::Evidence(snapshot) => evidence::put(change, snapshot),
         Attachment::ForgetEvidence { workload } => evidence::forget(change, workload),
         Attachment::Drill(new) => {
-            let body = commit::numbered(&new.body, seq);
+            let body = number::filled(&new.body, seq);
             drill::put(change, &NewDrill { body, ..new.clone() })
         }
         Attachment::EvalReport(new) => eval_report::put(change, new),

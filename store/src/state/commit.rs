@@ -2,15 +2,10 @@
 
 use super::{
     Attachment, AuditEntry, NewAudit, NewIdempotency, Store, StoreError, StoredResponse,
-    attachment, idempotency, workload,
+    attachment, idempotency, number, workload,
 };
 use rusqlite::{Transaction, TransactionBehavior, params};
-use serde_json::Value;
 use stagegate_rollout::{WorkloadName, WorkloadState};
-
-/// Member of a JSON object that is filled with the number of the audit entry where it is null: in
-/// the entry's details, in the kept answer and in the body of a drill.
-const NUMBER: &str = "audit_seq";
 
 /// A change to record: all of it, or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,7 +144,7 @@ impl Store {
             attachment::write(&change, attached, entry, seq)?;
         }
         let mut details = entry.details.clone();
-        number(&mut details, seq);
+        number::fill(&mut details, seq);
         let mut entry = AuditEntry {
             seq,
             at_ms: entry.at_ms,
@@ -167,7 +162,7 @@ impl Store {
         entry.hash = entry.expected_hash();
         append(&change, &entry)?;
         if let Some(answer) = answer {
-            let response = numbered(&answer.response, seq);
+            let response = number::filled(&answer.response, seq);
             idempotency::keep(
                 &change,
                 &NewIdempotency { response, ..answer.clone() },
@@ -176,24 +171,6 @@ impl Store {
         }
         change.commit().map_err(recording)?;
         Ok(Recorded::Now(entry))
-    }
-}
-
-/// Fills the number of the audit entry in.
-fn number(value: &mut Value, seq: u64) {
-    if let Some(slot) = value.get_mut(NUMBER).filter(|slot| slot.is_null()) {
-        *slot = seq.into();
-    }
-}
-
-/// The JSON text with the number of the audit entry filled in.
-pub(super) fn numbered(text: &str, seq: u64) -> String {
-    match serde_json::from_str::<Value>(text) {
-        Ok(mut value) if value.get(NUMBER).is_some_and(Value::is_null) => {
-            number(&mut value, seq);
-            value.to_string()
-        }
-        _ => text.to_owned(),
     }
 }
 

@@ -16,6 +16,7 @@ mod eval_report;
 mod evidence;
 mod history;
 mod idempotency;
+mod number;
 mod outbox;
 mod release;
 mod retention;

@@ -73,7 +73,7 @@ fn a_body_that_breaks_its_chunks_is_refused_and_its_backend_left() {
 
 #[test]
 fn a_length_over_the_limit_is_refused_before_any_byte_of_the_body() {
-    let sim = Sim::with(|setup| setup.workload.body_limit = 9);
+    let sim = Sim::with(|setup| setup.agent().limits.body = 9);
     let client = sim.client();
     client.sends(POST_10);
     client.receives("HTTP/1.1 413 ");
@@ -83,7 +83,7 @@ fn a_length_over_the_limit_is_refused_before_any_byte_of_the_body() {
 
 #[test]
 fn chunks_over_the_limit_are_refused_under_way() {
-    let sim = Sim::with(|setup| setup.workload.body_limit = 9);
+    let sim = Sim::with(|setup| setup.agent().limits.body = 9);
     let client = sim.client();
     client.sends(POST_CHUNKED);
     let backend = sim.backend();
@@ -97,7 +97,7 @@ fn chunks_over_the_limit_are_refused_under_way() {
 
 #[test]
 fn chunks_over_the_limit_after_the_answer_has_begun_break_it_off() {
-    let sim = Sim::with(|setup| setup.workload.body_limit = 9);
+    let sim = Sim::with(|setup| setup.agent().limits.body = 9);
     let client = sim.client();
     client.sends(POST_CHUNKED);
     let backend = sim.backend();

@@ -148,7 +148,7 @@ fn a_client_that_stops_reading_is_given_up_and_nobody_is_blamed() {
 
 #[test]
 fn the_whole_request_has_a_time_that_progress_does_not_put_off() {
-    let sim = Sim::with(|setup| setup.workload.timeouts.total = Some(ms(5000)));
+    let sim = Sim::with(|setup| setup.agent().timeouts.total = Some(ms(5000)));
     let client = sim.client();
     client.sends(GET);
     let backend = sim.backend();
@@ -165,7 +165,7 @@ fn the_whole_request_has_a_time_that_progress_does_not_put_off() {
 
 #[test]
 fn the_whole_time_is_a_504_where_no_answer_has_begun() {
-    let sim = Sim::with(|setup| setup.workload.timeouts.total = Some(ms(500)));
+    let sim = Sim::with(|setup| setup.agent().timeouts.total = Some(ms(500)));
     let client = sim.client();
     client.sends(GET);
     sim.passes(ms(600));
@@ -176,8 +176,8 @@ fn the_whole_time_is_a_504_where_no_answer_has_begun() {
 #[test]
 fn a_wait_before_a_retry_does_not_outlast_the_whole_time() {
     let sim = Sim::with(|setup| {
-        setup.workload.timeouts.total = Some(ms(500));
-        setup.workload.retry.on_unavailable = true;
+        setup.agent().timeouts.total = Some(ms(500));
+        setup.agent().retry.unavailable = true;
     });
     let client = sim.client();
     client.sends(GET);

@@ -42,8 +42,8 @@ fn a_final_answer_instead_of_100_ends_the_connection() {
 #[test]
 fn the_proxy_says_100_itself_where_only_the_body_tells_who_asks() {
     let sim = Sim::with(|setup| {
-        setup.workload.identity.user = vec![crate::Source::Body("/user".into())];
-        setup.workload.identity.max_inspect_bytes = 100;
+        setup.agent().identity.user = vec![stagegate_settings::Source::Body("/user".into())];
+        setup.agent().identity.max_inspect_bytes = 100;
     });
     let client = sim.client();
     client.sends(

@@ -211,7 +211,7 @@ fn no_endpoint_is_a_502_and_the_client_may_ask_again() {
 fn requests_of_a_candidate_that_takes_no_connection_fall_back_to_stable() {
     let sim = Sim::with(|setup| {
         setup.weight = Weight::FULL;
-        setup.workload.fallback_to_stable = true;
+        setup.agent().fallback_to_stable = stagegate_settings::FallbackToStable::OnConnectError;
     });
     sim.refuses(CANDIDATE);
     let client = sim.client();
@@ -222,7 +222,7 @@ fn requests_of_a_candidate_that_takes_no_connection_fall_back_to_stable() {
 
 #[test]
 fn an_unavailable_endpoint_is_asked_again_after_a_wait() {
-    let sim = Sim::with(|setup| setup.workload.retry.on_unavailable = true);
+    let sim = Sim::with(|setup| setup.agent().retry.unavailable = true);
     let client = sim.client();
     client.sends(GET);
     sim.backend().sends(BUSY);
@@ -235,7 +235,7 @@ fn an_unavailable_endpoint_is_asked_again_after_a_wait() {
 
 #[test]
 fn an_unavailable_endpoint_that_asks_for_much_patience_is_passed_on() {
-    let sim = Sim::with(|setup| setup.workload.retry.on_unavailable = true);
+    let sim = Sim::with(|setup| setup.agent().retry.unavailable = true);
     let client = sim.client();
     client.sends(GET);
     sim.backend().sends("HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n");

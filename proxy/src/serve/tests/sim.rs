@@ -6,13 +6,14 @@ use crate::plan::{Plan, PreparedConfig, WorkloadSettings};
 use crate::serve::conn_context::ConnContext;
 use crate::serve::connection::{Accepted, serve};
 use crate::serve::welcome::{Http2, Welcomed, forwarding};
-use crate::shared::{Forwarded, Settings, Shared};
+use crate::shared::Shared;
 use crate::transport::memory::{self, Network, Reach};
 use crate::transport::{Connector, Peer as Source, Plain, Wire};
 use crate::watch::TICK_MS;
 use crate::worker::{Live, Worker};
 use arc_swap::ArcSwap;
 use stagegate_rollout::{Outcome, Split, Weight, WorkloadSpec, WorkloadState, records};
+use stagegate_settings::{Clients, ConnLimits, Forwarded, Match, Timeouts, Workload};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
@@ -34,7 +35,7 @@ const MAX_POLLS: usize = 100_000;
 /// What a test can set before the proxy runs.
 pub(super) struct Setup {
     /// Settings of all workloads.
-    pub(super) settings: Settings,
+    pub(super) settings: Clients,
     /// Settings of the one workload, `agent`.
     pub(super) workload: WorkloadSettings,
     /// Share of requests that go to the candidate.
@@ -249,26 +250,29 @@ impl Sim {
 }
 
 fn setup() -> Setup {
-    let settings = Settings {
+    let limits = ConnLimits {
+        connections: 100,
+        in_flight: None,
         header_bytes: 4096,
         headers: 20,
         header_timeout: Duration::from_secs(1),
         keep_alive: Duration::from_secs(5),
         body_idle: Duration::from_secs(2),
-        connections: 100,
-        in_flight: None,
-        trusted_proxies: Vec::new(),
-        forwarded: Forwarded::Trusted,
     };
+    let settings = Clients { limits, trusted_proxies: Vec::new(), forwarded: Forwarded::Trusted };
     let mut workload = workload(vec![address([10, 0, 0, 1], 80, FIRST)]);
-    workload.matches.push(crate::Match::default());
     workload.releases.push((name("v2"), vec![address([10, 0, 1, 1], 80, CANDIDATE)]));
-    workload.timeouts.connect = Duration::from_secs(1);
-    workload.timeouts.first_byte = Duration::from_secs(2);
-    workload.timeouts.idle = Duration::from_secs(3);
-    workload.timeouts.pool_idle = Duration::from_secs(10);
-    workload.body_limit = 1 << 20;
-    workload.retry = crate::RetrySettings::default();
+    let agent = Arc::make_mut(&mut workload.settings);
+    agent.matches.push(Match::default());
+    agent.timeouts = Timeouts {
+        connect: Duration::from_secs(1),
+        first_byte: Duration::from_secs(2),
+        idle: Duration::from_secs(3),
+        total: None,
+        pool_idle: Duration::from_secs(10),
+    };
+    agent.limits.body = 1 << 20;
+    agent.retry.connect_attempts = 1;
     Setup { settings, workload, weight: Weight::ZERO }
 }
 
@@ -276,11 +280,16 @@ impl Setup {
     /// Gives the stable release a second endpoint.
     pub(super) fn two_endpoints(&mut self) {
         self.workload.releases[0].1.push(address([10, 0, 0, 2], 80, SECOND));
-        self.workload.connect_attempts = 2;
+        self.agent().retry.connect_attempts = 2;
+    }
+
+    /// The settings of the workload that come from the configuration alone.
+    pub(super) fn agent(&mut self) -> &mut Workload {
+        Arc::make_mut(&mut self.workload.settings)
     }
 }
 
-fn shared(settings: Settings) -> Shared {
+fn shared(settings: Clients) -> Shared {
     Shared {
         settings: ArcSwap::from_pointee(settings),
         plan: ArcSwap::default(),

@@ -1,0 +1,8 @@
+//! Waits between tries, and Unix time as calendar dates. Pure: no clock and no randomness, both are
+//! arguments.
+
+mod backoff;
+mod calendar;
+
+pub use backoff::{Backoff, jitter};
+pub use calendar::{moment, rfc3339};
