@@ -23,6 +23,5 @@ pub use notifier::{
     ChannelHealth, Directory, Notifier, NotifierError, NotifierSettings, Observer, Outcome, Tested,
 };
 pub use request::Request;
-pub use request::Request;
 pub use stagegate_rollout::Severity;
 pub use stagegate_sealed::{Hidden, SIGNATURE_HEADER, signature};

@@ -68,7 +68,6 @@ mod tests {
     use super::RetryBudget;
     use stagegate_rollout::Weight;
     use stagegate_settings::Retry;
-    use stagegate_timing::{Backoff, jitter};
     use std::time::Duration;
 
     #[test]

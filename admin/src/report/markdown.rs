@@ -2,6 +2,7 @@
 
 use super::words;
 use stagegate_api::{AxisReport, DeployReport, FigureReport};
+use stagegate_timing::moment;
 use std::fmt::Write;
 
 /// Cells that end a line of a table; writing to a text cannot fail.
@@ -88,7 +89,7 @@ fn gates(out: &mut String, report: &DeployReport) {
         out,
         "Analysis `{}` of {}, step {}: **{}**.\n",
         analysis.id,
-        words::moment(analysis.at_ms),
+        moment(analysis.at_ms),
         analysis.step,
         analysis.verdict
     );
@@ -111,7 +112,7 @@ fn history(out: &mut String, report: &DeployReport) {
         line!(
             out,
             "| {} | {} | {} | {} | {} | {} | {} |",
-            words::moment(it.mark.at_ms),
+            moment(it.mark.at_ms),
             it.turn.replace('_', " "),
             it.step,
             it.weight,
@@ -130,7 +131,7 @@ fn rest(out: &mut String, report: &DeployReport) {
     for gate in &report.waived {
         line!(out, "- {}", text(gate));
     }
-    line!(out, "\nWritten {}.", words::moment(report.written_ms));
+    line!(out, "\nWritten {}.", moment(report.written_ms));
 }
 
 /// A text that cannot become markup, nor leave its line.

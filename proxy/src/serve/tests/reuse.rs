@@ -82,7 +82,7 @@ fn a_connection_that_spoke_while_it_was_kept_is_not_used() {
 
 #[test]
 fn a_connection_is_kept_for_its_time() {
-    let sim = Sim::with(|setup| setup.settings.keep_alive = Duration::from_secs(60));
+    let sim = Sim::with(|setup| setup.settings.limits.keep_alive = Duration::from_secs(60));
     let (client, backend) = kept(&sim);
     sim.passes(Duration::from_secs(11));
     client.sends(GET);
