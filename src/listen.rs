@@ -107,7 +107,7 @@ fn unix(path: &Path, mode: u32) -> io::Result<(Socket, SocketFile)> {
     Ok((socket, SocketFile(path.to_owned())))
 }
 
-/// Whether the file is a socket on which nobody listens any more.
+/// Returns whether the file is a socket on which nobody listens any more.
 fn is_stale(path: &Path) -> bool {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|facts| facts.file_type().is_socket());
     is_socket

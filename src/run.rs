@@ -1,6 +1,6 @@
 //! `stagegate serve`: runs until somebody wants it to end.
 
-use crate::handover::{Asked, Hatch, hand_over};
+use crate::handover::{Asked, HandoverSocket, hand_over};
 use crate::reload;
 use crate::serve::{ServeOptions, start_loaded};
 use crate::signals::{asked_to_end, outlive_file_limits};
@@ -53,18 +53,18 @@ async fn until_asked_to_end(loaded: Loaded, args: &ServeArgs) -> anyhow::Result<
     let hangups = tokio::spawn(reload::on_hangup(running.control.clone()));
     let control = running.control.clone();
     let changes = tokio::spawn(async move { reload::on_change(control, &path).await });
-    let mut hatch = Hatch::open(&data_dir)
+    let mut socket = HandoverSocket::open(&data_dir)
         .inspect_err(|error| tracing::warn!(%error, "no process can take over from this one"))
         .ok();
     let mut end = std::pin::pin!(asked_to_end());
     loop {
         let asked = tokio::select! {
             () = &mut end => break,
-            asked = asked_at(hatch.as_ref()) => asked,
+            asked = asked_at(socket.as_ref()) => asked,
         };
-        let Some(open) = hatch.take() else { continue };
+        let Some(open) = socket.take() else { continue };
         match hand_over(running, open, asked).await? {
-            Some((kept, open)) => (running, hatch) = (kept, Some(open)),
+            Some((kept, open)) => (running, socket) = (kept, Some(open)),
             None => return Ok(()),
         }
     }
@@ -75,9 +75,9 @@ async fn until_asked_to_end(loaded: Loaded, args: &ServeArgs) -> anyhow::Result<
 }
 
 /// Resolves when a new process asks; never where none can.
-async fn asked_at(hatch: Option<&Hatch>) -> Asked {
-    match hatch {
-        Some(hatch) => hatch.asked().await,
+async fn asked_at(socket: Option<&HandoverSocket>) -> Asked {
+    match socket {
+        Some(socket) => socket.asked().await,
         None => std::future::pending().await,
     }
 }

@@ -1,11 +1,11 @@
-//! Accepting connections and handing them to workers.
+//! Accepts connections and hands them to workers.
 //!
 //! Every connection goes to the worker with the fewest: an answer may stream for an hour, so
 //! hashing connections onto workers would leave cores uneven.
 
 use crate::problem::Problem;
 use crate::shared::Shared;
-use crate::transport::{Accepting, Arrival, Begun, Door, Peer, Socket};
+use crate::transport::{Accepting, Arrival, Begun, ListenerState, Peer, Socket};
 use crate::worker::Message;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-/// Whether to accept.
+/// The acceptors' state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     /// Go on.
@@ -29,25 +29,25 @@ pub(crate) enum Stop {
 pub(crate) struct Acceptor {
     shared: Arc<Shared>,
     workers: Vec<mpsc::UnboundedSender<Message>>,
-    door: Arc<Door>,
+    listener: Arc<ListenerState>,
 }
 
 impl Acceptor {
     pub(crate) fn new(
         shared: Arc<Shared>,
         workers: Vec<mpsc::UnboundedSender<Message>>,
-        door: Arc<Door>,
+        listener: Arc<ListenerState>,
     ) -> Self {
-        Self { shared, workers, door }
+        Self { shared, workers, listener }
     }
 
     /// Accepts until it is told to stop, and then what the system has queued up by that time: a
     /// client that was let in is not turned away by a restart. Where another process has the
     /// queue too, it is left to that one.
-    pub(crate) async fn run(self, listener: Accepting, mut stop: watch::Receiver<Stop>) {
+    pub(crate) async fn run(self, accepting: Accepting, mut stop: watch::Receiver<Stop>) {
         loop {
             let accepted = tokio::select! {
-                accepted = std::future::poll_fn(|cx| listener.poll_accept(cx)) => accepted,
+                accepted = std::future::poll_fn(|cx| accepting.poll_accept(cx)) => accepted,
                 _ = stop.wait_for(|stop| *stop != Stop::No) => break,
             };
             match accepted {
@@ -63,7 +63,7 @@ impl Acceptor {
             return;
         }
         let mut cx = Context::from_waker(Waker::noop());
-        while let Poll::Ready(Ok((socket, peer))) = listener.poll_accept(&mut cx) {
+        while let Poll::Ready(Ok((socket, peer))) = accepting.poll_accept(&mut cx) {
             self.hand_out(socket, peer, Begun::default());
         }
     }
@@ -77,14 +77,14 @@ impl Acceptor {
         }
         let Some((index, _)) = counts.enumerate().min_by_key(|(_, count)| *count) else { return };
         live[index].fetch_add(1, Ordering::Relaxed);
-        let arrival = Arrival { socket, peer, door: Arc::clone(&self.door), begun };
+        let arrival = Arrival { socket, peer, listener: Arc::clone(&self.listener), begun };
         let _ = self.workers[index].send(Message::Serve(arrival));
     }
 
     /// Tells a client that there is no room. The answer fits the socket's buffer, so this never
     /// waits; to a client that expects a handshake the close alone has to say it.
     fn turn_away(&self, socket: Socket) {
-        if self.door.tls.is_some() {
+        if self.listener.tls.is_some() {
             return;
         }
         let answer = Problem::Overloaded.answer("", true, true);

@@ -1,12 +1,12 @@
 //! The data plane as the rest of the program sees it: start, publish, settle, drain.
 
 use crate::accept::{Acceptor, Stop};
-use crate::heir::{Heir, Leaving};
+use crate::handover::{HandoverSink, IdleConnection};
 use crate::pins::Pins;
 use crate::plan::{Plan, PreparedConfig};
 use crate::shared::{Shared, Sink};
 use crate::tls::ServerTls;
-use crate::transport::{Accepting, Arrived, Begun, Door, Listener, ListenerSettings};
+use crate::transport::{Accepting, Arrived, Begun, Listener, ListenerSettings, ListenerState};
 use crate::worker::{Message, Settle};
 use crate::{run, serve};
 use arc_swap::ArcSwap;
@@ -32,11 +32,11 @@ pub struct DataPlane {
     shadows: mpsc::UnboundedSender<Message>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     acceptors: Mutex<Vec<tokio::task::JoinHandle<()>>>,
-    doors: Mutex<Vec<Arc<Door>>>,
+    listeners: Mutex<Vec<Arc<ListenerState>>>,
     stop: watch::Sender<Stop>,
 }
 
-/// How far the workers have followed a publication.
+/// The workers' progress in following a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settled {
     /// When a request of the workload last went to the candidate, if one ever did.
@@ -78,7 +78,7 @@ impl DataPlane {
             published: AtomicU64::new(0),
             pins: Pins::new(),
             sink,
-            heir: OnceLock::new(),
+            handover: OnceLock::new(),
             shadows,
             via: format!("stagegate-{name}").into(),
             seed: seed.iter().fold(0, |n, b| n << 8 | u64::from(*b)),
@@ -110,7 +110,7 @@ impl DataPlane {
             shadows,
             threads: Mutex::new(threads),
             acceptors: Mutex::default(),
-            doors: Mutex::default(),
+            listeners: Mutex::default(),
             stop,
         })
     }
@@ -126,13 +126,13 @@ impl DataPlane {
         settings: ListenerSettings,
     ) -> std::io::Result<Option<SocketAddr>> {
         let (listener, address) = Accepting::new(listener)?;
-        let door = {
-            let mut doors = lock(&self.doors);
-            let door = Arc::new(Door::new(doors.len(), settings));
-            doors.push(Arc::clone(&door));
-            door
+        let state = {
+            let mut listeners = lock(&self.listeners);
+            let state = Arc::new(ListenerState::new(listeners.len(), settings));
+            listeners.push(Arc::clone(&state));
+            state
         };
-        let acceptor = Acceptor::new(Arc::clone(&self.shared), self.workers.clone(), door);
+        let acceptor = Acceptor::new(Arc::clone(&self.shared), self.workers.clone(), state);
         let accepting = tokio::spawn(acceptor.run(listener, self.stop.subscribe()));
         lock(&self.acceptors).push(accepting);
         Ok(address)
@@ -142,8 +142,8 @@ impl DataPlane {
     /// get the new ones; running ones stay as they are. Where a listener speaks no TLS, or nothing
     /// is given for it, nothing changes.
     pub fn renew_tls(&self, renewed: Vec<Option<ServerTls>>) {
-        for (door, renewed) in lock(&self.doors).iter().zip(renewed) {
-            if let (Some(tls), Some(renewed)) = (&door.tls, renewed) {
+        for (state, renewed) in lock(&self.listeners).iter().zip(renewed) {
+            if let (Some(tls), Some(renewed)) = (&state.tls, renewed) {
                 tls.store(Arc::new(renewed));
             }
         }
@@ -152,8 +152,10 @@ impl DataPlane {
     /// The TLS of every listener in force, in the order they were added.
     #[must_use]
     pub fn tls(&self) -> Vec<Option<ServerTls>> {
-        let of = |door: &Arc<Door>| door.tls.as_ref().map(|tls| ServerTls::clone(&tls.load()));
-        lock(&self.doors).iter().map(of).collect()
+        let of = |state: &Arc<ListenerState>| {
+            state.tls.as_ref().map(|tls| ServerTls::clone(&tls.load()))
+        };
+        lock(&self.listeners).iter().map(of).collect()
     }
 
     /// Replaces the settings that hold for all workloads.
@@ -264,28 +266,28 @@ impl DataPlane {
         self.shared.pins.made()
     }
 
-    /// Goes on with a connection that another process had. It is closed where that cannot be:
-    /// where there is no such listener any more, or one that asks more of a connection.
+    /// Serves a connection that another process passed on. The connection is closed where no listener
+    /// matches it, or where the listener asks for TLS or a PROXY header.
     ///
     /// # Errors
     /// When the socket cannot be used.
-    pub fn adopt(&self, leaving: Leaving) -> std::io::Result<()> {
-        let door = lock(&self.doors).get(leaving.listener).filter(|it| it.is_portable()).cloned();
-        let Some(door) = door else { return Ok(()) };
+    pub fn adopt(&self, leaving: IdleConnection) -> std::io::Result<()> {
+        let state =
+            lock(&self.listeners).get(leaving.listener).filter(|it| it.is_portable()).cloned();
+        let Some(state) = state else { return Ok(()) };
         let Arrived(socket, peer) = leaving.socket.try_into()?;
         let begun = Begun { used: leaving.used, read: leaving.read };
-        let acceptor = Acceptor::new(Arc::clone(&self.shared), self.workers.clone(), door);
+        let acceptor = Acceptor::new(Arc::clone(&self.shared), self.workers.clone(), state);
         acceptor.hand_out(socket, peer, begun);
         Ok(())
     }
 
-    /// Stops accepting at once, leaving what the system has queued up to the process that has the
-    /// same sockets, and from here on gives client connections to `heir` between two requests,
-    /// where that can be; the others end as in a drain. [`DataPlane::drain`] then waits for the
-    /// rest.
-    pub async fn bequeath(&self, heir: Heir) {
-        // Before any worker is told: the first thing each does is to look for an heir.
-        let _ = self.shared.heir.set(heir);
+    /// Stops accepting at once and passes idle client connections to `sink` from here on. Connections
+    /// that wait in the listening sockets' queues are left to the process that shares the sockets.
+    /// Connections that cannot be passed on end as in a drain; [`DataPlane::drain`] waits for them.
+    pub async fn hand_over(&self, sink: HandoverSink) {
+        // Set before the workers are told: each looks for it first.
+        let _ = self.shared.handover.set(sink);
         self.stop_accepting(Stop::AtOnce).await;
     }
 

@@ -3,7 +3,8 @@
 /// Longest id that is taken over.
 const MAX: usize = 128;
 
-/// Whether a client's id may be used: short, printable, and harmless in a header, a log or a URL.
+/// Returns whether a client's id may be used: short, printable, and harmless in a header, a log or
+/// a URL.
 pub(crate) fn is_well_formed(id: &[u8]) -> bool {
     let harmless = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:".contains(b);
     (1..=MAX).contains(&id.len()) && id.iter().all(harmless)

@@ -15,7 +15,7 @@ mod fixtures;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
-mod heir;
+mod handover;
 mod http1;
 mod http2;
 mod identity;
@@ -46,7 +46,7 @@ mod worker;
 
 pub use address::{Address, Protocol, Target};
 pub use data_plane::{DataPlane, EndpointStatus, Settled};
-pub use heir::{Heir, Leaving};
+pub use handover::{HandoverSink, IdleConnection};
 pub use identity::{Jwt, JwtError, JwtFiles};
 pub use moved::FoundAddresses;
 pub use plan::{PrepareError, PreparedConfig, SignalSettings, WorkloadSettings};

@@ -251,12 +251,12 @@ impl Plan {
 /// A worker's own handle on the plan in force: cloning it touches no counter that another worker
 /// touches.
 #[derive(Clone, Debug)]
-pub(crate) struct InForce(Rc<Shared>);
+pub(crate) struct CurrentPlan(Rc<Shared>);
 
 #[derive(Debug)]
 struct Shared(Arc<Plan>);
 
-impl InForce {
+impl CurrentPlan {
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
         Self(Rc::new(Shared(plan)))
     }
@@ -267,7 +267,7 @@ impl InForce {
     }
 }
 
-impl std::ops::Deref for InForce {
+impl std::ops::Deref for CurrentPlan {
     type Target = Plan;
 
     fn deref(&self) -> &Plan {

@@ -88,7 +88,8 @@ impl Pools {
         pool.shared.push(Shared { connection, expires_ms });
     }
 
-    /// What is held while a connection to share is opened; none where the endpoint does not share.
+    /// The lock that is held while a shared connection is opened; none where the endpoint does not
+    /// share.
     pub(crate) fn opening(&mut self, endpoint: u64) -> Option<Rc<Mutex<()>>> {
         let pool = self.endpoints.entry(endpoint).or_default();
         (!pool.chose_http1).then(|| Rc::clone(&pool.opening))
@@ -116,7 +117,7 @@ impl Pools {
         }
     }
 
-    /// Whether a request to the endpoint may be sent again, which uses up a retry.
+    /// Returns whether a request to the endpoint may be sent again, which uses up a retry.
     pub(crate) fn may_retry(&mut self, endpoint: u64, retry: &Retry) -> bool {
         self.endpoints.entry(endpoint).or_default().retries.take(retry)
     }
@@ -162,8 +163,8 @@ impl Pools {
     }
 }
 
-/// Whether the peer has neither closed nor said anything: a connection that speaks without being
-/// asked is as useless as a closed one.
+/// Returns whether the peer has neither closed nor said anything: a connection that speaks without
+/// being asked is as useless as a closed one.
 fn is_open(stream: &mut Stream) -> bool {
     let mut byte = [0];
     let mut cx = Context::from_waker(Waker::noop());

@@ -1,6 +1,6 @@
 //! What all workers share: the plan in force, and memory that must not depend on the worker.
 
-use crate::heir::Heir;
+use crate::handover::HandoverSink;
 use crate::pins::Pins;
 use crate::plan::Plan;
 use crate::shadow_copy::Shadow;
@@ -26,7 +26,7 @@ pub(crate) struct Shared {
     pub(crate) via: Arc<str>,
     pub(crate) seed: u64,
     /// Who goes on with client connections when this process leaves; set once, when it does.
-    pub(crate) heir: OnceLock<Heir>,
+    pub(crate) handover: OnceLock<HandoverSink>,
     /// The way of copied requests to the thread that sends them.
     pub(crate) shadows: mpsc::Sender<Box<Shadow>>,
     /// Client connections by worker, for handing out and for the limit.

@@ -1,4 +1,4 @@
-//! What one worker counts, in plain integers, until it hands everything over.
+//! The counts of one worker, as plain integers, until they are reported.
 
 use crate::plan::Release;
 use crate::trace::Traced;
@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 /// Stages of one series that are told apart; later ones count as [`OTHER`].
 const MAX_STAGES: usize = 32;
-/// What is not told apart: stages beyond the cap, tenants nobody asked for.
+/// The label for everything without a series of its own: stages beyond the cap, tenants that are
+/// not listed.
 pub(crate) const OTHER: &str = "other";
 
-/// What a worker hands over four times a second.
+/// A worker's report, sent four times a second.
 #[derive(Debug)]
 pub struct Report {
     /// The worker's number; none for the thread that sends copies.
@@ -50,7 +51,7 @@ struct Slot {
     stages: Vec<Arc<str>>,
 }
 
-/// What an answer told, for counting.
+/// The facts of an answer that are counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Told<'a> {
     pub(crate) usage: Option<Usage>,
@@ -183,7 +184,7 @@ impl Stats {
         *self.delta.refusals.entry(key).or_default() += 1;
     }
 
-    /// What is counted of copies to a release.
+    /// The counts of copies to a release.
     pub(crate) fn shadow(&mut self, workload: &Arc<str>, release: &Arc<str>) -> &mut ShadowSeries {
         let key = ShadowKey { workload: Arc::clone(workload), release: Arc::clone(release) };
         self.delta.shadows.entry(key).or_default()

@@ -19,7 +19,7 @@ pub(crate) struct Watches {
     now_ms: Cell<u64>,
 }
 
-/// What can end one connection's wait from outside.
+/// The causes that end one connection's wait from outside.
 #[derive(Debug)]
 struct Watch {
     due_ms: Cell<u64>,
@@ -108,7 +108,7 @@ impl Watched {
         self.watch.due_ms.set(due_ms);
     }
 
-    /// Whether the time is up. Registers the task for the ticker.
+    /// Returns whether the time is up. Registers the task for the ticker.
     pub(crate) fn poll_due(&self, cx: &std::task::Context<'_>) -> bool {
         let mut waker = self.watch.waker.borrow_mut();
         if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {

@@ -4,7 +4,7 @@ use crate::buffers::Buffers;
 use crate::http1::Field;
 use crate::identity::JwtCache;
 use crate::ids::Ids;
-use crate::plan::InForce;
+use crate::plan::CurrentPlan;
 use crate::pool::Pools;
 use crate::shadow_copy::Shadow;
 use crate::shared::Shared;
@@ -33,7 +33,7 @@ const MAX_TRACED: usize = 256;
 /// Bytes read or written in one go.
 pub(crate) const SCRATCH: usize = 64 * 1024;
 
-/// What a worker is told.
+/// A message to a worker.
 pub(crate) enum Message {
     /// Serve this connection.
     Serve(Arrival),
@@ -76,10 +76,10 @@ pub(crate) struct Worker {
     traced: RefCell<Vec<Traced>>,
     /// Requests under way.
     requests: Rc<Cell<usize>>,
-    plan: RefCell<InForce>,
+    plan: RefCell<CurrentPlan>,
     seen: Cell<u64>,
     last_candidate: RefCell<HashMap<Arc<str>, Instant, FixedState>>,
-    /// What models cost, by price list in use.
+    /// Token prices, by price list in use.
     tariffs: RefCell<Vec<Tariff>>,
     /// The name under which tenants count that nobody asked for.
     pub(crate) other: Arc<str>,
@@ -104,7 +104,7 @@ impl Worker {
             connections: Cell::new(0),
             traced: RefCell::default(),
             requests: Rc::default(),
-            plan: RefCell::new(InForce::new(shared.plan.load_full())),
+            plan: RefCell::new(CurrentPlan::new(shared.plan.load_full())),
             seen: Cell::new(u64::MAX),
             last_candidate: RefCell::default(),
             tariffs: RefCell::default(),
@@ -114,7 +114,7 @@ impl Worker {
     }
 
     /// The plan in force. One atomic load a request; the counted reference is the worker's own.
-    pub(crate) fn plan(&self) -> InForce {
+    pub(crate) fn plan(&self) -> CurrentPlan {
         let published = self.shared.published.load(Ordering::Acquire);
         if self.seen.replace(published) != published {
             let plan = self.shared.plan.load_full();
@@ -122,14 +122,14 @@ impl Worker {
                 plan.workloads.iter().any(|it| tariff.is_of(&it.prepared.signals.prices))
             };
             self.tariffs.borrow_mut().retain(in_use);
-            *self.plan.borrow_mut() = InForce::new(plan);
+            *self.plan.borrow_mut() = CurrentPlan::new(plan);
             self.tokens.borrow_mut().clear();
         }
         self.plan.borrow().clone()
     }
 
-    /// Whether `plan` is still the one in force.
-    pub(crate) fn is_current(&self, plan: &InForce) -> bool {
+    /// Returns whether `plan` is still the one in force.
+    pub(crate) fn is_current(&self, plan: &CurrentPlan) -> bool {
         self.shared.published.load(Ordering::Acquire) == self.seen.get()
             && plan.is(&self.plan.borrow())
     }
@@ -145,13 +145,13 @@ impl Worker {
         Some(Place(Rc::clone(&self.requests)))
     }
 
-    /// Whether what is left is kept for stable's requests.
+    /// Returns whether what is left is kept for stable's requests.
     pub(crate) fn is_busy_for_candidates(&self) -> bool {
         self.share_of_requests().is_some_and(|most| self.requests.get() * 5 > most * 4)
     }
 
-    /// Whether copies would take room from requests that somebody waits for. They are the first to
-    /// go.
+    /// Returns whether copies would take room from requests that somebody waits for. They are the
+    /// first to go.
     pub(crate) fn is_busy_for_shadows(&self) -> bool {
         self.share_of_requests().is_some_and(|most| self.requests.get() * 5 > most * 3)
     }

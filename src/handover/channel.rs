@@ -1,4 +1,4 @@
-//! Notes with sockets, between two processes on one machine.
+//! Messages with sockets, between two processes on one machine.
 //!
 //! A Unix socket that keeps messages apart: each is one note, the bytes that belong to it, and the
 //! descriptors that come with it (`unix(7)`, `SOCK_SEQPACKET` and `SCM_RIGHTS`).
@@ -25,7 +25,7 @@ const MOST_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub(super) struct Channel {
     socket: Socket,
-    /// Where the next message is read.
+    /// The buffer for the next message.
     buffer: Mutex<Vec<u8>>,
 }
 
@@ -51,7 +51,7 @@ impl Channel {
         Self::new(socket)
     }
 
-    /// Whether the other end runs as the same user.
+    /// Returns whether the other end runs as the same user.
     pub(super) fn is_ours(&self) -> io::Result<bool> {
         let peer = rustix::net::sockopt::socket_peercred(&self.socket)?;
         Ok(peer.uid == rustix::process::geteuid())

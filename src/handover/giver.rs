@@ -1,10 +1,10 @@
-//! The old process' side: being asked, and giving.
+//! The old process' side of a handover: it is asked and gives its sockets.
 
 use super::channel::{Channel, MOST_SOCKETS, Received};
 use super::{COMING_UP, Note, VERSION, path};
 use anyhow::{Context as _, bail};
 use socket2::{Domain, SockAddr, Socket, Type};
-use stagegate_proxy::Leaving;
+use stagegate_proxy::IdleConnection;
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -18,18 +18,18 @@ use tokio::net::UnixListener;
 /// How long somebody who has connected may take to say what for.
 const SAYING_SO: Duration = Duration::from_secs(2);
 
-/// Where a new process asks for this one's place. The file goes when this is dropped, unless the
-/// new process has put its own there.
+/// The Unix socket on which a new process asks for this one's place. The file is removed on drop,
+/// unless the new process has put its own there.
 #[derive(Debug)]
-pub(crate) struct Hatch {
+pub(crate) struct HandoverSocket {
     /// It keeps messages apart, which makes no difference for accepting.
     socket: UnixListener,
     path: PathBuf,
     given: bool,
 }
 
-impl Hatch {
-    /// Opens the one of this directory, which is this process' alone.
+impl HandoverSocket {
+    /// Opens the socket of this data directory, which only this process uses.
     ///
     /// # Errors
     /// When the socket cannot be had, for one because the path is longer than the system allows.
@@ -73,13 +73,13 @@ impl Hatch {
         }
     }
 
-    /// From here on the file is the new process'.
+    /// Leaves the file to the new process.
     pub(crate) fn give(mut self) {
         self.given = true;
     }
 }
 
-impl Drop for Hatch {
+impl Drop for HandoverSocket {
     fn drop(&mut self) {
         if !self.given {
             let _ = fs::remove_file(&self.path);
@@ -147,7 +147,7 @@ impl Asked {
     ///
     /// # Errors
     /// When the new process is gone; the connection is closed then.
-    pub(crate) fn pass(&self, listener: &str, leaving: &Leaving) -> io::Result<()> {
+    pub(crate) fn pass(&self, listener: &str, leaving: &IdleConnection) -> io::Result<()> {
         let note = Note::Connection { listener: listener.to_owned(), used: leaving.used };
         self.0.send(&note, &leaving.read, &[leaving.socket.as_fd()])
     }

@@ -1,9 +1,9 @@
-//! What a running process does when another one asks for its place.
+//! The running process' part of a handover.
 
-use super::{Asked, COMING_UP, Hatch};
+use super::{Asked, COMING_UP, HandoverSocket};
 use crate::serve::Running;
 use anyhow::{Context as _, bail};
-use stagegate_proxy::Leaving;
+use stagegate_proxy::IdleConnection;
 use stagegate_store::Store;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, mpsc};
@@ -15,16 +15,16 @@ const TRY_EVERY: Duration = Duration::from_millis(100);
 /// Time the admin API has to let go of its socket.
 const ADMIN: Duration = Duration::from_millis(100);
 
-/// Gives this process' place away. Once the new process has it, this one finishes what runs and
-/// ends. Otherwise it goes on as before, and is given back.
+/// Hands this process' place over. Once the new process has it, this one finishes its running
+/// requests and returns none. Otherwise this process goes on as before and gets its parts back.
 ///
 /// # Errors
 /// When a part did not end as it should.
 pub(crate) async fn hand_over(
     mut running: Running,
-    hatch: Hatch,
+    socket: HandoverSocket,
     asked: Asked,
-) -> anyhow::Result<Option<(Running, Hatch)>> {
+) -> anyhow::Result<Option<(Running, HandoverSocket)>> {
     tracing::info!("a new process asks for this one's place: no changes from now on");
     match let_go(&mut running, &asked).await {
         Ok(()) => {}
@@ -33,10 +33,10 @@ pub(crate) async fn hand_over(
             asked.refuse(&format!("{error:#}"));
             drop(asked);
             go_on(&mut running).await?;
-            return Ok(Some((running, hatch)));
+            return Ok(Some((running, socket)));
         }
     }
-    finish(running, hatch, asked).await?;
+    finish(running, socket, asked).await?;
     Ok(None)
 }
 
@@ -104,19 +104,19 @@ fn open_again(data_dir: &std::path::Path) -> anyhow::Result<Store> {
 }
 
 /// Everything that cannot be undone: the new process is ready.
-async fn finish(mut running: Running, hatch: Hatch, asked: Asked) -> anyhow::Result<()> {
+async fn finish(mut running: Running, socket: HandoverSocket, asked: Asked) -> anyhow::Result<()> {
     running.plane.begin_drain();
     running.sockets.clear();
     running.close_admin();
     running.admin_closed(ADMIN).await;
-    let (leaving, left) = mpsc::channel::<Option<Leaving>>();
-    let heir = leaving.clone();
+    let (leaving, left) = mpsc::channel::<Option<IdleConnection>>();
+    let sink = leaving.clone();
     running
         .plane
         .proxy()
-        .bequeath(Arc::new(move |connection| {
+        .hand_over(Arc::new(move |connection| {
             // Nobody receives once the drain is over; the connection is closed then, as in any drain.
-            let _ = heir.send(Some(connection));
+            let _ = sink.send(Some(connection));
         }))
         .await;
     if !running.control.leave_to_stable().await {
@@ -124,7 +124,7 @@ async fn finish(mut running: Running, hatch: Hatch, asked: Asked) -> anyhow::Res
         tracing::warn!("a worker is late to follow; it may still decide what it has begun with");
     }
     // The file is the new process' as soon as it begins.
-    hatch.give();
+    socket.give();
     if asked.begin().is_err() {
         running.stop().await?;
         bail!("the new process ended in the moment it was to begin");

@@ -1,4 +1,4 @@
-//! A restart that nobody notices: the new process takes the old one's sockets.
+//! Restart without an interruption: the new process takes over the old one's sockets.
 //!
 //! ```text
 //! new: ask            -> old: takes no changes, stops steering, closes store and decision log
@@ -10,7 +10,7 @@
 //!                        old: finishes what runs, ends
 //! ```
 //!
-//! What arrives in between waits in the queues of the sockets, which both have. Until it says
+//! Connections that arrive in between wait in the queues of the sockets, which both have. Until it says
 //! *ready* the new process may fail or die: the old one opens the store again and goes on. Only one
 //! of the two decides at any time, so that what one acknowledged the other never undoes.
 
@@ -19,7 +19,7 @@ mod giver;
 mod leave;
 mod taker;
 
-pub(crate) use giver::{Asked, Hatch};
+pub(crate) use giver::{Asked, HandoverSocket};
 pub(crate) use leave::hand_over;
 pub(crate) use taker::{Inherited, ask};
 
@@ -34,20 +34,20 @@ const LETTING_GO: Duration = Duration::from_secs(30);
 /// How long the new process may take to come up before the old one goes on by itself.
 pub(crate) const COMING_UP: Duration = Duration::from_secs(60);
 
-/// What the two say to each other.
+/// A message between the two processes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "says", rename_all = "snake_case")]
 pub(crate) enum Note {
     /// New: give me your place.
     Ask {
-        /// What the sender speaks.
+        /// The sender's protocol version.
         version: u32,
     },
     /// Old: these sockets come with this note, in this order.
     Sockets {
-        /// What each listens for, see [`proxy_socket`] and [`admin_socket`].
+        /// Names of the sockets, see [`proxy_socket`] and [`admin_socket`].
         names: Vec<String>,
-        /// Whether another such note follows.
+        /// True if another such message follows.
         more: bool,
     },
     /// New: I can begin.
@@ -63,7 +63,7 @@ pub(crate) enum Note {
     Connection {
         /// The listener it came in by.
         listener: String,
-        /// Whether it has had a request.
+        /// True if it has had a request.
         used: bool,
     },
 }
@@ -78,7 +78,7 @@ pub(crate) fn admin_socket(config: &stagegate_config::Config) -> String {
     format!("admin {}", config.admin.address)
 }
 
-/// Where the old process can be asked.
+/// The path of the old process' socket.
 fn path(data_dir: &Path) -> PathBuf {
     data_dir.join("handover.sock")
 }

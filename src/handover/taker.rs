@@ -1,9 +1,9 @@
-//! The new process' side: asking, coming up, and going on with what is sent.
+//! The new process' side of a handover: it asks, starts, and adopts the connections it is sent.
 
 use super::channel::{Channel, Received};
 use super::{LETTING_GO, Note, VERSION, path};
 use anyhow::{Context as _, bail};
-use stagegate_proxy::Leaving;
+use stagegate_proxy::IdleConnection;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// How long the old process may take from *ready* to *yours*.
 const STEPPING_BACK: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// What the old process gave.
+/// The sockets that the old process gave.
 #[derive(Debug)]
 pub(crate) struct Inherited {
     sockets: HashMap<String, OwnedFd>,
@@ -105,7 +105,7 @@ impl Inherited {
     pub(crate) fn receive(
         &self,
         place: impl Fn(&str) -> Option<usize>,
-        adopt: impl Fn(Leaving) -> io::Result<()>,
+        adopt: impl Fn(IdleConnection) -> io::Result<()>,
     ) {
         let mut taken = 0_u64;
         let _ = self.channel.wait_for(None);
@@ -123,7 +123,7 @@ impl Inherited {
             else {
                 continue;
             };
-            if let Err(error) = adopt(Leaving { listener, socket, used, read: bytes }) {
+            if let Err(error) = adopt(IdleConnection { listener, socket, used, read: bytes }) {
                 // The client has left on the way, mostly.
                 tracing::debug!(%error, "a connection of the former process cannot be used");
                 continue;

@@ -2,7 +2,7 @@
 
 use crate::address::Address;
 use crate::http1::{HeadLimits, ResponseHead, Status};
-use crate::transport::{Connector, Wire, dial};
+use crate::transport::{Conn, Connector, dial};
 use async_trait::async_trait;
 use pingora_error::{Error, ErrorType};
 use pingora_load_balancing::Backend;
@@ -53,13 +53,13 @@ pub(crate) async fn warm(
 }
 
 async fn ask(address: &Address, probe: &Probe) -> io::Result<()> {
-    let (wire, http2) = dial(&Connector::System, address, false).await?;
+    let (conn, http2) = dial(&Connector::System, address, false).await?;
     let Probe::Http { path, host, status } = probe else { return Ok(()) };
     let host = host.as_deref().unwrap_or(&address.authority);
     let found = if http2 {
-        over_http2(wire, address.tls.is_some(), host, path).await?
+        over_http2(conn, address.tls.is_some(), host, path).await?
     } else {
-        over_http1(wire, host, path).await?
+        over_http1(conn, host, path).await?
     };
     if found == *status {
         return Ok(());
@@ -67,12 +67,12 @@ async fn ask(address: &Address, probe: &Probe) -> io::Result<()> {
     Err(io::Error::other(format!("GET {path} answered {found}, not {status}")))
 }
 
-async fn over_http1(mut wire: Wire, host: &str, path: &str) -> io::Result<u16> {
+async fn over_http1(mut conn: Conn, host: &str, path: &str) -> io::Result<u16> {
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: stagegate-health\r\nConnection: close\r\n\r\n"
     );
-    wire.write_all(request.as_bytes()).await?;
-    wire.flush().await?;
+    conn.write_all(request.as_bytes()).await?;
+    conn.flush().await?;
     let mut bytes = Vec::new();
     loop {
         let limits = HeadLimits { bytes: MAX_HEAD, fields: usize::MAX };
@@ -85,14 +85,14 @@ async fn over_http1(mut wire: Wire, host: &str, path: &str) -> io::Result<u16> {
             }
             rest = &rest[head.len..];
         }
-        if wire.read_buf(&mut bytes).await? == 0 {
+        if conn.read_buf(&mut bytes).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
 }
 
-async fn over_http2(wire: Wire, secure: bool, host: &str, path: &str) -> io::Result<u16> {
-    let (mut requests, connection) = h2::client::handshake(wire).await.map_err(io::Error::other)?;
+async fn over_http2(conn: Conn, secure: bool, host: &str, path: &str) -> io::Result<u16> {
+    let (mut requests, connection) = h2::client::handshake(conn).await.map_err(io::Error::other)?;
     let scheme = if secure { "https" } else { "http" };
     let request = http::Request::get(format!("{scheme}://{host}{path}"))
         .version(http::Version::HTTP_2)

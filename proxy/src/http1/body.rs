@@ -1,4 +1,4 @@
-//! Where a body ends, found piece by piece as its bytes come in.
+//! Finds the end of a body, piece by piece as its bytes arrive.
 
 use super::field::Known;
 use super::head::BodyLength;
@@ -19,7 +19,7 @@ pub(crate) enum BodyError {
     Trailers,
 }
 
-/// What [`BodyReader::read`] found at the front of its input.
+/// The piece that [`BodyReader::read`] found at the front of its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
     /// Body bytes.
@@ -68,17 +68,17 @@ impl BodyReader {
         Self { state, partial: Vec::new() }
     }
 
-    /// Whether the whole body was read.
+    /// Returns whether the whole body was read.
     pub(crate) fn is_done(&self) -> bool {
         self.state == State::Done
     }
 
-    /// Whether the next bytes are the body's own, not its framing.
+    /// Returns whether the next bytes are the body's own, not its framing.
     pub(crate) fn expects_data(&self) -> bool {
         matches!(self.state, State::Bytes(_) | State::ChunkData(_) | State::UntilClose)
     }
 
-    /// Whether the body ends with the connection, which therefore may end now.
+    /// Returns whether the body ends with the connection, which therefore may end now.
     pub(crate) fn ends_with_connection(&self) -> bool {
         self.state == State::UntilClose
     }

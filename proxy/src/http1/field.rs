@@ -79,7 +79,7 @@ impl Known {
         if Self::of(plain) == Self::Other { Self::Other } else { Self::Disguised }
     }
 
-    /// Whether the field is about one connection only and never forwarded as it came.
+    /// Returns whether the field is about one connection only and never forwarded as it came.
     pub(crate) const fn is_hop_by_hop(self) -> bool {
         matches!(
             self,
@@ -126,7 +126,7 @@ impl Field {
         &head[self.name.0 as usize..self.name.1 as usize]
     }
 
-    /// Where the field's line begins.
+    /// The place where the field's line begins.
     pub(crate) fn start(&self) -> usize {
         self.name.0 as usize
     }

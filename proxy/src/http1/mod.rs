@@ -17,6 +17,6 @@ pub(crate) use head::{BodyLength, HeadLimits, Status};
 pub(crate) use request::RequestHead;
 pub(crate) use response::ResponseHead;
 pub(crate) use rewrite::{
-    AnswerAs, ForwardTo, Forwarding, client_head, own_fields, passed_fields, request_line,
+    ForwardTo, Forwarding, ResponseFraming, client_head, own_fields, passed_fields, request_line,
     upstream_head,
 };

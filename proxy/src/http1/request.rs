@@ -116,7 +116,7 @@ impl RequestHead {
         self.fields.iter().filter(move |field| field.known == known).map(|field| field.value(head))
     }
 
-    /// Whether this is a WebSocket's handshake (RFC 6455 4.1), and no other upgrade.
+    /// Returns whether this is a WebSocket's handshake (RFC 6455 4.1), and no other upgrade.
     pub(crate) fn wants_websocket(&self, head: &[u8]) -> bool {
         let named = |at: usize| self.fields[at].value(head).eq_ignore_ascii_case(b"websocket");
         self.upgrade.is_some_and(named)
@@ -238,7 +238,8 @@ impl RequestHead {
     }
 }
 
-/// Whether an upgrade's protocol is HTTP in another form: `h2c`, `HTTP/2.0`, `TLS/1.0` (RFC 2817).
+/// Returns whether an upgrade's protocol is HTTP in another form: `h2c`, `HTTP/2.0`, `TLS/1.0` (RFC
+/// 2817).
 fn carries_http(protocol: &[u8]) -> bool {
     let protocol = protocol.to_ascii_lowercase();
     [&b"h2"[..], b"http", b"tls"].iter().any(|name| protocol.starts_with(name))

@@ -22,7 +22,7 @@ impl ResponseHead {
     /// Parses the answer to a request with or without method HEAD.
     ///
     /// # Errors
-    /// What is wrong with it, in words; the upstream connection is of no further use.
+    /// The defect, in words; the upstream connection is of no further use.
     pub(crate) fn parse(
         bytes: &[u8],
         to_head: bool,

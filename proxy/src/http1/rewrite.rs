@@ -7,7 +7,7 @@ use super::request::RequestHead;
 use super::response::ResponseHead;
 use crate::trace::{Onward, write_baggage};
 
-/// What does not change between the requests of one client connection.
+/// The forwarding facts that hold for all requests of one client connection.
 #[derive(Debug)]
 pub(crate) struct Forwarding {
     /// The client's address as text.
@@ -26,7 +26,7 @@ pub(crate) struct Forwarding {
     pub(crate) trusted: bool,
 }
 
-/// What the proxy says of one forwarded request.
+/// The proxy's own facts about one forwarded request.
 pub(crate) struct ForwardTo<'a> {
     pub(crate) request_id: &'a str,
     pub(crate) arm: &'a str,
@@ -94,7 +94,7 @@ pub(crate) fn passed_fields(
     forwarding_fields(out, head, request, from);
 }
 
-/// What the proxy says of the request. The head goes on.
+/// Writes the proxy's own fields. The head is not ended.
 pub(crate) fn own_fields(out: &mut Vec<u8>, to: &ForwardTo<'_>) {
     put(
         out,
@@ -161,7 +161,7 @@ fn list_field<'a>(
 }
 
 /// How the answer goes to the client.
-pub(crate) struct AnswerAs<'a> {
+pub(crate) struct ResponseFraming<'a> {
     pub(crate) request_id: &'a str,
     /// The body is sent chunked.
     pub(crate) chunked: bool,
@@ -178,7 +178,7 @@ pub(crate) fn client_head(
     out: &mut Vec<u8>,
     head: &[u8],
     response: &ResponseHead,
-    answer: Option<&AnswerAs<'_>>,
+    answer: Option<&ResponseFraming<'_>>,
 ) {
     // A status has three digits, or it was refused.
     out.extend_from_slice(b"HTTP/1.1 ");
@@ -249,7 +249,7 @@ fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{AnswerAs, ForwardTo, Forwarding, client_head, upstream_head};
+    use super::{ForwardTo, Forwarding, ResponseFraming, client_head, upstream_head};
     use crate::http1::{HeadLimits, RequestHead, ResponseHead, Status};
     use crate::trace::{Onward, TraceContext};
 
@@ -333,7 +333,7 @@ mod tests {
             panic!("not accepted")
         };
         let mut out = Vec::new();
-        let answer = AnswerAs {
+        let answer = ResponseFraming {
             request_id: "r-1",
             chunked: true,
             close: false,

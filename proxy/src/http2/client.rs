@@ -1,7 +1,7 @@
 //! HTTP/2 connections to endpoints: many requests on each, all of one worker.
 
 use super::{CONNECTION_WINDOW, MAX_STREAMS, Outgoing, SEND_BUFFER, STREAM_WINDOW, broken};
-use crate::transport::Wire;
+use crate::transport::Conn;
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
 use h2::{Ping, PingPong};
@@ -23,8 +23,8 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Speaks HTTP/2 on a connection that is open; frames are moved by a task of this worker.
-    pub(crate) async fn begin(wire: Wire) -> io::Result<Self> {
-        let secure = matches!(wire, Wire::Tls(_));
+    pub(crate) async fn begin(conn: Conn) -> io::Result<Self> {
+        let secure = matches!(conn, Conn::Tls(_));
         let mut builder = Builder::new();
         builder
             .initial_window_size(STREAM_WINDOW)
@@ -32,7 +32,7 @@ impl Connection {
             .max_send_buffer_size(SEND_BUFFER)
             .max_header_list_size(64 * 1024)
             .enable_push(false);
-        let (requests, mut connection) = builder.handshake(wire).await.map_err(broken)?;
+        let (requests, mut connection) = builder.handshake(conn).await.map_err(broken)?;
         let driver = Rc::new(Driver {
             pings: RefCell::new(connection.ping_pong()),
             connection: RefCell::new(Some(connection)),
@@ -48,13 +48,13 @@ impl Connection {
         Ok(Self { requests, driver, secure })
     }
 
-    /// Whether a request can be opened on it now, without waiting inside.
+    /// Returns whether a request can be opened on it now, without waiting inside.
     pub(crate) fn has_room(&self) -> bool {
         let most = self.requests.current_max_send_streams().min(MAX_STREAMS as usize);
         self.is_open() && self.driver.streams.get() < most
     }
 
-    /// Whether it takes new requests at all.
+    /// Returns whether it takes new requests at all.
     pub(crate) fn is_open(&self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
         let ready = self.requests.clone().poll_ready(&mut cx);
@@ -63,12 +63,12 @@ impl Connection {
             && !matches!(ready, Poll::Ready(Err(_)))
     }
 
-    /// Whether no request is under way.
+    /// Returns whether no request is under way.
     pub(crate) fn is_idle(&self) -> bool {
         self.driver.streams.get() == 0
     }
 
-    /// Whether it carried a request before, so that it may be dead by now.
+    /// Returns whether it carried a request before, so that it may be dead by now.
     pub(crate) fn is_used(&self) -> bool {
         self.driver.used.get()
     }
@@ -81,11 +81,11 @@ impl Connection {
     }
 }
 
-/// What moves a connection's frames.
+/// The task that moves a connection's frames.
 #[derive(Debug)]
 pub(crate) struct Driver {
     /// None once it has ended.
-    connection: RefCell<Option<h2::client::Connection<Wire, Bytes>>>,
+    connection: RefCell<Option<h2::client::Connection<Conn, Bytes>>>,
     pings: RefCell<Option<PingPong>>,
     task: RefCell<Option<Waker>>,
     streams: Cell<usize>,

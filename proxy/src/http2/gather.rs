@@ -1,6 +1,6 @@
 //! The way out of an HTTP/2 connection: what many exchanges have to say leaves in one piece.
 
-use crate::transport::Wire;
+use crate::transport::Conn;
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -20,15 +20,15 @@ pub(crate) struct Gather(Rc<RefCell<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
-    wire: Wire,
+    conn: Conn,
     waiting: Vec<u8>,
     at: usize,
     flushed: bool,
 }
 
 impl Gather {
-    pub(crate) fn new(wire: Wire) -> Self {
-        Self(Rc::new(RefCell::new(Inner { wire, waiting: Vec::new(), at: 0, flushed: true })))
+    pub(crate) fn new(conn: Conn) -> Self {
+        Self(Rc::new(RefCell::new(Inner { conn, waiting: Vec::new(), at: 0, flushed: true })))
     }
 
     /// Sends what waits; the task is woken when the peer takes more.
@@ -40,7 +40,7 @@ impl Gather {
 impl Inner {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.at < self.waiting.len() {
-            let written = Pin::new(&mut self.wire).poll_write(cx, &self.waiting[self.at..]);
+            let written = Pin::new(&mut self.conn).poll_write(cx, &self.waiting[self.at..]);
             match ready!(written)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => self.at += count,
@@ -52,7 +52,7 @@ impl Inner {
             self.waiting.shrink_to(KEPT);
         }
         if !self.flushed {
-            ready!(Pin::new(&mut self.wire).poll_flush(cx))?;
+            ready!(Pin::new(&mut self.conn).poll_flush(cx))?;
             self.flushed = true;
         }
         Poll::Ready(Ok(()))
@@ -69,7 +69,7 @@ impl AsyncRead for Gather {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.borrow_mut().wire).poll_read(cx, buffer)
+        Pin::new(&mut self.0.borrow_mut().conn).poll_read(cx, buffer)
     }
 }
 
@@ -107,14 +107,14 @@ impl AsyncWrite for Gather {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let inner = &mut *self.0.borrow_mut();
         ready!(inner.poll_send(cx))?;
-        Pin::new(&mut inner.wire).poll_shutdown(cx)
+        Pin::new(&mut inner.conn).poll_shutdown(cx)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{FULL, Gather};
-    use crate::transport::{Plain, Wire};
+    use crate::transport::{Conn, Plain};
     use std::future::poll_fn;
     use std::io::ErrorKind;
     use std::pin::Pin;
@@ -124,7 +124,7 @@ mod tests {
 
     fn pair() -> (Gather, UnixStream) {
         let (ours, theirs) = UnixStream::pair().expect("sockets");
-        (Gather::new(Wire::Plain(Plain::from(ours))), theirs)
+        (Gather::new(Conn::Plain(Plain::from(ours))), theirs)
     }
 
     #[tokio::test]

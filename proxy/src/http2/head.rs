@@ -232,7 +232,7 @@ pub(super) fn trailers(section: &[u8]) -> HeaderMap {
     map
 }
 
-/// Whether a request in HTTP/1.1 has a body.
+/// Returns whether a request in HTTP/1.1 has a body.
 pub(super) fn has_body(parsed: &RequestHead) -> bool {
     !matches!(parsed.body, None | Some(BodyLength::None))
 }
@@ -276,7 +276,7 @@ mod tests {
         Ok((String::from_utf8(text).expect("ascii"), framing))
     }
 
-    /// Whether the strict parser takes what the translation says.
+    /// Returns whether the strict parser takes what the translation says.
     fn accepted(request: &Request<()>, ends: bool) -> bool {
         let Ok((text, _)) = request_text(request, ends, || "KEY==".to_owned()) else {
             return false;

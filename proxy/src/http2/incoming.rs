@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use tokio::io::ReadBuf;
 
-/// What a connection knows of its requests.
+/// A connection's counts of its requests.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     active: Cell<usize>,
@@ -58,7 +58,7 @@ impl Tally {
 #[derive(Debug)]
 pub(crate) struct Incoming {
     request: Inlet,
-    answer: Answer,
+    answer: ResponseState,
     to_head: bool,
     websocket: bool,
     taken_back: bool,
@@ -66,7 +66,7 @@ pub(crate) struct Incoming {
 }
 
 #[derive(Debug)]
-enum Answer {
+enum ResponseState {
     /// Bytes of a head that is not complete.
     Head(SendResponse<Bytes>, Vec<u8>),
     Body(Outlet),
@@ -94,7 +94,7 @@ impl Incoming {
             to_head: head.method() == Method::HEAD,
             websocket: framing == Framing::Tunnel,
             request: Inlet::new(text, body, framing),
-            answer: Answer::Head(respond, Vec::new()),
+            answer: ResponseState::Head(respond, Vec::new()),
             taken_back: false,
             tally,
         })
@@ -105,7 +105,7 @@ impl Incoming {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if matches!(self.answer, Answer::Done) {
+        if matches!(self.answer, ResponseState::Done) {
             return Poll::Ready(Ok(()));
         }
         if !self.request.is_over() {
@@ -116,14 +116,16 @@ impl Incoming {
                 return read;
             }
         }
-        if matches!(self.answer, Answer::Tunnel(_)) {
+        if matches!(self.answer, ResponseState::Tunnel(_)) {
             return Poll::Ready(Ok(()));
         }
         // The whole request is here. Its client still waits, or takes it back.
         let reset = match &mut self.answer {
-            Answer::Head(respond, _) => respond.poll_reset(cx),
-            Answer::Body(outlet) | Answer::Tunnel(outlet) => outlet.stream().poll_reset(cx),
-            Answer::Done => return Poll::Ready(Ok(())),
+            ResponseState::Head(respond, _) => respond.poll_reset(cx),
+            ResponseState::Body(outlet) | ResponseState::Tunnel(outlet) => {
+                outlet.stream().poll_reset(cx)
+            }
+            ResponseState::Done => return Poll::Ready(Ok(())),
         };
         match reset {
             Poll::Pending => Poll::Pending,
@@ -140,20 +142,22 @@ impl Incoming {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let mut taken = 0;
-        if let Answer::Head(..) = self.answer {
+        if let ResponseState::Head(..) = self.answer {
             taken = self.write_head(bytes)?;
             if taken == bytes.len() {
                 return Poll::Ready(Ok(taken));
             }
         }
         let written = match &mut self.answer {
-            Answer::Body(outlet) => outlet.poll_write(cx, &bytes[taken..]),
-            Answer::Tunnel(outlet) => outlet.poll_write_raw(cx, &bytes[taken..]),
+            ResponseState::Body(outlet) => outlet.poll_write(cx, &bytes[taken..]),
+            ResponseState::Tunnel(outlet) => outlet.poll_write_raw(cx, &bytes[taken..]),
             // Nothing can follow a complete answer.
-            Answer::Head(..) | Answer::Done => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            ResponseState::Head(..) | ResponseState::Done => {
+                Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+            }
         };
-        if matches!(&self.answer, Answer::Body(outlet) if outlet.is_over()) {
-            self.answer = Answer::Done;
+        if matches!(&self.answer, ResponseState::Body(outlet) if outlet.is_over()) {
+            self.answer = ResponseState::Done;
         }
         match written {
             Poll::Ready(Ok(more)) => Poll::Ready(Ok(taken + more)),
@@ -162,23 +166,23 @@ impl Incoming {
         }
     }
 
-    /// Whether the whole request was read and the whole answer written: nothing is reset when this
-    /// is dropped.
+    /// Returns whether the whole request was read and the whole answer written: nothing is reset
+    /// when this is dropped.
     pub(crate) fn is_over(&self) -> bool {
-        matches!(self.answer, Answer::Done) && self.request.is_over()
+        matches!(self.answer, ResponseState::Done) && self.request.is_over()
     }
 
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        if let Answer::Tunnel(outlet) = &mut self.answer {
+        if let ResponseState::Tunnel(outlet) = &mut self.answer {
             outlet.finish_raw()?;
-            self.answer = Answer::Done;
+            self.answer = ResponseState::Done;
         }
         Ok(())
     }
 
     /// Takes heads off the front of `bytes`; says how many bytes that were.
     fn write_head(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Answer::Head(respond, partial) = &mut self.answer else { return Ok(0) };
+        let ResponseState::Head(respond, partial) = &mut self.answer else { return Ok(0) };
         let mut joined = std::mem::take(partial);
         let mut rest = bytes;
         if !joined.is_empty() {
@@ -215,7 +219,7 @@ fn begin(
     head: &ResponseHead,
     rest: &mut &[u8],
     websocket: bool,
-) -> io::Result<Answer> {
+) -> io::Result<ResponseState> {
     const END: &[u8] = b"0\r\n\r\n";
     let opened = websocket && head.status == 101 && answer.status() == StatusCode::OK;
     let empty = head.body == BodyLength::Chunked && *rest == END;
@@ -225,9 +229,9 @@ fn begin(
     let ends = !opened && (empty || head.body == BodyLength::None);
     let stream = respond.send_response(answer, ends).map_err(broken)?;
     Ok(match (opened, ends) {
-        (true, _) => Answer::Tunnel(Outlet::new(stream, BodyLength::UntilClose)),
-        (false, true) => Answer::Done,
-        (false, false) => Answer::Body(Outlet::new(stream, head.body)),
+        (true, _) => ResponseState::Tunnel(Outlet::new(stream, BodyLength::UntilClose)),
+        (false, true) => ResponseState::Done,
+        (false, false) => ResponseState::Body(Outlet::new(stream, head.body)),
     })
 }
 
@@ -235,11 +239,11 @@ impl Drop for Incoming {
     fn drop(&mut self) {
         // An answer that is not complete must not look as if it were.
         match &mut self.answer {
-            Answer::Head(respond, _) => respond.send_reset(Reason::INTERNAL_ERROR),
-            Answer::Body(outlet) | Answer::Tunnel(outlet) => {
+            ResponseState::Head(respond, _) => respond.send_reset(Reason::INTERNAL_ERROR),
+            ResponseState::Body(outlet) | ResponseState::Tunnel(outlet) => {
                 outlet.stream().send_reset(Reason::INTERNAL_ERROR);
             }
-            Answer::Done => {}
+            ResponseState::Done => {}
         }
         let tally = &self.tally;
         tally.active.set(tally.active.get() - 1);

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::task::{Context, Poll};
 use tokio::io::ReadBuf;
 
-/// What comes in: a head that is already text, then the body.
+/// The receiving side: a head that is already text, then the body.
 #[derive(Debug)]
 pub(super) struct Inlet {
     body: RecvStream,
@@ -29,7 +29,7 @@ impl Inlet {
         Self { body, framing, text, at: 0, data: Bytes::new(), data_over: over, over }
     }
 
-    /// Whether everything was read.
+    /// Returns whether everything was read.
     pub(super) fn is_over(&self) -> bool {
         self.over && self.text.is_empty()
     }

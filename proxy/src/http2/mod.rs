@@ -26,7 +26,7 @@ pub(crate) use websocket::websocket_key;
 
 use std::io;
 
-/// What a client with prior knowledge says first (RFC 9113 3.4).
+/// The connection preface of a client with prior knowledge (RFC 9113 3.4).
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Bytes of one body that may be under way before somebody reads them.

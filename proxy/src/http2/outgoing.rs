@@ -22,10 +22,10 @@ use tokio::io::ReadBuf;
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     request: Sent,
-    answer: Answer,
+    answer: ResponseState,
     to_head: bool,
     secure: bool,
-    /// What a client that wants a WebSocket is told when it opens.
+    /// The `Sec-WebSocket-Accept` for a client whose WebSocket opens.
     accept: Option<String>,
     /// The endpoint said that it has not looked at the request.
     unprocessed: bool,
@@ -43,7 +43,7 @@ enum Sent {
 }
 
 #[derive(Debug)]
-enum Answer {
+enum ResponseState {
     /// Nothing was asked yet.
     None,
     Waiting(ResponseFuture),
@@ -56,7 +56,7 @@ impl Outgoing {
     pub(super) fn new(requests: SendRequest<Bytes>, driver: Rc<Driver>, secure: bool) -> Self {
         Self {
             request: Sent::Head(requests, Vec::new()),
-            answer: Answer::None,
+            answer: ResponseState::None,
             to_head: false,
             secure,
             accept: None,
@@ -65,13 +65,13 @@ impl Outgoing {
         }
     }
 
-    /// Whether the endpoint has certainly not begun with the request, so that it can be sent again
-    /// whatever it is (RFC 9113 8.7).
+    /// Returns whether the endpoint has certainly not begun with the request, so that it can be
+    /// sent again whatever it is (RFC 9113 8.7).
     pub(crate) fn is_unprocessed(&self) -> bool {
         self.unprocessed
     }
 
-    /// Whether the endpoint takes WebSockets (RFC 8441 3). One task at a time may ask.
+    /// Returns whether the endpoint takes WebSockets (RFC 8441 3). One task at a time may ask.
     pub(crate) async fn takes_websockets(&self) -> io::Result<bool> {
         let Sent::Head(requests, _) = &self.request else { return Ok(false) };
         if !requests.is_extended_connect_protocol_enabled() {
@@ -144,7 +144,7 @@ impl Outgoing {
         })?;
         let taken = head.len - before;
         self.to_head = head.is_head;
-        self.answer = Answer::Waiting(answer);
+        self.answer = ResponseState::Waiting(answer);
         self.request = match head.body.filter(|_| has_body(&head)) {
             _ if self.accept.is_some() => Sent::Tunnel(Outlet::new(stream, BodyLength::UntilClose)),
             Some(length) => Sent::Body(Outlet::new(stream, length)),
@@ -161,35 +161,36 @@ impl Outgoing {
     ) -> Poll<io::Result<()>> {
         loop {
             match &mut self.answer {
-                Answer::None if self.unprocessed => {
+                ResponseState::None if self.unprocessed => {
                     return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
                 }
-                Answer::None => return Poll::Pending,
-                Answer::Coming(inlet) => return inlet.poll_read(cx, buffer),
-                Answer::Interim(text, _) => {
+                ResponseState::None => return Poll::Pending,
+                ResponseState::Coming(inlet) => return inlet.poll_read(cx, buffer),
+                ResponseState::Interim(text, _) => {
                     let count = text.len().min(buffer.remaining());
                     buffer.put_slice(&text[..count]);
                     text.drain(..count);
                     if text.is_empty() {
-                        self.answer = match std::mem::replace(&mut self.answer, Answer::None) {
-                            Answer::Interim(_, future) => Answer::Waiting(future),
+                        self.answer = match std::mem::replace(&mut self.answer, ResponseState::None)
+                        {
+                            ResponseState::Interim(_, future) => ResponseState::Waiting(future),
                             other => other,
                         };
                     }
                     return Poll::Ready(Ok(()));
                 }
-                Answer::Waiting(_) => ready!(self.poll_head(cx))?,
+                ResponseState::Waiting(_) => ready!(self.poll_head(cx))?,
             }
         }
     }
 
     /// Takes the answer's head in, or an interim one.
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Answer::Waiting(future) = &mut self.answer else { return Poll::Ready(Ok(())) };
+        let ResponseState::Waiting(future) = &mut self.answer else { return Poll::Ready(Ok(())) };
         if let Poll::Ready(Some(Ok(interim))) = future.poll_informational(cx) {
             let (text, _) = response_text(&interim, true, false).map_err(io::Error::other)?;
-            self.answer = match std::mem::replace(&mut self.answer, Answer::None) {
-                Answer::Waiting(future) => Answer::Interim(text, future),
+            self.answer = match std::mem::replace(&mut self.answer, ResponseState::None) {
+                ResponseState::Waiting(future) => ResponseState::Interim(text, future),
                 other => other,
             };
             return Poll::Ready(Ok(()));
@@ -213,7 +214,7 @@ impl Outgoing {
             // One that does not open a WebSocket gets nothing more; it may be past hearing that.
             let _ = self.finish();
         }
-        self.answer = Answer::Coming(Inlet::new(text, body, framing));
+        self.answer = ResponseState::Coming(Inlet::new(text, body, framing));
         Poll::Ready(Ok(()))
     }
 }
@@ -222,7 +223,7 @@ impl Drop for Outgoing {
     fn drop(&mut self) {
         // Dropping the halves of an exchange that is not over resets it.
         self.request = Sent::Done;
-        self.answer = Answer::None;
+        self.answer = ResponseState::None;
         self.driver.stream_ended();
         self.driver.nudge();
     }

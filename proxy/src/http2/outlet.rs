@@ -8,7 +8,7 @@ use h2::SendStream;
 use std::io;
 use std::task::{Context, Poll};
 
-/// What goes out after the head.
+/// The sending side after the head.
 #[derive(Debug)]
 pub(super) struct Outlet {
     stream: SendStream<Bytes>,
@@ -21,7 +21,7 @@ impl Outlet {
         Self { stream, body: BodyReader::new(length), over: false }
     }
 
-    /// Whether the end was sent.
+    /// Returns whether the end was sent.
     pub(super) fn is_over(&self) -> bool {
         self.over
     }

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use http::Response;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
-/// What a key is hashed with (RFC 6455 1.3).
+/// The text that a key is hashed with (RFC 6455 1.3).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// A key for a handshake over HTTP/1.1: sixteen bytes in base64, from `random` numbers.
@@ -15,7 +15,8 @@ pub(crate) fn websocket_key(mut random: impl FnMut() -> u64) -> String {
     BASE64_STANDARD.encode([random().to_be_bytes(), random().to_be_bytes()].concat())
 }
 
-/// What a client that sent `key` over HTTP/1.1 must be told; HTTP/2 has neither (RFC 8441 5).
+/// The `Sec-WebSocket-Accept` for a client that sent `key` over HTTP/1.1; HTTP/2 has neither (RFC
+/// 8441 5).
 pub(super) fn accept(key: &[u8]) -> String {
     BASE64_STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &[key, GUID].concat()))
 }

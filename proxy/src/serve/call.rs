@@ -1,11 +1,11 @@
-//! One request's story, from its head to its record.
+//! One request from its head to its record.
 
 use super::observe::Observed;
 use crate::http1::{Known, RequestHead};
 use crate::identity::Found;
 use crate::ids;
 use crate::pins::Pins;
-use crate::plan::{InForce, Release, Role, SignalSettings, Workload};
+use crate::plan::{CurrentPlan, Release, Role, SignalSettings, Workload};
 use crate::problem::Problem;
 use crate::stats::{Finished, Told, tenant_label};
 use crate::tap::{self, Tap, TapReason};
@@ -16,7 +16,7 @@ use stagegate_signals::{Cost, End, Passed, Rules, Signals, Usage};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// What is known of a request under way.
+/// A request under way.
 pub(super) struct Call {
     pub(super) id: String,
     pub(super) found: Found,
@@ -25,7 +25,7 @@ pub(super) struct Call {
     pub(super) first_byte_us: u64,
     pub(super) status: u16,
     pub(super) bytes_out: u64,
-    /// What the backend's answer says about itself.
+    /// Usage, cost and failure as the backend's answer states them.
     pub(super) observed: Observed,
     /// The copy of this exchange, if it was picked for scoring.
     pub(super) tap: Option<Box<Tap>>,
@@ -37,9 +37,9 @@ pub(super) struct Call {
     at_ms: u64,
 }
 
-/// What was decided for a request, kept apart from the plan it was decided under.
+/// The decision for a request, and the plan it was made under.
 pub(super) struct Decision {
-    pub(super) plan: InForce,
+    pub(super) plan: CurrentPlan,
     pub(super) workload: usize,
     pub(super) arm: Arm,
     pub(super) reason: Reason,
@@ -51,7 +51,7 @@ pub(super) struct Decision {
 }
 
 impl Decision {
-    pub(super) fn new(plan: &InForce, workload: usize, choice: &Choice<'_>) -> Self {
+    pub(super) fn new(plan: &CurrentPlan, workload: usize, choice: &Choice<'_>) -> Self {
         Self {
             plan: plan.clone(),
             workload,
@@ -249,7 +249,7 @@ impl Call {
     pub(super) fn refused(
         &self,
         worker: &Worker,
-        plan: &InForce,
+        plan: &CurrentPlan,
         workload: Option<&Workload>,
         problem: Problem,
     ) {
@@ -266,8 +266,8 @@ impl Call {
         self.end_refused_trace(worker, plan, workload, problem);
     }
 
-    /// What is known of any request; nothing was decided.
-    fn record(&self, plan: &InForce) -> Record<'_> {
+    /// The record of a request without its decision.
+    fn record(&self, plan: &CurrentPlan) -> Record<'_> {
         fn text(id: &Option<String>) -> &str {
             id.as_deref().unwrap_or("")
         }
@@ -316,7 +316,7 @@ pub(super) fn outcome(rules: &Rules, status: u16, signals: Option<&Signals>, end
     }
 }
 
-/// What an answer with a body of so many bytes cost; none where no cost can be expected.
+/// The cost of an answer with a body of `bytes` bytes; none where no cost is expected.
 pub(super) fn cost(
     worker: &Worker,
     settings: &SignalSettings,

@@ -42,7 +42,7 @@ pub(super) struct Client {
     pub(super) down: Vec<u8>,
 }
 
-/// What happens to the connection after a request.
+/// The fate of the connection after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum After {
     /// The next request.
@@ -102,15 +102,17 @@ impl Client {
         shrink([&mut self.input, &mut self.up, &mut self.down]);
     }
 
-    /// Whether another process takes the connection over as soon as no request is under way.
-    pub(super) fn leaves(&self) -> bool {
-        self.portable && self.worker.draining.get() && self.worker.shared.heir.get().is_some()
+    /// Returns whether another process takes the connection over as soon as no request is under
+    /// way.
+    pub(super) fn is_handed_over(&self) -> bool {
+        self.portable && self.worker.draining.get() && self.worker.shared.handover.get().is_some()
     }
 
     /// Reads once. A drain ends the wait unless a request is `promised`: the client has begun to
     /// send one, or was just accepted.
     pub(super) fn poll_more(&mut self, cx: &mut Context<'_>, promised: bool) -> Poll<More> {
-        if self.worker.draining.get() && promised && self.input.is_empty() && !self.leaves() {
+        if self.worker.draining.get() && promised && self.input.is_empty() && !self.is_handed_over()
+        {
             self.watch.at_most(DRAIN_GRACE);
         }
         let mut buffer = self.worker.read_buffer.borrow_mut();
@@ -126,7 +128,7 @@ impl Client {
         if self.watch.poll_due(cx) {
             return Poll::Ready(More::Late);
         }
-        let over = self.worker.draining.get() && !promised && !self.leaves();
+        let over = self.worker.draining.get() && !promised && !self.is_handed_over();
         if over { Poll::Ready(More::End) } else { Poll::Pending }
     }
 

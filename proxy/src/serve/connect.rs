@@ -89,7 +89,7 @@ impl Client {
         }
     }
 
-    /// Whether a WebSocket may be opened there. One request at a time asks.
+    /// Returns whether a WebSocket may be opened there. One request at a time asks.
     async fn takes_websockets(&self, endpoint: &Endpoint, on: &Outgoing) -> io::Result<bool> {
         let opening = self.worker.pools.borrow_mut().opening(endpoint.id);
         let _turn = match &opening {
@@ -112,7 +112,7 @@ impl Client {
     /// Keeps a connection that may carry another request. What is shared is kept already.
     pub(super) fn keep(&self, decision: &Decision, endpoint: usize, stream: Stream) {
         let Some(release) = decision.release() else { return };
-        let Stream::Wire(_) = stream else { return };
+        let Stream::Conn(_) = stream else { return };
         let endpoint = &release.endpoints.all()[endpoint];
         let idle = decision.workload().prepared.settings.timeouts.pool_idle;
         self.worker.pools.borrow_mut().keep(endpoint.id, stream, self.watch.after(idle));
@@ -135,8 +135,8 @@ pub(super) async fn open_any(
         Protocol::Http2 => true,
     };
     if !sharing {
-        let (wire, _) = dial(&worker.connector, address, upgrading).await?;
-        return Ok((Stream::Wire(wire), false));
+        let (conn, _) = dial(&worker.connector, address, upgrading).await?;
+        return Ok((Stream::Conn(conn), false));
     }
     let share = || {
         let (outgoing, used) = pools.borrow_mut().share(id, expires_ms)?;
@@ -154,12 +154,12 @@ pub(super) async fn open_any(
     if !fresh && let Some(shared) = share() {
         return Ok(shared);
     }
-    let (wire, http2) = dial(&worker.connector, address, false).await?;
+    let (conn, http2) = dial(&worker.connector, address, false).await?;
     pools.borrow_mut().note_choice(id, http2);
     if !http2 {
-        return Ok((Stream::Wire(wire), false));
+        return Ok((Stream::Conn(conn), false));
     }
-    let connection = Connection::begin(wire).await?;
+    let connection = Connection::begin(conn).await?;
     let outgoing = connection.open();
     pools.borrow_mut().add_shared(id, connection, expires_ms);
     Ok((Stream::Outgoing(Box::new(outgoing)), false))

@@ -4,8 +4,8 @@ use super::client::Client;
 use super::multiplex;
 use super::requests::Served;
 use super::welcome::{Http2, Welcomed, welcome};
-use crate::heir::Leaving;
-use crate::transport::{Arrival, Stream, Wire};
+use crate::handover::IdleConnection;
+use crate::transport::{Arrival, Conn, Stream};
 use crate::watch::Watched;
 use crate::worker::{Live, Worker};
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Serves one client connection to its end.
 pub(crate) async fn connection(worker: Rc<Worker>, arrival: Arrival, live: Live) {
     let watch = worker.watches.add();
-    let (door, used) = (Arc::clone(&arrival.door), arrival.begun.used);
+    let (listener, used) = (Arc::clone(&arrival.listener), arrival.begun.used);
     let welcomed = match welcome(&worker, arrival, &watch).await {
         Ok(welcomed) => welcomed,
         Err(reason) => {
@@ -24,7 +24,7 @@ pub(crate) async fn connection(worker: Rc<Worker>, arrival: Arrival, live: Live)
             return;
         }
     };
-    let from = Accepted { listener: door.place, portable: door.is_portable(), used };
+    let from = Accepted { listener: listener.place, portable: listener.is_portable(), used };
     serve(worker, welcomed, from, watch, live).await;
 }
 
@@ -46,26 +46,26 @@ pub(super) async fn serve(
     watch: Watched,
     live: Live,
 ) {
-    let Welcomed { wire, mut context, http2 } = welcomed;
+    let Welcomed { conn, mut context, http2 } = welcomed;
     if http2 == Http2::Agreed {
         context.forwarding.http2 = true;
-        return multiplex::connection(worker, wire, watch, context, live).await;
+        return multiplex::connection(worker, conn, watch, context, live).await;
     }
-    let mut client = Client::new(worker, Stream::Wire(wire), watch, Rc::new(context));
+    let mut client = Client::new(worker, Stream::Conn(conn), watch, Rc::new(context));
     client.may_be_http2 = http2 == Http2::Allowed;
     client.portable = from.portable;
     match client.serve(!from.used).await {
         Served::Over => client.put_away(),
-        Served::Leaving { used } => client.leave(from.listener, used),
+        Served::HandedOver { used } => client.hand_over(from.listener, used),
         Served::Http2 => {
             let Client { worker, stream, input, watch, context, .. } = client;
-            let (Stream::Wire(mut wire), Ok(mut context)) = (stream, Rc::try_unwrap(context))
+            let (Stream::Conn(mut conn), Ok(mut context)) = (stream, Rc::try_unwrap(context))
             else {
                 return;
             };
-            wire.put_back(input);
+            conn.put_back(input);
             context.forwarding.http2 = true;
-            return multiplex::connection(worker, wire, watch, context, live).await;
+            return multiplex::connection(worker, conn, watch, context, live).await;
         }
     }
     drop(live);
@@ -73,15 +73,15 @@ pub(super) async fn serve(
 
 impl Client {
     /// Gives the connection to the process that takes over.
-    fn leave(self, listener: usize, used: bool) {
-        let Self { stream: Stream::Wire(Wire::Plain(plain)), mut input, worker, .. } = self else {
+    fn hand_over(self, listener: usize, used: bool) {
+        let Self { stream: Stream::Conn(Conn::Plain(plain)), mut input, worker, .. } = self else {
             return;
         };
-        let (Some(heir), Ok((socket, ahead))) = (worker.shared.heir.get(), plain.into_parts())
+        let (Some(sink), Ok((socket, ahead))) = (worker.shared.handover.get(), plain.into_parts())
         else {
             return;
         };
         input.extend(ahead);
-        heir(Leaving { listener, socket, used, read: input });
+        sink(IdleConnection { listener, socket, used, read: input });
     }
 }

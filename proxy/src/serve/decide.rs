@@ -3,7 +3,7 @@
 use super::call::{Call, Decision};
 use super::client::Client;
 use crate::http1::Known;
-use crate::plan::{InForce, Role, Workload};
+use crate::plan::{CurrentPlan, Role, Workload};
 use crate::problem::Problem;
 use stagegate_rollout::{Arm, OnRollback, Reason, Target};
 
@@ -22,7 +22,7 @@ impl Client {
     pub(super) fn decide(
         &self,
         call: &Call,
-        plan: &InForce,
+        plan: &CurrentPlan,
         position: usize,
         fallen_back: bool,
     ) -> Route {
@@ -76,7 +76,7 @@ impl Client {
     }
 }
 
-/// Whether pins are of use to the workload.
+/// Returns whether pins are of use to the workload.
 fn keeps_pins(workload: &Workload) -> bool {
     workload.prepared.settings.identity.learned || finishes_conversations(workload)
 }

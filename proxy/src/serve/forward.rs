@@ -8,7 +8,7 @@ use super::exchange::{End, Exchange, Receiving, Sending};
 use crate::endpoint::Endpoint;
 use crate::http1::{BodyLength, ForwardTo, upstream_head};
 use crate::identity::Learner;
-use crate::plan::{InForce, Release, Role};
+use crate::plan::{CurrentPlan, Release, Role};
 use crate::problem::Problem;
 use crate::tap::{Tap, TapSettings};
 use crate::trace::Trace;
@@ -19,7 +19,7 @@ use stagegate_signals::End as BodyEnd;
 use std::future::poll_fn;
 use std::rc::Rc;
 
-/// What the attempts of one request share.
+/// State shared by the attempts of one request.
 struct Attempts {
     /// Endpoints that took no connection.
     tried: Vec<usize>,
@@ -33,7 +33,7 @@ struct Attempts {
     expect: bool,
 }
 
-/// What follows an attempt.
+/// The step after an attempt.
 enum Next {
     /// Another attempt, under the plan in force by then.
     Again,
@@ -46,7 +46,7 @@ impl Client {
     pub(super) async fn forward(
         &mut self,
         call: &mut Call,
-        mut plan: InForce,
+        mut plan: CurrentPlan,
         mut position: usize,
         expect: bool,
     ) -> After {
@@ -106,7 +106,7 @@ impl Client {
         }
     }
 
-    /// Whether another attempt follows one whose endpoint took no connection.
+    /// Returns whether another attempt follows one whose endpoint took no connection.
     fn goes_on_without(
         &mut self,
         call: &mut Call,
@@ -134,7 +134,7 @@ impl Client {
         true
     }
 
-    /// What follows an exchange that brought the client no byte of an answer.
+    /// Ends or repeats a request whose exchange brought the client no byte of an answer.
     async fn unanswered(
         &mut self,
         call: &mut Call,
@@ -305,8 +305,8 @@ impl Client {
         Tap::begin(settings, decision.arm, unit, own, &self.input, &self.head, call.at_ms())
     }
 
-    /// Whether the request may be sent a second time although a dead connection may have taken it
-    /// in (RFC 9110 9.2.2).
+    /// Returns whether the request may be sent a second time although a dead connection may have
+    /// taken it in (RFC 9110 9.2.2).
     pub(super) fn may_replay(&self, decision: &Decision) -> bool {
         let idempotent = || {
             matches!(self.head.method(&self.input), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")

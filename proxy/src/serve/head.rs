@@ -15,8 +15,8 @@ pub(super) enum Head {
     None,
     /// The input is the beginning of an HTTP/2 connection.
     Preface,
-    /// Another process reads it.
-    Elsewhere,
+    /// Another process reads the head.
+    HandedOver,
 }
 
 impl Client {
@@ -31,8 +31,8 @@ impl Client {
         let mut started = false;
         self.watch.set(if first { header_timeout } else { keep_alive });
         loop {
-            if self.leaves() {
-                return Ok(Head::Elsewhere);
+            if self.is_handed_over() {
+                return Ok(Head::HandedOver);
             }
             // Empty lines before a request are ignored (RFC 9112 2.2).
             let empty = self.input.chunks_exact(2).take_while(|line| *line == b"\r\n").count() * 2;
@@ -54,10 +54,10 @@ impl Client {
                 }
             }
             let more = poll_fn(|cx| match self.poll_more(cx, started || first) {
-                Poll::Pending if self.leaves() => Poll::Ready(None),
+                Poll::Pending if self.is_handed_over() => Poll::Ready(None),
                 polled => polled.map(Some),
             });
-            let Some(more) = more.await else { return Ok(Head::Elsewhere) };
+            let Some(more) = more.await else { return Ok(Head::HandedOver) };
             match more {
                 More::Bytes => {}
                 More::End => return Ok(Head::None),
@@ -67,7 +67,7 @@ impl Client {
         }
     }
 
-    /// Whether the input is HTTP/2's preface (true) or may become it (false).
+    /// Returns whether the input is HTTP/2's preface (true) or may become it (false).
     fn preface(&self) -> Option<bool> {
         let length = self.input.len().min(PREFACE.len());
         let begins = self.may_be_http2 && self.input[..length] == PREFACE[..length];

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::future::poll_fn;
 
 impl Client {
-    /// Whether the body can be looked into: JSON, not compressed, and short enough.
+    /// Returns whether the body can be looked into: JSON, not compressed, and short enough.
     pub(super) fn is_inspectable(&self, limit: usize) -> bool {
         let json = self
             .head

@@ -1,7 +1,6 @@
 //! Serving client connections: each connection, its requests one after the other, and the exchange
 //! of each request with an endpoint.
 
-mod answer;
 mod call;
 mod client;
 mod conn_context;
@@ -12,6 +11,7 @@ mod exchange;
 mod forward;
 mod head;
 mod inspect;
+mod local_reply;
 mod multiplex;
 mod observe;
 mod request;

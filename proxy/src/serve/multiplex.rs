@@ -7,7 +7,7 @@ use crate::http2::{
     CONNECTION_WINDOW, Gather, Incoming, MAX_STREAMS, SEND_BUFFER, STREAM_WINDOW, Tally,
     websocket_key,
 };
-use crate::transport::{Stream, Wire};
+use crate::transport::{Conn, Stream};
 use crate::watch::Watched;
 use crate::worker::{Live, Worker};
 use bytes::Bytes;
@@ -53,7 +53,7 @@ struct Multiplex {
 /// Serves the connection to its end.
 pub(super) async fn connection(
     worker: Rc<Worker>,
-    wire: Wire,
+    conn: Conn,
     watch: Watched,
     context: ConnContext,
     live: Live,
@@ -73,7 +73,7 @@ pub(super) async fn connection(
         .max_local_error_reset_streams(Some(MAX_BROKEN))
         .enable_connect_protocol();
     watch.set(header_timeout);
-    let out = Gather::new(wire);
+    let out = Gather::new(conn);
     let mut handshake = pin!(builder.handshake(out.clone()));
     let handshake = poll_fn(|cx| {
         let shaken = handshake.as_mut().poll(cx).map_err(std::io::Error::other);
@@ -190,7 +190,7 @@ impl Multiplex {
         self.watch.set(GOAWAY_GRACE);
     }
 
-    /// Whether the client takes back more requests than anyone who wants answers.
+    /// Returns whether the client takes back more requests than anyone who wants answers.
     fn is_flooded(&mut self) -> bool {
         let now_ms = self.worker.watches.now_ms();
         if now_ms >= self.forgiven_ms {

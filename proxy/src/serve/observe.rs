@@ -1,4 +1,4 @@
-//! What an answer says about itself, gathered while it passes; nothing of it is kept or changed.
+//! Usage, stages and cost that an answer states, read while it passes. No body is kept or changed.
 
 use crate::http1::{BodyLength, ResponseHead};
 use crate::plan::SignalSettings;
@@ -7,7 +7,7 @@ use stagegate_signals::{
 };
 use std::time::Instant;
 
-/// What one answer said so far.
+/// The facts read from one answer so far.
 #[derive(Default)]
 pub(in crate::serve) struct Observed {
     scanner: Option<Scanner>,
@@ -85,7 +85,7 @@ impl Observed {
         }
     }
 
-    /// Whether the pauses between an answer's chunks say anything.
+    /// Returns whether the pauses between an answer's chunks say anything.
     pub(super) const fn is_stream(&self) -> bool {
         self.is_stream
     }

@@ -12,7 +12,7 @@ pub(super) enum Served {
     /// It begins with HTTP/2's preface, and nothing was done yet.
     Http2,
     /// Another process takes it over.
-    Leaving {
+    HandedOver {
         /// It has had a request.
         used: bool,
     },
@@ -26,7 +26,7 @@ impl Client {
                 Ok(Head::Whole) => {}
                 Ok(Head::None) => return Served::Over,
                 Ok(Head::Preface) => return Served::Http2,
-                Ok(Head::Elsewhere) => return Served::Leaving { used: !first },
+                Ok(Head::HandedOver) => return Served::HandedOver { used: !first },
                 Err(problem) => {
                     self.worker.stats.borrow_mut().refuse(None, problem.reason());
                     if self.write(&problem.answer("", true, true)).await {

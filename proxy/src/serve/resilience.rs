@@ -1,4 +1,5 @@
-//! What a request's fate says about its endpoint, and what is left to try for it.
+//! Passive health: each request's result counts for or against its endpoint. Also the rules for
+//! another attempt.
 
 use super::call::Decision;
 use super::client::Client;
@@ -16,13 +17,13 @@ use std::time::Duration;
 /// Time an endpoint on trial is left to one request when ejection was switched off meanwhile.
 const TRIAL: Duration = Duration::from_secs(10);
 
-/// How long an endpoint on trial is left to the one request that tries it.
+/// Time for which an endpoint on trial serves only the one request that tries it.
 pub(super) fn trial(workload: &Workload) -> Duration {
     workload.prepared.settings.ejection.map_or(TRIAL, |rule| rule.time)
 }
 
-/// What an exchange that ended says about the endpoint: true is good, false is bad, none is
-/// nothing, because another was to blame or nobody knows.
+/// Judges the endpoint by how an exchange ended: true is good, false is bad, none is neither,
+/// because another side was to blame or the cause is unknown.
 fn speaks_for(end: &End, status: u16, first_byte_us: u64, rule: &Ejection) -> Option<bool> {
     match end {
         End::Done { .. } | End::Upgraded => {
@@ -38,7 +39,7 @@ fn speaks_for(end: &End, status: u16, first_byte_us: u64, rule: &Ejection) -> Op
 }
 
 impl Client {
-    /// Lets the endpoint's standing know how an exchange ended.
+    /// Records in the endpoint's standing how an exchange ended.
     pub(super) fn judge(
         &self,
         decision: &Decision,
@@ -53,7 +54,7 @@ impl Client {
         }
     }
 
-    /// Lets the endpoint's standing know that it took no connection.
+    /// Records in the endpoint's standing that it took no connection.
     pub(super) fn judge_unconnected(&self, decision: &Decision, endpoint: usize) {
         if let Some(rule) = &decision.workload().prepared.settings.ejection {
             self.note(decision, endpoint, rule, false);
@@ -73,7 +74,8 @@ impl Client {
         }
     }
 
-    /// Whether the request may be sent to another endpoint after this one took no connection.
+    /// Returns whether the request may be sent to another endpoint after this one took no
+    /// connection.
     pub(super) fn may_try_another(
         &self,
         decision: &Decision,
@@ -91,14 +93,14 @@ impl Client {
                 .may_retry(release.endpoints.all()[endpoint].id, &settings.retry)
     }
 
-    /// Whether a request that no endpoint of the candidate takes is stable's to serve.
+    /// Returns whether a request that no endpoint of the candidate takes is stable's to serve.
     pub(super) fn falls_back(&self, decision: &Decision) -> bool {
         decision.role == Some(Role::Arm(Arm::Candidate))
             && decision.workload().prepared.settings.fallback_to_stable
                 == FallbackToStable::OnConnectError
     }
 
-    /// Where an answer 503 may be asked for again: how, and the number of that retry.
+    /// The retry settings and the number of the next retry, if a 503 answer may be retried.
     pub(super) fn retry(&self, decision: &Decision, retries: u8) -> Option<(Retry, u32)> {
         let settings = decision.workload().prepared.settings.retry;
         let number = u32::from(retries) + 1;

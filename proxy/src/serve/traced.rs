@@ -1,10 +1,10 @@
-//! What is told of a sampled request to whoever exports traces. Where requests are not traced,
-//! each of these is a look at an option.
+//! The trace record of a sampled request. Where requests are not traced, each of these functions
+//! checks one option and returns.
 
 use super::call::{Call, Decision};
 use super::exchange::End;
 use crate::http1::{Forwarding, RequestHead};
-use crate::plan::{InForce, Release, Workload};
+use crate::plan::{CurrentPlan, Release, Workload};
 use crate::problem::Problem;
 use crate::stats::Told;
 use crate::trace::{Trace, Traced};
@@ -119,7 +119,7 @@ impl Call {
     pub(super) fn end_refused_trace(
         &self,
         worker: &Worker,
-        plan: &InForce,
+        plan: &CurrentPlan,
         workload: Option<&Workload>,
         problem: Problem,
     ) {
@@ -180,7 +180,7 @@ impl Call {
     }
 }
 
-/// Who served a request, and by which decision.
+/// The release that served a request, and the decision that chose it.
 struct By<'a> {
     workload: &'a Arc<str>,
     release: Option<&'a Release>,

@@ -1,4 +1,4 @@
-//! Bytes both ways after a protocol upgrade, until both sides have closed or nobody speaks.
+//! The tunnel after a protocol upgrade, until both sides have closed or the idle timeout passes.
 
 use super::client::Client;
 use crate::transport::Stream;

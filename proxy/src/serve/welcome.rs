@@ -1,9 +1,10 @@
-//! The first bytes of a connection: who the client is and what is spoken, before any request.
+//! The start of a connection, before any request: PROXY header, TLS, the client's identity and the
+//! HTTP version.
 
 use super::conn_context::ConnContext;
 use crate::http1::Forwarding;
 use crate::tls::{H2, Names};
-use crate::transport::{Arrival, Door, Peer, Plain, Wire, proxy_header};
+use crate::transport::{Arrival, Conn, ListenerState, Peer, Plain, proxy_header};
 use crate::watch::Watched;
 use crate::worker::Worker;
 use std::future::{Future, poll_fn};
@@ -15,14 +16,14 @@ use std::task::Poll;
 use tokio::io::AsyncReadExt as _;
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
-/// A client that may begin to ask.
+/// A connection that is ready for its first request.
 pub(super) struct Welcomed {
-    pub(super) wire: Wire,
+    pub(super) conn: Conn,
     pub(super) context: ConnContext,
     pub(super) http2: Http2,
 }
 
-/// Whether the connection is an HTTP/2 one.
+/// The HTTP version of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Http2 {
     /// It was agreed on in the handshake.
@@ -33,14 +34,14 @@ pub(super) enum Http2 {
     Off,
 }
 
-/// Lets a connection in, within the time a request head may take. A connection that is not let in
-/// is closed; the reason it is counted under is given.
+/// Reads the PROXY header and does the TLS handshake, within the time limit of a request head. On
+/// failure returns the reason to count; the connection is closed.
 pub(super) async fn welcome(
     worker: &Worker,
     arrival: Arrival,
     watch: &Watched,
 ) -> Result<Welcomed, Option<&'static str>> {
-    let Arrival { socket, peer, door, begun } = arrival;
+    let Arrival { socket, peer, listener, begun } = arrival;
     let mut plain = socket.into_plain().map_err(|error| {
         tracing::warn!(%error, "connection cannot be served");
         None
@@ -48,37 +49,37 @@ pub(super) async fn welcome(
     plain.put_back(begun.read);
     watch.set(worker.shared.settings.load().limits.header_timeout);
     let mut client = peer;
-    if door.proxy_protocol {
+    if listener.proxy_protocol {
         if !is_trusted(worker, peer) {
             return Err(Some("proxy_protocol"));
         }
         let named = in_time(watch, read_proxy_header(&mut plain)).await;
         client = named.ok_or(Some("proxy_protocol"))?.unwrap_or(peer);
     }
-    let wire = match &door.tls {
-        None => Wire::Plain(plain),
+    let conn = match &listener.tls {
+        None => Conn::Plain(plain),
         Some(tls) => {
             let config = Arc::clone(&tls.load().config);
             let handshake = TlsAcceptor::from(config).accept(plain);
             let stream = in_time(watch, handshake).await.ok_or(Some("tls_handshake"))?;
-            Wire::Tls(Box::new(TlsStream::Server(stream)))
+            Conn::Tls(Box::new(TlsStream::Server(stream)))
         }
     };
-    let http2 = spoken(&door, &wire);
-    let names = match &wire {
-        Wire::Plain(_) => None,
-        Wire::Tls(tls) => {
+    let http2 = spoken(&listener, &conn);
+    let names = match &conn {
+        Conn::Plain(_) => None,
+        Conn::Tls(tls) => {
             tls.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(Names::of)
         }
     };
-    let forwarding = forwarding(worker, client, door.tls.is_some());
-    Ok(Welcomed { wire, context: ConnContext { forwarding, names }, http2 })
+    let forwarding = forwarding(worker, client, listener.tls.is_some());
+    Ok(Welcomed { conn, context: ConnContext { forwarding, names }, http2 })
 }
 
-fn spoken(door: &Door, wire: &Wire) -> Http2 {
-    match wire {
-        Wire::Tls(_) if wire.alpn() == Some(H2) => Http2::Agreed,
-        Wire::Plain(_) if door.http2 => Http2::Allowed,
+fn spoken(listener: &ListenerState, conn: &Conn) -> Http2 {
+    match conn {
+        Conn::Tls(_) if conn.alpn() == Some(H2) => Http2::Agreed,
+        Conn::Plain(_) if listener.http2 => Http2::Allowed,
         _ => Http2::Off,
     }
 }
@@ -112,8 +113,8 @@ async fn read_proxy_header(plain: &mut Plain) -> io::Result<Option<Peer>> {
     }
 }
 
-/// Whether a peer's word for its clients counts. Who reaches a Unix socket was let in by the file's
-/// permissions.
+/// Returns whether a peer's word for its clients counts. Who reaches a Unix socket was let in by
+/// the file's permissions.
 fn is_trusted(worker: &Worker, peer: Peer) -> bool {
     match peer {
         Peer::Ip(ip) => worker.shared.settings.load().trusts(ip),

@@ -1,6 +1,6 @@
 //! Opening a connection to an endpoint.
 
-use super::{Plain, Wire};
+use super::{Conn, Plain};
 use crate::address::{Address, Protocol, Target};
 use crate::tls::{ClientTls, H2};
 use std::io;
@@ -38,18 +38,18 @@ pub(crate) async fn dial(
     connector: &Connector,
     address: &Address,
     upgrading: bool,
-) -> io::Result<(Wire, bool)> {
+) -> io::Result<(Conn, bool)> {
     let plain = connector.connect(address).await?;
     let Some(tls) = &address.tls else {
-        return Ok((Wire::Plain(plain), address.protocol == Protocol::Http2));
+        return Ok((Conn::Plain(plain), address.protocol == Protocol::Http2));
     };
-    let wire = handshake(tls, address.protocol, upgrading, plain).await?;
+    let conn = handshake(tls, address.protocol, upgrading, plain).await?;
     let http2 = match address.protocol {
         Protocol::Http1 => false,
         Protocol::Http2 => true,
-        Protocol::Negotiate => wire.alpn() == Some(H2),
+        Protocol::Negotiate => conn.alpn() == Some(H2),
     };
-    Ok((wire, http2))
+    Ok((conn, http2))
 }
 
 async fn handshake(
@@ -57,7 +57,7 @@ async fn handshake(
     protocol: Protocol,
     upgrading: bool,
     plain: Plain,
-) -> io::Result<Wire> {
+) -> io::Result<Conn> {
     let config = match protocol {
         Protocol::Http1 => &tls.http1,
         Protocol::Negotiate if upgrading => &tls.http1,
@@ -66,5 +66,5 @@ async fn handshake(
     };
     let connector = TlsConnector::from(Arc::clone(config));
     let stream = connector.connect(tls.name.clone(), plain).await?;
-    Ok(Wire::Tls(Box::new(TlsStream::Client(stream))))
+    Ok(Conn::Tls(Box::new(TlsStream::Client(stream))))
 }

@@ -34,7 +34,7 @@ struct State {
     writer: Option<Waker>,
 }
 
-/// How far the proxy has closed its end.
+/// The state of the proxy's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProxyEnd {
     /// Not at all.
@@ -202,7 +202,7 @@ impl Drop for Memory {
     }
 }
 
-/// What happens to connections that the proxy opens to an endpoint.
+/// An endpoint's reaction to connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Reach {
     /// They are accepted.

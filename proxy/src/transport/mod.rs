@@ -1,24 +1,24 @@
-//! What bytes travel on: sockets, and what may lie on top of them.
+//! Transports: sockets, TLS on sockets, and HTTP/2 streams.
 //!
 //! A request path works on [`Stream`] and never asks what it is. It is an enum rather than a boxed
 //! trait, so that the plain path pays a branch and nothing else.
 
+mod conn;
 mod dial;
-mod door;
+mod listener;
 #[cfg(test)]
 pub(crate) mod memory;
 mod plain;
 mod proxy_header;
-mod wire;
 
+pub(crate) use conn::Conn;
 pub(crate) use dial::{Connector, dial};
-pub(crate) use door::{Accepting, Arrival, Arrived, Begun, Door, Peer, Socket};
-pub use door::{Listener, ListenerSettings};
+pub(crate) use listener::{Accepting, Arrival, Arrived, Begun, ListenerState, Peer, Socket};
+pub use listener::{Listener, ListenerSettings};
 #[cfg(test)]
 pub(crate) use memory::Memory;
 pub(crate) use plain::Plain;
 pub(crate) use proxy_header::proxy_header;
-pub(crate) use wire::Wire;
 
 use crate::http2::{Incoming, Outgoing};
 use std::io::{self, IoSlice};
@@ -32,7 +32,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[derive(Debug)]
 pub(crate) enum Stream {
     /// All of a connection.
-    Wire(Wire),
+    Conn(Conn),
     /// One request of an HTTP/2 client.
     Incoming(Box<Incoming>),
     /// One request to an HTTP/2 endpoint.
@@ -40,7 +40,7 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Whether nothing is left to say on either side; never of a connection.
+    /// Returns whether nothing is left to say on either side; never of a connection.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self, Self::Incoming(incoming) if incoming.is_over())
     }
@@ -48,12 +48,12 @@ impl Stream {
     /// Makes the close that follows look like the failure it is, also to a peer that takes a clean
     /// close for the end of a body. An HTTP/2 exchange that is dropped early is reset anyway.
     pub(crate) fn reset_on_close(&self) {
-        if let Self::Wire(wire) = self {
-            wire.reset_on_close();
+        if let Self::Conn(conn) = self {
+            conn.reset_on_close();
         }
     }
 
-    /// Whether the endpoint has certainly not begun with the request.
+    /// Returns whether the endpoint has certainly not begun with the request.
     pub(crate) fn is_unprocessed(&self) -> bool {
         matches!(self, Self::Outgoing(outgoing) if outgoing.is_unprocessed())
     }
@@ -66,7 +66,7 @@ impl AsyncRead for Stream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Wire(wire) => Pin::new(wire).poll_read(cx, buffer),
+            Self::Conn(conn) => Pin::new(conn).poll_read(cx, buffer),
             Self::Incoming(incoming) => incoming.poll_read(cx, buffer),
             Self::Outgoing(outgoing) => outgoing.poll_read(cx, buffer),
         }
@@ -80,7 +80,7 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Wire(wire) => Pin::new(wire).poll_write(cx, bytes),
+            Self::Conn(conn) => Pin::new(conn).poll_write(cx, bytes),
             Self::Incoming(incoming) => incoming.poll_write(cx, bytes),
             Self::Outgoing(outgoing) => outgoing.poll_write(cx, bytes),
         }
@@ -93,7 +93,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         let first = |slices: &'_ [IoSlice<'_>]| slices.iter().position(|slice| !slice.is_empty());
         match (self.get_mut(), first(slices)) {
-            (Self::Wire(wire), _) => Pin::new(wire).poll_write_vectored(cx, slices),
+            (Self::Conn(conn), _) => Pin::new(conn).poll_write_vectored(cx, slices),
             (_, None) => Poll::Ready(Ok(0)),
             (Self::Incoming(incoming), Some(at)) => incoming.poll_write(cx, &slices[at]),
             (Self::Outgoing(outgoing), Some(at)) => outgoing.poll_write(cx, &slices[at]),
@@ -106,7 +106,7 @@ impl AsyncWrite for Stream {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Wire(wire) => Pin::new(wire).poll_flush(cx),
+            Self::Conn(conn) => Pin::new(conn).poll_flush(cx),
             // HTTP/2 holds no more than its windows and sends by itself.
             Self::Incoming(_) | Self::Outgoing(_) => Poll::Ready(Ok(())),
         }
@@ -114,7 +114,7 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Wire(wire) => Pin::new(wire).poll_shutdown(cx),
+            Self::Conn(conn) => Pin::new(conn).poll_shutdown(cx),
             Self::Incoming(incoming) => Poll::Ready(incoming.finish()),
             Self::Outgoing(outgoing) => Poll::Ready(outgoing.finish()),
         }

@@ -3,8 +3,8 @@
 //! Nothing is buffered beyond one read: bytes go out when they come in, and a side that does not
 //! take them stops the other from being read.
 
-mod answer;
 mod receiving;
+mod response;
 mod sending;
 
 pub(super) use receiving::Receiving;
@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::transport::Stream;
 use crate::watch::Watched;
 use crate::worker::Worker;
-use answer::Coding;
+use response::Coding;
 use stagegate_settings::{Retry, Timeouts};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -65,7 +65,7 @@ pub(super) struct Exchange<'a> {
     pub(super) decision: &'a Decision,
     pub(super) timeouts: Timeouts,
     pub(super) body_limit: u64,
-    /// Where an answer 503 is worth asking again: how, and the number of the retry.
+    /// The retry settings and the number of the next retry, if a 503 answer may be retried.
     pub(super) retry: Option<(Retry, u32)>,
     /// The endpoint's id, whose retries these are.
     pub(super) endpoint: u64,
@@ -137,7 +137,7 @@ impl Exchange<'_> {
         self.watch.set_at(step.min(self.over_ms));
     }
 
-    /// What a passed deadline means.
+    /// The end that a passed deadline stands for.
     fn late(&self) -> End {
         let receiving = &self.receiving;
         let client_is_slow = receiving.unflushed || receiving.written < receiving.out.len();

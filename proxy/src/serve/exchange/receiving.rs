@@ -1,6 +1,6 @@
-//! The way of the answer: from the endpoint to the client.
+//! The answer's direction: from the endpoint to the client.
 
-use super::answer::{Answer, Coding};
+use super::response::{Coding, Response};
 use super::{End, Exchange};
 use crate::http1::{BodyLength, BodyReader, HeadLimits, Piece, ResponseHead, Status};
 use crate::identity::Learner;
@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// Bytes up to which copying is cheaper than a vectored write.
 const WORTH_COPYING: usize = 8 * 1024;
 
-/// The way of the answer.
+/// The answer's direction.
 pub(in crate::serve) struct Receiving<'a> {
     pub(super) out: &'a mut Vec<u8>,
     pub(super) written: usize,
@@ -23,7 +23,7 @@ pub(in crate::serve) struct Receiving<'a> {
     pub(super) begun: bool,
     /// A head that came in pieces.
     pub(super) partial: Vec<u8>,
-    pub(super) answer: Option<Answer>,
+    pub(super) answer: Option<Response>,
     /// Interim answers that came.
     pub(super) interim: u32,
     pub(super) finished: bool,
@@ -46,7 +46,7 @@ impl<'a> Receiving<'a> {
         }
     }
 
-    /// Whether the client has seen anything of an answer.
+    /// Returns whether the client has seen anything of an answer.
     pub(super) fn has_answered(&self) -> bool {
         self.answer.is_some()
     }

@@ -1,4 +1,4 @@
-//! The way of the request: from the client to the endpoint.
+//! The request's direction: from the client to the endpoint.
 
 use super::{End, Exchange};
 use crate::http1::{BodyError, BodyLength, BodyReader, Piece};
@@ -11,9 +11,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The way of the request.
+/// The request's direction.
 pub(in crate::serve) struct Sending<'a> {
-    /// What the client sent; the body's first bytes begin at `at`.
+    /// Bytes from the client; the body's first bytes begin at `at`.
     pub(super) input: &'a mut Vec<u8>,
     pub(super) at: usize,
     pub(super) body: BodyReader,
@@ -58,7 +58,7 @@ impl<'a> Sending<'a> {
         }
     }
 
-    /// Where in the input the next request begins.
+    /// The place in the input where the next request begins.
     pub(in crate::serve) fn consumed(&self) -> usize {
         self.at
     }
@@ -105,7 +105,7 @@ impl<'a> Sending<'a> {
         Ok(bytes.len() - rest.len())
     }
 
-    /// Whether body bytes wait in the input.
+    /// Returns whether body bytes wait in the input.
     pub(super) fn has_input(&self) -> bool {
         !self.is_done() && self.at < self.input.len()
     }
@@ -126,7 +126,7 @@ impl<'a> Sending<'a> {
         self.broken || (self.is_done() && !self.has_unsent())
     }
 
-    /// Whether the upstream has not taken all that is ready for it.
+    /// Returns whether the upstream has not taken all that is ready for it.
     pub(super) fn has_unsent(&self) -> bool {
         self.unflushed || self.written < self.out.len()
     }

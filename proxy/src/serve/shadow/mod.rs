@@ -6,7 +6,7 @@
 //! only if the plan of that very moment still allows it, so that an acknowledged kill or rollback
 //! ends copies as it ends requests.
 
-mod answer;
+mod response;
 mod run;
 mod send;
 
@@ -69,8 +69,8 @@ impl Client {
         shadow.scored = Some(Scored { id, at_ms, tenant, tap: of_copy });
     }
 
-    /// Whether the request is picked. What somebody forced, and what a scorer asks, says nothing of
-    /// the traffic; who is kept off new releases is kept off them here too.
+    /// Returns whether the request is picked. What somebody forced, and what a scorer asks, says
+    /// nothing of the traffic; who is kept off new releases is kept off them here too.
     fn is_shadowed(&self, settings: &Shadowing, call: &Call, decision: &Decision) -> bool {
         let (split, who) = (&decision.workload().split, call.who());
         decision.role == Some(Role::Arm(Arm::Stable))

@@ -2,9 +2,9 @@
 
 use super::super::call::{cost, outcome, outcome_of, unix_ms};
 use super::super::connect::open_any;
-use super::answer::{Answer, Ended};
+use super::response::{Ended, ShadowResponse};
 use crate::endpoint::Endpoint;
-use crate::plan::{InForce, Release, Workload};
+use crate::plan::{CurrentPlan, Release, Workload};
 use crate::problem::Problem;
 use crate::shadow_copy::{Pieces, Scored, Shadow};
 use crate::tap;
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{timeout, timeout_at};
 
-/// What became of a copy.
+/// The result of a copy.
 enum Fate {
     /// It was answered, to the end or not.
     Answered {
@@ -65,11 +65,11 @@ pub(super) async fn send(worker: Rc<Worker>, mut copy: Box<Shadow>) {
     }
 }
 
-/// Where a copy goes, under one plan.
+/// The destination of a copy, under one plan.
 #[derive(Clone, Copy)]
 struct To<'a> {
     worker: &'a Worker,
-    plan: &'a InForce,
+    plan: &'a CurrentPlan,
     workload: &'a Workload,
     release: &'a Release,
     timeout: Duration,
@@ -77,7 +77,7 @@ struct To<'a> {
 
 impl<'a> To<'a> {
     /// None where the plan does not have the copy sent any more.
-    fn of(worker: &'a Worker, plan: &'a InForce, copy: &Shadow) -> Option<Self> {
+    fn of(worker: &'a Worker, plan: &'a CurrentPlan, copy: &Shadow) -> Option<Self> {
         let workload = plan.workloads.iter().find(|it| it.prepared.name == copy.workload)?;
         let release = workload.shadow.as_deref().filter(|it| it.name == copy.release)?;
         let timeout = workload.prepared.settings.shadow.as_ref()?.timeout;
@@ -98,7 +98,7 @@ impl<'a> To<'a> {
             Err(problem) => return Fate::Failed(problem),
         };
         let tap = scored.as_mut().map(|scored| &mut scored.tap);
-        let mut answer = Answer::new(copy, &workload.prepared.signals, tap, began);
+        let mut answer = ShadowResponse::new(copy, &workload.prepared.signals, tap, began);
         let pieces = copy.pieces(&endpoint.address.authority, plan.epoch);
         let mut sending = Sending { to: self, pieces, broken: false };
         let exchange = poll_fn(|cx| sending.poll(cx, &mut stream, &mut answer));
@@ -147,7 +147,7 @@ impl<'a> To<'a> {
 
     /// Keeps a connection that may carry another copy. What is shared is kept already.
     fn keep(self, endpoint: &Endpoint, stream: Stream) {
-        if let Stream::Wire(_) = stream {
+        if let Stream::Conn(_) = stream {
             self.worker.pools.borrow_mut().keep(endpoint.id, stream, self.expires_ms());
         }
     }
@@ -157,8 +157,8 @@ impl<'a> To<'a> {
         self.worker.watches.now_ms().saturating_add(idle.as_millis() as u64)
     }
 
-    /// What an answer says, by the rules and prices of the workload.
-    fn told(self, answer: &mut Answer<'_>, Ended { how, .. }: Ended) -> Told {
+    /// Evaluates an answer by the rules and prices of the workload.
+    fn told(self, answer: &mut ShadowResponse<'_>, Ended { how, .. }: Ended) -> Told {
         let settings = &self.workload.prepared.signals;
         let signals = answer.observed.end(how);
         let (status, bytes) = (answer.status, answer.bytes);
@@ -193,7 +193,7 @@ impl<'a> To<'a> {
     }
 }
 
-/// What one answer said.
+/// The evaluation of one answer.
 struct Told {
     outcome: Outcome,
     /// It is worth scoring.
@@ -245,7 +245,7 @@ impl Sending<'_> {
         &mut self,
         cx: &mut Context<'_>,
         stream: &mut Stream,
-        answer: &mut Answer<'_>,
+        answer: &mut ShadowResponse<'_>,
     ) -> Poll<Result<Ended, Halt>> {
         // In the very step in which the first byte leaves: what was acknowledged before holds.
         if !self.pieces.begun() && !self.to.worker.is_current(self.to.plan) {

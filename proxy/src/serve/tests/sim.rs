@@ -8,7 +8,7 @@ use crate::serve::connection::{Accepted, serve};
 use crate::serve::welcome::{Http2, Welcomed, forwarding};
 use crate::shared::Shared;
 use crate::transport::memory::{self, Network, Reach};
-use crate::transport::{Connector, Peer as Source, Plain, Wire};
+use crate::transport::{Conn, Connector, Peer as Source, Plain};
 use crate::watch::TICK_MS;
 use crate::worker::{Live, Worker};
 use arc_swap::ArcSwap;
@@ -32,7 +32,7 @@ pub(super) const CANDIDATE: &str = "one.v2:80";
 /// Polls after which the proxy is taken to spin.
 const MAX_POLLS: usize = 100_000;
 
-/// What a test can set before the proxy runs.
+/// The settings a test can change before the proxy runs.
 pub(super) struct Setup {
     /// Settings of all workloads.
     pub(super) settings: Clients,
@@ -128,7 +128,7 @@ impl Sim {
         let client = Source::Ip([192, 0, 2, 1].into());
         let forwarding = forwarding(worker, client, false);
         let welcomed = Welcomed {
-            wire: Wire::Plain(Plain::from(memory)),
+            conn: Conn::Plain(Plain::from(memory)),
             context: ConnContext { forwarding, names: None },
             http2: Http2::Off,
         };
@@ -296,7 +296,7 @@ fn shared(settings: Clients) -> Shared {
         published: AtomicU64::new(0),
         pins: crate::pins::Pins::new(),
         sink: Arc::new(|_| {}),
-        heir: OnceLock::new(),
+        handover: OnceLock::new(),
         shadows: mpsc::channel(1).0,
         via: "stagegate-test".into(),
         seed: 1,

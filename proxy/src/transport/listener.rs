@@ -1,4 +1,4 @@
-//! Where clients come in: listening sockets and what each asks of its connections.
+//! Listening sockets and their settings.
 
 use super::Plain;
 use crate::tls::ServerTls;
@@ -19,7 +19,7 @@ pub enum Listener {
     Unix(std::os::unix::net::UnixListener),
 }
 
-/// What a listener asks of its connections.
+/// Settings of a listener.
 #[derive(Clone, Debug, Default)]
 pub struct ListenerSettings {
     /// Speaks TLS.
@@ -30,9 +30,9 @@ pub struct ListenerSettings {
     pub http2: bool,
 }
 
-/// What the workers know of a listener.
+/// A listener as the workers see it.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct ListenerState {
     /// Its place in the order in which listeners were added.
     pub(crate) place: usize,
     pub(crate) tls: Option<ArcSwap<ServerTls>>,
@@ -40,7 +40,7 @@ pub(crate) struct Door {
     pub(crate) http2: bool,
 }
 
-impl Door {
+impl ListenerState {
     pub(crate) fn new(place: usize, settings: ListenerSettings) -> Self {
         Self {
             place,
@@ -50,17 +50,17 @@ impl Door {
         }
     }
 
-    /// Whether another process can go on with its connections: what TLS or a PROXY header said
-    /// belongs to the process that read it.
+    /// Returns whether another process can go on with its connections: what TLS or a PROXY header
+    /// said belongs to the process that read it.
     pub(crate) fn is_portable(&self) -> bool {
         self.tls.is_none() && !self.proxy_protocol
     }
 }
 
-/// Who is at the other end of a connection.
+/// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Peer {
-    /// Somebody with an address.
+    /// A peer with an IP address.
     Ip(IpAddr),
     /// A process on this machine, over a Unix socket: whoever the file's permissions let in.
     Local,
@@ -140,23 +140,23 @@ impl TryFrom<OwnedFd> for Arrived {
     }
 }
 
-/// A connection as another process had it.
+/// A connection that another process passed on.
 pub(crate) struct Arrived(pub(crate) Socket, pub(crate) Peer);
 
-/// A connection and where it came in.
+/// An accepted connection and its listener.
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) socket: Socket,
     pub(crate) peer: Peer,
-    pub(crate) door: Arc<Door>,
+    pub(crate) listener: Arc<ListenerState>,
     pub(crate) begun: Begun,
 }
 
-/// How far a connection had come when it arrived.
+/// The state of a connection when it arrived.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Begun {
     /// It has had a request before.
     pub(crate) used: bool,
-    /// What was read of the next one.
+    /// Bytes that were read of the next one.
     pub(crate) read: Vec<u8>,
 }

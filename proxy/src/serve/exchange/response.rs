@@ -1,14 +1,16 @@
-//! The head of an answer: what it says of the rest, and whether its connection is used again.
+//! The head of an answer: it decides how the body is read and whether the connection is used again.
 
 use super::{End, Exchange};
-use crate::http1::{AnswerAs, BodyLength, BodyReader, Known, ResponseHead, client_head, tokens};
+use crate::http1::{
+    BodyLength, BodyReader, Known, ResponseFraming, ResponseHead, client_head, tokens,
+};
 use crate::identity::{Learner, learns_from};
 use crate::problem::Problem;
 use crate::retry::wait;
 use std::time::Duration;
 
-/// Interim answers to one request. Whoever waits for a slow one sees some dozens (RFC 9110 15.2);
-/// without a bound an endpoint could keep a client waiting, and fill its memory, for ever.
+/// Most interim answers to one request. A slow request sees some dozens (RFC 9110 15.2); without a
+/// bound an endpoint could keep a client waiting and fill its memory for ever.
 const MAX_INTERIM: u32 = 100;
 
 fn malformed(why: &'static str) -> End {
@@ -16,7 +18,7 @@ fn malformed(why: &'static str) -> End {
 }
 
 /// An answer whose head has come.
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) body: BodyReader,
     pub(super) coding: Coding,
     pub(super) keep_upstream: bool,
@@ -78,7 +80,7 @@ impl Exchange<'_> {
         // An HTTP/1.0 client learns of the end of a body of unknown length only by the close.
         let ends_by_close = !http_11 && (until_close || head.body == BodyLength::Chunked);
         let keep_client = self.request.keep_alive && !ends_by_close && !self.worker.draining.get();
-        let answer = AnswerAs {
+        let answer = ResponseFraming {
             request_id: &self.call.id,
             chunked: matches!(coding, Coding::Chunks | Coding::IntoChunks),
             close: !keep_client,
@@ -109,7 +111,7 @@ impl Exchange<'_> {
             }
         }
         let body = BodyReader::new(if upgrade { BodyLength::None } else { head.body });
-        receiving.answer = Some(Answer { body, coding, keep_upstream, keep_client });
+        receiving.answer = Some(Response { body, coding, keep_upstream, keep_client });
         Ok(())
     }
 
@@ -133,8 +135,8 @@ impl Exchange<'_> {
         pools.may_retry(self.endpoint, &settings).then_some(wait)
     }
 
-    /// Whether every protocol the answer switches to is one that the request offered
-    /// (RFC 9110 7.8).
+    /// Returns whether every protocol the answer switches to is one that the request offered (RFC
+    /// 9110 7.8).
     fn was_asked_for(&self, bytes: &[u8], head: &ResponseHead) -> bool {
         let Some(at) = self.request.upgrade else { return false };
         let offer = self.request.fields[at].value(self.sending.input);
@@ -147,9 +149,9 @@ impl Exchange<'_> {
             })
     }
 
-    /// Whether the endpoint may take body bytes for a request of their own and answer that too: it
-    /// has answered before it can have read them, or by a method whose body many servers leave
-    /// unread (RFC 9110 9.3). Such an answer would be taken for the next request's.
+    /// Returns whether the endpoint may take body bytes for a request of their own and answer that
+    /// too: it has answered before it can have read them, or by a method whose body many servers
+    /// leave unread (RFC 9110 9.3). Such an answer would be taken for the next request's.
     fn may_say_more(&self) -> bool {
         let has_body = !matches!(self.request.body, None | Some(BodyLength::None));
         has_body

@@ -9,14 +9,14 @@ use tokio_rustls::TlsStream;
 
 /// A connection to a client or to an endpoint.
 #[derive(Debug)]
-pub(crate) enum Wire {
+pub(crate) enum Conn {
     /// A socket.
     Plain(Plain),
     /// TLS on a socket. Its state is large, and rare enough to be boxed.
     Tls(Box<TlsStream<Plain>>),
 }
 
-impl Wire {
+impl Conn {
     /// See [`Plain::reset_on_close`].
     pub(crate) fn reset_on_close(&self) {
         match self {
@@ -43,15 +43,15 @@ impl Wire {
 
 /// Runs one expression on whatever lies below.
 macro_rules! on {
-    ($wire:expr, $inner:ident => $then:expr) => {
-        match $wire.get_mut() {
-            Wire::Plain($inner) => $then,
-            Wire::Tls($inner) => $then,
+    ($conn:expr, $inner:ident => $then:expr) => {
+        match $conn.get_mut() {
+            Conn::Plain($inner) => $then,
+            Conn::Tls($inner) => $then,
         }
     };
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for Conn {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -61,7 +61,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for Conn {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -1,9 +1,9 @@
-//! What the proxy answers itself, and how a connection goes on after it.
+//! Local replies: the responses that the proxy makes itself, and the connection after them.
 
 use super::call::{Call, Decision, outcome_of};
 use super::client::{After, Client};
 use crate::http1::BodyLength;
-use crate::plan::{InForce, Workload};
+use crate::plan::{CurrentPlan, Workload};
 use crate::problem::Problem;
 use stagegate_rollout::{Fallback, Outcome};
 use std::rc::Rc;
@@ -52,7 +52,7 @@ impl Client {
     pub(super) async fn refuse(
         &mut self,
         call: &Call,
-        plan: &InForce,
+        plan: &CurrentPlan,
         workload: Option<&Workload>,
         problem: Problem,
     ) -> After {

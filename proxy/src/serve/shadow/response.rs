@@ -12,7 +12,7 @@ use std::time::Instant;
 const LIMITS: HeadLimits = HeadLimits { bytes: 64 * 1024, fields: usize::MAX };
 
 /// An answer under way.
-pub(super) struct Answer<'a> {
+pub(super) struct ShadowResponse<'a> {
     copy: &'a Shadow,
     signals: &'a SignalSettings,
     /// A head that came in pieces.
@@ -39,7 +39,7 @@ pub(super) struct Ended {
     pub(super) reusable: bool,
 }
 
-impl<'a> Answer<'a> {
+impl<'a> ShadowResponse<'a> {
     pub(super) fn new(
         copy: &'a Shadow,
         signals: &'a SignalSettings,
@@ -61,7 +61,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// Whether nothing of it has come.
+    /// Returns whether nothing of it has come.
     pub(super) const fn is_empty(&self) -> bool {
         self.body.is_none() && self.partial.is_empty()
     }
