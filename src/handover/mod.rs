@@ -10,9 +10,9 @@
 //!                        old: finishes what runs, ends
 //! ```
 //!
-//! Connections that arrive in between wait in the queues of the sockets, which both have. Until it says
-//! *ready* the new process may fail or die: the old one opens the store again and goes on. Only one
-//! of the two decides at any time, so that what one acknowledged the other never undoes.
+//! Connections that arrive in between wait in the queues of the sockets, which both have. Until it
+//! says *ready* the new process may fail or die: the old one opens the store again and goes on.
+//! Only one of the two decides at any time, so that what one acknowledged the other never undoes.
 
 mod channel;
 mod giver;

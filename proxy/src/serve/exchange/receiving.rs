@@ -181,6 +181,19 @@ impl Exchange<'_> {
         self.take_body(cx, rest, progress)
     }
 
+    /// Counts and observes bytes of the body.
+    fn note_data(&mut self, data: &[u8]) {
+        self.call.bytes_out += data.len() as u64;
+        self.call.observed.data(data);
+        if let Some(tap) = &mut self.call.tap {
+            tap.response.add(data);
+        }
+        let learned = self.receiving.learner.as_mut().and_then(|learner| learner.feed(data));
+        if let Some(id) = learned {
+            self.decision.pin(&self.worker.shared.pins, &id, self.call.now_s());
+        }
+    }
+
     fn take_body(
         &mut self,
         cx: &mut Context<'_>,
@@ -200,16 +213,8 @@ impl Exchange<'_> {
             };
             match (answer.body.read(&mut rest).map_err(|_| broken)?, answer.coding) {
                 (Piece::Data(data), coding) => {
-                    self.call.bytes_out += data.len() as u64;
-                    self.call.observed.data(data);
-                    if let Some(tap) = &mut self.call.tap {
-                        tap.response.add(data);
-                    }
-                    if let Some(id) =
-                        receiving.learner.as_mut().and_then(|learner| learner.feed(data))
-                    {
-                        self.decision.pin(&self.worker.shared.pins, &id, self.call.now_s());
-                    }
+                    self.note_data(data);
+                    let out = &mut *self.receiving.out;
                     match coding {
                         Coding::Chunks => out.extend_from_slice(data),
                         Coding::IntoChunks => {

@@ -88,6 +88,14 @@ impl Exchange<'_> {
             upgrade,
         };
         client_head(receiving.out, bytes, head, Some(&answer));
+        self.note_head(bytes, head);
+        let body = BodyReader::new(if upgrade { BodyLength::None } else { head.body });
+        self.receiving.answer = Some(Response { body, coding, keep_upstream, keep_client });
+        Ok(())
+    }
+
+    /// Notes status and time, and observes the head.
+    fn note_head(&mut self, bytes: &[u8], head: &ResponseHead) {
         self.call.first_byte_us = self.call.elapsed_us().max(1);
         self.call.status = head.status;
         let input = &*self.sending.input;
@@ -101,18 +109,15 @@ impl Exchange<'_> {
         if let Some(tap) = &mut self.call.tap {
             tap.answer_begins(bytes, head);
         }
-        if receiving.learner.is_some() {
+        if self.receiving.learner.is_some() {
             let id = Learner::from_head(bytes, head);
             if id.is_some() || !learns_from(bytes, head) {
-                receiving.learner = None;
+                self.receiving.learner = None;
             }
             if let Some(id) = id {
                 self.decision.pin(&self.worker.shared.pins, &id, self.call.now_s());
             }
         }
-        let body = BodyReader::new(if upgrade { BodyLength::None } else { head.body });
-        receiving.answer = Some(Response { body, coding, keep_upstream, keep_client });
-        Ok(())
     }
 
     /// How long to wait before the request is sent again instead of passing this answer on; none
