@@ -85,9 +85,9 @@ fn addresses(
     };
     let authority: Arc<str> = endpoint.authority().into();
     let protocol = match endpoint.protocol() {
-        config::EndpointProtocol::Http => proxy::Protocol::Http1,
-        config::EndpointProtocol::Https => proxy::Protocol::Negotiate,
-        config::EndpointProtocol::H2c | config::EndpointProtocol::H2 => proxy::Protocol::Http2,
+        config::EndpointProtocol::Http => proxy::HttpVersion::Http1,
+        config::EndpointProtocol::Https => proxy::HttpVersion::Negotiate,
+        config::EndpointProtocol::H2c | config::EndpointProtocol::H2 => proxy::HttpVersion::Http2,
     };
     let address = |target| proxy::Address {
         target,

@@ -16,7 +16,7 @@ pub struct Address {
     /// The name in logs and reports: `host:port`, or `unix:` and a path.
     pub name: Arc<str>,
     /// The HTTP version spoken there.
-    pub protocol: Protocol,
+    pub protocol: HttpVersion,
     /// Speaks TLS.
     pub tls: Option<ClientTls>,
 }
@@ -32,7 +32,7 @@ pub enum Target {
 
 /// The HTTP version spoken with an endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Protocol {
+pub enum HttpVersion {
     /// HTTP/1.1.
     #[default]
     Http1,

@@ -1,6 +1,6 @@
 //! Settings for unit tests.
 
-use crate::address::{Address, Protocol, Target};
+use crate::address::{Address, HttpVersion, Target};
 use crate::plan::{SignalSettings, WorkloadSettings};
 use stagegate_settings::Workload;
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ pub(crate) fn address(ip: [u8; 4], port: u16, authority: &str) -> Address {
         target: Target::Ip((ip, port).into()),
         authority: authority.into(),
         name: authority.into(),
-        protocol: Protocol::Http1,
+        protocol: HttpVersion::Http1,
         tls: None,
     }
 }

@@ -44,7 +44,7 @@ mod wanted;
 mod watch;
 mod worker;
 
-pub use address::{Address, Protocol, Target};
+pub use address::{Address, HttpVersion, Target};
 pub use data_plane::{DataPlane, EndpointStatus, Settled};
 pub use handover::{HandoverSink, IdleConnection};
 pub use identity::{Jwt, JwtError, JwtFiles};

@@ -130,7 +130,7 @@ impl HealthCheck for Check {
 #[cfg(test)]
 mod tests {
     use super::warm;
-    use crate::address::{Address, Protocol, Target};
+    use crate::address::{Address, HttpVersion, Target};
     use stagegate_settings::Probe;
     use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpListener};
@@ -147,7 +147,7 @@ mod tests {
             target: Target::Ip(socket),
             authority: socket.to_string().into(),
             name: socket.to_string().into(),
-            protocol: Protocol::Http1,
+            protocol: HttpVersion::Http1,
             tls: None,
         }
     }

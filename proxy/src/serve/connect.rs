@@ -3,7 +3,7 @@
 use super::call::{Call, Decision};
 use super::client::Client;
 use super::resilience;
-use crate::address::Protocol;
+use crate::address::HttpVersion;
 use crate::endpoint::Endpoint;
 use crate::http2::{Connection, Outgoing};
 use crate::problem::Problem;
@@ -130,9 +130,9 @@ pub(super) async fn open_any(
 ) -> io::Result<(Stream, bool)> {
     let (pools, id, address) = (&worker.pools, endpoint.id, &endpoint.address);
     let sharing = match address.protocol {
-        Protocol::Http1 => false,
-        Protocol::Negotiate => !upgrading,
-        Protocol::Http2 => true,
+        HttpVersion::Http1 => false,
+        HttpVersion::Negotiate => !upgrading,
+        HttpVersion::Http2 => true,
     };
     if !sharing {
         let (conn, _) = dial(&worker.connector, address, upgrading).await?;

@@ -1,7 +1,7 @@
 //! Opening a connection to an endpoint.
 
 use super::{Conn, Plain};
-use crate::address::{Address, Protocol, Target};
+use crate::address::{Address, HttpVersion, Target};
 use crate::tls::{ClientTls, H2};
 use std::io;
 use std::sync::Arc;
@@ -41,28 +41,28 @@ pub(crate) async fn dial(
 ) -> io::Result<(Conn, bool)> {
     let plain = connector.connect(address).await?;
     let Some(tls) = &address.tls else {
-        return Ok((Conn::Plain(plain), address.protocol == Protocol::Http2));
+        return Ok((Conn::Plain(plain), address.protocol == HttpVersion::Http2));
     };
     let conn = handshake(tls, address.protocol, upgrading, plain).await?;
     let http2 = match address.protocol {
-        Protocol::Http1 => false,
-        Protocol::Http2 => true,
-        Protocol::Negotiate => conn.alpn() == Some(H2),
+        HttpVersion::Http1 => false,
+        HttpVersion::Http2 => true,
+        HttpVersion::Negotiate => conn.alpn() == Some(H2),
     };
     Ok((conn, http2))
 }
 
 async fn handshake(
     tls: &ClientTls,
-    protocol: Protocol,
+    protocol: HttpVersion,
     upgrading: bool,
     plain: Plain,
 ) -> io::Result<Conn> {
     let config = match protocol {
-        Protocol::Http1 => &tls.http1,
-        Protocol::Negotiate if upgrading => &tls.http1,
-        Protocol::Http2 => &tls.http2,
-        Protocol::Negotiate => &tls.either,
+        HttpVersion::Http1 => &tls.http1,
+        HttpVersion::Negotiate if upgrading => &tls.http1,
+        HttpVersion::Http2 => &tls.http2,
+        HttpVersion::Negotiate => &tls.either,
     };
     let connector = TlsConnector::from(Arc::clone(config));
     let stream = connector.connect(tls.name.clone(), plain).await?;
