@@ -60,7 +60,8 @@ impl Store {
     /// changed then.
     pub fn record(&mut self, expected: u64, change: &NewChange) -> Result<Recorded, StoreError> {
         let NewChange { entry, states, answer, attachments, .. } = change;
-        self.write(entry, states, change.epoch_after(expected), answer.as_ref(), attachments)
+        let epochs = (Some(expected), change.epoch_after(expected));
+        self.write(entry, states, epochs, answer.as_ref(), attachments)
     }
 
     /// Records a change, durably and as a whole.
@@ -96,7 +97,7 @@ impl Store {
         answer: Option<&NewIdempotency>,
         attachments: &[Attachment],
     ) -> Result<AuditEntry, StoreError> {
-        match self.write(entry, states, epoch, answer, attachments)? {
+        match self.write(entry, states, (None, epoch), answer, attachments)? {
             Recorded::Now(entry) => Ok(entry),
             Recorded::Before(_) => Err(StoreError::IdempotencyKeyTaken {
                 key: answer.map(|it| it.key.clone()).unwrap_or_default(),
@@ -108,7 +109,7 @@ impl Store {
         &mut self,
         entry: &NewAudit,
         states: &[(WorkloadName, WorkloadState)],
-        epoch: u64,
+        (expected, epoch): (Option<u64>, u64),
         answer: Option<&NewIdempotency>,
         attachments: &[Attachment],
     ) -> Result<Recorded, StoreError> {
@@ -127,7 +128,9 @@ impl Store {
             .map_err(recording)?;
         let new_plan = last.checked_add(1) == Some(epoch);
         let same_plan = last == epoch && states.is_empty();
-        if !new_plan && !same_plan {
+        // A plan without new states would otherwise pass for an entry under the newest epoch.
+        let is_late = expected.is_some_and(|expected| expected != last);
+        if is_late || (!new_plan && !same_plan) {
             return Err(StoreError::EpochGap { last, given: epoch });
         }
         let seq = seq + 1;
@@ -143,23 +146,7 @@ impl Store {
         for attached in others {
             attachment::write(&change, attached, entry, seq)?;
         }
-        let mut details = entry.details.clone();
-        number::fill(&mut details, seq);
-        let mut entry = AuditEntry {
-            seq,
-            at_ms: entry.at_ms,
-            actor: entry.actor.as_str().into(),
-            workload: entry.workload.as_deref().map(Into::into),
-            action: entry.action.clone(),
-            reason: entry.reason.clone(),
-            summary: entry.summary.clone(),
-            epoch_before: last,
-            epoch,
-            details: details.to_string(),
-            prev_hash,
-            hash: String::new(),
-        };
-        entry.hash = entry.expected_hash();
+        let entry = chained(entry, seq, (last, epoch), prev_hash);
         append(&change, &entry)?;
         if let Some(answer) = answer {
             let response = number::filled(&answer.response, seq);
@@ -202,4 +189,31 @@ fn append(change: &Transaction<'_>, entry: &AuditEntry) -> Result<(), StoreError
         )
         .map_err(appending)?;
     Ok(())
+}
+
+/// The entry with its place in the chain.
+fn chained(
+    new: &NewAudit,
+    seq: u64,
+    (epoch_before, epoch): (u64, u64),
+    prev_hash: String,
+) -> AuditEntry {
+    let mut details = new.details.clone();
+    number::fill(&mut details, seq);
+    let mut entry = AuditEntry {
+        seq,
+        at_ms: new.at_ms,
+        actor: new.actor.as_str().into(),
+        workload: new.workload.as_deref().map(Into::into),
+        action: new.action.clone(),
+        reason: new.reason.clone(),
+        summary: new.summary.clone(),
+        epoch_before,
+        epoch,
+        details: details.to_string(),
+        prev_hash,
+        hash: String::new(),
+    };
+    entry.hash = entry.expected_hash();
+    entry
 }
