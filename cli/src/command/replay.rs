@@ -4,6 +4,7 @@ use crate::client::Failure;
 use crate::output;
 use clap::Args;
 use serde_json::Value;
+use stagegate_timing::Backoff;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +13,9 @@ use ureq::http::{HeaderName, HeaderValue, Request};
 
 /// Tries of one request that nobody answered.
 const TRIES: u32 = 3;
+/// Pauses between them.
+const PAUSES: Backoff =
+    Backoff { first: Duration::from_secs(2), factor: 4, longest: Duration::from_secs(8) };
 /// Most bytes of an answer that are read.
 const LARGEST: u64 = 16 << 20;
 
@@ -195,9 +199,9 @@ fn wait(slot: &Mutex<Instant>, every: Duration) {
 fn ask(target: &Target, agent: &Agent, base: &str, case: &Case, slot: &Mutex<Instant>) -> Answer {
     let every = Duration::from_secs_f64(1.0 / target.rate);
     let mut last = String::new();
-    for attempt in 0..TRIES {
-        if attempt > 0 {
-            std::thread::sleep(Duration::from_millis(500 << (2 * attempt)));
+    for failures in 0..TRIES {
+        if failures > 0 {
+            std::thread::sleep(PAUSES.wait(failures));
         }
         wait(slot, every);
         match once(target, agent, base, case) {

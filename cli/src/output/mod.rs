@@ -8,4 +8,5 @@ mod time;
 pub(crate) use answer::{Format, json, show};
 pub use answer::{answer, note};
 pub use number::{grouped, millis, percent};
-pub(crate) use time::{moment, span};
+pub(crate) use stagegate_timing::moment;
+pub(crate) use time::span;

@@ -61,6 +61,7 @@ pub(super) const ALLOWED: &[Arrow] = &[
     arrow("cli", "api", "it reads and writes the wire types"),
     arrow("cli", "eval", "it compares offline runs and reads datasets, without a server"),
     arrow("cli", "rollout", "arguments are checked by the core's own types"),
+    arrow("cli", "timing", "moments are shown, an unanswered request waits"),
     arrow("demo", "api", "it reads the state of its workload"),
     arrow("demo", "cli", "it steers by the same client, and prints the same way"),
     arrow("demo", "rollout", "it names arms and weights"),
