@@ -25,6 +25,13 @@ const WORDS: &[&[u8]] = &[
     b"\"output_tokens\":18446744073709551616",
     b"\"error\":{\"type\":\"overloaded_error\"}",
     b"\"type\":\"response.failed\"",
+    b"\"status\":\"failed\"",
+    b"\"error\":\"500\"",
+    b"\"result\":{\"isError\":true}",
+    b"\"promptTokensDetails\":[{\"modality\":\"AUDIO\",\"tokenCount\":3}]",
+    b"\"output\":[{\"type\":\"web_search_call\",\"action\":{\"type\":\"search\"}}]",
+    b"\"cache_creation\":{\"ephemeral_1h_input_tokens\":4}",
+    b"\"12\"",
     b"\"type\":\"message_delta\"",
     b"\\\"",
     b"\\ud83d",
@@ -66,13 +73,24 @@ fn usage(bytes: &[u8]) {
     let well_formed = is_well_formed(bytes);
     for protocol in PROTOCOLS {
         for content_type in TYPES {
-            let answer = Answer { protocol, path: "/v1/x", content_type, content_encoding: b"" };
+            let answer = Answer {
+                protocol,
+                method: b"POST",
+                path: "/v1/x",
+                resumes: false,
+                content_type,
+                content_encoding: b"",
+            };
             let whole = scan(&answer, std::iter::once(bytes));
             let bytewise = scan(&answer, bytes.chunks(1));
             let pieces = scan(&answer, bytes.chunks(13));
             if well_formed {
                 assert_eq!(bytewise, whole, "{protocol:?} byte by byte");
                 assert_eq!(pieces, whole, "{protocol:?} in pieces");
+            }
+            // Whatever the bytes are, decompressing them neither panics nor fills the memory.
+            for content_encoding in [&b"gzip"[..], b"deflate", b"br", b"zstd", b"zstd, br"] {
+                scan(&Answer { content_encoding, ..answer }, bytes.chunks(13));
             }
         }
     }

@@ -24,7 +24,7 @@ pub(crate) struct Shadow {
     pub(crate) id: String,
     /// Keeps a conversation on one endpoint.
     pub(crate) conversation: Option<String>,
-    method: String,
+    pub(crate) method: String,
     /// Path and query.
     pub(crate) target: String,
     pub(crate) is_head: bool,

@@ -5,11 +5,13 @@ use crate::trace::Traced;
 use stagegate_rollout::{
     Arm, Delta, Outcome, Reason, Record, RecordBatch, Series, SeriesKey, ShadowKey, ShadowSeries,
 };
-use stagegate_signals::{Cost, Usage};
+use stagegate_signals::{Cost, Unpriced, Usage};
 use std::sync::Arc;
 
 /// Stages of one series that are told apart; later ones count as [`OTHER`].
 const MAX_STAGES: usize = 32;
+/// Reasons and models without a price of one hand-over that are told apart.
+const MAX_UNPRICED: usize = 64;
 /// The label for everything without a series of its own: stages beyond the cap, tenants that are
 /// not listed.
 pub(crate) const OTHER: &str = "other";
@@ -56,6 +58,8 @@ struct Slot {
 pub(crate) struct Told<'a> {
     pub(crate) usage: Option<Usage>,
     pub(crate) cost: Option<Cost>,
+    /// Why the cost is not known, and the model, empty if none was named.
+    pub(crate) unpriced: Option<(Unpriced, &'a str)>,
     /// Names and microseconds.
     pub(crate) stages: &'a [(String, u64)],
     /// Refused for what the client asked.
@@ -115,6 +119,9 @@ impl Stats {
                     series.spent_nanos[cost.truth.index()] += nanos;
                 }
             }
+            if let Some((why, model)) = told.unpriced {
+                self.unpriced(workload, why, model);
+            }
             if !told.stages.is_empty() {
                 self.stages(workload, release, arm, told.stages);
             }
@@ -127,6 +134,18 @@ impl Stats {
             used.cost_nanos += told.cost.and_then(|cost| cost.nanos).unwrap_or(0);
         }
         self.records.push(record);
+    }
+
+    /// Counts an answer whose cost is not known. Names of models come from backends: beyond a cap
+    /// they count as [`OTHER`].
+    fn unpriced(&mut self, workload: &Arc<str>, why: Unpriced, model: &str) {
+        let counts = &mut self.delta.unpriced;
+        let key = |model: &str| (Arc::clone(workload), why.label(), Arc::from(model));
+        let mut at = key(model);
+        if counts.len() >= MAX_UNPRICED && !counts.contains_key(&at) {
+            at = key(OTHER);
+        }
+        *counts.entry(at).or_default() += 1;
     }
 
     /// Counts the pause before a chunk of a stream.
@@ -248,11 +267,11 @@ pub(crate) fn tenant_label<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Finished, MAX_STAGES, OTHER, Stats, Told, tenant_label};
+    use super::{Finished, MAX_STAGES, MAX_UNPRICED, OTHER, Stats, Told, tenant_label};
     use stagegate_rollout::{
         Arm, CostTruth, Histogram, KeyKind, Outcome, Reason, Record, TokenKind, records,
     };
-    use stagegate_signals::{Cost, Usage};
+    use stagegate_signals::{Cost, Unpriced, Usage};
     use std::sync::Arc;
 
     fn record() -> Record<'static> {
@@ -298,7 +317,7 @@ mod tests {
         let (mut stats, workload, acme) = (Stats::default(), Arc::from("w"), Arc::from("acme"));
         let told = Told {
             usage: Some(Usage { input: 3, output: 4, reasoning: 1, ..Usage::default() }),
-            cost: Some(Cost { nanos: Some(90), truth: CostTruth::Reported }),
+            cost: Some(Cost::known(90, CostTruth::Reported)),
             tenant: Some(&acme),
             ..Told::default()
         };
@@ -314,6 +333,20 @@ mod tests {
         let used = delta.tenants[&(Arc::clone(&workload), acme)];
         assert_eq!((used.requests, used.tokens, used.cost_nanos), (3, 21, 270));
         assert_eq!(records(batch.as_bytes()).count(), 3);
+    }
+
+    #[test]
+    fn models_without_a_price_are_counted_by_reason_within_a_cap() {
+        let (mut stats, workload) = (Stats::default(), Arc::from("w"));
+        let names: Vec<String> = (0..MAX_UNPRICED * 2).map(|n| format!("m{n}")).collect();
+        for name in names.iter().chain(&names[..1]) {
+            let unpriced = Some((Unpriced::NotListed, name.as_str()));
+            finish(&mut stats, &workload, Reason::Weight, &Told { unpriced, ..Told::default() });
+        }
+        let (delta, _) = stats.take();
+        let count = |model: &str| delta.unpriced.get(&(Arc::from("w"), "not_listed", model.into()));
+        assert_eq!(delta.unpriced.len(), MAX_UNPRICED + 1);
+        assert_eq!((count("m0"), count(OTHER)), (Some(&2), Some(&(MAX_UNPRICED as u64))));
     }
 
     #[test]

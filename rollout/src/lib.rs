@@ -65,6 +65,6 @@ pub use spec::{Fallback, FixedResponse, OnRollback, Sticky, WorkloadSpec};
 pub use spec_error::SpecError;
 pub use split::{Choice, KeyKind, Split, Target, Who};
 pub use state::{Closed, Declared, KillState, WorkloadState};
-pub use stats::{Delta, Refusals, SeriesKey, TenantUse};
+pub use stats::{Delta, Refusals, SeriesKey, TenantUse, UnpricedCounts};
 pub use usage::{CostTruth, TokenKind};
 pub use weight::{InvalidWeight, Weight};

@@ -104,14 +104,14 @@ series! {
         /// Requests that a tester's header forced; counted here alone, never in the other fields.
         forced: "stagegate_forced_requests_total" Count,
             "Requests that a tester's signed force header sent to an arm";
-        /// Answers with a 4xx status that blames the client: failures only where they come more
-        /// often than on stable.
+        /// Answers that blame the client, by a 4xx, a gRPC status or an error in the body: failures
+        /// only where they come more often than on stable.
         rejected: "stagegate_rejected_total" Count,
-            "Requests a backend refused with a 4xx for what the client asked; no failure of the release";
-        /// Answers with a part that could not be read: a cost that is no amount, or a body
-        /// compressed in an unknown way.
+            "Requests a backend refused for what the client asked, by a 4xx, a gRPC status or an error in the body; no failure of the release";
+        /// Answers with a part that could not be read: a cost that is no amount, or a body that is
+        /// broken, too large or compressed in an unknown way.
         unreadable: "stagegate_unreadable_signals_total" Count,
-            "Responses with a cost header that is no amount, or a body compressed in a way that is not understood";
+            "Responses with a cost header that is no amount, or a body that could not be read: compressed in a way that is not understood, broken or too large";
     }
     others {
         /// Finished requests by [`Outcome::index`].

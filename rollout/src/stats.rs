@@ -20,6 +20,9 @@ pub struct SeriesKey {
 /// was matched) and reason (the `stagegate-reason` header).
 pub type Refusals = HashMap<(Arc<str>, &'static str), u64>;
 
+/// Answers whose cost is not known, by workload, reason and model (empty if none was named).
+pub type UnpricedCounts = HashMap<(Arc<str>, &'static str, Arc<str>), u64>;
+
 /// The use of one tenant of a workload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TenantUse {
@@ -47,6 +50,8 @@ pub struct Delta {
     pub series: HashMap<SeriesKey, Series>,
     /// Answers that the proxy itself made.
     pub refusals: Refusals,
+    /// Answers whose cost is not known, of a capped set of models; the rest counts under `other`.
+    pub unpriced: UnpricedCounts,
     /// Use by workload and tenant, of a capped set of tenants; the rest counts under `other`.
     pub tenants: HashMap<(Arc<str>, Arc<str>), TenantUse>,
     /// Buckets of the keys that the weight alone assigned to an arm, by workload, while a rollout
@@ -65,6 +70,9 @@ impl Delta {
         for (key, count) in &other.refusals {
             *self.refusals.entry(key.clone()).or_default() += count;
         }
+        for (key, count) in &other.unpriced {
+            *self.unpriced.entry(key.clone()).or_default() += count;
+        }
         for (key, used) in &other.tenants {
             self.tenants.entry(key.clone()).or_default().merge(used);
         }
@@ -81,6 +89,7 @@ impl Delta {
     pub fn is_empty(&self) -> bool {
         self.series.is_empty()
             && self.refusals.is_empty()
+            && self.unpriced.is_empty()
             && self.tenants.is_empty()
             && self.assigned.is_empty()
             && self.shadows.is_empty()

@@ -1,36 +1,79 @@
 //! Compressed bodies: decompressed on the way to the scanner, a few KiB at a time, never kept.
 
 use crate::scanner::Body;
+use brotli_decompressor::DecompressorWriter;
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use std::fmt;
 use std::io::{self, Write as _};
+use zstd::stream::write::Decoder as ZstdDecoder;
 
 /// Bytes of one body that are decompressed at most. What is larger was made to be.
 const MAX_BYTES: u64 = 64 << 20;
+/// Bytes that may come out of any body, however few went in.
+const FREE_BYTES: u64 = 1 << 20;
+/// Beyond them, how many bytes may come out for each that went in. Texts shrink far less.
+const MAX_RATIO: u64 = 256;
+/// Largest window of zstd that is given memory, as a power of two: 8 MiB, what HTTP allows
+/// (RFC 9659).
+const MAX_WINDOW: u32 = 23;
+/// Bytes that brotli gives on at a time.
+const PIECE: usize = 8192;
+/// Codings of one body that are undone.
+const MAX_CODINGS: usize = 3;
 
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Coding {
+enum Coding {
     Gzip,
     /// With or without zlib's header: both are in use under this name.
     Deflate,
-    /// Not one that is understood.
-    Other,
+    Brotli,
+    Zstd,
 }
 
-impl Coding {
-    /// The coding of a `Content-Encoding`; none for `identity`.
+/// The codings of a body, in the order in which they were applied.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Codings {
+    list: [Option<Coding>; MAX_CODINGS],
+    count: usize,
+}
+
+impl Codings {
+    /// The codings that a `Content-Encoding` names; none if one of them is not understood, or if
+    /// there are too many.
     pub(crate) fn of(value: &[u8]) -> Option<Self> {
-        let value = value.trim_ascii();
-        let is = |name: &str| value.eq_ignore_ascii_case(name.as_bytes());
-        if value.is_empty() || is("identity") {
-            None
-        } else if is("gzip") || is("x-gzip") {
-            Some(Self::Gzip)
-        } else if is("deflate") {
-            Some(Self::Deflate)
-        } else {
-            Some(Self::Other)
+        let mut codings = Self::default();
+        for name in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+            let coding = match name {
+                b"" => continue,
+                _ if is("identity") => continue,
+                _ if is("gzip") || is("x-gzip") => Coding::Gzip,
+                _ if is("deflate") => Coding::Deflate,
+                _ if is("br") => Coding::Brotli,
+                _ if is("zstd") => Coding::Zstd,
+                _ => return None,
+            };
+            *codings.list.get_mut(codings.count)? = Some(coding);
+            codings.count += 1;
+        }
+        Some(codings)
+    }
+
+    /// Whether the body is as it was before any coding.
+    pub(crate) const fn is_empty(self) -> bool {
+        self.count == 0
+    }
+
+    /// A decompressor of these codings in front of a body.
+    pub(crate) fn decoder(self, body: Body) -> io::Result<Decoder> {
+        let mut to = To::Body(Box::new(body));
+        for coding in self.list.into_iter().flatten() {
+            to = To::Decoder(Box::new(Decoder::new(coding, to)?));
+        }
+        match to {
+            To::Decoder(decoder) => Ok(*decoder),
+            To::Body(_) => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
 }
@@ -40,23 +83,41 @@ pub(crate) enum Decoder {
     Gzip(Box<MultiGzDecoder<Sink>>),
     Zlib(Box<ZlibDecoder<Sink>>),
     Raw(Box<DeflateDecoder<Sink>>),
+    Brotli(Box<DecompressorWriter<Sink>>),
+    Zstd(Box<ZstdDecoder<'static, Sink>>),
     /// Deflate whose first byte has not come: it tells which kind.
     Waiting(Box<Sink>),
 }
 
-/// Where decompressed bytes go.
+/// Where decompressed bytes go, within a budget.
 pub(crate) struct Sink {
-    pub(crate) body: Body,
-    left: u64,
+    to: To,
+    /// Bytes that went into the decompressor.
+    taken: u64,
+    /// Bytes that came out of it.
+    given: u64,
+}
+
+enum To {
+    Body(Box<Body>),
+    Decoder(Box<Decoder>),
 }
 
 impl io::Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.left = self
-            .left
-            .checked_sub(bytes.len() as u64)
-            .ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge))?;
-        self.body.feed(bytes);
+        self.given += bytes.len() as u64;
+        let budget = (FREE_BYTES + MAX_RATIO * self.taken).min(MAX_BYTES);
+        if self.given > budget {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        match &mut self.to {
+            To::Body(body) => body.feed(bytes),
+            To::Decoder(decoder) => {
+                if !decoder.feed(bytes) {
+                    return Err(io::ErrorKind::InvalidData.into());
+                }
+            }
+        }
         Ok(bytes.len())
     }
 
@@ -65,21 +126,46 @@ impl io::Write for Sink {
     }
 }
 
+impl Sink {
+    fn body(&mut self) -> &mut Body {
+        match &mut self.to {
+            To::Body(body) => body,
+            To::Decoder(decoder) => decoder.flush(),
+        }
+    }
+}
+
 impl Decoder {
-    /// `None` for a coding that is not understood.
-    pub(crate) fn new(coding: Coding, body: Body) -> Option<Self> {
-        let sink = Sink { body, left: MAX_BYTES };
-        match coding {
-            Coding::Gzip => Some(Self::Gzip(Box::new(MultiGzDecoder::new(sink)))),
-            Coding::Deflate => Some(Self::Waiting(Box::new(sink))),
-            Coding::Other => None,
+    fn new(coding: Coding, to: To) -> io::Result<Self> {
+        let sink = Sink { to, taken: 0, given: 0 };
+        Ok(match coding {
+            Coding::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(sink))),
+            Coding::Deflate => Self::Waiting(Box::new(sink)),
+            Coding::Brotli => Self::Brotli(Box::new(DecompressorWriter::new(sink, PIECE))),
+            Coding::Zstd => {
+                let mut decoder = ZstdDecoder::new(sink)?;
+                decoder.window_log_max(MAX_WINDOW)?;
+                Self::Zstd(Box::new(decoder))
+            }
+        })
+    }
+
+    fn sink(&mut self) -> &mut Sink {
+        match self {
+            Self::Gzip(decoder) => decoder.get_mut(),
+            Self::Zlib(decoder) => decoder.get_mut(),
+            Self::Raw(decoder) => decoder.get_mut(),
+            Self::Brotli(decoder) => decoder.get_mut(),
+            Self::Zstd(decoder) => decoder.get_mut(),
+            Self::Waiting(sink) => sink,
         }
     }
 
     /// Takes more compressed bytes; false once they are of no use any more.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> bool {
         if let (Self::Waiting(sink), Some(&first)) = (&mut *self, bytes.first()) {
-            let sink = std::mem::replace(&mut **sink, Sink { body: Body::Sealed, left: 0 });
+            let none = Sink { to: To::Body(Box::new(Body::Sealed)), taken: 0, given: 0 };
+            let sink = std::mem::replace(&mut **sink, none);
             // A zlib header's low nibble is the method, 8 (RFC 1950 2.2), and its two bytes are a
             // multiple of 31; a raw block that begins so is a stored one, which nobody sends.
             *self = if first & 0x0f == 8 {
@@ -88,10 +174,13 @@ impl Decoder {
                 Self::Raw(Box::new(DeflateDecoder::new(sink)))
             };
         }
+        self.sink().taken += bytes.len() as u64;
         match self {
             Self::Gzip(decoder) => decoder.write_all(bytes).is_ok(),
             Self::Zlib(decoder) => decoder.write_all(bytes).is_ok(),
             Self::Raw(decoder) => decoder.write_all(bytes).is_ok(),
+            Self::Brotli(decoder) => decoder.write_all(bytes).is_ok(),
+            Self::Zstd(decoder) => decoder.write_all(bytes).is_ok(),
             Self::Waiting(_) => true,
         }
     }
@@ -99,21 +188,15 @@ impl Decoder {
     /// Gives what has been decompressed so far to the scanner.
     pub(crate) fn flush(&mut self) -> &mut Body {
         // A broken end costs what it held, not what came before.
-        match self {
-            Self::Gzip(decoder) => {
-                let _ = decoder.flush();
-                &mut decoder.get_mut().body
-            }
-            Self::Zlib(decoder) => {
-                let _ = decoder.flush();
-                &mut decoder.get_mut().body
-            }
-            Self::Raw(decoder) => {
-                let _ = decoder.flush();
-                &mut decoder.get_mut().body
-            }
-            Self::Waiting(sink) => &mut sink.body,
-        }
+        let _ = match self {
+            Self::Gzip(decoder) => decoder.flush(),
+            Self::Zlib(decoder) => decoder.flush(),
+            Self::Raw(decoder) => decoder.flush(),
+            Self::Brotli(decoder) => decoder.flush(),
+            Self::Zstd(decoder) => decoder.flush(),
+            Self::Waiting(_) => Ok(()),
+        };
+        self.sink().body()
     }
 }
 
@@ -123,6 +206,8 @@ impl fmt::Debug for Decoder {
             Self::Gzip(_) => "Gzip",
             Self::Zlib(_) => "Zlib",
             Self::Raw(_) => "Raw",
+            Self::Brotli(_) => "Brotli",
+            Self::Zstd(_) => "Zstd",
             Self::Waiting(_) => "Waiting",
         })
     }

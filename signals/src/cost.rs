@@ -1,8 +1,7 @@
 //! What an answer cost, and how well that is known.
 
-use crate::protocol::Protocol;
+use crate::rates::{Rates, Wanted};
 use crate::scanner::Signals;
-use crate::tariff::Rates;
 use crate::usage::Usage;
 use stagegate_rollout::CostTruth;
 
@@ -18,6 +17,32 @@ pub struct Passed {
     pub response: u64,
 }
 
+/// Why a cost is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unpriced {
+    /// The body could not be read: its coding is not understood, it is broken or too large.
+    Unread,
+    /// The answer is made later, and this one does not say what it will cost.
+    Unfinished,
+    /// Nothing names the model.
+    NoModel,
+    /// The price list does not have the model.
+    NotListed,
+}
+
+impl Unpriced {
+    /// The word used in labels and the API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Unread => "unread",
+            Self::Unfinished => "unfinished",
+            Self::NoModel => "no_model",
+            Self::NotListed => "not_listed",
+        }
+    }
+}
+
 /// A cost and how it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
@@ -25,44 +50,54 @@ pub struct Cost {
     pub nanos: Option<u64>,
     /// How it is known.
     pub truth: CostTruth,
+    /// Why it is unknown.
+    pub unpriced: Option<Unpriced>,
 }
 
 impl Cost {
     /// The cost of an answer; none for one of which no cost can be expected: its body was not
-    /// scanned, or it failed before any usage was told.
+    /// scanned, its request made no answer, or it failed before any usage was told.
     ///
     /// `stated` is the backend's own word in nano-dollars and goes before tokens. `rates` gives a
-    /// model's rates for so many input tokens. Where a model answered well but told no usage, the
-    /// cost is estimated: one token for every four bytes of the request, and for the answer one for
-    /// every event of a stream, or for every four bytes of another body.
+    /// model's rates. Where a model answered well but told no usage, the cost is estimated: one
+    /// token for every four bytes of the request, and for the answer one for every event of a
+    /// stream, or for every four bytes of another body.
     pub fn of(
         signals: Option<&Signals>,
         stated: Option<u64>,
         status: u16,
         passed: Passed,
-        rates: impl FnOnce(Protocol, &str, u64) -> Option<Rates>,
+        rates: impl FnOnce(&Wanted<'_>) -> Option<Rates>,
     ) -> Option<Self> {
         if let Some(nanos) = stated {
-            return Some(Self { nanos: Some(nanos), truth: CostTruth::Reported });
+            return Some(Self::known(nanos, CostTruth::Reported));
         }
-        let signals = signals?;
+        let signals = signals.filter(|signals| signals.is_generation)?;
         let is_good = (200..300).contains(&status);
         let (usage, truth) = match signals.usage {
             Some(usage) if signals.is_final => (usage, CostTruth::Reported),
             Some(usage) => (usage, CostTruth::PartialStream),
             None if !is_good || signals.failure.is_some() => return None,
+            None if signals.unreadable => return Some(Self::unknown(Unpriced::Unread)),
+            None if signals.is_pending => return Some(Self::unknown(Unpriced::Unfinished)),
             None => (estimate(signals, passed), CostTruth::Estimated),
         };
-        let unknown = Some(Self { nanos: None, truth: CostTruth::Unknown });
-        let Some(model) =
-            signals.model().filter(|_| !signals.unreadable || signals.usage.is_some())
-        else {
-            return unknown;
-        };
-        match rates(signals.protocol, model, usage.total_input()) {
-            Some(rates) => Some(Self { nanos: Some(rates.cost(&usage)), truth }),
-            None => unknown,
-        }
+        let Some(model) = signals.model() else { return Some(Self::unknown(Unpriced::NoModel)) };
+        let wanted = Wanted::of(signals.protocol, model, signals.tier, &usage);
+        Some(match rates(&wanted) {
+            Some(rates) => Self::known(rates.cost(&usage), truth),
+            None => Self::unknown(Unpriced::NotListed),
+        })
+    }
+
+    /// A cost that is known.
+    #[must_use]
+    pub const fn known(nanos: u64, truth: CostTruth) -> Self {
+        Self { nanos: Some(nanos), truth, unpriced: None }
+    }
+
+    const fn unknown(why: Unpriced) -> Self {
+        Self { nanos: None, truth: CostTruth::Unknown, unpriced: Some(why) }
     }
 }
 

@@ -4,10 +4,10 @@
 //! bytes each, big endian), headers, payload, CRC-32 of everything. A header is a name (1 byte of
 //! length), a type and a value; type 7 is a text with 2 bytes of length.
 
+use crate::collected::Collected;
 use crate::failure::Failure;
 use crate::found::Found;
 use crate::json::Reader;
-use crate::scanner::Collected;
 
 const PRELUDE: usize = 12;
 const CRC: usize = 4;

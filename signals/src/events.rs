@@ -1,23 +1,20 @@
 //! Server-sent events: which of them matter is found without reading each as JSON.
 //!
-//! A line that came whole is searched for the two words that matter; only an event with one of them
-//! is read. A line cut by the end of a read is read as it comes, since nobody knows yet what it
-//! holds. Both ways find the same: what an event without usage and without error says is forgotten,
-//! except for the first one's.
+//! A line that came whole is searched for the words that matter; only an event with one of them is
+//! read. A line cut by the end of a read is read as it comes, since nobody knows yet what it holds.
+//! Both ways find the same: what an event without usage and without failure says is forgotten,
+//! except for the first one's, and for the first name of a model.
 
-use crate::found::{Found, Node};
+use crate::collected::Collected;
+use crate::found::{Found, is_failing_kind};
 use crate::json::Reader;
-use crate::scanner::Collected;
+use crate::node::Node;
 use crate::text::Text;
-use memchr::memmem::Finder;
-use std::sync::LazyLock;
+use crate::words;
 
-/// Bytes of a cut line that are kept until it is known what the line is: as long as the longest
-/// line that must be seen whole, `event: response.failed`.
-const MAX_HEAD: usize = 24;
-
-static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage"));
-static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error"));
+/// Bytes of a cut line that are kept until it is known what the line is: more than the longest line
+/// that must be seen whole, `event: thread.run.expired`.
+const MAX_HEAD: usize = 32;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Line {
@@ -50,8 +47,8 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn feed(&mut self, bytes: &[u8], collected: &mut Collected) {
-        // One search for all lines that are whole in here; most reads have neither word.
-        let plain = USAGE.find(bytes).is_none() && ERROR.find(bytes).is_none();
+        // One search for all lines that are whole in here; most reads have none of the words.
+        let plain = !words::are_in(bytes);
         let mut rest = bytes;
         while !rest.is_empty() {
             if std::mem::take(&mut self.after_cr) && rest[0] == b'\n' {
@@ -89,7 +86,7 @@ impl Events {
         } else if let Some(data) = line.strip_prefix(b"data:") {
             self.data(data, plain, collected);
         } else if let Some(name) = line.strip_prefix(b"event:") {
-            self.failed = matches!(name.trim_ascii(), b"error" | b"response.failed");
+            self.failed = is_failing_kind(name.trim_ascii());
         }
     }
 
@@ -106,7 +103,8 @@ impl Events {
                 && (self.count == 1
                     || self.failed
                     || data.last() != Some(&b'}')
-                    || !plain && (may_hold_usage(data) || may_hold_error(data))));
+                    || !plain && words::matter_in(data)
+                    || collected.is_nameless() && words::may_name_a_model(data)));
         if wanted {
             self.read(data);
         }
@@ -163,11 +161,13 @@ impl Events {
             self.reader.end(&mut self.found);
             if self.reader.is_between() {
                 self.commit(collected);
+            } else if self.failed {
+                collected.failed(&self.found);
             }
             self.reader.restart();
             self.found.clear();
         } else if self.failed && self.has_data {
-            collected.failed(&self.found, true);
+            collected.failed(&self.found);
         }
         self.reading = false;
         self.has_data = false;
@@ -176,9 +176,9 @@ impl Events {
 
     fn commit(&self, collected: &mut Collected) {
         let found = &self.found;
-        let certain = self.failed || found.kind.bytes() == b"error";
-        let fails = certain || found.has_error;
-        if found.counts.is_empty() && !fails && self.count > 1 {
+        let fails = self.failed || found.fails();
+        let names = collected.is_nameless() && !found.model.is_empty();
+        if found.counts.is_empty() && !fails && !names && self.count > 1 {
             return;
         }
         collected.names(found);
@@ -190,34 +190,7 @@ impl Events {
             collected.usage(found, last);
         }
         if fails {
-            collected.failed(found, certain);
+            collected.failed(found);
         }
     }
-}
-
-/// Whether a line may hold a usage object: the word as a key, followed by an object. A quote after
-/// a backslash is in a text, or ends one.
-fn may_hold_usage(line: &[u8]) -> bool {
-    USAGE.find_iter(line).any(|at| {
-        let after = &line[at + b"\"usage".len()..];
-        let after = after.strip_prefix(b"Metadata").unwrap_or(after);
-        !is_escaped(line, at) && value_after_key(after).is_some_and(|value| value == b'{')
-    })
-}
-
-fn may_hold_error(line: &[u8]) -> bool {
-    ERROR.find_iter(line).any(|at| {
-        let after = &line[at + b"\"error".len()..];
-        !is_escaped(line, at) && value_after_key(after) != Some(b'n')
-    })
-}
-
-fn is_escaped(line: &[u8], at: usize) -> bool {
-    at > 0 && line[at - 1] == b'\\'
-}
-
-/// The first byte of the value, where `after` goes on behind a key's last letter.
-fn value_after_key(after: &[u8]) -> Option<u8> {
-    let after = after.strip_prefix(b"\"")?.trim_ascii_start().strip_prefix(b":")?;
-    after.trim_ascii_start().first().copied()
 }

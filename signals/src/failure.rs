@@ -1,43 +1,74 @@
-//! Failures that a body names although its status may say otherwise, and what they mean.
+//! Failures that an answer names although its status may say otherwise, and what they mean.
 //!
-//! Names and their meaning are the providers' own: OpenAI's error codes guide, Anthropic's error
-//! types, Google's canonical status names, the exceptions of Bedrock's runtime API.
+//! An answer that says that it failed has failed, whatever the failure is called. Names refine the
+//! class. They and their meaning are the providers' own: OpenAI's error codes guide, Anthropic's
+//! error types, Google's canonical status names, the exceptions of Bedrock's runtime API, JSON-RPC's
+//! error codes, gRPC's status codes.
 
 use crate::found::{ErrorNames, Found};
+use stagegate_rollout::Outcome;
 
-/// A failure named in a body.
+/// A failure named in an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
     names: ErrorNames,
-    /// The protocol leaves no doubt that the answer failed, whatever the name means.
-    pub(crate) certain: bool,
+    /// The backend's own status, which leaves nothing to names.
+    own: Option<Outcome>,
 }
 
-/// Whether trying again may help.
+/// What a failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Nature {
+    /// Trying again may help.
     Transient,
+    /// Trying again does not help.
     Permanent,
+    /// The client asked for what there is not.
+    Client,
 }
 
 impl Failure {
-    /// The failure a document names. `certain`: an event says that the answer failed.
-    pub(crate) fn of(found: &Found, certain: bool) -> Option<Self> {
-        if !found.has_error && !certain {
-            return None;
-        }
+    /// The failure a document names.
+    pub(crate) fn of(found: &Found) -> Self {
         let mut names = found.error;
         if names.code.is_empty() {
             names.code = found.code;
         }
-        Some(Self { names, certain })
+        Self { names, own: None }
     }
 
     /// A failure known by its name alone.
     pub(crate) fn named(name: &str) -> Self {
         let mut names = ErrorNames::default();
         names.kind.set(name);
-        Self { names, certain: true }
+        Self { names, own: None }
+    }
+
+    /// The failure that a `grpc-status` tells, in a head or in trailers; none for 0, which is
+    /// success.
+    #[must_use]
+    pub fn of_grpc(status: &[u8]) -> Option<Self> {
+        let code = std::str::from_utf8(status.trim_ascii()).ok()?.parse::<u8>().ok();
+        let (name, outcome) = match code {
+            Some(0) => return None,
+            Some(1) => ("CANCELLED", Outcome::ClientGone),
+            Some(3) => ("INVALID_ARGUMENT", Outcome::Ok),
+            Some(4) => ("DEADLINE_EXCEEDED", Outcome::Transient),
+            Some(5) => ("NOT_FOUND", Outcome::Ok),
+            Some(6) => ("ALREADY_EXISTS", Outcome::Ok),
+            Some(7) => ("PERMISSION_DENIED", Outcome::Ok),
+            Some(8) => ("RESOURCE_EXHAUSTED", Outcome::Transient),
+            Some(9) => ("FAILED_PRECONDITION", Outcome::Ok),
+            Some(10) => ("ABORTED", Outcome::Ok),
+            Some(11) => ("OUT_OF_RANGE", Outcome::Ok),
+            Some(12) => ("UNIMPLEMENTED", Outcome::Permanent),
+            Some(13) => ("INTERNAL", Outcome::Permanent),
+            Some(14) => ("UNAVAILABLE", Outcome::Transient),
+            Some(15) => ("DATA_LOSS", Outcome::Permanent),
+            Some(16) => ("UNAUTHENTICATED", Outcome::Ok),
+            _ => ("UNKNOWN", Outcome::Permanent),
+        };
+        Some(Self { own: Some(outcome), ..Self::named(name) })
     }
 
     /// Its names, the most telling first; none is empty.
@@ -47,11 +78,22 @@ impl Failure {
             .flatten()
     }
 
-    /// What its names or its status code mean, if they are known.
+    /// The class that the backend's own status gives it.
+    pub(crate) const fn own(&self) -> Option<Outcome> {
+        self.own
+    }
+
+    /// What its names or its code mean, if they are known.
     pub(crate) fn nature(&self) -> Option<Nature> {
         self.names().find_map(nature_of).or(match self.names.number {
             408 | 424 | 425 | 429 | 500..=599 => Some(Nature::Transient),
             400..=499 => Some(Nature::Permanent),
+            // JSON-RPC: what was asked cannot be read, is unknown or has wrong parameters; A2A: the
+            // task or the wanted form does not exist, MCP: the resource does not.
+            -32_700 | -32_602..=-32_600 | -32_005..=-32_001 | -32_009..=-32_007 => {
+                Some(Nature::Client)
+            }
+            -32_603 | -32_099..=-32_000 => Some(Nature::Permanent),
             _ => None,
         })
     }

@@ -1,105 +1,14 @@
-//! What one JSON document says that is of interest, and under which keys it says it.
+//! What one JSON document says that is of interest.
 
+use crate::counts::{Count, Counts};
+use crate::node::{Leaf, Node};
 use crate::text::Text;
-use crate::usage::{Count, Counts};
+use crate::tier::Tier;
 
 /// Longest model name and response id kept.
-pub(crate) const MAX_NAME: usize = 96;
+pub(crate) const MAX_NAME: usize = 128;
 /// Longest error code or type kept.
 pub(crate) const MAX_CODE: usize = 48;
-
-/// An object whose members matter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Node {
-    /// The document.
-    Root,
-    /// `response` of a Responses event.
-    Response,
-    /// `message` of Anthropic's `message_start`.
-    Message,
-    /// `usage`.
-    Usage,
-    /// `usageMetadata` (Gemini): a running total.
-    UsageMetadata,
-    /// `prompt_tokens_details`, `input_tokens_details`.
-    InputDetails,
-    /// `completion_tokens_details`, `output_tokens_details`.
-    OutputDetails,
-    /// `error`.
-    Error,
-}
-
-/// A single value that matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Leaf {
-    Model,
-    Id,
-    Kind,
-    Code,
-    ErrorKind,
-    ErrorCode,
-    ErrorStatus,
-    Count(Count),
-}
-
-/// What a member of an object is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Member {
-    Object(Node),
-    Value(Leaf),
-    Nothing,
-}
-
-impl Node {
-    /// What the member `key` is in this object.
-    pub(crate) fn member(self, key: &[u8]) -> Member {
-        use Member::{Nothing, Object, Value};
-        let count = |count| Value(Leaf::Count(count));
-        match (self, key) {
-            (Self::Root, b"response") => Object(Self::Response),
-            (Self::Root, b"message") => Object(Self::Message),
-            (Self::Root, b"type") => Value(Leaf::Kind),
-            (Self::Root, b"code") => Value(Leaf::Code),
-            (Self::Root | Self::Response | Self::Message, b"usage") => Object(Self::Usage),
-            (Self::Root, b"usageMetadata") => Object(Self::UsageMetadata),
-            (Self::Root | Self::Response, b"error") => Object(Self::Error),
-            (Self::Root | Self::Response | Self::Message, b"model")
-            | (Self::Root, b"modelVersion") => Value(Leaf::Model),
-            (Self::Root | Self::Response | Self::Message, b"id") | (Self::Root, b"responseId") => {
-                Value(Leaf::Id)
-            }
-            (Self::Error, b"type") => Value(Leaf::ErrorKind),
-            (Self::Error, b"code") => Value(Leaf::ErrorCode),
-            (Self::Error, b"status") => Value(Leaf::ErrorStatus),
-            (Self::Usage, b"prompt_tokens") | (Self::UsageMetadata, b"promptTokenCount") => {
-                count(Count::Prompt)
-            }
-            (Self::Usage, b"input_tokens") => count(Count::Input),
-            (Self::Usage, b"inputTokens") => count(Count::InputAlone),
-            (Self::Usage, b"cache_read_input_tokens" | b"cacheReadInputTokens") => {
-                count(Count::CacheRead)
-            }
-            (Self::Usage, b"cache_creation_input_tokens" | b"cacheWriteInputTokens") => {
-                count(Count::CacheWrite)
-            }
-            (Self::Usage, b"completion_tokens" | b"output_tokens" | b"outputTokens")
-            | (Self::UsageMetadata, b"candidatesTokenCount") => count(Count::Output),
-            (Self::Usage, b"prompt_tokens_details" | b"input_tokens_details") => {
-                Object(Self::InputDetails)
-            }
-            (Self::Usage, b"completion_tokens_details" | b"output_tokens_details") => {
-                Object(Self::OutputDetails)
-            }
-            (Self::InputDetails, b"cached_tokens")
-            | (Self::UsageMetadata, b"cachedContentTokenCount") => count(Count::CachedPart),
-            (Self::InputDetails, b"cache_write_tokens") => count(Count::WrittenPart),
-            (Self::OutputDetails, b"reasoning_tokens") => count(Count::ReasoningPart),
-            (Self::UsageMetadata, b"thoughtsTokenCount") => count(Count::Thoughts),
-            (Self::UsageMetadata, b"toolUsePromptTokenCount") => count(Count::ToolPrompt),
-            _ => Nothing,
-        }
-    }
-}
 
 /// The names an error goes by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,8 +16,17 @@ pub(crate) struct ErrorNames {
     pub(crate) code: Text<MAX_CODE>,
     pub(crate) kind: Text<MAX_CODE>,
     pub(crate) status: Text<MAX_CODE>,
-    /// A status code; 0 if there is none.
-    pub(crate) number: u16,
+    /// A status code, or JSON-RPC's error code; 0 if there is none.
+    pub(crate) number: i32,
+}
+
+impl ErrorNames {
+    const fn clear(&mut self) {
+        self.code.clear();
+        self.kind.clear();
+        self.status.clear();
+        self.number = 0;
+    }
 }
 
 /// What was found in one document; in a body of several, what was found last.
@@ -122,13 +40,83 @@ pub(crate) struct Found {
     pub(crate) id: Text<MAX_NAME>,
     pub(crate) kind: Text<MAX_CODE>,
     pub(crate) code: Text<MAX_CODE>,
-    /// There is an error object, or an error text.
+    pub(crate) tier: Option<Tier>,
+    /// The document says that something failed, by an error that is not null or by its state.
     pub(crate) has_error: bool,
     pub(crate) error: ErrorNames,
     /// The object the usage stood in, if there was one.
     pub(crate) usage_in: Option<Node>,
     /// The document has a `response` object.
     pub(crate) is_responses_event: bool,
+    /// The answer is made later: it is queued or under way.
+    pub(crate) is_pending: bool,
+    /// A modality, a life, or a tool call under way, and its tokens.
+    item: Item,
+}
+
+/// An element of a list under way.
+#[derive(Clone, Copy, Debug, Default)]
+struct Item {
+    which: Which,
+    tokens: u64,
+    /// A search engine's page was opened: that is no search.
+    is_page: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Which {
+    #[default]
+    Nothing,
+    Audio,
+    Image,
+    Video,
+    FiveMinutes,
+    Hour,
+    WebSearch,
+    FileSearch,
+    CodeRun,
+}
+
+impl Which {
+    /// A modality or the life of a cache write.
+    fn of(text: &str) -> Self {
+        let is = |name: &str| text.eq_ignore_ascii_case(name);
+        match text {
+            _ if is("audio") => Self::Audio,
+            _ if is("image") || is("document") => Self::Image,
+            _ if is("video") => Self::Video,
+            _ if is("5m") => Self::FiveMinutes,
+            _ if is("1h") => Self::Hour,
+            _ => Self::Nothing,
+        }
+    }
+
+    /// A tool call in the output of a response.
+    fn call(kind: &str) -> Self {
+        match kind {
+            "web_search_call" => Self::WebSearch,
+            "file_search_call" => Self::FileSearch,
+            "code_interpreter_call" => Self::CodeRun,
+            _ => Self::Nothing,
+        }
+    }
+
+    const fn count(self, list: Node) -> Option<Count> {
+        Some(match (list, self) {
+            (Node::InputModality, Self::Audio) => Count::AudioIn,
+            (Node::InputModality, Self::Image) => Count::ImageIn,
+            (Node::InputModality, Self::Video) => Count::VideoIn,
+            (Node::CachedModality, Self::Audio) => Count::AudioCached,
+            (Node::CachedModality, Self::Image) => Count::ImageCached,
+            (Node::CachedModality, Self::Video) => Count::VideoCached,
+            (Node::OutputModality, Self::Audio) => Count::AudioOut,
+            (Node::OutputModality, Self::Image) => Count::ImageOut,
+            (Node::OutputModality, Self::Video) => Count::VideoOut,
+            (Node::CacheDetail, Self::FiveMinutes) => Count::Written5m,
+            (Node::CacheDetail, Self::Hour) => Count::Written1h,
+            _ => return None,
+        })
+    }
 }
 
 impl Found {
@@ -140,13 +128,17 @@ impl Found {
         self.id.clear();
         self.kind.clear();
         self.code.clear();
+        self.tier = None;
         self.has_error = false;
-        self.error.code.clear();
-        self.error.kind.clear();
-        self.error.status.clear();
-        self.error.number = 0;
+        self.error.clear();
         self.usage_in = None;
         self.is_responses_event = false;
+        self.is_pending = false;
+    }
+
+    /// Whether the document says that what was asked for failed.
+    pub(crate) fn fails(&self) -> bool {
+        self.has_error || is_failing_kind(self.kind.bytes())
     }
 
     /// An object of interest begins in `parent`.
@@ -159,40 +151,156 @@ impl Found {
                 let is_gemini = matches!(node, Node::UsageMetadata);
                 self.usage_in = Some(if is_gemini { node } else { parent });
             }
+            Node::InputModality
+            | Node::CachedModality
+            | Node::OutputModality
+            | Node::CacheDetail
+            | Node::Item => {
+                self.item = Item { which: Which::Nothing, tokens: 0, is_page: false };
+            }
             _ => {}
         }
     }
 
     /// An object of interest is over.
     pub(crate) const fn left(&mut self, node: Node) {
-        if matches!(node, Node::Usage | Node::UsageMetadata) {
-            self.counts.update(&self.open_counts);
+        match node {
+            Node::Usage | Node::UsageMetadata => self.counts.update(&self.open_counts),
+            Node::Item => self.left_item(),
+            _ => {
+                if let Some(count) = self.item.which.count(node) {
+                    self.open_counts.add(count, self.item.tokens);
+                }
+            }
+        }
+    }
+
+    const fn left_item(&mut self) {
+        match self.item.which {
+            Which::WebSearch if !self.item.is_page => self.counts.add(Count::WebSearches, 1),
+            Which::FileSearch => self.counts.add(Count::FileSearches, 1),
+            Which::CodeRun => self.counts.add(Count::CodeRuns, 1),
+            _ => {}
         }
     }
 
     pub(crate) fn text(&mut self, leaf: Leaf, text: &str) {
         match leaf {
-            Leaf::Model => self.model.set(text),
+            // Some events name the model late, with an empty name before.
+            Leaf::Model if self.model.is_empty() => self.model.set(text),
+            Leaf::Model => {}
             Leaf::Id => self.id.set(text),
             Leaf::Kind => self.kind.set(text),
             Leaf::Code => self.code.set(text),
-            Leaf::ErrorKind => self.error.kind.set(text),
-            Leaf::ErrorCode => {
+            Leaf::Tier => self.tier = Tier::of(text).or(self.tier),
+            Leaf::Status => self.status(text),
+            Leaf::State => self.failed_if(
+                matches!(text, "failed" | "rejected" | "TASK_STATE_FAILED" | "TASK_STATE_REJECTED"),
+                text,
+            ),
+            Leaf::Reason => self.incomplete(text),
+            Leaf::Blocked => {
+                self.failed_if(!matches!(text, "" | "BLOCK_REASON_UNSPECIFIED"), text);
+            }
+            Leaf::Finish => self.failed_if(
+                !matches!(text, "" | "STOP" | "MAX_TOKENS" | "FINISH_REASON_UNSPECIFIED"),
+                text,
+            ),
+            Leaf::Error if is_no_error(text) => {}
+            Leaf::Error | Leaf::ErrorCode => {
                 self.has_error |= !text.is_empty();
                 self.error.code.set(text);
+                self.numeric(leaf, text);
             }
+            Leaf::ErrorKind => self.error.kind.set(text),
             Leaf::ErrorStatus => self.error.status.set(text),
-            Leaf::Count(_) => {}
+            Leaf::ItemKind => self.item.which = Which::call(text),
+            Leaf::ActionKind => self.item.is_page = text != "search",
+            Leaf::Which => self.item.which = Which::of(text),
+            Leaf::IsError | Leaf::Tokens | Leaf::Count(_) => self.numeric(leaf, text),
         }
     }
 
-    pub(crate) fn number(&mut self, leaf: Leaf, number: u64) {
+    /// A number in quotes.
+    fn numeric(&mut self, leaf: Leaf, text: &str) {
+        if let Some(number) = whole_number(text.trim()) {
+            self.number(leaf, number);
+        }
+    }
+
+    pub(crate) fn number(&mut self, leaf: Leaf, number: i64) {
+        let Ok(count) = u64::try_from(number) else {
+            if matches!(leaf, Leaf::Code | Leaf::ErrorCode) {
+                self.error.number = i32::try_from(number).unwrap_or(0);
+            }
+            return;
+        };
         match leaf {
-            Leaf::Count(count) => self.open_counts.set(count, number),
-            Leaf::Code | Leaf::ErrorCode | Leaf::ErrorStatus => {
-                self.error.number = u16::try_from(number).unwrap_or(0);
+            Leaf::Count(which) => self.open_counts.set(which, count),
+            Leaf::Tokens => self.item.tokens = count,
+            Leaf::Code | Leaf::Error | Leaf::ErrorCode | Leaf::ErrorStatus => {
+                self.has_error |= leaf == Leaf::Error && count != 0;
+                self.error.number = i32::try_from(count).unwrap_or(0);
             }
             _ => {}
         }
     }
+
+    /// A value that is `true`.
+    pub(crate) fn truth(&mut self, leaf: Leaf) {
+        match leaf {
+            Leaf::Error => self.has_error = true,
+            Leaf::IsError => self.failed_if(true, "isError"),
+            _ => {}
+        }
+    }
+
+    /// An answer's status. The last one counts: a body may hold several documents.
+    fn status(&mut self, status: &str) {
+        self.is_pending = matches!(status, "queued" | "in_progress");
+        self.failed_if(matches!(status, "failed" | "error" | "expired" | "rejected"), status);
+    }
+
+    /// An incomplete answer failed, unless it reached a limit that the client or the model sets.
+    fn incomplete(&mut self, reason: &str) {
+        let limit = matches!(reason, "" | "max_output_tokens" | "max_tokens" | "length");
+        self.failed_if(!limit, reason);
+    }
+
+    fn failed_if(&mut self, failed: bool, name: &str) {
+        if failed {
+            self.has_error = true;
+            // That something failed names nothing.
+            if self.error.kind.is_empty() && !name.eq_ignore_ascii_case("failed") && name != "error"
+            {
+                self.error.kind.set(name);
+            }
+        }
+    }
+}
+
+/// Whether a document or event of this name says that the answer failed.
+pub(crate) fn is_failing_kind(kind: &[u8]) -> bool {
+    matches!(
+        kind,
+        b"error"
+            | b"response.failed"
+            | b"interaction.failed"
+            | b"thread.run.failed"
+            | b"thread.run.expired"
+    )
+}
+
+/// Whether an error that is a text says that there is none.
+fn is_no_error(text: &str) -> bool {
+    let is = |name: &str| text.eq_ignore_ascii_case(name);
+    text.trim().is_empty() || is("none") || is("null") || is("false") || is("ok")
+}
+
+/// A whole number as any language prints it: `12`, `12.0`, `1.2e1`.
+pub(crate) fn whole_number(text: &str) -> Option<i64> {
+    text.parse::<i64>().ok().or_else(|| {
+        let float: f64 = serde_json::from_str(text).ok()?;
+        ((-1e15..1e15).contains(&float) && float.fract() == 0.0).then_some(float as i64)
+    })
 }

@@ -6,13 +6,15 @@
 //! JSON leads to nothing found, never to a panic. A sequence of documents, or an array of them
 //! (Gemini's streams without SSE), counts as one body in which the last word wins.
 
-use crate::found::{Found, Leaf, Member, Node};
+use crate::found::{Found, whole_number};
+use crate::node::{Leaf, Member, Node};
 use crate::text::Text;
 
-/// Objects of interest that can be open at a time: `response`, `usage`, details and the root.
-const MAX_OPEN: usize = 4;
+/// Objects and lists of interest that can be open at a time: the root, `response`, `usage`, details
+/// and their details, or `output`, one of it and its action.
+const MAX_OPEN: usize = 6;
 /// Longest key or value that is looked at.
-const MAX_TOKEN: usize = 104;
+const MAX_TOKEN: usize = 136;
 /// Containers below an uninteresting value; what nests deeper is no answer.
 const MAX_SKIPPED: u32 = 1 << 20;
 
@@ -38,11 +40,19 @@ enum Mode {
     Foreign,
 }
 
+/// An object or a list of interest that is open.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    /// The object, or what a list holds.
+    node: Node,
+    is_list: bool,
+}
+
 /// Reads documents as their bytes come in.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
     mode: Mode,
-    open: [Node; MAX_OPEN],
+    open: [Open; MAX_OPEN],
     depth: u8,
     skipped: u32,
     /// What the value under way is.
@@ -57,7 +67,7 @@ impl Default for Reader {
     fn default() -> Self {
         Self {
             mode: Mode::Value,
-            open: [Node::Root; MAX_OPEN],
+            open: [Open { node: Node::Root, is_list: false }; MAX_OPEN],
             depth: 0,
             skipped: 0,
             member: Member::Nothing,
@@ -169,17 +179,21 @@ impl Reader {
         match byte {
             b'{' => self.open(found),
             // At the top an array is only a bracket around documents.
-            b'[' if self.depth > 0 => {
-                self.skipped = 1;
-                self.mode = Mode::Skip;
+            b'[' if self.depth > 0 => self.open_list(),
+            b']' if self.is_in_list() => {
+                self.depth -= 1;
+                self.after_value();
             }
             b'"' => {
-                if let Member::Object(Node::Error) = self.member {
-                    self.member = Member::Value(Leaf::ErrorCode);
-                }
+                self.member = match self.member {
+                    Member::Either(_, leaf) => Member::Value(leaf),
+                    Member::Value(leaf) => Member::Value(leaf),
+                    _ => Member::Nothing,
+                };
                 self.begin(Mode::Text);
             }
             b' ' | b'\t' | b'\r' | b'\n' | b',' | b'[' | b']' => {}
+            b'}' if self.is_in_list() => {}
             b'}' => self.close(found),
             // An answer is an object: what only calls itself JSON costs nothing more.
             _ if self.depth == 0 => self.mode = Mode::Foreign,
@@ -190,39 +204,63 @@ impl Reader {
         }
     }
 
+    fn is_in_list(&self) -> bool {
+        self.depth > 0 && self.open[usize::from(self.depth) - 1].is_list
+    }
+
     fn open(&mut self, found: &mut Found) {
         let node = match self.member {
             _ if self.depth == 0 => Some(Node::Root),
-            Member::Object(node) => Some(node),
+            Member::Object(node) | Member::Either(node, _) => Some(node),
             _ => None,
         };
-        match node {
-            Some(node) if usize::from(self.depth) < MAX_OPEN => {
-                if self.depth > 0 {
-                    found.entered(node, self.open[usize::from(self.depth) - 1]);
-                }
-                self.open[usize::from(self.depth)] = node;
-                self.depth += 1;
-                self.mode = Mode::Member;
-            }
-            _ => {
-                self.skipped = 1;
-                self.mode = Mode::Skip;
-            }
+        let Some(node) = node.filter(|_| usize::from(self.depth) < MAX_OPEN) else {
+            return self.pass_over();
+        };
+        if self.depth > 0 {
+            found.entered(node, self.open[usize::from(self.depth) - 1].node);
         }
+        self.push(Open { node, is_list: false });
+        self.mode = Mode::Member;
+    }
+
+    fn open_list(&mut self) {
+        match self.member {
+            Member::List(node) if usize::from(self.depth) < MAX_OPEN => {
+                self.push(Open { node, is_list: true });
+                self.after_value();
+            }
+            _ => self.pass_over(),
+        }
+    }
+
+    fn push(&mut self, open: Open) {
+        self.open[usize::from(self.depth)] = open;
+        self.depth += 1;
+    }
+
+    fn pass_over(&mut self) {
+        self.skipped = 1;
+        self.mode = Mode::Skip;
     }
 
     fn close(&mut self, found: &mut Found) {
         if self.depth > 0 {
             self.depth -= 1;
-            found.left(self.open[usize::from(self.depth)]);
+            found.left(self.open[usize::from(self.depth)].node);
         }
         self.after_value();
     }
 
     fn after_value(&mut self) {
         self.member = Member::Nothing;
-        self.mode = if self.depth == 0 { Mode::Value } else { Mode::Member };
+        self.mode = Mode::Member;
+        if self.depth == 0 {
+            self.mode = Mode::Value;
+        } else if let Open { node, is_list: true } = self.open[usize::from(self.depth) - 1] {
+            self.member = Member::Object(node);
+            self.mode = Mode::Value;
+        }
     }
 
     /// Passes over a container that does not matter.
@@ -299,7 +337,7 @@ impl Reader {
             self.mode = if is_key { Mode::KeyEscape } else { Mode::TextEscape };
         } else if is_key {
             // No one escapes the letters of these keys.
-            let node = self.open[usize::from(self.depth.max(1)) - 1];
+            let node = self.open[usize::from(self.depth.max(1)) - 1].node;
             let known = self.whole && !self.escaped;
             self.member = if known { node.member(self.token.bytes()) } else { Member::Nothing };
             self.mode = Mode::Colon;
@@ -313,10 +351,18 @@ impl Reader {
     fn text(&mut self, found: &mut Found) {
         let Member::Value(leaf) = self.member else { return };
         if !self.whole {
+            // A long text says as much as `true`.
+            if leaf == Leaf::Error {
+                found.truth(leaf);
+            }
             return;
         }
         if !self.escaped {
             found.text(leaf, self.token.as_str());
+            return;
+        }
+        // Nobody escapes the letters of these words, and streams are searched for them as they are.
+        if matches!(leaf, Leaf::Kind | Leaf::Status | Leaf::State) {
             return;
         }
         let quoted = format!("\"{}\"", self.token.as_str());
@@ -328,7 +374,7 @@ impl Reader {
     fn bare<'a>(&mut self, bytes: &'a [u8], found: &mut Found) -> &'a [u8] {
         let inside = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'+');
         let len = bytes.iter().position(|b| !inside(b)).unwrap_or(bytes.len());
-        if let Member::Value(_) = self.member {
+        if let Member::Value(_) | Member::Either(..) = self.member {
             self.keep(&bytes[..len]);
         }
         if len < bytes.len() {
@@ -339,14 +385,14 @@ impl Reader {
     }
 
     fn number(&mut self, found: &mut Found) {
-        let Member::Value(leaf) = self.member else { return };
+        let (Member::Value(leaf) | Member::Either(_, leaf)) = self.member else { return };
+        if !self.whole {
+            return;
+        }
         let text = self.token.as_str();
-        let number = text.parse::<u64>().ok().or_else(|| {
-            // Some backends write whole numbers as floats.
-            let float: f64 = serde_json::from_str(text).ok()?;
-            ((0.0..1e15).contains(&float) && float.fract() == 0.0).then_some(float as u64)
-        });
-        if let Some(number) = number.filter(|_| self.whole) {
+        if text == "true" {
+            found.truth(leaf);
+        } else if let Some(number) = whole_number(text) {
             found.number(leaf, number);
         }
     }
@@ -355,8 +401,11 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::Reader;
-    use crate::found::{Found, Node};
-    use crate::usage::Count;
+    use crate::counts::Count;
+    use crate::found::Found;
+    use crate::node::Node;
+    use crate::tier::Tier;
+    use crate::usage::Part;
     use proptest::prelude::*;
 
     fn read(body: &str) -> Found {
@@ -416,7 +465,10 @@ mod tests {
         assert_eq!(count("12"), Some(12));
         assert_eq!(count("12.0"), Some(12));
         assert_eq!(count("1.2e1"), Some(12));
-        for wrong in ["-1", "1.5", "null", "\"12\"", "1e300", "nan", "true", "{}", "[12]"] {
+        assert_eq!(count("1.2E+1"), Some(12));
+        assert_eq!(count("\"12\""), Some(12));
+        assert_eq!(count("\" 12.0 \""), Some(12));
+        for wrong in ["-1", "1.5", "null", "\"twelve\"", "1e300", "nan", "true", "{}", "[12]"] {
             assert_eq!(count(wrong), None, "{wrong}");
         }
     }
@@ -428,7 +480,43 @@ mod tests {
         assert_eq!((found.error.kind.as_str(), found.error.number), ("server_error", 503));
         let found = read(r#"{"error":"overloaded"}"#);
         assert_eq!((found.has_error, found.error.code.as_str()), (true, "overloaded"));
-        assert!(!read(r#"{"error":null,"response":{"error":null}}"#).has_error);
+        for none in ["null", "false", "0", "\"\"", "\"none\"", "[]"] {
+            let body = format!(r#"{{"error":{none},"response":{{"error":{none}}}}}"#);
+            assert!(!read(&body).fails(), "{none}");
+        }
+        let long = format!("\"{}\"", "it broke, ".repeat(30));
+        for some in ["true", "503", "\"503\"", "{}", &long] {
+            assert!(read(&format!(r#"{{"error":{some}}}"#)).fails(), "{some}");
+        }
+        assert_eq!(read(r#"{"error":{"code":"503"}}"#).error.number, 503);
+        assert_eq!(read(r#"{"error":{"code":-32603}}"#).error.number, -32_603);
+    }
+
+    #[test]
+    fn lists_of_interest_are_read_element_by_element() {
+        let found = read(
+            r#"{"usageMetadata":{"promptTokenCount":100,"candidatesTokenCount":50,
+            "promptTokensDetails":[{"modality":"TEXT","tokenCount":60},{"modality":"AUDIO","tokenCount":40}, "x", [1], 7],
+            "cacheTokensDetails":[],"candidatesTokensDetails":[{"tokenCount":30,"modality":"IMAGE"}],
+            "trafficType":"ON_DEMAND_FLEX"},"candidates":[{"content":{"parts":[]},"finishReason":"STOP"}]}"#,
+        );
+        let usage = found.counts.usage();
+        let part = |part| usage.part(part);
+        assert_eq!((part(Part::AudioInput), part(Part::ImageOutput)), (40, 30));
+        assert_eq!((found.tier, found.fails()), (Some(Tier::Flex), false));
+        let found = read(
+            r#"{"id":"resp_1","output":[{"type":"web_search_call","action":{"type":"search"}},
+            {"type":"web_search_call","action":{"type":"open_page"}},{"type":"message","content":[{"type":"web_search_call"}]},
+            {"type":"file_search_call"},{"type":"code_interpreter_call","code":"}]"}],
+            "usage":{"input_tokens":1,"output_tokens":2},"service_tier":"priority"}"#,
+        );
+        let usage = found.counts.usage();
+        let part = |part| usage.part(part);
+        assert_eq!(
+            (part(Part::WebSearches), part(Part::FileSearches), part(Part::CodeRuns)),
+            (1, 1, 1)
+        );
+        assert_eq!((usage.total(), found.tier), (3, Some(Tier::Priority)));
     }
 
     proptest! {

@@ -35,6 +35,7 @@ impl Protocol {
             b"converse" | b"converse-stream" => Self::Bedrock,
             _ => match memchr::memrchr(b':', last).map(|at| &last[at + 1..]) {
                 Some(b"generateContent" | b"streamGenerateContent") => Self::Gemini,
+                Some(b"rawPredict" | b"streamRawPredict") => Self::Anthropic,
                 _ => Self::Auto,
             },
         }
@@ -52,19 +53,37 @@ impl Protocol {
     }
 }
 
-/// The model a request path names: `/v1beta/models/{model}:generateContent` (Gemini),
-/// `/model/{model}/converse` (Bedrock; percent-encoded colons are decoded).
+/// The model a request path names: `/v1beta/models/{model}:generateContent` (Gemini, Vertex),
+/// `/model/{model}/converse` (Bedrock), `/openai/deployments/{deployment}/…` (Azure). Percent-encoded
+/// characters are decoded.
 #[must_use]
 pub fn model_in_path(path: &str) -> Option<String> {
-    let path = path.split('?').next().unwrap_or("");
+    let path = path.split(['?', '#']).next().unwrap_or("");
     let after = |mark: &str| path.split_once(mark).map(|(_, rest)| rest);
-    let model = match (after("/models/"), after("/model/")) {
-        (Some(rest), _) => rest.split([':', '/']).next(),
-        (None, Some(rest)) => rest.split('/').next(),
-        (None, None) => None,
-    }?;
-    let model = model.replace("%3A", ":").replace("%3a", ":").replace("%2F", "/");
-    (!model.is_empty() && model.len() <= 256 && !model.contains('%')).then_some(model)
+    let part = if let Some(rest) = after("/models/") {
+        // Only with a verb: a bare name is looked up, not asked.
+        let (name, _verb) = rest.split_once(':')?;
+        name
+    } else if let Some(rest) = after("/model/").or_else(|| after("/deployments/")) {
+        let (name, _action) = rest.split_once('/')?;
+        name
+    } else {
+        return None;
+    };
+    let model = percent_decoded(part)?;
+    (!model.is_empty() && model.len() <= 256).then_some(model)
+}
+
+/// A text without its percent encoding; none if it is not one.
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut parts = text.split('%');
+    bytes.extend_from_slice(parts.next()?.as_bytes());
+    for part in parts {
+        bytes.push(u8::from_str_radix(part.get(..2)?, 16).ok()?);
+        bytes.extend_from_slice(part.get(2..)?.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// How a body is laid out.
@@ -126,8 +145,22 @@ mod tests {
         assert_eq!(model_in_path(gemini).as_deref(), Some("gemini-2.5-pro"));
         let bedrock = "/model/us.anthropic.claude-sonnet-4-5-v1%3A0/converse";
         assert_eq!(model_in_path(bedrock).as_deref(), Some("us.anthropic.claude-sonnet-4-5-v1:0"));
-        assert_eq!(model_in_path("/v1/messages"), None);
-        assert_eq!(model_in_path("/model//converse"), None);
+        let arn = "/model/arn%3aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fus.x/converse";
+        let expected = "arn:aws:bedrock:us-east-1:1:inference-profile/us.x";
+        assert_eq!(model_in_path(arn).as_deref(), Some(expected));
+        let azure = "/openai/deployments/gpt-4o/chat/completions?api-version=1";
+        assert_eq!(model_in_path(azure).as_deref(), Some("gpt-4o"));
+        let vertex = "/v1/projects/p/locations/l/publishers/anthropic/models/claude-sonnet-4-5@20250929:rawPredict";
+        assert_eq!(model_in_path(vertex).as_deref(), Some("claude-sonnet-4-5@20250929"));
+        for none in [
+            "/v1/messages",
+            "/model//converse",
+            "/v1/models/gpt-4o",
+            "/model/%zz/converse",
+            "/model/%/x",
+        ] {
+            assert_eq!(model_in_path(none), None, "{none}");
+        }
     }
 
     #[test]

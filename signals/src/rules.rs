@@ -41,10 +41,10 @@ impl Rules {
     /// The class of a complete answer, or of one that failed in the middle.
     ///
     /// A code named in the rules decides first, then a status named in them. Without rules: a 4xx
-    /// that blames the client stays the client's; a failure that may pass is `external` when the
-    /// provider stands behind the agent, else `transient`; one that will not pass is `permanent`;
-    /// one of unknown name follows the status, and after a good status it is `permanent` where the
-    /// protocol leaves no doubt that the answer failed.
+    /// that blames the client stays the client's; a gRPC status decides for itself; a failure that
+    /// may pass is `external` when the provider stands behind the agent, else `transient`; one that
+    /// will not pass is `permanent`; one that the client asked for follows the status; one of
+    /// unknown name follows the status too, and is `permanent` after a good one.
     #[must_use]
     pub fn outcome(&self, status: u16, failure: Option<&Failure>) -> Outcome {
         let ruled = self.status.get(&status).copied();
@@ -56,19 +56,23 @@ impl Rules {
         if ruled.is_some() || ((400..500).contains(&status) && plain == Outcome::Ok) {
             return plain;
         }
+        if let Some(own) = failure.own() {
+            return own;
+        }
         match (failure.nature(), self.provider) {
             (Some(Nature::Transient), Provider::Behind) => Outcome::External,
             (Some(Nature::Transient), Provider::Backend) => Outcome::Transient,
             (Some(Nature::Permanent), _) => Outcome::Permanent,
-            (None, _) if plain == Outcome::Ok && failure.certain => Outcome::Permanent,
-            (None, _) => plain,
+            (None, _) if plain == Outcome::Ok => Outcome::Permanent,
+            (Some(Nature::Client) | None, _) => plain,
         }
     }
 
-    /// Whether an answer of this status and class was refused for what the client asked.
+    /// Whether an answer of this status and class was refused for what the client asked: a 4xx, or
+    /// a failure in the body or in gRPC's status that blames the client.
     #[must_use]
-    pub fn is_rejection(status: u16, outcome: Outcome) -> bool {
-        (400..500).contains(&status) && outcome == Outcome::Ok
+    pub fn is_rejection(status: u16, failure: Option<&Failure>, outcome: Outcome) -> bool {
+        outcome == Outcome::Ok && ((400..500).contains(&status) || failure.is_some())
     }
 }
 
@@ -114,10 +118,35 @@ mod tests {
         assert_eq!(rules.outcome(503, Some(&unknown)), Outcome::Transient);
         let bad = Failure::named("invalid_request_error");
         assert_eq!(rules.outcome(400, Some(&bad)), Outcome::Ok);
-        assert!(Rules::is_rejection(400, Outcome::Ok));
-        assert!(
-            !Rules::is_rejection(429, Outcome::Transient) && !Rules::is_rejection(200, Outcome::Ok)
-        );
+        assert!(Rules::is_rejection(400, None, Outcome::Ok));
+        assert!(Rules::is_rejection(200, Failure::of_grpc(b"5").as_ref(), Outcome::Ok));
+        assert!(!Rules::is_rejection(429, None, Outcome::Transient));
+        assert!(!Rules::is_rejection(200, None, Outcome::Ok));
+    }
+
+    #[test]
+    fn a_grpc_status_counts_by_its_code() {
+        let rules = Rules::default();
+        for (status, outcome) in [
+            ("0", Outcome::Ok),
+            ("1", Outcome::ClientGone),
+            ("2", Outcome::Permanent),
+            ("4", Outcome::Transient),
+            ("5", Outcome::Ok),
+            ("8", Outcome::Transient),
+            ("12", Outcome::Permanent),
+            ("13", Outcome::Permanent),
+            (" 14 ", Outcome::Transient),
+            ("15", Outcome::Permanent),
+            ("99", Outcome::Permanent),
+            ("x", Outcome::Permanent),
+        ] {
+            let failure = Failure::of_grpc(status.as_bytes());
+            assert_eq!(rules.outcome(200, failure.as_ref()), outcome, "{status}");
+        }
+        let rules = Rules { codes: [("UNAVAILABLE".into(), Outcome::External)].into(), ..rules };
+        let failure = Failure::of_grpc(b"14");
+        assert_eq!(rules.outcome(200, failure.as_ref()), Outcome::External);
     }
 
     #[test]

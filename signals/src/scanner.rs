@@ -1,22 +1,30 @@
 //! One response's body on its way: fed as it passes, asked at the end.
 
-use crate::coding::{Coding, Decoder};
+use crate::coding::{Codings, Decoder};
+use crate::collected::{Collected, Sure};
 use crate::event_stream::EventStream;
 use crate::events::Events;
 use crate::failure::Failure;
-use crate::found::{Found, MAX_NAME, Node};
+use crate::found::{Found, MAX_NAME};
+use crate::generation::{Makes, makes};
 use crate::json::Reader;
+use crate::node::Node;
 use crate::protocol::{Media, Protocol, model_in_path};
 use crate::text::Text;
-use crate::usage::{Count, Counts, Usage};
+use crate::tier::Tier;
+use crate::usage::Usage;
 
 /// What the head says of an answer whose body may be scanned.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
     /// What the workload speaks.
     pub protocol: Protocol,
+    /// Method of the request.
+    pub method: &'a [u8],
     /// Path of the request; a query may follow.
     pub path: &'a str,
+    /// The request goes on with an answer that was under way before, as `Last-Event-ID` says.
+    pub resumes: bool,
     /// Value of `Content-Type`, empty if there is none.
     pub content_type: &'a [u8],
     /// Value of `Content-Encoding`, empty if there is none.
@@ -39,8 +47,14 @@ pub enum End {
 pub struct Signals {
     /// What was spoken: as configured, else as the body or the path shows.
     pub protocol: Protocol,
-    /// Tokens, if the body told any.
+    /// Tokens, if the body told any of an answer that this request made.
     pub usage: Option<Usage>,
+    /// The service tier that served it.
+    pub tier: Tier,
+    /// The request made an answer. It did not if it fetched, cancelled or resumed one.
+    pub is_generation: bool,
+    /// The answer is made later: this one only says that it was taken on.
+    pub is_pending: bool,
     /// The usage is the final one, not one of a stream that went on.
     pub is_final: bool,
     /// The failure the body names.
@@ -68,7 +82,7 @@ impl Signals {
     }
 }
 
-/// Scans one body. Holds about a KiB, whatever passes; a decompressor adds its window.
+/// Scans one body. Holds less than two KiB, whatever passes; a decompressor adds its window.
 #[derive(Debug)]
 pub struct Scanner {
     source: Source,
@@ -76,6 +90,8 @@ pub struct Scanner {
     path_protocol: Protocol,
     path_model: Option<String>,
     unreadable: bool,
+    makes: Makes,
+    is_posted: bool,
 }
 
 #[derive(Debug)]
@@ -127,7 +143,7 @@ impl Body {
     }
 
     /// What was collected, and the number of events.
-    fn end(&mut self, is_explicit: bool) -> (Collected, u64) {
+    fn end(&mut self) -> (Collected, u64) {
         match self {
             Self::Json { reader, found } => {
                 reader.end(found);
@@ -136,7 +152,9 @@ impl Body {
                 if !found.counts.is_empty() {
                     collected.usage(found, found.usage_in != Some(Node::UsageMetadata));
                 }
-                collected.failed(found, is_explicit && found.has_error);
+                if found.fails() {
+                    collected.failed(found);
+                }
                 (collected, 0)
             }
             Self::Events { events, collected } => {
@@ -161,17 +179,22 @@ impl Scanner {
             Protocol::Auto => Protocol::of_path(answer.path),
             known => known,
         };
-        let names_model = path_protocol == Protocol::Bedrock;
-        let path_model = if names_model { model_in_path(answer.path) } else { None };
-        let (source, unreadable) = match Coding::of(answer.content_encoding) {
-            None => (Source::Plain(Box::new(body)), false),
-            Some(coding) => match Decoder::new(coding, body) {
+        let (source, unreadable) = match Codings::of(answer.content_encoding) {
+            Some(codings) if codings.is_empty() => (Source::Plain(Box::new(body)), false),
+            codings => match codings.and_then(|codings| codings.decoder(body).ok()) {
                 Some(decoder) => (Source::Coded(decoder), false),
                 None => (Source::Plain(Box::new(Body::Sealed)), true),
             },
         };
-        let protocol = answer.protocol;
-        Some(Self { source, protocol, path_protocol, path_model, unreadable })
+        Some(Self {
+            source,
+            protocol: answer.protocol,
+            path_protocol,
+            path_model: model_in_path(answer.path),
+            unreadable,
+            makes: if answer.resumes { Makes::Nothing } else { makes(answer.method, answer.path) },
+            is_posted: answer.method == b"POST",
+        })
     }
 
     /// Takes the next bytes of the body, without transfer coding, in any cut.
@@ -192,16 +215,29 @@ impl Scanner {
             Source::Plain(body) => body,
             Source::Coded(decoder) => decoder.flush(),
         };
-        let is_explicit = self.protocol != Protocol::Auto;
-        let (collected, events) = body.end(is_explicit);
+        let (collected, events) = body.end();
         let shown = match (self.protocol, collected.shape) {
             (Protocol::Auto, Protocol::Auto) => self.path_protocol,
             (Protocol::Auto, shape) => shape,
             (configured, _) => configured,
         };
+        // Responses are made by posting, wherever they are served.
+        let is_fetched = !self.is_posted && collected.shape == Protocol::OpenAiResponses;
+        let is_generation = !is_fetched
+            && match self.makes {
+                Makes::Answer => true,
+                Makes::AnswerIfUsed => !collected.counts.is_empty(),
+                Makes::Nothing => false,
+            };
+        // What could not be read to its end may have gone on after the last usage.
+        let is_whole = !self.unreadable || (collected.sure == Sure::Final && events > 0);
+        let is_counted = is_generation && is_whole && !collected.counts.is_empty();
         Signals {
             protocol: shown,
-            usage: (!collected.counts.is_empty()).then(|| collected.counts.usage()),
+            usage: is_counted.then(|| collected.counts.usage()),
+            tier: collected.tier,
+            is_generation,
+            is_pending: collected.is_pending && events == 0,
             is_final: match collected.sure {
                 Sure::Final => true,
                 Sure::Running => end == End::Complete,
@@ -217,94 +253,6 @@ impl Scanner {
     }
 }
 
-/// How far a usage can be trusted to be the last one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Sure {
-    /// What an answer begins with (`message_start`): its output is not in it.
-    #[default]
-    Opening,
-    /// A running total: the last one if the stream is complete.
-    Running,
-    /// Nothing follows.
-    Final,
-}
-
-/// What was found in a body so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Collected {
-    counts: Counts,
-    sure: Sure,
-    model: Text<MAX_NAME>,
-    id: Text<MAX_NAME>,
-    failure: Option<Failure>,
-    shape: Protocol,
-}
-
-impl Collected {
-    /// Takes over model and id; the last ones count.
-    pub(crate) fn names(&mut self, found: &Found) {
-        if !found.model.is_empty() {
-            self.model = found.model;
-        }
-        if !found.id.is_empty() {
-            self.id = found.id;
-        }
-        if let Some(shape) = shape(found) {
-            self.shape = shape;
-        }
-    }
-
-    /// Takes over a usage; `last`: nothing will follow it.
-    pub(crate) fn usage(&mut self, found: &Found, last: bool) {
-        self.counts.update(&found.counts);
-        self.sure = match found.usage_in {
-            Some(Node::Message) => Sure::Opening,
-            _ if last => Sure::Final,
-            _ => Sure::Running,
-        };
-        if let Some(shape) = shape(found) {
-            self.shape = shape;
-        }
-    }
-
-    /// The protocol's own end of a stream: what was seen last is final.
-    pub(crate) fn done(&mut self) {
-        if self.sure == Sure::Running {
-            self.sure = Sure::Final;
-        }
-    }
-
-    /// Takes over a failure; the first one counts.
-    pub(crate) fn failed(&mut self, found: &Found, certain: bool) {
-        self.failure = self.failure.or_else(|| Failure::of(found, certain));
-    }
-
-    pub(crate) fn fail_with(&mut self, failure: Failure) {
-        self.failure.get_or_insert(failure);
-    }
-}
-
-/// What a document looks like.
-fn shape(found: &Found) -> Option<Protocol> {
-    let kind = found.kind.as_str();
-    if found.usage_in == Some(Node::UsageMetadata) {
-        Some(Protocol::Gemini)
-    } else if found.counts.has(Count::InputAlone) {
-        Some(Protocol::Bedrock)
-    } else if found.counts.has(Count::Prompt) {
-        Some(Protocol::OpenAiChat)
-    } else if found.is_responses_event || found.id.as_str().starts_with("resp_") {
-        Some(Protocol::OpenAiResponses)
-    } else if found.usage_in == Some(Node::Message)
-        || kind == "message"
-        || kind.starts_with("message_")
-    {
-        Some(Protocol::Anthropic)
-    } else {
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Body, Scanner};
@@ -312,6 +260,6 @@ mod tests {
     #[test]
     fn a_scanner_stays_small() {
         let bytes = size_of::<Scanner>() + size_of::<Body>();
-        assert!(bytes <= 1536, "{bytes} bytes for every stream under way");
+        assert!(bytes <= 2048, "{bytes} bytes for every stream under way");
     }
 }

@@ -1,9 +1,6 @@
-//! Tokens as the protocols report them, brought to one meaning.
+//! Tokens and tool calls of one answer, in one meaning for all protocols.
 
 use stagegate_rollout::TokenKind;
-
-/// A count above this is garbage, not a token count: a sum of a million such still fits.
-const MAX_COUNT: u64 = 1 << 40;
 
 /// Tokens of one answer. The three kinds of input are disjoint; reasoning is a part of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +15,8 @@ pub struct Usage {
     pub output: u64,
     /// The part of the output that was reasoning.
     pub reasoning: u64,
+    /// Parts of these that may have a price of their own.
+    pub parts: Parts,
 }
 
 impl Usage {
@@ -44,153 +43,172 @@ impl Usage {
         counts[TokenKind::Reasoning.index()] = self.reasoning;
         counts
     }
+
+    /// Tokens or calls of a part.
+    #[must_use]
+    pub const fn part(&self, part: Part) -> u64 {
+        match part {
+            Part::Reasoning => self.reasoning,
+            other => self.parts.0[other as usize],
+        }
+    }
+
+    /// The parts that are not empty, as a set of bits by [`Part`].
+    #[must_use]
+    pub fn parts_used(&self) -> u32 {
+        let used = |part: &Part| self.part(*part) > 0;
+        Part::ALL.into_iter().filter(used).map(|part| 1 << part as u32).sum()
+    }
 }
 
-/// A number in a usage object. Names are the protocols' own, from their SDKs' types.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Count {
-    /// `prompt_tokens` (OpenAI chat), `promptTokenCount` (Gemini): cached input included.
-    Prompt,
-    /// `input_tokens`: cached input included (Responses) or not (Anthropic); the details tell.
-    Input,
-    /// `inputTokens` (Bedrock): cached input not included.
-    InputAlone,
-    /// `cached_tokens` in details, `cachedContentTokenCount`: a part of the prompt.
-    CachedPart,
-    /// `cache_read_input_tokens`, `cacheReadInputTokens`.
-    CacheRead,
-    /// `cache_write_tokens` in details: a part of the prompt.
-    WrittenPart,
-    /// `cache_creation_input_tokens`, `cacheWriteInputTokens`.
-    CacheWrite,
-    /// `toolUsePromptTokenCount` (Gemini): beside the prompt.
-    ToolPrompt,
-    /// `completion_tokens`, `output_tokens`, `outputTokens`, `candidatesTokenCount`.
-    Output,
-    /// `reasoning_tokens` in details: a part of the output.
-    ReasoningPart,
-    /// `thoughtsTokenCount` (Gemini): beside the output.
-    Thoughts,
-}
-
-const COUNTS: usize = Count::Thoughts as usize + 1;
-
-/// The numbers of one usage object, or of several that complete each other.
+/// How many tokens or calls each [`Part`] has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    numbers: [u64; COUNTS],
-    present: u16,
+pub struct Parts([u64; Part::ALL.len()]);
+
+impl Parts {
+    /// No parts.
+    pub const NONE: Self = Self([0; Part::ALL.len()]);
+
+    /// These parts and one more.
+    #[must_use]
+    pub const fn with(mut self, part: Part, count: u64) -> Self {
+        self.0[part as usize] = count;
+        self
+    }
 }
 
-impl Counts {
-    pub(crate) const fn clear(&mut self) {
-        self.present = 0;
-    }
+/// The whole that a part belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// Input that is not cached.
+    Input,
+    /// Input read from a cache.
+    CacheRead,
+    /// Input written to a cache.
+    CacheWrite,
+    /// Output.
+    Output,
+    /// Calls of the provider's own tools: no tokens.
+    Calls,
+}
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.present == 0
-    }
+/// A part of an answer's usage that a price list may price by itself. Parts do not overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Cache writes that live five minutes.
+    CacheWrite5m,
+    /// Cache writes that live an hour.
+    CacheWrite1h,
+    /// Uncached audio input.
+    AudioInput,
+    /// Uncached image input.
+    ImageInput,
+    /// Uncached video input.
+    VideoInput,
+    /// Audio input from a cache.
+    AudioRead,
+    /// Image input from a cache.
+    ImageRead,
+    /// Video input from a cache.
+    VideoRead,
+    /// Reasoning.
+    Reasoning,
+    /// Citations.
+    Citation,
+    /// Audio output.
+    AudioOutput,
+    /// Image output.
+    ImageOutput,
+    /// Video output.
+    VideoOutput,
+    /// Web searches.
+    WebSearches,
+    /// Searches in stored files.
+    FileSearches,
+    /// Searches in social networks.
+    SocialSearches,
+    /// Runs of a code interpreter.
+    CodeRuns,
+}
 
-    pub(crate) const fn has(&self, count: Count) -> bool {
-        self.present & (1 << count as u16) != 0
-    }
+impl Part {
+    /// Every part, in the order of its number.
+    pub const ALL: [Self; 17] = [
+        Self::CacheWrite5m,
+        Self::CacheWrite1h,
+        Self::AudioInput,
+        Self::ImageInput,
+        Self::VideoInput,
+        Self::AudioRead,
+        Self::ImageRead,
+        Self::VideoRead,
+        Self::Reasoning,
+        Self::Citation,
+        Self::AudioOutput,
+        Self::ImageOutput,
+        Self::VideoOutput,
+        Self::WebSearches,
+        Self::FileSearches,
+        Self::SocialSearches,
+        Self::CodeRuns,
+    ];
 
-    pub(crate) const fn set(&mut self, count: Count, number: u64) {
-        if number <= MAX_COUNT {
-            self.numbers[count as usize] = number;
-            self.present |= 1 << count as u16;
-        }
-    }
-
-    /// Takes over what a later usage says; what it leaves out stays.
-    pub(crate) const fn update(&mut self, later: &Self) {
-        let mut at = 0;
-        while at < COUNTS {
-            if later.present & (1 << at) != 0 {
-                self.numbers[at] = later.numbers[at];
+    /// The whole that it belongs to.
+    #[must_use]
+    pub const fn whole(self) -> Whole {
+        match self {
+            Self::CacheWrite5m | Self::CacheWrite1h => Whole::CacheWrite,
+            Self::AudioInput | Self::ImageInput | Self::VideoInput => Whole::Input,
+            Self::AudioRead | Self::ImageRead | Self::VideoRead => Whole::CacheRead,
+            Self::Reasoning
+            | Self::Citation
+            | Self::AudioOutput
+            | Self::ImageOutput
+            | Self::VideoOutput => Whole::Output,
+            Self::WebSearches | Self::FileSearches | Self::SocialSearches | Self::CodeRuns => {
+                Whole::Calls
             }
-            at += 1;
         }
-        self.present |= later.present;
     }
 
-    const fn get(&self, count: Count) -> u64 {
-        if self.has(count) { self.numbers[count as usize] } else { 0 }
-    }
-
-    /// The counts in one meaning. Parts that exceed their whole are cut to it.
-    pub(crate) fn usage(&self) -> Usage {
-        let get = |count| self.get(count);
-        let (read_part, written_part) = (get(Count::CachedPart), get(Count::WrittenPart));
-        let (mut cache_read, mut cache_write) = (get(Count::CacheRead), get(Count::CacheWrite));
-        let in_parts = self.has(Count::CachedPart) || self.has(Count::WrittenPart);
-        let input = if self.has(Count::Prompt) || (self.has(Count::Input) && in_parts) {
-            // Gateways that speak both tongues give the same figure under both names.
-            cache_read = cache_read.max(read_part);
-            cache_write = cache_write.max(written_part);
-            let whole =
-                if self.has(Count::Prompt) { get(Count::Prompt) } else { get(Count::Input) };
-            cache_read = cache_read.min(whole);
-            cache_write = cache_write.min(whole - cache_read);
-            whole - cache_read - cache_write + get(Count::ToolPrompt)
-        } else {
-            get(Count::Input) + get(Count::InputAlone)
-        };
-        let output = get(Count::Output) + get(Count::Thoughts);
-        let reasoning = (get(Count::ReasoningPart) + get(Count::Thoughts)).min(output);
-        Usage { input, cache_read, cache_write, output, reasoning }
+    /// Its name in explanations.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::CacheWrite5m => "cache write, 5 minutes",
+            Self::CacheWrite1h => "cache write, 1 hour",
+            Self::AudioInput => "audio input",
+            Self::ImageInput => "image input",
+            Self::VideoInput => "video input",
+            Self::AudioRead => "cache read, audio",
+            Self::ImageRead => "cache read, image",
+            Self::VideoRead => "cache read, video",
+            Self::Reasoning => "reasoning",
+            Self::Citation => "citations",
+            Self::AudioOutput => "audio output",
+            Self::ImageOutput => "image output",
+            Self::VideoOutput => "video output",
+            Self::WebSearches => "web searches",
+            Self::FileSearches => "file searches",
+            Self::SocialSearches => "social searches",
+            Self::CodeRuns => "code runs",
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Count, Counts, Usage};
-
-    fn usage(counts: &[(Count, u64)]) -> Usage {
-        let mut all = Counts::default();
-        counts.iter().for_each(|(count, number)| all.set(*count, *number));
-        all.usage()
-    }
+    use super::{Part, Parts, Usage};
 
     #[test]
-    fn openai_prompts_include_what_was_cached() {
-        let seen = usage(&[(Count::Prompt, 100), (Count::CachedPart, 60), (Count::Output, 9)]);
-        assert_eq!(seen, Usage { input: 40, cache_read: 60, output: 9, ..Usage::default() });
-        let seen = usage(&[(Count::Input, 100), (Count::CachedPart, 0), (Count::Output, 9)]);
-        assert_eq!((seen.input, seen.total()), (100, 109));
-    }
-
-    #[test]
-    fn anthropic_input_excludes_what_was_cached() {
-        let seen = usage(&[
-            (Count::Input, 10),
-            (Count::CacheRead, 60),
-            (Count::CacheWrite, 30),
-            (Count::Output, 9),
-        ]);
-        assert_eq!((seen.input, seen.cache_read, seen.cache_write), (10, 60, 30));
-        assert_eq!(seen.total_input(), 100);
-    }
-
-    #[test]
-    fn gemini_output_is_candidates_and_thoughts() {
-        let seen = usage(&[
-            (Count::Prompt, 50),
-            (Count::CachedPart, 20),
-            (Count::ToolPrompt, 5),
-            (Count::Output, 7),
-            (Count::Thoughts, 11),
-        ]);
-        assert_eq!(
-            seen,
-            Usage { input: 35, cache_read: 20, cache_write: 0, output: 18, reasoning: 11 }
-        );
-    }
-
-    #[test]
-    fn impossible_parts_are_cut_to_their_whole_and_absurd_counts_ignored() {
-        let seen = usage(&[(Count::Prompt, 5), (Count::CachedPart, 9), (Count::WrittenPart, 9)]);
-        assert_eq!((seen.input, seen.cache_read, seen.cache_write), (0, 5, 0));
-        assert_eq!(usage(&[(Count::Output, u64::MAX)]), Usage::default());
+    fn parts_are_numbered_in_their_order_and_told_by_bits() {
+        for (at, part) in Part::ALL.into_iter().enumerate() {
+            assert_eq!(part as usize, at);
+        }
+        let parts = Parts::NONE.with(Part::WebSearches, 2);
+        let usage = Usage { reasoning: 3, parts, ..Usage::default() };
+        assert_eq!((usage.part(Part::Reasoning), usage.part(Part::WebSearches)), (3, 2));
+        let bits = 1 << Part::Reasoning as u32 | 1 << Part::WebSearches as u32;
+        assert_eq!(usage.parts_used(), bits);
     }
 }

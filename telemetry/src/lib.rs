@@ -19,6 +19,7 @@ mod telemetry;
 mod text;
 mod times;
 mod traces;
+mod unpriced;
 mod windows;
 
 pub use eval::{EvalArm, EvalGauges, EvalJudge};

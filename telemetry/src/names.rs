@@ -107,6 +107,8 @@ metrics! {
         "Responses by how their cost is known";
     COST = Counter "stagegate_cost_usd_total" ["workload", "release", "arm", "truth"] Count,
         "Cost of responses in US dollars, by how it is known";
+    UNPRICED = Counter "stagegate_unpriced_responses_total" ["workload", "reason", "model"] Count,
+        "Responses whose cost is unknown, by reason (`not_listed`: the price list does not have the model; `no_model`: nothing names it; `unfinished`: the answer is made later; `unread`: the body could not be read) and model; models beyond the first 128 of a workload count as `other`";
     TENANT_REQUESTS = Counter "stagegate_tenant_requests_total" ["workload", "tenant"] Count,
         "Finished requests of the tenants that are counted on their own; the rest is `other`";
     TENANT_TOKENS = Counter "stagegate_tenant_tokens_total" ["workload", "tenant"] Count,

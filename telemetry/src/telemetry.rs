@@ -9,6 +9,7 @@ use crate::shadow::Shadows;
 use crate::spending::Spending;
 use crate::state::{EndpointGauge, PlanGauges, ReloadResult, RollbackKind, RolloutGauges};
 use crate::times::Times;
+use crate::unpriced::{Key, Unpriced};
 use crate::windows::{SeriesSnapshot, Windows};
 use crate::{names, process, times};
 use metrics::SharedString;
@@ -67,6 +68,7 @@ struct Now {
     spending: Spending,
     shadows: Shadows,
     refused: BTreeSet<(Arc<str>, &'static str)>,
+    unpriced: Unpriced,
 }
 
 impl Telemetry {
@@ -91,6 +93,7 @@ impl Telemetry {
             spending: Spending::default(),
             shadows: Shadows::default(),
             refused: BTreeSet::new(),
+            unpriced: Unpriced::default(),
         };
         Self { prometheus: Prometheus::new(options.keep_removed), now: Mutex::new(now) }
     }
@@ -114,6 +117,10 @@ impl Telemetry {
         }
         state.shadows.absorb(delta);
         state.refused.extend(delta.refusals.keys().cloned());
+        for (key, count) in &delta.unpriced {
+            let key = state.unpriced.add(key, *count);
+            self.count_unpriced(&key, *count);
+        }
     }
 
     /// The counts of every series in the last minute, five minutes and fifteen minutes.
@@ -277,6 +284,11 @@ impl Telemetry {
     fn count_refusals(&self, workload: &Arc<str>, reason: &'static str, count: u64) {
         let labels = [shared(workload), SharedString::const_str(reason)];
         self.prometheus.counter(&names::REFUSED, &labels).increment(count);
+    }
+
+    fn count_unpriced(&self, (workload, reason, model): &Key, count: u64) {
+        let labels = [shared(workload), SharedString::const_str(reason), shared(model)];
+        self.prometheus.counter(&names::UNPRICED, &labels).increment(count);
     }
 
     fn count_rollbacks(&self, workload: &Arc<str>, kind: RollbackKind, count: u64) {

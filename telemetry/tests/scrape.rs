@@ -136,6 +136,8 @@ fn busy() -> Telemetry {
     );
     delta.refusals.insert(("support".into(), "rate_limited"), 3);
     delta.refusals.insert(("".into(), "bad_request"), 1);
+    delta.unpriced.insert(("support".into(), "not_listed", "house-9".into()), 4);
+    delta.unpriced.insert(("support".into(), "no_model", "".into()), 2);
     let series = delta.series.get_mut(&key("support", "v2", Arm::Candidate)).expect("there");
     series.rejected = 3;
     series.unreadable = 1;
@@ -184,6 +186,15 @@ fn counts_arrive_under_their_labels() {
         ("stagegate_decisions_total{reason=\"weight\",workload=\"support\"}".into(), 11.0),
         ("stagegate_refused_total{reason=\"rate_limited\",workload=\"support\"}".into(), 3.0),
         ("stagegate_refused_total{reason=\"bad_request\"}".into(), 1.0),
+        (
+            "stagegate_unpriced_responses_total{model=\"house-9\",reason=\"not_listed\",workload=\"support\"}"
+                .into(),
+            4.0,
+        ),
+        (
+            "stagegate_unpriced_responses_total{reason=\"no_model\",workload=\"support\"}".into(),
+            2.0,
+        ),
         ("stagegate_rollbacks_total{reason=\"rollback\",workload=\"support\"}".into(), 1.0),
         ("stagegate_rollbacks_total{reason=\"kill\",workload=\"support\"}".into(), 0.0),
         ("stagegate_candidate_weight_ratio{workload=\"support\"}".into(), 0.1),

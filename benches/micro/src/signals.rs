@@ -53,7 +53,14 @@ pub(crate) fn stream_event() -> Result<Operation> {
 
 fn answer(content_type: &'static [u8]) -> Answer<'static> {
     let path = "/v1/chat/completions";
-    Answer { protocol: Protocol::Auto, path, content_type, content_encoding: b"" }
+    Answer {
+        protocol: Protocol::Auto,
+        method: b"POST",
+        path,
+        resumes: false,
+        content_type,
+        content_encoding: b"",
+    }
 }
 
 fn scanner(answer: &Answer<'_>) -> Result<Scanner> {

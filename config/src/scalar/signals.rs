@@ -48,7 +48,9 @@ impl FromText for Usd {
     const HINT: &'static str = "write dollars like `500` or `12.50`, up to a billion";
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
-        match parse_usd(text.as_bytes()) {
+        // Programs print exponents, people who write a budget do not.
+        let plain = !text.contains(['e', 'E']);
+        match parse_usd(text.as_bytes()).filter(|_| plain) {
             Some(0) => Err("is zero, which would be spent at once".into()),
             Some(nanos) => Ok(Self(nanos)),
             None => Err("is not an amount of US dollars".into()),

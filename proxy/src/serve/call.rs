@@ -12,7 +12,7 @@ use crate::tap::{self, Tap, TapReason};
 use crate::trace::Trace;
 use crate::worker::Worker;
 use stagegate_rollout::{Arm, Choice, KeyKind, Outcome, Reason, Record, Spent, Who};
-use stagegate_signals::{Cost, End, Passed, Rules, Signals, Usage};
+use stagegate_signals::{Cost, End, Failure, Passed, Rules, Signals, Unpriced, Usage};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -137,10 +137,12 @@ impl Call {
     }
 
     /// Counts a request that a backend answered, to its end or not, and keeps its record.
-    pub(super) fn answered(&mut self, worker: &Worker, decision: &Decision, end: End) {
+    /// Gives its class.
+    pub(super) fn answered(&mut self, worker: &Worker, decision: &Decision, end: End) -> Outcome {
         let settings = &decision.workload().prepared.signals;
         let signals = self.observed.end(end);
-        let outcome = outcome(&settings.rules, self.status, signals.as_ref(), end);
+        let failure = self.observed.failure(signals.as_ref());
+        let outcome = outcome(&settings.rules, self.status, failure.as_ref(), end);
         let (status, bytes) = (self.status, self.bytes_out);
         let observed = &self.observed;
         let cost = cost(worker, settings, signals.as_ref(), observed, status, bytes, self.now_s());
@@ -152,7 +154,8 @@ impl Call {
             usage: signals.as_ref().and_then(|signals| signals.usage),
             cost,
             stages: &self.observed.stages,
-            rejected: Rules::is_rejection(self.status, outcome),
+            unpriced: unpriced(cost, signals.as_ref()),
+            rejected: Rules::is_rejection(self.status, failure.as_ref(), outcome),
             unreadable: self.observed.unreadable,
             tenant: tenant_label(&settings.tenants, self.found.tenant.as_deref(), &worker.other),
         };
@@ -164,6 +167,7 @@ impl Call {
             let (usage, cost) = (told.usage, told.cost);
             self.hand_over(*tap, decision, end, usage, cost);
         }
+        outcome
     }
 
     /// Hands the copy of an exchange over, if it is worth scoring.
@@ -304,8 +308,7 @@ pub(super) fn unix_ms() -> u64 {
 
 /// How a backend's answer ended. A failure it names goes before a client that leaves because of
 /// it, and before the way it broke off.
-pub(super) fn outcome(rules: &Rules, status: u16, signals: Option<&Signals>, end: End) -> Outcome {
-    let failure = signals.and_then(|signals| signals.failure.as_ref());
+pub(super) fn outcome(rules: &Rules, status: u16, failure: Option<&Failure>, end: End) -> Outcome {
     let said = rules.outcome(status, failure);
     match end {
         End::Complete => said,
@@ -327,9 +330,15 @@ pub(super) fn cost(
     now_s: u64,
 ) -> Option<Cost> {
     let passed = Passed { request: observed.request_bytes, response: bytes };
-    Cost::of(signals, observed.stated, status, passed, |protocol, model, input| {
-        worker.with_tariff(&settings.prices, |tariff| tariff.rates(protocol, model, input, now_s))
+    Cost::of(signals, observed.stated, status, passed, |wanted| {
+        worker.with_tariff(&settings.prices, |tariff| tariff.rates(wanted, now_s))
     })
+}
+
+/// Why a cost is not known, and of which model.
+fn unpriced(cost: Option<Cost>, signals: Option<&Signals>) -> Option<(Unpriced, &str)> {
+    let why = cost?.unpriced?;
+    Some((why, signals.and_then(Signals::model).unwrap_or("")))
 }
 
 fn spent(cost: Cost, usage: Option<Usage>) -> Spent {

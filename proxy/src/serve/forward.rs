@@ -94,7 +94,10 @@ impl Client {
             }
         };
         let (end, consumed) = self.exchange(call, decision, attempts, &mut connected).await;
-        self.judge(decision, connected.endpoint, &end, call.status, call.first_byte_us);
+        // The outcome of a complete answer is known once it has been counted.
+        if !matches!(end, End::Done { .. }) {
+            self.judge(decision, connected.endpoint, &end, call);
+        }
         call.attempt_ends(decision, connected.endpoint, &end);
         match end {
             End::Outdated | End::Again(_) | End::Stale | End::Refused(_) => {
@@ -187,7 +190,8 @@ impl Client {
         let worker = Rc::clone(&self.worker);
         match end {
             End::Done { keep_client, keep_upstream } => {
-                call.answered(&worker, decision, BodyEnd::Complete);
+                let outcome = call.answered(&worker, decision, BodyEnd::Complete);
+                self.judge_answer(decision, endpoint, outcome, call);
                 if keep_upstream {
                     self.keep(decision, endpoint, stream);
                 }

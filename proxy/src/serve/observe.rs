@@ -3,9 +3,22 @@
 use crate::http1::{BodyLength, ResponseHead};
 use crate::plan::SignalSettings;
 use stagegate_signals::{
-    Answer, End, MAX_STAGES, Scanner, Signals, Stage, parse_usd, server_timing, stage_name,
+    Answer, End, Failure, MAX_STAGES, Scanner, Signals, Stage, parse_usd, server_timing, stage_name,
 };
 use std::time::Instant;
+
+/// What the answer is one to.
+#[derive(Clone, Copy)]
+pub(in crate::serve) struct Asked<'a> {
+    /// Method of the request.
+    pub(in crate::serve) method: &'a str,
+    /// Path and query.
+    pub(in crate::serve) path: &'a str,
+    /// The stage of an outer request that the request is, by its own word.
+    pub(in crate::serve) stage: Option<&'a [u8]>,
+    /// The request goes on with a stream of events that broke off.
+    pub(in crate::serve) resumes: bool,
+}
 
 /// The facts read from one answer so far.
 #[derive(Default)]
@@ -21,6 +34,10 @@ pub(in crate::serve) struct Observed {
     pub(super) unreadable: bool,
     /// Bytes of the request's body.
     pub(super) request_bytes: u64,
+    /// The answer is gRPC's: its status is in `grpc-status`.
+    is_grpc: bool,
+    /// What `grpc-status` said, in the head or in the trailers.
+    grpc: Option<Failure>,
     is_stream: bool,
     last_chunk: Option<Instant>,
 }
@@ -30,30 +47,39 @@ impl Observed {
     pub(super) fn begin(
         &mut self,
         settings: &SignalSettings,
-        path: &str,
-        stage: Option<&[u8]>,
+        asked: Asked<'_>,
         bytes: &[u8],
         head: &ResponseHead,
     ) {
         *self = Self::default();
-        self.is_stage = stage.and_then(stage_name).map(str::to_owned);
+        self.is_stage = asked.stage.and_then(stage_name).map(str::to_owned);
         let (mut content_type, mut content_encoding) = (&b""[..], &b""[..]);
         for field in &head.fields {
             let (name, value) = (field.name(bytes), field.value(bytes));
             match name.len() {
                 12 if name.eq_ignore_ascii_case(b"content-type") => content_type = value,
                 16 if name.eq_ignore_ascii_case(b"content-encoding") => content_encoding = value,
-                13 | 14 => self.field(name, value),
+                11 | 13 | 14 => self.field(name, value),
                 _ => {}
             }
         }
+        // The prefix `application/grpc` also begins the types of gRPC with a codec's name.
+        let grpc = b"application/grpc";
+        self.is_grpc = content_type.len() >= grpc.len()
+            && content_type[..grpc.len()].eq_ignore_ascii_case(grpc);
         if head.body == BodyLength::None {
             return;
         }
         self.is_stream = content_type.len() >= 17
             && content_type[..17].eq_ignore_ascii_case(b"text/event-stream");
-        let protocol = settings.protocol;
-        self.scanner = Scanner::new(&Answer { protocol, path, content_type, content_encoding });
+        self.scanner = Scanner::new(&Answer {
+            protocol: settings.protocol,
+            method: asked.method.as_bytes(),
+            path: asked.path,
+            resumes: asked.resumes,
+            content_type,
+            content_encoding,
+        });
     }
 
     /// A field that may stand in the head or in the trailers.
@@ -66,7 +92,15 @@ impl Observed {
             let stated = parse_usd(value);
             self.unreadable |= stated.is_none();
             self.stated = stated.or(self.stated);
+        } else if name.eq_ignore_ascii_case(b"grpc-status") {
+            self.grpc = Failure::of_grpc(value);
         }
+    }
+
+    /// The failure that the answer names: gRPC's status, or what its body said.
+    pub(super) fn failure(&self, signals: Option<&Signals>) -> Option<Failure> {
+        let grpc = self.grpc.filter(|_| self.is_grpc);
+        grpc.or_else(|| signals.and_then(|signals| signals.failure))
     }
 
     /// The next bytes of the body.
@@ -101,5 +135,73 @@ impl Observed {
         let signals = self.scanner.take().map(|mut scanner| scanner.finish(end))?;
         self.unreadable |= signals.unreadable;
         Some(signals)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Asked, Observed};
+    use crate::http1::{HeadLimits, ResponseHead, Status};
+    use crate::plan::SignalSettings;
+    use stagegate_rollout::Outcome;
+    use stagegate_signals::{End, Prices, Protocol, Rules};
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    fn observed(head: &str, body: &[u8], trailers: &[u8]) -> (Observed, Outcome) {
+        let settings = SignalSettings {
+            protocol: Protocol::Auto,
+            rules: Rules::default(),
+            prices: Arc::new(Prices::builtin()),
+            tenants: BTreeSet::new(),
+        };
+        let bytes = head.as_bytes();
+        let limits = HeadLimits { bytes: 4096, fields: 32 };
+        let parsed = ResponseHead::parse(bytes, false, limits, Vec::new());
+        let Ok(Status::Complete(parsed)) = parsed else { panic!("no head: {head}") };
+        let asked = Asked { method: "POST", path: "/s.A/M", stage: None, resumes: false };
+        let mut observed = Observed::default();
+        observed.begin(&settings, asked, bytes, &parsed);
+        observed.data(body);
+        observed.trailers(trailers);
+        let signals = observed.end(End::Complete);
+        let failure = observed.failure(signals.as_ref());
+        let outcome = settings.rules.outcome(parsed.status, failure.as_ref());
+        (observed, outcome)
+    }
+
+    #[test]
+    fn a_grpc_status_is_read_from_the_head_and_from_the_trailers() {
+        for kind in ["application/grpc", "Application/gRPC+proto"] {
+            for (code, expected) in [
+                ("0", Outcome::Ok),
+                ("14", Outcome::Transient),
+                ("13", Outcome::Permanent),
+                ("5", Outcome::Ok),
+            ] {
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nGrpc-Status: {code}\r\nContent-Length: 0\r\n\r\n"
+                );
+                assert_eq!(observed(&head, b"", b"").1, expected, "{kind} {code} in the head");
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+                );
+                let trailers = format!("grpc-status: {code}\r\ngrpc-message: m\r\n");
+                let seen = observed(&head, b"\0\0\0\0\0", trailers.as_bytes()).1;
+                assert_eq!(seen, expected, "{kind} {code} in the trailers");
+            }
+        }
+        let other = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nGrpc-Status: 13\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(observed(other, b"", b"").1, Outcome::Ok, "not gRPC's");
+    }
+
+    #[test]
+    fn a_stated_cost_is_read_as_programs_print_it() {
+        for (text, nanos) in [("0.00021", 210_000), ("7.4e-06", 7_400), ("7.4e-7", 740)] {
+            let head =
+                format!("HTTP/1.1 200 OK\r\nAgent-Cost-Usd: {text}\r\nContent-Length: 0\r\n\r\n");
+            let (seen, _) = observed(&head, b"", b"");
+            assert_eq!((seen.stated, seen.unreadable), (Some(nanos), false), "{text}");
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! Passive health: each request's result counts for or against its endpoint. Also the rules for
 //! another attempt.
 
-use super::call::Decision;
+use super::call::{Call, Decision};
 use super::client::Client;
 use super::exchange::End;
 use crate::endpoint::Endpoint;
 use crate::plan::{Role, Workload};
 use crate::problem::Problem;
-use stagegate_rollout::Arm;
+use stagegate_rollout::{Arm, Outcome};
 use stagegate_settings::{Ejection, FallbackToStable, Retry};
 use std::future::{Future as _, poll_fn};
 use std::rc::Rc;
@@ -22,34 +22,59 @@ pub(super) fn trial(workload: &Workload) -> Duration {
     workload.prepared.settings.ejection.map_or(TRIAL, |rule| rule.time)
 }
 
-/// Judges the endpoint by how an exchange ended: true is good, false is bad, none is neither,
-/// because another side was to blame or the cause is unknown.
-fn speaks_for(end: &End, status: u16, first_byte_us: u64, rule: &Ejection) -> Option<bool> {
+/// Judges the endpoint by how an exchange ended without a complete answer: true is good, false is
+/// bad, none is neither, because another side was to blame or the cause is unknown.
+fn speaks_for(end: &End, is_slow: bool) -> Option<bool> {
     match end {
-        End::Done { .. } | End::Upgraded => {
-            let slow = rule.slow.is_some_and(|slow| u128::from(first_byte_us) > slow.as_micros());
-            Some(status < 500 && !slow)
-        }
+        End::Upgraded => Some(!is_slow),
         End::Broken | End::Again(_) => Some(false),
         End::Refused(
             Problem::UpstreamReset | Problem::FirstByteTimeout | Problem::UpstreamMalformed(_),
         ) => Some(false),
-        End::Refused(_) | End::Outdated | End::Stale | End::ClientGone | End::Cut => None,
+        End::Done { .. }
+        | End::Refused(_)
+        | End::Outdated
+        | End::Stale
+        | End::ClientGone
+        | End::Cut => None,
     }
 }
 
+/// Judges the endpoint by the outcome of a complete answer. A server error is bad, also where the
+/// body blames the provider behind the agent. Without one, a failure of the provider is neither.
+const fn answer_speaks_for(status: u16, outcome: Outcome, is_slow: bool) -> Option<bool> {
+    match outcome {
+        _ if status >= 500 || is_slow => Some(false),
+        Outcome::Ok => Some(true),
+        Outcome::Transient | Outcome::Permanent => Some(false),
+        Outcome::External | Outcome::ClientGone => None,
+    }
+}
+
+fn is_slow(rule: &Ejection, first_byte_us: u64) -> bool {
+    rule.slow.is_some_and(|slow| u128::from(first_byte_us) > slow.as_micros())
+}
+
 impl Client {
-    /// Records in the endpoint's standing how an exchange ended.
-    pub(super) fn judge(
+    /// Records in the endpoint's standing how an exchange ended without a complete answer.
+    pub(super) fn judge(&self, decision: &Decision, endpoint: usize, end: &End, call: &Call) {
+        let Some(rule) = &decision.workload().prepared.settings.ejection else { return };
+        if let Some(good) = speaks_for(end, is_slow(rule, call.first_byte_us)) {
+            self.note(decision, endpoint, rule, good);
+        }
+    }
+
+    /// Records in the endpoint's standing how a complete answer was counted.
+    pub(super) fn judge_answer(
         &self,
         decision: &Decision,
         endpoint: usize,
-        end: &End,
-        status: u16,
-        first_byte_us: u64,
+        outcome: Outcome,
+        call: &Call,
     ) {
         let Some(rule) = &decision.workload().prepared.settings.ejection else { return };
-        if let Some(good) = speaks_for(end, status, first_byte_us, rule) {
+        let slow = is_slow(rule, call.first_byte_us);
+        if let Some(good) = answer_speaks_for(call.status, outcome, slow) {
             self.note(decision, endpoint, rule, good);
         }
     }
@@ -151,5 +176,28 @@ impl Client {
         }
         worker.pools.borrow_mut().unqueue(endpoint.id);
         if is_free() { Ok(()) } else { Err(Problem::EndpointBusy) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::answer_speaks_for;
+    use stagegate_rollout::Outcome;
+
+    #[test]
+    fn an_endpoint_is_judged_by_what_its_answers_were_counted_as() {
+        for (status, outcome, slow, expected) in [
+            (200, Outcome::Ok, false, Some(true)),
+            (404, Outcome::Ok, false, Some(true)),
+            (200, Outcome::Ok, true, Some(false)),
+            (200, Outcome::Permanent, false, Some(false)),
+            (200, Outcome::Transient, false, Some(false)),
+            (200, Outcome::External, false, None),
+            (503, Outcome::External, false, Some(false)),
+            (500, Outcome::Ok, false, Some(false)),
+            (200, Outcome::ClientGone, false, None),
+        ] {
+            assert_eq!(answer_speaks_for(status, outcome, slow), expected, "{status} {outcome:?}");
+        }
     }
 }

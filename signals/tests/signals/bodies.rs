@@ -7,7 +7,14 @@ pub(crate) const SSE: &[u8] = b"text/event-stream; charset=utf-8";
 pub(crate) const BINARY: &[u8] = b"application/vnd.amazon.eventstream";
 
 pub(crate) fn answer<'a>(path: &'a str, content_type: &'a [u8]) -> Answer<'a> {
-    Answer { protocol: Protocol::Auto, path, content_type, content_encoding: b"" }
+    Answer {
+        protocol: Protocol::Auto,
+        method: b"POST",
+        path,
+        resumes: false,
+        content_type,
+        content_encoding: b"",
+    }
 }
 
 /// Scans pieces of a body.

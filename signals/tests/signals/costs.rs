@@ -2,7 +2,9 @@
 
 use crate::bodies::{self, JSON, SSE, answer, scan, scan_pieces};
 use stagegate_rollout::CostTruth;
-use stagegate_signals::{Cost, End, Passed, Prices, Protocol, Rates, Signals, Tariff, Usage};
+use stagegate_signals::{
+    Cost, End, Passed, Prices, Protocol, Rates, Signals, Tariff, Usage, Wanted,
+};
 use std::sync::Arc;
 
 /// 2026-11-22 12:00:00 UTC.
@@ -20,14 +22,12 @@ fn house() -> Tariff {
 }
 
 fn cost_with(tariff: &mut Tariff, signals: &Signals, passed: Passed) -> Option<Cost> {
-    Cost::of(Some(signals), None, 200, passed, |protocol, model, input| {
-        tariff.rates(protocol, model, input, NOW)
-    })
+    Cost::of(Some(signals), None, 200, passed, |wanted| tariff.rates(wanted, NOW))
 }
 
 #[test]
 fn usage_times_price_is_exact() {
-    let rates = house().rates(Protocol::Auto, "house-flat", 10, NOW).expect("listed");
+    let rates = house().rates(&Wanted::new(Protocol::Auto, "house-flat", 10), NOW).expect("listed");
     assert_eq!(
         rates,
         Rates {
@@ -35,10 +35,10 @@ fn usage_times_price_is_exact() {
             cache_read: 300_000_000,
             cache_write: 3_750_000_000,
             output: 15_000_000_000,
-            request: 0
+            ..Rates::default()
         }
     );
-    let usage = Usage { input: 1, cache_read: 10, cache_write: 2, output: 3, reasoning: 1 };
+    let usage = Usage { input: 1, cache_read: 10, cache_write: 2, output: 3, ..Usage::default() };
     assert_eq!(rates.cost(&usage), 3_000 + 3_000 + 7_500 + 45_000);
     let huge = Usage { output: u64::MAX, ..Usage::default() };
     assert_eq!(rates.cost(&huge), u64::MAX, "no overflow");
@@ -47,8 +47,9 @@ fn usage_times_price_is_exact() {
 #[test]
 fn long_inputs_cost_what_their_tier_says_at_every_length() {
     let mut tariff = house();
-    let mut rate =
-        |input| tariff.rates(Protocol::Auto, "house-tiers", input, NOW).expect("listed").input;
+    let mut rate = |input| {
+        tariff.rates(&Wanted::new(Protocol::Auto, "house-tiers", input), NOW).expect("listed").input
+    };
     for input in [7, 999, 1000, 1001, 3000, 5000, 5001, 1_000_000, 1001, 4999, 12, 0, u64::MAX] {
         let expected = match input {
             0..=1000 => 1_000_000_000,
@@ -72,7 +73,9 @@ fn long_inputs_cost_what_their_tier_says_at_every_length() {
 #[test]
 fn a_price_that_changes_with_the_date_changes_in_the_memory_too() {
     let mut tariff = house();
-    let mut rate = |at| tariff.rates(Protocol::Auto, "house-dated", 5, at).expect("listed").input;
+    let mut rate = |at| {
+        tariff.rates(&Wanted::new(Protocol::Auto, "house-dated", 5), at).expect("listed").input
+    };
     assert_eq!(rate(NOW), 1_000_000_000);
     assert_eq!(rate(NOW + 86_400), 2_000_000_000);
 }
@@ -89,11 +92,11 @@ fn the_builtin_list_knows_the_big_providers_models() {
         (Protocol::Bedrock, "anthropic.claude-sonnet-4-5-20250929-v1:0"),
         (Protocol::Auto, "claude-sonnet-4-5-20250929"),
     ] {
-        let rates = tariff.rates(protocol, model, 1000, NOW);
+        let rates = tariff.rates(&Wanted::new(protocol, model, 1000), NOW);
         assert!(rates.is_some_and(|r| r.input > 0 && r.output > r.input), "{model}: {rates:?}");
         assert!(rates.is_some_and(|r| r.cache_read < r.input), "{model}: {rates:?}");
     }
-    assert_eq!(tariff.rates(Protocol::Auto, "no-such-model", 1000, NOW), None);
+    assert_eq!(tariff.rates(&Wanted::new(Protocol::Auto, "no-such-model", 1000), NOW), None);
 }
 
 #[test]
@@ -137,7 +140,7 @@ fn every_cost_says_how_it_is_known() {
 #[test]
 fn a_stated_cost_goes_before_tokens_and_a_refused_request_costs_nothing_known() {
     let chat = scan(&answer("/", JSON), bodies::CHAT.as_bytes());
-    let none = |_: Protocol, _: &str, _: u64| None;
+    let none = |_: &Wanted<'_>| None;
     let stated = Cost::of(Some(&chat), Some(42), 200, Passed::default(), none).expect("stated");
     assert_eq!((stated.nanos, stated.truth), (Some(42), CostTruth::Reported));
     let stated = Cost::of(None, Some(0), 200, Passed::default(), none).expect("stated");

@@ -37,6 +37,14 @@ fn lines() -> impl Strategy<Value = String> {
         Just("data: {\"text\":\"\\\"usage\\\":{\\\"input_tokens\\\":5}\"}\n\n".to_owned()),
         Just("data: {\"type\":\"error\",\"code\":\"slow_down\"}\n\n".to_owned()),
         Just("data:{\"model\":\"m\",\"id\":\"i\"}\n\n".to_owned()),
+        Just("data: {\"model\":\"\",\"id\":\"\"}\n\n".to_owned()),
+        Just("data: {\"type\":\"response.failed\",\"response\":{\"error\":null}}\n\n".to_owned()),
+        Just("data: {\"result\":{\"status\":{\"state\":\"TASK_STATE_REJECTED\"}}}\n\n".to_owned()),
+        Just("data: {\"result\":{\"isError\":true}}\n\n".to_owned()),
+        Just("data: {\"status\":\"incomplete\",\"incomplete_details\":{\"reason\":\"content_filter\"}}\n\n".to_owned()),
+        Just("data: {\"candidates\":[{\"finishReason\":\"SAFETY\"}]}\n\n".to_owned()),
+        Just("data: {\"promptFeedback\":{\"blockReason\":\"OTHER\"}}\n\n".to_owned()),
+        Just("event: thread.run.failed\n".to_owned()),
         (0u64..1000).prop_map(|n| format!("data: {{\"usage\": {{\"input_tokens\":{n}}}}}\n\n")),
         (0u64..1000).prop_map(|n| format!(
             "data: {{\"usageMetadata\":{{\"promptTokenCount\":{n},\"candidatesTokenCount\":1}},\"modelVersion\":\"g\"}}\n\n"
@@ -66,9 +74,9 @@ proptest! {
     }
 
     #[test]
-    fn garbage_never_panics(bytes: Vec<u8>, size in 1usize..50, coded in 0usize..3) {
+    fn garbage_never_panics(bytes: Vec<u8>, size in 1usize..50, coded in 0usize..6) {
         for kind in [JSON, SSE, BINARY] {
-            let coding: &[u8] = [&b""[..], b"gzip", b"deflate"][coded];
+            let coding: &[u8] = [&b""[..], b"gzip", b"deflate", b"br", b"zstd", b"br, gzip"][coded];
             let answer = stagegate_signals::Answer { content_encoding: coding, ..answer("/", kind) };
             let _ = scan_pieces(&answer, bytes.chunks(size), End::Truncated);
         }

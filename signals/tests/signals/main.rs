@@ -3,5 +3,7 @@
 mod bodies;
 mod costs;
 mod cuts;
+mod dimensions;
+mod outcomes;
 mod protocols;
 mod streams;

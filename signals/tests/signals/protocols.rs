@@ -1,10 +1,11 @@
 //! Each protocol's own figures, from bodies and from streams.
 
 use crate::bodies::{self, JSON, SSE, answer, scan};
-use stagegate_signals::{Answer, Protocol, Usage};
+use stagegate_signals::{Answer, Part, Parts, Protocol, Usage};
 
 const fn usage(input: u64, read: u64, write: u64, output: u64, reasoning: u64) -> Usage {
-    Usage { input, cache_read: read, cache_write: write, output, reasoning }
+    let parts = Parts::NONE;
+    Usage { input, cache_read: read, cache_write: write, output, reasoning, parts }
 }
 
 #[test]
@@ -22,7 +23,10 @@ fn five_protocols_say_what_they_used_in_bodies_and_in_streams() {
         (
             "messages",
             Protocol::Anthropic,
-            usage(2095, 1600, 400, 503, 0),
+            Usage {
+                parts: Parts::NONE.with(Part::CacheWrite5m, 400),
+                ..usage(2095, 1600, 400, 503, 0)
+            },
             "claude-sonnet-4-5-20250929",
         ),
         (

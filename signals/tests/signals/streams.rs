@@ -91,7 +91,7 @@ fn errors_inside_messages_and_of_unknown_applications_are_none() {
         &answer("/rpc", JSON),
         br#"{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no"}}"#,
     );
-    assert_eq!(outcome(200, &rpc), Outcome::Ok, "not a model's failure");
+    assert_eq!(outcome(200, &rpc), Outcome::Ok, "the client asked for what there is not");
 }
 
 #[test]
@@ -178,7 +178,50 @@ fn compressed_bodies_are_read_where_the_coding_is_known() {
         broken.iter_mut().skip(20).for_each(|byte| *byte = !*byte);
         assert!(scan(&answer, &broken).unreadable, "{coding}");
     }
-    let brotli = Answer { content_encoding: b"br", ..answer("/", JSON) };
-    let seen = scan(&brotli, b"whatever");
+    let unknown = Answer { content_encoding: b"gzip, compress", ..answer("/", JSON) };
+    let seen = scan(&unknown, b"whatever");
+    assert!(seen.unreadable && seen.usage.is_none());
+}
+
+#[test]
+fn codings_of_eval_are_read_in_any_cut_and_in_any_nesting() {
+    let body = bodies::CHAT.as_bytes();
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).expect("memory");
+        encoder.finish().expect("memory")
+    };
+    let zstd = zstd::encode_all(body, 3).expect("memory");
+    let brotli = {
+        let mut encoder = brotli::CompressorWriter::new(Vec::new(), 4096, 5, 22);
+        encoder.write_all(body).expect("memory");
+        encoder.into_inner()
+    };
+    for (coding, bytes) in [
+        ("br", &brotli),
+        ("ZSTD", &zstd),
+        ("zstd, gzip", &gzip(&zstd)),
+        ("br,gzip", &gzip(&brotli)),
+    ] {
+        let answer = Answer { content_encoding: coding.as_bytes(), ..answer("/", JSON) };
+        for size in [1, 7, bytes.len()] {
+            let seen = scan_pieces(&answer, bytes.chunks(size), End::Complete);
+            assert_eq!(seen.usage.map(|usage| usage.output), Some(300), "{coding} by {size}");
+            assert!(!seen.unreadable, "{coding}");
+        }
+        let mut broken = bytes.clone();
+        broken.iter_mut().skip(9).for_each(|byte| *byte = !*byte);
+        assert!(scan(&answer, &broken).usage.is_none(), "{coding}");
+    }
+}
+
+#[test]
+fn a_body_made_to_be_large_is_given_up_and_its_usage_unknown() {
+    let head = br#"{"model":"m","usage":{"prompt_tokens":1,"completion_tokens":2},"x":""#;
+    let bomb = [&head[..], &vec![b'a'; 8 << 20]].concat();
+    let packed = zstd::encode_all(&*bomb, 3).expect("memory");
+    assert!(packed.len() < 8192, "{} bytes", packed.len());
+    let answer = Answer { content_encoding: b"zstd", ..answer("/", JSON) };
+    let seen = scan(&answer, &packed);
     assert!(seen.unreadable && seen.usage.is_none());
 }

@@ -1,5 +1,6 @@
 //! The head of an answer: it decides how the body is read and whether the connection is used again.
 
+use super::super::observe::Asked;
 use super::{End, Exchange};
 use crate::http1::{
     BodyLength, BodyReader, Known, ResponseFraming, ResponseHead, client_head, tokens,
@@ -101,8 +102,12 @@ impl Exchange<'_> {
         let input = &*self.sending.input;
         self.call.observed.begin(
             &self.decision.workload().prepared.signals,
-            self.request.target(input),
-            self.request.field(input, "stagegate-stage"),
+            Asked {
+                method: self.request.method(input),
+                path: self.request.target(input),
+                stage: self.request.field(input, "stagegate-stage"),
+                resumes: self.request.field(input, "last-event-id").is_some(),
+            },
             bytes,
             head,
         );

@@ -1,6 +1,6 @@
 //! The answer to a copy: read to its end, looked at, and forgotten.
 
-use super::super::observe::Observed;
+use super::super::observe::{Asked, Observed};
 use crate::http1::{BodyLength, BodyReader, HeadLimits, Piece, ResponseHead, Status};
 use crate::plan::SignalSettings;
 use crate::problem::Problem;
@@ -105,7 +105,13 @@ impl<'a> ShadowResponse<'a> {
             tap.answer_begins(bytes, head);
         }
         self.keep_alive = head.keep_alive && head.body != BodyLength::UntilClose;
-        self.observed.begin(self.signals, &self.copy.target, None, bytes, head);
+        let asked = Asked {
+            method: &self.copy.method,
+            path: &self.copy.target,
+            stage: None,
+            resumes: false,
+        };
+        self.observed.begin(self.signals, asked, bytes, head);
         self.observed.request_bytes = self.copy.body.len() as u64;
         self.body = Some(BodyReader::new(head.body));
         Ok(())

@@ -161,11 +161,12 @@ impl<'a> To<'a> {
     fn told(self, answer: &mut ShadowResponse<'_>, Ended { how, .. }: Ended) -> Told {
         let settings = &self.workload.prepared.signals;
         let signals = answer.observed.end(how);
+        let failure = answer.observed.failure(signals.as_ref());
         let (status, bytes) = (answer.status, answer.bytes);
         let (observed, now_s) = (&answer.observed, unix_ms() / 1000);
         let cost = cost(self.worker, settings, signals.as_ref(), observed, status, bytes, now_s);
         Told {
-            outcome: outcome(&settings.rules, status, signals.as_ref(), how),
+            outcome: outcome(&settings.rules, status, failure.as_ref(), how),
             is_good: tap::is_worth_scoring(how, status),
             status,
             first_byte_us: answer.first_byte_us,

@@ -1,0 +1,106 @@
+//! What was found in a body so far: in one document, or in a stream of them.
+
+use crate::counts::{Count, Counts};
+use crate::failure::Failure;
+use crate::found::{Found, MAX_NAME};
+use crate::node::Node;
+use crate::protocol::Protocol;
+use crate::text::Text;
+use crate::tier::Tier;
+
+/// How far a usage can be trusted to be the last one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sure {
+    /// What an answer begins with (`message_start`): its output is not in it.
+    #[default]
+    Opening,
+    /// A running total: the last one if the stream is complete.
+    Running,
+    /// Nothing follows.
+    Final,
+}
+
+/// What was found in a body so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Collected {
+    pub(crate) counts: Counts,
+    pub(crate) sure: Sure,
+    pub(crate) model: Text<MAX_NAME>,
+    pub(crate) id: Text<MAX_NAME>,
+    pub(crate) tier: Tier,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) shape: Protocol,
+    pub(crate) is_pending: bool,
+}
+
+impl Collected {
+    /// Whether no model has been named yet.
+    pub(crate) const fn is_nameless(&self) -> bool {
+        self.model.is_empty()
+    }
+
+    /// Takes over the model, of which the first name counts, and the id, of which the last does.
+    pub(crate) fn names(&mut self, found: &Found) {
+        if self.is_nameless() {
+            self.model = found.model;
+        }
+        if !found.id.is_empty() {
+            self.id = found.id;
+        }
+        if let Some(shape) = shape(found) {
+            self.shape = shape;
+        }
+        self.is_pending = found.is_pending;
+    }
+
+    /// Takes over a usage; `last`: nothing will follow it.
+    pub(crate) fn usage(&mut self, found: &Found, last: bool) {
+        self.counts.update(&found.counts);
+        self.tier = found.tier.unwrap_or(self.tier);
+        self.sure = match found.usage_in {
+            Some(Node::Message) => Sure::Opening,
+            _ if last => Sure::Final,
+            _ => Sure::Running,
+        };
+        if let Some(shape) = shape(found) {
+            self.shape = shape;
+        }
+    }
+
+    /// The protocol's own end of a stream: what was seen last is final.
+    pub(crate) fn done(&mut self) {
+        if self.sure == Sure::Running {
+            self.sure = Sure::Final;
+        }
+    }
+
+    /// Takes over a failure; the first one counts.
+    pub(crate) fn failed(&mut self, found: &Found) {
+        self.failure.get_or_insert_with(|| Failure::of(found));
+    }
+
+    pub(crate) fn fail_with(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+}
+
+/// What a document looks like.
+fn shape(found: &Found) -> Option<Protocol> {
+    let kind = found.kind.as_str();
+    if found.usage_in == Some(Node::UsageMetadata) {
+        Some(Protocol::Gemini)
+    } else if found.counts.has(Count::InputAlone) {
+        Some(Protocol::Bedrock)
+    } else if found.counts.has(Count::Prompt) {
+        Some(Protocol::OpenAiChat)
+    } else if found.is_responses_event || found.id.as_str().starts_with("resp_") {
+        Some(Protocol::OpenAiResponses)
+    } else if found.usage_in == Some(Node::Message)
+        || kind == "message"
+        || kind.starts_with("message_")
+    {
+        Some(Protocol::Anthropic)
+    } else {
+        None
+    }
+}

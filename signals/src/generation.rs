@@ -1,0 +1,111 @@
+//! Requests that make an answer, told from those that only speak of one made before.
+//!
+//! Usage is counted once for each answer made. Fetching, listing, polling, cancelling or resuming an
+//! answer repeats its usage, and is not counted.
+
+/// Collections whose members are answers or hold answers.
+const COLLECTIONS: [&str; 12] = [
+    "responses",
+    "completions",
+    "messages",
+    "interactions",
+    "threads",
+    "runs",
+    "batches",
+    "conversations",
+    "models",
+    "files",
+    "vector_stores",
+    "fine_tuning",
+];
+/// Last parts of paths that make no answer.
+const ACTIONS: [&str; 7] =
+    ["cancel", "count_tokens", "input_tokens", "tokenize", "detokenize", "input_items", "batches"];
+
+/// What a request makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Makes {
+    /// An answer.
+    Answer,
+    /// An answer, if there is usage; else it lists answers.
+    AnswerIfUsed,
+    /// No answer.
+    Nothing,
+}
+
+/// What a request of this method and path makes. One of a path that is not a known protocol's makes
+/// an answer.
+pub(crate) fn makes(method: &[u8], path: &str) -> Makes {
+    let path = path.split(['?', '#']).next().unwrap_or("");
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let last = path.rsplit('/').next().unwrap_or("");
+    let is_action = |name: &str| ACTIONS.iter().any(|action| name.eq_ignore_ascii_case(action));
+    if is_action(last) {
+        return Makes::Nothing;
+    }
+    if let Some((_, verb)) = last.rsplit_once(':')
+        && ["countTokens", "cancel", "batchGenerateContent"].contains(&verb)
+    {
+        return Makes::Nothing;
+    }
+    let is_collection = |part: &str| COLLECTIONS.contains(&part);
+    let before = path.rsplit('/').nth(1).unwrap_or("");
+    let is_nothing = if method == b"POST" {
+        is_collection(before) && before != "models" && is_id(last)
+    } else if is_collection(last) {
+        return Makes::AnswerIfUsed;
+    } else {
+        path.split('/').any(is_collection)
+    };
+    if is_nothing { Makes::Nothing } else { Makes::Answer }
+}
+
+/// Whether a part of a path looks like an id rather than like a name of an operation.
+fn is_id(part: &str) -> bool {
+    part.bytes().any(|b| b.is_ascii_digit() || b == b'_' || b == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Makes, makes};
+
+    #[test]
+    fn answers_are_made_by_posting_and_otherwise_spoken_of() {
+        for (method, path) in [
+            ("POST", "/v1/chat/completions"),
+            ("POST", "/v1/responses?x=1"),
+            ("POST", "/v1/responses/compact"),
+            ("POST", "/v1/messages/"),
+            ("POST", "/v1/threads/thread_1/runs"),
+            ("POST", "/v1/threads/thread_1/runs/run_1/submit_tool_outputs"),
+            ("POST", "/v1beta/interactions"),
+            ("POST", "/v1beta/models/gemini-2.5-pro:generateContent"),
+            ("POST", "/model/anthropic.claude-sonnet-4-5-v1%3A0/converse"),
+            ("POST", "/openai/deployments/d-1/chat/completions"),
+            ("GET", "/agent/stream?question=x"),
+            ("POST", "/agent/run"),
+        ] {
+            assert_eq!(makes(method.as_bytes(), path), Makes::Answer, "{method} {path}");
+        }
+        for (method, path) in [
+            ("GET", "/v1/responses/resp_1"),
+            ("GET", "/x/v1/responses/resp_1?stream=true&starting_after=4"),
+            ("POST", "/v1/responses/resp_1/cancel"),
+            ("GET", "/v1/responses/resp_1/input_items"),
+            ("DELETE", "/v1/responses/resp_1"),
+            ("GET", "/v1/chat/completions/chatcmpl-1"),
+            ("POST", "/v1/chat/completions/chatcmpl-1"),
+            ("POST", "/v1/messages/count_tokens"),
+            ("POST", "/v1/messages/batches"),
+            ("GET", "/v1/messages/batches/msgbatch_1/results"),
+            ("POST", "/v1/batches/batch_1/cancel"),
+            ("GET", "/v1/threads/thread_1/runs/run_1"),
+            ("POST", "/v1beta/models/gemini-2.5-pro:countTokens"),
+            ("GET", "/v1beta/interactions/int_1"),
+            ("GET", "/v1/models/gpt-4o"),
+        ] {
+            assert_eq!(makes(method.as_bytes(), path), Makes::Nothing, "{method} {path}");
+        }
+        assert_eq!(makes(b"GET", "/v1/chat/completions"), Makes::AnswerIfUsed);
+    }
+}

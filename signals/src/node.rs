@@ -1,0 +1,265 @@
+//! The members of documents that matter: under which keys the protocols say what.
+
+use crate::counts::Count;
+
+/// An object whose members matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Node {
+    /// The document.
+    Root,
+    /// `response` of a Responses event, `interaction` of an Interactions event.
+    Response,
+    /// `message` of Anthropic's `message_start`.
+    Message,
+    /// `usage`.
+    Usage,
+    /// `usageMetadata` (Gemini): a running total.
+    UsageMetadata,
+    /// `prompt_tokens_details`, `input_tokens_details`.
+    InputDetails,
+    /// `completion_tokens_details`, `output_tokens_details`.
+    OutputDetails,
+    /// `cached_tokens_details` in the details (Realtime).
+    CachedDetails,
+    /// `cache_creation` (Anthropic): writes by life.
+    CacheCreation,
+    /// One of `cacheDetails` (Bedrock): writes by life.
+    CacheDetail,
+    /// `server_tool_use` (Anthropic), `server_side_tool_usage_details` (xAI).
+    ServerTools,
+    /// One of `promptTokensDetails` (Gemini): a modality and its tokens.
+    InputModality,
+    /// One of `cacheTokensDetails`.
+    CachedModality,
+    /// One of `candidatesTokensDetails`.
+    OutputModality,
+    /// `error`.
+    Error,
+    /// `incomplete_details`.
+    Incomplete,
+    /// `serviceTier` (Bedrock).
+    Tier,
+    /// One of `output` of a response.
+    Item,
+    /// `action` of a tool call in `output`.
+    Action,
+    /// One of `candidates` (Gemini).
+    Candidate,
+    /// `promptFeedback` (Gemini).
+    Feedback,
+    /// `result` of JSON-RPC: of MCP or A2A.
+    Result,
+    /// `task`, `statusUpdate` (A2A).
+    Task,
+    /// `status` of a task.
+    Status,
+}
+
+/// A single value that matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaf {
+    Model,
+    Id,
+    Kind,
+    Code,
+    Tier,
+    /// `status` of an answer.
+    Status,
+    /// `state` of a task.
+    State,
+    /// Why an answer is incomplete.
+    Reason,
+    /// `isError` (MCP).
+    IsError,
+    /// `blockReason` (Gemini).
+    Blocked,
+    /// `finishReason` (Gemini).
+    Finish,
+    /// An error that is no object.
+    Error,
+    ErrorKind,
+    ErrorCode,
+    ErrorStatus,
+    ItemKind,
+    ActionKind,
+    /// A modality or the life of a cache write.
+    Which,
+    /// Tokens of a modality or life.
+    Tokens,
+    Count(Count),
+}
+
+/// What a member of an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Member {
+    /// An object that matters.
+    Object(Node),
+    /// An array of objects that matter.
+    List(Node),
+    /// An object that matters, or a single value.
+    Either(Node, Leaf),
+    Value(Leaf),
+    Nothing,
+}
+
+impl Node {
+    /// What the member `key` is in this object.
+    pub(crate) fn member(self, key: &[u8]) -> Member {
+        match self {
+            Self::Root => root(key),
+            Self::Response | Self::Message => answer(self, key),
+            Self::Usage => usage(key),
+            Self::UsageMetadata => usage_metadata(key),
+            _ => small(self, key),
+        }
+    }
+}
+
+const fn count(count: Count) -> Member {
+    Member::Value(Leaf::Count(count))
+}
+
+fn root(key: &[u8]) -> Member {
+    use Member::{Either, List, Object, Value};
+    match key {
+        b"response" | b"interaction" => Object(Node::Response),
+        b"message" => Object(Node::Message),
+        b"type" | b"event_type" => Value(Leaf::Kind),
+        b"code" => Value(Leaf::Code),
+        b"usageMetadata" => Object(Node::UsageMetadata),
+        b"modelVersion" => Value(Leaf::Model),
+        b"responseId" => Value(Leaf::Id),
+        b"serviceTier" => Either(Node::Tier, Leaf::Tier),
+        b"candidates" => List(Node::Candidate),
+        b"promptFeedback" => Object(Node::Feedback),
+        b"result" => Object(Node::Result),
+        b"task" | b"statusUpdate" => Object(Node::Task),
+        b"__error__" | b"last_error" => Either(Node::Error, Leaf::Error),
+        _ => answer(Node::Root, key),
+    }
+}
+
+/// The members of an answer, as a document of its own or inside an event.
+fn answer(node: Node, key: &[u8]) -> Member {
+    use Member::{Either, List, Nothing, Object, Value};
+    match key {
+        b"model" => Value(Leaf::Model),
+        b"id" => Value(Leaf::Id),
+        b"usage" => Object(Node::Usage),
+        b"service_tier" => Value(Leaf::Tier),
+        _ if node == Node::Message => Nothing,
+        b"error" => Either(Node::Error, Leaf::Error),
+        b"status" => Either(Node::Status, Leaf::Status),
+        b"incomplete_details" => Object(Node::Incomplete),
+        b"output" => List(Node::Item),
+        _ => Nothing,
+    }
+}
+
+fn usage(key: &[u8]) -> Member {
+    use Member::{List, Nothing, Object, Value};
+    match key {
+        b"prompt_tokens" | b"total_input_tokens" => count(Count::Prompt),
+        b"input_tokens" => count(Count::Input),
+        b"inputTokens" => count(Count::InputAlone),
+        b"completion_tokens" | b"output_tokens" | b"outputTokens" | b"total_output_tokens" => {
+            count(Count::Output)
+        }
+        b"total_tokens" | b"totalTokens" => count(Count::Total),
+        b"cache_read_input_tokens" | b"cacheReadInputTokens" => count(Count::CacheRead),
+        b"cache_creation_input_tokens" | b"cacheWriteInputTokens" => count(Count::CacheWrite),
+        b"cached_tokens"
+        | b"total_cached_tokens"
+        | b"prompt_cache_hit_tokens"
+        | b"cached_prompt_text_tokens" => count(Count::CachedPart),
+        b"total_thought_tokens" => count(Count::Thoughts),
+        b"total_tool_use_tokens" => count(Count::ToolPrompt),
+        b"reasoning_tokens" => count(Count::ReasoningAlone),
+        b"citation_tokens" => count(Count::Citation),
+        b"num_search_queries" => count(Count::WebSearches),
+        b"prompt_tokens_details" | b"input_tokens_details" | b"input_token_details" => {
+            Object(Node::InputDetails)
+        }
+        b"completion_tokens_details" | b"output_tokens_details" | b"output_token_details" => {
+            Object(Node::OutputDetails)
+        }
+        b"cache_creation" => Object(Node::CacheCreation),
+        b"cacheDetails" => List(Node::CacheDetail),
+        b"server_tool_use" | b"server_side_tool_usage_details" => Object(Node::ServerTools),
+        b"input_tokens_by_modality" => List(Node::InputModality),
+        b"cached_tokens_by_modality" => List(Node::CachedModality),
+        b"output_tokens_by_modality" => List(Node::OutputModality),
+        b"service_tier" | b"serviceTier" => Value(Leaf::Tier),
+        _ => Nothing,
+    }
+}
+
+fn usage_metadata(key: &[u8]) -> Member {
+    use Member::{List, Nothing, Value};
+    match key {
+        b"promptTokenCount" => count(Count::Prompt),
+        b"candidatesTokenCount" | b"responseTokenCount" => count(Count::Output),
+        b"cachedContentTokenCount" => count(Count::CachedPart),
+        b"thoughtsTokenCount" => count(Count::Thoughts),
+        b"toolUsePromptTokenCount" => count(Count::ToolPrompt),
+        b"totalTokenCount" => count(Count::Total),
+        b"promptTokensDetails" | b"toolUsePromptTokensDetails" => List(Node::InputModality),
+        b"cacheTokensDetails" => List(Node::CachedModality),
+        b"candidatesTokensDetails" | b"responseTokensDetails" => List(Node::OutputModality),
+        b"trafficType" | b"serviceTier" => Value(Leaf::Tier),
+        _ => Nothing,
+    }
+}
+
+fn small(node: Node, key: &[u8]) -> Member {
+    use Member::{Either, Nothing, Object, Value};
+    use Node::{
+        Action, CacheCreation, CacheDetail, CachedDetails, CachedModality, Candidate, Error,
+        Feedback, Incomplete, InputDetails, InputModality, Item, OutputDetails, OutputModality,
+        Result, ServerTools, Status, Task, Tier,
+    };
+    match (node, key) {
+        (InputDetails, b"cached_tokens" | b"cache_read_input_tokens") => count(Count::CachedPart),
+        (InputDetails, b"cache_write_tokens") => count(Count::WrittenPart),
+        (InputDetails, b"audio_tokens") => count(Count::AudioIn),
+        (InputDetails, b"image_tokens") => count(Count::ImageIn),
+        (InputDetails, b"video_tokens") => count(Count::VideoIn),
+        (InputDetails, b"cached_tokens_details") => Object(CachedDetails),
+        (CachedDetails, b"audio_tokens") => count(Count::AudioCached),
+        (CachedDetails, b"image_tokens") => count(Count::ImageCached),
+        (OutputDetails, b"reasoning_tokens" | b"thinking_tokens") => count(Count::ReasoningPart),
+        (OutputDetails, b"audio_tokens") => count(Count::AudioOut),
+        (OutputDetails, b"image_tokens") => count(Count::ImageOut),
+        (OutputDetails, b"video_tokens") => count(Count::VideoOut),
+        (CacheCreation, b"ephemeral_5m_input_tokens") => count(Count::Written5m),
+        (CacheCreation, b"ephemeral_1h_input_tokens") => count(Count::Written1h),
+        (ServerTools, b"web_search_requests" | b"web_search_calls") => count(Count::WebSearches),
+        (ServerTools, b"x_search_calls") => count(Count::SocialSearches),
+        (ServerTools, b"file_search_calls") => count(Count::FileSearches),
+        (ServerTools, b"code_execution_requests" | b"code_interpreter_calls") => {
+            count(Count::CodeRuns)
+        }
+        (CacheDetail, b"ttl") | (InputModality | CachedModality | OutputModality, b"modality") => {
+            Value(Leaf::Which)
+        }
+        (CacheDetail, b"inputTokens")
+        | (InputModality | CachedModality | OutputModality, b"tokenCount" | b"tokens") => {
+            Value(Leaf::Tokens)
+        }
+        (Error, b"type") => Value(Leaf::ErrorKind),
+        (Error, b"code") => Value(Leaf::ErrorCode),
+        (Error, b"status") => Value(Leaf::ErrorStatus),
+        (Incomplete, b"reason") => Value(Leaf::Reason),
+        (Tier, b"type") => Value(Leaf::Tier),
+        (Item, b"type") => Value(Leaf::ItemKind),
+        (Item, b"action") => Object(Action),
+        (Action, b"type") => Value(Leaf::ActionKind),
+        (Candidate, b"finishReason") => Value(Leaf::Finish),
+        (Feedback, b"blockReason") => Value(Leaf::Blocked),
+        (Result, b"isError") => Value(Leaf::IsError),
+        (Result, b"task" | b"statusUpdate") => Object(Task),
+        (Result | Task, b"status") => Either(Status, Leaf::Status),
+        (Status, b"state") => Value(Leaf::State),
+        _ => Nothing,
+    }
+}
