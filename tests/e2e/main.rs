@@ -8,6 +8,7 @@
 
 mod aborts;
 mod conversations;
+mod conversations_page;
 mod crash;
 mod deploy;
 mod eval;

@@ -90,7 +90,8 @@ pub(crate) async fn browser(url: &str, via: &str) -> Option<String> {
     Some(to_the_end("browser.mjs", command).await)
 }
 
-async fn to_the_end(name: &str, mut command: Command) -> String {
+/// Runs a command to its end; what it printed. It must succeed.
+pub(crate) async fn to_the_end(name: &str, mut command: Command) -> String {
     let dir = tempfile::TempDir::new().expect("a directory");
     let log = |name: &str| File::create(dir.path().join(name)).expect("create a log");
     command.stdin(Stdio::null()).stdout(log("out")).stderr(log("err"));

@@ -19,6 +19,9 @@ pub(crate) struct Args {
     /// Write no reference page; fail if one differs from the code
     #[arg(long)]
     check: bool,
+    /// Only check links and build the book, which needs no build of Stagegate
+    #[arg(long, conflicts_with = "check")]
+    links: bool,
 }
 
 /// Writes or compares the generated pages, then checks links and builds the book.
@@ -26,7 +29,9 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     if args.check {
         return check(project);
     }
-    reference::write(project)?;
+    if !args.links {
+        reference::write(project)?;
+    }
     tree::check_links(project)?;
     book(project)
 }

@@ -6,6 +6,7 @@
 mod args;
 mod backend;
 mod bystander;
+mod frameworks;
 mod lab;
 mod load;
 mod slow;
@@ -35,7 +36,8 @@ const CHECKS: &[Check] = &[
 
 /// Runs the tools one after the other; an error names those that found something.
 pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
-    let names: Vec<&str> = CHECKS.iter().map(|check| check.name).collect();
+    let mut names: Vec<&str> = CHECKS.iter().map(|check| check.name).collect();
+    names.push(frameworks::NAME);
     if let Some(unknown) = args.only.iter().find(|name| !names.contains(&name.as_str())) {
         bail!("--only {unknown}: no such tool; there are: {}", names.join(", "));
     }
@@ -53,12 +55,16 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
             project.cargo_target().join("release/stagegate")
         }
     };
-    let mut lab = Lab::open(project, &binary)?;
-    let chosen = CHECKS
-        .iter()
-        .filter(|check| args.only.is_empty() || args.only.iter().any(|n| n == check.name));
     let mut failed = Vec::new();
-    for check in chosen {
+    if wanted(args, frameworks::NAME) {
+        println!("==> {}", frameworks::NAME);
+        if let Err(error) = frameworks::check(project) {
+            println!("FOUND: {error:#}");
+            failed.push(frameworks::NAME);
+        }
+    }
+    let mut lab = Lab::open(project, &binary)?;
+    for check in CHECKS.iter().filter(|check| wanted(args, check.name)) {
         println!("==> {}", check.name);
         match (check.run)(&lab, args) {
             Ok(lines) => lines.iter().for_each(|line| println!("{line}")),
@@ -74,4 +80,9 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
         return Ok(());
     }
     bail!("{} found something; it stands above", failed.join(", "))
+}
+
+/// Whether the check is to run: all of them unless some are named.
+fn wanted(args: &Args, name: &str) -> bool {
+    args.only.is_empty() || args.only.iter().any(|only| only == name)
 }
