@@ -15,7 +15,7 @@ impl Book {
             }
             Ok(_) => {}
             Err(error) => {
-                tracing::warn!(%error, shadow = pair.shadow, "cannot store a pair; it is not counted")
+                tracing::warn!(%error, shadow = pair.shadow, "cannot store a pair; it is not counted");
             }
         }
     }

@@ -31,7 +31,7 @@ impl Tree {
     /// if there is no such file.
     pub(super) fn read(root: &Path, read: &dyn Fn(&Path) -> Option<String>) -> Result<Self> {
         let mut tree = Self { files: Vec::new(), modules: Vec::new() };
-        let dir = root.parent().unwrap_or(Path::new("")).to_owned();
+        let dir = root.parent().unwrap_or(Path::new(""));
         tree.read_file(root.to_owned(), dir, None, read)?;
         Ok(tree)
     }
@@ -41,7 +41,7 @@ impl Tree {
     fn read_file(
         &mut self,
         path: PathBuf,
-        dir: PathBuf,
+        dir: &Path,
         parent: Option<usize>,
         read: &dyn Fn(&Path) -> Option<String>,
     ) -> Result<usize> {
@@ -61,7 +61,7 @@ impl Tree {
                     Some(above)
                 }
             };
-            dirs.push((at, part.inside.iter().fold(dir.clone(), |dir, name| dir.join(name))));
+            dirs.push((at, part.inside.iter().fold(dir.to_owned(), |dir, name| dir.join(name))));
             self.modules.push(Module { file, parent, children: HashMap::new(), part });
         }
         for (at, dir) in dirs {
@@ -69,7 +69,7 @@ impl Tree {
                 let single = dir.join(format!("{name}.rs"));
                 let inside = dir.join(&name);
                 let path = if read(&single).is_some() { single } else { inside.join("mod.rs") };
-                let child = self.read_file(path, inside, Some(at), read)?;
+                let child = self.read_file(path, &inside, Some(at), read)?;
                 self.modules[at].children.insert(name, child);
             }
         }
