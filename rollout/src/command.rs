@@ -168,7 +168,9 @@ impl Command {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is no candidate to send anyone to.
-    #[error("workload has no candidate: declare one first")]
+    #[error(
+        "the workload has no candidate: `rollout start --to RELEASE` names one, or `candidate:` in the configuration"
+    )]
     NoCandidate,
     /// The cohort does not exist.
     #[error("no cohort `{cohort}`; cohorts in order: {known}")]
@@ -190,7 +192,7 @@ pub enum Refusal {
     #[error("cohort `{0}` is already enabled")]
     CohortEnabled(CohortName),
     /// No cohort is open.
-    #[error("no cohort is enabled")]
+    #[error("no cohort is enabled: `cohort enable` opens the first one")]
     NoCohortEnabled,
     /// The cohort has excluded tenants that nobody opted in.
     #[error(
@@ -209,7 +211,7 @@ pub enum Refusal {
     #[error("`{0}` comes from the configuration file: remove it there and reload")]
     FromConfig(Arc<str>),
     /// The entry is not on the list.
-    #[error("`{0}` is not on the list")]
+    #[error("`{0}` is not on the list: its `ls` shows who is")]
     NotListed(Arc<str>),
     /// An id that cannot be one.
     #[error("an id has 1 to 256 bytes and no control characters")]

@@ -62,7 +62,7 @@ async fn a_release_added_at_run_time_is_checked_survives_and_serves() {
     proxy.restart().await;
     eventually("health checks after the crash", || checks(&new) > before).await;
     let list = stagegate(&proxy, &["release", "ls", "agent"]);
-    assert!(list.starts_with("stable v1: nothing pinned, "), "{list}");
+    assert!(list.starts_with("stable v1: no `artifact` in the configuration, "), "{list}");
     assert!(list.contains("at run time"), "{list}");
     let diff = stagegate(&proxy, &["release", "diff", "agent", "v1", "v9"]);
     assert!(diff.contains("model") && diff.contains("agent@v9"), "{diff}");

@@ -82,11 +82,11 @@ impl Kind {
                 ("unauthenticated", "A valid token is needed", S::UNAUTHORIZED)
             }
             Self::Forbidden => ("forbidden", "This is not allowed", S::FORBIDDEN),
-            Self::NotFound => ("not-found", "There is no such thing", S::NOT_FOUND),
+            Self::NotFound => ("not-found", "Not found", S::NOT_FOUND),
             Self::MethodNotAllowed => {
                 ("method-not-allowed", "This method is not for this path", S::METHOD_NOT_ALLOWED)
             }
-            Self::Refused => ("refused", "The command makes no sense now", S::CONFLICT),
+            Self::Refused => ("refused", "The command does not fit the present state", S::CONFLICT),
             Self::Stale => ("stale", "The workload changed since", S::PRECONDITION_FAILED),
             Self::TooLarge => ("too-large", "The body is too large", S::PAYLOAD_TOO_LARGE),
             Self::NotJson => ("not-json", "The body must be JSON", S::UNSUPPORTED_MEDIA_TYPE),

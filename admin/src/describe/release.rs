@@ -119,7 +119,7 @@ pub fn running(
         })
         .collect();
     if facts.is_empty() {
-        facts.push("nothing pinned".to_owned());
+        facts.push("no `artifact` in the configuration".to_owned());
     }
     let total = endpoints.len();
     let healthy = endpoints.iter().filter(|it| it.health == Probe::Healthy).count();
@@ -156,7 +156,7 @@ mod tests {
         );
         assert_eq!(
             running(Arm::Candidate, "v43", None, &[endpoint(Probe::Unknown)]),
-            "candidate v43: nothing pinned, 1 endpoint, not checked"
+            "candidate v43: no `artifact` in the configuration, 1 endpoint, not checked"
         );
     }
 }

@@ -261,7 +261,11 @@ fn facts(report: &DeployReport) -> Vec<(&'static str, String)> {
         let pins = pins.into_iter().chain([("digest", digest)]);
         let pins: Vec<String> =
             pins.filter_map(|(key, pin)| Some(format!("{key} {}", pin.as_ref()?))).collect();
-        if pins.is_empty() { "nothing pinned".to_owned() } else { pins.join(", ") }
+        if pins.is_empty() {
+            "no `artifact` in the configuration".to_owned()
+        } else {
+            pins.join(", ")
+        }
     };
     let arm = |counts: &CountedArm| {
         format!(

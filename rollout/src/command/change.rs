@@ -83,10 +83,12 @@ pub(crate) fn close(
         weight_before,
         finishing: spec.on_rollback == OnRollback::Finish,
     });
-    Ok(format!(
-        "{candidate} rolled back from {weight_before} and {cohorts} cohorts to {}",
-        state.stable
-    ))
+    let cohorts = match cohorts {
+        0 => String::new(),
+        1 => " and 1 cohort".to_owned(),
+        many => format!(" and {many} cohorts"),
+    };
+    Ok(format!("{candidate} rolled back from {weight_before}{cohorts} to {}", state.stable))
 }
 
 fn kill(state: &mut WorkloadState, by: &str, reason: &str, at_ms: u64) -> String {
@@ -143,7 +145,9 @@ fn enable_cohort(
     }
     open(state);
     state.cohorts.push(name.clone());
-    Ok(format!("cohort {name} enabled: {} tenants", cohort.tenants.len()))
+    let tenants = cohort.tenants.len();
+    let plural = if tenants == 1 { "" } else { "s" };
+    Ok(format!("cohort {name} enabled: {tenants} tenant{plural}"))
 }
 
 /// Takes over the roles that the configuration declares. A role that a command changed stays until
