@@ -111,7 +111,7 @@ mkdir -p "$work/site/config"
 cp -r docker "$work/site/"
 cp -r config/examples "$work/site/config/"
 rm -rf "$work/site/docker/.env" "$work/site/docker/secrets"
-STAGEGATE=$work/root/usr/bin/stagegate "$work/site/docker/tokens.sh"
+"$work/site/docker/tokens.sh"
 set -a
 . "$work/site/docker/.env"
 set +a
