@@ -20,8 +20,6 @@ mod tls;
 mod traces;
 mod workers;
 
-use clap::Parser as _;
-use stagegate_cli::Cli;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -31,5 +29,5 @@ fn main() -> ExitCode {
     // The allocator asks for huge pages: 2 MiB resident for whatever part of them is in use, and
     // cleared while somebody waits. Where the kernel has none, there is nothing to disable.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
-    stagegate_cli::run(Cli::parse(), &local::ThisProgram)
+    stagegate_cli::run(stagegate_cli::from_environment(), &local::ThisProgram)
 }

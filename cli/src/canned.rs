@@ -6,34 +6,59 @@ use crate::process::{AgentArgs, DemoArgs, ServeArgs};
 use serde_json::Value;
 use stagegate_eval::ScorerSpec;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread::JoinHandle;
 
 /// Answers one request with this status and body; the handle gives the request as it came.
 pub(crate) fn answer(status: &str, body: &str) -> (AdminClient, JoinHandle<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound");
-    let answer = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
-         connection: close\r\n\r\n{body}",
-        body.len()
-    );
-    let asked = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a caller");
-        let mut request = Vec::new();
-        let mut buffer = [0; 4096];
-        while !is_whole(&request) {
-            let count = stream.read(&mut buffer).expect("readable");
-            assert!(count > 0, "the caller hung up");
-            request.extend_from_slice(&buffer[..count]);
-        }
-        stream.write_all(answer.as_bytes()).expect("writable");
-        String::from_utf8(request).expect("text")
-    });
+    let (address, asked) = serve(status, body);
     let client = AdminClient::new(&format!("http://{address}/"), Some("sgt_x")).expect("a URL");
     (client, asked)
+}
+
+/// The same, with the address in the place of a client.
+pub(crate) fn serve(status: &str, body: &str) -> (SocketAddr, JoinHandle<String>) {
+    let (address, asked) = serve_all(status, &[body.to_owned()]);
+    (address, std::thread::spawn(move || asked.join().expect("asked").remove(0)))
+}
+
+/// Answers one request after the other with these bodies.
+pub(crate) fn serve_all(status: &str, bodies: &[String]) -> (SocketAddr, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let whole = |body: &String| {
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+             connection: close\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let answers: Vec<String> = bodies.iter().map(whole).collect();
+    let asked = std::thread::spawn(move || {
+        answers.iter().map(|answer| exchange(&listener, answer)).collect()
+    });
+    (address, asked)
+}
+
+fn exchange(listener: &TcpListener, answer: &str) -> String {
+    let (mut stream, _) = listener.accept().expect("a caller");
+    let mut request = Vec::new();
+    let mut buffer = [0; 4096];
+    while !is_whole(&request) {
+        let count = stream.read(&mut buffer).expect("readable");
+        assert!(count > 0, "the caller hung up");
+        request.extend_from_slice(&buffer[..count]);
+    }
+    stream.write_all(answer.as_bytes()).expect("writable");
+    String::from_utf8(request).expect("text")
+}
+
+/// An address at which nobody listens.
+pub(crate) fn nobody() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("bound")
 }
 
 /// Whether head and body are there.

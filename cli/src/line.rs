@@ -1,15 +1,13 @@
 //! Command lines as a shell would cut them, to check the ones that documents and the demo print.
 
-use crate::tree::Cli;
-use clap::Parser;
+use crate::tree::parse;
 
 /// Parses a line that begins with the program's name.
 ///
 /// # Errors
 /// The line and what the parser says of it.
 pub fn check_line(line: &str) -> Result<(), String> {
-    let error = |error: clap::Error| format!("{line}\n{error}");
-    Cli::try_parse_from(words(line)).map(drop).map_err(error)
+    parse(words(line)).map(drop).map_err(|error| format!("{line}\n{error}"))
 }
 
 /// The words of a shell line with quotes and a comment.

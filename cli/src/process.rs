@@ -1,6 +1,6 @@
 //! Options of the commands that run a process: the server, the demo and the demo agents.
 //!
-//! The parser needs them; who reads them is the program that hands in a [`crate::Local`].
+//! The parser reads them, and the [`crate::Local`] of the program uses them.
 
 use crate::duration::Duration;
 use clap::Args;
@@ -18,14 +18,14 @@ pub struct ServeArgs {
     /// Send everything to stable and refuse changes, even if the stored state cannot be read.
     #[arg(long)]
     pub safe_start: bool,
-    /// Take the place of the process that has the data directory: it gives its sockets and its
-    /// clients' connections, finishes what runs and ends. Starts as usual where there is none.
+    /// Replace the process that owns the data directory: it hands over its sockets and its clients'
+    /// connections, finishes its requests and ends. Without such a process, start as usual.
     #[arg(long)]
     pub take_over: bool,
-    /// What to log, as `info` or `stagegate=debug,warn`.
+    /// The log filter, as `info` or `stagegate=debug,warn`.
     #[arg(long, default_value = "info", env = "STAGEGATE_LOG", value_name = "FILTER")]
     pub log: String,
-    /// How log lines look.
+    /// The form of log lines.
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "STAGEGATE_LOG_FORMAT")]
     #[arg(value_name = "FORMAT")]
     pub log_format: LogFormat,
@@ -43,7 +43,7 @@ pub enum LogFormat {
 /// Options of `demo`.
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
-    /// End by itself after this long; else Ctrl-C ends it.
+    /// End after this long; without it Ctrl-C ends the demo.
     #[arg(long = "for", value_name = "DURATION")]
     pub lasting: Option<Duration>,
     /// Keep state, audit and decision log here instead of in a temporary directory.
@@ -61,7 +61,7 @@ pub struct DemoArgs {
     /// Requests a second, 1 to 2000.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2000))]
     pub rate: u32,
-    /// Another seed brings other users and other errors.
+    /// The seed of users and errors: the same one repeats them.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 }
@@ -84,7 +84,7 @@ pub struct AgentArgs {
     /// Share of requests that fail, from 0 to 1.
     #[arg(long, default_value_t = 0.003, value_name = "SHARE")]
     pub error_rate: f64,
-    /// What an answer costs, stated in its `agent-cost-usd` field.
+    /// The cost of an answer, stated in its `agent-cost-usd` field.
     #[arg(long, default_value_t = 0.000_21, value_name = "USD")]
     pub cost_usd: f64,
 }

@@ -6,28 +6,33 @@ use crate::tally::{ArmTally, CONFIDENCE, Tally, share};
 use indicatif::{ProgressBar, ProgressStyle};
 use stagegate_cli::output::{self, grouped, millis, percent};
 use stagegate_rollout::{Arm, Weight};
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// How often a line is written where there is no terminal to redraw one on.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// How the program is called on this machine, so that the printed commands work as they are.
+/// The program's name as the reader's shell takes it: `stagegate` if that is this program, else the
+/// path of this program, which works in every directory.
 fn program() -> String {
     let Ok(here) = std::env::current_exe() else { return "stagegate".to_owned() };
     let path = std::env::var_os("PATH").unwrap_or_default();
+    named(&here, &path)
+}
+
+fn named(here: &Path, path: &OsStr) -> String {
     let same = |found: &Path| found.canonicalize().ok() == here.canonicalize().ok();
-    let in_path = std::env::split_paths(&path).map(|dir| dir.join("stagegate"));
-    if in_path.into_iter().find(|file| file.is_file()).is_some_and(|file| same(&file)) {
+    let mut in_path = std::env::split_paths(path).map(|dir| dir.join("stagegate"));
+    if in_path.find(|file| file.is_file()).is_some_and(|file| same(&file)) {
         return "stagegate".to_owned();
     }
-    let relative = std::env::current_dir()
-        .ok()
-        .and_then(|dir| here.strip_prefix(dir).ok().map(|inside| PathBuf::from(".").join(inside)));
-    relative.unwrap_or(here).display().to_string()
+    let here = here.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+".contains(c);
+    if here.chars().all(plain) { here } else { format!("'{}'", here.replace('\'', "'\\''")) }
 }
 
 /// Where to look and what to try.
@@ -50,7 +55,7 @@ Try, in another terminal:
     -d '{{\"model\":\"support\",\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}]}}'
   {program} status
   {program} decisions ls -n 5
-  {program} explain -w {WORKLOAD} --tenant acme --user ann --conversation my-first
+  {program} explain {WORKLOAD} --tenant acme --user ann --conversation my-first
   {program} weight {WORKLOAD} 50% --reason 'looks good'
 
 A gated rollout in minutes:
@@ -61,8 +66,9 @@ A gated rollout in minutes:
 
 Who, and the way back:
   {program} cohort enable {WORKLOAD} pilots
-  {program} token force -w {WORKLOAD} --for 1h --secret {FORCE_SECRET}
+  {program} token force {WORKLOAD} --for 1h --secret {FORCE_SECRET}
   {program} rollback {WORKLOAD} --reason 'changed my mind'
+  {program} undo
   {program} audit ls
 ",
         config = home.config_file().display(),
@@ -127,18 +133,12 @@ fn line(seen: &Tally, now: &Now, rate: f64) -> String {
         None if now.promised.is_some() => "no conversation yet".to_owned(),
         None => "other rules than the weight decide".to_owned(),
     };
-    let [stable_arm, candidate_arm] = &seen.arms;
-    let p50 = |arm: &ArmTally| {
-        arm.latency_ms(0.5).map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0}"))
-    };
-    format!(
-        "weight {} | {split} | {rate:.0}/s | p50 {}/{} ms | errors {}/{}",
-        now.words,
-        p50(stable_arm),
-        p50(candidate_arm),
-        percent(stable_arm.error_share()),
-        percent(candidate_arm.error_share()),
-    )
+    let arms = Arm::ALL.map(|arm| {
+        let tally = &seen.arms[arm.index()];
+        let p50 = tally.latency_ms(0.5).map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
+        format!("{arm} p50 {p50}, {} errors", percent(tally.error_share()))
+    });
+    format!("weight {} | {split} | {rate:.0}/s | {}", now.words, arms.join(" | "))
 }
 
 fn latency(arm: &ArmTally, quantile: f64) -> String {
@@ -210,10 +210,11 @@ pub(crate) fn summary(seen: &Tally, lasted: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Home, intro, program, summary};
+    use super::{Home, Now, intro, line, named, program, summary};
     use crate::tally::{Seen, Tally};
     use stagegate_cli::check_line;
     use stagegate_rollout::{Arm, Outcome, Weight};
+    use std::path::Path;
     use std::time::Duration;
 
     #[test]
@@ -225,7 +226,7 @@ mod tests {
             let text = intro(&home, proxy, admin, Weight::ZERO);
             let commands: Vec<&str> =
                 text.lines().map(str::trim).filter(|line| line.starts_with(&program)).collect();
-            assert_eq!(commands.len(), 12, "{text}");
+            assert_eq!(commands.len(), 13, "{text}");
             for command in commands {
                 assert_eq!(command.contains("--admin"), !admin.ends_with(":9900"), "{command}");
                 if let Err(error) = check_line(command) {
@@ -233,6 +234,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_program_is_named_so_that_a_shell_in_any_directory_finds_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let here = dir.path().join("stagegate");
+        std::fs::write(&here, "").expect("written");
+        let path = dir.path().as_os_str();
+        assert_eq!(named(&here, path), "stagegate");
+        let elsewhere = named(&here, "/nowhere".as_ref());
+        assert_eq!(elsewhere, here.display().to_string());
+        assert_eq!(
+            named(Path::new("/opt/my tools/stagegate"), "".as_ref()),
+            "'/opt/my tools/stagegate'"
+        );
+    }
+
+    #[test]
+    fn the_live_line_names_the_arms() {
+        let now = Now { words: "10%".to_owned(), promised: None };
+        let text = line(&Tally::default(), &now, 0.0);
+        assert!(text.contains("stable p50 -, 0% errors | candidate p50 -, 0% errors"), "{text}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The problem that the API answers with when it refuses, as text.
 
+use crate::output::one_line;
 use serde::Deserialize;
 use serde_json::Value;
 use stagegate_api::{ConfigProblem, Problem};
@@ -38,15 +39,15 @@ impl ProblemLoose {
 
 /// Writes what was refused, why, and what to do next.
 pub(super) fn describe(f: &mut fmt::Formatter<'_>, problem: &Problem) -> fmt::Result {
-    write!(f, "{} ({})", problem.title, problem.status)?;
+    write!(f, "{} ({})", one_line(&problem.title), problem.status)?;
     let fields: Vec<String> =
         problem.fields.iter().map(|field| format!("{}: {}", field.field, field.problem)).collect();
     let said_below = fields.contains(&problem.detail) || problem.detail == problem.title;
     if !problem.detail.is_empty() && !said_below {
-        write!(f, "\n  {}", problem.detail)?;
+        write!(f, "\n  {}", one_line(&problem.detail))?;
     }
     for field in &fields {
-        write!(f, "\n  {field}")?;
+        write!(f, "\n  {}", one_line(field))?;
     }
     for found in &problem.config {
         write!(f, "\n  {}", config_problem(found))?;
@@ -72,7 +73,11 @@ const fn hint(status: u16) -> Option<&'static str> {
     Some(match status {
         401 => "give a token with --token or STAGEGATE_TOKEN; `stagegate token new` makes one",
         403 => "use a token with a higher role; `stagegate token new --role operator` makes one",
-        412 => "look at the state above and repeat with its epoch in --if-match, or without it",
+        404 => {
+            "`stagegate status` lists the workloads, `stagegate release ls WORKLOAD` the releases"
+        }
+        409 => "`stagegate status WORKLOAD` shows the present state",
+        412 => "check the state above and repeat with its epoch in --if-match, or without it",
         500 | 503 => "nothing was changed; see `stagegate status` and the server's log",
         _ => return None,
     })

@@ -1,23 +1,26 @@
-//! `stagegate analysis`: why it waited, why it failed.
+//! `stagegate analysis`: the evaluations of a rollout's gates.
 
-use super::change::workload_path;
 use super::evidence;
+use super::workload::workload_path;
 use crate::client::{AdminClient, Failure, segment, typed};
+use crate::examples::examples;
 use crate::output::table::Table;
 use crate::output::{self, Format, moment};
 use clap::Subcommand;
 use stagegate_api::{Analyses, KeptAnalysis};
 use std::process::ExitCode;
 
-/// What can be asked about analyses.
+/// The commands below `analysis`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum AnalysisCommand {
-    /// Show what one analysis measured.
+    /// Show the measurements of one analysis.
+    #[command(after_help = examples!("analysis show support-agent~v43~2~1~7~0a1b2c3d"))]
     Show {
         /// The analysis' id.
         id: String,
     },
     /// List a workload's analyses, newest first.
+    #[command(after_help = examples!("analysis ls support-agent --limit 5"))]
     Ls {
         /// The workload.
         workload: String,
@@ -79,11 +82,12 @@ fn list(
     let raw = client.get(&workload_path(workload, &format!("/analyses?limit={limit}{only}")))?;
     let analyses: Analyses = typed(&raw)?;
     output::show(format, &raw, || {
-        let mut table = Table::new(["analysis", "at", "step", "verdict", "first thing in the way"]);
+        let mut ids = String::new();
+        let mut table = Table::new(["at", "step", "verdict", "first reason"]).whole([0]);
         for kept in &analyses.analyses {
             let analysis = &kept.analysis;
+            ids.push_str(&format!("{}\n", analysis.id));
             table.row(vec![
-                analysis.id.clone(),
                 moment(analysis.at_ms),
                 analysis.step.to_string(),
                 analysis.verdict.to_string(),
@@ -94,7 +98,10 @@ fn list(
                     .unwrap_or_default(),
             ]);
         }
-        table.or("no analyses yet")
+        if !ids.is_empty() {
+            ids = format!("\nin the same order, for `stagegate analysis show ID`:\n{ids}");
+        }
+        table.or("no analyses yet") + &ids
     });
     Ok(ExitCode::SUCCESS)
 }

@@ -1,9 +1,10 @@
 //! `stagegate eval gate --attach`: the comparison goes to the release that it is of.
 
-use super::change::{ConditionArgs, workload_path};
+use super::send::{ConditionArgs, below};
+use super::workload::workload_path;
 use crate::client::{AdminClient, Failure, segment};
-use clap::Args;
-use serde_json::Value;
+use clap::{ArgGroup, Args};
+use serde_json::{Value, json};
 use stagegate_api::{AttachEvalReport, EvalCase, EvalComparison, EvalReportDetail, EvalRun};
 use stagegate_eval::gate::{Became, Report};
 use std::fmt::Write;
@@ -16,13 +17,18 @@ const LONGEST: usize = 300;
 
 /// Where a comparison goes.
 #[derive(Args, Debug, Default)]
+#[command(group = ArgGroup::new("of_workload").args(["workload", "named"]))]
 pub(crate) struct AttachArgs {
     /// Attach the comparison to a release, whatever it says; `rollout start` asks for it.
-    #[arg(long, requires = "workload", requires = "release")]
+    #[arg(long, requires = "of_workload", requires = "release")]
     pub(crate) attach: bool,
     /// The workload whose release it is.
-    #[arg(short, long, requires = "attach")]
+    #[arg(value_name = "WORKLOAD", requires = "attach")]
     workload: Option<String>,
+    /// The same as WORKLOAD.
+    #[arg(short = 'w', long = "workload", value_name = "WORKLOAD", requires = "attach")]
+    #[arg(conflicts_with = "workload")]
+    named: Option<String>,
     /// The release that the candidate's run is of.
     #[arg(long, requires = "attach")]
     release: Option<String>,
@@ -39,10 +45,18 @@ pub(crate) fn attach(
     args: &AttachArgs,
     report: &Report,
 ) -> Result<Value, Failure> {
-    let (workload, release) = (args.workload.as_deref(), args.release.as_deref());
+    let workload = args.workload.as_deref().or(args.named.as_deref());
+    let release = args.release.as_deref();
     let path = format!("/releases/{}/eval-report", segment(release.unwrap_or_default()));
     let path = workload_path(workload.unwrap_or_default(), &path);
     let body = AttachEvalReport { comparison: comparison(report), reason: args.reason.clone() };
+    if args.conditions.dry_run {
+        // Asks whether both are there.
+        let workload = workload.unwrap_or_default();
+        let release = below(&["releases", release.unwrap_or_default()]);
+        client.get(&workload_path(workload, &release))?;
+        return Ok(json!({ "dry_run": true, "path": path, "comparison": body.comparison }));
+    }
     client.send(&Method::PUT, &path, &body, args.conditions.conditions())
 }
 

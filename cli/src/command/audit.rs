@@ -1,6 +1,8 @@
 //! `stagegate audit`: the record of every change, and whether it is whole.
 
+use super::workload::OnlyWorkload;
 use crate::client::{AdminClient, Failure, segment, typed};
+use crate::examples::examples;
 use crate::output::table::Table;
 use crate::output::{self, Format, grouped, moment};
 use clap::{Args, Subcommand};
@@ -8,21 +10,22 @@ use stagegate_api::{Audit, AuditCheck};
 use std::fmt::Write;
 use std::process::ExitCode;
 
-/// What can be asked about the audit.
+/// The commands below `audit`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum AuditCommand {
     /// List the newest records.
+    #[command(after_help = examples!("audit ls", "audit ls support-agent -n 50"))]
     Ls(ListArgs),
-    /// Check that no record was changed, removed or added by another way.
+    /// Check that no record was changed, removed or inserted.
+    #[command(after_help = examples!("audit verify"))]
     Verify,
 }
 
 /// Options of `audit ls`.
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
-    /// Only changes of this workload.
-    #[arg(short, long)]
-    workload: Option<String>,
+    #[command(flatten)]
+    workload: OnlyWorkload,
     /// Only changes by this actor.
     #[arg(long)]
     actor: Option<String>,
@@ -48,8 +51,8 @@ pub(crate) fn run(
 fn list(client: &AdminClient, args: &ListArgs, format: Format) -> Result<ExitCode, Failure> {
     let mut path = format!("/v1/audit?limit={}", args.limit);
     let before = args.before.map(|seq| seq.to_string());
-    for (name, value) in [("workload", &args.workload), ("actor", &args.actor), ("before", &before)]
-    {
+    let workload = args.workload.name().map(str::to_owned);
+    for (name, value) in [("workload", &workload), ("actor", &args.actor), ("before", &before)] {
         if let Some(value) = value {
             let _ = write!(path, "&{name}={}", segment(value));
         }
@@ -62,7 +65,7 @@ fn list(client: &AdminClient, args: &ListArgs, format: Format) -> Result<ExitCod
 
 fn table(audit: &Audit) -> String {
     let mut table =
-        Table::new(["seq", "at", "actor", "workload", "epoch", "what", "why"]).right([0, 4]);
+        Table::new(["seq", "at", "actor", "workload", "what", "why"]).right([0]).whole([1]);
     for entry in &audit.entries {
         let what = if entry.summary.is_empty() { &entry.action } else { &entry.summary };
         table.row(vec![
@@ -70,7 +73,6 @@ fn table(audit: &Audit) -> String {
             moment(entry.at_ms),
             entry.actor.clone(),
             entry.workload.clone().unwrap_or_default(),
-            entry.epoch_after.to_string(),
             what.clone(),
             entry.reason.clone(),
         ]);

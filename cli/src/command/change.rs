@@ -1,31 +1,16 @@
-//! Changes of one workload: the weight, the way back, the kill switch.
+//! Changes of one workload: the weight, the way back, the kill switch. And the reload.
 
-use crate::client::{AdminClient, Conditions, Failure, config_problem, segment, typed};
-use crate::output::{self, Format, millis};
+use super::preview;
+use super::send::{ConditionArgs, Order};
+use crate::client::{AdminClient, Conditions, Failure, config_problem, typed};
+use crate::output::{self, Format, moment, one_line};
 use clap::Args;
-use serde_json::{Value, json};
-use stagegate_api::{Changed, Reason, Reloaded, SetWeight};
+use serde_json::json;
+use stagegate_api::{Reason, Reloaded, SetWeight, Status};
 use stagegate_rollout::Weight;
 use std::fmt::Write;
 use std::process::ExitCode;
 use ureq::http::Method;
-
-/// What makes a change safe to race and to repeat.
-#[derive(Args, Debug, Default)]
-pub(crate) struct ConditionArgs {
-    /// Change only if the workload's last change was at this epoch.
-    #[arg(long, value_name = "EPOCH")]
-    if_match: Option<u64>,
-    /// Repeating a command with the same key changes once.
-    #[arg(long, value_name = "KEY")]
-    idempotency_key: Option<String>,
-}
-
-impl ConditionArgs {
-    pub(crate) fn conditions(&self) -> Conditions<'_> {
-        Conditions { if_match: self.if_match, idempotency_key: self.idempotency_key.as_deref() }
-    }
-}
 
 /// Options of `weight`.
 #[derive(Args, Debug)]
@@ -34,7 +19,7 @@ pub(crate) struct WeightArgs {
     workload: String,
     /// The candidate's new share of targeting keys: 0% to 100% in steps of 0.001%.
     weight: Weight,
-    /// Why; it is recorded.
+    /// The reason; it is recorded.
     #[arg(long)]
     reason: Option<String>,
     /// Set it although a rollout is under way, whose policy sets the weight.
@@ -49,16 +34,19 @@ pub(crate) struct WeightArgs {
 pub(crate) struct VerbArgs {
     /// The workload.
     workload: String,
-    /// Why; it is recorded.
-    #[arg(long)]
-    reason: String,
+    /// The reason; it is recorded.
+    #[arg(long, required_unless_present = "dry_run")]
+    reason: Option<String>,
     #[command(flatten)]
     conditions: ConditionArgs,
 }
 
-/// The path of something below a workload.
-pub(crate) fn workload_path(workload: &str, rest: &str) -> String {
-    format!("/v1/workloads/{}{rest}", segment(workload))
+/// Options of `reload`.
+#[derive(Args, Debug)]
+pub(crate) struct ReloadArgs {
+    /// Show what the server last read, and send nothing.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 pub(crate) fn weight(
@@ -71,9 +59,15 @@ pub(crate) fn weight(
         reason: args.reason.clone().unwrap_or_default(),
         overriding: args.overriding,
     };
-    let path = workload_path(&args.workload, "/weight");
-    let answer = client.send(&Method::PUT, &path, &body, args.conditions.conditions())?;
-    show_changed(format, &answer)
+    let (workload, path) = (args.workload.as_str(), "/weight".to_owned());
+    Order { workload, method: Method::PUT, path, body, conditions: &args.conditions }.run(
+        client,
+        format,
+        |now, seen| {
+            preview::weight(now, args.weight, args.overriding, seen);
+            Ok(())
+        },
+    )
 }
 
 pub(crate) fn verb(
@@ -82,57 +76,44 @@ pub(crate) fn verb(
     args: &VerbArgs,
     format: Format,
 ) -> Result<ExitCode, Failure> {
-    let body = Reason { reason: args.reason.clone() };
-    let path = workload_path(&args.workload, &format!("/{verb}"));
-    let answer = client.send(&Method::POST, &path, &body, args.conditions.conditions())?;
-    show_changed(format, &answer)
+    let body = Reason { reason: args.reason.clone().unwrap_or_default() };
+    let (workload, path) = (args.workload.as_str(), format!("/{verb}"));
+    Order { workload, method: Method::POST, path, body, conditions: &args.conditions }.run(
+        client,
+        format,
+        |now, seen| {
+            match verb {
+                "kill" => preview::switch(now, true, seen),
+                "revive" => preview::switch(now, false, seen),
+                _ => preview::rollback(now, seen),
+            }
+            Ok(())
+        },
+    )
 }
 
-pub(crate) fn reload(client: &AdminClient, format: Format) -> Result<ExitCode, Failure> {
+pub(crate) fn reload(
+    client: &AdminClient,
+    args: &ReloadArgs,
+    format: Format,
+) -> Result<ExitCode, Failure> {
+    if args.dry_run {
+        let raw = client.get("/v1/status")?;
+        let Status { reload, .. } = typed(&raw)?;
+        let answer = json!({ "dry_run": true, "reload": raw["reload"] });
+        output::show(format, &answer, || {
+            format!(
+                "dry run: nothing was sent; the server would read its configuration file again\n\
+                 it last took it over at {}; `stagegate check FILE` on its machine finds mistakes\n",
+                moment(reload.last_success_at_ms)
+            )
+        });
+        return Ok(ExitCode::SUCCESS);
+    }
     let answer = client.send(&Method::POST, "/v1/reload", &json!({}), Conditions::default())?;
     let reloaded: Reloaded = typed(&answer)?;
     output::show(format, &answer, || reloaded_text(&reloaded));
     Ok(ExitCode::SUCCESS)
-}
-
-/// Prints what a change did.
-pub(crate) fn show_changed(format: Format, answer: &Value) -> Result<ExitCode, Failure> {
-    let changed: Changed = typed(answer)?;
-    output::show(format, answer, || changed_text(&changed));
-    Ok(ExitCode::SUCCESS)
-}
-
-fn changed_text(changed: &Changed) -> String {
-    let workload = &changed.workload;
-    let mut text = if changed.changed {
-        format!("{}: {}\n", workload.name, changed.summary)
-    } else {
-        format!("{}: nothing to do, it already is so\n", workload.name)
-    };
-    let _ = writeln!(
-        text,
-        "epoch {}, audit record {}, by {}",
-        changed.epoch, changed.audit_seq, changed.actor
-    );
-    if let Some(timing) = &changed.rollback {
-        let followed = format!("{} of {} workers", timing.acknowledged_workers, timing.workers);
-        let last = if timing.last_candidate_request_ms > 0.0 {
-            let last = millis(timing.last_candidate_request_ms);
-            format!("the last new candidate request left {last} after the commit")
-        } else {
-            "no new candidate request left after the commit".to_owned()
-        };
-        let _ = if timing.settled {
-            writeln!(text, "{followed} followed within {}; {last}", millis(timing.acknowledged_ms))
-        } else {
-            writeln!(
-                text,
-                "! only {followed} followed so far: the change is in force, but a stuck worker may \
-                 still send requests to the candidate"
-            )
-        };
-    }
-    text
 }
 
 fn reloaded_text(reloaded: &Reloaded) -> String {
@@ -141,7 +122,7 @@ fn reloaded_text(reloaded: &Reloaded) -> String {
         text.push_str("  nothing changed\n");
     }
     for change in &reloaded.changes {
-        let _ = writeln!(text, "  {change}");
+        let _ = writeln!(text, "  {}", one_line(change));
     }
     for setting in &reloaded.needs_restart {
         let _ = writeln!(text, "  ! needs a restart: {setting}");
@@ -154,34 +135,34 @@ fn reloaded_text(reloaded: &Reloaded) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ConditionArgs, VerbArgs, WeightArgs, changed_text, verb, weight};
+    use super::{VerbArgs, WeightArgs, verb, weight};
     use crate::canned;
     use crate::client::Failure;
+    use crate::command::send::ConditionArgs;
     use crate::output::Format;
     use serde_json::json;
-    use stagegate_api::Changed;
 
-    fn changed(rollback: serde_json::Value) -> serde_json::Value {
-        let mut changed = json!({
+    fn changed() -> serde_json::Value {
+        json!({
             "command": "set_weight", "changed": true, "summary": "weight 1% -> 10%", "epoch": 5,
             "audit_seq": 9, "actor": "deployer", "reason": "first look",
             "workload": canned::workload("10%"),
-        });
-        if !rollback.is_null() {
-            changed["rollback"] = rollback;
-        }
-        changed
+        })
     }
 
     #[test]
     fn a_change_carries_token_reason_and_conditions() {
-        let (client, asked) = canned::answer("200 OK", &changed(json!(null)).to_string());
+        let (client, asked) = canned::answer("200 OK", &changed().to_string());
         let args = WeightArgs {
             workload: "a/b".into(),
             weight: "10%".parse().expect("a share"),
             reason: Some("first look".into()),
             overriding: false,
-            conditions: ConditionArgs { if_match: Some(4), idempotency_key: Some("k1".into()) },
+            conditions: ConditionArgs {
+                if_match: Some(4),
+                idempotency_key: Some("k1".into()),
+                dry_run: false,
+            },
         };
         weight(&client, &args, Format::Json).expect("done");
         let asked = asked.join().expect("one request");
@@ -208,8 +189,8 @@ mod tests {
         let (client, asked) = canned::answer("412 Precondition Failed", &problem.to_string());
         let args = VerbArgs {
             workload: "agent".into(),
-            reason: "slower".into(),
-            conditions: ConditionArgs { if_match: Some(4), idempotency_key: None },
+            reason: Some("slower".into()),
+            conditions: ConditionArgs { if_match: Some(4), ..ConditionArgs::default() },
         };
         let failure = verb(&client, "rollback", &args, Format::Table).expect_err("refused");
         asked.join().expect("one request");
@@ -225,7 +206,7 @@ mod tests {
         let (client, asked) = canned::answer("200 OK", "<html>hello</html>");
         let args = VerbArgs {
             workload: "agent".into(),
-            reason: "slower".into(),
+            reason: Some("slower".into()),
             conditions: ConditionArgs::default(),
         };
         let failure = verb(&client, "kill", &args, Format::Table).expect_err("not ours");
@@ -234,17 +215,17 @@ mod tests {
     }
 
     #[test]
-    fn a_rollback_tells_how_fast_it_was_and_warns_when_a_worker_hangs() {
-        let timing = |settled: bool, workers: u32| {
-            let answer = changed(json!({
-                "last_candidate_request_ms": 0.41, "acknowledged_ms": 1.2,
-                "acknowledged_workers": workers, "workers": 4, "settled": settled,
-            }));
-            changed_text(&serde_json::from_value::<Changed>(answer).expect("the API's own shape"))
+    fn a_dry_run_reads_and_changes_nothing() {
+        let (client, asked) = canned::answer("200 OK", &canned::workload("10%").to_string());
+        let args = WeightArgs {
+            workload: "agent".into(),
+            weight: "50%".parse().expect("a share"),
+            reason: None,
+            overriding: false,
+            conditions: ConditionArgs { dry_run: true, ..ConditionArgs::default() },
         };
-        let text = timing(true, 4);
-        assert!(text.contains("4 of 4 workers followed within 1.2 ms"), "{text}");
-        assert!(text.contains("0.41 ms after the commit"), "{text}");
-        assert!(timing(false, 3).contains("! only 3 of 4 workers"));
+        weight(&client, &args, Format::Table).expect("described");
+        let asked = asked.join().expect("one request");
+        assert!(asked.starts_with("GET /v1/workloads/agent HTTP/1.1\r\n"), "{asked}");
     }
 }

@@ -1,7 +1,10 @@
 //! `stagegate cohort`: tenants rolled forward cohort by cohort, back latest first.
 
-use super::change::{ConditionArgs, show_changed, workload_path};
-use crate::client::{AdminClient, Failure, segment, typed};
+use super::preview;
+use super::send::{ConditionArgs, Order, below};
+use super::workload::workload_path;
+use crate::client::{AdminClient, Failure, typed};
+use crate::examples::examples;
 use crate::output::table::Table;
 use crate::output::{self, Format, grouped};
 use clap::{Args, Subcommand};
@@ -9,14 +12,17 @@ use stagegate_api::{Cohorts, EnableCohort, OptionalReason};
 use std::process::ExitCode;
 use ureq::http::Method;
 
-/// What can be done with cohorts.
+/// The commands below `cohort`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum CohortCommand {
-    /// Open the next cohort.
+    /// Enable the next cohort.
+    #[command(after_help = examples!("cohort enable support-agent pilots", "cohort enable support-agent mid-market --opt-in initech --reason 'they agreed'"))]
     Enable(EnableArgs),
-    /// Close the cohort that was opened last.
+    /// Close the cohort that was enabled last.
+    #[command(after_help = examples!("cohort rollback support-agent --reason 'complaints'"))]
     Rollback(RollbackArgs),
     /// List the cohorts in the order they open.
+    #[command(after_help = examples!("cohort ls support-agent"))]
     Ls {
         /// The workload.
         workload: String,
@@ -33,7 +39,7 @@ pub(crate) struct EnableArgs {
     /// An excluded tenant of the cohort to opt in with it; may be given several times.
     #[arg(long, value_name = "TENANT", requires = "reason")]
     opt_in: Vec<String>,
-    /// Why; it is recorded.
+    /// The reason; it is recorded.
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
@@ -45,7 +51,7 @@ pub(crate) struct EnableArgs {
 pub(crate) struct RollbackArgs {
     /// The workload.
     workload: String,
-    /// Why; it is recorded.
+    /// The reason; it is recorded.
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
@@ -59,17 +65,30 @@ pub(crate) fn run(
 ) -> Result<ExitCode, Failure> {
     match command {
         CohortCommand::Enable(args) => {
-            let path = format!("/cohorts/{}/enable", segment(&args.cohort));
-            let path = workload_path(&args.workload, &path);
+            let path = below(&["cohorts", &args.cohort, "enable"]);
             let body = EnableCohort { reason: args.reason.clone(), opt_in: args.opt_in.clone() };
-            let answer = client.send(&Method::POST, &path, &body, args.conditions.conditions())?;
-            show_changed(format, &answer)
+            let (workload, conditions) = (args.workload.as_str(), &args.conditions);
+            Order { workload, method: Method::POST, path, body, conditions }.run(
+                client,
+                format,
+                |now, seen| {
+                    preview::enable(now, &args.cohort, &args.opt_in, seen);
+                    Ok(())
+                },
+            )
         }
         CohortCommand::Rollback(args) => {
-            let path = workload_path(&args.workload, "/cohorts/rollback");
+            let path = "/cohorts/rollback".to_owned();
             let body = OptionalReason { reason: args.reason.clone() };
-            let answer = client.send(&Method::POST, &path, &body, args.conditions.conditions())?;
-            show_changed(format, &answer)
+            let (workload, conditions) = (args.workload.as_str(), &args.conditions);
+            Order { workload, method: Method::POST, path, body, conditions }.run(
+                client,
+                format,
+                |now, seen| {
+                    preview::close(now, seen);
+                    Ok(())
+                },
+            )
         }
         CohortCommand::Ls { workload } => {
             let answer = client.get(&workload_path(workload, "/cohorts"))?;

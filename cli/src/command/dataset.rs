@@ -2,7 +2,8 @@
 
 use super::samples::{FilterArgs, all};
 use crate::client::{AdminClient, Failure, segment, typed};
-use crate::output::{self, Format};
+use crate::examples::examples;
+use crate::output::{self, Format, Progress, counted};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use stagegate_api::{SampleDetail, SampleReview};
@@ -13,22 +14,26 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What can be done with cases.
+/// Cases that are written where no number is given.
+const MOST: usize = 1000;
+
+/// The commands below `dataset`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum DatasetCommand {
-    /// Write samples as JSON lines, one case each, oldest first. What was answered never becomes
-    /// what is expected: that needs a review.
+    /// Write samples as JSON lines, one case each, oldest first. An answer becomes the expected one
+    /// only by a review.
+    #[command(after_help = examples!("dataset export support-agent --failed -n 200 > failures.jsonl", "dataset export support-agent --into cases.jsonl"))]
     Export(ExportArgs),
 }
 
-/// Which samples, and where to.
+/// The samples, and the file they go to.
 #[derive(Args, Debug)]
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     filter: FilterArgs,
-    /// At most this many, the newest ones.
-    #[arg(short = 'n', long, default_value_t = 1000)]
-    limit: usize,
+    /// At most this many, the newest ones; 1000 if left out.
+    #[arg(short = 'n', long)]
+    limit: Option<usize>,
     /// Add what is new to this dataset, as its next version, instead of printing. What is in it
     /// stays as it is; a set with a case that was changed in place is refused.
     #[arg(long, value_name = "FILE")]
@@ -43,15 +48,23 @@ pub(crate) fn run(
     let DatasetCommand::Export(args) = command;
     // Looked at before anything is asked.
     let into = args.into.as_deref().map(|path| Ok((path, read(path)?))).transpose()?;
-    let mut cases = Vec::new();
-    for summary in all(client, &args.filter, args.limit)?.iter().rev() {
+    let found = all(client, &args.filter, args.limit.unwrap_or(MOST))?;
+    let (mut cases, mut written) = (Vec::new(), 0);
+    let progress = Progress::bar(found.len() as u64, "reading samples");
+    for summary in found.iter().rev() {
+        progress.step();
         let answer = client.get(&format!("/v1/samples/{}", segment(&summary.id)))?;
         let detail: SampleDetail = typed(&answer)?;
         let Some(case) = case(&detail)? else { continue };
+        written += 1;
         match into {
             Some(_) => cases.push(case),
-            None => output::answer(&format!("{}\n", json!(case))),
+            None => output::answer(&output::json_line(&json!(case))),
         }
+    }
+    drop(progress);
+    if let Some(why) = fewer(args, found.len(), written) {
+        output::note(&why);
     }
     if let Some((path, mut set)) = into {
         let before = set.version();
@@ -65,6 +78,30 @@ pub(crate) fn run(
         });
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Why there are fewer cases than were asked for; `None` where there are as many.
+fn fewer(args: &ExportArgs, found: usize, written: usize) -> Option<String> {
+    let limit = args.limit.unwrap_or(MOST);
+    if written == limit || (found == written && !args.limit.is_some()) {
+        return None;
+    }
+    let asked =
+        if args.limit.is_some() { format!(" of {} asked for", limit) } else { String::new() };
+    let mut why = format!("{}{asked}:", counted(written as u64, "case"));
+    if found < limit {
+        let match_ = if found == 1 { "matches" } else { "match" };
+        why.push_str(&format!(" {} {match_}", counted(found as u64, "sample")));
+    }
+    if written < found {
+        let left_out = found - written;
+        why.push_str(&format!(
+            "{} {left_out} left out, because they passed and were not picked at random: they would \
+             bias the representative split",
+            if found < limit { "," } else { "" }
+        ));
+    }
+    Some(why)
 }
 
 /// The set in a file; one that is not there is empty.
@@ -140,7 +177,8 @@ fn status(review: &SampleReview, split: Split) -> ReviewStatus {
 
 #[cfg(test)]
 mod tests {
-    use super::{case, extend, read};
+    use super::{ExportArgs, case, extend, fewer, read};
+    use clap::Parser;
     use serde_json::{Value, json};
     use stagegate_api::SampleDetail;
     use stagegate_eval::dataset::{Record, ReviewStatus, Split};
@@ -217,5 +255,27 @@ mod tests {
             refused.contains("cases.jsonl: line 1") && refused.contains("changed in place"),
             "{refused}"
         );
+    }
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ExportArgs,
+    }
+
+    #[test]
+    fn fewer_cases_than_asked_for_are_explained() {
+        let args = |line: &[&str]| Line::try_parse_from(line).expect("right").args;
+        let sixty = args(&["export", "-n", "60"]);
+        let why = fewer(&sixty, 25, 10).expect("fewer");
+        assert!(
+            why.starts_with("10 cases of 60 asked for: 25 samples match, 15 left out"),
+            "{why}"
+        );
+        let why = fewer(&sixty, 60, 10).expect("fewer");
+        assert!(why.starts_with("10 cases of 60 asked for: 50 left out"), "{why}");
+        assert_eq!(fewer(&sixty, 60, 60), None);
+        assert_eq!(fewer(&args(&["export"]), 7, 7), None);
+        assert!(fewer(&args(&["export"]), 7, 5).is_some());
     }
 }

@@ -1,6 +1,7 @@
 //! `stagegate drill`: try the kill switch before it is needed.
 
-use super::change::{ConditionArgs, workload_path};
+use super::send::{ConditionArgs, Order};
+use super::workload::workload_path;
 use crate::client::{AdminClient, Failure, typed};
 use crate::output::{self, Format, millis};
 use clap::Args;
@@ -14,7 +15,7 @@ use ureq::http::Method;
 pub(crate) struct DrillArgs {
     /// The workload.
     workload: String,
-    /// Why; it is recorded.
+    /// The reason; it is recorded.
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
@@ -27,6 +28,25 @@ pub(crate) fn run(
     format: Format,
 ) -> Result<ExitCode, Failure> {
     let body = OptionalReason { reason: args.reason.clone() };
+    if args.conditions.dry_run {
+        let (workload, path, conditions) =
+            (args.workload.as_str(), "/drill".to_owned(), &args.conditions);
+        return Order { workload, method: Method::POST, path, body, conditions }.try_dry(
+            client,
+            format,
+            |now, seen| {
+                if now.killed.is_some() {
+                    seen.refused("the kill switch is on");
+                }
+                seen.moves("kill switch", "off", "on, and off again in less than a second");
+                seen.who(format!(
+                    "requests of that moment go to the fallback: {}",
+                    now.kill_fallback
+                ));
+                Ok(())
+            },
+        );
+    }
     let path = workload_path(&args.workload, "/drill");
     let answer = client.send(&Method::POST, &path, &body, args.conditions.conditions())?;
     let report: DrillReport = typed(&answer)?;

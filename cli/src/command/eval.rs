@@ -6,6 +6,7 @@ use super::judge::judge;
 use super::rerun::{self, RerunArgs};
 use super::results::{self, ResultsArgs};
 use crate::client::{AdminClient, Failure};
+use crate::examples::examples;
 use crate::local::Local;
 use crate::output::{self, Format};
 use clap::{Args, Subcommand};
@@ -15,28 +16,33 @@ use stagegate_eval::{Sample, Score};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What to do about evals.
+/// The commands below `eval`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum EvalCommand {
-    /// Show what sampled answers add up to: accuracy by arm, cohort and tenant, with its bounds.
+    /// Show accuracy by arm, cohort and tenant, with its bounds.
+    #[command(after_help = examples!("eval results support-agent", "eval results support-agent --rollout support-agent~v43~2 --reliability"))]
     Results(ResultsArgs),
     /// Compare two offline runs of one set, case by case: the gate before the canary.
     ///
     /// Exit codes: 0 no case fell, 1 a case fell, 2 the runs cannot be compared.
+    #[command(after_help = examples!("eval gate --baseline v42.jsonl --candidate v43.jsonl --junit eval.xml", "eval gate support-agent --baseline v42.jsonl --candidate v43.jsonl --attach --release v43"))]
     Gate(GateArgs),
-    /// Sample the next answers of each arm, whatever the rate, and wait for what is said of them.
+    /// Sample the next answers of each arm at once and wait for their scores.
     ///
     /// Exit codes: 0 not shown to be worse, 1 worse beyond the margin or not enough in time, 2 wrong
     /// usage, 3 admin API unreachable.
+    #[command(after_help = examples!("eval now support-agent --count 50 --margin 2"))]
     Now(NowArgs),
-    /// Ask a release again what was asked before, or every case of a dataset, score the answers and
-    /// write a run for `eval gate`. With `--dataset` and `--url` nothing but the release need be up.
+    /// Send sampled requests, or the cases of a dataset, to one release, score the answers and write
+    /// a run for `eval gate`. With `--dataset` and `--url` only the release must be up.
     ///
     /// Exit codes: 0 every case has a verdict, 1 some have none, 2 wrong usage.
+    #[command(after_help = examples!("eval rerun support-agent --release v43 --dataset cases.jsonl --out v43.jsonl"))]
     Rerun(Box<RerunArgs>),
     /// Run one scorer on one sample.
     ///
     /// Exit codes: 0 passed, 1 failed or unscored, 2 wrong usage.
+    #[command(after_help = examples!("eval try --scorer answers-in-json --file sample.json"))]
     Try(TryArgs),
 }
 
@@ -116,13 +122,13 @@ fn gate(
     let mut text = table(&report);
     if args.to.attach {
         let attached = attach(&client()?, &args.to, &report)?;
-        let of = |key: &str| attached[key].as_str().unwrap_or_default().to_owned();
-        text.push_str(&format!(
-            "\nattached to release {} of {}: {}",
-            of("release"),
-            of("workload"),
-            of("verdict")
-        ));
+        let of = |key: &str| attached[key].as_str().unwrap_or_default();
+        text.push_str(&if attached["dry_run"] == true {
+            "\ndry run: the comparison was not attached".to_owned()
+        } else {
+            let (release, workload) = (of("release"), of("workload"));
+            format!("\nattached to release {release} of {workload}: {}", of("verdict"))
+        });
         shown["attached"] = attached;
     }
     output::show(format, &shown, || text);
@@ -229,11 +235,8 @@ mod tests {
         let config = put(
             dir.path(),
             "stagegate.yaml",
-            &json!({ "workloads": { "agent": { "scorers": [
-                { "name": "four", "type": "contains", "value": "4" },
-                { "name": "bad", "type": "contains", "vlaue": "x" },
-            ] } } })
-            .to_string(),
+            "workloads:\n  agent:\n    scorers:\n      - {name: four, type: contains, value: '4'}\n\
+             \x20     - {name: bad, type: contains, vlaue: x}\n",
         );
         let run = |scorer: &str| {
             let args =

@@ -1,9 +1,9 @@
 //! `stagegate eval now`: the next answers of each arm, sampled and scored at once.
 
-use super::change::workload_path;
+use super::workload::workload_path;
 use crate::client::{AdminClient, Conditions, Failure, segment, typed};
 use crate::output::table::Table;
-use crate::output::{self, Format};
+use crate::output::{self, Format, Progress};
 use clap::Args;
 use serde_json::json;
 use stagegate_api::{SampleSummary, Samples, WantedSamples, WorkloadDetail};
@@ -94,6 +94,7 @@ pub(crate) fn run(
         names.join(" and of "),
         args.timeout.0.as_secs()
     ));
+    let progress = Progress::bar(u64::from(args.count) * names.len() as u64, "scored");
     let arms = loop {
         let mut arms = [Arm::default(), Arm::default()];
         let mut missing = [0, 0];
@@ -101,6 +102,7 @@ pub(crate) fn run(
             *arm = Arm::of(&since(client, &args.workload, name, known.as_ref())?, args.count);
             *missing = args.count - arm.sampled;
         }
+        progress.at(arms.iter().map(Arm::concluded).sum());
         let enough = |arm: &Arm| arm.concluded() >= u64::from(args.count);
         if arms.iter().zip(names).all(|(arm, _)| enough(arm)) || Instant::now() >= deadline {
             break arms;
@@ -111,6 +113,7 @@ pub(crate) fn run(
         }
         std::thread::sleep(LOOK_EVERY);
     };
+    drop(progress);
     want(0, 0)?;
     conclude(args, &arms, names, format)
 }

@@ -1,24 +1,18 @@
 //! Analyses for people: arms side by side, gate by gate, and what is still missing.
 
-use crate::output::table::Table;
-use crate::output::{grouped, millis, percent, span};
+use crate::output::{grouped, millis, one_line, percent, span};
 use stagegate_api::{AnalysisDetail, Estimated, GateReading};
 use std::fmt::Write;
 
 /// An analysis in full, each line indented by two.
 pub(crate) fn text(analysis: &AnalysisDetail) -> String {
     let mut text = format!("  {}\n", progress(analysis));
-    let mut table = Table::new(["gate", "state", "candidate", "of", "stable", "of", "limit"])
-        .right([3, 5])
-        .indented();
     for gate in &analysis.gates {
-        let (candidate, of) = estimate(gate, gate.candidate);
-        let (stable, stable_of) = estimate(gate, gate.stable);
-        let limit = gate.limit.map_or_else(none, |limit| figure(&gate.unit, limit));
-        let state = gate.words.clone();
-        table.row(vec![gate.gate.clone(), state, candidate, of, stable, stable_of, limit]);
+        text.push_str(&reading(gate));
     }
-    text.push_str(&table.or("no gate was judged"));
+    if analysis.gates.is_empty() {
+        text.push_str("  no gate was judged\n");
+    }
     if let Some(forecast) = &analysis.forecast {
         let _ = writeln!(
             text,
@@ -27,13 +21,13 @@ pub(crate) fn text(analysis: &AnalysisDetail) -> String {
         );
     }
     if let Some(trigger) = &analysis.trigger {
-        let _ = writeln!(text, "  ! rolled back: {trigger}");
+        let _ = writeln!(text, "  ! rolled back: {}", one_line(trigger));
     }
     if analysis.outage {
         text.push_str("  ! an outage behind both releases hits both arms alike\n");
     }
     for why in &analysis.blocks {
-        let _ = writeln!(text, "  waits for: {why}");
+        let _ = writeln!(text, "  waits for: {}", one_line(why));
     }
     text
 }
@@ -51,9 +45,9 @@ fn progress(analysis: &AnalysisDetail) -> String {
     match still_needed(analysis) {
         Some(0..1000) => {}
         Some(ms) => {
-            let _ = write!(text, "; at this rate {} more", span(ms));
+            let _ = write!(text, ";\n  at this rate {} more", span(ms));
         }
-        None => text.push_str("; no traffic to say how much longer"),
+        None => text.push_str(";\n  no traffic to say how much longer"),
     }
     text
 }
@@ -78,17 +72,39 @@ fn still_needed(analysis: &AnalysisDetail) -> Option<u64> {
     Some(longest)
 }
 
+/// A gate: its state and limit, and below it both arms, beside each other where they fit.
+fn reading(gate: &GateReading) -> String {
+    let limit = gate.limit.map(|limit| format!(", limit {}", figure(&gate.unit, limit)));
+    let state = one_line(&gate.words);
+    let mut text = format!("  {:<32}  {state}{}\n", gate.gate, limit.unwrap_or_default());
+    let arms = [("candidate", gate.candidate), ("stable", gate.stable)];
+    let arms: Vec<String> = arms
+        .iter()
+        .filter_map(|(arm, it)| Some(format!("{arm} {}", estimate(gate, (*it)?))))
+        .collect();
+    let beside = arms.join("; ");
+    if beside.chars().count() + 6 <= 80 && !beside.is_empty() {
+        let _ = writeln!(text, "      {beside}");
+    } else {
+        text.extend(arms.iter().map(|arm| format!("      {arm}\n")));
+    }
+    text
+}
+
 /// Value with its interval, and the number of values behind it.
-fn estimate(gate: &GateReading, estimate: Option<Estimated>) -> (String, String) {
-    let Some(estimate) = estimate else { return (none(), String::new()) };
+fn estimate(gate: &GateReading, estimate: Estimated) -> String {
     let value = figure(&gate.unit, estimate.value);
-    let shown = match (estimate.low, estimate.high) {
+    let count = grouped(estimate.count);
+    match (estimate.low, estimate.high) {
         (Some(low), Some(high)) => {
-            format!("{value} [{}, {}]", figure(&gate.unit, low), figure(&gate.unit, high))
+            format!(
+                "{value} [{}, {}] of {count}",
+                figure(&gate.unit, low),
+                figure(&gate.unit, high)
+            )
         }
-        _ => value,
-    };
-    (shown, grouped(estimate.count))
+        _ => format!("{value} of {count}"),
+    }
 }
 
 /// A value in its unit.
@@ -101,10 +117,6 @@ fn figure(unit: &str, value: f64) -> String {
         "tokens" => grouped(value.max(0.0).round() as u64),
         _ => format!("{value:.2}x"),
     }
-}
-
-fn none() -> String {
-    "-".to_owned()
 }
 
 #[cfg(test)]
@@ -140,7 +152,7 @@ mod tests {
     fn both_arms_their_intervals_and_what_is_missing_are_on_one_screen() {
         let text = text(&analysis(|_| {}));
         for wanted in [
-            "inconclusive: observed 10m of 30m, 1,000 of 5,000 requests; at this rate 40m more",
+            "inconclusive: observed 10m of 30m, 1,000 of 5,000 requests;\n  at this rate 40m more",
             "0.42% [0.20%, 0.91%]",
             "99,000",
             "9120 ms",
@@ -150,7 +162,7 @@ mod tests {
         ] {
             assert!(text.contains(wanted), "{wanted} is missing in\n{text}");
         }
-        assert!(text.lines().all(|line| line.chars().count() <= 130), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! `stagegate explain` and `stagegate decisions`: why a request went where it went.
 
+use super::workload::OnlyWorkload;
 use crate::client::{AdminClient, Conditions, Failure, segment, typed};
+use crate::examples::examples;
 use crate::output::table::{Table, clip};
-use crate::output::{self, Format, millis, moment};
+use crate::output::{self, Format, millis, moment, one_line};
 use clap::{Args, Subcommand};
 use stagegate_api::{Decision, DecisionExplained, Decisions, ExplainRequest, Explanation};
 use std::fmt::Write;
@@ -12,39 +14,41 @@ use ureq::http::Method;
 /// Options of `explain`: a request that was served, or one that could come.
 #[derive(Args, Debug)]
 pub(crate) struct ExplainArgs {
-    /// The id of a request that was served (its `x-request-id`).
+    /// The id of a request that was served (its `x-request-id`), or with --tenant, --user,
+    /// --conversation or --with-request-id the workload that such a request would come to.
+    #[arg(value_name = "REQUEST_ID|WORKLOAD")]
     #[arg(required_unless_present = "workload", conflicts_with = "workload")]
-    request_id: Option<String>,
-    /// Dry run: where would the current plan send a request to this workload?
+    about: Option<String>,
+    /// The workload that a request would come to.
     #[arg(short, long)]
     workload: Option<String>,
     /// The request's tenant.
-    #[arg(short, long, requires = "workload")]
+    #[arg(short, long)]
     tenant: Option<String>,
     /// The request's user.
-    #[arg(short, long, requires = "workload")]
+    #[arg(short, long)]
     user: Option<String>,
     /// The request's conversation.
-    #[arg(short, long, requires = "workload")]
+    #[arg(short, long)]
     conversation: Option<String>,
     /// The request's id, hashed where the wanted identity is unknown.
-    #[arg(long, value_name = "ID", requires = "workload")]
+    #[arg(long, value_name = "ID")]
     with_request_id: Option<String>,
 }
 
-/// What can be asked about recorded decisions.
+/// The commands below `decisions`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum DecisionsCommand {
     /// List the newest decisions.
+    #[command(after_help = examples!("decisions ls support-agent --tenant acme -n 5"))]
     Ls(DecisionsArgs),
 }
 
 /// Options of `decisions ls`.
 #[derive(Args, Debug)]
 pub(crate) struct DecisionsArgs {
-    /// Only this workload.
-    #[arg(short, long)]
-    workload: Option<String>,
+    #[command(flatten)]
+    workload: OnlyWorkload,
     /// Only this tenant.
     #[arg(short, long)]
     tenant: Option<String>,
@@ -58,14 +62,16 @@ pub(crate) fn run(
     args: &ExplainArgs,
     format: Format,
 ) -> Result<ExitCode, Failure> {
-    if let Some(id) = &args.request_id {
+    let identity = [&args.tenant, &args.user, &args.conversation, &args.with_request_id];
+    let would_come = identity.iter().any(|id| id.is_some());
+    if let Some(id) = args.about.as_ref().filter(|_| !would_come) {
         let answer = client.get(&format!("/v1/decisions/{}", segment(id)))?;
         let explained: DecisionExplained = typed(&answer)?;
         output::show(format, &answer, || recorded(&explained));
         return Ok(ExitCode::SUCCESS);
     }
     let body = ExplainRequest {
-        workload: args.workload.clone().unwrap_or_default(),
+        workload: args.workload.clone().or(args.about.clone()).unwrap_or_default(),
         tenant: args.tenant.clone(),
         user: args.user.clone(),
         conversation: args.conversation.clone(),
@@ -84,7 +90,8 @@ pub(crate) fn decisions(
 ) -> Result<ExitCode, Failure> {
     let DecisionsCommand::Ls(args) = command;
     let mut path = format!("/v1/decisions?limit={}", args.limit);
-    for (name, value) in [("workload", &args.workload), ("tenant", &args.tenant)] {
+    let workload = args.workload.name().map(str::to_owned);
+    for (name, value) in [("workload", &workload), ("tenant", &args.tenant)] {
         if let Some(value) = value {
             let _ = write!(path, "&{name}={}", segment(value));
         }
@@ -140,14 +147,14 @@ fn recorded(explained: &DecisionExplained) -> String {
         ),
         ("shadowed", if decision.shadowed { "yes".to_owned() } else { String::new() }),
     ];
-    format!("{}\n{}", explained.words, facts(&pairs))
+    format!("{}\n{}", one_line(&explained.words), facts(&pairs))
 }
 
 fn dry_run(explanation: &Explanation) -> String {
-    let mut text = format!("{}\n", explanation.words);
+    let mut text = format!("{}\n", one_line(&explanation.words));
     for check in &explanation.rules {
         let mark = if check.decided { ">" } else { " " };
-        let _ = writeln!(text, "{mark} {:<14}{}", check.rule, check.why);
+        let _ = writeln!(text, "{mark} {:<14}{}", check.rule, one_line(&check.why));
     }
     text.push_str(&facts(&[
         (
@@ -165,23 +172,24 @@ fn dry_run(explanation: &Explanation) -> String {
         ("epoch", explanation.epoch.to_string()),
     ]));
     for caveat in &explanation.caveats {
-        let _ = writeln!(text, "  note: {caveat}");
+        let _ = writeln!(text, "  note: {}", one_line(caveat));
     }
     text
 }
 
 fn list(decisions: &[Decision]) -> String {
-    let mut table =
-        Table::new(["at", "request", "release", "rule", "tenant", "status", "took"]).right([5, 6]);
+    let mut table = Table::new(["at", "release", "rule", "tenant", "status", "took", "request"])
+        .right([4, 5])
+        .whole([0]);
     for decision in decisions {
         table.row(vec![
-            moment(decision.at_ms).get(11..19).unwrap_or_default().to_owned(),
-            decision.request_id.clone(),
+            moment(decision.at_ms),
             decision.release.clone(),
             decision.reason.to_string(),
             decision.tenant.clone(),
             decision.status.to_string(),
             millis(decision.duration_ms),
+            decision.request_id.clone(),
         ]);
     }
     table.or("no decisions recorded")

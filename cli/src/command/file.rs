@@ -2,7 +2,7 @@
 
 use crate::client::Failure;
 use crate::local::{Checked, Finding, Local};
-use crate::output::{self, Format};
+use crate::output::{self, Format, counted};
 use clap::Args;
 use serde_json::json;
 use std::fs::OpenOptions;
@@ -70,9 +70,9 @@ pub(crate) fn check(
         warnings.iter().for_each(|warning| output::note(&format!("warning: {}", warning.text)));
         let file = args.file.display();
         if ok {
-            output::answer(&format!("{file} is good: {}", counted(workloads, "workload")));
+            output::answer(&format!("{file} is good: {}", counted(workloads as u64, "workload")));
         } else {
-            output::note(&format!("{file}: {}", counted(problems.len(), "problem")));
+            output::note(&format!("{file}: {}", counted(problems.len() as u64, "problem")));
         }
     }
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -81,11 +81,6 @@ pub(crate) fn check(
 pub(crate) fn schema(local: &dyn Local) -> Result<ExitCode, Failure> {
     output::answer(&output::json(&local.schema()));
     Ok(ExitCode::SUCCESS)
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Exclusion groups and the allow and deny lists.
 
-use super::change::{ConditionArgs, show_changed, workload_path};
-use crate::client::{AdminClient, Failure, segment, typed};
+use super::send::{ConditionArgs, Order, below, goes_to};
+use super::workload::workload_path;
+use crate::client::{AdminClient, Failure, typed};
+use crate::examples::examples;
 use crate::output::table::Table;
 use crate::output::{self, Format, grouped};
 use clap::{Args, Subcommand, ValueEnum};
@@ -10,16 +12,20 @@ use std::fmt::Write;
 use std::process::ExitCode;
 use ureq::http::Method;
 
-/// What can be done with exclusion groups.
+/// The commands below `exclude`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum ExcludeCommand {
-    /// Put a tenant into an exclusion group.
+    /// Add a tenant to an exclusion group.
+    #[command(after_help = examples!("exclude add support-agent high_value initech --reason 'renewal this week'"))]
     Add(GroupArgs),
-    /// Take a tenant out of a group it was put into at run time.
+    /// Remove a tenant that was added at run time.
+    #[command(after_help = examples!("exclude rm support-agent high_value initech"))]
     Rm(GroupArgs),
     /// Let an excluded tenant take part from now on.
+    #[command(after_help = examples!("exclude opt-in support-agent initech --reason 'they agreed'"))]
     OptIn(OptInArgs),
-    /// List who is excluded.
+    /// List the excluded tenants.
+    #[command(after_help = examples!("exclude ls support-agent"))]
     Ls {
         /// The workload.
         workload: String,
@@ -35,7 +41,7 @@ pub(crate) struct GroupArgs {
     group: String,
     /// The tenant.
     tenant: String,
-    /// Why; it is recorded.
+    /// The reason; it is recorded.
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
@@ -49,19 +55,19 @@ pub(crate) struct OptInArgs {
     workload: String,
     /// The tenant.
     tenant: String,
-    /// Why; it is recorded.
-    #[arg(long)]
-    reason: String,
+    /// The reason; it is recorded.
+    #[arg(long, required_unless_present = "dry_run")]
+    reason: Option<String>,
     #[command(flatten)]
     conditions: ConditionArgs,
 }
 
-/// What can be done with the allow and the deny list.
+/// The commands below `allow` and `deny`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum ListCommand {
-    /// Put somebody on the list.
+    /// Add a tenant or user to the list.
     Add(SubjectArgs),
-    /// Take somebody off the list who was put on it at run time.
+    /// Remove a tenant or user that was added at run time.
     Rm(SubjectArgs),
     /// Show the list.
     Ls {
@@ -70,7 +76,7 @@ pub(crate) enum ListCommand {
     },
 }
 
-/// Whether an id names a tenant or a user.
+/// The kind of an id: a tenant or a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
     /// A tenant id.
@@ -97,7 +103,7 @@ pub(crate) struct SubjectArgs {
     kind: Kind,
     /// The id.
     id: String,
-    /// Why; it is recorded.
+    /// The reason; it is recorded.
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
@@ -112,20 +118,42 @@ pub(crate) fn exclude(
     let (method, args) = match command {
         ExcludeCommand::Add(args) => (Method::PUT, args),
         ExcludeCommand::Rm(args) => (Method::DELETE, args),
-        ExcludeCommand::OptIn(args) => {
-            let path = format!("/exclusions/{}/opt-in", segment(&args.tenant));
-            let path = workload_path(&args.workload, &path);
-            let body = OptIn { reason: args.reason.clone() };
-            let answer = client.send(&Method::POST, &path, &body, args.conditions.conditions())?;
-            return show_changed(format, &answer);
-        }
+        ExcludeCommand::OptIn(args) => return opt_in(client, args, format),
         ExcludeCommand::Ls { workload } => return list_excluded(client, workload, format),
     };
-    let path = format!("/exclusions/{}/{}", segment(&args.group), segment(&args.tenant));
-    let path = workload_path(&args.workload, &path);
+    let adds = method == Method::PUT;
+    let path = below(&["exclusions", &args.group, &args.tenant]);
     let body = OptionalReason { reason: args.reason.clone() };
-    let answer = client.send(&method, &path, &body, args.conditions.conditions())?;
-    show_changed(format, &answer)
+    let (workload, conditions) = (args.workload.as_str(), &args.conditions);
+    Order { workload, method, path, body, conditions }.run(client, format, |now, seen| {
+        let from = goes_to(client, workload, "tenant", &args.tenant)?;
+        let to = if adds {
+            format!("{} (stable): excluded as {}", now.stable, args.group)
+        } else {
+            AFTER_THE_ENTRY.to_owned()
+        };
+        seen.moves(&format!("tenant {}", args.tenant), from, to);
+        Ok(())
+    })
+}
+
+/// Where somebody goes once an entry about them is gone.
+const AFTER_THE_ENTRY: &str =
+    "wherever the rules below this one send them (lists, cohorts, weight)";
+
+fn opt_in(client: &AdminClient, args: &OptInArgs, format: Format) -> Result<ExitCode, Failure> {
+    let path = below(&["exclusions", &args.tenant, "opt-in"]);
+    let body = OptIn { reason: args.reason.clone().unwrap_or_default() };
+    let (workload, conditions) = (args.workload.as_str(), &args.conditions);
+    Order { workload, method: Method::POST, path, body, conditions }.run(
+        client,
+        format,
+        |_, seen| {
+            let from = goes_to(client, workload, "tenant", &args.tenant)?;
+            seen.moves(&format!("tenant {}", args.tenant), from, AFTER_THE_ENTRY);
+            Ok(())
+        },
+    )
 }
 
 /// `allow` and `deny`: the same commands on two lists.
@@ -140,11 +168,25 @@ pub(crate) fn list(
         ListCommand::Rm(args) => (Method::DELETE, args),
         ListCommand::Ls { workload } => return show_list(client, list, workload, format),
     };
-    let path = format!("/{list}/{}/{}", args.kind.label(), segment(&args.id));
-    let path = workload_path(&args.workload, &path);
+    let adds = method == Method::PUT;
+    let kind = args.kind.label();
+    let path = below(&[list, kind, &args.id]);
     let body = OptionalReason { reason: args.reason.clone() };
-    let answer = client.send(&method, &path, &body, args.conditions.conditions())?;
-    show_changed(format, &answer)
+    let (workload, conditions) = (args.workload.as_str(), &args.conditions);
+    Order { workload, method, path, body, conditions }.run(client, format, |now, seen| {
+        let from = goes_to(client, workload, kind, &args.id)?;
+        let candidate = now.candidate.as_deref().unwrap_or("none");
+        let to = match (adds, list) {
+            (true, "allow") => format!("{candidate} (candidate): on the allow list"),
+            (true, _) => format!("{} (stable): on the deny list", now.stable),
+            (false, _) => AFTER_THE_ENTRY.to_owned(),
+        };
+        seen.moves(&format!("{kind} {}", args.id), from, to);
+        if adds && list == "allow" && !now.open {
+            seen.who("the candidate is closed: nobody goes there before it is open again");
+        }
+        Ok(())
+    })
 }
 
 fn list_excluded(
@@ -213,7 +255,7 @@ fn show_list(
 mod tests {
     use super::{Kind, ListCommand, SubjectArgs, excluded_text, list};
     use crate::canned;
-    use crate::command::change::ConditionArgs;
+    use crate::command::send::ConditionArgs;
     use crate::output::Format;
     use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The commands, one file a group.
+//! The commands, one file a group, and what they share.
 
 pub(crate) mod analysis;
 mod attach;
@@ -17,15 +17,22 @@ mod judge;
 pub(crate) mod lists;
 pub(crate) mod notify;
 pub(crate) mod outlook;
+mod preview;
 pub(crate) mod reference;
 pub(crate) mod release;
 mod replay;
 pub(crate) mod report;
 mod rerun;
 mod results;
+mod reverse;
 pub(crate) mod review;
 pub(crate) mod rollout;
+mod rollout_text;
 pub(crate) mod samples;
+mod send;
 pub(crate) mod shadow;
 pub(crate) mod status;
 pub(crate) mod token;
+pub(crate) mod undo;
+mod watch;
+mod workload;

@@ -1,20 +1,23 @@
 //! `stagegate notify`: the channels through which people are told.
 
 use crate::client::{AdminClient, Conditions, Failure, segment, typed};
+use crate::examples::examples;
 use crate::output::table::Table;
-use crate::output::{self, Format, moment, span};
+use crate::output::{self, Format, moment, one_line, span};
 use clap::{Args, Subcommand};
 use stagegate_api::{ChannelStatus, ChannelTested, Channels};
 use std::fmt::Write;
 use std::process::ExitCode;
 use ureq::http::Method;
 
-/// What can be done with channels.
+/// The commands below `notify`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum NotifyCommand {
-    /// List the channels, with what waits for them and how their last tries went.
+    /// List the channels with their queues and last deliveries.
+    #[command(after_help = examples!("notify ls"))]
     Ls,
     /// Send a test message through a channel, at once.
+    #[command(after_help = examples!("notify test pager"))]
     Test(TestArgs),
 }
 
@@ -44,18 +47,11 @@ fn list(client: &AdminClient, format: Format) -> Result<ExitCode, Failure> {
 }
 
 fn table(channels: &[ChannelStatus]) -> String {
-    let mut table = Table::new([
-        "channel",
-        "type",
-        "from",
-        "owners",
-        "waiting",
-        "last success",
-        "last failure",
-    ])
-    .right([4]);
+    let at = |at: Option<u64>| at.map(moment).unwrap_or_default();
+    let mut table = Table::new(["channel", "type", "from", "owners", "waiting", "last success"])
+        .right([4])
+        .whole([0, 5]);
     for channel in channels {
-        let at = |at: Option<u64>| at.map(moment).unwrap_or_default();
         let owners =
             if channel.owners.is_empty() { "all".to_owned() } else { channel.owners.join(", ") };
         table.row(vec![
@@ -65,7 +61,6 @@ fn table(channels: &[ChannelStatus]) -> String {
             owners,
             channel.pending.to_string(),
             at(channel.last_success_at_ms),
-            at(channel.last_failure_at_ms),
         ]);
     }
     let mut text = table.or("no channels; add some to `notify` in the configuration");
@@ -73,7 +68,13 @@ fn table(channels: &[ChannelStatus]) -> String {
         // An old failure that was followed by a success is history.
         let stands = channel.last_failure_at_ms > channel.last_success_at_ms;
         if let Some(why) = channel.last_failure.as_ref().filter(|_| stands) {
-            let _ = writeln!(text, "{}: {why}", channel.name);
+            let _ = writeln!(
+                text,
+                "! {}, {}: {}",
+                channel.name,
+                at(channel.last_failure_at_ms),
+                one_line(why)
+            );
         }
     }
     text
@@ -87,8 +88,8 @@ fn test(client: &AdminClient, channel: &str, format: Format) -> Result<ExitCode,
     let took =
         if tested.took_ms < 1000 { format!("{} ms", tested.took_ms) } else { span(tested.took_ms) };
     output::show(format, &answer, || match &tested.error {
-        None => format!("{channel}: delivered in {took}; now look whether it can be seen there\n"),
-        Some(why) => format!("{channel}: NOT delivered after {took}: {why}\n"),
+        None => format!("{channel}: delivered in {took}; check that it arrived there\n"),
+        Some(why) => format!("{channel}: NOT delivered after {took}: {}\n", one_line(why)),
     });
     Ok(if tested.delivered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -113,7 +114,10 @@ mod tests {
             last_failure: Some("it answered 403".to_owned()),
         };
         let failing = table(std::slice::from_ref(&channel));
-        assert!(failing.contains("\npager: it answered 403\n"), "{failing}");
+        assert!(
+            failing.contains("\n! pager, 1970-01-01 00:00:02Z: it answered 403\n"),
+            "{failing}"
+        );
         channel.last_success_at_ms = Some(3000);
         let fine = table(&[channel]);
         assert!(!fine.contains("403") && fine.contains("1970-01-01 00:00:03Z"), "{fine}");

@@ -1,10 +1,11 @@
 //! `stagegate plan` and `stagegate gate replay`: looking ahead, and looking back.
 
-use super::change::workload_path;
+use super::workload::workload_path;
 use crate::Duration;
 use crate::client::{AdminClient, Conditions, Failure, segment, typed};
+use crate::examples::examples;
 use crate::output::table::Table;
-use crate::output::{self, Format, grouped, moment, percent, span};
+use crate::output::{self, Format, Progress, counted, grouped, moment, percent, span};
 use clap::{Args, Subcommand};
 use stagegate_api::{Outlook, ReplayGates, Replayed};
 use std::fmt::Write;
@@ -29,10 +30,11 @@ pub(crate) struct PlanArgs {
     policy: Option<String>,
 }
 
-/// What can be asked about gates.
+/// The commands below `gate`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum GateCommand {
-    /// Show what another policy would have done with what was recorded.
+    /// Show what another policy would have decided on recorded data.
+    #[command(after_help = examples!("gate replay support-agent --policy stricter.yaml --since 14d"))]
     Replay(ReplayArgs),
 }
 
@@ -44,7 +46,7 @@ pub(crate) struct ReplayArgs {
     /// A YAML file with the key `policies`.
     #[arg(long = "policy", value_name = "FILE")]
     file: PathBuf,
-    /// Which of its policies, where it has several.
+    /// The policy, where the file has several.
     #[arg(long)]
     name: Option<String>,
     /// How far back.
@@ -70,22 +72,22 @@ pub(crate) fn plan(
 
 fn outlook_text(outlook: &Outlook) -> String {
     let mut text = format!(
-        "{}   policy {}   {:.1} requests a second ({})\n",
+        "{}: policy {}, {:.1} requests a second ({})\n",
         outlook.workload, outlook.policy, outlook.rps, outlook.rps_from
     );
     for (number, step) in (1..).zip(&outlook.steps) {
         let takes = step.takes_ms.map_or_else(|| "never".to_owned(), span);
         let _ = write!(
             text,
-            "step {number}, {}: {takes} ({}), {} candidate requests",
+            "step {number}, {}: {takes} ({}),\n  {}",
             step.weight,
             step.because,
-            grouped(step.requests)
+            counted(step.requests, "candidate request")
         );
         let cost = if step.usd > 0.0 { format!(", ${:.2}", step.usd) } else { String::new() };
         let _ = writeln!(text, "{cost}");
         let mut table =
-            Table::new(["gate", "needs", "passes a good one", "finds", "within"]).indented();
+            Table::new(["gate", "needs", "good passes", "finds", "within"]).whole([0]).indented();
         for gate in &step.gates {
             table.row(vec![
                 gate.gate.clone(),
@@ -107,15 +109,42 @@ pub(crate) fn gate(
 ) -> Result<ExitCode, Failure> {
     let GateCommand::Replay(args) = command;
     let text = std::fs::read_to_string(&args.file)
-        .map_err(|error| Failure::Local(format!("cannot read {}: {error}", args.file.display())))?;
+        .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", args.file.display())))?;
+    let text = policies_of(&text).ok_or_else(|| {
+        Failure::Usage(format!(
+            "{} has no `policies:`; write `policies: {{ NAME: {{ steps: …, gates: … }} }}`",
+            args.file.display()
+        ))
+    })?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let since = now.saturating_sub(args.since.0).as_millis() as u64;
     let body = ReplayGates { text, policy: args.name.clone(), since_ms: since };
     let path = workload_path(&args.workload, "/gates/replay");
+    let waiting = Progress::spinner("replaying");
     let raw = client.send(&Method::POST, &path, &body, Conditions::default())?;
+    drop(waiting);
     let replayed: Replayed = typed(&raw)?;
     output::show(format, &raw, || replayed_text(&replayed));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The text with nothing but its `policies`: other keys of a whole configuration are the server's own
+/// business. Lines keep their numbers. `None` where there are no policies.
+fn policies_of(text: &str) -> Option<String> {
+    if text.trim_start().starts_with('{') {
+        return text.contains("policies").then(|| text.to_owned());
+    }
+    let (mut kept, mut within, mut found) = (String::new(), false, false);
+    for line in text.lines() {
+        if line.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '"' | '\'' | '_')) {
+            let key = line.split(':').next().unwrap_or_default();
+            within = key.trim().trim_matches(['"', '\'']) == "policies";
+            found |= within;
+        }
+        kept.push_str(if within { line } else { "" });
+        kept.push('\n');
+    }
+    found.then_some(kept)
 }
 
 fn replayed_text(replayed: &Replayed) -> String {
@@ -123,14 +152,15 @@ fn replayed_text(replayed: &Replayed) -> String {
     for rollout in &replayed.rollouts {
         let _ = writeln!(
             text,
-            "{} -> {} under policy {}: {} windows, {} candidate requests spared",
+            "{} -> {} under policy {}: {}, {} spared",
             rollout.from,
             rollout.to,
             replayed.policy,
-            grouped(rollout.windows),
-            grouped(rollout.spared)
+            counted(rollout.windows, "window"),
+            counted(rollout.spared, "candidate request")
         );
-        let mut table = Table::new(["at", "step", "weight", "verdict", "why"]).indented();
+        let mut table =
+            Table::new(["at", "step", "weight", "verdict", "why"]).whole([0]).indented();
         for event in &rollout.events {
             let first = event.analysis.blocks.first().cloned();
             table.row(vec![
@@ -142,7 +172,7 @@ fn replayed_text(replayed: &Replayed) -> String {
                 event.trigger.clone().or(first).unwrap_or_default(),
             ]);
         }
-        text.push_str(&table.or("nothing would have been said"));
+        text.push_str(&table.or("no event"));
     }
     if text.is_empty() {
         text.push_str("nothing was recorded in that time: windows are kept while a rollout runs\n");
@@ -152,7 +182,7 @@ fn replayed_text(replayed: &Replayed) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{outlook_text, replayed_text};
+    use super::{outlook_text, policies_of, replayed_text};
     use serde_json::json;
 
     #[test]
@@ -167,6 +197,16 @@ mod tests {
         );
         assert!(text.contains("step 1, 1%: never (5000 requests)"), "{text}");
         assert!(text.contains("error/permanent/max  299"), "{text}");
+    }
+
+    #[test]
+    fn only_the_policies_of_a_file_are_sent() {
+        let whole =
+            "listeners: []\npolicies:\n  strict:\n    steps: []\n# end\nworkloads:\n  a: {}\n";
+        let kept = policies_of(whole).expect("policies");
+        assert_eq!(kept, "\npolicies:\n  strict:\n    steps: []\n# end\n\n\n");
+        assert_eq!(policies_of("policies: {}\n").as_deref(), Some("policies: {}\n"));
+        assert_eq!(policies_of("listeners: []\n"), None);
     }
 
     #[test]

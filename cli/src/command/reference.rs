@@ -5,6 +5,8 @@ use crate::local::Local;
 use crate::output;
 use clap::{Arg, Args, Command, ValueEnum};
 use std::fmt::Write;
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Options of `completions`.
@@ -12,6 +14,14 @@ use std::process::ExitCode;
 pub(crate) struct CompletionsArgs {
     /// The shell.
     shell: clap_complete::Shell,
+}
+
+/// Options of `man`.
+#[derive(Args, Debug)]
+pub(crate) struct ManArgs {
+    /// The directory that gets a page for each command; the main page is printed if left out.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 }
 
 /// Options of `reference`.
@@ -34,6 +44,26 @@ pub(crate) fn completions(mut root: Command, args: &CompletionsArgs) -> Result<E
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut root, "stagegate", &mut script);
     output::answer(&String::from_utf8_lossy(&script));
+    if std::io::stderr().is_terminal() {
+        output::note("to install it: `stagegate completions --help` shows where your shell looks");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn man(root: Command, args: &ManArgs) -> Result<ExitCode, Failure> {
+    let failed = |error: std::io::Error| Failure::Local(format!("cannot write the pages: {error}"));
+    let Some(dir) = &args.out else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(root).render(&mut page).map_err(failed)?;
+        output::answer(&String::from_utf8_lossy(&page));
+        return Ok(ExitCode::SUCCESS);
+    };
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    clap_mangen::generate_to(root, dir).map_err(failed)?;
+    let dir = dir.display();
+    output::note(&format!(
+        "wrote the manual pages to {dir}; read them with `man {dir}/stagegate.1`"
+    ));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -88,6 +118,12 @@ fn commands(parent: &Command, path: &str, page: &mut String) {
             .collect();
         let usage = usage(&path, &own);
         let _ = write!(page, "\n```\n{usage}\n```\n");
+        if let Some(examples) = command.get_after_help() {
+            let examples = examples.to_string();
+            let lines: String =
+                examples.lines().skip(1).map(|line| format!("{}\n", line.trim_start())).collect();
+            let _ = write!(page, "\nFor example:\n\n```sh\n{lines}```\n");
+        }
         if !own.is_empty() {
             let _ = write!(page, "\n{}", arguments(own.into_iter()));
         }
@@ -152,23 +188,24 @@ fn arguments<'a>(args: impl Iterator<Item = &'a Arg>) -> String {
 #[cfg(test)]
 mod tests {
     use super::reference_markdown;
-    use crate::tree::Cli;
-    use clap::CommandFactory;
+    use crate::tree::command;
 
     #[test]
     fn the_reference_page_is_what_the_code_says() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/cli.md");
         let page = std::fs::read_to_string(path).expect("docs/reference/cli.md");
         assert!(
-            page == reference_markdown(Cli::command()),
+            page == reference_markdown(command()),
             "docs/reference/cli.md is out of date: run `cargo xtask docs`"
         );
     }
 
     #[test]
     fn every_command_is_on_the_page() {
-        let page = reference_markdown(Cli::command());
-        for command in ["serve", "demo", "status", "cohort enable", "token force", "audit verify"] {
+        let page = reference_markdown(command());
+        for command in
+            ["serve", "demo", "status", "cohort enable", "token force", "audit verify", "undo"]
+        {
             assert!(page.contains(&format!("`stagegate {command}`")), "{command}");
         }
         assert!(!page.contains("`stagegate reference`"), "hidden commands stay hidden");

@@ -1,8 +1,10 @@
 //! `stagegate release`: the versions of a workload's backend.
 
 use super::attach::shown;
-use super::change::{ConditionArgs, show_changed, workload_path};
+use super::send::{ConditionArgs, Order, below};
+use super::workload::workload_path;
 use crate::client::{AdminClient, Failure, segment, typed};
+use crate::examples::examples;
 use crate::output::table::Table;
 use crate::output::{self, Format, moment};
 use clap::{Args, Subcommand};
@@ -13,14 +15,17 @@ use std::fmt::Write;
 use std::process::ExitCode;
 use ureq::http::Method;
 
-/// What can be done with releases.
+/// The commands below `release`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum ReleaseCommand {
     /// Register a release while the server runs; it gets no traffic until a rollout names it.
+    #[command(after_help = examples!("release add support-agent v44 --endpoint http://10.0.2.1:9001 --model m-5 --prompt p-120"))]
     Add(AddArgs),
     /// Remove a release that was registered at run time and never used.
+    #[command(after_help = examples!("release rm support-agent v44"))]
     Rm(RmArgs),
-    /// Say in which parts two releases differ.
+    /// Compare two releases part by part.
+    #[command(after_help = examples!("release diff support-agent v43 v44"))]
     Diff {
         /// The workload.
         workload: String,
@@ -29,12 +34,14 @@ pub(crate) enum ReleaseCommand {
         /// The second release.
         to: String,
     },
-    /// List the releases, and what exactly is running.
+    /// List the releases and what is running now.
+    #[command(after_help = examples!("release ls support-agent"))]
     Ls {
         /// The workload.
         workload: String,
     },
     /// Show one release: its endpoints and what it is made of.
+    #[command(after_help = examples!("release show support-agent v43"))]
     Show {
         /// The workload.
         workload: String,
@@ -71,7 +78,7 @@ pub(crate) struct AddArgs {
     /// Free text for people.
     #[arg(long, value_name = "TEXT")]
     notes: Option<String>,
-    /// Why; it is recorded.
+    /// The reason; it is recorded.
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
@@ -85,7 +92,7 @@ pub(crate) struct RmArgs {
     workload: String,
     /// The release.
     name: String,
-    /// Why; it is recorded.
+    /// The reason; it is recorded.
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
@@ -100,12 +107,21 @@ pub(crate) fn run(
     match command {
         ReleaseCommand::Add(args) => return add(client, args, format),
         ReleaseCommand::Rm(args) => {
-            let path = format!("/releases/{}", segment(&args.name));
-            let path = workload_path(&args.workload, &path);
+            let path = below(&["releases", &args.name]);
             let body = OptionalReason { reason: args.reason.clone() };
-            let conditions = args.conditions.conditions();
-            let answer = client.send(&Method::DELETE, &path, &body, conditions)?;
-            return show_changed(format, &answer);
+            let (workload, conditions) = (args.workload.as_str(), &args.conditions);
+            return Order { workload, method: Method::DELETE, path, body, conditions }.run(
+                client,
+                format,
+                |now, seen| {
+                    if now.stable == args.name || now.candidate.as_deref() == Some(&args.name) {
+                        seen.refused(format!("release `{}` has a role in the split", args.name));
+                    }
+                    seen.moves(&format!("release {}", args.name), "registered", "removed");
+                    seen.who("no traffic moves");
+                    Ok(())
+                },
+            );
         }
         ReleaseCommand::Diff { workload, from, to } => {
             let pair = format!("/releases/diff?from={}&to={}", segment(from), segment(to));
@@ -142,9 +158,18 @@ fn add(client: &AdminClient, args: &AddArgs, format: Format) -> Result<ExitCode,
         },
         reason: args.reason.clone(),
     };
-    let path = workload_path(&args.workload, "/releases");
-    let answer = client.send(&Method::POST, &path, &body, args.conditions.conditions())?;
-    show_changed(format, &answer)
+    let (workload, path, conditions) =
+        (args.workload.as_str(), "/releases".to_owned(), &args.conditions);
+    Order { workload, method: Method::POST, path, body, conditions }.run(
+        client,
+        format,
+        |_, seen| {
+            let endpoints = args.endpoints.join(" ");
+            seen.moves(&format!("release {}", args.name), "unknown", format!("at {endpoints}"));
+            seen.who("no traffic moves before a rollout names it");
+            Ok(())
+        },
+    )
 }
 
 fn differences(diff: &ReleaseDiff) -> String {

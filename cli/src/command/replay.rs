@@ -1,7 +1,7 @@
 //! Asking a release's endpoints again, no faster than was said.
 
 use crate::client::Failure;
-use crate::output;
+use crate::output::Progress;
 use clap::Args;
 use serde_json::Value;
 use stagegate_timing::Backoff;
@@ -157,6 +157,7 @@ pub(crate) fn replay(
         .max_redirects(0)
         .build()
         .into();
+    let progress = Progress::bar(cases.len() as u64, "asking again");
     let next = AtomicUsize::new(0);
     let slot = Mutex::new(Instant::now());
     let done: Vec<Mutex<Option<Value>>> = cases.iter().map(|_| Mutex::new(None)).collect();
@@ -168,9 +169,7 @@ pub(crate) fn replay(
                     let answer = ask(target, &agent, base, case, &slot);
                     let judged = judge(case, &answer);
                     *done[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(judged);
-                    if (at + 1).is_multiple_of(100) {
-                        output::note(&format!("{} of {}", at + 1, cases.len()));
-                    }
+                    progress.step();
                 }
             });
         }

@@ -1,6 +1,6 @@
 //! `stagegate report`: what is known of a rollout, as a page for people who were not there.
 
-use super::change::workload_path;
+use super::workload::workload_path;
 use crate::client::{AdminClient, Failure, segment, typed};
 use crate::output::{self, Format};
 use clap::Args;
@@ -12,11 +12,14 @@ use std::process::ExitCode;
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
     /// The rollout's id, as `rollout history` lists it.
-    #[arg(long, value_name = "ID", required_unless_present = "workload")]
+    #[arg(long, value_name = "ID", required_unless_present_any = ["workload", "named"])]
     rollout: Option<String>,
     /// The workload, for its rollout under way or the last one.
-    #[arg(short, long, conflicts_with = "rollout")]
+    #[arg(value_name = "WORKLOAD", conflicts_with_all = ["rollout", "named"])]
     workload: Option<String>,
+    /// The same as WORKLOAD.
+    #[arg(short = 'w', long = "workload", value_name = "WORKLOAD", conflicts_with = "rollout")]
+    named: Option<String>,
     /// How long from the start, as `1h`, `24h` or `72h`; the whole rollout if left out.
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
@@ -47,7 +50,8 @@ pub(crate) fn run(
     let id = match (&args.rollout, &args.workload) {
         (Some(id), _) => id.clone(),
         (None, workload) => {
-            let workload = workload.as_deref().unwrap_or_default();
+            let workload = workload.as_ref().or(args.named.as_ref());
+            let workload = workload.map_or("", String::as_str);
             let current = client.get(&workload_path(workload, "/rollouts/current"))?;
             typed::<RolloutDetail>(&current)?.summary.id
         }

@@ -4,12 +4,12 @@
 //! The requests go to the release's endpoints, not through the proxy, marked so that they are not
 //! sampled and so that a backend may leave side effects out.
 
-use super::change::workload_path;
 use super::judge::judge;
 use super::replay::{Answer, Case, Target, replay};
+use super::workload::workload_path;
 use crate::client::{AdminClient, Failure, segment, typed};
 use crate::local::{Judging, Local};
-use crate::output::{self, Format};
+use crate::output::{self, Format, Progress};
 use clap::Args;
 use serde_json::{Value, json};
 use stagegate_api::{ReleaseDetail, SampleDetail, Samples};
@@ -93,7 +93,8 @@ pub(crate) fn run(
     let redacted = cases.iter().filter(|case| is_redacted(case)).count();
     if redacted > 0 {
         output::note(&format!(
-            "{redacted} of {} inputs were redacted when they were sampled: they ask something else than their users did, and are marked `redacted_input`",
+            "{redacted} of {} inputs were redacted when they were sampled: they ask something else than their \
+             users did, and are marked `redacted_input`",
             cases.len()
         ));
     }
@@ -127,7 +128,9 @@ fn of_samples(client: &AdminClient, args: &RerunArgs) -> Result<(Vec<Case>, usiz
     let path = format!("/v1/samples?limit={count}&workload={}", segment(&args.workload));
     let samples: Samples = typed(&client.get(&path)?)?;
     let (mut cases, mut cut) = (Vec::new(), 0);
+    let progress = Progress::bar(samples.samples.len() as u64, "reading samples");
     for summary in samples.samples.iter().rev() {
+        progress.step();
         let detail = client.get(&format!("/v1/samples/{}", segment(&summary.id)))?;
         let sample: Sample = typed(&typed::<SampleDetail>(&detail)?.sample)?;
         if sample.truncated.request {

@@ -1,8 +1,9 @@
 //! `stagegate eval results`: what the sampled answers add up to.
 
+use super::workload::Workload;
 use crate::client::{AdminClient, Failure, segment, typed};
 use crate::output::table::Table;
-use crate::output::{self, Format, grouped, moment, percent};
+use crate::output::{self, Format, grouped, moment, one_line, percent};
 use clap::Args;
 use stagegate_api::{ArmResults, Bounded, EvalResults, ResultCounts, SliceResults};
 use std::fmt::Write;
@@ -11,9 +12,8 @@ use std::process::ExitCode;
 /// Options of `eval results`.
 #[derive(Args, Debug)]
 pub(crate) struct ResultsArgs {
-    /// Name of the workload.
-    #[arg(short, long)]
-    workload: String,
+    #[command(flatten)]
+    workload: Workload,
     /// Id of a rollout, or `none` for what came before the first. Default: the one under way, or the
     /// last.
     #[arg(long, value_name = "ID")]
@@ -28,7 +28,7 @@ pub(crate) fn run(
     args: &ResultsArgs,
     format: Format,
 ) -> Result<ExitCode, Failure> {
-    let mut path = format!("/v1/workloads/{}/eval", segment(&args.workload));
+    let mut path = format!("/v1/workloads/{}/eval", segment(args.workload.name()));
     if let Some(rollout) = &args.rollout {
         let _ = write!(path, "?rollout={}", segment(rollout));
     }
@@ -88,24 +88,28 @@ fn counts(counts: &ResultCounts) -> [String; 4] {
 }
 
 fn arms(arms: &[ArmResults]) -> String {
-    let head = ["arm", "release", "passed", "failed", "unscored", "accuracy", "labelled"];
+    let head = ["arm", "release", "passed", "failed", "unscored", "accuracy"];
     let mut table = Table::new(head).right([2, 3, 4]);
-    let mut more = Table::new(["arm", "release", "mean", "brier", "calibration", "since", "until"]);
+    let mut more = Table::new(["arm", "labelled", "mean", "brier", "calibration"]);
+    let mut times = Table::new(["arm", "since", "until"]);
     for arm in arms {
         let whose = [arm.arm.to_string(), arm.release.clone()];
-        let labelled = [ratio(arm.labelled.accuracy)];
-        table.row(whose.clone().into_iter().chain(counts(&arm.counts)).chain(labelled).collect());
+        table.row(whose.into_iter().chain(counts(&arm.counts)).collect());
         let number = |value: Option<f64>| value.map(|it| format!("{it:.3}")).unwrap_or_default();
-        let figures = [
+        more.row(vec![
+            arm.arm.to_string(),
+            ratio(arm.labelled.accuracy),
             number(arm.mean_value),
             number(arm.calibration.brier),
             number(arm.calibration.calibration_error),
-            moment(arm.since_ms),
-            moment(arm.until_ms),
-        ];
-        more.row(whose.into_iter().chain(figures).collect());
+        ]);
+        times.row(vec![arm.arm.to_string(), moment(arm.since_ms), moment(arm.until_ms)]);
     }
-    if arms.is_empty() { table.or("nothing was sampled") } else { format!("{table}\n{more}") }
+    if arms.is_empty() {
+        table.or("nothing was sampled")
+    } else {
+        format!("{table}\n{more}\n{times}")
+    }
 }
 
 fn scorers(arms: &[ArmResults]) -> String {
@@ -129,27 +133,22 @@ fn scorers(arms: &[ArmResults]) -> String {
 }
 
 fn sliced(kind: &str, slices: &[SliceResults]) -> String {
-    let mut table = Table::new([
-        kind,
-        "arm",
-        "release",
-        "passed",
-        "failed",
-        "unscored",
-        "accuracy",
-        "difference",
-    ])
-    .right([3, 4, 5]);
+    let mut table =
+        Table::new([kind, "arm", "release", "passed", "failed", "unscored", "accuracy"])
+            .right([3, 4, 5]);
+    let mut apart = String::new();
     for slice in slices {
         for arm in &slice.arms {
             let mut row = vec![slice.name.clone(), arm.arm.to_string(), arm.release.clone()];
             row.extend(counts(&arm.counts));
-            let apart = slice.difference.filter(|_| arm.arm == "candidate").map(points);
-            row.push(apart.unwrap_or_default());
             table.row(row);
         }
+        if let Some(difference) = slice.difference {
+            let (name, points) = (one_line(&slice.name), points(difference));
+            let _ = writeln!(apart, "{kind} {name}: candidate minus stable {points}");
+        }
     }
-    table.to_string()
+    table.to_string() + &apart
 }
 
 fn reliability_of(arm: &ArmResults) -> String {
@@ -172,8 +171,15 @@ mod tests {
     use super::{ResultsArgs, run, shown};
     use crate::canned;
     use crate::output::Format;
+    use clap::Parser;
     use serde_json::json;
     use stagegate_api::EvalResults;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ResultsArgs,
+    }
 
     fn results() -> serde_json::Value {
         let ratio = json!({ "estimate": 0.9, "lower": 0.85, "upper": 0.93 });
@@ -221,11 +227,8 @@ mod tests {
     #[test]
     fn the_rollout_that_was_asked_for_is_shown() {
         let (client, asked) = canned::answer("200 OK", &results().to_string());
-        let args = ResultsArgs {
-            workload: "agent".to_owned(),
-            rollout: Some("agent~v2~1".to_owned()),
-            reliability: false,
-        };
+        let line = ["results", "-w", "agent", "--rollout", "agent~v2~1"];
+        let args = Line::try_parse_from(line).expect("right").args;
         run(&client, &args, Format::Json).expect("shown");
         let request = asked.join().expect("asked");
         assert!(

@@ -1,6 +1,8 @@
 //! `stagegate review`: samples that wait for a person.
 
+use super::workload::OnlyWorkload;
 use crate::client::{AdminClient, Conditions, Failure, segment, typed};
+use crate::examples::examples;
 use crate::output::table::Table;
 use crate::output::{self, Format, moment};
 use clap::{Args, Subcommand};
@@ -10,27 +12,29 @@ use std::fmt::Write;
 use std::process::ExitCode;
 use ureq::http::Method;
 
-/// What can be done about samples that wait.
+/// The commands below `review`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum ReviewCommand {
-    /// List samples that wait: failed, disagreed about or unsure, and nobody has said what is right.
+    /// List samples that wait for a review: failed, disputed or uncertain ones.
+    #[command(after_help = examples!("review ls support-agent"))]
     Ls(LsArgs),
-    /// Show the next one in full, without saying which release answered.
+    /// Show the next sample in full, without the release that answered.
+    #[command(after_help = examples!("review next support-agent"))]
     Next(NextArgs),
-    /// Say whether an answer was right, and what would have been. Once for each sample.
+    /// Record whether an answer was right, and the right one. Once for each sample.
+    #[command(after_help = examples!("review give 0190a1b2-request-id --pass", "review give 0190a1b2-request-id --fail --expected 'No discount applies'"))]
     Give(GiveArgs),
 }
 
 /// Options of `review ls`.
 #[derive(Args, Debug)]
 pub(crate) struct LsArgs {
-    /// Only this workload.
-    #[arg(short, long)]
-    workload: Option<String>,
+    #[command(flatten)]
+    workload: OnlyWorkload,
     /// At most this many, up to 1000.
     #[arg(short = 'n', long, default_value_t = 20)]
     limit: u32,
-    /// Go on where an earlier list stopped.
+    /// Continue where an earlier list stopped.
     #[arg(long, value_name = "NUMBER")]
     cursor: Option<u64>,
 }
@@ -38,9 +42,8 @@ pub(crate) struct LsArgs {
 /// Options of `review next`.
 #[derive(Args, Debug)]
 pub(crate) struct NextArgs {
-    /// Only this workload.
-    #[arg(short, long)]
-    workload: Option<String>,
+    #[command(flatten)]
+    workload: OnlyWorkload,
 }
 
 /// One review.
@@ -54,10 +57,10 @@ pub(crate) struct GiveArgs {
     /// It was wrong.
     #[arg(long)]
     fail: bool,
-    /// What would have been right: JSON, or a text.
+    /// The right answer: JSON, or a text.
     #[arg(long, value_name = "ANSWER")]
     expected: Option<String>,
-    /// Why.
+    /// The reason.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
 }
@@ -87,17 +90,16 @@ pub(crate) fn run(
 ) -> Result<ExitCode, Failure> {
     match command {
         ReviewCommand::Ls(args) => {
-            let (answer, found) =
-                waiting(client, args.workload.as_deref(), args.limit, args.cursor)?;
+            let (answer, found) = waiting(client, args.workload.name(), args.limit, args.cursor)?;
             output::show(format, &answer, || {
                 let more = found.next.map(|next| format!("more: --cursor {next}\n"));
                 table(&found.reviews) + &more.unwrap_or_default()
             });
         }
         ReviewCommand::Next(args) => {
-            let (_, found) = waiting(client, args.workload.as_deref(), 1, None)?;
+            let (_, found) = waiting(client, args.workload.name(), 1, None)?;
             let Some(item) = found.reviews.first() else {
-                output::show(format, &Value::Null, || "nothing waits\n".to_owned());
+                output::show(format, &Value::Null, || "no sample waits for a review\n".to_owned());
                 return Ok(ExitCode::SUCCESS);
             };
             output::show(format, &serde_json::json!(item), || shown(item));
@@ -125,7 +127,7 @@ fn give(client: &AdminClient, args: &GiveArgs, format: Format) -> Result<(), Fai
 }
 
 fn table(items: &[ReviewItem]) -> String {
-    let mut table = Table::new(["id", "at", "workload", "why", "confidence"]);
+    let mut table = Table::new(["id", "at", "workload", "why", "confidence"]).whole([0, 1]);
     for item in items {
         table.row(vec![
             item.id.clone(),
@@ -135,7 +137,7 @@ fn table(items: &[ReviewItem]) -> String {
             item.confidence.map(|sure| format!("{sure:.2}")).unwrap_or_default(),
         ]);
     }
-    table.or("nothing waits")
+    table.or("no sample waits for a review")
 }
 
 fn shown(item: &ReviewItem) -> String {

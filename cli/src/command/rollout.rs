@@ -1,18 +1,18 @@
 //! `stagegate rollout`: from one release to another, gate by gate.
 
-use super::change::{ConditionArgs, VerbArgs, show_changed, verb, workload_path};
-use super::evidence;
-use crate::client::{AdminClient, Failure, typed};
+use super::change::{VerbArgs, verb};
+use super::preview;
+use super::rollout_text::rollout_text;
+use super::send::{ConditionArgs, Order, Preview, below};
+use super::watch::watch;
+use super::workload::workload_path;
+use crate::client::{AdminClient, Failure, segment, typed};
+use crate::examples::examples;
 use crate::output::table::Table;
-use crate::output::{self, Format, moment, span};
+use crate::output::{self, Format, ask, counted, moment, screen, span};
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use stagegate_api::{
-    OptionalReason, Promote, RolloutDetail, RolloutSummary, Rollouts, StartRollout,
-    TransitionDetail,
-};
-use std::fmt::Write;
-use std::io::{BufRead, IsTerminal};
+use stagegate_api::{OptionalReason, Outlook, Promote, RolloutDetail, Rollouts, StartRollout};
 use std::process::ExitCode;
 use std::time::Duration;
 use ureq::http::Method;
@@ -20,24 +20,32 @@ use ureq::http::Method;
 /// How often `--watch` looks again.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
-/// What can be done with a rollout.
+/// The commands below `rollout`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum RolloutCommand {
-    /// Begin a rollout at the policy's first step.
+    /// Start a rollout at the policy's first step.
+    #[command(after_help = examples!("rollout start support-agent --to v43 --reason 'new prompt'", "rollout start support-agent --to v43 --dry-run"))]
     Start(StartArgs),
     /// Go to the next step: shows the measurements, asks, and promotes if they still hold.
+    #[command(after_help = examples!("rollout promote support-agent", "rollout promote support-agent --yes --reason 'all gates pass'"))]
     Promote(PromoteArgs),
-    /// Stop it where it is; its triggers stay armed.
+    /// Pause it at its step; its rollback triggers stay armed.
+    #[command(after_help = examples!("rollout pause support-agent --reason 'incident elsewhere'"))]
     Pause(PlainArgs),
-    /// Let a paused rollout go on.
+    /// Resume a paused rollout.
+    #[command(after_help = examples!("rollout resume support-agent"))]
     Resume(PlainArgs),
     /// End it before its completion and take the candidate out.
+    #[command(after_help = examples!("rollout abort support-agent --reason 'a better prompt is ready'"))]
     Abort(VerbArgs),
     /// Take the candidate out at once; after completion, put the former stable release back.
+    #[command(after_help = examples!("rollout rollback support-agent --reason 'wrong answers'"))]
     Rollback(VerbArgs),
-    /// Show where it is, what was measured and what it waits for.
+    /// Show its step, its measurements and what it waits for.
+    #[command(after_help = examples!("rollout status support-agent --watch"))]
     Status(StatusArgs),
-    /// List the workload's rollouts and what became of them.
+    /// List the workload's rollouts and their outcomes.
+    #[command(after_help = examples!("rollout history support-agent"))]
     History {
         /// The workload.
         workload: String,
@@ -58,7 +66,7 @@ pub(crate) struct StartArgs {
     /// Start although something is missing.
     #[arg(long = "override", requires = "reason")]
     overriding: bool,
-    /// Why; it is recorded.
+    /// The reason; it is recorded.
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
@@ -79,7 +87,7 @@ pub(crate) struct PromoteArgs {
     /// Do not ask.
     #[arg(short, long)]
     yes: bool,
-    /// Why; it is recorded.
+    /// The reason; it is recorded.
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
@@ -91,7 +99,7 @@ pub(crate) struct PromoteArgs {
 pub(crate) struct PlainArgs {
     /// The workload.
     workload: String,
-    /// Why; it is recorded.
+    /// The reason; it is recorded.
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
@@ -132,9 +140,25 @@ fn start(client: &AdminClient, args: &StartArgs, format: Format) -> Result<ExitC
         overriding: args.overriding,
         reason: args.reason.clone(),
     };
-    let path = workload_path(&args.workload, "/rollouts");
-    let answer = client.send(&Method::POST, &path, &body, args.conditions.conditions())?;
-    show_changed(format, &answer)
+    let (workload, path, conditions) =
+        (args.workload.as_str(), "/rollouts".to_owned(), &args.conditions);
+    Order { workload, method: Method::POST, path, body, conditions }.run(
+        client,
+        format,
+        |now, seen| {
+            let policy = args.policy.as_ref().map(|it| format!("?policy={}", segment(it)));
+            let path = format!("/plan{}", policy.unwrap_or_default());
+            let plan: Outlook = typed(&client.get(&workload_path(workload, &path))?)?;
+            let first = plan.steps.first().map_or("0%", |step| step.weight.as_str());
+            preview::start(now, &args.to, first, seen);
+            seen.who(format!(
+                "{} of policy {} follow; `stagegate plan {workload}` says how long they take",
+                counted(plan.steps.len() as u64, "step"),
+                plan.policy
+            ));
+            Ok(())
+        },
+    )
 }
 
 fn current(client: &AdminClient, workload: &str) -> Result<(Value, RolloutDetail), Failure> {
@@ -145,45 +169,58 @@ fn current(client: &AdminClient, workload: &str) -> Result<(Value, RolloutDetail
 
 fn promote(client: &AdminClient, args: &PromoteArgs, format: Format) -> Result<ExitCode, Failure> {
     let mut expect = args.expect.clone();
-    if !args.yes {
-        if format == Format::Json || !std::io::stdin().is_terminal() {
-            return Err(Failure::Usage(
-                "promote asks before it acts: give --yes where nobody can answer".to_owned(),
-            ));
-        }
-        let (_, detail) = current(client, &args.workload)?;
-        output::answer(&rollout_text(&detail));
-        // What was shown is what is promoted on.
-        let shown = detail.analysis.as_ref().map(|analysis| analysis.id.clone());
-        expect = expect.or(shown);
-        if !asked_for(&next_step(&detail)) {
+    let asks = !args.yes && !args.conditions.dry_run;
+    if asks && (format == Format::Json || !ask::somebody_there()) {
+        return Err(Failure::Usage(
+            "promote asks before it acts: give --yes where nobody can answer".to_owned(),
+        ));
+    }
+    if asks || (format == Format::Table && !args.conditions.dry_run) {
+        let (raw, detail) = current(client, &args.workload)?;
+        output::show(Format::Table, &raw, || rollout_text(&detail));
+        // The promotion rests on the analysis that was shown.
+        expect = expect.or_else(|| detail.analysis.as_ref().map(|analysis| analysis.id.clone()));
+        if asks && !ask::agreed(&next_step(&detail)) {
             output::note("not promoted");
             return Ok(ExitCode::FAILURE);
         }
-    } else if format == Format::Table {
-        let (_, detail) = current(client, &args.workload)?;
-        output::answer(&rollout_text(&detail));
-        expect = expect.or_else(|| detail.analysis.map(|analysis| analysis.id));
     }
     let body = Promote { expect, force: args.force, reason: args.reason.clone() };
-    let path = workload_path(&args.workload, "/rollouts/current/promote");
-    let answer = client.send(&Method::POST, &path, &body, args.conditions.conditions())?;
-    show_changed(format, &answer)
+    let (workload, path, conditions) =
+        (args.workload.as_str(), "/rollouts/current/promote".to_owned(), &args.conditions);
+    Order { workload, method: Method::POST, path, body, conditions }.run(
+        client,
+        format,
+        |now, seen| {
+            let (_, detail) = current(client, workload)?;
+            describe_promotion(&detail, args.force, seen);
+            seen.who(format!("stable is {}", now.stable));
+            Ok(())
+        },
+    )
+}
+
+fn describe_promotion(detail: &RolloutDetail, force: bool, seen: &mut Preview) {
+    let summary = &detail.summary;
+    if !summary.active || summary.phase != "progressing" {
+        seen.refused(format!("rollout {} is {}", summary.id, summary.phase.replace('_', " ")));
+    }
+    let next = detail.plan.get(summary.step as usize).map_or("100%", |step| step.weight.as_str());
+    seen.moves("step", summary.step.to_string(), (summary.step + 1).to_string());
+    seen.moves("weight", detail.weight.clone(), next);
+    let verdict = detail.analysis.as_ref().map_or("none yet", |it| it.verdict.as_str());
+    if verdict != "pass" && !force {
+        seen.refused(format!("the verdict is {verdict}, and only pass permits a promotion"));
+        let blocks = detail.analysis.iter().flat_map(|it| &it.blocks);
+        blocks.for_each(|block| seen.who(format!("waits for: {block}")));
+    }
 }
 
 /// The question before a promotion.
 fn next_step(detail: &RolloutDetail) -> String {
     let next = detail.plan.get(detail.summary.step as usize);
     let weight = next.map_or("completion", |step| step.weight.as_str());
-    format!("promote {} from {} to {weight}? [y/N] ", detail.summary.to, detail.weight)
-}
-
-fn asked_for(question: &str) -> bool {
-    let mut out = std::io::stderr();
-    let _ = std::io::Write::write_all(&mut out, question.as_bytes());
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+    format!("promote {} from {} to {weight}?", detail.summary.to, detail.weight)
 }
 
 fn plain(
@@ -193,20 +230,37 @@ fn plain(
     format: Format,
 ) -> Result<ExitCode, Failure> {
     let body = OptionalReason { reason: args.reason.clone() };
-    let path = workload_path(&args.workload, &format!("/rollouts/current/{verb}"));
-    let answer = client.send(&Method::POST, &path, &body, args.conditions.conditions())?;
-    show_changed(format, &answer)
+    let path = below(&["rollouts", "current", verb]);
+    let (workload, conditions) = (args.workload.as_str(), &args.conditions);
+    Order { workload, method: Method::POST, path, body, conditions }.run(
+        client,
+        format,
+        |_, seen| {
+            let (_, detail) = current(client, workload)?;
+            let (phase, wanted) = (detail.summary.phase.as_str(), verb == "pause");
+            let to = if wanted { "paused" } else { "progressing" };
+            if !detail.summary.active || (!wanted && phase != "paused") {
+                seen.refused(format!("rollout {} is {phase}", detail.summary.id));
+            }
+            if phase != to {
+                seen.moves(&format!("rollout {}", detail.summary.id), phase, to);
+            }
+            seen.who(format!("nobody moves: the weight stays {}", detail.weight));
+            Ok(())
+        },
+    )
 }
 
 fn status(client: &AdminClient, args: &StatusArgs, format: Format) -> Result<ExitCode, Failure> {
+    if args.watch && format == Format::Table && screen::can_redraw() {
+        return watch(WATCH_EVERY, || {
+            let (_, detail) = current(client, &args.workload)?;
+            Ok(rollout_text(&detail))
+        });
+    }
     loop {
         let (raw, detail) = current(client, &args.workload)?;
-        if args.watch && format == Format::Table && std::io::stdout().is_terminal() {
-            // Home and clear below: less flicker than clearing the whole screen first.
-            output::answer(&format!("\x1b[H\x1b[J{}", rollout_text(&detail)));
-        } else {
-            output::show(format, &raw, || rollout_text(&detail));
-        }
+        output::show(format, &raw, || rollout_text(&detail));
         if !args.watch {
             return Ok(ExitCode::SUCCESS);
         }
@@ -214,96 +268,18 @@ fn status(client: &AdminClient, args: &StatusArgs, format: Format) -> Result<Exi
     }
 }
 
-/// A rollout in one line, for every place that names it.
-pub(crate) fn line(summary: &RolloutSummary) -> String {
-    let verdict = match &summary.verdict {
-        Some(verdict) if summary.active => format!(", {verdict}"),
-        _ => String::new(),
-    };
-    format!(
-        "{} -> {}: {}, step {} of {}{verdict}",
-        summary.from,
-        summary.to,
-        summary.phase.replace('_', " "),
-        summary.step,
-        summary.steps,
-    )
-}
-
-fn rollout_text(detail: &RolloutDetail) -> String {
-    let summary = &detail.summary;
-    let mut text = format!(
-        "{}   {}   weight {}   policy {}\n",
-        detail.workload,
-        line(summary),
-        detail.weight,
-        summary.policy
-    );
-    let _ = writeln!(
-        text,
-        "  rollout {}, started by {} at {}{}",
-        summary.id,
-        detail.started.by,
-        moment(detail.started.at_ms),
-        because(&detail.started.reason)
-    );
-    if !summary.active {
-        let _ = writeln!(
-            text,
-            "  ended by {} at {}{}",
-            summary.since.by,
-            moment(summary.since.at_ms),
-            because(&summary.since.reason)
-        );
-    }
-    if !detail.waived.is_empty() {
-        let _ =
-            writeln!(text, "  ! not measured, waived at the start: {}", detail.waived.join(", "));
-    }
-    match &detail.analysis {
-        Some(analysis) => {
-            text.push_str(&evidence::text(analysis));
-            let _ = writeln!(text, "  analysis {}", analysis.id);
-        }
-        None if summary.active => text.push_str("  nothing has been measured in this step yet\n"),
-        None => text.push_str(&transitions(&detail.history)),
-    }
-    text
-}
-
-fn because(reason: &str) -> String {
-    if reason.is_empty() { String::new() } else { format!(": {reason}") }
-}
-
-fn transitions(history: &[TransitionDetail]) -> String {
-    let mut table = Table::new(["at", "what", "step", "weight", "by", "why"]).indented();
-    for transition in history {
-        table.row(vec![
-            moment(transition.mark.at_ms),
-            transition.turn.replace('_', " "),
-            transition.step.to_string(),
-            transition.weight.clone(),
-            transition.mark.by.clone(),
-            transition.mark.reason.clone(),
-        ]);
-    }
-    table.or("nothing happened")
-}
-
 fn history(client: &AdminClient, workload: &str, format: Format) -> Result<ExitCode, Failure> {
     let raw = client.get(&workload_path(workload, "/rollouts"))?;
     let rollouts: Rollouts = typed(&raw)?;
     output::show(format, &raw, || {
         let mut table =
-            Table::new(["rollout", "from", "to", "phase", "step", "began", "took", "why"]);
+            Table::new(["rollout", "phase", "step", "began", "took", "why"]).whole([0, 3]);
         for past in &rollouts.rollouts {
             let took = past
                 .ended_ms
                 .map_or_else(String::new, |ended| span(ended.saturating_sub(past.started_ms)));
             table.row(vec![
                 past.summary.id.clone(),
-                past.summary.from.clone(),
-                past.summary.to.clone(),
                 past.summary.phase.replace('_', " "),
                 format!("{}/{}", past.summary.step, past.summary.steps),
                 moment(past.started_ms),
@@ -321,7 +297,7 @@ mod tests {
     use super::{PromoteArgs, promote, rollout_text};
     use crate::canned;
     use crate::client::Failure;
-    use crate::command::change::ConditionArgs;
+    use crate::command::send::ConditionArgs;
     use crate::output::Format;
     use serde_json::{Value, json};
     use stagegate_api::RolloutDetail;

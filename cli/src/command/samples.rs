@@ -1,6 +1,9 @@
 //! `stagegate samples` and `scores`: what was sampled, and what was said about it.
 
+use super::workload::OnlyWorkload;
+use crate::Duration;
 use crate::client::{AdminClient, Conditions, Failure, segment, typed};
+use crate::examples::examples;
 use crate::output::table::Table;
 use crate::output::{self, Format, moment};
 use clap::{Args, Subcommand};
@@ -11,24 +14,25 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 use ureq::http::Method;
 
-/// What can be asked about samples.
+/// The commands below `samples`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum SamplesCommand {
     /// List the newest samples, or search them.
+    #[command(after_help = examples!("samples ls support-agent --failed --since 24h", "samples ls --tenant acme --text refund"))]
     Ls(ListArgs),
-    /// Show one with everything that was said about it.
+    /// Show one sample with its scores.
+    #[command(after_help = examples!("samples show 0190a1b2-request-id"))]
     Show {
         /// The request's id.
         request_id: String,
     },
 }
 
-/// Which samples.
+/// The samples that are meant.
 #[derive(Args, Debug)]
 pub(crate) struct FilterArgs {
-    /// Only this workload.
-    #[arg(short, long)]
-    workload: Option<String>,
+    #[command(flatten)]
+    workload: OnlyWorkload,
     /// Only this arm: `stable` or `candidate`.
     #[arg(long)]
     arm: Option<String>,
@@ -38,24 +42,24 @@ pub(crate) struct FilterArgs {
     /// Only what this tenant asked.
     #[arg(long)]
     tenant: Option<String>,
-    /// Only what this scorer said something about; with --failed, what it failed.
+    /// Only those that this scorer judged; with --failed, those that it failed.
     #[arg(long, value_name = "NAME")]
     scorer: Option<String>,
     /// Only those that a gating scorer, a labelled set or a person failed.
     #[arg(long)]
     failed: bool,
-    /// Only those with this in what was asked or answered, in any case.
+    /// Only those with this text in the request or the answer, in any letter case.
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
-    /// Only those of this time, like `30m`, `24h` or `7d`.
-    #[arg(long, value_name = "TIME", value_parser = span)]
-    since: Option<u64>,
-    /// Only those before this time, like `1h`.
-    #[arg(long, value_name = "TIME", value_parser = span)]
-    until: Option<u64>,
+    /// Only those of the last `30m`, `24h` or `7d`.
+    #[arg(long, value_name = "TIME")]
+    since: Option<Duration>,
+    /// Only those older than `1h`.
+    #[arg(long, value_name = "TIME")]
+    until: Option<Duration>,
 }
 
-/// Which samples, and how many.
+/// The samples that are meant, and how many.
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
@@ -63,15 +67,16 @@ pub(crate) struct ListArgs {
     /// At most this many, up to 1000.
     #[arg(short = 'n', long, default_value_t = 20)]
     limit: usize,
-    /// Go on where an earlier list stopped.
+    /// Continue where an earlier list stopped.
     #[arg(long, value_name = "NUMBER")]
     cursor: Option<u64>,
 }
 
-/// What can be done with scores.
+/// The commands below `scores`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum ScoresCommand {
-    /// Say whether an answer was right. The first verdict on a sample counts.
+    /// Record whether an answer was right. The first verdict on a sample counts.
+    #[command(after_help = examples!("scores add 0190a1b2-request-id --fail --reason 'invented a discount'"))]
     Add(AddArgs),
 }
 
@@ -89,29 +94,15 @@ pub(crate) struct AddArgs {
     /// What the verdict is filed under.
     #[arg(long, default_value = "human")]
     name: String,
-    /// Why.
+    /// The reason.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
-/// `30m`, `24h`, `7d`, in milliseconds.
-pub(crate) fn span(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is not a time: write one like `30m`, `24h` or `7d`");
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-    let factor = match unit {
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(wrong()),
-    };
-    number.parse::<u64>().ok().and_then(|it| it.checked_mul(factor)).ok_or_else(wrong)
-}
-
-/// So many milliseconds ago, in Unix milliseconds.
-pub(crate) fn since_ms(span: u64) -> u64 {
+/// The moment that long ago, in Unix milliseconds.
+pub(crate) fn since_ms(span: Duration) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    (now.as_millis() as u64).saturating_sub(span)
+    now.saturating_sub(span.0).as_millis() as u64
 }
 
 /// One page of at most `limit` samples.
@@ -122,8 +113,9 @@ pub(crate) fn page(
     cursor: Option<u64>,
 ) -> Result<(Value, Samples), Failure> {
     let mut path = format!("/v1/samples?limit={limit}&failed={}", args.failed);
+    let workload = args.workload.name().map(str::to_owned);
     let texts = [
-        ("workload", &args.workload),
+        ("workload", &workload),
         ("arm", &args.arm),
         ("release", &args.release),
         ("tenant", &args.tenant),
@@ -199,7 +191,8 @@ const fn verdict(pass: Option<bool>) -> &'static str {
 
 fn table(samples: &[SampleSummary]) -> String {
     let mut table =
-        Table::new(["id", "at", "workload", "release", "arm", "reason", "verdict", "label"]);
+        Table::new(["id", "at", "workload", "release", "arm", "reason", "verdict", "label"])
+            .whole([0, 1]);
     for sample in samples {
         let open = if sample.open { "open" } else { "unscored" };
         let said = verdict(sample.pass);
@@ -230,7 +223,7 @@ fn shown(detail: &SampleDetail) -> String {
             score.explanation.clone().unwrap_or_default(),
         ]);
     }
-    let _ = writeln!(text, "\n{}", scores.or("nobody said anything"));
+    let _ = writeln!(text, "\n{}", scores.or("no scorer and no person has judged it"));
     if let Some(review) = &detail.review {
         let right = review.expected.as_ref().map(|it| format!("; right is {it}"));
         let (verdict, by, at) = (&review.verdict, &review.by, moment(review.at_ms));
@@ -259,24 +252,12 @@ pub(crate) fn scores(
     let taken: ScoresTaken = typed(&answer)?;
     let result = taken.results.first().map_or("unknown", |taken| taken.result.as_str());
     output::show(format, &answer, || match result {
-        "unknown" => format!("{} is no sample\n", args.request_id),
-        "repeated" => format!("`{}` has said something about it already\n", args.name),
+        "unknown" => {
+            format!("{} is not a sample: `stagegate samples ls` lists them\n", args.request_id)
+        }
+        "repeated" => format!("`{}` has judged it before; the first verdict counts\n", args.name),
         other => format!("{other}\n"),
     });
     let good = matches!(result, "counted" | "kept");
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::span;
-
-    #[test]
-    fn times_have_a_unit() {
-        assert_eq!(span("30m"), Ok(1_800_000));
-        assert_eq!(span("7d"), Ok(604_800_000));
-        for wrong in ["", "h", "24", "1w", "-1h", "99999999999999999999d", "ü"] {
-            assert!(span(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -1,7 +1,8 @@
 //! `stagegate shadow`: what is copied, and how its answers compare.
 
-use super::change::workload_path;
-use super::samples::{since_ms, span};
+use super::samples::since_ms;
+use super::workload::workload_path;
+use crate::Duration;
 use crate::client::{AdminClient, Failure, typed};
 use crate::output::{self, Format, millis, percent};
 use clap::Args;
@@ -15,8 +16,8 @@ pub(crate) struct ShadowArgs {
     /// The workload.
     workload: String,
     /// Only pairs of this time, like `30m`, `24h` or `7d`.
-    #[arg(long, value_name = "TIME", value_parser = span)]
-    since: Option<u64>,
+    #[arg(long, value_name = "TIME")]
+    since: Option<Duration>,
 }
 
 pub(crate) fn run(
@@ -81,7 +82,7 @@ fn compared(text: &mut String, pairs: &ShadowPairs) {
     let (stable, shadow) = (&pairs.stable_release, &pairs.shadow_release);
     let _ = writeln!(
         text,
-        "pairs of {stable} and {shadow}: {} both pass, {} only {stable}, {} only {shadow}, {} both fail, {} unscored",
+        "pairs of {stable} and {shadow}: {} both pass, {} only {stable},\n  {} only {shadow}, {} both fail, {} unscored",
         pairs.both_pass, pairs.only_stable, pairs.only_shadow, pairs.both_fail, pairs.unscored
     );
     if let Some(lost) = pairs.lost {

@@ -1,14 +1,17 @@
 //! `stagegate status`: every workload's arms side by side.
 
-use super::rollout;
+use super::rollout_text;
+use super::watch::watch;
+use super::workload::OnlyWorkload;
 use crate::client::{AdminClient, Failure, config_problem, typed};
 use crate::output::table::{Table, clip};
-use crate::output::{self, Format, grouped, millis, moment, percent, span};
+use crate::output::{
+    self, Format, counted, grouped, millis, moment, one_line, percent, screen, span,
+};
 use clap::Args;
 use serde_json::Value;
 use stagegate_api::{ArmStatus, Probe, ReloadStatus, Status, Window, WorkloadStatus};
 use std::fmt::Write;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,9 +21,8 @@ const WATCH_EVERY: Duration = Duration::from_secs(2);
 /// Options of `status`.
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
-    /// Only this workload.
-    #[arg(short, long, value_name = "WORKLOAD")]
-    workload: Option<String>,
+    #[command(flatten)]
+    workload: OnlyWorkload,
     /// Look again every two seconds until Ctrl-C.
     #[arg(long)]
     watch: bool,
@@ -31,14 +33,17 @@ pub(crate) fn run(
     args: &StatusArgs,
     format: Format,
 ) -> Result<ExitCode, Failure> {
+    let only = args.workload.name();
+    if args.watch && format == Format::Table && screen::can_redraw() {
+        return watch(WATCH_EVERY, || {
+            let (_, status) = fetch(client, None)?;
+            check_known(&status, only)?;
+            Ok(watched(&status, only, screen::rows()))
+        });
+    }
     loop {
-        let (raw, status) = fetch(client, args.workload.as_deref())?;
-        if args.watch && format == Format::Table && std::io::stdout().is_terminal() {
-            // Home and clear below: less flicker than clearing the whole screen first.
-            output::answer(&format!("\x1b[H\x1b[J{}", render(&status)));
-        } else {
-            output::show(format, &raw, || render(&status));
-        }
+        let (raw, status) = fetch(client, only)?;
+        output::show(format, &raw, || render(&status));
         if !args.watch {
             return Ok(ExitCode::SUCCESS);
         }
@@ -46,16 +51,54 @@ pub(crate) fn run(
     }
 }
 
+/// A workload that is asked for by name must be there.
+fn check_known(status: &Status, workload: Option<&str>) -> Result<(), Failure> {
+    let known: Vec<&str> = status.workloads.iter().map(|w| w.name.as_str()).collect();
+    match workload {
+        Some(name) if !known.contains(&name) => {
+            let known = known.join(", ");
+            Err(Failure::Local(format!("no workload `{name}`; there are: {known}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The screen of `--watch`, most important first: the head, the alarms of every workload, the
+/// workload that was asked for, and of the others as many as fit, the rest in one line each.
+fn watched(status: &Status, only: Option<&str>, rows: usize) -> String {
+    let mut text = head(status);
+    let (asked, others): (Vec<_>, Vec<_>) =
+        status.workloads.iter().partition(|it| only.is_none_or(|name| it.name == name));
+    for workload in &others {
+        for alarm in alarms(workload, status.now_ms) {
+            let _ = writeln!(text, "  ! {}: {alarm}", workload.name);
+        }
+    }
+    let mut left = rows.saturating_sub(text.lines().count() + 1);
+    for (number, workload) in asked.iter().enumerate() {
+        let block = format!("\n{}", workload_text(workload, status.now_ms));
+        let behind = asked.len() - number - 1;
+        let height = block.lines().count();
+        if height + behind <= left || only.is_some() {
+            left = left.saturating_sub(height);
+            text.push_str(&block);
+        } else {
+            let alarms = alarms(workload, status.now_ms);
+            let mark = if alarms.is_empty() { "  " } else { "! " };
+            let more = alarms.first().map(|it| format!("   {it}")).unwrap_or_default();
+            let _ = writeln!(text, "{mark}{}   weight {}{more}", workload.name, workload.weight);
+            left = left.saturating_sub(1);
+        }
+    }
+    text
+}
+
 /// The status, cut down to one workload if one is named.
 fn fetch(client: &AdminClient, workload: Option<&str>) -> Result<(Value, Status), Failure> {
     let mut raw = client.get("/v1/status")?;
     let status: Status = typed(&raw)?;
     let Some(name) = workload else { return Ok((raw, status)) };
-    let known: Vec<&str> = status.workloads.iter().map(|w| w.name.as_str()).collect();
-    if !known.contains(&name) {
-        let known = known.join(", ");
-        return Err(Failure::Local(format!("no workload `{name}`; there are: {known}")));
-    }
+    check_known(&status, workload)?;
     if let Some(workloads) = raw["workloads"].as_array_mut() {
         workloads.retain(|workload| workload["name"] == name);
     }
@@ -85,16 +128,17 @@ fn head(status: &Status) -> String {
     let connections: u64 = status.workers.iter().map(|worker| worker.connections).sum();
     let in_flight: u64 = status.workers.iter().map(|worker| worker.in_flight).sum();
     let mut text = format!(
-        "stagegate {}   epoch {}   {ready}   up {}   {} workers, {} connections, {} in flight\n",
+        "{}   stagegate {}   epoch {}   {ready}   up {}\n  {}, {}, {} in flight\n",
+        moment(status.now_ms),
         status.version,
         status.epoch,
         ago(status.started_at_ms),
-        status.workers.len(),
-        grouped(connections),
+        counted(status.workers.len() as u64, "worker"),
+        counted(connections, "connection"),
         grouped(in_flight),
     );
     let mut remark = |line: String| {
-        let _ = writeln!(text, "  ! {line}");
+        let _ = writeln!(text, "  ! {}", one_line(&line));
     };
     if status.safe_start {
         remark("SAFE START: everything goes to stable, changes are refused".to_owned());
@@ -103,12 +147,12 @@ fn head(status: &Status) -> String {
     reload_remarks(&status.reload, &ago(status.reload.at_ms)).into_iter().for_each(&mut remark);
     if !status.store.healthy {
         let why = status.store.last_error.as_deref().unwrap_or("the last commit failed");
-        remark(format!("store: {why} ({} failures)", status.store.failures));
+        remark(format!("store: {why} ({})", counted(status.store.failures, "failure")));
     }
     let log = &status.decision_log;
     if log.enabled && (!log.healthy || log.dropped > 0) {
         let health = if log.healthy { "works again" } else { "cannot be written" };
-        remark(format!("decision log {health}; {} records dropped", grouped(log.dropped)));
+        remark(format!("decision log {health}; {} dropped", counted(log.dropped, "record")));
     }
     status.warnings.iter().for_each(|warning| remark(warning.clone()));
     text
@@ -133,44 +177,59 @@ fn workload_text(workload: &WorkloadStatus, now_ms: u64) -> String {
     let cohorts = match (workload.cohorts_total, &workload.next_cohort) {
         (0, _) => String::new(),
         (total, Some(next)) => {
-            format!("   cohorts {}/{total}, next {next}", workload.cohorts_enabled)
+            format!("\n  cohorts {}/{total}, next {next}", workload.cohorts_enabled)
         }
-        (total, None) => format!("   cohorts {}/{total}", workload.cohorts_enabled),
+        (total, None) => format!("\n  cohorts {}/{total}", workload.cohorts_enabled),
     };
     let mut text = format!(
-        "{}   weight {}   by {}{cohorts}   changed at epoch {}\n",
+        "{}   weight {}   by {}   epoch {}{cohorts}\n",
         workload.name, workload.weight, workload.sticky, workload.epoch
     );
-    if let Some(killed) = &workload.killed {
-        let when = span(now_ms.saturating_sub(killed.at_ms));
-        let _ = writeln!(text, "  ! KILLED by {} {when} ago: {}", killed.by, clip(&killed.reason));
-    }
-    if let Some(closed) = &workload.closed {
-        let _ = writeln!(
-            text,
-            "  ! rolled back from {} by {} at {}: {}{}",
-            closed.weight_before,
-            closed.by,
-            moment(closed.at_ms),
-            clip(&closed.reason),
-            if closed.finishing { " (running conversations finish there)" } else { "" }
-        );
+    for alarm in alarms(workload, now_ms) {
+        let _ = writeln!(text, "  ! {alarm}");
     }
     for arm in std::iter::once(&workload.stable).chain(&workload.candidate) {
         if !arm.running.is_empty() {
-            let _ = writeln!(text, "  {}", arm.running);
-        }
-        for endpoint in arm.endpoints.iter().filter(|e| e.health == Probe::Unhealthy) {
-            let _ = writeln!(text, "  ! {} of {} is unhealthy", endpoint.address, arm.release);
+            let _ = writeln!(text, "  {}", one_line(&arm.running));
         }
     }
     if let Some(rollout) = &workload.rollout {
         let waits = workload.rollout_waits.first();
-        let waits = waits.map_or_else(String::new, |why| format!(", waits for: {}", clip(why)));
-        let _ = writeln!(text, "  rollout {}{waits}", rollout::line(rollout));
+        let waits = waits.map_or_else(String::new, |why| format!("\n    waits for: {}", clip(why)));
+        let _ = writeln!(text, "  rollout {}{waits}", rollout_text::line(rollout));
     }
     text.push_str(&arms_table(&workload.stable, workload.candidate.as_ref()));
     text
+}
+
+/// What needs a person: the kill switch, a rollback, endpoints that do not answer.
+fn alarms(workload: &WorkloadStatus, now_ms: u64) -> Vec<String> {
+    let mut alarms = Vec::new();
+    if let Some(killed) = &workload.killed {
+        let when = span(now_ms.saturating_sub(killed.at_ms));
+        alarms.push(format!(
+            "KILLED by {} {when} ago ({}): {}",
+            one_line(&killed.by),
+            moment(killed.at_ms),
+            clip(&killed.reason)
+        ));
+    }
+    if let Some(closed) = &workload.closed {
+        alarms.push(format!(
+            "rolled back from {} by {} at {}: {}{}",
+            closed.weight_before,
+            one_line(&closed.by),
+            moment(closed.at_ms),
+            clip(&closed.reason),
+            if closed.finishing { " (running conversations finish there)" } else { "" }
+        ));
+    }
+    for arm in std::iter::once(&workload.stable).chain(&workload.candidate) {
+        for endpoint in arm.endpoints.iter().filter(|e| e.health == Probe::Unhealthy) {
+            alarms.push(format!("{} of {} is unhealthy", endpoint.address, arm.release));
+        }
+    }
+    alarms
 }
 
 /// What a row shows of a window.
@@ -185,7 +244,7 @@ fn arms_table(stable: &ArmStatus, candidate: Option<&ArmStatus>) -> String {
         ("p50", |w| w.p50_ms.map_or_else(none, millis)),
         ("p95", |w| w.p95_ms.map_or_else(none, millis)),
         ("p99", |w| w.p99_ms.map_or_else(none, millis)),
-        ("first byte p50", |w| w.first_byte_p50_ms.map_or_else(none, millis)),
+        ("first byte", |w| w.first_byte_p50_ms.map_or_else(none, millis)),
     ];
     let labels: Vec<&str> = rows.iter().map(|(label, _)| *label).collect();
     let mut blocks = vec![format!("\n\n{}", labels.join("\n"))];
@@ -212,7 +271,7 @@ fn arms_table(stable: &ArmStatus, candidate: Option<&ArmStatus>) -> String {
     beside(&blocks)
 }
 
-/// The blocks next to each other, three blanks apart, indented by two.
+/// The blocks next to each other, two blanks apart, indented by two.
 fn beside(blocks: &[String]) -> String {
     let width = |block: &String| block.lines().map(|line| line.chars().count()).max().unwrap_or(0);
     let height = blocks.iter().map(|block| block.lines().count()).max().unwrap_or(0);
@@ -222,7 +281,7 @@ fn beside(blocks: &[String]) -> String {
             let line = block.lines().nth(number).unwrap_or_default();
             format!("{line:<width$}", width = width(block))
         });
-        let line = cells.collect::<Vec<_>>().join("   ");
+        let line = cells.collect::<Vec<_>>().join("  ");
         let _ = writeln!(text, "  {}", line.trim_end());
     }
     text
@@ -234,7 +293,8 @@ fn none() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::render;
+    use super::{render, watched};
+    use crate::output::screen::fit;
     use serde_json::json;
     use stagegate_api::Status;
 
@@ -274,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn both_arms_stand_side_by_side_within_a_hundred_columns() {
+    fn both_arms_stand_side_by_side_within_eighty_columns() {
         let text = render(&status(true));
         for wanted in [
             "weight 10%",
@@ -287,7 +347,7 @@ mod tests {
         }
         let requests = text.lines().find(|line| line.contains("requests")).expect("a row");
         assert_eq!(requests.matches("1,234,567").count(), 2, "{text}");
-        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert!(!text.contains('!'), "nothing to look at:\n{text}");
     }
 
@@ -302,5 +362,26 @@ mod tests {
             let marked = text.lines().any(|line| line.starts_with("  ! ") && line.contains(wanted));
             assert!(marked, "{wanted} is missing in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_watch_keeps_alarms_and_the_asked_for_workload_on_a_small_screen() {
+        let mut many = status(false);
+        for number in 0..12 {
+            let mut more = many.workloads[0].clone();
+            more.name = format!("agent-{number}");
+            many.workloads.push(more);
+        }
+        many.warnings = vec!["the disk is nearly full".to_owned()];
+        let screen = |only| fit(&watched(&many, only, 24), 24, 80);
+        let all = screen(None);
+        assert!(all.lines().count() < 24, "{all}");
+        assert!(all.contains("! the disk is nearly full"), "{all}");
+        assert!(all.contains("agent-11   weight 10%") && !all.contains("more lines"), "{all}");
+        let mut one = status(true);
+        one.workloads.extend(many.workloads.drain(11..));
+        let text = fit(&watched(&one, Some("support-agent"), 24), 24, 80);
+        assert!(text.contains("! agent-11: 10.0.1.1:9001 of v43 is unhealthy"), "{text}");
+        assert!(text.contains("first byte") && text.lines().count() < 24, "{text}");
     }
 }

@@ -1,7 +1,9 @@
 //! `stagegate token`: tokens for the admin API, force headers for testers. Nothing is sent.
 
+use super::workload::Workload;
 use crate::Duration;
 use crate::client::Failure;
+use crate::examples::examples;
 use crate::local::{Local, Role};
 use crate::output::{self, Format};
 use clap::{Args, Subcommand, ValueEnum};
@@ -10,22 +12,24 @@ use stagegate_rollout::{Arm, ForceKey, WorkloadName};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What kind of token.
+/// The commands below `token`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum TokenCommand {
-    /// Make a token for the admin API; the configuration gets only its hash.
+    /// Create a token for the admin API; the configuration holds only its hash.
+    #[command(after_help = examples!("token new --name deployer --role operator"))]
     New(NewArgs),
-    /// Make a force header that sends a tester's requests to one arm.
+    /// Create a force header that sends a tester's requests to one arm.
+    #[command(after_help = examples!("token force support-agent --arm candidate --for 1h --secret \"$STAGEGATE_FORCE_SECRET\""))]
     Force(ForceArgs),
 }
 
 /// Options of `token new`.
 #[derive(Args, Debug)]
 pub(crate) struct NewArgs {
-    /// Who uses it; recorded with every change.
+    /// The name of its user; recorded with every change.
     #[arg(long)]
     name: String,
-    /// What it permits.
+    /// The role that it gives.
     #[arg(long)]
     role: Role,
 }
@@ -33,13 +37,12 @@ pub(crate) struct NewArgs {
 /// Options of `token force`.
 #[derive(Args, Debug)]
 pub(crate) struct ForceArgs {
-    /// The workload.
-    #[arg(short, long)]
-    workload: WorkloadName,
+    #[command(flatten)]
+    workload: Workload,
     /// The arm the requests go to.
     #[arg(long, default_value = "candidate")]
     arm: ArmArg,
-    /// How long the header is good for.
+    /// How long the header is valid.
     #[arg(long = "for", value_name = "DURATION", default_value = "1h")]
     lasting: Duration,
     /// The workload's `force.secret`; better given in the environment than on the command line.
@@ -103,7 +106,10 @@ fn force(args: &ForceArgs, now: u64, format: Format) -> Result<ExitCode, Failure
         ArmArg::Candidate => Arm::Candidate,
     };
     let expires = now + args.lasting.0.as_secs();
-    let value = key.sign(&args.workload, arm, expires);
+    let workload: WorkloadName = args.workload.name().parse().map_err(|error| {
+        Failure::Usage(format!("`{}` is not a workload's name: {error}", args.workload.name()))
+    })?;
+    let value = key.sign(&workload, arm, expires);
     let answer = json!({ "header": "stagegate-force", "value": value, "expires": expires });
     output::show(format, &answer, || format!("stagegate-force: {value}\n"));
     Ok(ExitCode::SUCCESS)

@@ -14,6 +14,11 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// A count with its noun: `1 worker`, `12,345 workers`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
 /// A share as a percentage with as many places as are worth reading.
 #[must_use]
 pub fn percent(share: f64) -> String {
@@ -38,11 +43,13 @@ pub fn millis(ms: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{grouped, millis, percent};
+    use super::{counted, grouped, millis, percent};
 
     #[test]
     fn numbers_are_short_and_readable() {
         assert_eq!(grouped(7), "7");
+        assert_eq!(counted(1, "worker"), "1 worker");
+        assert_eq!(counted(2000, "worker"), "2,000 workers");
         assert_eq!(grouped(1_000), "1,000");
         assert_eq!(grouped(123_456), "123,456");
         assert_eq!(grouped(12_345_678), "12,345,678");

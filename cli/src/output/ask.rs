@@ -1,0 +1,17 @@
+//! Questions to the person at the terminal.
+
+use super::escape;
+use std::io::{BufRead, IsTerminal, Write};
+
+/// Whether somebody can answer: standard input is a terminal.
+pub(crate) fn somebody_there() -> bool {
+    std::io::stdin().is_terminal()
+}
+
+/// Asks; only `y` and `yes` agree.
+pub(crate) fn agreed(question: &str) -> bool {
+    let _ = write!(std::io::stderr(), "{} [y/N] ", escape::one_line(question));
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+}
