@@ -59,6 +59,7 @@ async fn run(name: &str, interpreter: &Path) {
         .release("v2", candidate.address)
         .with("candidate", "v2")
         .with("weight", "50%")
+        .with("sticky", "conversation")
         .with("identity", &flow(&snippet.identity));
     let stagegate = Stagegate::start(&Setup::of(workload)).await;
     let text = snippet.code.text.replace("127.0.0.1:8080", &stagegate.proxy.to_string());
