@@ -1,6 +1,6 @@
 //! Compressed bodies: decompressed on the way to the scanner, a few KiB at a time, never kept.
 
-use crate::scanner::Body;
+use crate::body::Body;
 use brotli_decompressor::DecompressorWriter;
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use std::fmt;

@@ -7,6 +7,7 @@
 //! time comes in as an argument. No input makes it panic or hold more than a few KiB, a
 //! decompressor's window apart.
 
+mod body;
 mod coding;
 mod collected;
 mod cost;

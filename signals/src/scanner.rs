@@ -1,14 +1,11 @@
 //! One response's body on its way: fed as it passes, asked at the end.
 
+use crate::body::Body;
 use crate::coding::{Codings, Decoder};
-use crate::collected::{Collected, Sure};
-use crate::event_stream::EventStream;
-use crate::events::Events;
+use crate::collected::Sure;
 use crate::failure::Failure;
-use crate::found::{Found, MAX_NAME};
+use crate::found::MAX_NAME;
 use crate::generation::{Makes, makes};
-use crate::json::Reader;
-use crate::node::Node;
 use crate::protocol::{Media, Protocol, model_in_path};
 use crate::text::Text;
 use crate::tier::Tier;
@@ -98,73 +95,6 @@ pub struct Scanner {
 enum Source {
     Plain(Box<Body>),
     Coded(Decoder),
-}
-
-/// A body by its layout.
-#[derive(Debug)]
-pub(crate) enum Body {
-    Json {
-        reader: Reader,
-        found: Found,
-    },
-    Events {
-        events: Events,
-        collected: Collected,
-    },
-    EventStream {
-        stream: EventStream,
-        collected: Collected,
-    },
-    /// Cannot be looked into.
-    Sealed,
-}
-
-impl Body {
-    fn new(media: Media) -> Self {
-        match media {
-            Media::Json => Self::Json { reader: Reader::default(), found: Found::default() },
-            Media::Events => {
-                Self::Events { events: Events::default(), collected: Collected::default() }
-            }
-            Media::EventStream => Self::EventStream {
-                stream: EventStream::default(),
-                collected: Collected::default(),
-            },
-        }
-    }
-
-    pub(crate) fn feed(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Json { reader, found } => reader.feed(bytes, found),
-            Self::Events { events, collected } => events.feed(bytes, collected),
-            Self::EventStream { stream, collected } => stream.feed(bytes, collected),
-            Self::Sealed => {}
-        }
-    }
-
-    /// What was collected, and the number of events.
-    fn end(&mut self) -> (Collected, u64) {
-        match self {
-            Self::Json { reader, found } => {
-                reader.end(found);
-                let mut collected = Collected::default();
-                collected.names(found);
-                if !found.counts.is_empty() {
-                    collected.usage(found, found.usage_in != Some(Node::UsageMetadata));
-                }
-                if found.fails() {
-                    collected.failed(found);
-                }
-                (collected, 0)
-            }
-            Self::Events { events, collected } => {
-                events.end(collected);
-                (*collected, events.count)
-            }
-            Self::EventStream { stream, collected } => (*collected, stream.count),
-            Self::Sealed => (Collected::default(), 0),
-        }
-    }
 }
 
 impl Scanner {

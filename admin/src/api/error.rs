@@ -181,7 +181,7 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(live) = &self.current {
-            response.headers_mut().insert(header::ETAG, super::etag(live.epoch));
+            response.headers_mut().insert(header::ETAG, super::etag::etag(live.epoch));
         }
         response.extensions_mut().insert(self);
         response
@@ -277,10 +277,10 @@ fn bare_detail(kind: Kind, method: &http::Method, path: &str, response: &Respons
             let allow = response.headers().get(header::ALLOW).and_then(|it| it.to_str().ok());
             format!("{method} does nothing here; allowed: {}", allow.unwrap_or("nothing"))
         }
-        Kind::TooLarge => format!("a body may have at most {} bytes", super::MAX_BODY),
+        Kind::TooLarge => format!("a body may have at most {} bytes", super::limits::MAX_BODY),
         Kind::Timeout => format!(
             "no answer within {} s; a change may still be made: read the workload, or repeat the request with the same Idempotency-Key",
-            super::TIMEOUT.as_secs()
+            super::limits::TIMEOUT.as_secs()
         ),
         _ => response.status().canonical_reason().unwrap_or("no reason is known").to_owned(),
     }

@@ -43,7 +43,7 @@ async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiE
             StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
             _ => Kind::BadRequest,
         };
-        let limit = super::MAX_BODY;
+        let limit = super::limits::MAX_BODY;
         match kind {
             Kind::TooLarge => ApiError::new(kind, format!("a body may have at most {limit} bytes")),
             _ => {

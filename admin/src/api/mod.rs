@@ -4,26 +4,26 @@
 //! is in `routes`; the OpenAPI document is made from the same entries,
 //! so a route cannot exist without being documented.
 
+mod app;
 mod docs;
 pub mod error;
+mod etag;
 mod extract;
 mod guard;
+mod limits;
 mod openapi;
 mod reply;
 mod routes;
 mod server;
 mod status;
 
+pub use app::App;
 pub use server::serve;
 
-use crate::sources::{DecisionSource, MetricsSource, SampleSource, StatsSource};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use http::{HeaderValue, StatusCode};
-use stagegate_control::Control;
-use stagegate_notify::Notifier;
-use std::sync::Arc;
-use std::time::Duration;
+use http::StatusCode;
+use limits::{MAX_BODY, TIMEOUT};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
@@ -31,30 +31,6 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use utoipa_axum::router::OpenApiRouter;
-
-/// Largest request body in bytes.
-const MAX_BODY: usize = 1024 * 1024;
-/// Longest time a handler may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Everything the API answers from; cheap to clone.
-#[derive(Clone)]
-pub struct App {
-    /// The driver.
-    pub control: Control,
-    /// Rolling statistics.
-    pub stats: Arc<dyn StatsSource>,
-    /// The text of `/metrics`.
-    pub metrics: Arc<dyn MetricsSource>,
-    /// The decision log; `None` when it is switched off.
-    pub decisions: Option<Arc<dyn DecisionSource>>,
-    /// Sampled answers; `None` when they cannot be kept.
-    pub samples: Option<Arc<dyn SampleSource>>,
-    /// Who tells people; `None` without a store to remember in.
-    pub notifier: Option<Notifier>,
-    /// When the process started, in Unix milliseconds.
-    pub started_at_ms: u64,
-}
 
 /// The whole API as a service. Wants `ConnectInfo<SocketAddr>` on its requests, for the log.
 pub fn router(app: App) -> Router {
@@ -83,10 +59,4 @@ fn table(app: &App) -> OpenApiRouter<App> {
 fn span<B>(request: &http::Request<B>) -> tracing::Span {
     let id = request.extensions().get().and_then(error::id_of).unwrap_or_default();
     tracing::info_span!("admin", method = %request.method(), path = request.uri().path(), id)
-}
-
-/// The `ETag` of a workload.
-fn etag(epoch: u64) -> HeaderValue {
-    let text = format!("\"{epoch}\"");
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("\"0\""))
 }

@@ -1,7 +1,7 @@
 //! Answers to requests that may be repeated under an `Idempotency-Key`.
 
 use super::error::ApiError;
-use super::etag;
+use super::etag::etag;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, header};

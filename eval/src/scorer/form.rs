@@ -1,6 +1,7 @@
 //! The forms of values: each says what it is called and what it is in JSON Schema, and reads itself.
 
-use super::keys::{Context, KeyShape, Spot};
+use super::context::{Context, Spot};
+use super::shape::KeyShape;
 use crate::Hidden;
 use serde_json::{Value, json};
 

@@ -6,12 +6,14 @@
 //! Every type and every key is declared once ([`scorer_types`]); the reader ([`ScorerSpec::read`]),
 //! the JSON Schema and the reference page follow from the declaration.
 
+mod context;
 pub(crate) mod form;
 pub(crate) mod keys;
 mod operational;
 mod problem;
 mod read;
 mod set;
+mod shape;
 mod structure;
 mod suggestion;
 mod text;

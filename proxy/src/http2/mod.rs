@@ -10,6 +10,7 @@
 //! taken from a writer when the window has room for it.
 
 mod client;
+mod driver;
 mod gather;
 mod head;
 mod incoming;

@@ -1,7 +1,7 @@
 //! One request to an HTTP/2 endpoint, as a connection that carries one HTTP/1.1 request.
 
 use super::broken;
-use super::client::Driver;
+use super::driver::Driver;
 use super::head::{Framing, has_body, request, response_text};
 use super::inlet::Inlet;
 use super::outlet::Outlet;

@@ -1,6 +1,6 @@
 //! One direction of an exchange, copied within bounds.
 
-use super::{Outlet, TapSettings};
+use super::room::Room;
 use std::fmt;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub struct Copied {
     reserved: usize,
     /// There was no room for all of it.
     pub(super) starved: bool,
-    pub(super) outlet: Arc<Outlet>,
+    room: Arc<Room>,
 }
 
 impl fmt::Debug for Copied {
@@ -32,16 +32,17 @@ impl fmt::Debug for Copied {
 }
 
 impl Copied {
-    pub(super) fn new(settings: &TapSettings) -> Self {
+    /// An empty copy of at most `most` bytes, whose memory is taken from `room`.
+    pub(super) const fn new(most: usize, room: Arc<Room>) -> Self {
         Self {
             bytes: Vec::new(),
             content_type: String::new(),
             content_encoding: String::new(),
             truncated: false,
-            most: settings.per_message,
+            most,
             reserved: 0,
             starved: false,
-            outlet: Arc::clone(&settings.outlet),
+            room,
         }
     }
 
@@ -56,7 +57,7 @@ impl Copied {
         if wanted > self.reserved {
             // In pieces that grow with the body, so that the shared counter is rarely touched.
             let more = (wanted - self.reserved).max(self.reserved).max(PIECE);
-            if !self.outlet.reserve(more) {
+            if !self.room.reserve(more) {
                 self.starved = true;
                 return;
             }
@@ -68,6 +69,6 @@ impl Copied {
 
 impl Drop for Copied {
     fn drop(&mut self) {
-        self.outlet.release(self.reserved);
+        self.room.release(self.reserved);
     }
 }

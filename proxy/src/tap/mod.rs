@@ -6,101 +6,24 @@
 
 mod copied;
 mod outlet;
+mod room;
+mod settings;
+mod tapped;
 
 pub use copied::Copied;
 pub use outlet::{Outlet, TapDrop};
+pub use settings::{Picks, TapSettings};
+pub use tapped::{TapReason, Tapped};
 
 use crate::http1::{RequestHead, ResponseHead};
-use crate::quota::Quota;
 use crate::trace::{TraceContext, given};
 use stagegate_rollout::Arm;
 use stagegate_signals::End;
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 /// Requests that carry this header are a scorer's own: scoring them would go round in circles.
 pub(crate) const EVAL_HEADER: &str = "stagegate-eval";
-
-/// Says of an arm and a conversation or request id whether the exchange is copied.
-pub type Picks = Arc<dyn Fn(Arm, &str) -> bool + Send + Sync>;
-
-/// Which exchanges of a workload are copied, and how much of each.
-#[derive(Clone)]
-pub struct TapSettings {
-    /// Whether an exchange of this arm, with this conversation or request id, is copied. Runs on
-    /// the request path: it must be quick and take no lock.
-    pub picks: Picks,
-    /// How many exchanges of each arm are copied a second at most, by [`Arm::index`]. What is over
-    /// it is dropped whatever it is, so that at any load copies cost a bounded part of a core.
-    pub quotas: Arc<[Quota; 2]>,
-    /// Most bytes that are kept of a request, and of an answer.
-    pub per_message: usize,
-    /// While it is set nothing is copied, and what would have been is counted as dropped.
-    pub paused: Arc<AtomicBool>,
-    /// Where copies go.
-    pub outlet: Arc<Outlet>,
-}
-
-impl fmt::Debug for TapSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TapSettings")
-            .field("per_message", &self.per_message)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why an exchange was copied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TapReason {
-    /// By the hash of its conversation.
-    Picked,
-    /// As one half of a pair: the answer to a request, or to its copy.
-    Pair,
-}
-
-/// A whole exchange, copied.
-#[derive(Debug)]
-pub struct Tapped {
-    /// The request's id; of a copied request one of its own.
-    pub id: String,
-    /// Why it was copied.
-    pub reason: TapReason,
-    /// Id of the other half of the pair, where there may be one.
-    pub pair: Option<String>,
-    /// When it came, in Unix milliseconds.
-    pub at_ms: u64,
-    /// Name of the workload.
-    pub workload: Arc<str>,
-    /// Name of the release that answered.
-    pub release: Arc<str>,
-    /// The arm it counts under.
-    pub arm: Arm,
-    /// The conversation.
-    pub conversation: Option<String>,
-    /// The tenant.
-    pub tenant: Option<String>,
-    /// The request's path.
-    pub path: String,
-    /// Its place in a trace: this proxy's span where requests are traced, else the client's.
-    pub trace: Option<TraceContext>,
-    /// HTTP status.
-    pub status: u16,
-    /// Microseconds from the request head to the end of the answer.
-    pub duration_us: u64,
-    /// Microseconds to the answer's head.
-    pub first_byte_us: u64,
-    /// Tokens read and written, where the answer told.
-    pub tokens: Option<(u64, u64)>,
-    /// What it cost in nano-dollars, where that is known.
-    pub cost_nanos: Option<u64>,
-    /// `Agent-Confidence` of the answer's head or trailers.
-    pub confidence: Option<String>,
-    /// The request.
-    pub request: Copied,
-    /// The answer.
-    pub response: Copied,
-}
 
 /// The copy of an exchange under way.
 pub(crate) struct Tap {
@@ -113,6 +36,7 @@ pub(crate) struct Tap {
     confidence: Option<String>,
     path: String,
     trace: Option<TraceContext>,
+    outlet: Arc<Outlet>,
 }
 
 fn text(value: Option<&[u8]>) -> String {
@@ -154,17 +78,18 @@ impl Tap {
         bytes: &[u8],
         head: &RequestHead,
     ) -> Self {
-        let mut request = Copied::new(settings);
+        let mut request = settings.copied();
         request.content_type = text(head.field(bytes, "content-type"));
         request.content_encoding = text(head.field(bytes, "content-encoding"));
         Self {
             request: Some(request),
-            response: Copied::new(settings),
+            response: settings.copied(),
             reason,
             pair: None,
             confidence: None,
             path: head.target(bytes).to_owned(),
             trace,
+            outlet: Arc::clone(&settings.outlet),
         }
     }
 
@@ -201,7 +126,7 @@ impl Tap {
     /// Hands the copy over; `told` is what else is known of the exchange.
     pub(crate) fn finish(self, told: Exchange) {
         let Some(request) = self.request else { return };
-        let outlet = Arc::clone(&request.outlet);
+        let outlet = self.outlet;
         if request.starved || self.response.starved {
             return outlet.count(TapDrop::Memory);
         }
@@ -253,7 +178,7 @@ pub(crate) struct Exchange {
 
 #[cfg(test)]
 mod tests {
-    use super::{Copied, Exchange, Outlet, Picks, Tap, TapDrop, TapReason, TapSettings, Tapped};
+    use super::{Exchange, Outlet, Picks, Tap, TapDrop, TapReason, TapSettings, Tapped};
     use crate::quota::Quota;
     use stagegate_rollout::Arm;
     use std::sync::Arc;
@@ -269,16 +194,17 @@ mod tests {
     }
 
     fn tap(settings: &TapSettings, bytes: usize) -> Tap {
-        let mut request = Copied::new(settings);
+        let mut request = settings.copied();
         request.add(&vec![b'x'; bytes]);
         Tap {
             request: Some(request),
-            response: Copied::new(settings),
+            response: settings.copied(),
             reason: TapReason::Picked,
             pair: None,
             confidence: None,
             path: "/".into(),
             trace: None,
+            outlet: Arc::clone(&settings.outlet),
         }
     }
 
@@ -302,7 +228,7 @@ mod tests {
     #[test]
     fn a_copy_over_the_cap_is_cut_and_marked() {
         let (settings, _receiver) = settings(1, 1 << 20);
-        let mut copied = Copied::new(&settings);
+        let mut copied = settings.copied();
         copied.add(&[1; 9_999]);
         assert!(!copied.truncated);
         copied.add(&[2; 5]);

@@ -1,11 +1,12 @@
 //! The way of copies from the data plane to whoever scores them, and what is dropped on it.
 
 use super::Tapped;
+use super::room::Room;
 use crate::wanted::{Wanted, WantedOf};
 use arc_swap::ArcSwapOption;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -44,8 +45,7 @@ impl TapDrop {
 
 /// The way of copies to whoever scores them: one for all workers.
 pub struct Outlet {
-    used: AtomicUsize,
-    capacity: AtomicUsize,
+    room: Arc<Room>,
     dropped: [AtomicU64; TapDrop::ALL.len()],
     /// By workload. Looked up where a configuration is prepared, never for a request.
     pauses: Mutex<HashMap<String, Arc<AtomicBool>>>,
@@ -56,7 +56,7 @@ pub struct Outlet {
 
 impl fmt::Debug for Outlet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outlet").field("used", &self.used).finish_non_exhaustive()
+        f.debug_struct("Outlet").field("room", &self.room).finish_non_exhaustive()
     }
 }
 
@@ -65,8 +65,7 @@ impl Outlet {
     #[must_use]
     pub fn new(sender: SyncSender<Box<Tapped>>, capacity: usize) -> Arc<Self> {
         Arc::new(Self {
-            used: AtomicUsize::new(0),
-            capacity: AtomicUsize::new(capacity),
+            room: Arc::new(Room::new(capacity)),
             dropped: Default::default(),
             pauses: Mutex::default(),
             sender: ArcSwapOption::from_pointee(sender),
@@ -81,7 +80,7 @@ impl Outlet {
 
     /// Changes how much all copies together may take.
     pub fn set_capacity(&self, bytes: usize) {
-        self.capacity.store(bytes, Ordering::Relaxed);
+        self.room.set_capacity(bytes);
     }
 
     /// Set while nothing of the workload is to be copied: one for all configurations.
@@ -113,26 +112,16 @@ impl Outlet {
     /// Bytes that all copies take now.
     #[must_use]
     pub fn used(&self) -> usize {
-        self.used.load(Ordering::Relaxed)
+        self.room.used()
+    }
+
+    /// The memory that copies take.
+    pub(super) const fn room(&self) -> &Arc<Room> {
+        &self.room
     }
 
     pub(super) fn count(&self, why: TapDrop) {
         self.dropped[why as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Room for so many bytes more, or none.
-    pub(super) fn reserve(&self, bytes: usize) -> bool {
-        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
-        let fits = before + bytes <= self.capacity.load(Ordering::Relaxed);
-        if !fits {
-            self.used.fetch_sub(bytes, Ordering::Relaxed);
-        }
-        fits
-    }
-
-    /// Gives room back.
-    pub(super) fn release(&self, bytes: usize) {
-        self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Hands a copy over, or drops and counts it.

@@ -7,9 +7,11 @@
 
 mod baggage;
 mod context;
+mod onward;
 mod span;
 
 pub(crate) use baggage::write_baggage;
 pub use context::TraceContext;
-pub(crate) use span::{Onward, Trace, given};
+pub(crate) use onward::Onward;
+pub(crate) use span::{Trace, given};
 pub use span::{TraceSettings, Traced, TracedAttempt};

@@ -1,6 +1,7 @@
 //! One request's span under way, and those of its tries.
 
 use super::TraceContext;
+use super::onward::Onward;
 use crate::http1::{Forwarding, Known, RequestHead};
 use crate::ids::Ids;
 use stagegate_rollout::{Arm, Outcome, Reason, Weight};
@@ -43,15 +44,6 @@ pub(crate) struct Trace {
     attempt: TraceContext,
     /// What is kept of it, if it is sampled, until it ends.
     kept: Cell<Option<Box<Kept>>>,
-}
-
-/// What goes on to the endpoint.
-#[derive(Clone, Copy)]
-pub(crate) struct Onward {
-    /// The span that the endpoint's work is part of.
-    pub(crate) context: TraceContext,
-    /// The client's `tracestate` goes on too: it belongs to the trace that is continued.
-    pub(crate) state: bool,
 }
 
 /// What is kept of a sampled request before it ends.

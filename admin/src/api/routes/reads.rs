@@ -1,8 +1,9 @@
 //! Reading what is in force.
 
+use crate::api::App;
 use crate::api::error::{ApiError, Kind};
+use crate::api::etag::etag;
 use crate::api::extract::{Body, Segments};
-use crate::api::{App, etag};
 use crate::{describe, explain as explaining};
 use axum::Json;
 use axum::extract::State;

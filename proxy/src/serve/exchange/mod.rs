@@ -3,79 +3,21 @@
 //! Nothing is buffered beyond one read: bytes go out when they come in, and a side that does not
 //! take them stops the other from being read.
 
+mod parts;
 mod receiving;
 mod response;
 mod sending;
 
-pub(super) use receiving::Receiving;
-pub(super) use sending::Sending;
+pub(super) use parts::{End, Exchange, Receiving, Sending};
 
-use super::call::{Call, Decision};
-use crate::http1::RequestHead;
 use crate::problem::Problem;
-use crate::transport::Stream;
-use crate::watch::Watched;
-use crate::worker::Worker;
-use response::Coding;
-use stagegate_settings::{Retry, Timeouts};
+use parts::Coding;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// Bytes of later requests that are read while one is under way.
 const MAX_AHEAD: usize = 64 * 1024;
-
-/// How an exchange ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// The whole answer reached the client.
-    Done {
-        /// The client may send another request.
-        keep_client: bool,
-        /// The upstream connection may carry another request.
-        keep_upstream: bool,
-    },
-    /// Nothing was sent, and the plan has changed: decide again.
-    Outdated,
-    /// The connection was dead: no byte of an answer came, and the request can be sent again.
-    Stale,
-    /// The endpoint is unavailable for a moment: ask again after this time.
-    Again(Duration),
-    /// No byte of an answer reached the client; this is the answer instead.
-    Refused(Problem),
-    /// The client left, or does not read.
-    ClientGone,
-    /// The answer broke off after it had begun.
-    Broken,
-    /// A rollback ended the answer.
-    Cut,
-    /// The protocol was switched.
-    Upgraded,
-}
-
-/// An exchange under way.
-pub(super) struct Exchange<'a> {
-    pub(super) worker: &'a Worker,
-    pub(super) watch: &'a Watched,
-    pub(super) client: &'a mut Stream,
-    pub(super) upstream: &'a mut Stream,
-    pub(super) request: &'a RequestHead,
-    pub(super) call: &'a mut Call,
-    pub(super) decision: &'a Decision,
-    pub(super) timeouts: Timeouts,
-    pub(super) body_limit: u64,
-    /// The retry settings and the number of the next retry, if a 503 answer may be retried.
-    pub(super) retry: Option<(Retry, u32)>,
-    /// The endpoint's id, whose retries these are.
-    pub(super) endpoint: u64,
-    /// The connection carried a request before, so it may be dead.
-    pub(super) reused: bool,
-    /// The worker's time at which the whole request is over.
-    pub(super) over_ms: u64,
-    pub(super) sending: Sending<'a>,
-    pub(super) receiving: Receiving<'a>,
-}
 
 impl Exchange<'_> {
     /// Drives the exchange.

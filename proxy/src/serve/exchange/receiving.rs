@@ -1,9 +1,7 @@
 //! The answer's direction: from the endpoint to the client.
 
-use super::response::{Coding, Response};
-use super::{End, Exchange};
+use super::parts::{Coding, End, Exchange};
 use crate::http1::{BodyLength, BodyReader, HeadLimits, Piece, ResponseHead, Status};
-use crate::identity::Learner;
 use crate::problem::Problem;
 use std::io::{IoSlice, Write as _};
 use std::pin::Pin;
@@ -12,45 +10,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes up to which copying is cheaper than a vectored write.
 const WORTH_COPYING: usize = 8 * 1024;
-
-/// The answer's direction.
-pub(in crate::serve) struct Receiving<'a> {
-    pub(super) out: &'a mut Vec<u8>,
-    pub(super) written: usize,
-    /// Written bytes have not all left yet.
-    pub(super) unflushed: bool,
-    /// A byte of the answer was written to the client.
-    pub(super) begun: bool,
-    /// A head that came in pieces.
-    pub(super) partial: Vec<u8>,
-    pub(super) answer: Option<Response>,
-    /// Interim answers that came.
-    pub(super) interim: u32,
-    pub(super) finished: bool,
-    pub(super) learner: Option<Learner>,
-}
-
-impl<'a> Receiving<'a> {
-    pub(in crate::serve) fn new(out: &'a mut Vec<u8>, learner: Option<Learner>) -> Self {
-        out.clear();
-        Self {
-            out,
-            written: 0,
-            unflushed: false,
-            begun: false,
-            partial: Vec::new(),
-            answer: None,
-            interim: 0,
-            finished: false,
-            learner,
-        }
-    }
-
-    /// Returns whether the client has seen anything of an answer.
-    pub(super) fn has_answered(&self) -> bool {
-        self.answer.is_some()
-    }
-}
 
 impl Exchange<'_> {
     /// Passes on what can be passed on of the answer; true on progress.

@@ -1,7 +1,7 @@
 //! The head of an answer: it decides how the body is read and whether the connection is used again.
 
 use super::super::observe::Asked;
-use super::{End, Exchange};
+use super::parts::{Coding, End, Exchange, Response};
 use crate::http1::{
     BodyLength, BodyReader, Known, ResponseFraming, ResponseHead, client_head, tokens,
 };
@@ -16,27 +16,6 @@ const MAX_INTERIM: u32 = 100;
 
 fn malformed(why: &'static str) -> End {
     End::Refused(Problem::UpstreamMalformed(why))
-}
-
-/// An answer whose head has come.
-pub(super) struct Response {
-    pub(super) body: BodyReader,
-    pub(super) coding: Coding,
-    pub(super) keep_upstream: bool,
-    pub(super) keep_client: bool,
-}
-
-/// How the answer's body goes to the client.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coding {
-    /// As it is.
-    Plain,
-    /// Chunked, as it came.
-    Chunks,
-    /// Chunked, though it came until close.
-    IntoChunks,
-    /// Upgraded: no body, but a tunnel.
-    Tunnel,
 }
 
 /// A protocol's name, without its version.

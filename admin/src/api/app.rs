@@ -1,0 +1,25 @@
+//! The state that the API answers from.
+
+use crate::sources::{DecisionSource, MetricsSource, SampleSource, StatsSource};
+use stagegate_control::Control;
+use stagegate_notify::Notifier;
+use std::sync::Arc;
+
+/// Everything the API answers from; cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The driver.
+    pub control: Control,
+    /// Rolling statistics.
+    pub stats: Arc<dyn StatsSource>,
+    /// The text of `/metrics`.
+    pub metrics: Arc<dyn MetricsSource>,
+    /// The decision log; `None` when it is switched off.
+    pub decisions: Option<Arc<dyn DecisionSource>>,
+    /// Sampled answers; `None` when they cannot be kept.
+    pub samples: Option<Arc<dyn SampleSource>>,
+    /// Who tells people; `None` without a store to remember in.
+    pub notifier: Option<Notifier>,
+    /// When the process started, in Unix milliseconds.
+    pub started_at_ms: u64,
+}

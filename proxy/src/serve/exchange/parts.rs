@@ -1,0 +1,246 @@
+//! The state of an exchange: both directions, and how it may end.
+
+use crate::http1::{BodyError, BodyLength, BodyReader, Piece, RequestHead};
+use crate::identity::Learner;
+use crate::problem::Problem;
+use crate::serve::call::{Call, Decision};
+use crate::shadow_copy::Shadow;
+use crate::tap::Copied;
+use crate::transport::Stream;
+use crate::watch::Watched;
+use crate::worker::Worker;
+use stagegate_settings::{Retry, Timeouts};
+use std::io::Write as _;
+use std::time::Duration;
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::serve) enum End {
+    /// The whole answer reached the client.
+    Done {
+        /// The client may send another request.
+        keep_client: bool,
+        /// The upstream connection may carry another request.
+        keep_upstream: bool,
+    },
+    /// Nothing was sent, and the plan has changed: decide again.
+    Outdated,
+    /// The connection was dead: no byte of an answer came, and the request can be sent again.
+    Stale,
+    /// The endpoint is unavailable for a moment: ask again after this time.
+    Again(Duration),
+    /// No byte of an answer reached the client; this is the answer instead.
+    Refused(Problem),
+    /// The client left, or does not read.
+    ClientGone,
+    /// The answer broke off after it had begun.
+    Broken,
+    /// A rollback ended the answer.
+    Cut,
+    /// The protocol was switched.
+    Upgraded,
+}
+
+/// An exchange under way.
+pub(in crate::serve) struct Exchange<'a> {
+    pub(in crate::serve) worker: &'a Worker,
+    pub(in crate::serve) watch: &'a Watched,
+    pub(in crate::serve) client: &'a mut Stream,
+    pub(in crate::serve) upstream: &'a mut Stream,
+    pub(in crate::serve) request: &'a RequestHead,
+    pub(in crate::serve) call: &'a mut Call,
+    pub(in crate::serve) decision: &'a Decision,
+    pub(in crate::serve) timeouts: Timeouts,
+    pub(in crate::serve) body_limit: u64,
+    /// The retry settings and the number of the next retry, if a 503 answer may be retried.
+    pub(in crate::serve) retry: Option<(Retry, u32)>,
+    /// The endpoint's id, whose retries these are.
+    pub(in crate::serve) endpoint: u64,
+    /// The connection carried a request before, so it may be dead.
+    pub(in crate::serve) reused: bool,
+    /// The worker's time at which the whole request is over.
+    pub(in crate::serve) over_ms: u64,
+    pub(in crate::serve) sending: Sending<'a>,
+    pub(in crate::serve) receiving: Receiving<'a>,
+}
+
+/// The request's direction.
+pub(in crate::serve) struct Sending<'a> {
+    /// Bytes from the client; the body's first bytes begin at `at`.
+    pub(in crate::serve::exchange) input: &'a mut Vec<u8>,
+    pub(in crate::serve::exchange) at: usize,
+    pub(in crate::serve::exchange) body: BodyReader,
+    pub(in crate::serve::exchange) out: &'a mut Vec<u8>,
+    pub(in crate::serve::exchange) written: usize,
+    /// Written bytes have not all left yet.
+    pub(in crate::serve::exchange) unflushed: bool,
+    /// A byte was written.
+    pub(in crate::serve::exchange) begun: bool,
+    /// Bytes went on that are no longer in `input`, so the request cannot be sent again.
+    pub(in crate::serve::exchange) beyond_input: bool,
+    /// The upstream takes no more; its answer may still come.
+    pub(in crate::serve::exchange) broken: bool,
+    pub(in crate::serve::exchange) body_bytes: u64,
+    /// A copy of the body, where the exchange was picked for scoring.
+    pub(in crate::serve) copy: Option<Copied>,
+    /// A copy of the request, where another release is to have one.
+    pub(in crate::serve) shadow: Option<Box<Shadow>>,
+}
+
+impl<'a> Sending<'a> {
+    /// `out` holds the head to send; the body's first bytes are in `input` from `at` on.
+    pub(in crate::serve) fn new(
+        input: &'a mut Vec<u8>,
+        at: usize,
+        length: BodyLength,
+        out: &'a mut Vec<u8>,
+    ) -> Self {
+        Self {
+            input,
+            at,
+            body: BodyReader::new(length),
+            out,
+            written: 0,
+            unflushed: false,
+            begun: false,
+            beyond_input: false,
+            broken: false,
+            body_bytes: 0,
+            copy: None,
+            shadow: None,
+        }
+    }
+
+    /// The place in the input where the next request begins.
+    pub(in crate::serve) fn consumed(&self) -> usize {
+        self.at
+    }
+
+    /// Bytes of the request's body so far.
+    pub(in crate::serve) fn body_bytes(&self) -> u64 {
+        self.body_bytes
+    }
+
+    pub(in crate::serve) fn is_replayable(&self) -> bool {
+        !self.beyond_input
+    }
+
+    /// Takes body bytes off `bytes`, appends what goes out, and says how many were taken.
+    pub(in crate::serve::exchange) fn encode(&mut self, bytes: &[u8]) -> Result<usize, BodyError> {
+        let mut rest = bytes;
+        loop {
+            match self.body.read(&mut rest)? {
+                Piece::Data(data) => {
+                    self.body_bytes += data.len() as u64;
+                    self.out.extend_from_slice(data);
+                    if let Some(copy) = &mut self.copy {
+                        copy.add(data);
+                    }
+                    if let Some(shadow) = &mut self.shadow {
+                        shadow.add(data);
+                    }
+                }
+                Piece::ChunkStart(size) => {
+                    let _ = write!(self.out, "{size:x}\r\n");
+                }
+                Piece::ChunkEnd => self.out.extend_from_slice(b"\r\n"),
+                Piece::Trailers => {
+                    self.out.extend_from_slice(b"0\r\n");
+                    self.out.extend_from_slice(self.body.trailers());
+                    if let Some(shadow) = &mut self.shadow {
+                        shadow.trailers(self.body.trailers());
+                    }
+                    self.out.extend_from_slice(b"\r\n");
+                }
+                Piece::End | Piece::More => break,
+            }
+        }
+        Ok(bytes.len() - rest.len())
+    }
+
+    /// Returns whether body bytes wait in the input.
+    pub(in crate::serve::exchange) fn has_input(&self) -> bool {
+        !self.is_done() && self.at < self.input.len()
+    }
+
+    pub(in crate::serve::exchange) fn encode_input(&mut self) -> Result<(), BodyError> {
+        let input = std::mem::take(self.input);
+        let taken = self.encode(&input[self.at..]);
+        *self.input = input;
+        self.at += taken?;
+        Ok(())
+    }
+
+    pub(in crate::serve::exchange) fn is_done(&self) -> bool {
+        self.body.is_done()
+    }
+
+    pub(in crate::serve::exchange) fn is_flushed(&self) -> bool {
+        self.broken || (self.is_done() && !self.has_unsent())
+    }
+
+    /// Returns whether the upstream has not taken all that is ready for it.
+    pub(in crate::serve::exchange) fn has_unsent(&self) -> bool {
+        self.unflushed || self.written < self.out.len()
+    }
+}
+
+/// The answer's direction.
+pub(in crate::serve) struct Receiving<'a> {
+    pub(in crate::serve::exchange) out: &'a mut Vec<u8>,
+    pub(in crate::serve::exchange) written: usize,
+    /// Written bytes have not all left yet.
+    pub(in crate::serve::exchange) unflushed: bool,
+    /// A byte of the answer was written to the client.
+    pub(in crate::serve::exchange) begun: bool,
+    /// A head that came in pieces.
+    pub(in crate::serve::exchange) partial: Vec<u8>,
+    pub(in crate::serve::exchange) answer: Option<Response>,
+    /// Interim answers that came.
+    pub(in crate::serve::exchange) interim: u32,
+    pub(in crate::serve::exchange) finished: bool,
+    pub(in crate::serve::exchange) learner: Option<Learner>,
+}
+
+impl<'a> Receiving<'a> {
+    pub(in crate::serve) fn new(out: &'a mut Vec<u8>, learner: Option<Learner>) -> Self {
+        out.clear();
+        Self {
+            out,
+            written: 0,
+            unflushed: false,
+            begun: false,
+            partial: Vec::new(),
+            answer: None,
+            interim: 0,
+            finished: false,
+            learner,
+        }
+    }
+
+    /// Returns whether the client has seen anything of an answer.
+    pub(in crate::serve::exchange) fn has_answered(&self) -> bool {
+        self.answer.is_some()
+    }
+}
+
+/// An answer whose head has come.
+pub(in crate::serve::exchange) struct Response {
+    pub(in crate::serve::exchange) body: BodyReader,
+    pub(in crate::serve::exchange) coding: Coding,
+    pub(in crate::serve::exchange) keep_upstream: bool,
+    pub(in crate::serve::exchange) keep_client: bool,
+}
+
+/// How the answer's body goes to the client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::serve::exchange) enum Coding {
+    /// As it is.
+    Plain,
+    /// Chunked, as it came.
+    Chunks,
+    /// Chunked, though it came until close.
+    IntoChunks,
+    /// Upgraded: no body, but a tunnel.
+    Tunnel,
+}

@@ -1,0 +1,78 @@
+//! A body that passes, by its layout.
+
+use crate::collected::Collected;
+use crate::event_stream::EventStream;
+use crate::events::Events;
+use crate::found::Found;
+use crate::json::Reader;
+use crate::node::Node;
+use crate::protocol::Media;
+
+/// A body by its layout.
+#[derive(Debug)]
+pub(crate) enum Body {
+    Json {
+        reader: Reader,
+        found: Found,
+    },
+    Events {
+        events: Events,
+        collected: Collected,
+    },
+    EventStream {
+        stream: EventStream,
+        collected: Collected,
+    },
+    /// Cannot be looked into.
+    Sealed,
+}
+
+impl Body {
+    /// Nothing of it has come yet.
+    pub(crate) fn new(media: Media) -> Self {
+        match media {
+            Media::Json => Self::Json { reader: Reader::default(), found: Found::default() },
+            Media::Events => {
+                Self::Events { events: Events::default(), collected: Collected::default() }
+            }
+            Media::EventStream => Self::EventStream {
+                stream: EventStream::default(),
+                collected: Collected::default(),
+            },
+        }
+    }
+
+    /// Takes its next bytes.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Json { reader, found } => reader.feed(bytes, found),
+            Self::Events { events, collected } => events.feed(bytes, collected),
+            Self::EventStream { stream, collected } => stream.feed(bytes, collected),
+            Self::Sealed => {}
+        }
+    }
+
+    /// What was collected, and the number of events.
+    pub(crate) fn end(&mut self) -> (Collected, u64) {
+        match self {
+            Self::Json { reader, found } => {
+                reader.end(found);
+                let mut collected = Collected::default();
+                collected.names(found);
+                if !found.counts.is_empty() {
+                    collected.usage(found, found.usage_in != Some(Node::UsageMetadata));
+                }
+                if found.fails() {
+                    collected.failed(found);
+                }
+                (collected, 0)
+            }
+            Self::Events { events, collected } => {
+                events.end(collected);
+                (*collected, events.count)
+            }
+            Self::EventStream { stream, collected } => (*collected, stream.count),
+            Self::Sealed => (Collected::default(), 0),
+        }
+    }
+}
