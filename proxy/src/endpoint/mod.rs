@@ -9,7 +9,7 @@ mod check;
 pub(crate) use check::warm;
 
 use crate::address::Address;
-use crate::outlier::{Admission, Standing};
+use crate::outlier::{Admission, Admitted, Standing};
 use pingora_load_balancing::selection::Consistent;
 use pingora_load_balancing::{Backend, Backends, LoadBalancer, discovery};
 use stagegate_settings::Health;
@@ -34,6 +34,15 @@ impl Endpoint {
     pub(crate) fn is_healthy(&self) -> bool {
         self.healthy.load(Ordering::Relaxed)
     }
+}
+
+/// The endpoint for a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Picked {
+    /// Its place in [`EndpointSet::all`].
+    pub(crate) at: usize,
+    /// Its standing when it was picked.
+    pub(crate) admitted: Admitted,
 }
 
 /// The endpoints of one release.
@@ -109,10 +118,10 @@ impl EndpointSet {
         self.endpoints[at].is_healthy() && !tried.contains(&at)
     }
 
-    /// The place in [`EndpointSet::all`] of the endpoint for a request: with an affinity key always
-    /// the same one while it is healthy, else the one with the least load by `load`. Endpoints in
-    /// `tried` are left out, and those ejected at `now_ms` unless no other is left; one whose time
-    /// is over gets this request to prove itself, and nobody else for `trial`, where that is given.
+    /// The endpoint for a request: with an affinity key always the same one while it is healthy,
+    /// else the one with the least load by `load`. Endpoints in `tried` are left out, and those
+    /// ejected at `now_ms` unless no other is left; one whose time is over gets this request to
+    /// prove itself, and nobody else for `trial`, where that is given.
     pub(crate) fn pick(
         &self,
         affinity: Option<&str>,
@@ -120,17 +129,18 @@ impl EndpointSet {
         now_ms: u64,
         trial: Option<Duration>,
         load: impl Fn(&Endpoint) -> u64,
-    ) -> Option<usize> {
+    ) -> Option<Picked> {
         let count = self.endpoints.len();
         if count == 1 {
-            return self.is_left(0, tried).then_some(0);
+            return self.is_left(0, tried).then(|| self.picked(0));
         }
         let admission = |at: usize| self.endpoints[at].standing.admission(now_ms);
         let on_trial = trial.and_then(|trial| {
-            (0..count).find(|&at| {
-                admission(at) == Admission::Trial
-                    && self.is_left(at, tried)
-                    && self.endpoints[at].standing.begin_trial(now_ms, trial)
+            (0..count).filter(|&at| admission(at) == Admission::Trial).find_map(|at| {
+                let standing = &self.endpoints[at].standing;
+                let left = self.is_left(at, tried);
+                let admitted = left.then(|| standing.begin_trial(now_ms, trial)).flatten()?;
+                Some(Picked { at, admitted })
             })
         });
         if on_trial.is_some() {
@@ -139,21 +149,28 @@ impl EndpointSet {
         let free = |at: usize| self.is_left(at, tried) && admission(at) == Admission::Free;
         let any_free = (0..count).any(free);
         let usable = |at: usize| if any_free { free(at) } else { self.is_left(at, tried) };
-        match affinity {
+        let at = match affinity {
             None => (0..count).filter(|&at| usable(at)).min_by_key(|&at| load(&self.endpoints[at])),
-            Some(key) => {
-                let place = |backend: &Backend| {
-                    let is =
-                        |e: &Arc<Endpoint>| Some(&e.address.ring_key()) == backend.addr.as_inet();
-                    self.endpoints.iter().position(is)
-                };
-                let accept =
-                    |backend: &Backend, ready: bool| ready && place(backend).is_some_and(usable);
-                // Ketama puts about 160 points on the ring for each endpoint.
-                let backend = self.ring.select_with(key.as_bytes(), count * 160, accept)?;
-                place(&backend)
-            }
-        }
+            Some(key) => self.on_ring(key, usable),
+        };
+        at.map(|at| self.picked(at))
+    }
+
+    /// The endpoint at this place, without a trial.
+    pub(crate) fn picked(&self, at: usize) -> Picked {
+        Picked { at, admitted: self.endpoints[at].standing.admit() }
+    }
+
+    /// The place of the first usable endpoint on the ring from the key on.
+    fn on_ring(&self, key: &str, usable: impl Fn(usize) -> bool) -> Option<usize> {
+        let place = |backend: &Backend| {
+            let is = |e: &Arc<Endpoint>| Some(&e.address.ring_key()) == backend.addr.as_inet();
+            self.endpoints.iter().position(is)
+        };
+        let accept = |backend: &Backend, ready: bool| ready && place(backend).is_some_and(&usable);
+        // Ketama puts about 160 points on the ring for each endpoint.
+        let most = self.endpoints.len() * 160;
+        place(&self.ring.select_with(key.as_bytes(), most, accept)?)
     }
 }
 

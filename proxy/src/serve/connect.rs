@@ -4,7 +4,7 @@ use super::call::{Call, Decision};
 use super::client::Client;
 use super::resilience;
 use crate::address::HttpVersion;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Picked};
 use crate::http2::{Connection, Outgoing};
 use crate::problem::Problem;
 use crate::transport::{Stream, dial};
@@ -17,13 +17,14 @@ use std::task::Poll;
 /// A connection to one of the release's endpoints.
 pub(super) struct Connected {
     pub(super) stream: Stream,
-    /// Its place in the release's set.
-    pub(super) endpoint: usize,
+    /// Its endpoint, in the release's set.
+    pub(super) endpoint: Picked,
     pub(super) reused: bool,
 }
 
 impl Client {
-    /// A pooled connection, or a new one within the deadline.
+    /// A pooled connection, or a new one within the deadline; or else the endpoint, if there is one,
+    /// and what went wrong.
     pub(super) async fn connect(
         &mut self,
         call: &Call,
@@ -31,35 +32,37 @@ impl Client {
         tried: &[usize],
         fresh: bool,
         over_ms: u64,
-    ) -> Result<Connected, (usize, Problem)> {
+    ) -> Result<Connected, (Option<Picked>, Problem)> {
         let worker = Rc::clone(&self.worker);
         let load = |endpoint: &Endpoint| worker.pools.borrow().in_flight(endpoint.id);
         let affinity = call.found.conversation.as_deref();
-        let Some(release) = decision.release() else { return Err((0, Problem::StableDown)) };
+        let Some(release) = decision.release() else { return Err((None, Problem::StableDown)) };
         // All tried or ill by now: the first is as good as any to say so.
         let (now_ms, trial) =
             (worker.watches.now_ms(), Some(resilience::trial(decision.workload())));
         let pick = |affinity, tried| release.endpoints.pick(affinity, tried, now_ms, trial, load);
-        let at = pick(affinity, tried).or_else(|| pick(None, &[])).unwrap_or(0);
-        let endpoint = &release.endpoints.all()[at];
+        let picked = pick(affinity, tried)
+            .or_else(|| pick(None, &[]))
+            .unwrap_or_else(|| release.endpoints.picked(0));
+        let endpoint = &release.endpoints.all()[picked.at];
         let timeouts = decision.workload().prepared.settings.timeouts;
         let due_ms = self.watch.after(timeouts.connect).min(over_ms);
-        self.turn(decision, endpoint, due_ms).await.map_err(|problem| (at, problem))?;
+        self.turn(decision, endpoint, due_ms).await.map_err(|problem| (Some(picked), problem))?;
         let pooled = if fresh {
             None
         } else {
             worker.pools.borrow_mut().take(endpoint.id, worker.watches.now_ms())
         };
         if let Some(stream) = pooled {
-            return Ok(Connected { stream, endpoint: at, reused: true });
+            return Ok(Connected { stream, endpoint: picked, reused: true });
         }
         self.watch.set_at(due_ms);
         let expires_ms = self.watch.after(timeouts.pool_idle);
         let opened = self.in_time(self.open(endpoint, fresh, expires_ms)).await;
         match opened {
-            Some(Ok((stream, reused))) => Ok(Connected { stream, endpoint: at, reused }),
-            Some(Err(problem)) => Err((at, problem)),
-            None => Err((at, Problem::ConnectTimeout)),
+            Some(Ok((stream, reused))) => Ok(Connected { stream, endpoint: picked, reused }),
+            Some(Err(problem)) => Err((Some(picked), problem)),
+            None => Err((Some(picked), Problem::ConnectTimeout)),
         }
     }
 

@@ -5,7 +5,7 @@ use super::client::{After, Client};
 use super::connect::Connected;
 use super::decide::Route;
 use super::exchange::{End, Exchange, Receiving, Sending};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Picked};
 use crate::http1::{BodyLength, ForwardTo, upstream_head};
 use crate::identity::Learner;
 use crate::plan::{CurrentPlan, Release, Role};
@@ -98,7 +98,7 @@ impl Client {
         if !matches!(end, End::Done { .. }) {
             self.judge(decision, connected.endpoint, &end, call);
         }
-        call.attempt_ends(decision, connected.endpoint, &end);
+        call.attempt_ends(decision, connected.endpoint.at, &end);
         match end {
             End::Outdated | End::Again(_) | End::Stale | End::Refused(_) => {
                 self.unanswered(call, decision, attempts, connected, end).await
@@ -115,16 +115,19 @@ impl Client {
         call: &mut Call,
         decision: &Decision,
         attempts: &mut Attempts,
-        endpoint: usize,
+        picked: Option<Picked>,
         problem: Problem,
     ) -> bool {
         if problem == Problem::NoWebSockets {
             return false;
         }
+        let endpoint = picked.map_or(0, |picked| picked.at);
         attempts.tried.push(endpoint);
         call.attempt_failed(decision, endpoint, problem);
-        if problem != Problem::EndpointBusy {
-            self.judge_unconnected(decision, endpoint);
+        if let Some(picked) = picked
+            && problem != Problem::EndpointBusy
+        {
+            self.judge_unconnected(decision, picked);
         }
         if !self.may_try_another(decision, endpoint, &attempts.tried) {
             if !self.falls_back(decision) {
@@ -148,7 +151,7 @@ impl Client {
     ) -> Next {
         let problem = match end {
             End::Outdated => {
-                self.keep(decision, endpoint, stream);
+                self.keep(decision, endpoint.at, stream);
                 return Next::Again;
             }
             End::Again(wait) => {
@@ -193,7 +196,7 @@ impl Client {
                 let outcome = call.answered(&worker, decision, BodyEnd::Complete);
                 self.judge_answer(decision, endpoint, outcome, call);
                 if keep_upstream {
-                    self.keep(decision, endpoint, stream);
+                    self.keep(decision, endpoint.at, stream);
                 }
                 self.input.drain(..consumed);
                 if keep_client { After::KeepAlive } else { After::Close }
@@ -255,7 +258,7 @@ impl Client {
         let Some(release) = decision.release() else {
             return (End::Refused(Problem::StableDown), 0);
         };
-        let endpoint = &release.endpoints.all()[connected.endpoint];
+        let endpoint = &release.endpoints.all()[connected.endpoint.at];
         self.write_head(call, decision, release, endpoint, attempts.expect);
         self.watch.serving((decision.arm == Arm::Candidate).then_some(release.number));
         let length = self.head.body.unwrap_or(BodyLength::None);

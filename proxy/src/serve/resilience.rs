@@ -4,7 +4,7 @@
 use super::call::{Call, Decision};
 use super::client::Client;
 use super::exchange::End;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Picked};
 use crate::plan::{Role, Workload};
 use crate::problem::Problem;
 use stagegate_rollout::{Arm, Outcome};
@@ -57,44 +57,51 @@ fn is_slow(rule: &Ejection, first_byte_us: u64) -> bool {
 
 impl Client {
     /// Records in the endpoint's standing how an exchange ended without a complete answer.
-    pub(super) fn judge(&self, decision: &Decision, endpoint: usize, end: &End, call: &Call) {
-        let Some(rule) = &decision.workload().prepared.settings.ejection else { return };
-        if let Some(good) = speaks_for(end, is_slow(rule, call.first_byte_us)) {
-            self.note(decision, endpoint, rule, good);
-        }
+    pub(super) fn judge(&self, decision: &Decision, endpoint: Picked, end: &End, call: &Call) {
+        self.note(decision, endpoint, |slow| speaks_for(end, slow(call.first_byte_us)));
     }
 
     /// Records in the endpoint's standing how a complete answer was counted.
     pub(super) fn judge_answer(
         &self,
         decision: &Decision,
-        endpoint: usize,
+        endpoint: Picked,
         outcome: Outcome,
         call: &Call,
     ) {
-        let Some(rule) = &decision.workload().prepared.settings.ejection else { return };
-        let slow = is_slow(rule, call.first_byte_us);
-        if let Some(good) = answer_speaks_for(call.status, outcome, slow) {
-            self.note(decision, endpoint, rule, good);
-        }
+        self.note(decision, endpoint, |slow| {
+            answer_speaks_for(call.status, outcome, slow(call.first_byte_us))
+        });
     }
 
     /// Records in the endpoint's standing that it took no connection.
-    pub(super) fn judge_unconnected(&self, decision: &Decision, endpoint: usize) {
-        if let Some(rule) = &decision.workload().prepared.settings.ejection {
-            self.note(decision, endpoint, rule, false);
-        }
+    pub(super) fn judge_unconnected(&self, decision: &Decision, endpoint: Picked) {
+        self.note(decision, endpoint, |_| Some(false));
     }
 
-    fn note(&self, decision: &Decision, endpoint: usize, rule: &Ejection, good: bool) {
-        let Some(release) = decision.release() else { return };
-        let endpoint = &release.endpoints.all()[endpoint];
+    /// Records a verdict: true is good. Without a rule nothing is recorded, but an endpoint that
+    /// was left out before the rule went can still come back.
+    fn note(
+        &self,
+        decision: &Decision,
+        picked: Picked,
+        verdict: impl FnOnce(&dyn Fn(u64) -> bool) -> Option<bool>,
+    ) {
+        let rule = decision.workload().prepared.settings.ejection.as_ref();
+        if rule.is_none() && !picked.admitted.was_out() {
+            return;
+        }
+        let slow = |first_byte_us| rule.is_some_and(|rule| is_slow(rule, first_byte_us));
+        let (Some(good), Some(release)) = (verdict(&slow), decision.release()) else { return };
+        let endpoint = &release.endpoints.all()[picked.at];
         let (standing, name) = (&endpoint.standing, &*endpoint.address.authority);
         if good {
-            if standing.succeeded() {
+            if standing.succeeded(picked.admitted) {
                 tracing::warn!(endpoint = name, "endpoint proved itself and is back");
             }
-        } else if standing.failed(rule, self.worker.watches.now_ms()) {
+        } else if let Some(rule) = rule
+            && standing.failed(picked.admitted, rule, self.worker.watches.now_ms())
+        {
             tracing::warn!(endpoint = name, "endpoint fails requests and is left out for a while");
         }
     }

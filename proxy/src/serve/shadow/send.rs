@@ -3,7 +3,7 @@
 use super::super::call::{cost, outcome, outcome_of, unix_ms};
 use super::super::connect::open_any;
 use super::response::{Ended, ShadowResponse};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Picked};
 use crate::plan::{CurrentPlan, Release, Workload};
 use crate::problem::Problem;
 use crate::shadow_copy::{Pieces, Scored, Shadow};
@@ -90,7 +90,7 @@ impl<'a> To<'a> {
         let load = |endpoint: &Endpoint| worker.pools.borrow().in_flight(endpoint.id);
         let now_ms = worker.watches.now_ms();
         let picked = release.endpoints.pick(copy.conversation.as_deref(), &[], now_ms, None, load);
-        let Some(at) = picked else { return Fate::Dropped(ShadowDrop::Unhealthy) };
+        let Some(Picked { at, .. }) = picked else { return Fate::Dropped(ShadowDrop::Unhealthy) };
         let endpoint = &release.endpoints.all()[at];
         let _under_way = UnderWay::begin(worker, endpoint.id);
         let (mut stream, reused) = match self.connect(endpoint).await {

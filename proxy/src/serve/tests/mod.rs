@@ -6,6 +6,7 @@
 mod answers;
 mod bodies;
 mod deadlines;
+mod ejection;
 mod ends;
 mod expectations;
 mod heads;
