@@ -83,11 +83,10 @@ pub(crate) fn run(
 /// Why there are fewer cases than were asked for; `None` where there are as many.
 fn fewer(args: &ExportArgs, found: usize, written: usize) -> Option<String> {
     let limit = args.limit.unwrap_or(MOST);
-    if written == limit || (found == written && !args.limit.is_some()) {
+    if written == limit || (found == written && args.limit.is_none()) {
         return None;
     }
-    let asked =
-        if args.limit.is_some() { format!(" of {} asked for", limit) } else { String::new() };
+    let asked = args.limit.map_or_else(String::new, |limit| format!(" of {limit} asked for"));
     let mut why = format!("{}{asked}:", counted(written as u64, "case"));
     if found < limit {
         let match_ = if found == 1 { "matches" } else { "match" };

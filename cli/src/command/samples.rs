@@ -19,7 +19,7 @@ use ureq::http::Method;
 pub(crate) enum SamplesCommand {
     /// List the newest samples, or search them.
     #[command(after_help = examples!("samples ls support-agent --failed --since 24h", "samples ls --tenant acme --text refund"))]
-    Ls(ListArgs),
+    Ls(Box<ListArgs>),
     /// Show one sample with its scores.
     #[command(after_help = examples!("samples show 0190a1b2-request-id"))]
     Show {

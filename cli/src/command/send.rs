@@ -202,7 +202,7 @@ mod tests {
     use serde_json::json;
     use stagegate_api::Changed;
 
-    fn changed(rollback: serde_json::Value) -> serde_json::Value {
+    fn changed(rollback: &serde_json::Value) -> serde_json::Value {
         json!({
             "command": "rollback", "changed": true, "summary": "v2 rolled back", "epoch": 5,
             "audit_seq": 9, "actor": "deployer", "reason": "slower",
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn a_rollback_tells_how_fast_it_was_and_warns_when_a_worker_hangs() {
         let timing = |settled: bool, workers: u32| {
-            let answer = changed(json!({
+            let answer = changed(&json!({
                 "last_candidate_request_ms": 0.41, "acknowledged_ms": 1.2,
                 "acknowledged_workers": workers, "workers": 4, "settled": settled,
             }));

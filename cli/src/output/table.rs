@@ -57,7 +57,7 @@ impl Table {
 
     /// Adds a row.
     pub(crate) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells.iter().map(|cell| clip(cell)).collect());
+        self.rows.push(cells.into_iter().map(|cell| clip(&cell)).collect());
     }
 
     /// The table, or a remark when it has no rows.

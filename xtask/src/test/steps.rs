@@ -41,6 +41,21 @@ pub(super) const STEPS: &[Step] = &[
     },
 ];
 
+/// The steps of `--fast`, in the order in which they run.
+pub(super) const FAST: &[Step] = &[
+    Step { name: "fmt", what: "rustfmt has nothing to change", run: fmt },
+    Step {
+        name: "arrows",
+        what: "crates and files use each other one way",
+        run: |p, _| arrows::check(p),
+    },
+    Step { name: "test", what: "tests without simulations, few end-to-end", run: fast_test },
+];
+
+/// The tests of `--fast`: simulations take minutes, and most end-to-end tests wait for real clocks.
+const FAST_TESTS: &str = "not test(simulation) and \
+                          (not binary(e2e) or test(/^(forwarding|rollback|routing)::/))";
+
 /// The step of the examples in `docs/examples` that install something.
 pub(super) const EXAMPLES: &str = "examples";
 
@@ -92,6 +107,10 @@ fn test(project: &Project, closing: &mut Vec<String>) -> Result<()> {
     tools::system("npm", "npm")?;
     tools::system("chromium", "chromium")?;
     nextest(project, &["--workspace", "--no-fail-fast"], &[], closing)
+}
+
+fn fast_test(project: &Project, closing: &mut Vec<String>) -> Result<()> {
+    nextest(project, &["--workspace", "--no-fail-fast", "-E", FAST_TESTS], &[], closing)
 }
 
 fn examples(project: &Project, closing: &mut Vec<String>) -> Result<()> {

@@ -38,9 +38,9 @@ fn a_client_that_leaves_during_its_answer_takes_the_backend_with_it() {
         let backend = sim.backend();
         backend.sends("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi");
         if resets {
-            client.resets()
+            client.resets();
         } else {
-            client.ends()
+            client.ends();
         }
         backend.is_dropped();
         client.is_dropped();
