@@ -61,7 +61,6 @@ pub(crate) async fn absorb(
 pub(crate) struct Figures {
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) log: Option<Arc<Journal>>,
-    pub(crate) workers: Arc<Workers>,
     pub(crate) plane: Arc<crate::plane::Plane>,
     pub(crate) notifier: Option<Notifier>,
     pub(crate) scoring: Option<(Arc<Scoring>, Arc<Outlet>)>,
@@ -106,9 +105,11 @@ impl MetricsSource for Figures {
             })
         });
         self.telemetry.set_endpoints(&endpoints.collect::<Vec<_>>());
-        let connections: Vec<u64> =
-            self.workers.all().iter().map(|worker| worker.connections).collect();
+        let workers = self.plane.workers();
+        let connections: Vec<u64> = workers.iter().map(|worker| worker.connections).collect();
         self.telemetry.set_connections(&connections);
+        let alive: Vec<bool> = workers.iter().map(|worker| worker.alive).collect();
+        self.telemetry.set_workers_alive(&alive);
         self.telemetry.set_pins(self.plane.pins_made());
         if let Some(notifier) = &self.notifier {
             notify::show(notifier, &self.telemetry);

@@ -7,7 +7,7 @@ use crate::workers::Workers;
 use stagegate_config::Config;
 use stagegate_control::ports::{
     BoxFuture, DataPlane, DataPlaneStatus, EndpointStatus, Health, PrepareError, Prepared, Probed,
-    Publication, ReleaseHealth, Settled,
+    Publication, ReleaseHealth, Settled, WorkerStatus,
 };
 use stagegate_proxy::{self as proxy, PreparedConfig};
 use stagegate_rollout::{ReleaseName, Split, WorkloadName};
@@ -69,6 +69,11 @@ impl Plane {
 
     pub(crate) fn endpoints(&self) -> Vec<proxy::EndpointStatus> {
         self.proxy.endpoints()
+    }
+
+    /// Every worker thread.
+    pub(crate) fn workers(&self) -> Vec<WorkerStatus> {
+        self.workers.all(&self.proxy.alive())
     }
 
     pub(crate) fn pins_made(&self) -> u64 {
@@ -179,7 +184,7 @@ impl DataPlane for Plane {
         }
         DataPlaneStatus {
             draining: self.draining.load(Ordering::Relaxed),
-            workers: self.workers.all(),
+            workers: self.workers(),
             releases,
         }
     }

@@ -222,7 +222,6 @@ async fn bring_up(
     let figures = Arc::new(Figures {
         telemetry: Arc::clone(&telemetry),
         log: journal.clone(),
-        workers,
         plane: Arc::clone(&plane),
         notifier: notifier.clone(),
         scoring: scoring.as_ref().map(|it| (Arc::clone(&it.scoring), Arc::clone(&outlet))),

@@ -1,6 +1,6 @@
 //! Accepts connections and hands them to workers.
 //!
-//! Every connection goes to the worker with the fewest: an answer may stream for an hour, so
+//! Every connection goes to the living worker with the fewest: an answer may stream for an hour, so
 //! hashing connections onto workers would leave cores uneven.
 
 use crate::problem::Problem;
@@ -9,9 +9,9 @@ use crate::transport::{Accepting, Arrival, Begun, ListenerState, Peer, Socket};
 use crate::worker::Message;
 use std::io::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{mpsc, watch};
 
 /// The acceptors' state.
@@ -68,17 +68,24 @@ impl Acceptor {
         }
     }
 
-    /// Gives a connection to a worker.
+    /// Gives a connection to the living worker with the fewest; without one the client is turned
+    /// away.
     pub(crate) fn hand_out(&self, socket: Socket, peer: Peer, begun: Begun) {
-        let live = &self.shared.live;
-        let counts = live.iter().map(|live| live.load(Ordering::Relaxed));
-        if counts.clone().sum::<usize>() >= self.shared.settings.load().limits.connections {
+        let roster = &self.shared.workers;
+        if roster.total() >= self.shared.settings.load().limits.connections {
             return self.turn_away(socket);
         }
-        let Some((index, _)) = counts.enumerate().min_by_key(|(_, count)| *count) else { return };
-        live[index].fetch_add(1, Ordering::Relaxed);
-        let arrival = Arrival { socket, peer, listener: Arc::clone(&self.listener), begun };
-        let _ = self.workers[index].send(Message::Serve(arrival));
+        let mut arrival = Arrival { socket, peer, listener: Arc::clone(&self.listener), begun };
+        while let Some(index) = roster.join() {
+            let Err(SendError(message)) = self.workers[index].send(Message::Serve(arrival)) else {
+                return;
+            };
+            // Its thread has ended: it has drained, or it is about to be found dead.
+            roster.close(index);
+            let Message::Serve(returned) = message else { return };
+            arrival = returned;
+        }
+        self.turn_away(arrival.socket);
     }
 
     /// Tells a client that there is no room. The answer fits the socket's buffer, so this never
@@ -98,5 +105,65 @@ impl Acceptor {
                 let _ = stream.shutdown(std::net::Shutdown::Write);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Acceptor;
+    use crate::fixtures::{clients, shared};
+    use crate::transport::{Begun, ListenerSettings, ListenerState, Peer, Socket};
+    use crate::worker::Message;
+    use std::io::Read as _;
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+    use tokio::sync::mpsc::{self, UnboundedReceiver};
+
+    /// An acceptor for so many workers, and the workers' ends.
+    fn acceptor(workers: usize) -> (Acceptor, Vec<UnboundedReceiver<Message>>) {
+        let (senders, receivers) = (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
+        let state = ListenerState::new(
+            0,
+            ListenerSettings { tls: None, proxy_protocol: false, http2: false },
+        );
+        let shared = Arc::new(shared(clients(), workers));
+        (Acceptor::new(shared, senders, Arc::new(state)), receivers)
+    }
+
+    /// A client whose connection the acceptor has handed out.
+    fn client(acceptor: &Acceptor) -> TcpStream {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let client = TcpStream::connect(address).expect("connected");
+        let (socket, peer) = listener.accept().expect("accepted");
+        acceptor.hand_out(Socket::Tcp(socket), Peer::Ip(peer.ip()), Begun::default());
+        client
+    }
+
+    fn taken(receiver: &mut UnboundedReceiver<Message>) -> usize {
+        std::iter::from_fn(|| receiver.try_recv().ok()).count()
+    }
+
+    #[test]
+    fn a_worker_that_ended_gets_no_connections() {
+        let (acceptor, mut receivers) = acceptor(3);
+        let mut under_way = client(&acceptor);
+        drop(receivers.remove(0));
+        let closed = under_way.read(&mut [0]);
+        assert!(matches!(closed, Ok(0) | Err(_)), "what it had not taken is closed: {closed:?}");
+        let _clients: Vec<_> = (0..6).map(|_| client(&acceptor)).collect();
+        assert_eq!([taken(&mut receivers[0]), taken(&mut receivers[1])], [3, 3]);
+        assert_eq!(acceptor.shared.workers.connections(), [0, 3, 3]);
+        assert_eq!(acceptor.shared.workers.total(), 6);
+    }
+
+    #[test]
+    fn without_a_worker_clients_are_turned_away() {
+        let (acceptor, receivers) = acceptor(2);
+        drop(receivers);
+        let mut answer = String::new();
+        client(&acceptor).read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert_eq!(acceptor.shared.workers.total(), 0);
     }
 }

@@ -4,6 +4,7 @@ use crate::accept::{Acceptor, Stop};
 use crate::handover::{HandoverSink, IdleConnection};
 use crate::pins::Pins;
 use crate::plan::{Plan, PreparedConfig};
+use crate::roster::Roster;
 use crate::shared::{Shared, Sink};
 use crate::tls::ServerTls;
 use crate::transport::{Accepting, Arrived, Begun, Listener, ListenerSettings, ListenerState};
@@ -13,7 +14,7 @@ use arc_swap::ArcSwap;
 use stagegate_rollout::{ReleaseName, Split, WorkloadName};
 use stagegate_settings::{Clients, Probe};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -72,7 +73,7 @@ impl DataPlane {
         let name: String = name.iter().map(|b| format!("{b:02x}")).collect();
         let (shadows, copies) = mpsc::channel(WAITING_SHADOWS);
         let shared = Arc::new(Shared {
-            live: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            workers: Roster::new(workers),
             settings: ArcSwap::from_pointee(settings),
             plan: ArcSwap::default(),
             published: AtomicU64::new(0),
@@ -84,14 +85,10 @@ impl DataPlane {
             seed: seed.iter().fold(0, |n, b| n << 8 | u64::from(*b)),
         });
         let (mut workers, mut threads) = (Vec::new(), Vec::new());
-        for index in 0..shared.live.len() {
+        for index in 0..shared.workers.len() {
             let (sender, receiver) = mpsc::unbounded_channel();
             let shared = Arc::clone(&shared);
-            let body = move || {
-                if let Err(error) = run::worker(shared, index, receiver) {
-                    tracing::error!(%error, index, "worker cannot run");
-                }
-            };
+            let body = move || run::supervised(&shared, index, receiver);
             threads.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(body)?);
             workers.push(sender);
         }
@@ -257,7 +254,13 @@ impl DataPlane {
     /// Client connections by worker.
     #[must_use]
     pub fn connections(&self) -> Vec<usize> {
-        self.shared.live.iter().map(|live| live.load(Ordering::Relaxed)).collect()
+        self.shared.workers.connections()
+    }
+
+    /// By worker, false where its thread ended without having drained: it gets no connections.
+    #[must_use]
+    pub fn alive(&self) -> Vec<bool> {
+        self.shared.workers.alive()
     }
 
     /// How many conversations were pinned since the start.

@@ -29,6 +29,7 @@ mod pool;
 mod problem;
 mod quota;
 mod retry;
+mod roster;
 mod route;
 mod run;
 mod serve;

@@ -5,6 +5,8 @@ use crate::shared::Shared;
 use crate::transport::Arrival;
 use crate::watch::TICK_MS;
 use crate::worker::{HAND_OVER, Live, Message, Worker};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,11 +26,36 @@ pub(crate) fn runtime() -> std::io::Result<tokio::runtime::LocalRuntime> {
         .build_local(tokio::runtime::LocalOptions::default())
 }
 
+/// Runs a worker on this thread until it has drained. One that ends otherwise, by an error or a
+/// panic outside of its connections' tasks, is dead from then on: the log says so, and nothing is
+/// handed to it. Its connections are closed by then.
+pub(crate) fn supervised(
+    shared: &Arc<Shared>,
+    index: usize,
+    messages: mpsc::UnboundedReceiver<Message>,
+) {
+    let run = AssertUnwindSafe(|| worker(Arc::clone(shared), index, messages));
+    let why = match catch_unwind(run) {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(panic) => said(&*panic),
+    };
+    shared.workers.bury(index);
+    tracing::error!("worker {index} ended: {}", why.escape_debug());
+}
+
+/// The message of a panic.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panic: {}", text.unwrap_or("without a message"))
+}
+
 /// Runs a worker on this thread until it has drained.
 ///
 /// # Errors
 /// When the runtime cannot be built.
-pub(crate) fn worker(
+fn worker(
     shared: Arc<Shared>,
     index: usize,
     messages: mpsc::UnboundedReceiver<Message>,
@@ -78,4 +105,29 @@ async fn work(worker: Rc<Worker>, mut messages: mpsc::UnboundedReceiver<Message>
 fn begin(worker: &Rc<Worker>, arrival: Arrival) {
     let live = Live::new(worker);
     tokio::task::spawn_local(serve::connection(Rc::clone(worker), arrival, live));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::supervised;
+    use crate::fixtures::{clients, shared};
+    use crate::worker::Message;
+    use std::sync::Arc;
+    use tokio::sync::mpsc;
+
+    #[test]
+    fn a_worker_that_panics_is_dead_and_one_that_drains_is_not() {
+        let mut panicking = shared(clients(), 2);
+        // The worker's first report is in its main loop.
+        panicking.sink = Arc::new(|report| assert_ne!(report.worker, Some(0), "no report from 0"));
+        let shared = Arc::new(panicking);
+        let (sender, receiver) = mpsc::unbounded_channel();
+        supervised(&shared, 0, receiver);
+        assert!(sender.send(Message::Drain).is_err(), "its end is closed");
+        assert_eq!(shared.workers.alive(), [false, true]);
+        let (sender, receiver) = mpsc::unbounded_channel();
+        sender.send(Message::Drain).expect("open");
+        supervised(&shared, 1, receiver);
+        assert_eq!(shared.workers.alive(), [false, true]);
+    }
 }

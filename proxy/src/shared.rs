@@ -3,11 +3,12 @@
 use crate::handover::HandoverSink;
 use crate::pins::Pins;
 use crate::plan::Plan;
+use crate::roster::Roster;
 use crate::shadow_copy::Shadow;
 use crate::stats::Report;
 use arc_swap::ArcSwap;
 use stagegate_settings::Clients;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 
@@ -30,5 +31,5 @@ pub(crate) struct Shared {
     /// The way of copied requests to the thread that sends them.
     pub(crate) shadows: mpsc::Sender<Box<Shadow>>,
     /// Client connections by worker, for handing out and for the limit.
-    pub(crate) live: Vec<AtomicUsize>,
+    pub(crate) workers: Roster,
 }

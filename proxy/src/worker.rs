@@ -174,7 +174,7 @@ impl Worker {
 
     fn share_of_requests(&self) -> Option<usize> {
         let most = self.shared.settings.load().limits.in_flight?;
-        Some((most / self.shared.live.len().max(1)).max(1))
+        Some((most / self.shared.workers.len().max(1)).max(1))
     }
 
     /// Lets a price list be asked through this worker's memory of it.
@@ -272,8 +272,8 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         self.0.connections.set(self.0.connections.get() - 1);
-        if let Some(live) = self.0.index.and_then(|index| self.0.shared.live.get(index)) {
-            live.fetch_sub(1, Ordering::Relaxed);
+        if let Some(index) = self.0.index {
+            self.0.shared.workers.leave(index);
         }
     }
 }

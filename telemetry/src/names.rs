@@ -197,6 +197,8 @@ metrics! {
         "1 while the process runs safe, by --safe-start or because the store cannot be read: everything goes to stable, nothing can be changed";
     CONNECTIONS = Gauge "stagegate_connections" ["worker"] Count,
         "Open client connections";
+    WORKER_ALIVE = Gauge "stagegate_worker_alive" ["worker"] Count,
+        "1 while the worker thread runs; 0 once it has ended by an error, and gets no connections";
     PINS = Gauge "stagegate_pins" [] Count,
         "Conversations pinned to the arm they began on";
     PROCESS_CPU = Counter "process_cpu_seconds_total" [] Seconds,

@@ -58,6 +58,7 @@ struct Now {
     delays: BTreeMap<Arc<str>, f64>,
     endpoints: Vec<EndpointGauge>,
     connections: Vec<u64>,
+    workers_alive: Vec<bool>,
     pins: u64,
     config: Option<(ReloadResult, Option<f64>)>,
     safe_start: bool,
@@ -84,6 +85,7 @@ impl Telemetry {
             delays: BTreeMap::new(),
             endpoints: Vec::new(),
             connections: Vec::new(),
+            workers_alive: Vec::new(),
             pins: 0,
             config: None,
             safe_start: false,
@@ -169,6 +171,11 @@ impl Telemetry {
     /// Open client connections of each worker, in the workers' order.
     pub fn set_connections(&self, by_worker: &[u64]) {
         self.lock().connections = by_worker.to_vec();
+    }
+
+    /// Sets which worker threads are alive.
+    pub fn set_workers_alive(&self, by_worker: &[bool]) {
+        self.lock().workers_alive = by_worker.to_vec();
     }
 
     /// Sets the number of pinned conversations.

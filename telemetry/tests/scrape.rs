@@ -86,6 +86,7 @@ fn busy() -> Telemetry {
         healthy: true,
     }]);
     telemetry.set_connections(&[3, 4]);
+    telemetry.set_workers_alive(&[true, false]);
     telemetry.set_pins(12);
     telemetry.set_safe_start(false);
     telemetry.set_notifications(3, &["pager".to_owned()], &["delivered", "refused"]);

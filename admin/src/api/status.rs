@@ -82,6 +82,9 @@ pub(super) fn not_ready_because(view: &View, plane: &DataPlaneStatus) -> Vec<Str
     if plane.draining {
         reasons.push("shutting down".to_owned());
     }
+    if !plane.workers.is_empty() && plane.workers.iter().all(|worker| !worker.alive) {
+        reasons.push("every worker thread has ended: no connection is served".to_owned());
+    }
     for live in &view.live {
         let (name, stable) = (&live.split.spec().name, &live.split.state().stable);
         let endpoints = endpoints(plane, name, stable);
@@ -104,6 +107,12 @@ fn warnings(view: &View, plane: &DataPlaneStatus) -> Vec<String> {
     }
     warnings.extend(view.reload.needs_restart.iter().cloned());
     warnings.extend(view.warnings.iter().map(ToString::to_string));
+    for worker in plane.workers.iter().filter(|worker| !worker.alive) {
+        let number = worker.worker;
+        warnings.push(format!(
+            "worker {number} has ended; connections go to the others: see the log, then restart"
+        ));
+    }
     for live in &view.live {
         let (spec, state) = (live.split.spec(), live.split.state());
         let Some(candidate) = state.candidate.as_ref().filter(|_| describe::is_open(state)) else {

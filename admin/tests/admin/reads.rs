@@ -77,6 +77,18 @@ async fn ready_means_that_every_stable_release_can_serve() {
 }
 
 #[tokio::test]
+async fn a_dead_worker_is_a_warning_and_the_last_one_ends_readiness() {
+    let world = World::open().await;
+    world.workers(&[true, false]);
+    assert_eq!(world.get("/readyz").await.status, 200);
+    let warnings = world.get("/v1/status").await.ok()["warnings"].to_string();
+    assert!(warnings.contains("worker 1 has ended"), "{warnings}");
+    world.workers(&[false, false]);
+    let problem = world.get("/readyz").await.problem(503, "not-ready");
+    assert!(problem["detail"].as_str().unwrap().contains("every worker thread"), "{problem}");
+}
+
+#[tokio::test]
 async fn releases_show_their_pins_and_roles() {
     let world = World::open().await;
     let releases = world.get("/v1/workloads/agent/releases").await.ok()["releases"].clone();

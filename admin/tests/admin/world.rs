@@ -175,6 +175,12 @@ impl World {
         self.plane.published.lock().unwrap().len()
     }
 
+    /// Says which worker threads are alive.
+    pub(crate) fn workers(&self, alive: &[bool]) {
+        let workers = (0..).zip(alive).map(|(number, alive)| worker(number, *alive));
+        self.plane.status.lock().unwrap().workers = workers.collect();
+    }
+
     /// Says what health checks found.
     pub(crate) fn health(&self, workload: &str, release: &str, health: &[Health]) {
         let endpoints = health.iter().enumerate().map(|(port, health)| EndpointStatus {
@@ -182,13 +188,18 @@ impl World {
             health: *health,
         });
         let mut status = self.plane.status.lock().unwrap();
-        status.workers = vec![WorkerStatus { worker: 0, epoch: 1, connections: 3, in_flight: 1 }];
+        status.workers = vec![worker(0, true)];
         status.releases.push(ReleaseHealth {
             workload: workload.parse().unwrap(),
             release: release.parse().unwrap(),
             endpoints: endpoints.collect(),
         });
     }
+}
+
+/// A worker thread with some connections.
+pub(crate) fn worker(number: u32, alive: bool) -> WorkerStatus {
+    WorkerStatus { worker: number, epoch: 1, connections: 3, in_flight: 1, alive }
 }
 
 fn notifier(outbox: Outbox, control: &Control) -> Notifier {

@@ -141,4 +141,6 @@ pub struct WorkerStatus {
     pub connections: u64,
     /// Requests it is carrying now.
     pub in_flight: u64,
+    /// False once its thread has ended by an error: it gets no connections any more.
+    pub alive: bool,
 }

@@ -159,7 +159,7 @@ impl Client {
         let Some(most) = limits.in_flight else { return Ok(()) };
         let worker = Rc::clone(&self.worker);
         // Each worker has its part, so that no counter is shared.
-        let workers = u32::try_from(worker.shared.live.len()).unwrap_or(u32::MAX).max(1);
+        let workers = u32::try_from(worker.shared.workers.len()).unwrap_or(u32::MAX).max(1);
         let most = u64::from((most / workers).max(1));
         let is_free = || worker.pools.borrow().in_flight(endpoint.id) < most;
         if is_free() {

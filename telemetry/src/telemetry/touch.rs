@@ -61,6 +61,10 @@ impl Telemetry {
             let worker = worker.to_string().into();
             self.prometheus.gauge(&names::CONNECTIONS, &[worker]).set(*open as f64);
         }
+        for (worker, alive) in state.workers_alive.iter().enumerate() {
+            let worker = worker.to_string().into();
+            self.prometheus.gauge(&names::WORKER_ALIVE, &[worker]).set(flag(*alive));
+        }
         if let Some((result, in_force)) = state.config {
             set(&names::CONFIG_SUCCESS, flag(result == ReloadResult::Applied));
             if let Some(at) = in_force {

@@ -21,8 +21,8 @@ pub(super) async fn livez() -> &'static str {
 
 /// Whether traffic should be sent here.
 ///
-/// Ready means: a plan is published, no shutdown has begun, and every workload has a stable
-/// endpoint that is healthy or not checked yet.
+/// Ready means: a plan is published, no shutdown has begun, a worker thread is alive, and every
+/// workload has a stable endpoint that is healthy or not checked yet.
 #[utoipa::path(get, path = "/readyz", tag = "system",
     responses((status = 200, description = "It is ready.", body = String, content_type = "text/plain")))]
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, ApiError> {

@@ -1,28 +1,25 @@
 //! One worker of the proxy in a world that a test controls.
 
 use super::Peer;
-use crate::fixtures::{address, workload};
+use crate::fixtures::{address, clients, shared, workload};
 use crate::plan::{Plan, PreparedConfig, WorkloadSettings};
 use crate::serve::conn_context::ConnContext;
 use crate::serve::connection::{Accepted, serve};
 use crate::serve::welcome::{Http2, Welcomed, forwarding};
-use crate::shared::Shared;
 use crate::transport::memory::{self, Network, Reach};
 use crate::transport::{Conn, Connector, Peer as Source, Plain};
 use crate::watch::TICK_MS;
 use crate::worker::{Live, Worker};
-use arc_swap::ArcSwap;
 use stagegate_rollout::{Outcome, Split, Weight, WorkloadSpec, WorkloadState, records};
-use stagegate_settings::{Clients, ConnLimits, Forwarded, Match, Timeouts, Workload};
+use stagegate_settings::{Clients, Match, Timeouts, Workload};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 /// The endpoints of stable (`v1`).
 pub(super) const FIRST: &str = "one.v1:80";
@@ -93,7 +90,7 @@ impl Sim {
         let preparing = PreparedConfig::prepare(vec![workload], &empty);
         let config = ready(preparing).expect("prepared");
         let network = Arc::<Network>::default();
-        let mut worker = Worker::new(Arc::new(shared(settings)), Some(0));
+        let mut worker = Worker::new(Arc::new(shared(settings, 1)), Some(0));
         worker.connector = Connector::Memory(Arc::clone(&network));
         let sim = Self(Rc::new(World {
             worker: Rc::new(worker),
@@ -133,7 +130,7 @@ impl Sim {
             http2: Http2::Off,
         };
         let from = Accepted { listener: 0, portable: false, used: false };
-        worker.shared.live[0].fetch_add(1, Ordering::Relaxed);
+        worker.shared.workers.join();
         let (watch, live) = (worker.watches.add(), Live::new(worker));
         let future = Box::pin(serve(Rc::clone(worker), welcomed, from, watch, live));
         let woken = Arc::new(Woken(AtomicBool::new(true)));
@@ -250,16 +247,7 @@ impl Sim {
 }
 
 fn setup() -> Setup {
-    let limits = ConnLimits {
-        connections: 100,
-        in_flight: None,
-        header_bytes: 4096,
-        headers: 20,
-        header_timeout: Duration::from_secs(1),
-        keep_alive: Duration::from_secs(5),
-        body_idle: Duration::from_secs(2),
-    };
-    let settings = Clients { limits, trusted_proxies: Vec::new(), forwarded: Forwarded::Trusted };
+    let settings = clients();
     let mut workload = workload(vec![address([10, 0, 0, 1], 80, FIRST)]);
     workload.releases.push((name("v2"), vec![address([10, 0, 1, 1], 80, CANDIDATE)]));
     let agent = Arc::make_mut(&mut workload.settings);
@@ -286,21 +274,6 @@ impl Setup {
     /// The settings of the workload that come from the configuration alone.
     pub(super) fn agent(&mut self) -> &mut Workload {
         Arc::make_mut(&mut self.workload.settings)
-    }
-}
-
-fn shared(settings: Clients) -> Shared {
-    Shared {
-        settings: ArcSwap::from_pointee(settings),
-        plan: ArcSwap::default(),
-        published: AtomicU64::new(0),
-        pins: crate::pins::Pins::new(),
-        sink: Arc::new(|_| {}),
-        handover: OnceLock::new(),
-        shadows: mpsc::channel(1).0,
-        via: "stagegate-test".into(),
-        seed: 1,
-        live: vec![AtomicUsize::new(0)],
     }
 }
 
