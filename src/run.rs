@@ -18,6 +18,7 @@ pub(crate) fn serve(args: &ServeArgs) -> ExitCode {
     if let Err(error) = stagegate_telemetry::init_logging(log_format, &args.log) {
         return failed(&format!("error: {error}"));
     }
+    stagegate_telemetry::log_panics();
     let loaded = match Config::load(&args.config) {
         Ok(loaded) => loaded,
         Err(problems) => return failed(&problems.to_string()),

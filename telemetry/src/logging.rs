@@ -67,7 +67,7 @@ pub fn init_logging(format: LogFormat, filter: &str) -> Result<(), LoggingError>
     log_to(std::io::stderr, format, filter, colour)?.try_init().map_err(LoggingError::AlreadySet)
 }
 
-fn log_to<W>(
+pub(crate) fn log_to<W>(
     writer: W,
     format: LogFormat,
     filter: &str,
@@ -87,13 +87,20 @@ where
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::{LogFormat, LoggingError, init_logging, log_to};
     use std::io::{self, Write};
     use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
-    struct Page(Arc<Mutex<Vec<u8>>>);
+    pub(crate) struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Page {
+        /// Everything that was written.
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().expect("not poisoned").clone()).expect("text")
+        }
+    }
 
     impl Write for Page {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -112,8 +119,7 @@ mod tests {
             tracing::info!(workload = "support", "weight changed");
             tracing::debug!("not worth a line");
         });
-        let bytes = page.0.lock().expect("not poisoned").clone();
-        String::from_utf8(bytes).expect("text")
+        page.text()
     }
 
     #[test]
