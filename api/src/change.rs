@@ -16,8 +16,12 @@ pub struct Changed {
     pub summary: String,
     /// Epoch of the routing plan in force afterwards.
     pub epoch: u64,
-    /// Number of the audit record.
+    /// Number of the audit record; 0 while there is none.
     pub audit_seq: u64,
+    /// False when the state store did not answer in time: the change takes traffic off the candidate
+    /// and is in force, and it is recorded as soon as the store answers. Left out when true.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub recorded: bool,
     /// Who did it.
     pub actor: String,
     /// The reason that was recorded; empty if none was given.
@@ -27,6 +31,15 @@ pub struct Changed {
     pub rollback: Option<RollbackTiming>,
     /// The workload afterwards.
     pub workload: WorkloadDetail,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_true(value: &bool) -> bool {
+    *value
 }
 
 /// How fast the candidate stopped getting new requests.

@@ -4,20 +4,18 @@
 //! rollback is a rollback.
 
 use super::attached::{add, decisive, of_rollout};
-use super::ports::Publication;
+use super::desk::Ticket;
 use super::tell::told;
-use super::{Inner, Live, StoreAccessError, View};
-use crate::ports::{Epoch, Event};
+use super::{Inner, Live, StoreAccessError, View, now_ms};
+use crate::ports::Epoch;
 use serde_json::json;
 use stagegate_rollout::{
     Action, Analysis, Axis, Effect, GateId, Notice, Split, Stepped, WorkloadName, WorkloadState,
 };
 use stagegate_store::{Attachment, NewAudit, NewChange, NewIdempotency, Recorded, StoredResponse};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// How long a rollback waits for the store before it happens all the same.
-const RECORD_PATIENCE: Duration = Duration::from_secs(1);
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// Who asked for a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +110,7 @@ impl Inner {
             attached.push(Attachment::State { workload, state });
         }
         attached.extend(self.messages(&spec.name, &notices));
-        let epoch = if makes_a_plan { view.epoch + 1 } else { live.epoch };
+        let epoch = if makes_a_plan { view.newest() + 1 } else { live.epoch };
         let after = Live { split: Arc::new(Split::new(Arc::clone(spec), Arc::new(state))), epoch };
         let trigger = analysis.filter(|_| source == Source::Evidence);
         let trigger = trigger.and_then(|it| it.trigger.as_ref());
@@ -130,66 +128,61 @@ impl Inner {
         }
     }
 
-    /// Records and publishes; the caller holds the turn.
+    /// Records and publishes; the caller has the right to write. `of` is the ticket of an
+    /// emergency, which may be in force already.
     ///
     /// # Errors
     /// When the store refuses; nothing changed then.
     pub(super) async fn apply(
         &self,
-        view: &View,
-        decided: Decided,
+        decided: &Decided,
         answer: Option<NewIdempotency>,
+        of: Option<&Ticket>,
     ) -> Result<Applied, StoreAccessError> {
-        let recorded = self.append(view.epoch, decided.change(answer)).await;
-        match recorded? {
+        let expected = self.desk().recorded.epoch;
+        match self.append(expected, decided.change(answer)).await? {
             Recorded::Before(kept) => Ok(Applied::Before(kept)),
             Recorded::Now(entry) => {
                 let at = Instant::now();
-                self.put_in_force(view, &decided, view.epoch + u64::from(decided.makes_a_plan));
+                self.put_recorded(decided, of);
                 Ok(Applied::InForce(InForce { audit_seq: Some(entry.seq), at }))
             }
         }
     }
 
-    /// As [`Inner::apply`], for a rollback that no person can repeat: users are protected whether
-    /// the store works or not. A store that refuses, or takes its time, does not keep the candidate
-    /// in; the error of a rollback that could not be recorded is handed back, so that it is tried
-    /// again.
-    ///
-    /// While it is not recorded, the plan in force bears the number of the one before, and a crash
-    /// would bring the candidate back, with the evidence that was saved last.
-    pub(super) async fn apply_fail_safe(
-        &self,
-        view: &View,
-        decided: &Decided,
-    ) -> (InForce, Option<StoreAccessError>) {
-        let recording = self.append(view.epoch, decided.change(None));
-        let mut recording = std::pin::pin!(recording);
-        let recorded = match tokio::time::timeout(RECORD_PATIENCE, &mut recording).await {
-            Ok(recorded) => recorded,
-            Err(_) => {
-                tracing::error!(
-                    workload = decided.name(),
-                    "the state store does not answer: rolling back without a record"
-                );
-                self.put_in_force(view, decided, view.epoch);
-                recording.await
+    /// Puts in force what the store has taken.
+    fn put_recorded(&self, decided: &Decided, of: Option<&Ticket>) {
+        let mut desk = self.desk();
+        let mut is_in_force = false;
+        if let Some(ticket) = of {
+            ticket.recorded.store(true, Ordering::Release);
+            let waiting = desk.unrecorded.len();
+            desk.unrecorded.retain(|it| it.id != ticket.id);
+            is_in_force = desk.unrecorded.len() < waiting;
+        }
+        if decided.is_new {
+            let mut recorded = View::clone(&desk.recorded);
+            recorded.epoch += u64::from(decided.makes_a_plan);
+            if let Some(slot) = recorded.live.get_mut(decided.place) {
+                *slot = decided.after.clone();
             }
-        };
-        let at = Instant::now();
-        match recorded {
-            Ok(recorded) => {
-                self.put_in_force(view, decided, view.epoch + u64::from(decided.makes_a_plan));
-                let audit_seq = match recorded {
-                    Recorded::Now(entry) => Some(entry.seq),
-                    Recorded::Before(_) => None,
-                };
-                (InForce { audit_seq, at }, None)
-            }
-            Err(error) => {
-                self.put_in_force(view, decided, view.epoch);
-                (InForce { audit_seq: None, at }, Some(error))
-            }
+            desk.recorded = Arc::new(recorded);
+        }
+        if decided.is_new || is_in_force {
+            let cut = decided.cut && !is_in_force;
+            let cut = cut.then(|| decided.after.split.spec().name.clone());
+            self.put(&desk, None, cut, decided.is_new && decided.makes_a_plan);
+        }
+        let epoch = desk.recorded.epoch;
+        drop(desk);
+        if is_in_force {
+            tracing::info!(workload = decided.name(), epoch, "a change in force is recorded now");
+        } else if decided.is_new {
+            decided.log(epoch);
+            self.steering.wake();
+        }
+        if let Some(notifier) = self.notifier.get().filter(|_| decided.is_new) {
+            notifier.wake();
         }
     }
 
@@ -200,57 +193,12 @@ impl Inner {
         change: NewChange,
     ) -> Result<Recorded, StoreAccessError> {
         let ledger = self.ledger()?;
-        let recorded = ledger.append(expected, change).await;
+        let recorded = {
+            let _pending = self.pending.begin(now_ms());
+            ledger.append(expected, change).await
+        };
         self.note_commit(&recorded);
         recorded
-    }
-
-    fn put_in_force(&self, view: &View, decided: &Decided, epoch: Epoch) {
-        if !decided.is_new {
-            return;
-        }
-        let after = decided.after.clone();
-        if decided.makes_a_plan {
-            let cut = decided.cut.then(|| after.split.spec().name.clone());
-            self.publish_one(view, decided.place, after, epoch, cut);
-        } else {
-            let mut next = View::clone(view);
-            if let Some(slot) = next.live.get_mut(decided.place) {
-                *slot = after;
-            }
-            self.set_view(next);
-        }
-        decided.log(epoch);
-        self.steering.wake();
-        if let Some(notifier) = self.notifier.get() {
-            notifier.wake();
-        }
-    }
-
-    /// Publishes a plan in which one workload is another.
-    pub(super) fn publish_one(
-        &self,
-        view: &View,
-        place: usize,
-        after: Live,
-        epoch: Epoch,
-        cut: Option<WorkloadName>,
-    ) {
-        let mut next = view.clone();
-        next.epoch = epoch;
-        if let Some(slot) = next.live.get_mut(place) {
-            *slot = after;
-        }
-        let splits = next.splits();
-        self.plane.publish(Publication {
-            epoch,
-            config: Arc::clone(&next.config),
-            prepared: None,
-            splits: splits.clone(),
-            cut,
-        });
-        self.set_view(next);
-        self.observer.on(&Event::Published { epoch, splits });
     }
 
     /// The messages that tell people of it: recorded with the change, sent if and only if it was
@@ -283,7 +231,7 @@ impl Decided {
     }
 
     /// One line for every change; a warning where a gate took the candidate out.
-    fn log(&self, epoch: Epoch) {
+    pub(super) fn log(&self, epoch: Epoch) {
         let (action, workload, actor) = (self.action.label(), self.name(), &*self.entry.actor);
         let (from, to) = (routing(&self.before), routing(&self.after));
         let (reason, summary) = (&*self.entry.reason, &*self.entry.summary);

@@ -7,57 +7,38 @@ use super::{Action, Control, Inner, Order, ReleaseOrder, ReleaseRefusal, now_ms}
 use serde_json::{Value, json};
 use stagegate_rollout::Refusal;
 use stagegate_store::{NewAudit, NewChange};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Most such records in a minute.
-const PER_MINUTE: u32 = 30;
-
-/// Counts records in fixed minutes.
-#[derive(Debug, Default)]
-pub(super) struct Limiter {
-    minute: Mutex<(u64, u32)>,
-}
-
-impl Limiter {
-    /// Whether one more may be written at `now_ms`.
-    fn admits(&self, now_ms: u64) -> bool {
-        let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
-        if minute.0 != now_ms / 60_000 {
-            *minute = (now_ms / 60_000, 0);
-        }
-        minute.1 += 1;
-        minute.1 <= PER_MINUTE
-    }
-}
+/// How long an answer waits for the record of a refusal.
+const SOON: Duration = Duration::from_millis(500);
 
 impl Control {
     /// Records that a caller was refused, if this minute's allowance is not used up. Does not wait.
     pub fn note_denied(&self, actor: &str, why: &str, details: Value) {
-        let inner = std::sync::Arc::clone(&self.inner);
+        let inner = Arc::clone(&self.inner);
         let entry = entry(actor, None, Action::Denied, "", why.to_owned(), details);
         if !inner.limiter.admits(entry.at_ms) {
             return;
         }
         tokio::spawn(async move {
-            let _turn = inner.turn.lock().await;
             inner.audit_only(entry).await;
         });
     }
 
     /// Records that somebody tried a channel out. Does not wait.
     pub fn note_test(&self, actor: &str, reason: &str, summary: &str) {
-        let inner = std::sync::Arc::clone(&self.inner);
+        let inner = Arc::clone(&self.inner);
         let entry = entry(actor, None, Action::NotifyTest, reason, summary.to_owned(), Value::Null);
         tokio::spawn(async move {
-            let _turn = inner.turn.lock().await;
             inner.audit_only(entry).await;
         });
     }
 }
 
 impl Inner {
-    /// Records that a command made no sense; the caller does not hold the turn.
-    pub(super) async fn audit_refusal(&self, order: &Order, refusal: &Refusal) {
+    /// Records that a command made no sense.
+    pub(super) async fn audit_refusal(self: &Arc<Self>, order: &Order, refusal: &Refusal) {
         let entry = entry(
             &order.actor,
             Some(&order.workload),
@@ -67,14 +48,13 @@ impl Inner {
             json!(order.command),
         );
         if self.limiter.admits(entry.at_ms) {
-            let _turn = self.turn.lock().await;
-            self.audit_only(entry).await;
+            self.audit_soon(entry).await;
         }
     }
 
-    /// Records that a release was not added or removed; the caller does not hold the turn.
+    /// Records that a release was not added or removed.
     pub(super) async fn audit_refused_release(
-        &self,
+        self: &Arc<Self>,
         order: &ReleaseOrder,
         refusal: &ReleaseRefusal,
     ) {
@@ -87,24 +67,32 @@ impl Inner {
             order.change.details(),
         );
         if self.limiter.admits(entry.at_ms) {
-            let _turn = self.turn.lock().await;
-            self.audit_only(entry).await;
+            self.audit_soon(entry).await;
         }
     }
 
-    /// Records that a configuration was not taken over; takes the turn.
-    pub(super) async fn audit_refused_reload(&self, actor: &str, why: &str) {
+    /// Records that a configuration was not taken over.
+    pub(super) async fn audit_refused_reload(self: &Arc<Self>, actor: &str, why: &str) {
         let entry = entry(actor, None, Action::Reload, "", format!("refused: {why}"), Value::Null);
         if self.limiter.admits(entry.at_ms) {
-            let _turn = self.turn.lock().await;
-            self.audit_only(entry).await;
+            self.audit_soon(entry).await;
         }
     }
 
     /// A record without a change. A store that refuses it is noted, nothing more.
-    pub(super) async fn audit_only(&self, entry: NewAudit) {
+    async fn audit_only(&self, entry: NewAudit) {
+        let _order = self.order.lock().await;
+        let expected = self.desk().recorded.epoch;
         // Its result is noted where it is appended.
-        let _ = self.append(self.view().epoch, NewChange::entry_only(entry)).await;
+        let _ = self.append(expected, NewChange::entry_only(entry)).await;
+    }
+
+    /// The same; the caller waits for a moment at most.
+    async fn audit_soon(self: &Arc<Self>, entry: NewAudit) {
+        let inner = Arc::clone(self);
+        let written = tokio::spawn(async move { inner.audit_only(entry).await });
+        // A store that does not answer is seen elsewhere.
+        let _ = tokio::time::timeout(SOON, written).await;
     }
 }
 
@@ -124,18 +112,5 @@ fn entry(
         reason: reason.to_owned(),
         summary,
         details,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Limiter, PER_MINUTE};
-
-    #[test]
-    fn a_flood_of_refusals_writes_a_bounded_number_of_records_each_minute() {
-        let limiter = Limiter::default();
-        let written = (0..1000).filter(|_| limiter.admits(60_000)).count();
-        assert_eq!(written, PER_MINUTE as usize);
-        assert!(limiter.admits(120_000), "the next minute has an allowance of its own");
     }
 }

@@ -1,50 +1,71 @@
 //! What an analysis does by itself: a rollback, a completion, a record that the verdict changed.
 
-use super::apply::{Applied, Decided, InForce, Source};
-use super::{Inner, Live, View, now_ms};
+use super::apply::Source;
+use super::emergency::{Emergency, said, verdict_details};
+use super::take_away::{Taken, Wish};
+use super::{ExecuteError, Inner, Live, PATIENCE, Precondition, View, now_ms};
 use crate::ports::Event;
-use serde_json::json;
-use stagegate_rollout::{
-    Action, Analysis, Effect, Entry, Input, Split, Stepped, WorkloadName, step,
-};
+use stagegate_rollout::{Action, Analysis, Entry, Input, Stepped, WorkloadName, step};
 use stagegate_store::NewAudit;
 use std::sync::Arc;
 use std::time::Instant;
 
 impl Inner {
-    /// Does what follows from `analysis`; usually nothing. `counted` is when the counts it rests on
-    /// began to arrive. Returns a rollback that is in force but could not be recorded.
-    pub(super) async fn apply_analysis(
-        &self,
-        workload: &WorkloadName,
-        analysis: &Analysis,
+    /// The action that follows from `analysis`; usually none. In memory alone.
+    pub(super) fn asks_for(&self, workload: &WorkloadName, analysis: &Analysis) -> Option<Action> {
+        follows(&self.view(), workload, analysis).map(|(_, _, _, said)| said.action)
+    }
+
+    /// Rolls back because of `analysis`, whether the store answers or not. `counted` is when the
+    /// counts it rests on began to arrive.
+    pub(super) async fn roll_back(
+        self: Arc<Self>,
+        workload: WorkloadName,
+        analysis: Arc<Analysis>,
         counted: Option<Instant>,
-    ) -> Option<Decided> {
-        // Asked twice, first without the turn: nearly always nothing follows.
-        follows(&self.view(), workload, analysis)?;
-        let (in_force, unrecorded) = {
-            let _turn = self.turn.lock().await;
-            let view = self.view();
-            let (place, live, stepped, said) = follows(&view, workload, analysis)?;
-            let source = (Source::Evidence, said.action, entry(workload, &said, analysis, counted));
-            let decided = self.decide(&view, (place, live), stepped, source, Some(analysis));
-            if said.action != Action::Rollback {
-                // What was not recorded did not happen: the next look comes to the same conclusion.
-                let _: Applied = self.apply(&view, decided, None).await.ok()?;
-                return None;
+    ) {
+        let decided_ms = counted.map(|at| at.elapsed().as_millis() as u64);
+        let emergency = Emergency::of_verdict(workload.as_str(), &analysis, decided_ms, now_ms());
+        let wish = Wish { emergency, precondition: Precondition::None, key: None };
+        match self.take_away(wish).await {
+            Ok(Taken::InForce(_, in_force)) => {
+                self.measure_rollback(&workload, &analysis, in_force.at, counted).await;
             }
-            let (in_force, error) = self.apply_fail_safe(&view, &decided).await;
-            if let Some(error) = &error {
-                tracing::error!(
-                    workload = workload.as_str(),
-                    %error,
-                    "the rollback is in force but not recorded: a crash would open the candidate again; trying on"
-                );
+            // Somebody was faster.
+            Ok(Taken::Before(_)) | Err(ExecuteError::NotNow(_)) => {}
+            Err(error) => {
+                tracing::error!(workload = workload.as_str(), %error, "the gate cannot roll back");
             }
-            (in_force, error.map(|_| decided))
-        };
-        self.measure_rollback(workload, analysis, &in_force, counted).await;
-        unrecorded
+        }
+    }
+
+    /// Records what follows from `analysis` beside a rollback. What was not recorded did not happen:
+    /// a later look comes to the same conclusion.
+    pub(super) async fn apply_analysis(
+        self: Arc<Self>,
+        workload: WorkloadName,
+        analysis: Arc<Analysis>,
+        counted: Option<Instant>,
+    ) {
+        let name = workload.to_string();
+        let done = self.in_order(Some(&name), move |inner, order| async move {
+            let _order = order;
+            let view = Arc::clone(&inner.desk().recorded);
+            let Some((place, live, stepped, said)) = follows(&view, &workload, &analysis) else {
+                return Ok(());
+            };
+            if said.action == Action::Rollback {
+                return Ok(());
+            }
+            let source =
+                (Source::Evidence, said.action, entry(&workload, &said, &analysis, counted));
+            let decided = inner.decide(&view, (place, live), stepped, source, Some(&analysis));
+            inner.apply(&decided, None, None).await.map(|_| ())
+        });
+        let done: Result<(), super::StoreAccessError> = done.await;
+        if let Err(error) = done {
+            tracing::warn!(workload = name, %error, "a verdict was not recorded; trying on");
+        }
     }
 
     /// Waits for the workers and tells the figures.
@@ -52,30 +73,17 @@ impl Inner {
         &self,
         workload: &WorkloadName,
         analysis: &Analysis,
-        in_force: &InForce,
+        at: Instant,
         counted: Option<Instant>,
     ) {
-        let settled = self.plane.settled(workload.clone(), super::PATIENCE).await;
+        let settled = self.plane.settled(workload.clone(), PATIENCE).await;
         self.observer.on(&Event::RolledBack {
             workload: workload.clone(),
             action: Action::Rollback,
             axis: analysis.trigger.as_ref().map(stagegate_rollout::Trigger::axis),
-            last_candidate_request: settled.last_after(in_force.at),
-            delay: counted.map(|counted| in_force.at.saturating_duration_since(counted)),
+            last_candidate_request: settled.last_after(at),
+            delay: counted.map(|counted| at.saturating_duration_since(counted)),
         });
-    }
-
-    /// Records a rollback that is in force already, with whatever state the workload has by now;
-    /// says whether it worked.
-    pub(super) async fn record_late(&self, decided: &Decided) -> bool {
-        let _turn = self.turn.lock().await;
-        let view = self.view();
-        let Some((place, live)) = view.find(decided.name()) else { return true };
-        let epoch = view.epoch + 1;
-        let split = Split::new(Arc::clone(live.split.spec()), Arc::clone(live.split.state()));
-        let after = Live { split: Arc::new(split), epoch };
-        let late = Decided { place, after, ..decided.clone() };
-        self.apply(&view, late, None).await.is_ok()
     }
 }
 
@@ -89,10 +97,7 @@ fn follows<'a>(
     let (spec, state) = (live.split.spec(), live.split.state());
     // An analysis is never refused.
     let stepped = step(spec, state, Input::Analysis(analysis), now_ms()).ok()?;
-    let said = stepped.effects.iter().find_map(|effect| match effect {
-        Effect::Record(entry) => Some(entry.clone()),
-        _ => None,
-    })?;
+    let said = said(&stepped)?;
     Some((place, live, stepped, said))
 }
 
@@ -102,12 +107,8 @@ fn entry(
     analysis: &Analysis,
     counted: Option<Instant>,
 ) -> NewAudit {
-    let mut details = json!({ "verdict": analysis.verdict });
-    if let Some(trigger) = &analysis.trigger {
-        details["trigger"] = json!(trigger);
-        details["axis"] = json!(trigger.axis());
-        details["decided_ms"] = json!(counted.map(|at| at.elapsed().as_millis() as u64));
-    }
+    let decided_ms = counted.map(|at| at.elapsed().as_millis() as u64);
+    let details = verdict_details(analysis, decided_ms);
     NewAudit {
         at_ms: now_ms(),
         actor: said.by.clone(),

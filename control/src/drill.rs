@@ -2,81 +2,36 @@
 //!
 //! Made so that nobody is harmed. Whatever the workload's fallback is, a drill falls back to stable,
 //! and only after stable's endpoints were asked and answered. The killed state is published but
-//! never recorded: a crash in the middle of a drill comes back with the switch off. The turn is
-//! held throughout, so that no other change can be built on the drill's plan; that is why nothing
-//! in here waits for longer than [`PATIENCE`] and [`HOLD`].
+//! never recorded: a crash in the middle of a drill comes back with the switch off. The right to
+//! write is held throughout, so that no other change is built on the drill's plan. A rollback does
+//! not wait for it.
 
 mod checks;
+mod report;
 
-use super::execute::is_stale;
+pub use report::{DrillCheck, DrillOrder, DrillReport};
+
+use super::draft::is_stale;
 use super::results::unnumbered;
+use super::turn::WAIT;
 use super::{
-    Action, Answer, Control, ExecuteError, IdempotencyKey, Inner, Live, Precondition,
-    RollbackTiming, View, now_ms,
+    Action, Answer, Control, ExecuteError, Inner, Live, RollbackTiming, StoreAccessError, View,
+    now_ms,
 };
 use crate::ports::{Probed, Settled};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stagegate_store::{Attachment, NewAudit, NewChange, NewDrill, Recorded};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
 /// How long the workers may take to follow.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the record of the end may take before the switch goes back without it.
+const SOON: Duration = Duration::from_millis(300);
 /// How long the switch stays on once they follow: long enough that a worker that does not obey
 /// would send something.
 const HOLD: Duration = Duration::from_millis(300);
-/// A drill that somebody wants held.
-#[derive(Clone, Debug)]
-pub struct DrillOrder {
-    /// Who.
-    pub actor: String,
-    /// On which workload.
-    pub workload: String,
-    /// Why; may be empty.
-    pub reason: String,
-    /// What the caller believes the state to be.
-    pub precondition: Precondition,
-    /// The caller's key, to ask again without doing it again.
-    pub idempotency: Option<IdempotencyKey<DrillReport>>,
-}
-
-/// What a drill of the kill switch found. It is recorded whether it passed or not; field names are
-/// those of the stored JSON.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct DrillReport {
-    /// The workload.
-    pub workload: String,
-    /// Whether every check passed.
-    pub passed: bool,
-    /// When it began, in Unix milliseconds.
-    pub at_ms: u64,
-    /// For how long the switch was on, in milliseconds.
-    pub held_ms: f64,
-    /// Epoch of the routing plan in force afterwards.
-    pub epoch: u64,
-    /// Number of the audit entry of its end.
-    pub audit_seq: u64,
-    /// Who held it.
-    pub actor: String,
-    /// The reason that was recorded; empty if none was given.
-    pub reason: String,
-    /// How fast the data plane followed the switch.
-    pub timing: RollbackTiming,
-    /// The checks, in order.
-    pub checks: Vec<DrillCheck>,
-}
-
-/// One check of a drill.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DrillCheck {
-    /// What must hold.
-    pub check: String,
-    /// Whether it did.
-    pub passed: bool,
-    /// What was seen.
-    pub seen: String,
-}
 
 impl Control {
     /// Throws a workload's kill switch, checks that nothing new reaches the candidate, and throws
@@ -95,42 +50,32 @@ impl Control {
 }
 
 impl Inner {
-    async fn drill(&self, order: DrillOrder) -> Result<Answer<DrillReport>, ExecuteError> {
+    async fn drill(
+        self: &Arc<Self>,
+        order: DrillOrder,
+    ) -> Result<Answer<DrillReport>, ExecuteError> {
         let stable = self.probe_stable(&order.workload).await?;
-        let _turn = self.turn.lock().await;
-        self.ledger()?;
-        // Before anything else: a switch must not be thrown twice for one request.
-        if let Some(kept) = self.answered(order.idempotency.as_ref(), &order.actor).await? {
-            return Ok(Answer::Kept(kept));
-        }
-        let view = self.view();
-        let (place, live) = view.find(&order.workload).ok_or_else(|| unknown(&view, &order))?;
-        is_stale(&order.precondition, live)?;
-        if let Some(kill) = &live.split.state().killed {
-            return Err(ExecuteError::NotNow(format!(
-                "the kill switch is on already, by {}: revive the workload first",
-                kill.by
-            )));
-        }
+        let wanted = order.clone();
+        let begun = self.in_order(Some(&order.workload), move |inner, turn| async move {
+            inner.begin_drill(&wanted).await.map(|begun| (begun, turn))
+        });
+        let (begun, turn) = begun.await?;
+        let live = match begun {
+            Begun::Before(kept) => return Ok(Answer::Kept(kept)),
+            Begun::Now(live) => live,
+        };
         let at_ms = now_ms();
-        let begun = entry(&order, "began", json!({}), at_ms);
-        let begun = NewChange { makes_a_plan: true, ..NewChange::entry_only(begun) };
-        self.append(view.epoch, begun).await?;
-        let thrown = checks::thrown(live, &order, at_ms);
-        let held = self.hold(&view, (place, live), thrown.clone()).await;
-        let report = report(
-            &order,
-            live,
-            view.epoch + 2,
-            at_ms,
-            &held,
-            vec![stable, checks::asked(&thrown.split)],
-        );
-        let recorded = self.append(view.epoch + 1, ended(&order, live, &report)).await;
-        // The switch goes back whatever the store says: it was never recorded as thrown.
-        let epoch = view.epoch + 1 + u64::from(recorded.is_ok());
-        self.publish_one(&self.view(), place, live.clone(), epoch, None);
-        let audit_seq = match recorded? {
+        let thrown = checks::thrown(&live, &order, at_ms);
+        let asked = checks::asked(&thrown.split);
+        let held = self.hold(&live, thrown).await;
+        let epoch = self.view().epoch + 1;
+        let report = report(&order, &live, epoch, at_ms, &held, vec![stable, asked]);
+        let (inner, end) = (Arc::clone(self), ended(&order, &live, &report));
+        let recorded = tokio::spawn(async move {
+            let _turn = turn;
+            inner.record_plan(end).await
+        });
+        let audit_seq = match self.put_back(&order, recorded).await? {
             Recorded::Now(entry) => entry.seq,
             Recorded::Before(_) => return Err(ExecuteError::KeyReused),
         };
@@ -145,10 +90,69 @@ impl Inner {
         Ok(Answer::New(DrillReport { audit_seq, ..report }))
     }
 
-    /// Publishes the thrown switch and watches the workers for as long as it is on.
-    async fn hold(&self, view: &View, (place, live): (usize, &Live), thrown: Live) -> Held {
+    /// Checks, and records that a drill begins; the caller has the right to write.
+    async fn begin_drill(&self, order: &DrillOrder) -> Result<Begun, ExecuteError> {
+        self.ledger()?;
+        // Before anything else: a switch must not be thrown twice for one request.
+        if let Some(kept) = self.answered(order.idempotency.as_ref(), &order.actor).await? {
+            return Ok(Begun::Before(kept));
+        }
+        let view = self.view();
+        let (_, live) = view.find(&order.workload).ok_or_else(|| unknown(&view, order))?;
+        is_stale(&order.precondition, live)?;
+        if let Some(kill) = &live.split.state().killed {
+            return Err(ExecuteError::NotNow(format!(
+                "the kill switch is on already, by {}: revive the workload first",
+                kill.by
+            )));
+        }
+        let begun = entry(order, "began", json!({}), now_ms());
+        self.record_plan(NewChange { makes_a_plan: true, ..NewChange::entry_only(begun) }).await?;
+        Ok(Begun::Now(live.clone()))
+    }
+
+    /// Records a plan in which no workload is another, and puts it in force; the caller has the
+    /// right to write.
+    async fn record_plan(&self, change: NewChange) -> Result<Recorded, StoreAccessError> {
+        let expected = self.desk().recorded.epoch;
+        let recorded = self.append(expected, change).await?;
+        if let Recorded::Now(_) = recorded {
+            let mut desk = self.desk();
+            let next = View { epoch: expected + 1, ..View::clone(&desk.recorded) };
+            desk.recorded = Arc::new(next);
+            desk.thrown = None;
+            self.put(&desk, None, None, true);
+        }
+        Ok(recorded)
+    }
+
+    /// Puts the switch back with the record of the drill's end, or without it if that takes longer
+    /// than a moment: it was never recorded as thrown.
+    async fn put_back(
+        &self,
+        order: &DrillOrder,
+        mut recorded: JoinHandle<Result<Recorded, StoreAccessError>>,
+    ) -> Result<Recorded, ExecuteError> {
+        let soon = tokio::time::timeout(SOON, &mut recorded).await;
+        let done = match soon {
+            Ok(done) => Ok(done),
+            Err(_) => {
+                self.throw(None);
+                tokio::time::timeout(WAIT, recorded).await
+            }
+        };
+        let Ok(done) = done else { return Err(self.slow(Some(&order.workload), true).into()) };
+        let recorded = done.map_err(|lost| ExecuteError::Lost(lost.to_string()));
+        if !matches!(recorded, Ok(Ok(Recorded::Now(_)))) {
+            self.throw(None);
+        }
+        Ok(recorded??)
+    }
+
+    /// Publishes the thrown switch and watches the workers while it is on.
+    async fn hold(&self, live: &Live, thrown: Live) -> Held {
         let on = Instant::now();
-        self.publish_one(view, place, thrown, view.epoch + 1, None);
+        self.throw(Some(thrown));
         let name = live.split.spec().name.clone();
         let first = self.plane.settled(name.clone(), PATIENCE).await;
         let followed = on.elapsed();
@@ -156,6 +160,12 @@ impl Inner {
         let last = self.plane.settled(name, PATIENCE).await;
         let timing = RollbackTiming::of(&first, on, followed);
         Held { timing, last, followed: on + followed, length: on.elapsed() }
+    }
+
+    fn throw(&self, thrown: Option<Live>) {
+        let mut desk = self.desk();
+        desk.thrown = thrown;
+        self.put(&desk, None, None, true);
     }
 
     /// Whether every endpoint of stable answers now; without that a drill could hurt.
@@ -178,6 +188,14 @@ impl Inner {
         let seen = format!("{} of {} of {stable}", probed.len() - silent.len(), probed.len());
         Ok(checks::check("stable's endpoints answer", silent.is_empty(), seen))
     }
+}
+
+/// The beginning of a drill.
+enum Begun {
+    /// It was held before under the same key.
+    Before(String),
+    /// It is recorded; the workload before.
+    Now(Live),
 }
 
 /// What was seen while the switch was on.

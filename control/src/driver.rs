@@ -1,8 +1,13 @@
 //! The handle on the driver, and the state behind it.
 
+use super::desk::Desk;
+use super::limiter::Limiter;
+use super::pending::Pending;
 use super::ports::{DataPlane, DoubtSource, Event, Ledger, Observer};
+use super::steering::Steering;
 use super::store_handle::StoreHandle;
-use super::{StoreAccessError, StoreStatus, View, audit, steer};
+use super::unrecorded_file::UnrecordedFile;
+use super::{StoreAccessError, StoreStatus, View};
 use stagegate_notify::Notifier;
 use stagegate_rollout::Doubt;
 use stagegate_store::Store;
@@ -21,8 +26,16 @@ pub struct Control {
 }
 
 pub(crate) struct Inner {
-    /// Held while a change is recorded and published.
-    pub(crate) turn: tokio::sync::Mutex<()>,
+    /// The right to write: held until the store has answered.
+    pub(crate) order: Arc<tokio::sync::Mutex<()>>,
+    /// What is recorded, and what is in force beyond it. Never held while somebody waits.
+    pub(crate) desk: Mutex<Desk>,
+    /// Somebody records what is in force already.
+    pub(crate) recording: AtomicBool,
+    /// Notes what is in force and not recorded. `None` without a directory.
+    pub(crate) unrecorded_file: Option<UnrecordedFile>,
+    /// Writes under way.
+    pub(crate) pending: Pending,
     /// Held while a configuration is read and prepared, so that reloads queue up without keeping
     /// a rollback waiting.
     pub(crate) reloading: tokio::sync::Mutex<()>,
@@ -36,10 +49,10 @@ pub(crate) struct Inner {
     pub(crate) config_path: PathBuf,
     pub(crate) store_failures: AtomicU64,
     pub(crate) store_error: Mutex<Option<String>>,
-    pub(crate) limiter: audit::Limiter,
+    pub(crate) limiter: Limiter,
     /// Another process has the store, or is about to.
     pub(crate) handing_over: AtomicBool,
-    pub(crate) steering: steer::Steering,
+    pub(crate) steering: Steering,
     /// Set once, when there is one: it needs the configuration, which the driver has.
     pub(crate) notifier: OnceLock<Notifier>,
     /// Set once, when anything is scored.
@@ -63,6 +76,7 @@ impl Control {
         }
         let last_error =
             self.inner.store_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let last_error = self.inner.pending.too_long().or(last_error);
         StoreStatus {
             healthy: last_error.is_none() && self.inner.store.is_some(),
             failures: self.inner.store_failures.load(Ordering::Relaxed),

@@ -1,7 +1,7 @@
 //! Offline comparisons attached to releases: recorded, never replaced, and what the newest one says
 //! when a rollout is about to start.
 
-use super::execute::is_stale;
+use super::draft::is_stale;
 use super::{
     Action, Answer, Control, EvalCase, EvalComparison, EvalReport, EvalVerdict, ExecuteError,
     IdempotencyKey, Inner, Precondition, ReleaseRefusal, now_ms,
@@ -53,14 +53,15 @@ impl Control {
 
 impl Inner {
     async fn attach_eval_report(
-        &self,
+        self: &Arc<Self>,
         order: EvalReportOrder,
     ) -> Result<Answer<EvalReport>, ExecuteError> {
-        let attached = {
-            let _turn = self.turn.lock().await;
-            self.try_attach(&order).await
+        let wanted = order.clone();
+        let work = move |inner: Arc<Self>, turn| async move {
+            let _turn = turn;
+            inner.try_attach(&wanted).await
         };
-        match attached {
+        match self.in_order(Some(&order.workload), work).await {
             Ok(answer) => Ok(answer),
             Err(refusal) => {
                 let key = order.idempotency.as_ref();
@@ -69,7 +70,7 @@ impl Inner {
         }
     }
 
-    /// Checks and records; the caller holds the turn.
+    /// Checks and records; the caller has the right to write.
     async fn try_attach(
         &self,
         order: &EvalReportOrder,

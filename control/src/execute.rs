@@ -1,18 +1,22 @@
 //! One command, from the caller's wish to the answer.
 
 use super::apply::{Applied, Decided, InForce, Source};
+use super::draft::{draft, is_stale};
+use super::emergency::{Emergency, What, takes_traffic};
+use super::take_away::{Taken, Wish};
 use super::{
-    Answer, ChangeKind, Changed, Control, IdempotencyKey, Inner, Live, PATIENCE, Precondition,
-    ReleaseRefusal, RollbackTiming, StoreAccessError, now_ms,
+    Answer, Changed, Control, ExecuteError, IdempotencyKey, Inner, PATIENCE, Precondition,
+    RollbackTiming, StoreAccessError, now_ms,
 };
 use crate::ports::{Event, Settled};
 use serde_json::json;
-use stagegate_rollout::{
-    Command, Grounds, Input, ListKind, Preflight, Refusal, Weight, WorkloadName, step,
-};
+use stagegate_rollout::{Command, Grounds, Input, ListKind, Preflight, Weight, WorkloadName, step};
 use stagegate_store::{NewAudit, Store};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long an answer waits until its timing is kept for repeated requests.
+const KEEPING: Duration = Duration::from_millis(500);
 
 /// A command and everything that came with it.
 #[derive(Clone, Debug)]
@@ -31,50 +35,6 @@ pub struct Order {
     pub idempotency: Option<IdempotencyKey<Changed>>,
     /// The caller insists although something speaks against it; needs a reason.
     pub overriding: bool,
-}
-
-/// Why a command was not done. Nothing changed.
-#[derive(Debug, thiserror::Error)]
-pub enum ExecuteError {
-    /// No such workload.
-    #[error("there is no workload `{name}`; there are: {known}")]
-    UnknownWorkload {
-        /// The name that was given.
-        name: String,
-        /// The names that exist.
-        known: String,
-    },
-    /// Somebody was faster.
-    #[error("the workload changed since: its epoch is {}", live.epoch)]
-    Stale {
-        /// The workload as it is.
-        live: Live,
-    },
-    /// The command makes no sense now.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// Something around the workload is not as the command needs it.
-    #[error("{0}")]
-    NotNow(String),
-    /// The release cannot be added or removed now.
-    #[error(transparent)]
-    Release(#[from] ReleaseRefusal),
-    /// The key belongs to another request.
-    #[error("the Idempotency-Key was used for another request: use a new one")]
-    KeyReused,
-    /// The store refused.
-    #[error(transparent)]
-    Store(#[from] StoreAccessError),
-    /// A defect of the program.
-    #[error("the change was lost: {0}; read the workload to see whether it was made")]
-    Lost(String),
-}
-
-impl ExecuteError {
-    /// Whether the store is the reason, so that asking it again makes no sense.
-    const fn is_of_the_store(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::KeyReused | Self::Lost(_))
-    }
 }
 
 impl Control {
@@ -105,7 +65,7 @@ enum Turned {
 }
 
 impl Inner {
-    async fn execute(&self, order: Order) -> Result<Answer<Changed>, ExecuteError> {
+    async fn execute(self: &Arc<Self>, order: Order) -> Result<Answer<Changed>, ExecuteError> {
         // Probes take their time: nobody's rollback may wait for them.
         let preflight = match &order.command {
             Command::Start { to, policy } => {
@@ -113,9 +73,15 @@ impl Inner {
             }
             _ => None,
         };
-        let turned = {
-            let _turn = self.turn.lock().await;
-            self.change(&order, preflight.as_ref()).await
+        let turned = if self.is_emergency(&order) {
+            self.take_traffic(&order).await
+        } else {
+            let wanted = order.clone();
+            let work = move |inner: Arc<Self>, turn| async move {
+                let _turn = turn;
+                inner.change(&wanted, preflight.as_ref()).await
+            };
+            self.in_order(Some(&order.workload), work).await
         };
         let kept = match turned {
             Ok(Turned::InForce(answerable)) => {
@@ -175,14 +141,53 @@ impl Inner {
         self.answered(key, actor).await?.ok_or(refusal)
     }
 
-    /// Checks, applies, records and publishes; the caller holds the turn.
+    /// Whether the order can only take traffic off the candidate.
+    fn is_emergency(&self, order: &Order) -> bool {
+        let view = self.view();
+        let live = view.find(&order.workload).map(|(_, live)| live);
+        live.is_some_and(|live| takes_traffic(&order.command, live.split.state()))
+    }
+
+    /// Takes traffic away, whether the store answers or not.
+    async fn take_traffic(self: &Arc<Self>, order: &Order) -> Result<Turned, ExecuteError> {
+        let command = Box::new(order.command.clone());
+        let emergency = Emergency {
+            id: 0,
+            workload: order.workload.clone(),
+            actor: order.actor.clone(),
+            reason: order.reason.clone(),
+            at_ms: now_ms(),
+            what: What::Command { command, overriding: order.overriding },
+            answer: None,
+        };
+        let (precondition, key) = (order.precondition.clone(), order.idempotency.clone());
+        match (self.take_away(Wish { emergency, precondition, key }).await?, &order.idempotency) {
+            (Taken::InForce(decided, in_force), _) => {
+                Ok(Turned::InForce(self.answerable(&decided, &in_force)))
+            }
+            (Taken::Before(kept), Some(key)) => Ok(Turned::Before(key.recognise(kept)?)),
+            (Taken::Before(_), None) => Err(ExecuteError::KeyReused),
+        }
+    }
+
+    fn answerable(&self, decided: &Decided, in_force: &InForce) -> Answerable {
+        let recorded = in_force.audit_seq.is_some();
+        let epoch =
+            if decided.makes_a_plan && recorded { decided.after.epoch } else { self.view().epoch };
+        let mut changed = draft(decided, epoch, recorded);
+        changed.epoch = epoch;
+        changed.audit_seq = in_force.audit_seq.unwrap_or_default();
+        Answerable { changed, committed: in_force.at }
+    }
+
+    /// Checks, applies, records and publishes; the caller has the right to write.
     async fn change(
         &self,
         order: &Order,
         preflight: Option<&Preflight>,
     ) -> Result<Turned, ExecuteError> {
         self.ledger()?;
-        let view = self.view();
+        let view = Arc::clone(&self.desk().recorded);
         let (place, live) = view.find(&order.workload).ok_or_else(|| {
             ExecuteError::UnknownWorkload { name: order.workload.clone(), known: view.known() }
         })?;
@@ -196,9 +201,9 @@ impl Inner {
         let stepped = step(live.split.spec(), live.split.state(), Input::Command(input), at_ms)?;
         let source = (Source::Command, command.action(), audit_entry(order, at_ms));
         let decided = self.decide(&view, (place, live), stepped, source, analysis.as_deref());
-        let mut changed = draft(order, &decided, view.epoch);
+        let mut changed = draft(&decided, view.epoch, true);
         let answer = order.idempotency.as_ref().map(|key| key.keeping(actor, &changed));
-        match (self.apply(&view, decided, answer).await?, &order.idempotency) {
+        match (self.apply(&decided, answer, None).await?, &order.idempotency) {
             (Applied::InForce(InForce { audit_seq, at }), _) => {
                 changed.audit_seq = audit_seq.unwrap_or_default();
                 Ok(Turned::InForce(Answerable { changed, committed: at }))
@@ -229,7 +234,7 @@ impl Inner {
                 delay: None,
             });
         }
-        if let Some(key) = &order.idempotency {
+        if let Some(key) = order.idempotency.as_ref().filter(|_| changed.recorded) {
             let text = (key.write)(&changed).to_string();
             self.complete_answer(key.stored_as(&order.actor), text).await;
         }
@@ -249,33 +254,11 @@ impl Inner {
     /// request is answered without the timing.
     async fn complete_answer(&self, key: String, text: String) {
         let kept = self.with_store(move |store| Ok(store.replace_response(&key, &text)?));
-        if let Err(error) = kept.await {
+        // The answer does not wait for long: the change is recorded.
+        let kept = tokio::time::timeout(KEEPING, kept).await;
+        if let Err(error) = kept.unwrap_or(Err(StoreAccessError::Silent)) {
             tracing::warn!(%error, "the timing of a rollback was not kept for repeated requests");
         }
-    }
-}
-
-/// Whether the caller believes something else.
-pub(super) fn is_stale(precondition: &Precondition, live: &Live) -> Result<(), ExecuteError> {
-    if precondition.holds(live.epoch) {
-        return Ok(());
-    }
-    Err(ExecuteError::Stale { live: live.clone() })
-}
-
-/// The answer, as far as it is known before the record is written.
-fn draft(order: &Order, decided: &Decided, epoch: u64) -> Changed {
-    let summary = &decided.entry.summary;
-    Changed {
-        kind: ChangeKind::Workload(order.command.action()),
-        changed: decided.is_new,
-        summary: if decided.is_new { summary } else { "already so" }.to_owned(),
-        epoch: epoch + u64::from(decided.makes_a_plan),
-        audit_seq: 0,
-        actor: order.actor.clone(),
-        reason: order.reason.clone(),
-        rollback: None,
-        workload: decided.after.clone(),
     }
 }
 

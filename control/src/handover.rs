@@ -5,9 +5,11 @@
 //! [`Control::resume`].
 
 use super::start::bring_up;
+use super::turn::WAIT;
 use super::{Action, Control, PATIENCE, StartError, StoreAccessError, View, safe};
-use crate::ports::{Event, Publication};
+use crate::ports::Publication;
 use stagegate_store::Store;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl Control {
@@ -25,14 +27,21 @@ impl Control {
     /// it. Nothing is closed then.
     pub async fn release(&self) -> Result<(), StoreAccessError> {
         let inner = &self.inner;
-        let _turn = inner.turn.lock().await;
+        let deadline = tokio::time::Instant::now() + WAIT;
+        let _order = inner.right_to_write(None, deadline).await?;
         let status = self.store_status();
         if let (Some(_), Some(error)) = (&inner.store, status.last_error) {
             return Err(StoreAccessError::Store(format!(
                 "{error}; what is in force may not be recorded, so this process stays"
             )));
         }
-        inner.handing_over.store(true, Ordering::Release);
+        {
+            let desk = inner.desk();
+            if !desk.unrecorded.is_empty() {
+                return Err(inner.slow(None, true));
+            }
+            inner.handing_over.store(true, Ordering::Release);
+        }
         if let Some(store) = inner.store.clone() {
             let closed = tokio::task::spawn_blocking(move || store.release()).await;
             closed
@@ -48,13 +57,13 @@ impl Control {
     /// When the store cannot be read or refuses; the plan stays and changes go on being refused.
     pub async fn resume(&self, store: Store) -> Result<(), StartError> {
         let inner = &self.inner;
-        let _turn = inner.turn.lock().await;
+        let _order = inner.order.lock().await;
         let (Some(handle), Some(ledger)) = (&inner.store, &inner.ledger) else {
             inner.handing_over.store(false, Ordering::Release);
             return Ok(());
         };
         handle.take_back(store);
-        let view = inner.view();
+        let view = Arc::clone(&inner.desk().recorded);
         if view.safe_start.is_none() {
             let saved = ledger.latest().await;
             let resumed = match saved {
@@ -76,16 +85,9 @@ impl Control {
                 dormant: first.dormant,
                 ..View::clone(&view)
             };
-            let (epoch, splits) = (next.epoch, next.splits());
-            inner.plane.publish(Publication {
-                epoch,
-                config: next.config.clone(),
-                prepared: None,
-                splits: splits.clone(),
-                cut: None,
-            });
-            inner.set_view(next);
-            inner.observer.on(&Event::Published { epoch, splits });
+            let mut desk = inner.desk();
+            desk.recorded = Arc::new(next);
+            inner.put(&desk, None, None, true);
         }
         inner.handing_over.store(false, Ordering::Release);
         Ok(())
@@ -97,15 +99,18 @@ impl Control {
     /// before. Says whether all did.
     pub async fn leave_to_stable(&self) -> bool {
         let inner = &self.inner;
-        let _turn = inner.turn.lock().await;
-        let view = inner.view();
-        inner.plane.publish(Publication {
-            epoch: view.epoch,
-            config: view.config.clone(),
-            prepared: None,
-            splits: safe::splits(&view.config, &view.states()),
-            cut: None,
-        });
+        let view = {
+            let _desk = inner.desk();
+            let view = inner.view();
+            inner.plane.publish(Publication {
+                epoch: view.epoch,
+                config: view.config.clone(),
+                prepared: None,
+                splits: safe::splits(&view.config, &view.states()),
+                cut: None,
+            });
+            view
+        };
         let Some(live) = view.live.first() else { return true };
         let name = live.split.spec().name.clone();
         let settled = inner.plane.settled(name, PATIENCE).await;

@@ -5,54 +5,71 @@
 //! plan. If the store refuses, nothing changed. Once begun, a change runs to its end even when the
 //! caller goes away. Readers never wait: they take the last published [`View`].
 //!
+//! A change that takes traffic away does not wait for the store: if its record takes longer than a
+//! moment, the plan is published first and the record follows.
+//!
 //! The crate knows no sockets and no HTTP. What it needs from the parts that carry and count
 //! traffic are traits in [`ports`].
 
+mod access;
 mod action;
+mod acts;
 mod apply;
 mod attached;
 mod audit;
 mod automatic;
 mod channels;
 mod comparison;
+mod desk;
+mod draft;
 mod drill;
 mod driver;
+mod emergency;
 mod eval_report;
 mod execute;
+mod execute_error;
 mod handover;
 mod intake;
+mod limiter;
+mod pending;
 pub mod ports;
 mod preflight;
 mod reconcile;
+mod record_late;
+mod recorder;
 mod registry;
 mod release;
 mod reload;
 mod results;
 mod safe;
 mod start;
+mod status;
 mod steer;
+mod steering;
 mod steering_state;
 mod store_handle;
+mod take_away;
 mod tell;
+mod turn;
+mod unrecorded_file;
 mod view;
 mod windows;
 
+pub use access::{StoreAccessError, with_causes};
 pub use action::{Action, ChangeKind};
 pub use channels::channels;
 pub use comparison::{EvalCase, EvalComparison, EvalReport, EvalRun, EvalVerdict};
 pub use drill::{DrillCheck, DrillOrder, DrillReport};
 pub use driver::{Control, now_ms};
 pub use eval_report::EvalReportOrder;
-pub use execute::{ExecuteError, Order};
+pub use execute::Order;
+pub use execute_error::ExecuteError;
 pub use registry::ReleaseRefusal;
 pub use release::{ReleaseChange, ReleaseOrder};
 pub use reload::ReloadError;
-pub use results::{
-    Answer, Changed, IdempotencyKey, Precondition, ReloadStatus, Reloaded, RollbackTiming,
-    StoreStatus,
-};
+pub use results::{Answer, Changed, IdempotencyKey, Precondition, Reloaded, RollbackTiming};
 pub use start::{StartError, Startup};
-pub use store_handle::{StoreAccessError, with_causes};
+pub use status::{ReloadStatus, StoreStatus};
 pub use view::{Live, View};
 
 pub(crate) use driver::{Inner, PATIENCE};

@@ -9,7 +9,7 @@ use super::{
     Answer, ChangeKind, Changed, Control, ExecuteError, IdempotencyKey, Inner, Live, Precondition,
     ReleaseRefusal, View, now_ms,
 };
-use crate::ports::{Event, Prepared, Publication};
+use crate::ports::Prepared;
 use serde_json::{Value, json};
 use stagegate_config::{Config, Endpoint, Release};
 use stagegate_rollout::{ReleaseName, Split};
@@ -100,7 +100,10 @@ impl Control {
 }
 
 impl Inner {
-    async fn change_release(&self, order: ReleaseOrder) -> Result<Answer<Changed>, ExecuteError> {
+    async fn change_release(
+        self: &Arc<Self>,
+        order: ReleaseOrder,
+    ) -> Result<Answer<Changed>, ExecuteError> {
         // Who holds this alone changes the configuration in force.
         let _queue = self.reloading.lock().await;
         let refusal = match self.try_change(&order).await {
@@ -119,7 +122,10 @@ impl Inner {
         }
     }
 
-    async fn try_change(&self, order: &ReleaseOrder) -> Result<Answer<Changed>, ExecuteError> {
+    async fn try_change(
+        self: &Arc<Self>,
+        order: &ReleaseOrder,
+    ) -> Result<Answer<Changed>, ExecuteError> {
         let view = self.view();
         find(&view, order)?;
         let next = match self.judge(&view, order).await? {
@@ -132,10 +138,14 @@ impl Inner {
                 Some(Next { summary, config, prepared })
             }
         };
-        let _turn = self.turn.lock().await;
-        // Getting ready may have taken long: a rollout may have begun to use the release.
-        self.judge(&self.view(), order).await?;
-        self.put_release_in_force(order, next).await
+        let wanted = order.clone();
+        let work = move |inner: Arc<Self>, turn| async move {
+            let _turn = turn;
+            // Getting ready may have taken long: a rollout may have begun to use the release.
+            inner.judge(&inner.view(), &wanted).await?;
+            inner.put_release_in_force(&wanted, next).await
+        };
+        self.in_order(Some(&order.workload), work).await
     }
 
     /// Whether the change makes sense now.
@@ -153,14 +163,14 @@ impl Inner {
         })
     }
 
-    /// Records, and publishes what was prepared; the caller holds the turn.
+    /// Records, and publishes what was prepared; the caller has the right to write.
     async fn put_release_in_force(
         &self,
         order: &ReleaseOrder,
         next: Option<Next>,
     ) -> Result<Answer<Changed>, ExecuteError> {
         // Weights may have moved meanwhile; the configuration has not.
-        let view = self.view();
+        let view = Arc::clone(&self.desk().recorded);
         let (place, live) = find(&view, order)?;
         let (makes_a_plan, at_ms) = (next.is_some(), now_ms());
         let epoch = view.epoch + u64::from(makes_a_plan);
@@ -192,7 +202,7 @@ impl Inner {
             (Recorded::Before(_), None) => return Err(ExecuteError::KeyReused),
         }
         if let Some(next) = next {
-            self.publish_release(&view, place, after, next, epoch);
+            self.publish_release(place, after, next, epoch);
             tracing::info!(
                 action = changed.kind.label(),
                 workload = order.workload,
@@ -206,25 +216,15 @@ impl Inner {
         Ok(Answer::New(changed))
     }
 
-    fn publish_release(&self, view: &View, place: usize, after: Live, next: Next, epoch: u64) {
+    fn publish_release(&self, place: usize, after: Live, next: Next, epoch: u64) {
         let Next { config, prepared, .. } = next;
-        let mut next = View::clone(view);
-        next.epoch = epoch;
-        next.config = Arc::clone(&config);
-        if let Some(slot) = next.live.get_mut(place) {
+        let mut desk = self.desk();
+        let mut recorded = View { epoch, config, ..View::clone(&desk.recorded) };
+        if let Some(slot) = recorded.live.get_mut(place) {
             *slot = after;
         }
-        let splits = next.splits();
-        let prepared = Some(prepared);
-        self.plane.publish(Publication {
-            epoch,
-            config,
-            prepared,
-            splits: splits.clone(),
-            cut: None,
-        });
-        self.set_view(next);
-        self.observer.on(&Event::Published { epoch, splits });
+        desk.recorded = Arc::new(recorded);
+        self.put(&desk, Some(prepared), None, true);
     }
 }
 
@@ -294,6 +294,7 @@ fn answer(order: &ReleaseOrder, summary: &str, epoch: u64, after: &Live) -> Chan
         summary: if changed { summary } else { "already so" }.to_owned(),
         epoch,
         audit_seq: 0,
+        recorded: true,
         actor: order.actor.clone(),
         reason: order.reason.clone(),
         rollback: None,

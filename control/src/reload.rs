@@ -8,7 +8,7 @@ use super::{
     Action, Control, Inner, Live, ReloadStatus, Reloaded, StoreAccessError, View, now_ms,
     reconcile, registry, start,
 };
-use crate::ports::{Event, PrepareError, Prepared, Publication};
+use crate::ports::{Event, PrepareError, Prepared};
 use serde_json::json;
 use stagegate_config::{Config, Loaded, Problem, Problems};
 use stagegate_store::{Attachment, NewAudit, NewChange};
@@ -55,7 +55,7 @@ impl Control {
 }
 
 impl Inner {
-    async fn reload(&self, actor: &str) -> Result<Reloaded, ReloadError> {
+    async fn reload(self: &Arc<Self>, actor: &str) -> Result<Reloaded, ReloadError> {
         if self.view().safe_start.is_some() {
             return Err(StoreAccessError::ReadOnly.into());
         }
@@ -77,11 +77,15 @@ impl Inner {
         registry::join(&mut config, &registered).map_err(ReloadError::Contradiction)?;
         let config = Arc::new(config);
         let prepared = self.plane.prepare(Arc::clone(&config)).await?;
-        let _turn = self.turn.lock().await;
-        self.take_over(actor, config, warnings, needs_restart, prepared).await
+        let by = actor.to_owned();
+        let work = move |inner: Arc<Self>, turn| async move {
+            let _turn = turn;
+            inner.take_over(&by, config, warnings, needs_restart, prepared).await
+        };
+        self.in_order(None, work).await
     }
 
-    /// Records and publishes; the caller holds the turn.
+    /// Records and publishes; the caller has the right to write.
     async fn take_over(
         &self,
         actor: &str,
@@ -90,7 +94,7 @@ impl Inner {
         needs_restart: Vec<String>,
         prepared: Prepared,
     ) -> Result<Reloaded, ReloadError> {
-        let view = self.view();
+        let view = Arc::clone(&self.desk().recorded);
         let at_ms = now_ms();
         let done = reconcile::reconcile(&config, view.states(), actor, at_ms)
             .map_err(ReloadError::Contradiction)?;
@@ -119,30 +123,26 @@ impl Inner {
             attachments: vec![Attachment::Declared(start::releases(&config))],
         };
         self.append(view.epoch, change).await?;
-        let next = View {
+        let mut desk = self.desk();
+        desk.recorded = Arc::new(View {
             epoch,
-            config: Arc::clone(&config),
+            config,
             live,
             dormant: done.dormant,
             warnings: warnings.clone(),
-            reload: ReloadStatus { needs_restart: needs_restart.clone(), ..view.reload.clone() },
+            reload: ReloadStatus {
+                needs_restart: needs_restart.clone(),
+                ..desk.recorded.reload.clone()
+            },
             safe_start: None,
-        };
-        let splits = next.splits();
-        self.plane.publish(Publication {
-            epoch,
-            config,
-            prepared: Some(prepared),
-            splits: splits.clone(),
-            cut: None,
         });
-        self.set_view(next);
-        self.observer.on(&Event::Published { epoch, splits });
+        self.put(&desk, Some(prepared), None, true);
+        drop(desk);
         Ok(Reloaded { epoch, changes: done.notes, needs_restart, warnings })
     }
 
     /// Puts the outcome into status, metrics, log and audit.
-    async fn note_reload(&self, actor: &str, result: &Result<Reloaded, ReloadError>) {
+    async fn note_reload(self: &Arc<Self>, actor: &str, result: &Result<Reloaded, ReloadError>) {
         let at_ms = now_ms();
         let problems = match result {
             Ok(_) => Vec::new(),
@@ -152,9 +152,8 @@ impl Inner {
             }
         };
         {
-            let _turn = self.turn.lock().await;
-            let view = self.view();
-            let mut next = View::clone(&view);
+            let mut desk = self.desk();
+            let mut next = View::clone(&desk.recorded);
             next.reload.ok = result.is_ok();
             next.reload.at_ms = at_ms;
             actor.clone_into(&mut next.reload.by);
@@ -162,7 +161,8 @@ impl Inner {
             if result.is_ok() {
                 next.reload.last_success_at_ms = at_ms;
             }
-            self.set_view(next);
+            desk.recorded = Arc::new(next);
+            self.put(&desk, None, None, false);
         }
         self.observer.on(&Event::Reloaded { ok: result.is_ok(), at_ms });
         match result {

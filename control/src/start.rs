@@ -7,9 +7,16 @@
 
 mod last_changes;
 
-use super::store_handle::{StoreHandle, with_causes};
+use super::access::with_causes;
+use super::desk::Desk;
+use super::emergency::Emergency;
+use super::limiter::Limiter;
+use super::pending::Pending;
+use super::steering::Steering;
+use super::store_handle::StoreHandle;
+use super::unrecorded_file::UnrecordedFile;
 use super::{
-    Action, Control, Inner, Live, ReloadStatus, StoreAccessError, View, audit, now_ms, reconcile,
+    Action, Control, Inner, Live, ReloadStatus, StoreAccessError, View, now_ms, reconcile,
     registry, safe,
 };
 use crate::ports::{DataPlane, Event, Ledger, Observer, PrepareError, Prepared, Publication};
@@ -18,12 +25,16 @@ use serde_json::json;
 use stagegate_config::{Config, Loaded, Origin, Problem};
 use stagegate_rollout::{Split, WorkloadName, WorkloadState};
 use stagegate_store::{
-    Attachment, NewAudit, NewChange, NewRelease, RegisteredRelease, Saved, Store, StoreError,
+    Attachment, AuditFilter, NewAudit, NewChange, NewRelease, RegisteredRelease, Saved, Store,
+    StoreError,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
+
+/// How many audit entries are searched for what a former process recorded.
+const SEARCHED: usize = 200;
 
 /// Everything the driver starts from.
 pub struct Startup {
@@ -59,6 +70,11 @@ pub enum StartError {
         /// What is wrong.
         why: String,
     },
+    /// The file of changes in force that were not recorded is damaged.
+    #[error(
+        "the changes that were in force and not recorded cannot be read ({0}): a candidate may have been taken out in them; repair or remove the file, or start with --safe-start to send everything to stable"
+    )]
+    DamagedUnrecorded(String),
     /// The data directory cannot be had.
     #[error("data_dir: {0}")]
     InUse(String),
@@ -93,6 +109,8 @@ impl Control {
         let Startup { loaded, config_path, store, safe_start, plane, observer } = startup;
         check_before(&loaded.config, &store, safe_start)?;
         let mut config = loaded.config;
+        let unrecorded_file = store.as_ref().ok().and_then(Store::dir);
+        let unrecorded_file = unrecorded_file.map(|dir| UnrecordedFile::in_dir(&dir));
         let remembered = remember(store).await;
         if let Ok((_, saved)) = &remembered
             && let Err(contradictions) = registry::join(&mut config, &saved.releases)
@@ -119,11 +137,24 @@ impl Control {
         if let Some(why) = &first.safe_start {
             tracing::error!(why, "SAFE START: everything goes to stable, nothing can be changed");
         }
+        let left = match (&unrecorded_file, &handle) {
+            (Some(file), Some(handle)) if first.safe_start.is_none() => {
+                left_unrecorded(file, handle).await?
+            }
+            _ => Vec::new(),
+        };
         let store_error = first.store_error.clone();
-        let view = first_view(first, &config, loaded.warnings);
+        let desk = Desk::new(first_view(first, &config, loaded.warnings), left);
+        let view = desk.in_force();
+        let may_write = view.safe_start.is_none();
+        let is_something_left = !desk.unrecorded.is_empty();
         publish_first(&*plane, &*observer, &view, prepared);
         let inner = Inner {
-            turn: tokio::sync::Mutex::new(()),
+            order: Arc::default(),
+            desk: Mutex::new(desk),
+            recording: AtomicBool::new(false),
+            unrecorded_file,
+            pending: Pending::default(),
             reloading: tokio::sync::Mutex::new(()),
             view: RwLock::new(Arc::new(view)),
             ledger,
@@ -133,14 +164,44 @@ impl Control {
             config_path,
             store_failures: AtomicU64::new(0),
             store_error: Mutex::new(store_error),
-            limiter: audit::Limiter::default(),
+            limiter: Limiter::default(),
             handing_over: AtomicBool::new(false),
-            steering: super::steer::Steering::default(),
+            steering: Steering::default(),
             notifier: OnceLock::new(),
             doubts: OnceLock::new(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Arc::new(inner);
+        if is_something_left {
+            tracing::warn!("changes of a former process are in force and not recorded yet");
+            inner.keep_recording();
+        } else if may_write {
+            // Everything in a file that is left over was recorded.
+            drop(inner.save_unrecorded());
+        }
+        Ok(Self { inner })
     }
+}
+
+/// Emergencies that a former process put in force and did not record.
+async fn left_unrecorded(
+    file: &UnrecordedFile,
+    store: &StoreHandle,
+) -> Result<Vec<Emergency>, StartError> {
+    let left = file.read().map_err(StartError::DamagedUnrecorded)?;
+    if left.is_empty() {
+        return Ok(left);
+    }
+    // The former process may have recorded some of them and ended before it said so.
+    let newest = store.with(|store| Ok(store.audit(&AuditFilter::default(), SEARCHED)?)).await?;
+    let is_recorded = |it: &Emergency| {
+        newest.iter().any(|entry| {
+            entry.at_ms == it.at_ms
+                && *entry.actor == *it.actor
+                && entry.workload.as_deref() == Some(&it.workload)
+                && entry.action == it.action().label()
+        })
+    };
+    Ok(left.into_iter().filter(|it| !is_recorded(it)).collect())
 }
 
 /// Refuses what can be refused before anything is read.

@@ -5,18 +5,20 @@
 //! seconds in between are lost and the time without a process was not observed, so a gate may wait
 //! a little longer, and nothing is counted twice.
 
-use super::apply::Decided;
+use super::acts::Acts;
 use super::attached::stored;
 use super::intake::{Counted, Watch};
-use super::windows::Recorder;
-use super::{Inner, Live, View, now_ms};
+use super::recorder::{Recorder, Saving};
+use super::windows::Windows;
+use super::{Inner, Live, StoreAccessError, View, now_ms};
 use crate::ports::{Event, RolloutFigures};
 use serde_json::json;
 use stagegate_rollout::{Analysis, Evidence, Rollout, SpendBook, Surroundings, Tick, WorkloadName};
-use stagegate_store::{EvidenceSnapshot, MeasuredRetention, NewAnalysis};
+use stagegate_store::{EvidenceSnapshot, NewAnalysis};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
 /// Counts that arrive within this time after a step began were counted before it: workers hand over
 /// every quarter of a second, and a busy one is late.
@@ -27,6 +29,8 @@ const LONGEST_LOOK: Duration = Duration::from_secs(2);
 const SAVE_EVERY: Duration = Duration::from_secs(5);
 /// How often an analysis whose id stays the same is stored again, with its newest figures.
 const STORE_EVERY: Duration = Duration::from_secs(60);
+/// How long saved evidence may take to be read.
+const READING: Duration = Duration::from_secs(2);
 /// How often old measurements are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 
@@ -39,39 +43,51 @@ struct Watched {
     stored: Option<(String, Instant)>,
 }
 
+/// A question to the store about the evidence of a rollout.
+struct Reading {
+    read: JoinHandle<()>,
+    found: Arc<Mutex<Option<Evidence>>>,
+}
+
 /// The memory of the steering loop.
 pub(super) struct SteeringState {
     watched: BTreeMap<WorkloadName, Watched>,
     spending: BTreeMap<WorkloadName, SpendBook>,
+    windows: Windows,
     recorder: Recorder,
-    /// Rollbacks that are in force and that the store has not taken yet.
-    unrecorded: BTreeMap<WorkloadName, Decided>,
+    acts: Acts,
+    /// Evidence of a former process that is being read.
+    reading: BTreeMap<WorkloadName, Reading>,
     saved: Instant,
     forgot: Instant,
 }
 
 impl SteeringState {
     /// Takes up where the last process stopped.
-    pub(super) async fn new(inner: &Inner) -> Self {
+    pub(super) async fn begin(inner: &Arc<Inner>) -> Self {
         let now = Instant::now();
-        let spending = inner.with_store(|store| Ok(store.spending()?)).await.unwrap_or_default();
+        let spending = inner.with_store(|store| Ok(store.spending()?));
+        let spending = tokio::time::timeout(READING, spending).await;
+        let spending = spending.unwrap_or(Err(StoreAccessError::Silent)).unwrap_or_default();
         let book = |(workload, body): (WorkloadName, String)| {
             Some((workload, serde_json::from_str(&body).ok()?))
         };
         Self {
             watched: BTreeMap::new(),
             spending: spending.into_iter().filter_map(book).collect(),
-            recorder: Recorder::default(),
-            unrecorded: BTreeMap::new(),
+            windows: Windows::default(),
+            recorder: Recorder::begin(inner),
+            acts: Acts::default(),
+            reading: BTreeMap::new(),
             saved: now,
             forgot: now,
         }
     }
 
-    /// Takes in what was counted, judges it and does what follows.
-    pub(super) async fn look(&mut self, inner: &Inner) {
+    /// Takes in what was counted, judges it and begins what follows.
+    pub(super) fn look(&mut self, inner: &Arc<Inner>) {
         let view = inner.view();
-        self.follow(inner, &view).await;
+        self.follow(inner, &view);
         let (now, at_ms) = (Instant::now(), now_ms());
         for (workload, nanos) in inner.steering.intake.take_spend() {
             if let Ok(name) = workload.parse() {
@@ -83,7 +99,7 @@ impl SteeringState {
             let name = &live.split.spec().name;
             let Some(watched) = self.watched.get_mut(name) else { continue };
             let Some((counted, tick)) = watched.tick(inner, live, now, at_ms) else { continue };
-            self.recorder.add(live, &tick);
+            self.windows.add(live, &tick);
             let spending = self.spending.entry(name.clone()).or_default();
             let budget = view.config.workloads.iter().find(|it| it.spec.name == *name);
             let surroundings = Surroundings { spending, daily_budget: budget.and_then(daily) };
@@ -91,24 +107,22 @@ impl SteeringState {
             let analysis = Arc::new(watched.evidence.observe(rollout, &tick, &surroundings));
             inner.steering.set_newest(name, Arc::clone(&analysis));
             analyses.extend(watched.due_for_storing(name, &analysis, now));
-            if let Some(unrecorded) = inner.apply_analysis(name, &analysis, counted.first).await {
-                self.unrecorded.insert(name.clone(), unrecorded);
-            }
+            self.acts.follow(inner, name, analysis, counted.first);
         }
         let figures = inner.view().live.iter().map(|live| figures(inner, live)).collect();
         inner.observer.on(&Event::Steered { rollouts: figures });
-        self.record_at_last(inner).await;
-        self.keep(inner, analyses, now, at_ms).await;
+        self.keep(analyses, now, at_ms);
     }
 
     /// Begins to watch what began, and forgets what ended.
-    async fn follow(&mut self, inner: &Inner, view: &View) {
+    fn follow(&mut self, inner: &Arc<Inner>, view: &View) {
         let active = |live: &Live| {
             let rollout = live.split.state().rollout.as_deref().filter(|it| it.is_active())?;
             Some((live.split.spec().name.clone(), rollout.clone()))
         };
         let active: BTreeMap<WorkloadName, Rollout> = view.live.iter().filter_map(active).collect();
         self.watched.retain(|name, _| active.contains_key(name));
+        self.reading.retain(|name, _| active.contains_key(name));
         for (name, rollout) in &active {
             let now = Instant::now();
             match self.watched.get_mut(name) {
@@ -118,8 +132,8 @@ impl SteeringState {
                     watched.looked = now + SETTLING;
                 }
                 None => {
-                    let evidence =
-                        Evidence::resume(remembered(inner, name, rollout).await, rollout);
+                    let Some(found) = self.remembered(inner, name, rollout) else { continue };
+                    let evidence = Evidence::resume(found, rollout);
                     let watched = Watched { evidence, looked: now + SETTLING, stored: None };
                     self.watched.insert(name.clone(), watched);
                 }
@@ -137,49 +151,59 @@ impl SteeringState {
         }));
     }
 
-    /// Tries again to record what is in force.
-    async fn record_at_last(&mut self, inner: &Inner) {
-        let names: Vec<WorkloadName> = self.unrecorded.keys().cloned().collect();
-        for name in names {
-            let Some(decided) = self.unrecorded.get(&name) else { continue };
-            if inner.record_late(decided).await {
-                self.unrecorded.remove(&name);
-            }
+    /// The evidence that a former process saved for a rollout; the outer `None` while it is being
+    /// read. A store that does not answer costs the evidence, and never the look at others.
+    fn remembered(
+        &mut self,
+        inner: &Arc<Inner>,
+        name: &WorkloadName,
+        rollout: &Rollout,
+    ) -> Option<Option<Evidence>> {
+        let (inner, workload, rollout) = (Arc::clone(inner), name.clone(), rollout.clone());
+        let reading = self.reading.entry(name.clone()).or_insert_with(|| {
+            let found = Arc::new(Mutex::new(None));
+            let place = Arc::clone(&found);
+            let read = tokio::spawn(async move {
+                let read = remembered(&inner, &workload, &rollout);
+                match tokio::time::timeout(READING, read).await {
+                    Ok(read) => *place.lock().unwrap_or_else(PoisonError::into_inner) = read,
+                    Err(_) => tracing::warn!("saved evidence is not read in time; it begins anew"),
+                }
+                inner.steering.wake();
+            });
+            Reading { read, found }
+        });
+        if !reading.read.is_finished() {
+            return None;
         }
+        let found = reading.found.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.reading.remove(name);
+        Some(found)
     }
 
-    /// Stores analyses and windows, and now and then everything else.
-    async fn keep(&mut self, inner: &Inner, analyses: Vec<NewAnalysis>, now: Instant, at_ms: u64) {
-        let windows = self.recorder.complete(at_ms);
-        if !analyses.is_empty() || !windows.is_empty() {
-            let kept = inner.with_store(move |store| {
-                analyses.iter().try_for_each(|analysis| store.save_analysis(analysis))?;
-                store.record_windows(&windows)?;
-                Ok(())
-            });
-            if let Err(error) = kept.await {
-                tracing::warn!(%error, "measurements were not stored");
-            }
-        }
+    /// Hands analyses and windows to the recorder, and now and then everything else.
+    fn keep(&mut self, analyses: Vec<NewAnalysis>, now: Instant, at_ms: u64) {
+        self.recorder.keep(analyses, self.windows.complete(at_ms));
         if now.duration_since(self.saved) >= SAVE_EVERY {
             self.saved = now;
-            self.save(inner).await;
+            self.save();
         }
         if now.duration_since(self.forgot) >= FORGET_EVERY {
             self.forgot = now;
-            let forget = inner.with_store(move |store| {
-                store.forget_measured(&MeasuredRetention::default(), at_ms)?;
-                Ok(())
-            });
-            if let Err(error) = forget.await {
-                tracing::warn!(%error, "old measurements were not forgotten");
-            }
+            self.recorder.forget(at_ms);
         }
+    }
+
+    /// Saves what was gathered, and waits until what was begun is done or takes too long.
+    pub(super) async fn end(self) {
+        self.save();
+        self.acts.end().await;
+        self.recorder.end().await;
     }
 
     /// Saves evidence and spending. Without them a restart gathers evidence anew: worth a warning,
     /// and no reason to stop.
-    pub(super) async fn save(&self, inner: &Inner) {
+    fn save(&self) {
         let at_ms = now_ms();
         let snapshot = |(name, watched): (&WorkloadName, &Watched)| EvidenceSnapshot {
             workload: name.clone(),
@@ -197,14 +221,7 @@ impl SteeringState {
         if snapshots.is_empty() && spending.is_empty() {
             return;
         }
-        let saved = inner.with_store(move |store| {
-            store.save_evidence(&snapshots)?;
-            store.save_spending(&spending, at_ms)?;
-            Ok(())
-        });
-        if let Err(error) = saved.await {
-            tracing::warn!(%error, "evidence was not saved");
-        }
+        self.recorder.save(Saving { snapshots, spending, at_ms });
     }
 }
 

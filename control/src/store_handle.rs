@@ -2,83 +2,25 @@
 //!
 //! One connection, one lock: the store's calls run on the blocking pool one after the other.
 
+use super::StoreAccessError;
 use super::ports::{BoxFuture, Epoch, Ledger};
 use stagegate_store::{AuditEntry, AuditFilter, NewChange, Recorded, Saved, Store, StoreError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// Why the store did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreAccessError {
-    /// The store refused.
-    #[error("the state store refused: {0}")]
-    Store(String),
-    /// Somebody else recorded a change in between.
-    #[error("the state store is at epoch {latest} and not at {expected}: look again")]
-    Conflict {
-        /// The epoch that the change was computed against.
-        expected: Epoch,
-        /// The newest epoch.
-        latest: Epoch,
-    },
-    /// A release was given other contents under a name that has been used.
-    #[error("{0}")]
-    ReleaseChanged(String),
-    /// What accompanies the change contradicts what is recorded.
-    #[error("{0}")]
-    Refused(String),
-    /// Started with `--safe-start`, or without a readable store.
-    #[error(
-        "this Stagegate was started safe: everything goes to stable and nothing can be changed; restart without --safe-start"
-    )]
-    ReadOnly,
-    /// The store is on its way to the process that takes this one's place.
-    #[error(
-        "this Stagegate is handing over to a new process and takes no changes: ask again in a few seconds, the new one answers then"
-    )]
-    HandingOver,
-}
-
-impl StoreAccessError {
-    /// Whether the store did not do its work, as opposed to a request that made no sense.
-    pub(super) const fn is_a_failure(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::Conflict { .. })
-    }
-}
-
-impl From<StoreError> for StoreAccessError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::ReleaseChanged { .. } => Self::ReleaseChanged(error.to_string()),
-            StoreError::ReleaseUsed { .. } | StoreError::UnknownAnalysis { .. } => {
-                Self::Refused(error.to_string())
-            }
-            _ => Self::Store(with_causes(&error)),
-        }
-    }
-}
-
-/// The error and what caused it, on one line. A cause that the error's own text already ends with
-/// is not said twice.
-#[must_use]
-pub fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = error.source();
-    }
-    text
-}
+/// How long a question waits for others to be done with the store.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long an answer may take.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// A shared handle on the store; cheap to clone.
 #[derive(Clone)]
 pub(super) struct StoreHandle {
     /// `None` while another process has it.
     store: Arc<Mutex<Option<Store>>>,
+    /// One permit: whoever waits for the store occupies no thread.
+    turn: Arc<Semaphore>,
     /// The newest epoch that was recorded through this handle.
     newest: Arc<watch::Sender<Epoch>>,
 }
@@ -86,7 +28,11 @@ pub(super) struct StoreHandle {
 impl StoreHandle {
     pub(super) fn new(store: Store) -> Self {
         let (newest, _) = watch::channel(0);
-        Self { store: Arc::new(Mutex::new(Some(store))), newest: Arc::new(newest) }
+        Self {
+            store: Arc::new(Mutex::new(Some(store))),
+            turn: Arc::new(Semaphore::new(1)),
+            newest: Arc::new(newest),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Store>> {
@@ -103,15 +49,44 @@ impl StoreHandle {
         *self.lock() = Some(store);
     }
 
-    /// Runs `work` on the blocking pool.
+    /// Asks the store, on the blocking pool.
+    ///
+    /// # Errors
+    /// [`StoreAccessError::Silent`] when it does not answer in time, and the errors of `work`.
     pub(super) async fn with<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Store) -> Result<T, StoreAccessError> + Send + 'static,
     ) -> Result<T, StoreAccessError> {
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turn).acquire_owned()).await;
+        let turn = turn.map_err(|_| StoreAccessError::Silent)?;
+        let answer = self.run(turn.ok(), work);
+        tokio::time::timeout(LONGEST, answer).await.map_err(|_| StoreAccessError::Silent)?
+    }
+
+    /// Writes into the store, on the blocking pool, however long it takes.
+    ///
+    /// # Errors
+    /// The errors of `work`.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T, StoreAccessError> + Send + 'static,
+    ) -> Result<T, StoreAccessError> {
+        let turn = Arc::clone(&self.turn).acquire_owned().await;
+        self.run(turn.ok(), work).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        turn: Option<OwnedSemaphorePermit>,
+        work: impl FnOnce(&mut Store) -> Result<T, StoreAccessError> + Send + 'static,
+    ) -> Result<T, StoreAccessError> {
         let handle = self.clone();
-        let run = move || match handle.lock().as_mut() {
-            Some(store) => work(store),
-            None => Err(StoreAccessError::HandingOver),
+        let run = move || {
+            let _turn = turn;
+            match handle.lock().as_mut() {
+                Some(store) => work(store),
+                None => Err(StoreAccessError::HandingOver),
+            }
         };
         tokio::task::spawn_blocking(run)
             .await
@@ -129,7 +104,7 @@ impl Ledger for StoreHandle {
         Box::pin(async move {
             let newest = change.epoch_after(expected);
             let recorded = handle
-                .with(move |store| match store.record(expected, &change) {
+                .write(move |store| match store.record(expected, &change) {
                     Ok(recorded) => Ok(recorded),
                     Err(error) => match after_failure(store, expected, &change) {
                         Some(entry) => Ok(Recorded::Now(entry)),

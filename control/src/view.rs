@@ -41,6 +41,12 @@ impl View {
         self.live.iter().enumerate().find(|(_, live)| live.split.spec().name.as_str() == name)
     }
 
+    /// The newest number in it: that of the plan, or the one that is expected for the record of a
+    /// change in force.
+    pub(super) fn newest(&self) -> u64 {
+        self.live.iter().map(|live| live.epoch).fold(self.epoch, u64::max)
+    }
+
     /// The splits in the order of the configuration.
     #[must_use]
     pub fn splits(&self) -> Vec<Arc<Split>> {

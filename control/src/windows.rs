@@ -11,7 +11,7 @@ const MINUTE_MS: u64 = 60_000;
 
 /// Windows under way: one for each workload with a rollout.
 #[derive(Debug, Default)]
-pub(super) struct Recorder {
+pub(super) struct Windows {
     open: BTreeMap<WorkloadName, Window>,
     done: Vec<RecordedWindow>,
 }
@@ -27,7 +27,7 @@ struct Window {
     counted: Tick,
 }
 
-impl Recorder {
+impl Windows {
     /// Adds a tick of a workload's rollout under way.
     pub(super) fn add(&mut self, live: &Live, tick: &Tick) {
         let Some(rollout) = live.split.state().rollout.as_deref() else { return };

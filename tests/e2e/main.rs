@@ -43,6 +43,7 @@ mod routing;
 mod shadow;
 mod signals;
 mod soak;
+mod store_hangs;
 mod streaming;
 mod takeover;
 mod timeouts;

@@ -222,6 +222,8 @@ impl From<StoreAccessError> for ApiError {
         let kind = match error {
             StoreAccessError::Store(_)
             | StoreAccessError::Conflict { .. }
+            | StoreAccessError::Slow { .. }
+            | StoreAccessError::Silent
             | StoreAccessError::HandingOver => Kind::Unavailable,
             StoreAccessError::ReleaseChanged(_) | StoreAccessError::Refused(_) => Kind::Refused,
             StoreAccessError::ReadOnly => Kind::ReadOnly,

@@ -13,6 +13,7 @@ pub fn changed(changed: &control::Changed) -> Changed {
         summary: changed.summary.clone(),
         epoch: changed.epoch,
         audit_seq: changed.audit_seq,
+        recorded: changed.recorded,
         actor: changed.actor.clone(),
         reason: changed.reason.clone(),
         rollback: changed.rollback.as_ref().map(timing),

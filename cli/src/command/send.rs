@@ -167,13 +167,16 @@ pub(crate) fn changed_text(changed: &Changed) -> String {
     } else {
         format!("{}: no change, the workload is already in this state\n", workload.name)
     };
-    let _ = writeln!(
-        text,
-        "epoch {}, audit record {}, by {}",
-        changed.epoch,
-        changed.audit_seq,
-        one_line(&changed.actor)
-    );
+    let (epoch, actor) = (changed.epoch, one_line(&changed.actor));
+    let _ = if changed.recorded {
+        writeln!(text, "epoch {epoch}, audit record {}, by {actor}", changed.audit_seq)
+    } else {
+        writeln!(
+            text,
+            "epoch {epoch}, by {actor}\n! not recorded yet: the state store does not answer; the \
+             change is in force, and it is recorded as soon as the store answers"
+        )
+    };
     if let Some(timing) = &changed.rollback {
         let followed = format!("{} of {} workers", timing.acknowledged_workers, timing.workers);
         let last = if timing.last_candidate_request_ms > 0.0 {
@@ -208,6 +211,15 @@ mod tests {
             "audit_seq": 9, "actor": "deployer", "reason": "slower",
             "workload": canned::workload("10%"), "rollback": rollback,
         })
+    }
+
+    #[test]
+    fn a_change_without_a_record_says_so() {
+        let mut answer = changed(&json!(null));
+        answer["recorded"] = json!(false);
+        let answer: Changed = serde_json::from_value(answer).expect("the API's own shape");
+        let text = changed_text(&answer);
+        assert!(text.contains("! not recorded yet") && !text.contains("audit record"), "{text}");
     }
 
     #[test]

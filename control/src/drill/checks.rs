@@ -1,6 +1,6 @@
 //! What a drill checks.
 
-use super::{DrillCheck, DrillOrder};
+use super::report::{DrillCheck, DrillOrder};
 use crate::ports::Settled;
 use crate::{Live, RollbackTiming};
 use stagegate_rollout::{Arm, Fallback, KillState, Split, Target, Who};

@@ -13,6 +13,7 @@ pub(crate) struct Memory(Arc<Inner>);
 struct Inner {
     kept: Mutex<Kept>,
     newest: watch::Sender<Epoch>,
+    asleep: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -26,12 +27,18 @@ struct Kept {
 impl Memory {
     pub(crate) fn new() -> Self {
         let (newest, _) = watch::channel(0);
-        Self(Arc::new(Inner { kept: Mutex::default(), newest }))
+        let (asleep, _) = watch::channel(false);
+        Self(Arc::new(Inner { kept: Mutex::default(), newest, asleep }))
     }
 
     /// Refuses everything from now on, or works again.
     pub(crate) fn break_down(&self, why: Option<&str>) {
         self.0.kept.lock().unwrap().down = why.map(str::to_owned);
+    }
+
+    /// Answers nothing from now on, or wakes up and does what was asked meanwhile.
+    pub(crate) fn hang(&self, hangs: bool) {
+        self.0.asleep.send_replace(hangs);
     }
 
     /// Every change that was recorded.
@@ -86,8 +93,12 @@ impl Ledger for Memory {
         expected: Epoch,
         change: NewChange,
     ) -> BoxFuture<'static, Result<Recorded, StoreAccessError>> {
-        let recorded = self.record(expected, change);
-        Box::pin(async move { recorded })
+        let ledger = self.clone();
+        let mut asleep = self.0.asleep.subscribe();
+        Box::pin(async move {
+            let _ = asleep.wait_for(|asleep| !asleep).await;
+            ledger.record(expected, change)
+        })
     }
 
     fn latest(&self) -> BoxFuture<'static, Result<Saved, StoreAccessError>> {

@@ -1,12 +1,14 @@
 //! Verdicts act by themselves: on a healthy ledger and on a broken one.
 
+use crate::memory::Memory;
 use crate::plane::CONFIG;
 use crate::world::World;
 use serde_json::Value;
-use stagegate_control::ports::Event;
+use stagegate_control::ports::{Event, Ledger};
 use stagegate_rollout::{
     Arm, Axis, Command, Delta, Outcome, Phase, Policy, Series, SeriesKey, Verdict,
 };
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -34,7 +36,12 @@ struct Steered {
 impl Steered {
     /// A rollout of `v2` under way, and the loop that steers it.
     async fn open() -> Self {
-        let world = World::with(&config()).await;
+        Self::over(|ledger| ledger).await
+    }
+
+    /// The same over another ledger than the store's.
+    async fn over(wrap: impl FnOnce(Arc<dyn Ledger>) -> Arc<dyn Ledger>) -> Self {
+        let world = World::over(&config(), wrap).await;
         let (stop, stopped) = oneshot::channel();
         let control = world.control.clone();
         let task = tokio::spawn(async move {
@@ -125,4 +132,42 @@ async fn a_broken_store_does_not_keep_a_bad_candidate_in() {
     assert!(!world.last_plan().1.state().is_open(), "and it outlives a restart");
     let reader = world.control.read(|store| Ok(store.audit_reader()?)).await.unwrap();
     reader.verify().expect("the audit is whole");
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_keeps_neither_a_gate_nor_the_loop_waiting() {
+    let memory = Memory::new();
+    let ledger = memory.clone();
+    let steered = Steered::over(move |_| Arc::new(ledger)).await;
+    let world = &steered.world;
+    steered.serve_until(Outcome::Ok, passes).await;
+    memory.hang(true);
+    // A person's change is on its way into the store and holds the right to write.
+    let control = world.control.clone();
+    let waiting = tokio::spawn(async move { control.reload("ada").await });
+    let recorded = memory.changes().len();
+    let failing = Instant::now();
+    steered.serve_until(Outcome::Permanent, is_rolled_back).await;
+    assert!(failing.elapsed() < Duration::from_secs(4), "{:?}", failing.elapsed());
+    assert!(!world.last_plan().1.state().is_open(), "users are safe");
+    assert_eq!(memory.changes().len(), recorded, "nothing is recorded yet");
+    waiting.await.unwrap().expect_err("it was told that the store does not answer");
+    let seen = world.control.store_status();
+    assert!(!seen.healthy && seen.last_error.unwrap().contains("waits"));
+
+    memory.hang(false);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !memory.changes().iter().any(|it| it.entry.action == "rollback") {
+        assert!(Instant::now() < deadline, "never recorded");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let changes = memory.changes();
+    let rollback = changes.iter().find(|it| it.entry.action == "rollback").unwrap();
+    assert_eq!(rollback.entry.details["axis"], "error");
+    assert!(rollback.entry.details["analysis"].is_string());
+    assert!(changes.iter().any(|it| it.entry.action == "reload"), "the late change came through");
+    assert!(!world.last_plan().1.state().is_open(), "and opened nothing");
+    assert!(is_rolled_back(world));
+    steered.stop.send(()).expect("it runs");
+    steered.task.await.expect("it ends");
 }

@@ -4,7 +4,8 @@ use crate::plane::{Events, Plane};
 use stagegate_config::Config;
 use stagegate_control::ports::{DataPlane, Ledger, Observer};
 use stagegate_control::{
-    Answer, Changed, Control, ExecuteError, IdempotencyKey, Order, Precondition, Startup,
+    Answer, Changed, Control, ExecuteError, IdempotencyKey, Order, Precondition, StartError,
+    Startup,
 };
 use stagegate_rollout::{Command, Split, WorkloadState};
 use stagegate_store::{AuditEntry, AuditFilter, Store};
@@ -36,6 +37,22 @@ impl World {
     }
 
     async fn open(dir: TempDir, wrap: impl FnOnce(Arc<dyn Ledger>) -> Arc<dyn Ledger>) -> Self {
+        Self::try_open(dir, wrap).await.unwrap()
+    }
+
+    /// A driver that finds `file` beside its store.
+    pub(crate) async fn beside(config: &str, file: &str, text: &str) -> Result<Self, StartError> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("stagegate.yaml"), config).unwrap();
+        std::fs::create_dir(dir.path().join("data")).unwrap();
+        std::fs::write(dir.path().join("data").join(file), text).unwrap();
+        Self::try_open(dir, |ledger| ledger).await
+    }
+
+    async fn try_open(
+        dir: TempDir,
+        wrap: impl FnOnce(Arc<dyn Ledger>) -> Arc<dyn Ledger>,
+    ) -> Result<Self, StartError> {
         let path = dir.path().join("stagegate.yaml");
         let plane = Arc::new(Plane::default());
         let events = Arc::new(Events::default());
@@ -47,8 +64,8 @@ impl World {
             plane: Arc::clone(&plane) as Arc<dyn DataPlane>,
             observer: Arc::clone(&events) as Arc<dyn Observer>,
         };
-        let control = Control::start_with(startup, wrap).await.unwrap();
-        Self { dir, plane, events, control }
+        let control = Control::start_with(startup, wrap).await?;
+        Ok(Self { dir, plane, events, control })
     }
 
     /// The same directory after a restart.

@@ -47,7 +47,7 @@ use crate::lock::DirLock;
 use rusqlite::Connection;
 use stagegate_rollout::{WorkloadName, WorkloadState};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Name of the database file inside the data directory.
 const FILE: &str = "state.db";
@@ -86,6 +86,12 @@ impl Store {
             Ok((_, Err(newer))) => Err(newer),
             Err(source) => Err(StoreError::Open { path, source }),
         }
+    }
+
+    /// The directory that the store is in.
+    #[must_use]
+    pub fn dir(&self) -> Option<PathBuf> {
+        Some(Path::new(self.db.path()?).parent()?.to_path_buf())
     }
 
     /// Everything the last committed change left behind.

@@ -32,6 +32,16 @@ impl Stagegate {
         stagegate
     }
 
+    /// Starts with these variables in its environment and waits until it is ready. A restart does
+    /// without them.
+    pub(crate) async fn start_under(setup: &Setup, environment: &[(String, String)]) -> Self {
+        let dir = TempDir::new().expect("a directory");
+        let data = dir.path().join("data").display().to_string();
+        let stagegate = Self::launch_under(setup, dir, &data, environment);
+        stagegate.ready().await;
+        stagegate
+    }
+
     /// Starts without waiting.
     pub(crate) fn launch(setup: &Setup) -> Self {
         let dir = TempDir::new().expect("a directory");
@@ -45,21 +55,35 @@ impl Stagegate {
     }
 
     fn launch_at(setup: &Setup, dir: TempDir, data: &str) -> Self {
+        Self::launch_under(setup, dir, data, &[])
+    }
+
+    fn launch_under(
+        setup: &Setup,
+        dir: TempDir,
+        data: &str,
+        environment: &[(String, String)],
+    ) -> Self {
         let proxy = setup.listen.unwrap_or_else(free_address);
         let admin = Admin::new(free_address());
         let text = setup.yaml(proxy, admin.address, data);
         std::fs::write(dir.path().join("stagegate.yaml"), text).expect("write the configuration");
-        let child = Mutex::new(Self::spawn(&dir, &[]));
+        let child = Mutex::new(Self::spawn_under(&dir, &[], environment));
         Self { proxy, admin, child, dir }
     }
 
     fn spawn(dir: &TempDir, extra: &[&str]) -> Child {
+        Self::spawn_under(dir, extra, &[])
+    }
+
+    fn spawn_under(dir: &TempDir, extra: &[&str], environment: &[(String, String)]) -> Child {
         let log = File::options().create(true).append(true).open(dir.path().join("log"));
         let log = log.expect("open the log");
         Command::new(BINARY)
             .args(["serve", "-c"])
             .arg(dir.path().join("stagegate.yaml"))
             .args(extra)
+            .envs(environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("share the log"))
             .stderr(log)

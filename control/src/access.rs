@@ -1,0 +1,91 @@
+//! The reasons why the store did not do what was asked.
+
+use stagegate_store::StoreError;
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreAccessError {
+    /// The store refused.
+    #[error("the state store refused: {0}")]
+    Store(String),
+    /// Somebody else recorded a change in between.
+    #[error("the state store is at epoch {latest} and not at {expected}: look again")]
+    Conflict {
+        /// The epoch that the change was computed against.
+        expected: u64,
+        /// The newest epoch.
+        latest: u64,
+    },
+    /// A release was given other contents under a name that has been used.
+    #[error("{0}")]
+    ReleaseChanged(String),
+    /// What accompanies the change contradicts what is recorded.
+    #[error("{0}")]
+    Refused(String),
+    /// Started with `--safe-start`, or without a readable store.
+    #[error(
+        "this Stagegate was started safe: everything goes to stable and nothing can be changed; restart without --safe-start"
+    )]
+    ReadOnly,
+    /// The store does not answer in time.
+    #[error(
+        "the state store does not answer: in force is {in_force}; the change is not in force now, and {}",
+        if *begun { "may still take effect once the store answers" } else { "will not take effect" }
+    )]
+    Slow {
+        /// What is in force, in words.
+        in_force: String,
+        /// The change may be on its way into the store.
+        begun: bool,
+    },
+    /// The store does not answer a question in time.
+    #[error(
+        "the state store does not answer: ask again later; traffic goes on under the plan in force"
+    )]
+    Silent,
+    /// The store is on its way to the process that takes this one's place.
+    #[error(
+        "this Stagegate is handing over to a new process and takes no changes: ask again in a few seconds, the new one answers then"
+    )]
+    HandingOver,
+}
+
+impl StoreAccessError {
+    /// Whether the store did not do its work, as opposed to a request that made no sense.
+    pub(super) const fn is_a_failure(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Conflict { .. })
+    }
+
+    /// Returns true if the store works and does not take this request.
+    pub(super) const fn is_about_the_request(&self) -> bool {
+        matches!(self, Self::ReleaseChanged(_) | Self::Refused(_))
+    }
+}
+
+impl From<StoreError> for StoreAccessError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::ReleaseChanged { .. } => Self::ReleaseChanged(error.to_string()),
+            StoreError::ReleaseUsed { .. } | StoreError::UnknownAnalysis { .. } => {
+                Self::Refused(error.to_string())
+            }
+            _ => Self::Store(with_causes(&error)),
+        }
+    }
+}
+
+/// The error and what caused it, on one line. A cause that the error's own text already ends with
+/// is not said twice.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,48 @@
+//! The reasons why a command was not done.
+
+use super::{Live, ReleaseRefusal, StoreAccessError};
+use stagegate_rollout::Refusal;
+
+/// Why a command was not done. Nothing changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// No such workload.
+    #[error("there is no workload `{name}`; there are: {known}")]
+    UnknownWorkload {
+        /// The name that was given.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+    /// Somebody was faster.
+    #[error("the workload changed since: its epoch is {}", live.epoch)]
+    Stale {
+        /// The workload as it is.
+        live: Live,
+    },
+    /// The command makes no sense now.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Something around the workload is not as the command needs it.
+    #[error("{0}")]
+    NotNow(String),
+    /// The release cannot be added or removed now.
+    #[error(transparent)]
+    Release(#[from] ReleaseRefusal),
+    /// The key belongs to another request.
+    #[error("the Idempotency-Key was used for another request: use a new one")]
+    KeyReused,
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreAccessError),
+    /// A defect of the program.
+    #[error("the change was lost: {0}; read the workload to see whether it was made")]
+    Lost(String),
+}
+
+impl ExecuteError {
+    /// Whether the store is the reason, so that asking it again makes no sense.
+    pub(super) const fn is_of_the_store(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::KeyReused | Self::Lost(_))
+    }
+}

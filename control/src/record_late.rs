@@ -1,0 +1,107 @@
+//! The records of what is in force already: made as soon as the store answers, in their order.
+
+use super::apply::{Applied, Decided};
+use super::desk::Ticket;
+use super::emergency::Emergency;
+use super::{Inner, StoreAccessError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Time between two tries.
+const RETRY: Duration = Duration::from_millis(500);
+
+impl Inner {
+    /// Records what is in force and not recorded; the caller has the right to write.
+    ///
+    /// # Errors
+    /// When the store refuses; what it has not taken stays in force.
+    pub(super) async fn record_unrecorded(self: &Arc<Self>) -> Result<(), StoreAccessError> {
+        let mut any = false;
+        loop {
+            let Some(emergency) = self.desk().unrecorded.first().cloned() else { break };
+            any = true;
+            self.record_late(&emergency).await?;
+        }
+        if any {
+            // Detached: the file tells the next process no more than it may hear twice.
+            drop(self.save_unrecorded());
+        }
+        Ok(())
+    }
+
+    /// Records one emergency on top of whatever is recorded by now.
+    async fn record_late(&self, emergency: &Emergency) -> Result<(), StoreAccessError> {
+        let ticket = Ticket::of(emergency.id);
+        let view = Arc::clone(&self.desk().recorded);
+        let Some((place, live)) = view.find(&emergency.workload) else {
+            tracing::error!(workload = emergency.workload, "the workload of a change is gone");
+            self.desk().unrecorded.retain(|it| it.id != emergency.id);
+            return Ok(());
+        };
+        let stepped = emergency.step_late(live.split.spec(), live.split.state());
+        let decided = self.decide_emergency(&view, (place, live), emergency, stepped);
+        let answer = emergency.answer.as_ref().map(super::emergency::Kept::recorded);
+        let applied = match self.apply(&decided, answer, Some(&ticket)).await {
+            // The key was used before. The change is in force all the same, so it is recorded.
+            Ok(Applied::Before(_)) => self.apply(&decided, None, Some(&ticket)).await,
+            Err(error) if error.is_about_the_request() => {
+                tracing::error!(%error, "what belongs to a record was refused; recording without");
+                let bare = Decided { attached: Vec::new(), ..decided };
+                self.apply(&bare, None, Some(&ticket)).await
+            }
+            applied => applied,
+        };
+        applied.map(|_| ())
+    }
+
+    /// Records what is in force in the background, until all of it is recorded.
+    pub(super) fn keep_recording(self: &Arc<Self>) {
+        if self.recording.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let weak = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                let Some(inner) = weak.upgrade() else { return };
+                let recorded = {
+                    let _order = inner.order.lock().await;
+                    inner.record_unrecorded().await
+                };
+                match recorded {
+                    Ok(()) => {
+                        // A record that was on its way may have come by itself.
+                        drop(inner.save_unrecorded());
+                        inner.recording.store(false, Ordering::Release);
+                        let more = !inner.desk().unrecorded.is_empty();
+                        if !more || inner.recording.swap(true, Ordering::AcqRel) {
+                            return;
+                        }
+                    }
+                    Err(error) => tracing::error!(
+                        %error,
+                        "a change is in force but not recorded; trying on"
+                    ),
+                }
+                drop(inner);
+                tokio::time::sleep(RETRY).await;
+            }
+        });
+    }
+
+    /// Notes in the file what is in force and not recorded. Resolves with true once it is written;
+    /// goes on when nobody waits for it.
+    pub(super) fn save_unrecorded(self: &Arc<Self>) -> impl Future<Output = bool> + use<> {
+        let inner = Arc::clone(self);
+        let write = move || {
+            let Some(file) = &inner.unrecorded_file else { return false };
+            let written = file.write(|| inner.desk().unrecorded.clone());
+            if let Err(error) = &written {
+                tracing::error!(%error, "the file of unrecorded changes cannot be written");
+            }
+            written.is_ok()
+        };
+        let task = tokio::task::spawn_blocking(write);
+        async move { task.await.unwrap_or(false) }
+    }
+}

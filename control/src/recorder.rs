@@ -1,0 +1,149 @@
+//! The recorder of measurements: the steering loop hands over what is to be stored and never waits
+//! for it.
+//!
+//! One task writes, in order. What does not fit is dropped and counted; of evidence only the newest
+//! is kept. Decisions do not come this way.
+
+use super::Inner;
+use super::now_ms;
+use stagegate_rollout::WorkloadName;
+use stagegate_store::{EvidenceSnapshot, MeasuredRetention, NewAnalysis, RecordedWindow, Store};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+/// Most analyses that wait, and most windows.
+const ROOM: usize = 1000;
+/// How long the end of the process waits for what was handed over.
+const END: Duration = Duration::from_secs(5);
+
+/// Evidence and spending of one moment.
+#[derive(Debug)]
+pub(super) struct Saving {
+    pub(super) snapshots: Vec<EvidenceSnapshot>,
+    pub(super) spending: Vec<(WorkloadName, String)>,
+    pub(super) at_ms: u64,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    analyses: Vec<NewAnalysis>,
+    windows: Vec<RecordedWindow>,
+    newest: Option<Saving>,
+    forget_at_ms: Option<u64>,
+    dropped: usize,
+    over: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    more: Notify,
+}
+
+/// A handle on the recorder.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+impl Recorder {
+    /// Begins to write into the store of `inner`.
+    pub(super) fn begin(inner: &Arc<Inner>) -> Self {
+        let shared = Arc::new(Shared::default());
+        let task = tokio::spawn(run(Arc::clone(inner), Arc::clone(&shared)));
+        Self { shared, task }
+    }
+
+    /// Hands analyses and windows over.
+    pub(super) fn keep(&self, analyses: Vec<NewAnalysis>, windows: Vec<RecordedWindow>) {
+        if analyses.is_empty() && windows.is_empty() {
+            return;
+        }
+        let mut waiting = self.shared.lock();
+        let Waiting { analyses: kept, windows: kept_windows, dropped, .. } = &mut *waiting;
+        *dropped += add(kept, analyses) + add(kept_windows, windows);
+        drop(waiting);
+        self.shared.more.notify_one();
+    }
+
+    /// Hands evidence over; it replaces what still waits.
+    pub(super) fn save(&self, saving: Saving) {
+        self.shared.lock().newest = Some(saving);
+        self.shared.more.notify_one();
+    }
+
+    /// Asks to forget old measurements.
+    pub(super) fn forget(&self, at_ms: u64) {
+        self.shared.lock().forget_at_ms = Some(at_ms);
+        self.shared.more.notify_one();
+    }
+
+    /// Ends, after what was handed over is written or the store takes too long.
+    pub(super) async fn end(self) {
+        self.shared.lock().over = true;
+        self.shared.more.notify_one();
+        if tokio::time::timeout(END, self.task).await.is_err() {
+            tracing::warn!("measurements were not stored: the state store does not answer");
+        }
+    }
+}
+
+/// Adds what fits and returns how many did not.
+fn add<T>(kept: &mut Vec<T>, mut new: Vec<T>) -> usize {
+    let room = ROOM.saturating_sub(kept.len());
+    let left = new.len().saturating_sub(room);
+    new.truncate(room);
+    kept.append(&mut new);
+    left
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn run(inner: Arc<Inner>, shared: Arc<Shared>) {
+    loop {
+        let work = std::mem::take(&mut *shared.lock());
+        let over = work.over;
+        let nothing = work.analyses.is_empty() && work.windows.is_empty();
+        if nothing && work.newest.is_none() && work.forget_at_ms.is_none() {
+            if over {
+                return;
+            }
+            shared.more.notified().await;
+            continue;
+        }
+        if work.dropped > 0 {
+            tracing::warn!(
+                dropped = work.dropped,
+                "the store was slow: measurements were left out"
+            );
+        }
+        let _pending = inner.pending.begin(now_ms());
+        if let Some(store) = &inner.store
+            && let Err(error) = store.write(move |store| write(store, &work)).await
+        {
+            tracing::warn!(%error, "measurements were not stored");
+        }
+        // What came meanwhile is written before the end.
+        shared.lock().over |= over;
+    }
+}
+
+fn write(store: &mut Store, work: &Waiting) -> Result<(), crate::StoreAccessError> {
+    work.analyses.iter().try_for_each(|analysis| store.save_analysis(analysis))?;
+    store.record_windows(&work.windows)?;
+    if let Some(Saving { snapshots, spending, at_ms }) = &work.newest {
+        store.save_evidence(snapshots)?;
+        store.save_spending(spending, *at_ms)?;
+    }
+    if let Some(at_ms) = work.forget_at_ms {
+        store.forget_measured(&MeasuredRetention::default(), at_ms)?;
+    }
+    Ok(())
+}

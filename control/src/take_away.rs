@@ -1,0 +1,185 @@
+//! The way back: a change that takes traffic away is recorded first if the store answers at once,
+//! and is in force a moment later if it does not.
+
+use super::apply::{Applied, Decided, InForce, Source};
+use super::desk::Ticket;
+use super::draft::{draft, is_stale};
+use super::emergency::{Emergency, What, said};
+use super::{
+    Changed, ExecuteError, IdempotencyKey, Inner, Live, Precondition, StoreAccessError, View,
+};
+use stagegate_rollout::{Action, Stepped};
+use stagegate_store::{NewIdempotency, StoredResponse};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How long the recorded way is tried.
+const TRY: Duration = Duration::from_millis(300);
+/// How long an answer waits for the file of what is not recorded.
+const FILE_PATIENCE: Duration = Duration::from_millis(300);
+
+/// An emergency and everything that came with it.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    pub(super) emergency: Emergency,
+    /// What the caller believes the state to be.
+    pub(super) precondition: Precondition,
+    /// The caller's key.
+    pub(super) key: Option<IdempotencyKey<Changed>>,
+}
+
+/// The outcome of an emergency.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// It is in force.
+    InForce(Box<Decided>, InForce),
+    /// Its key has an answer, so nothing was done.
+    Before(StoredResponse),
+}
+
+impl Inner {
+    /// Does what `wish` says, within a moment.
+    ///
+    /// # Errors
+    /// An [`ExecuteError`]; nothing changed then. A gate's rollback is not refused by a store that
+    /// fails.
+    pub(super) async fn take_away(self: &Arc<Self>, wish: Wish) -> Result<Taken, ExecuteError> {
+        self.ledger()?;
+        let deadline = tokio::time::Instant::now() + TRY;
+        let ticket = Arc::new(self.desk().ticket());
+        let mut recording = None;
+        if let Ok(order) = self.right_to_write(Some(&wish.emergency.workload), deadline).await {
+            let (inner, wish, ticket) = (Arc::clone(self), wish.clone(), Arc::clone(&ticket));
+            let is_a_gate = matches!(wish.emergency.what, What::Verdict { .. });
+            let mut task = tokio::spawn(async move {
+                let _order = order;
+                inner.record_unrecorded().await?;
+                inner.record_wish(&wish, &ticket).await
+            });
+            match tokio::time::timeout_at(deadline, &mut task).await {
+                Err(_) => recording = Some(task),
+                Ok(Err(lost)) => return Err(ExecuteError::Lost(lost.to_string())),
+                // Users are protected whether the store works or not.
+                Ok(Ok(Err(ExecuteError::Store(error)))) if is_a_gate && error.is_a_failure() => {
+                    tracing::error!(%error, "a rollback cannot be recorded");
+                }
+                Ok(Ok(done)) => return done,
+            }
+        }
+        let unrecorded = self.put_unrecorded(&wish, &ticket);
+        match (unrecorded, recording) {
+            // The record came at the last moment.
+            (Ok(None), Some(task)) => {
+                task.await.map_err(|lost| ExecuteError::Lost(lost.to_string()))?
+            }
+            (Ok(None), None) => Err(ExecuteError::Lost("its record is unknown".to_owned())),
+            (Ok(Some(taken)), _) => {
+                let written = tokio::time::timeout(FILE_PATIENCE, self.save_unrecorded()).await;
+                if !written.is_ok_and(|written| written) {
+                    tracing::error!(
+                        workload = wish.emergency.workload,
+                        "the change is in force and noted nowhere: it does not outlive this process"
+                    );
+                }
+                self.keep_recording();
+                Ok(taken)
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Records and publishes; the caller has the right to write.
+    async fn record_wish(&self, wish: &Wish, ticket: &Ticket) -> Result<Taken, ExecuteError> {
+        let view = Arc::clone(&self.desk().recorded);
+        let found = find(&view, wish)?;
+        let decided = self.decide_wish(&view, found, &wish.emergency)?;
+        let answer = answer(wish, &decided, view.epoch, true);
+        match self.apply(&decided, answer, Some(ticket)).await? {
+            Applied::InForce(in_force) => Ok(Taken::InForce(Box::new(decided), in_force)),
+            Applied::Before(kept) => Ok(Taken::Before(kept)),
+        }
+    }
+
+    /// Publishes without a record; `None` if the record has come in between.
+    fn put_unrecorded(&self, wish: &Wish, ticket: &Ticket) -> Result<Option<Taken>, ExecuteError> {
+        let mut desk = self.desk();
+        if ticket.recorded.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        if self.handing_over.load(Ordering::Acquire) {
+            return Err(StoreAccessError::HandingOver.into());
+        }
+        let key = wish.key.as_ref().map(|key| key.stored_as(&wish.emergency.actor));
+        if let Some(kept) = key.and_then(|key| desk.keyed(&key)?.answer.clone()) {
+            let (actor, fingerprint, response) = (kept.actor, kept.fingerprint, kept.response);
+            return Ok(Some(Taken::Before(StoredResponse { actor, fingerprint, response })));
+        }
+        let view = desk.decided();
+        let found = find(&view, wish)?;
+        let decided = self.decide_wish(&view, found, &wish.emergency)?;
+        let answer = answer(wish, &decided, view.epoch, false).map(Into::into);
+        let emergency = Emergency { id: ticket.id, answer, ..wish.emergency.clone() };
+        desk.add(emergency, decided.is_new);
+        let cut = decided.cut.then(|| decided.after.split.spec().name.clone());
+        self.put(&desk, None, cut, decided.is_new && decided.makes_a_plan);
+        drop(desk);
+        tracing::error!(
+            workload = decided.name(),
+            action = decided.action.label(),
+            "the state store does not answer: the change is in force without a record"
+        );
+        if decided.is_new {
+            decided.log(view.epoch);
+            self.steering.wake();
+        }
+        let in_force = InForce { audit_seq: None, at: Instant::now() };
+        Ok(Some(Taken::InForce(Box::new(decided), in_force)))
+    }
+
+    /// What the emergency does in a view.
+    fn decide_wish(
+        &self,
+        view: &View,
+        (place, live): (usize, &Live),
+        emergency: &Emergency,
+    ) -> Result<Decided, ExecuteError> {
+        let stepped = emergency.step(live.split.spec(), live.split.state())?;
+        let is_a_gate = matches!(emergency.what, What::Verdict { .. });
+        if is_a_gate && said(&stepped).is_none_or(|entry| entry.action != Action::Rollback) {
+            return Err(ExecuteError::NotNow("the candidate is out already".to_owned()));
+        }
+        Ok(self.decide_emergency(view, (place, live), emergency, stepped))
+    }
+
+    pub(super) fn decide_emergency(
+        &self,
+        view: &View,
+        found: (usize, &Live),
+        emergency: &Emergency,
+        stepped: Stepped,
+    ) -> Decided {
+        let source = match emergency.what {
+            What::Command { .. } => Source::Command,
+            What::Verdict { .. } => Source::Evidence,
+        };
+        let entry = emergency.entry(&stepped);
+        let source = (source, emergency.action(), entry);
+        self.decide(view, found, stepped, source, emergency.analysis())
+    }
+}
+
+fn find<'a>(view: &'a View, wish: &Wish) -> Result<(usize, &'a Live), ExecuteError> {
+    let name = &wish.emergency.workload;
+    let (place, live) = view
+        .find(name)
+        .ok_or_else(|| ExecuteError::UnknownWorkload { name: name.clone(), known: view.known() })?;
+    is_stale(&wish.precondition, live)?;
+    Ok((place, live))
+}
+
+fn answer(wish: &Wish, decided: &Decided, epoch: u64, recorded: bool) -> Option<NewIdempotency> {
+    let key = wish.key.as_ref()?;
+    let epoch = epoch + u64::from(recorded && decided.makes_a_plan);
+    Some(key.keeping(&wish.emergency.actor, &draft(decided, epoch, recorded)))
+}

@@ -1,0 +1,134 @@
+//! A small file beside the store: the emergencies that are in force and not recorded yet. A process
+//! that is killed while its store hangs finds them there.
+
+use super::emergency::Emergency;
+use serde::{Deserialize, Serialize};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+const NAME: &str = "unrecorded.json";
+
+/// The file of one data directory.
+#[derive(Debug)]
+pub(super) struct UnrecordedFile {
+    path: PathBuf,
+    /// Held while the file is written, so that the newest list is the last one written.
+    writing: Mutex<()>,
+}
+
+/// The contents of the file.
+#[derive(Serialize, Deserialize)]
+struct Contents {
+    /// CRC-32 of `unrecorded`, in hex.
+    checksum: String,
+    /// The emergencies, as JSON.
+    unrecorded: String,
+}
+
+impl UnrecordedFile {
+    pub(super) fn in_dir(dir: &Path) -> Self {
+        Self { path: dir.join(NAME), writing: Mutex::new(()) }
+    }
+
+    /// The emergencies that a former process left.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub(super) fn read(&self) -> Result<Vec<Emergency>, String> {
+        let wrong = |why: String| format!("{}: {why}", self.path.display());
+        let text = match std::fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(wrong(error.to_string())),
+        };
+        let contents: Contents =
+            serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        if contents.checksum != checksum(&contents.unrecorded) {
+            return Err(wrong("its checksum is wrong".to_owned()));
+        }
+        serde_json::from_str(&contents.unrecorded).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// Writes what `newest` gives, or removes the file if that is nothing. Blocks.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub(super) fn write(&self, newest: impl FnOnce() -> Vec<Emergency>) -> std::io::Result<()> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = newest();
+        if newest.is_empty() {
+            return match std::fs::remove_file(&self.path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            };
+        }
+        let each: Vec<Emergency> = newest.iter().map(readable).collect();
+        let unrecorded = serde_json::to_string(&each)?;
+        let contents = Contents { checksum: checksum(&unrecorded), unrecorded };
+        let temporary = self.path.with_extension("json.new");
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        // No sync: a disk that hangs must not keep the answer waiting. The file outlives the
+        // process, and not a loss of power.
+        options.open(&temporary)?.write_all(&serde_json::to_vec(&contents)?)?;
+        std::fs::rename(&temporary, &self.path)
+    }
+}
+
+/// The emergency in a form that can be read back: figures that JSON has no word for cost the
+/// evidence, and not the rollback.
+fn readable(emergency: &Emergency) -> Emergency {
+    let text = serde_json::to_string(emergency);
+    let is_readable = text.is_ok_and(|text| serde_json::from_str::<Emergency>(&text).is_ok());
+    if is_readable { emergency.clone() } else { emergency.plain() }
+}
+
+fn checksum(text: &str) -> String {
+    format!("{:08x}", crc32fast::hash(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NAME, UnrecordedFile};
+    use crate::emergency::{Emergency, What};
+    use stagegate_rollout::Command;
+
+    fn rollback() -> Emergency {
+        Emergency {
+            id: 0,
+            workload: "agent".to_owned(),
+            actor: "ada".to_owned(),
+            reason: "bad".to_owned(),
+            at_ms: 7,
+            what: What::Command { command: Box::new(Command::Rollback), overriding: false },
+            answer: None,
+        }
+    }
+
+    #[test]
+    fn a_list_is_read_back_and_an_empty_one_leaves_no_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = UnrecordedFile::in_dir(dir.path());
+        assert_eq!(file.read(), Ok(Vec::new()));
+        file.write(|| vec![rollback()]).expect("written");
+        assert_eq!(file.read(), Ok(vec![rollback()]));
+        file.write(Vec::new).expect("removed");
+        assert!(!dir.path().join(NAME).exists());
+    }
+
+    #[test]
+    fn a_damaged_file_is_noticed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = UnrecordedFile::in_dir(dir.path());
+        file.write(|| vec![rollback()]).expect("written");
+        let path = dir.path().join(NAME);
+        let text = std::fs::read_to_string(&path).expect("it is there");
+        for damaged in [text.replace("agent", "agenda"), text[..text.len() / 2].to_owned()] {
+            std::fs::write(&path, damaged).expect("written");
+            assert!(file.read().is_err());
+        }
+    }
+}
