@@ -3,8 +3,8 @@
 use super::workload::OnlyWorkload;
 use crate::client::{AdminClient, Failure, segment, typed};
 use crate::examples::examples;
-use crate::output::table::Table;
-use crate::output::{self, Format, grouped, moment};
+use crate::output::table::{clip, wrapped};
+use crate::output::{self, Format, grouped, moment, one_line};
 use clap::{Args, Subcommand};
 use stagegate_api::{Audit, AuditCheck};
 use std::fmt::Write;
@@ -63,21 +63,28 @@ fn list(client: &AdminClient, args: &ListArgs, format: Format) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
+/// Two lines a record: who and when, then what and why.
 fn table(audit: &Audit) -> String {
-    let mut table =
-        Table::new(["seq", "at", "actor", "workload", "what", "why"]).right([0]).whole([1]);
+    let mut text = String::new();
     for entry in &audit.entries {
         let what = if entry.summary.is_empty() { &entry.action } else { &entry.summary };
-        table.row(vec![
-            entry.seq.to_string(),
+        let of = entry.workload.as_ref().map_or(String::new(), |it| format!("{}: ", one_line(it)));
+        let why = match entry.reason.as_str() {
+            "" => String::new(),
+            reason => format!(" ({})", clip(reason)),
+        };
+        let _ = writeln!(
+            text,
+            "{:>5}  {}  by {}",
+            entry.seq,
             moment(entry.at_ms),
-            entry.actor.clone(),
-            entry.workload.clone().unwrap_or_default(),
-            what.clone(),
-            entry.reason.clone(),
-        ]);
+            one_line(&entry.actor)
+        );
+        text.push_str(&wrapped(&format!("{of}{}{why}", clip(what)), 7));
     }
-    let mut text = table.or("no records");
+    if text.is_empty() {
+        text.push_str("no records\n");
+    }
     if let Some(before) = audit.next_before {
         let _ = writeln!(text, "older: --before {before}");
     }

@@ -3,7 +3,7 @@
 use super::workload::OnlyWorkload;
 use crate::client::{AdminClient, Conditions, Failure, segment, typed};
 use crate::examples::examples;
-use crate::output::table::{Table, clip};
+use crate::output::table::clip;
 use crate::output::{self, Format, millis, moment, one_line};
 use clap::{Args, Subcommand};
 use stagegate_api::{Decision, DecisionExplained, Decisions, ExplainRequest, Explanation};
@@ -177,20 +177,24 @@ fn dry_run(explanation: &Explanation) -> String {
     text
 }
 
+/// Two lines a decision: its id must stay whole, `explain` takes it.
 fn list(decisions: &[Decision]) -> String {
-    let mut table = Table::new(["at", "release", "rule", "tenant", "status", "took", "request"])
-        .right([4, 5])
-        .whole([0]);
+    let mut text = String::new();
     for decision in decisions {
-        table.row(vec![
+        let tenant = match decision.tenant.as_str() {
+            "" => String::new(),
+            tenant => format!(", tenant {}", clip(tenant)),
+        };
+        let _ = writeln!(
+            text,
+            "{}  {}\n  {} by rule {}{tenant}, status {}, {}",
             moment(decision.at_ms),
-            decision.release.clone(),
-            decision.reason.to_string(),
-            decision.tenant.clone(),
-            decision.status.to_string(),
+            one_line(&decision.request_id),
+            decision.release,
+            decision.reason,
+            decision.status,
             millis(decision.duration_ms),
-            decision.request_id.clone(),
-        ]);
+        );
     }
-    table.or("no decisions recorded")
+    if text.is_empty() { "no decisions recorded\n".to_owned() } else { text }
 }

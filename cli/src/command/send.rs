@@ -60,7 +60,10 @@ pub(crate) struct Preview {
 impl Preview {
     /// `what` goes from one value to another.
     pub(crate) fn moves(&mut self, what: &str, from: impl Into<String>, to: impl Into<String>) {
-        self.moves.push([what.to_owned(), from.into(), to.into()]);
+        let (from, to) = (from.into(), to.into());
+        if from != to {
+            self.moves.push([what.to_owned(), from, to]);
+        }
     }
 
     /// Somebody is moved, or is not.

@@ -4,7 +4,7 @@ use super::rollout_text;
 use super::watch::watch;
 use super::workload::OnlyWorkload;
 use crate::client::{AdminClient, Failure, config_problem, typed};
-use crate::output::table::{Table, clip};
+use crate::output::table::{Table, clip, wrapped};
 use crate::output::{
     self, Format, counted, grouped, millis, moment, one_line, percent, screen, span,
 };
@@ -190,7 +190,9 @@ fn workload_text(workload: &WorkloadStatus, now_ms: u64) -> String {
     }
     for arm in std::iter::once(&workload.stable).chain(&workload.candidate) {
         if !arm.running.is_empty() {
-            let _ = writeln!(text, "  {}", one_line(&arm.running));
+            // What goes on is indented by two more.
+            let running = wrapped(&one_line(&arm.running), 4);
+            let _ = writeln!(text, "  {}", running.trim_start().trim_end());
         }
     }
     if let Some(rollout) = &workload.rollout {

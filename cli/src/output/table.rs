@@ -145,6 +145,13 @@ fn broken(cell: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// A text in lines that fit the width, each indented by so many blanks.
+pub(crate) fn wrapped(text: &str, indent: usize) -> String {
+    let width = screen::columns().saturating_sub(indent).max(NARROWEST);
+    let lines = broken(text, width);
+    lines.iter().map(|line| format!("{:indent$}{line}\n", "")).collect()
+}
+
 /// The cell on one line, harmless and no longer than allowed.
 pub(crate) fn clip(cell: &str) -> String {
     let safe = escape::one_line(cell);
