@@ -4,14 +4,18 @@ use super::{colour, escape};
 use console::Term;
 use std::io::{IsTerminal, Write};
 
-/// Columns where nobody says how wide the reader's screen is.
+/// Columns of a terminal that does not say how wide it is.
 const USUAL_COLUMNS: usize = 80;
+/// Columns of a pipe or file: a program such as `grep` wants a row on one line. Tests read tables as
+/// on a terminal.
+const PIPED_COLUMNS: usize = if cfg!(test) { USUAL_COLUMNS } else { usize::MAX };
 
-/// Columns that a table may take: the terminal's, `COLUMNS`, or 80.
+/// Columns that a table may take: the terminal's, `COLUMNS`, or 80; any number in a pipe.
 pub(crate) fn columns() -> usize {
     let terminal = Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
     let given = || std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    terminal.or_else(given).filter(|columns| *columns >= 40).unwrap_or(USUAL_COLUMNS)
+    let unknown = if can_redraw() { USUAL_COLUMNS } else { PIPED_COLUMNS };
+    terminal.or_else(given).filter(|columns| *columns >= 40).unwrap_or(unknown)
 }
 
 /// Whether a screen can be drawn again: standard output is a terminal.
