@@ -91,14 +91,14 @@ pub enum Command {
     /// Takes over the roles the configuration declares now. While a rollout is under way its roles
     /// stay, and the declared ones wait for its end.
     Declare,
-    /// Begins a rollout. Needs what the checks before it found (see [`Grounds::preflight`]).
+    /// Begins a rollout. Needs what the checks before it found (see [`Grounds::preflight`](crate::Grounds::preflight)).
     Start {
         /// The release to roll out.
         to: ReleaseName,
         /// The policy; it is kept with the rollout.
         policy: Box<Policy>,
     },
-    /// Goes to the rollout's next step. Needs the newest analysis (see [`Grounds::analysis`]).
+    /// Goes to the rollout's next step. Needs the newest analysis (see [`Grounds::analysis`](crate::Grounds::analysis)).
     Promote {
         /// The analysis the caller looked at; refused when the evidence changed since.
         expect: Option<AnalysisId>,
