@@ -19,15 +19,18 @@ pub(super) struct Step {
     pub(super) run: fn(&Project, &mut Vec<String>) -> Result<()>,
 }
 
+const FMT: Step = Step { name: "fmt", what: "rustfmt has nothing to change", run: fmt };
+const ARROWS: Step = Step {
+    name: "arrows",
+    what: "crates and files use each other one way",
+    run: |p, _| arrows::check(p),
+};
+
 /// All steps in the order in which they run.
 pub(super) const STEPS: &[Step] = &[
-    Step { name: "fmt", what: "rustfmt has nothing to change", run: fmt },
+    FMT,
     Step { name: "purity", what: "no runtime below the pure core", run: |p, _| purity::check(p) },
-    Step {
-        name: "arrows",
-        what: "crates and files use each other one way",
-        run: |p, _| arrows::check(p),
-    },
+    ARROWS,
     Step { name: "deny", what: "licences, bans and sources of all dependencies", run: deny },
     Step { name: "clippy", what: "no lint in any target", run: clippy },
     Step { name: "rustdoc", what: "the documentation of every item builds", run: rustdoc },
@@ -43,12 +46,8 @@ pub(super) const STEPS: &[Step] = &[
 
 /// The steps of `--fast`, in the order in which they run.
 pub(super) const FAST: &[Step] = &[
-    Step { name: "fmt", what: "rustfmt has nothing to change", run: fmt },
-    Step {
-        name: "arrows",
-        what: "crates and files use each other one way",
-        run: |p, _| arrows::check(p),
-    },
+    FMT,
+    ARROWS,
     Step { name: "test", what: "tests without simulations, few end-to-end", run: fast_test },
 ];
 
