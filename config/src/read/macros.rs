@@ -51,37 +51,27 @@ macro_rules! leaf {
         $($(#[doc = $field_doc:literal])+ $field:ident: $ty:ty = $need:ident $(($default:literal))?,)+
     } $(check |$raw:ident, $cx:ident| $check:block)?) => {
         const _: () = {
-            struct Written {
-                $($field: Option<$crate::read::At<$ty>>,)+
+            $crate::read::raw! {
+                $(#[doc = $doc])+
+                struct Written {
+                    $($(#[doc = $field_doc])+ $field: $ty = $need $(($default))?,)+
+                }
             }
 
             impl $crate::read::Read for $name {
                 fn shape() -> $crate::read::Shape {
-                    $crate::read::Shape::Struct {
-                        name: stringify!($name),
-                        doc: $crate::read::doc_text(concat!($($doc, "\n"),+)),
-                        fields: vec![$($crate::read::Field {
-                            key: $crate::read::key_text(stringify!($field)),
-                            doc: $crate::read::doc_text(concat!($($field_doc, "\n"),+)),
-                            need: $crate::read::need!($need $(($default))?),
-                            shape: <$ty as $crate::read::Read>::shape(),
-                        }),+],
+                    let mut shape = <Written as $crate::read::Read>::shape();
+                    if let $crate::read::Shape::Struct { name, .. } = &mut shape {
+                        *name = stringify!($name);
                     }
+                    shape
                 }
 
                 fn read(
                     at: &$crate::read::Cursor<'_>,
                     cx: &mut $crate::read::Context<'_>,
                 ) -> Option<Self> {
-                    let known = [$($crate::read::key_text(stringify!($field))),+];
-                    let fields = $crate::read::Fields::open(at, cx, &known)?;
-                    let written = Written {
-                        $($field: fields.read(
-                            $crate::read::key_text(stringify!($field)),
-                            &$crate::read::need!($need $(($default))?),
-                            cx,
-                        ),)+
-                    };
+                    let written = <Written as $crate::read::Read>::read(at, cx)?;
                     $({
                         let ($raw, $cx) = (&written, &mut *cx);
                         $check
