@@ -10,10 +10,9 @@ mod header;
 pub(crate) mod idempotency;
 pub(crate) mod judge;
 mod prompt;
-pub(crate) mod settings;
+mod settings;
 
 pub(crate) use header::EVAL_HEADER;
-pub(crate) use settings::TYPES;
 pub use settings::{HttpScorer, RubricScorer, TokenPrices};
 
 use crate::{CallFailure, Post, Sample, ScorerKind, ScorerSpec, Sent};

@@ -1,100 +1,14 @@
 //! From a definition to a scorer.
 
-use super::form::{Flag, Form, Number, Text, not_a};
-use super::keys::{Context, Fields, Files, KeyShape, Keys, Spot, keys};
+use super::check::{Check, Set, Test};
+use super::common::{Checked, Common};
+use super::keys::{Context, Fields, Files, Keys, Spot};
 use super::problem::Problems;
+use super::spec::{ScorerKind, ScorerSpec};
 use super::suggestion::suggestion;
-use super::types::{Make, Type, check_type, names, outside_type};
-use super::{Check, ScorerKind, ScorerSpec};
+use super::types::{self, Items, Make, SetKeys, Type, check_type, names, outside_type};
 use crate::hash::{canonical, digest};
-use serde_json::{Map, Value, json};
-
-/// Sets may hold sets this deep.
-const DEEPEST: usize = 8;
-
-keys! {
-    /// Keys of every scorer, besides `type`.
-    pub(super) struct Common {
-        /// Name that its scores are filed under. Names of a workload's scorers are distinct.
-        name: Name = required, "polite";
-        /// Whether its verdict counts: a sample passes if all scorers with `gate: true` pass it.
-        gate: Flag = default("false"), "true";
-        /// Pins the scorer for the length of a rollout. Without it, the version is a digest of the
-        /// definition.
-        version: Text = optional, r#""2""#;
-    }
-}
-
-keys! {
-    /// Keys of every check, besides `type`.
-    pub(super) struct Checked {
-        /// Turns the verdict around, as `not-` before the type does.
-        not: Flag = default("false"), "true";
-        /// How much it counts in an `assert-set` with a `threshold`.
-        weight: Number<1_000_000> = default("1"), "2";
-    }
-}
-
-/// The grammar of names.
-pub(super) struct Name(String);
-
-impl Form for Name {
-    fn name() -> String {
-        "name".into()
-    }
-
-    fn shape() -> KeyShape {
-        let form = "^[0-9A-Za-z][0-9A-Za-z._-]{0,62}$";
-        KeyShape::Schema(json!({ "type": "string", "pattern": form }))
-    }
-
-    fn read(value: &Value, spot: &Spot, cx: &mut Context<'_>) -> Option<Self> {
-        let text = Text::read(value, spot, cx)?.0;
-        if text.parse::<stagegate_rollout::WorkloadName>().is_ok() {
-            return Some(Self(text));
-        }
-        let hint =
-            "write 1 to 63 letters, digits, `.`, `_` or `-`, beginning with a letter or digit";
-        not_a(value, &Spot { path: spot.path.clone(), hint: hint.into() }, cx)
-    }
-}
-
-/// The checks of a set.
-pub(super) struct Checks(pub(super) Vec<Check>);
-
-impl Form for Checks {
-    fn name() -> String {
-        "list of checks".into()
-    }
-
-    fn shape() -> KeyShape {
-        KeyShape::Checks
-    }
-
-    fn read(value: &Value, spot: &Spot, cx: &mut Context<'_>) -> Option<Self> {
-        let Value::Array(list) = value else { return not_a(value, spot, cx) };
-        if list.is_empty() || cx.depth >= DEEPEST {
-            spot.problem(format!("is empty, or nested more than {DEEPEST} deep"), cx);
-            return None;
-        }
-        cx.depth += 1;
-        let mut checks = Vec::new();
-        for (n, item) in list.iter().enumerate() {
-            let fields = Fields::open(item, format!("{}/{n}", spot.path), cx);
-            checks.extend(fields.and_then(|fields| check(&fields, cx)));
-        }
-        cx.depth -= 1;
-        if checks.len() < list.len() {
-            return None;
-        }
-        if checks.iter().map(|check| check.weight).sum::<f64>() <= 0.0 {
-            let hint = "give one check a `weight` over 0".to_owned();
-            Spot { path: spot.path.clone(), hint }.problem("has no weight at all", cx);
-            return None;
-        }
-        Some(Self(checks))
-    }
-}
+use serde_json::{Map, Value};
 
 impl ScorerSpec {
     /// Reads a definition: an object with `name`, `type`, and the keys of the type. `files` gives
@@ -152,14 +66,39 @@ fn check(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<Check> {
     let (negated, kind) = written_type(fields, cx)?;
     let known = if cx.depth == 0 { kind.keys() } else { kind.keys_in_set() };
     fields.refuse_others(kind.name, &names(&known), cx);
-    let Make::Check(make) = kind.make else { return None };
-    let test = make(fields, cx);
+    let test = match kind.make {
+        Make::Check(make) => make(fields, cx),
+        Make::Set => set(fields, cx).map(Test::Set),
+        Make::Outside(_) => None,
+    };
     let not = not?.0;
     if not && negated {
         let message = "negates a type that begins with `not-`";
         fields.problem("not", message, "leave one of them out", cx);
     }
     Some(Check { kind: kind.name, negated: negated || not, weight: weight?.0, test: test? })
+}
+
+/// Reads the keys of a set, and each of its checks.
+fn set(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<Set> {
+    let SetKeys { assert, threshold } = SetKeys::read(fields, cx);
+    let Items { list, path } = assert?;
+    cx.depth += 1;
+    let mut checks = Vec::new();
+    for (n, item) in list.iter().enumerate() {
+        let fields = Fields::open(item, format!("{path}/{n}"), cx);
+        checks.extend(fields.and_then(|fields| check(&fields, cx)));
+    }
+    cx.depth -= 1;
+    if checks.len() < list.len() {
+        return None;
+    }
+    if checks.iter().map(|check| check.weight).sum::<f64>() <= 0.0 {
+        let hint = "give one check a `weight` over 0".to_owned();
+        Spot { path, hint }.problem("has no weight at all", cx);
+        return None;
+    }
+    Some(Set { checks, threshold: threshold.map(|threshold| threshold.0) })
 }
 
 /// The type that `type` names, and whether it is turned around.
@@ -176,7 +115,7 @@ fn written_type(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<(bool, &'st
     };
     let found = check_type(bare);
     if found.is_none() {
-        let known: Vec<&str> = super::types::all(cx.depth > 0).map(|kind| kind.name).collect();
+        let known: Vec<&str> = types::all(cx.depth > 0).map(|kind| kind.name).collect();
         let all = format!("one of {}; `not-` before a check turns it around", known.join(", "));
         let hint = suggestion(bare, &known).map_or_else(
             || format!("write {all}"),

@@ -1,214 +1,8 @@
 //! Checks on what an answer says.
 
-use super::form::{Form, Json, Text, Texts, Whole};
-use super::keys::{Context, Fields, KeyShape, Keys, Spot, keys};
-use super::types::{Make, Type};
-use super::{Found, Test};
+use super::found::Found;
 use crate::{Finish, Sample};
-use serde_json::{Value, json};
-
-keys! {
-    struct Expected {
-        /// The text or JSON that the answer must equal. Without it, the sample's `expected`.
-        value: Json = optional, "Paris";
-    }
-}
-
-keys! {
-    struct Needle {
-        /// The text to look for.
-        value: Text = required, "refund";
-    }
-}
-
-keys! {
-    struct Needles {
-        /// The texts to look for: one, a list, or `file:` with a file that has one a line.
-        value: Texts = required, r#"["refund", "money back"]"#;
-    }
-}
-
-keys! {
-    struct Pattern {
-        /// The regular expression, in the syntax of the `regex` crate, which has no look-around.
-        value: Regex = required, r"\d+ days";
-    }
-}
-
-keys! {
-    struct Forbidden {
-        /// The words that must not be said, whole and in any case: one, a list, or `file:` with a
-        /// file that has one a line.
-        value: Words = required, r#"["stupid", "idiot"]"#;
-    }
-}
-
-keys! {
-    struct Lengths {
-        /// Fewest characters. One of `min` and `max` may be left out.
-        min: Whole<0, { u64::MAX }> = optional, "1";
-        /// Most characters.
-        max: Whole<0, { u64::MAX }> = optional, "4000";
-    }
-}
-
-keys! {
-    pub(super) struct Nothing {}
-}
-
-macro_rules! needle {
-    ($name:literal, $doc:literal, $ignore_case:literal) => {
-        Type {
-            name: $name,
-            doc: $doc,
-            own: Needle::keys,
-            make: Make::Check(|fields, cx| {
-                let needles = vec![Needle::read(fields, cx).value?.0];
-                Some(Test::Text(TextTest::contains(needles, true, $ignore_case)))
-            }),
-        }
-    };
-}
-
-macro_rules! needles {
-    ($name:literal, $doc:literal, all: $all:literal, ignore_case: $ignore_case:literal) => {
-        Type {
-            name: $name,
-            doc: $doc,
-            own: Needles::keys,
-            make: Make::Check(|fields, cx| {
-                let needles = Needles::read(fields, cx).value?.0;
-                Some(Test::Text(TextTest::contains(needles, $all, $ignore_case)))
-            }),
-        }
-    };
-}
-
-pub(super) const TYPES: &[Type] = &[
-    Type {
-        name: "equals",
-        doc: "Passes when the answer is this text, or this JSON.",
-        own: Expected::keys,
-        make: Make::Check(|fields, cx| {
-            let value = Expected::read(fields, cx).value.map(|value| value.0);
-            Some(Test::Text(TextTest::Equals(value)))
-        }),
-    },
-    needle!("contains", "Passes when the text is in the answer.", false),
-    needles!("contains-any", "Passes when one of the texts is in the answer.", all: false, ignore_case: false),
-    needles!("contains-all", "Passes when all of the texts are in the answer.", all: true, ignore_case: false),
-    needle!("icontains", "Passes when the text is in the answer, in any case.", true),
-    needles!("icontains-any", "Passes when one of the texts is in the answer, in any case.", all: false, ignore_case: true),
-    needles!("icontains-all", "Passes when all of the texts are in the answer, in any case.", all: true, ignore_case: true),
-    Type {
-        name: "regex",
-        doc: "Passes when the regular expression matches somewhere in the answer.",
-        own: Pattern::keys,
-        make: Make::Check(|fields, cx| {
-            Some(Test::Text(TextTest::Regex(Pattern::read(fields, cx).value?.0)))
-        }),
-    },
-    Type {
-        name: "starts-with",
-        doc: "Passes when the answer begins with the text.",
-        own: Needle::keys,
-        make: Make::Check(|fields, cx| {
-            Some(Test::Text(TextTest::StartsWith(Needle::read(fields, cx).value?.0)))
-        }),
-    },
-    Type {
-        name: "keywords",
-        doc: "Passes when the answer says none of the words.",
-        own: Forbidden::keys,
-        make: Make::Check(|fields, cx| {
-            Some(Test::Text(TextTest::Keywords(Forbidden::read(fields, cx).value?.0)))
-        }),
-    },
-    Type {
-        name: "is-refusal",
-        doc: "Passes when the answer is marked as a refusal, was stopped by a filter, or begins like a \
-              refusal.",
-        own: Nothing::keys,
-        make: Make::Check(|_, _| Some(Test::Text(TextTest::IsRefusal))),
-    },
-    Type {
-        name: "length",
-        doc: "Passes when the answer has so many characters (Unicode scalar values).",
-        own: Lengths::keys,
-        make: Make::Check(|fields, cx| {
-            let Lengths { min, max } = Lengths::read(fields, cx);
-            let (min, max) = bounds(min.map(|min| min.0), max.map(|max| max.0), fields, cx)?;
-            Some(Test::Text(TextTest::Length(min, max)))
-        }),
-    },
-];
-
-/// `min` and `max`, of which one may be left out.
-pub(super) fn bounds(
-    min: Option<u64>,
-    max: Option<u64>,
-    fields: &Fields<'_>,
-    cx: &mut Context<'_>,
-) -> Option<(u64, u64)> {
-    if fields.get("min").is_none() && fields.get("max").is_none() {
-        fields.problem("", "has neither `min` nor `max`", "add at least one of them", cx);
-        return None;
-    }
-    let (min, max) = (min.unwrap_or(0), max.unwrap_or(u64::MAX));
-    if min > max {
-        fields.wrong("min", format!("is over `max`, {max}"), "write a smaller one".into(), cx);
-        return None;
-    }
-    Some((min, max))
-}
-
-/// A regular expression.
-struct Regex(regex::Regex);
-
-impl Form for Regex {
-    fn name() -> String {
-        "regular expression".into()
-    }
-
-    fn shape() -> KeyShape {
-        KeyShape::Schema(json!({ "type": "string" }))
-    }
-
-    fn read(value: &Value, spot: &Spot, cx: &mut Context<'_>) -> Option<Self> {
-        let text = Text::read(value, spot, cx)?.0;
-        compiled(&text, value, spot, cx).map(Self)
-    }
-}
-
-/// Words, as one expression.
-struct Words(regex::Regex);
-
-impl Form for Words {
-    fn name() -> String {
-        Texts::name()
-    }
-
-    fn shape() -> KeyShape {
-        Texts::shape()
-    }
-
-    fn read(value: &Value, spot: &Spot, cx: &mut Context<'_>) -> Option<Self> {
-        let words = Texts::read(value, spot, cx)?.0;
-        let words: Vec<String> = words.iter().map(|word| whole_word(word)).collect();
-        compiled(&format!("(?i){}", words.join("|")), value, spot, cx).map(Self)
-    }
-}
-
-fn compiled(text: &str, value: &Value, spot: &Spot, cx: &mut Context<'_>) -> Option<regex::Regex> {
-    match regex::Regex::new(text) {
-        Ok(regex) => Some(regex),
-        Err(error) => {
-            let why = error.to_string().lines().last().unwrap_or_default().to_owned();
-            spot.wrong(value, format!("is not a regular expression: {why}"), cx);
-            None
-        }
-    }
-}
+use serde_json::Value;
 
 #[derive(Clone, Debug)]
 pub(crate) enum TextTest {
@@ -230,7 +24,7 @@ pub(crate) enum TextTest {
 }
 
 impl TextTest {
-    fn contains(needles: Vec<String>, all: bool, ignore_case: bool) -> Self {
+    pub(super) fn contains(needles: Vec<String>, all: bool, ignore_case: bool) -> Self {
         let lower = |text: String| if ignore_case { text.to_lowercase() } else { text };
         Self::Contains { needles: needles.into_iter().map(lower).collect(), all, ignore_case }
     }
@@ -272,12 +66,6 @@ impl TextTest {
             }
         }
     }
-}
-
-/// A word boundary only where the word itself begins or ends with a letter.
-fn whole_word(word: &str) -> String {
-    let edge = |c: Option<char>| if c.is_some_and(char::is_alphanumeric) { r"\b" } else { "" };
-    format!("{}{}{}", edge(word.chars().next()), regex::escape(word), edge(word.chars().last()))
 }
 
 /// A text in backquotes, its beginning if it is long.

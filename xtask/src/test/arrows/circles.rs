@@ -53,18 +53,6 @@ pub(super) fn shown(name: &str, tree: &Tree, circle: &BTreeSet<usize>) -> String
     lines.join("\n")
 }
 
-/// The circles of a crate, unless there are exactly as many as are known.
-pub(super) fn unknown(name: &str, circles: Vec<String>, known: &[(&str, usize)]) -> Vec<String> {
-    let known = known.iter().find(|(it, _)| *it == name).map_or(0, |(_, count)| *count);
-    match circles.len() {
-        count if count == known => Vec::new(),
-        count if count < known => {
-            vec![format!("{name} has {count} circles left: lower its number in the table")]
-        }
-        _ => circles,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,16 +109,6 @@ mod tests {
         ]);
         assert_eq!(found.len(), 1);
         assert!(found[0].starts_with("a circle of 3 files"), "{found:?}");
-    }
-
-    #[test]
-    fn known_circles_may_only_become_fewer() {
-        let two = || vec!["a circle".to_owned(), "another".to_owned()];
-        assert_eq!(unknown("toy", two(), &[]), two());
-        assert_eq!(unknown("toy", two(), &[("toy", 1)]), two());
-        assert!(unknown("toy", two(), &[("toy", 2)]).is_empty());
-        let fewer = unknown("toy", two(), &[("toy", 3)]);
-        assert_eq!(fewer, ["toy has 2 circles left: lower its number in the table"]);
     }
 
     #[test]

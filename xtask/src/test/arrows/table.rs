@@ -70,7 +70,3 @@ pub(super) const ALLOWED: &[Arrow] = &[
 
 /// Crates for the work on the product. They may use every crate.
 pub(super) const TOOLS: &[&str] = &["xtask", "fuzz", "loadgen", "micro", "simulation"];
-
-/// Crates that still have circles, and how many. No new one may come, and a number that has become
-/// smaller must be lowered.
-pub(super) const KNOWN_CIRCLES: &[(&str, usize)] = &[("eval", 1)];

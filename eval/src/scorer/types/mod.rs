@@ -1,28 +1,19 @@
 //! The registry: every type of scorer, with its keys.
 
-use super::keys::{Context, Fields, KeyNeed, KeyShape, Keys, ScorerKey, value_of};
-use super::read::{Checked, Common};
-use super::{ScorerKind, Test, operational, set, structure, text, tools};
-use crate::external;
+mod declared;
+mod external;
+mod operational;
+mod set;
+mod structure;
+mod text;
+mod tools;
+
+pub(super) use declared::{Make, Type};
+pub(super) use set::{Items, SetKeys};
+
+use super::common::{Checked, Common};
+use super::keys::{KeyNeed, KeyShape, Keys, ScorerKey, value_of};
 use serde_json::{Value, json};
-
-/// A type of scorer.
-pub(crate) struct Type {
-    pub(crate) name: &'static str,
-    /// When an answer passes, in sentences.
-    pub(crate) doc: &'static str,
-    /// Its own keys.
-    pub(crate) own: fn() -> Vec<ScorerKey>,
-    pub(crate) make: Make,
-}
-
-/// How a scorer of the type is made.
-pub(crate) enum Make {
-    /// Judged in this process.
-    Check(fn(&Fields<'_>, &mut Context<'_>) -> Option<Test>),
-    /// Asked of somebody else.
-    Outside(fn(&Fields<'_>, &mut Context<'_>) -> Option<ScorerKind>),
-}
 
 /// A type of scorer, for those who describe it.
 #[derive(Clone, Debug)]
@@ -90,11 +81,15 @@ pub(crate) fn names(keys: &[ScorerKey]) -> Vec<&'static str> {
 }
 
 impl Type {
+    fn is_check(&self) -> bool {
+        !matches!(self.make, Make::Outside(_))
+    }
+
     /// Every key, in a scorer.
     pub(crate) fn keys(&self) -> Vec<ScorerKey> {
         let mut keys = Common::keys();
         keys.insert(1, type_key());
-        if matches!(self.make, Make::Check(_)) {
+        if self.is_check() {
             keys.extend(Checked::keys());
         }
         keys.extend((self.own)());
@@ -110,9 +105,8 @@ impl Type {
     }
 
     fn described(&self, keys: Vec<ScorerKey>) -> ScorerType {
-        let check = matches!(self.make, Make::Check(_));
         let shared = keys.len() - (self.own)().len();
-        ScorerType { name: self.name, doc: self.doc, check, keys, shared }
+        ScorerType { name: self.name, doc: self.doc, check: self.is_check(), keys, shared }
     }
 }
 
