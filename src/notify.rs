@@ -1,11 +1,10 @@
 //! Telling people: the outbox, the configuration's channels and the figures, joined.
 
-use stagegate_control::Control;
+use stagegate_control::{Control, now_ms};
 use stagegate_notify::{Notifier, NotifierSettings, Outcome};
 use stagegate_store::{Outbox, Store, StoreError};
 use stagegate_telemetry::Telemetry;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The outbox beside the store; none where there is no store, or the file cannot be opened twice.
 pub(crate) fn outbox(store: &Result<Store, StoreError>) -> Option<Outbox> {
@@ -34,9 +33,4 @@ pub(crate) fn notifier(outbox: Outbox, control: &Control, telemetry: &Arc<Teleme
 pub(crate) fn show(notifier: &Notifier, telemetry: &Telemetry) {
     let results = Outcome::ALL.map(Outcome::label);
     telemetry.set_notifications(notifier.waiting(), &notifier.names(), &results);
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -4,7 +4,7 @@
 use crate::traces::{Record, Traces};
 use stagegate_config::Config;
 use stagegate_control::ports::DoubtSource;
-use stagegate_control::{Control, Live, View};
+use stagegate_control::{Control, Live, View, now_ms};
 use stagegate_eval::{
     Captured, Facts, Half, HttpPost, Metrics, Nanos, Protocol, Sample, SampleReason, Sampling,
     Share, Tally,
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Copies that may wait to be taken over.
@@ -33,10 +33,6 @@ const BATCH_BYTES: usize = 1 << 20;
 const GATHER: Duration = Duration::from_millis(250);
 /// How often the configuration is looked at and waiting samples are given up.
 const TICK: Duration = Duration::from_millis(250);
-
-pub(crate) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as u64)
-}
 
 /// Where the data plane puts its copies, made before there is anybody to take them.
 pub(crate) fn outlet(config: &Config) -> (Arc<Outlet>, Receiver<Box<Tapped>>) {

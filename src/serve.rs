@@ -1,9 +1,13 @@
 //! The composition root: every part made, joined, run and ended, in that order.
 
+mod running;
+mod sockets;
+
+pub(crate) use running::Running;
+
 use crate::collect::{self, Counter, Figures};
 use crate::handover::{self, Inherited};
-use crate::journal::{self, Journal};
-use crate::listen::{self, SocketFile};
+use crate::journal::Journal;
 use crate::names;
 use crate::notify;
 use crate::plane::Plane;
@@ -12,21 +16,23 @@ use crate::tls;
 use crate::traces::Traces;
 use crate::workers::Workers;
 use anyhow::Context as _;
+use sockets::Sockets;
 use stagegate_admin::App;
 use stagegate_admin::sources::{DecisionSource, ScoredSamples};
 use stagegate_config::{Config, Loaded};
-use stagegate_control::{Control, Startup};
+use stagegate_control::{Control, Startup, now_ms};
 use stagegate_notify::Notifier;
-use stagegate_proxy::{self as proxy, DataPlane};
+use stagegate_proxy::{self as proxy, DataPlane, Outlet, Tapped};
+use stagegate_rollout::Delta;
 use stagegate_store::{Retention, Store};
 use stagegate_telemetry::{Options, Telemetry};
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::OwnedFd;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
 /// How long a process that takes over waits for its endpoints before it begins all the same.
 const ASKING_ENDPOINTS: Duration = Duration::from_secs(5);
@@ -38,35 +44,6 @@ pub(crate) struct ServeOptions {
     pub(crate) safe_start: bool,
     /// Take the place of the process that has the data directory, if there is one.
     pub(crate) take_over: bool,
-}
-
-/// A running Stagegate.
-pub(crate) struct Running {
-    /// Where the first TCP listener accepts.
-    pub(crate) proxy_addr: Option<SocketAddr>,
-    /// Where the admin API answers.
-    pub(crate) admin_addr: SocketAddr,
-    pub(crate) control: Control,
-    pub(crate) plane: Arc<Plane>,
-    pub(crate) journal: Option<Arc<Journal>>,
-    /// The listening sockets once more, by name, for a process that takes over.
-    pub(crate) sockets: Vec<(String, OwnedFd)>,
-    tasks: Vec<JoinHandle<()>>,
-    directors: Option<Directors>,
-    notifier: Option<Notifier>,
-    end_admin: Option<oneshot::Sender<()>>,
-    admin: JoinHandle<std::io::Result<()>>,
-    admin_ended: bool,
-    scoring: Option<scoring::Running>,
-    traces: Arc<Traces>,
-    _socket_files: Vec<SocketFile>,
-}
-
-/// The tasks that only the process may run that has the data directory.
-struct Directors {
-    end_steering: oneshot::Sender<()>,
-    steering: JoinHandle<()>,
-    others: Vec<JoinHandle<()>>,
 }
 
 /// Starts everything a configuration asks for.
@@ -108,39 +85,6 @@ pub(crate) async fn start_loaded(
     started
 }
 
-/// Sockets of the configuration, inherited or bound.
-struct Sockets {
-    listeners: Vec<proxy::Listener>,
-    files: Vec<SocketFile>,
-    admin: TcpListener,
-    /// Each once more, by name.
-    copies: Vec<(String, OwnedFd)>,
-}
-
-impl Sockets {
-    fn open(config: &Config, inherited: &mut Option<Inherited>) -> anyhow::Result<Self> {
-        let mut take = |name: &str| inherited.as_mut().and_then(|it| it.take(name));
-        let (mut listeners, mut files, mut copies) = (Vec::new(), Vec::new(), Vec::new());
-        for listener in &config.listeners {
-            let name = handover::proxy_socket(listener);
-            let (socket, file) = match take(&name) {
-                Some(socket) => listen::inherit(listener, socket)?,
-                None => listen::bind(listener)?,
-            };
-            copies.push((name, listen::copy(&socket)?));
-            listeners.push(socket);
-            files.extend(file);
-        }
-        let name = handover::admin_socket(config);
-        let admin = match take(&name) {
-            Some(socket) => socket.into(),
-            None => listen::tcp(config.admin.address)?,
-        };
-        copies.push((name, admin.try_clone()?.into()));
-        Ok(Self { listeners, files, admin, copies })
-    }
-}
-
 async fn bring_up(
     loaded: Loaded,
     path: PathBuf,
@@ -153,102 +97,41 @@ async fn bring_up(
     let settings = tls::listeners(&config.listeners, &[])?;
     let admin = tokio::net::TcpListener::from_std(sockets.admin)?;
     let admin_addr = admin.local_addr()?;
-
-    let telemetry =
-        Arc::new(Telemetry::new(Options::new(env!("CARGO_PKG_VERSION"), Instant::now())));
     // Before anything else in the directory: it is the store that says who else has it.
     let data_dir = config.data_dir.clone();
     let store = tokio::task::spawn_blocking(move || Store::open(&data_dir)).await?;
     let outbox = notify::outbox(&store);
-    let journal = decision_log(&config);
-    if config.decision_log.enabled && journal.is_none() {
-        telemetry.set_decision_log(false, &[]);
-    }
-    let workers = Arc::new(Workers::default());
-    let traces = Arc::new(Traces::default());
-    let (sink, counts, counted) =
-        collect::sink(Arc::clone(&workers), journal.clone(), Arc::clone(&traces));
-    let proxy = DataPlane::start(config.workers, config.clients.clone(), sink)
-        .context("no worker threads")?;
-    let (outlet, copies) = scoring::outlet(&config);
-    let plane = Plane::new(proxy, Arc::clone(&workers), Arc::clone(&outlet), Arc::clone(&traces));
-    let plane = Arc::new(plane);
+    let (parts, counting, copies) = Parts::start(&config)?;
     let startup = Startup {
         loaded,
         config_path: path,
         store,
         safe_start: options.safe_start,
-        plane: Arc::clone(&plane) as _,
-        observer: Arc::new(Counter(Arc::clone(&telemetry))),
+        plane: Arc::clone(&parts.plane) as _,
+        observer: Arc::new(Counter(Arc::clone(&parts.telemetry))),
     };
     let control = Control::start(startup).await?;
-    telemetry.set_safe_start(control.view().safe_start.is_some());
+    parts.telemetry.set_safe_start(control.view().safe_start.is_some());
     if let Some(inherited) = inherited {
         ask_endpoints(&control).await;
         inherited.begin().await?;
     }
-
-    let mut proxy_addr = None;
-    for ((socket, settings), listener) in
-        sockets.listeners.into_iter().zip(settings).zip(&config.listeners)
-    {
-        let tls = settings.tls.is_some();
-        let bound = plane.proxy().listen(socket, settings)?;
-        let address = bound.map_or_else(|| listener.address.to_string(), |at| at.to_string());
-        tracing::info!(address, tls, "proxying");
-        proxy_addr = proxy_addr.or(bound);
-    }
-    // Traffic matters more: without a place for samples nothing is scored.
-    let scoring = match scoring::start(
-        control.clone(),
-        Arc::clone(&outlet),
-        copies,
-        Arc::clone(&traces),
-        counts,
-    ) {
-        Ok(scoring) => Some(scoring),
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "no sample store: nothing is scored");
-            None
-        }
-    };
-    if let Some(scoring) = &scoring {
-        control.doubt_through(Arc::new(scoring::Doubts(Arc::clone(&scoring.scoring))));
-    }
-    let notifier = outbox.map(|outbox| notify::notifier(outbox, &control, &telemetry));
+    let proxy_addr = parts.accept(sockets.listeners, settings, &config)?;
+    let scoring = parts.score(&control, copies, counting.more);
+    let notifier = outbox.map(|outbox| notify::notifier(outbox, &control, &parts.telemetry));
     if let Some(notifier) = &notifier {
         control.tell_through(notifier.clone());
     }
-    let figures = Arc::new(Figures {
-        telemetry: Arc::clone(&telemetry),
-        log: journal.clone(),
-        plane: Arc::clone(&plane),
-        notifier: notifier.clone(),
-        scoring: scoring.as_ref().map(|it| (Arc::clone(&it.scoring), Arc::clone(&outlet))),
-        traces: Arc::clone(&traces),
-    });
-    let app = App {
-        control: control.clone(),
-        stats: Arc::clone(&figures) as _,
-        metrics: figures,
-        decisions: journal.clone().map(|journal| journal as Arc<dyn DecisionSource>),
-        samples: scoring.as_ref().map(|it| {
-            let want = move |workload: &str, wanted| outlet.wanted(workload).set(wanted);
-            Arc::new(ScoredSamples::new(Arc::clone(&it.scoring), Box::new(want))) as _
-        }),
-        notifier: notifier.clone(),
-        started_at_ms: SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |t| t.as_millis() as u64),
-    };
+    let app = parts.app(&control, notifier.as_ref(), scoring.as_ref());
     let (end_admin, ended) = oneshot::channel();
     let admin = tokio::spawn(stagegate_admin::serve(admin, app, async {
         let _ = ended.await;
     }));
     tracing::info!(address = %admin_addr, "admin API");
+    let Parts { telemetry, journal, plane, traces, .. } = parts;
     let looking_up = names::keep_looking_up(control.clone(), Arc::clone(&plane));
     let tasks = vec![
-        tokio::spawn(collect::absorb(telemetry, control.clone(), counted)),
+        tokio::spawn(collect::absorb(telemetry, control.clone(), counting.counted)),
         tokio::spawn(looking_up),
     ];
     let mut running = Running {
@@ -260,7 +143,7 @@ async fn bring_up(
         journal,
         sockets: sockets.copies,
         tasks,
-        directors: None,
+        owner_tasks: None,
         notifier,
         end_admin: Some(end_admin),
         admin,
@@ -268,8 +151,119 @@ async fn bring_up(
         scoring,
         traces,
     };
-    running.direct();
+    running.begin_owner_tasks();
     Ok(running)
+}
+
+/// What needs no driver and is there before it.
+struct Parts {
+    telemetry: Arc<Telemetry>,
+    journal: Option<Arc<Journal>>,
+    plane: Arc<Plane>,
+    /// Where the data plane puts copies of answers.
+    outlet: Arc<Outlet>,
+    traces: Arc<Traces>,
+}
+
+/// The way of the counts.
+struct Counting {
+    /// A sender for other producers than the workers.
+    more: UnboundedSender<Delta>,
+    counted: UnboundedReceiver<Delta>,
+}
+
+type Copies = std::sync::mpsc::Receiver<Box<Tapped>>;
+
+impl Parts {
+    fn start(config: &Config) -> anyhow::Result<(Self, Counting, Copies)> {
+        let options = Options::new(env!("CARGO_PKG_VERSION"), Instant::now());
+        let telemetry = Arc::new(Telemetry::new(options));
+        let journal = decision_log(config);
+        if config.decision_log.enabled && journal.is_none() {
+            telemetry.set_decision_log(false, &[]);
+        }
+        let (workers, traces) = (Arc::new(Workers::default()), Arc::new(Traces::default()));
+        let (sink, more, counted) =
+            collect::sink(Arc::clone(&workers), journal.clone(), Arc::clone(&traces));
+        let proxy = DataPlane::start(config.workers, config.clients.clone(), sink)
+            .context("no worker threads")?;
+        let (outlet, copies) = scoring::outlet(config);
+        let plane = Plane::new(proxy, workers, Arc::clone(&outlet), Arc::clone(&traces));
+        let parts = Self { telemetry, journal, plane: Arc::new(plane), outlet, traces };
+        Ok((parts, Counting { more, counted }, copies))
+    }
+
+    /// Begins to accept; the address of the first TCP listener.
+    fn accept(
+        &self,
+        sockets: Vec<proxy::Listener>,
+        settings: Vec<proxy::ListenerSettings>,
+        config: &Config,
+    ) -> anyhow::Result<Option<SocketAddr>> {
+        let mut first = None;
+        for ((socket, settings), listener) in
+            sockets.into_iter().zip(settings).zip(&config.listeners)
+        {
+            let tls = settings.tls.is_some();
+            let bound = self.plane.proxy().listen(socket, settings)?;
+            let address = bound.map_or_else(|| listener.address.to_string(), |at| at.to_string());
+            tracing::info!(address, tls, "proxying");
+            first = first.or(bound);
+        }
+        Ok(first)
+    }
+
+    /// Scores copies, unless there is no place for samples: traffic matters more.
+    fn score(
+        &self,
+        control: &Control,
+        copies: Copies,
+        counts: UnboundedSender<Delta>,
+    ) -> Option<scoring::Running> {
+        let (outlet, traces) = (Arc::clone(&self.outlet), Arc::clone(&self.traces));
+        match scoring::start(control.clone(), outlet, copies, traces, counts) {
+            Ok(scoring) => {
+                let doubts = scoring::Doubts(Arc::clone(&scoring.scoring));
+                control.doubt_through(Arc::new(doubts));
+                Some(scoring)
+            }
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(error, "no sample store: nothing is scored");
+                None
+            }
+        }
+    }
+
+    /// The parts that the admin API shows.
+    fn app(
+        &self,
+        control: &Control,
+        notifier: Option<&Notifier>,
+        scoring: Option<&scoring::Running>,
+    ) -> App {
+        let outlet = Arc::clone(&self.outlet);
+        let figures = Arc::new(Figures {
+            telemetry: Arc::clone(&self.telemetry),
+            log: self.journal.clone(),
+            plane: Arc::clone(&self.plane),
+            notifier: notifier.cloned(),
+            scoring: scoring.map(|it| (Arc::clone(&it.scoring), Arc::clone(&outlet))),
+            traces: Arc::clone(&self.traces),
+        });
+        App {
+            control: control.clone(),
+            stats: Arc::clone(&figures) as _,
+            metrics: figures,
+            decisions: self.journal.clone().map(|journal| journal as Arc<dyn DecisionSource>),
+            samples: scoring.map(|it| {
+                let want = move |workload: &str, wanted| outlet.wanted(workload).set(wanted);
+                Arc::new(ScoredSamples::new(Arc::clone(&it.scoring), Box::new(want))) as _
+            }),
+            notifier: notifier.cloned(),
+            started_at_ms: now_ms(),
+        }
+    }
 }
 
 /// Asks every endpoint of the stable releases, so that the first request finds names looked up and
@@ -292,113 +286,6 @@ async fn ask_endpoints(control: &Control) {
     };
     if tokio::time::timeout(ASKING_ENDPOINTS, asked).await.is_err() {
         tracing::warn!("not every endpoint has answered; beginning all the same");
-    }
-}
-
-impl Running {
-    /// Begins what only the process may do that has the data directory: steering, telling people,
-    /// taking over what former processes left.
-    pub(crate) fn direct(&mut self) {
-        let (end_steering, ended) = oneshot::channel::<()>();
-        let steered = self.control.clone();
-        let steering = tokio::spawn(async move {
-            steered
-                .steer(async {
-                    let _ = ended.await;
-                })
-                .await;
-        });
-        let notifying = self.notifier.clone().map(|notifier| tokio::spawn(notifier.run()));
-        let looking = self.journal.clone().map(|it| tokio::spawn(journal::keep_looking(it)));
-        let others = notifying.into_iter().chain(looking).collect();
-        self.directors = Some(Directors { end_steering, steering, others });
-    }
-
-    /// Ends what [`Running::direct`] began; what was gathered is saved.
-    ///
-    /// # Errors
-    /// When the steering loop has failed.
-    pub(crate) async fn stop_directing(&mut self) -> anyhow::Result<()> {
-        let Some(Directors { end_steering, steering, others }) = self.directors.take() else {
-            return Ok(());
-        };
-        let _ = end_steering.send(());
-        others.iter().for_each(JoinHandle::abort);
-        Ok(steering.await?)
-    }
-
-    /// Accepts what was copied, and samples no more.
-    ///
-    /// # Errors
-    /// When scoring has failed.
-    pub(crate) async fn stop_scoring(&mut self) -> anyhow::Result<()> {
-        if let Some(scoring) = self.scoring.take() {
-            tokio::task::spawn_blocking(move || scoring.stop()).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes no more calls of the admin API; running ones may finish.
-    pub(crate) fn close_admin(&mut self) {
-        if let Some(end) = self.end_admin.take() {
-            let _ = end.send(());
-        }
-    }
-
-    /// Waits a moment until the admin API has let go of its socket.
-    pub(crate) async fn admin_closed(&mut self, patience: Duration) {
-        if !self.admin_ended {
-            let ended = tokio::time::timeout(patience, &mut self.admin).await;
-            self.admin_ended = ended.is_ok();
-        }
-    }
-
-    /// Goes on with the client connections of the process before.
-    fn receive_from(&self, inherited: Inherited) {
-        let plane = Arc::clone(&self.plane);
-        let config = Arc::clone(&self.control.view().config);
-        // A thread of its own: it may be there for as long as the longest answer.
-        let receiving =
-            std::thread::Builder::new().name("inheritance".to_owned()).spawn(move || {
-                let names: Vec<String> =
-                    config.listeners.iter().map(handover::proxy_socket).collect();
-                inherited.receive(
-                    |name| names.iter().position(|it| it == name),
-                    |leaving| plane.proxy().adopt(leaving),
-                );
-            });
-        if let Err(error) = receiving {
-            tracing::error!(%error, "connections of the former process are closed");
-        }
-    }
-
-    /// Stops accepting, lets running answers finish, and ends everything.
-    ///
-    /// # Errors
-    /// When a part did not end as it should.
-    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
-        // Nobody is to find them listening.
-        self.sockets.clear();
-        self.plane.begin_drain();
-        let timeout = self.control.view().config.drain_timeout;
-        if !self.plane.proxy().drain(timeout).await {
-            tracing::warn!(?timeout, "answers that still ran were abandoned");
-        }
-        self.stop_scoring().await?;
-        let traces = Arc::clone(&self.traces);
-        let telling = tokio::task::spawn_blocking(move || traces.stop());
-        // Gates are watched for as long as anybody is served; then the evidence is saved.
-        self.stop_directing().await?;
-        self.close_admin();
-        if !self.admin_ended {
-            self.admin.await??;
-        }
-        self.tasks.iter().for_each(JoinHandle::abort);
-        telling.await?;
-        if let Some(journal) = self.journal {
-            tokio::task::spawn_blocking(move || journal.flush()).await?;
-        }
-        Ok(())
     }
 }
 

@@ -27,57 +27,24 @@ mod shadow;
 mod status;
 mod workload;
 
-pub use analysis::{
-    Analyses, AnalysisDetail, Estimated, GateReading, JudgeDoubt, KeptAnalysis, SpendForecast,
-    SplitHealth,
-};
-pub use change::{Changed, Reloaded, RollbackTiming};
-pub use decision::{Decision, DecisionExplained, Decisions, Explanation, RuleCheck};
-pub use drill::{DrillCheck, DrillReport};
-pub use eval_now::WantedSamples;
-pub use eval_report::{
-    AttachEvalReport, EvalCase, EvalComparison, EvalReportDetail, EvalReports, EvalRun,
-};
-pub use notify::{ChannelStatus, ChannelTested, Channels};
-pub use outlook::{
-    GateOutlook, Outlook, ReplayGates, Replayed, ReplayedEvent, ReplayedRollout, StepOutlook,
-};
-pub use problem::{ConfigProblem, FieldProblem, Problem};
-pub use records::{Audit, AuditCheck, AuditRecord, Identity};
-pub use release::{
-    AddRelease, Artifact, NewArtifact, ReleaseDetail, ReleaseDiff, ReleaseDifference, Releases,
-};
-pub use report::{
-    AxisReport, Counted, CountedArm, DeployReport, FigureOfArm, FigureReport, RollbackReport,
-};
-pub use request::{EnableCohort, ExplainRequest, OptIn, OptionalReason, Reason, SetWeight};
-pub use results::{
-    ArmResults, Bounded, Calibration, EvalResults, LabelledCounts, ReliabilityBin, ResultCounts,
-    ScorerCounts, SliceArm, SliceResults, TenantMix,
-};
-pub use review::{GiveReview, ReviewItem, ReviewTaken, Reviews, SampleReview};
-pub use rollout::{
-    MarkDetail, PastRollout, Promote, RolloutDetail, RolloutSummary, Rollouts, StartRollout,
-    StepDetail, TransitionDetail,
-};
-pub use sample::{
-    GiveScores, GivenScore, SampleDetail, SampleScore, SampleSummary, Samples, ScoreTaken,
-    ScoresTaken,
-};
-pub use sets::{
-    Arm, Axis, ChangeKind, ChannelKind, Destination, DoubtReason, EvalVerdict, FigureVerdict,
-    GateStatus, KeyKind, OnRollback, Outcome, Phase, RateSource, ReleasePart, ReviewVerdict, Role,
-    Rule, SampleDoubt, SampleReason, Severity, ShadowDropReason, Taken, TransitionKind, Unit,
-    Verdict,
-};
-pub use shadow::{
-    LostPair, ShadowCopies, ShadowDropped, ShadowInForce, ShadowOutcomes, ShadowPairs, ShadowReport,
-};
-pub use status::{
-    ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Outcomes, Probe, ReloadStatus, Status,
-    StoreStatus, Window, WorkerStatus, WorkloadStatus,
-};
-pub use workload::{
-    CandidateClosed, CohortDetail, Cohorts, ExclusionGroup, KillSwitch, ListEntries,
-    WorkloadDetail, Workloads,
-};
+pub use analysis::*;
+pub use change::*;
+pub use decision::*;
+pub use drill::*;
+pub use eval_now::*;
+pub use eval_report::*;
+pub use notify::*;
+pub use outlook::*;
+pub use problem::*;
+pub use records::*;
+pub use release::*;
+pub use report::*;
+pub use request::*;
+pub use results::*;
+pub use review::*;
+pub use rollout::*;
+pub use sample::*;
+pub use sets::*;
+pub use shadow::*;
+pub use status::*;
+pub use workload::*;

@@ -1,15 +1,18 @@
-//! The tree of commands and the options that all of them share.
+//! The tree of commands, the options that all of them share, and what each command runs.
 
+use crate::client::{AdminClient, Failure};
 use crate::command::{
-    analysis, audit, change, cohort, dataset, drill, eval, explain, file, lists, notify, outlook,
-    reference, release, report, review, rollout, samples, shadow, status, token, undo,
+    analysis, audit, change, cohort, dataset, drill, eval, explain, file, health, lists, notify,
+    outlook, reference, release, report, review, rollout, samples, shadow, status, token, undo,
 };
 use crate::examples::examples;
+use crate::local::Local;
 use crate::output::Format;
 use crate::output::colour::When;
 use crate::process::{AgentArgs, DemoArgs, ServeArgs};
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
+use std::process::ExitCode;
 
 /// Progressive delivery for AI agents: split live traffic between two versions of an agent
 /// backend, watch both, and take the new one back in one step.
@@ -88,6 +91,9 @@ pub(crate) enum Command {
     #[command(after_help = examples!("rollback support-agent --reason 'wrong answers'"))]
     Rollback(change::VerbArgs),
     /// Take the last change back: show the command that does it, and ask.
+    ///
+    /// A promotion has no step back, because the evidence of the step before is gone. Its undo takes
+    /// the candidate out; `stagegate weight W SHARE --override` only makes its share smaller.
     #[command(after_help = examples!("undo", "undo support-agent --dry-run", "undo support-agent --yes --reason 'typed the wrong weight'"))]
     Undo(undo::UndoArgs),
     /// Turn a workload's kill switch on: requests go to its fallback.
@@ -164,11 +170,73 @@ pub(crate) enum Command {
     Notify(notify::NotifyCommand),
 
     /// Make the server reload its configuration.
-    #[command(after_help = examples!("reload"))]
+    #[command(after_help = examples!("reload", "reload --dry-run"))]
     Reload(change::ReloadArgs),
     /// Create tokens for the admin API and for testers.
     #[command(subcommand)]
     Token(token::TokenCommand),
+}
+
+impl Command {
+    /// Runs a command that ends by itself.
+    pub(crate) fn run(self, global: &GlobalArgs, local: &dyn Local) -> Result<ExitCode, Failure> {
+        let format = global.output;
+        let client = || AdminClient::new(&global.admin, global.token.as_deref());
+        match self {
+            // These run until they are asked to end.
+            Self::Serve(_) | Self::Demo(_) | Self::DemoAgent(_) => Ok(ExitCode::SUCCESS),
+            Self::Init(args) => file::init(local, &args),
+            Self::Check(args) => file::check(local, &args, format),
+            Self::Schema => file::schema(local),
+            Self::Completions(args) => reference::completions(command(), &args),
+            Self::Man(args) => reference::man(command(), &args),
+            Self::Reference(args) => reference::print(command(), local, &args),
+            Self::Status(args) => status::run(&client()?, &args, format),
+            Self::Health => health::run(&client()?),
+            Self::Weight(args) => change::weight(&client()?, &args, format),
+            Self::Rollback(args) => change::verb(&client()?, "rollback", &args, format),
+            Self::Kill(args) => change::verb(&client()?, "kill", &args, format),
+            Self::Revive(args) => change::verb(&client()?, "revive", &args, format),
+            Self::Undo(args) => match undo::run(&client()?, &args, format)? {
+                Some(words) => take_back(global, &words, local),
+                None => Ok(ExitCode::FAILURE),
+            },
+            Self::Drill(args) => drill::run(&client()?, &args, format),
+            Self::Rollout(command) => rollout::run(&client()?, &command, format),
+            Self::Analysis(command) => analysis::run(&client()?, &command, format),
+            Self::Report(args) => report::run(&client()?, &args, format),
+            Self::Plan(args) => outlook::plan(&client()?, &args, format),
+            Self::Gate(command) => outlook::gate(&client()?, &command, format),
+            Self::Cohort(command) => cohort::run(&client()?, &command, format),
+            Self::Exclude(command) => lists::exclude(&client()?, &command, format),
+            Self::Allow(command) => lists::list(&client()?, "allow", &command, format),
+            Self::Deny(command) => lists::list(&client()?, "deny", &command, format),
+            Self::Release(command) => release::run(&client()?, &command, format),
+            Self::Explain(args) => explain::run(&client()?, &args, format),
+            Self::Decisions(command) => explain::decisions(&client()?, &command, format),
+            Self::Audit(command) => audit::run(&client()?, &command, format),
+            Self::Samples(command) => samples::samples(&client()?, &command, format),
+            Self::Shadow(args) => shadow::run(&client()?, &args, format),
+            Self::Scores(command) => samples::scores(&client()?, &command, format),
+            Self::Dataset(command) => dataset::run(&client()?, &command, format),
+            Self::Review(command) => review::run(&client()?, &command, format),
+            Self::Eval(command) => eval::run(client, local, &command, format),
+            Self::Notify(command) => notify::run(&client()?, &command, format),
+            Self::Reload(args) => change::reload(&client()?, &args, format),
+            Self::Token(command) => token::run(local, &command, format),
+        }
+    }
+}
+
+/// Runs the command that takes a change back, with the options of `undo`.
+fn take_back(
+    global: &GlobalArgs,
+    words: &[String],
+    local: &dyn Local,
+) -> Result<ExitCode, Failure> {
+    let cli = parse(words)
+        .map_err(|error| Failure::Local(format!("the command cannot be run: {error}")))?;
+    cli.command.run(global, local)
 }
 
 /// Commands by task, in the order in which they are needed; each is in one group.
@@ -254,138 +322,4 @@ fn parsed<W: Into<OsString> + Clone>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{GROUPS, command, parse};
-    use crate::line::check_line;
-
-    #[test]
-    fn the_commands_are_consistent() {
-        command().debug_assert();
-    }
-
-    #[test]
-    fn wrong_usage_is_found_before_anything_is_sent() {
-        for line in [
-            "stagegate weight agent 110% --reason x",
-            "stagegate rollback agent",
-            "stagegate explain",
-            "stagegate explain id-1 -w agent",
-            "stagegate explain --tenant acme",
-            "stagegate status agent -w agent",
-            "stagegate report",
-            "stagegate kill agent",
-            "stagegate cohort enable agent",
-            "stagegate allow add agent group acme",
-            "stagegate token new --name x --role owner",
-            "stagegate token force -w agent --arm both --for 1h",
-            "stagegate status -o yaml",
-            "stagegate rollout start agent",
-            "stagegate rollout start agent --to v2 --override",
-            "stagegate rollout promote agent --force",
-            "stagegate rollout abort agent",
-            "stagegate weight agent 10% --override",
-            "stagegate eval gate --baseline base.jsonl",
-            "stagegate eval try --file sample.json",
-            "stagegate eval results",
-            "stagegate review give req-1",
-            "stagegate review give req-1 --pass --fail",
-            "stagegate eval gate --baseline b --candidate c --attach -w agent",
-            "stagegate eval gate --baseline b --candidate c --release v2",
-        ] {
-            assert!(parse(line.split(' ')).is_err(), "{line}");
-        }
-    }
-
-    #[test]
-    fn every_command_is_in_one_group_of_the_help() {
-        let root = command();
-        let mut grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| *names).copied().collect();
-        grouped.retain(|name| *name != "help");
-        let mut known: Vec<&str> = root
-            .get_subcommands()
-            .filter(|it| !it.is_hide_set())
-            .map(clap::Command::get_name)
-            .collect();
-        known.sort_unstable();
-        grouped.sort_unstable();
-        assert_eq!(grouped, known);
-        let help = command().render_help().to_string();
-        assert!(help.contains("Move traffic, and take it back:\n  weight       Set"), "{help}");
-        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
-    }
-
-    #[test]
-    fn every_command_has_an_example_that_parses() {
-        let mut seen = 0;
-        let mut open = vec![(String::from("stagegate"), command())];
-        while let Some((path, it)) = open.pop() {
-            let children: Vec<_> = it.get_subcommands().cloned().collect();
-            if !children.is_empty() {
-                open.extend(
-                    children.into_iter().map(|it| (format!("{path} {}", it.get_name()), it)),
-                );
-                continue;
-            }
-            let after = it.get_after_help().map(ToString::to_string).unwrap_or_default();
-            let examples: Vec<&str> = after
-                .lines()
-                .map(str::trim)
-                .filter(|line| line.starts_with("stagegate "))
-                .collect();
-            assert!(!examples.is_empty(), "`{path}` has no example: add `examples!(…)` to it");
-            for example in examples {
-                assert!(example.starts_with(&path), "`{example}` is an example of `{path}`");
-                let line = example.split(" > ").next().expect("a command");
-                check_line(line).unwrap_or_else(|error| panic!("{error}"));
-                seen += 1;
-            }
-        }
-        assert!(seen > 67, "{seen} examples");
-    }
-
-    #[test]
-    fn a_workload_is_named_in_one_form_everywhere_and_w_still_works() {
-        for line in [
-            "status agent",
-            "audit ls agent",
-            "decisions ls agent",
-            "explain agent --tenant acme",
-            "samples ls agent",
-            "dataset export agent",
-            "review ls agent",
-            "review next agent",
-            "eval results agent",
-            "report agent",
-            "token force agent --secret 0123456789abcdef",
-            "eval gate agent --baseline a --candidate b --attach --release v2",
-        ] {
-            check_line(&format!("stagegate {line}")).unwrap_or_else(|error| panic!("{error}"));
-            let old = line.replacen(" agent", " -w agent", 1);
-            check_line(&format!("stagegate {old}")).unwrap_or_else(|error| panic!("{error}"));
-        }
-    }
-
-    #[test]
-    fn the_commands_that_undo_names_parse() {
-        for line in [
-            "weight agent 1% --override",
-            "rollback agent",
-            "revive agent",
-            "kill agent",
-            "cohort rollback agent",
-            "cohort enable agent pilots",
-            "exclude rm agent vip acme",
-            "exclude add agent vip acme",
-            "deny rm agent user ann",
-            "allow add agent user ann",
-            "rollout abort agent",
-            "rollout resume agent",
-            "rollout pause agent",
-            "rollout start agent --to v2 --policy default",
-            "release rm agent v9",
-        ] {
-            let line = format!("stagegate {line} --reason undo --if-match 7 --dry-run");
-            check_line(&line).unwrap_or_else(|error| panic!("{error}"));
-        }
-    }
-}
+mod tests;

@@ -233,10 +233,15 @@ fn takes_out(stepped: &Stepped) -> bool {
 
 /// Returns true if the command can only take traffic off the candidate.
 pub(super) fn takes_traffic(command: &Command, state: &WorkloadState) -> bool {
+    let is_smaller = |weight: &Weight| state.closed.is_none() && *weight <= state.weight;
+    takes_away(command) || matches!(command, Command::SetWeight { weight } if is_smaller(weight))
+}
+
+/// Returns true if the command takes somebody off the candidate, so that its answer must mean that
+/// no new request of theirs will arrive there.
+pub(super) fn takes_away(command: &Command) -> bool {
     match command {
-        Command::SetWeight { weight } => {
-            *weight == Weight::ZERO || (state.closed.is_none() && *weight <= state.weight)
-        }
+        Command::SetWeight { weight } => *weight == Weight::ZERO,
         Command::Rollback
         | Command::Abort
         | Command::Restore

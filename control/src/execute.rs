@@ -2,7 +2,7 @@
 
 use super::apply::{Applied, Decided, InForce, Source};
 use super::draft::{draft, is_stale};
-use super::emergency::{Emergency, What, takes_traffic};
+use super::emergency::{Emergency, What, takes_away, takes_traffic};
 use super::take_away::{Taken, Wish};
 use super::{
     Answer, Changed, Control, ExecuteError, IdempotencyKey, Inner, PATIENCE, Precondition,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::ports::{Event, Settled};
 use serde_json::json;
-use stagegate_rollout::{Command, Grounds, Input, ListKind, Preflight, Weight, WorkloadName, step};
+use stagegate_rollout::{Command, Grounds, Input, Preflight, WorkloadName, step};
 use stagegate_store::{NewAudit, Store};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -275,22 +275,5 @@ fn audit_entry(order: &Order, at_ms: u64) -> NewAudit {
         reason: order.reason.clone(),
         summary: String::new(),
         details,
-    }
-}
-
-/// Whether the command takes anybody off the candidate, so that its answer must mean that no new
-/// request of theirs will arrive there.
-fn takes_away(command: &Command) -> bool {
-    match command {
-        Command::SetWeight { weight } => *weight == Weight::ZERO,
-        Command::Rollback
-        | Command::Abort
-        | Command::Restore
-        | Command::Kill
-        | Command::RollbackCohort
-        | Command::Exclude { .. }
-        | Command::List { list: ListKind::Deny, .. }
-        | Command::Unlist { list: ListKind::Allow, .. } => true,
-        _ => false,
     }
 }

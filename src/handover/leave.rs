@@ -49,7 +49,7 @@ async fn let_go(running: &mut Running, asked: &Asked) -> anyhow::Result<()> {
         .collect();
     let sockets = sockets.context("the sockets cannot be copied")?;
     // Evidence is saved with it, so that the new process goes on where this one stood.
-    running.stop_directing().await?;
+    running.end_owner_tasks().await?;
     running.stop_scoring().await?;
     running.control.release().await?;
     if let Some(journal) = running.journal.clone() {
@@ -87,7 +87,7 @@ async fn go_on(running: &mut Running) -> anyhow::Result<()> {
     if running.control.view().config.workloads.iter().any(|workload| workload.eval.is_on()) {
         tracing::error!("answers are not sampled any more: restart to score again");
     }
-    running.direct();
+    running.begin_owner_tasks();
     Ok(())
 }
 

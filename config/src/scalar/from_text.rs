@@ -81,3 +81,34 @@ impl<T: FromText> Read for T {
         }
     }
 }
+
+/// Declares values that are texts of a certain form. Each is written as
+/// `Name: "what it is called", its JSON, "what to write instead", "is not …", its form;` where the
+/// form makes the value of a text, or nothing.
+macro_rules! texts {
+    ($($(#[doc = $doc:literal])+
+    $name:ident: $label:literal, $json:expr, $hint:expr, $wrong:literal, $form:expr;)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Clone)]
+        pub(crate) struct $name(pub(crate) String);
+
+        impl $crate::scalar::from_text::FromText for $name {
+            const NAME: &'static str = $label;
+            const JSON: $crate::read::Json = $json;
+            const HINT: &'static str = $hint;
+
+            fn from_text(text: &str) -> Result<Self, $crate::scalar::from_text::Wrong> {
+                let form: fn(&str) -> Option<String> = $form;
+                form(text).map(Self).ok_or_else(|| $wrong.into())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(text: $name) -> Self {
+                text.0
+            }
+        }
+    )+};
+}
+
+pub(crate) use texts;

@@ -1,6 +1,6 @@
 //! Addresses, hosts, URLs, paths and header fields.
 
-use super::from_text::{FromText, Wrong};
+use super::from_text::{FromText, Wrong, texts};
 use crate::read::Json;
 use crate::{Endpoint, EndpointProtocol};
 use ipnet::IpNet;
@@ -30,9 +30,35 @@ impl FromText for IpNet {
     }
 }
 
-/// An IP address or a DNS name, in lower case; an IPv6 address without brackets.
-#[derive(Clone)]
-pub(crate) struct HostName(pub(crate) String);
+texts! {
+    /// An IP address or a DNS name, in lower case; an IPv6 address without brackets.
+    HostName: "host name", Json::Text, "write a name like `agents.example.com`",
+        "is not a host name", |text| HostName::parse(text).map(|name| name.0);
+    /// What a path starts with.
+    PathPrefix: "path prefix", Json::Pattern("^/"),
+        "write the beginning of a path, like `/support/`",
+        "is not a path that begins with `/` and has no query",
+        |text| is_path(text).then(|| text.to_owned());
+    /// A path with an optional query.
+    UrlPath: "path", Json::Pattern("^/"), "write a path like `/healthz`",
+        "is not a path that begins with `/`", |text| {
+            let (path, query) = text.split_once('?').unwrap_or((text, ""));
+            let query = query.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
+            (is_path(path) && query).then(|| text.to_owned())
+        };
+    /// A header field's name, in lower case. Cookie names share its grammar but keep their case.
+    HeaderName: "header name", Json::Pattern("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"),
+        "write a header's name like `x-tenant-id`", "is not a header name",
+        |text| is_token(text).then(|| text.to_ascii_lowercase());
+    /// A header field's value: visible ASCII with spaces inside.
+    HeaderValue: "header value", Json::Text, "write visible ASCII characters",
+        "is not a header value", |text| {
+            let visible = !text.is_empty()
+                && text.trim() == text
+                && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+            visible.then(|| text.to_owned())
+        };
+}
 
 impl HostName {
     /// Reads what may stand before the port of a URL.
@@ -52,16 +78,6 @@ impl HostName {
         let number = name.rsplit('.').next().is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()));
         let valid = labels && (!number || name.parse::<std::net::Ipv4Addr>().is_ok());
         valid.then_some(Self(name))
-    }
-}
-
-impl FromText for HostName {
-    const NAME: &'static str = "host name";
-    const JSON: Json = Json::Text;
-    const HINT: &'static str = "write a name like `agents.example.com`";
-
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        Self::parse(text).ok_or_else(|| "is not a host name".into())
     }
 }
 
@@ -155,105 +171,10 @@ fn is_path(text: &str) -> bool {
             .all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'"' | b'<' | b'>' | b'\\'))
 }
 
-/// What a path starts with.
-#[derive(Clone)]
-pub(crate) struct PathPrefix(pub(crate) String);
-
-impl FromText for PathPrefix {
-    const NAME: &'static str = "path prefix";
-    const JSON: Json = Json::Pattern("^/");
-    const HINT: &'static str = "write the beginning of a path, like `/support/`";
-
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        let valid = is_path(text).then(|| Self(text.to_owned()));
-        valid.ok_or_else(|| "is not a path that begins with `/` and has no query".into())
-    }
-}
-
-/// A path with an optional query.
-#[derive(Clone)]
-pub(crate) struct UrlPath(pub(crate) String);
-
-impl FromText for UrlPath {
-    const NAME: &'static str = "path";
-    const JSON: Json = Json::Pattern("^/");
-    const HINT: &'static str = "write a path like `/healthz`";
-
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        let (path, query) = text.split_once('?').unwrap_or((text, ""));
-        let query = query.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
-        let valid = (is_path(path) && query).then(|| Self(text.to_owned()));
-        valid.ok_or_else(|| "is not a path that begins with `/`".into())
-    }
-}
-
-/// A header field's name, in lower case. Cookie names share its grammar but keep their case.
-#[derive(Clone)]
-pub(crate) struct HeaderName(pub(crate) String);
-
 /// A token of RFC 9110, section 5.6.2.
 pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
-}
-
-impl FromText for HeaderName {
-    const NAME: &'static str = "header name";
-    const JSON: Json = Json::Pattern("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$");
-    const HINT: &'static str = "write a header's name like `x-tenant-id`";
-
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        let valid = is_token(text).then(|| Self(text.to_ascii_lowercase()));
-        valid.ok_or_else(|| "is not a header name".into())
-    }
-}
-
-/// A header field's value: visible ASCII with spaces inside.
-#[derive(Clone)]
-pub(crate) struct HeaderValue(pub(crate) String);
-
-impl FromText for HeaderValue {
-    const NAME: &'static str = "header value";
-    const JSON: Json = Json::Text;
-    const HINT: &'static str = "write visible ASCII characters";
-
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        let visible = !text.is_empty()
-            && text.trim() == text
-            && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
-        let valid = visible.then(|| Self(text.to_owned()));
-        valid.ok_or_else(|| "is not a header value".into())
-    }
-}
-
-impl From<HeaderName> for String {
-    fn from(text: HeaderName) -> Self {
-        text.0
-    }
-}
-
-impl From<HeaderValue> for String {
-    fn from(text: HeaderValue) -> Self {
-        text.0
-    }
-}
-
-impl From<HostName> for String {
-    fn from(text: HostName) -> Self {
-        text.0
-    }
-}
-
-impl From<PathPrefix> for String {
-    fn from(text: PathPrefix) -> Self {
-        text.0
-    }
-}
-
-impl From<UrlPath> for String {
-    fn from(text: UrlPath) -> Self {
-        text.0
-    }
 }
 
 #[cfg(test)]

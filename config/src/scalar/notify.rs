@@ -1,24 +1,15 @@
 //! Values of notification channels. What is as good as a key is never shown.
 
-use super::from_text::{FromText, Wrong};
+use super::from_text::{FromText, Wrong, texts};
 use super::net::HostName;
 use super::text::{JwtSecret, TokenName};
 use crate::Secret;
 use crate::read::Json;
 
-/// A channel's name.
-#[derive(Clone)]
-pub(crate) struct ChannelName(pub(crate) String);
-
-impl FromText for ChannelName {
-    const NAME: &'static str = "channel name";
-    const JSON: Json = TokenName::JSON;
-    const HINT: &'static str = TokenName::HINT;
-
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        let TokenName(name) = TokenName::from_text(text).map_err(|_| "is not a channel name")?;
-        Ok(Self(name))
-    }
+texts! {
+    /// A channel's name.
+    ChannelName: "channel name", TokenName::JSON, TokenName::HINT, "is not a channel name",
+        |text| TokenName::from_text(text).ok().map(|name| name.0);
 }
 
 /// Where messages are posted. Whoever knows a chat's webhook can write there, so it is a secret.

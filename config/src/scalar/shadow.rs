@@ -1,25 +1,17 @@
 //! What may be served twice.
 
-use super::from_text::{FromText, Wrong};
-use super::net::UrlPath;
-use super::net::is_token;
+use super::from_text::{FromText, Wrong, texts};
+use super::net::{UrlPath, is_token};
 use crate::read::Json;
 use stagegate_settings::SafePath;
 
-/// A method's name, in upper case as methods are.
-#[derive(Clone)]
-pub(crate) struct Method(pub(crate) String);
-
-impl FromText for Method {
-    const NAME: &'static str = "method";
-    const JSON: Json = Json::Pattern("^[!#$%&'*+.^_`|~0-9A-Z-]+$");
-    const HINT: &'static str = "write a method like `GET` or `POST`, in upper case";
-
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        let upper = !text.bytes().any(|b| b.is_ascii_lowercase());
-        let valid = (upper && is_token(text)).then(|| Self(text.to_owned()));
-        valid.ok_or_else(|| "is not a method".into())
-    }
+texts! {
+    /// A method's name, in upper case as methods are.
+    Method: "method", Json::Pattern("^[!#$%&'*+.^_`|~0-9A-Z-]+$"),
+        "write a method like `GET` or `POST`, in upper case", "is not a method", |text| {
+            let upper = !text.bytes().any(|b| b.is_ascii_lowercase());
+            (upper && is_token(text)).then(|| text.to_owned())
+        };
 }
 
 impl FromText for SafePath {

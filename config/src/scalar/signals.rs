@@ -1,7 +1,7 @@
 //! Values about answers: statuses, error names, money.
 
 use super::file::FilePath;
-use super::from_text::{FromText, Wrong};
+use super::from_text::{FromText, Wrong, texts};
 use super::quantity::Int;
 use crate::read::Json;
 use stagegate_signals::parse_usd;
@@ -22,20 +22,14 @@ impl FromText for Status {
     }
 }
 
-/// A code or type that an error goes by.
-#[derive(Clone)]
-pub(crate) struct ErrorName(pub(crate) String);
-
-impl FromText for ErrorName {
-    const NAME: &'static str = "error code";
-    const JSON: Json = Json::Pattern("^[0-9A-Za-z._-]{1,48}$");
-    const HINT: &'static str = "write a code as bodies name it, like `overloaded_error`";
-
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        let fits = (1..=48).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-        fits.then(|| Self(text.to_owned())).ok_or_else(|| "is not an error code".into())
-    }
+texts! {
+    /// A code or type that an error goes by.
+    ErrorName: "error code", Json::Pattern("^[0-9A-Za-z._-]{1,48}$"),
+        "write a code as bodies name it, like `overloaded_error`", "is not an error code", |text| {
+            let fits = (1..=48).contains(&text.len())
+                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+            fits.then(|| text.to_owned())
+        };
 }
 
 /// Money in nano-dollars, more than none.

@@ -1,6 +1,6 @@
 //! Names, pointers, secrets and free text.
 
-use super::from_text::{FromText, Wrong};
+use super::from_text::{FromText, Wrong, texts};
 use super::net::is_token;
 use crate::TokenHash;
 use crate::read::Json;
@@ -33,20 +33,29 @@ names! {
     GroupName "group name",
 }
 
-/// A token's name: the actor of the audit.
-#[derive(Clone)]
-pub(crate) struct TokenName(pub(crate) String);
-
-impl FromText for TokenName {
-    const NAME: &'static str = "token name";
-    const JSON: Json = NAME_PATTERN;
-    const HINT: &'static str = NAME_HINT;
-
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        // One grammar for every name people give.
-        let valid = text.parse::<WorkloadName>().is_ok().then(|| Self(text.to_owned()));
-        valid.ok_or_else(|| "is not a token name".into())
-    }
+texts! {
+    /// A token's name: the actor of the audit. One grammar for every name that people give.
+    TokenName: "token name", NAME_PATTERN, NAME_HINT, "is not a token name",
+        |text| text.parse::<WorkloadName>().is_ok().then(|| text.to_owned());
+    /// Any text at all.
+    Body: "text", Json::Text, "write a text, in quotes or after `|`", "is not a text",
+        |text| Some(text.to_owned());
+    /// A content digest, `sha256:<64 hex digits>`.
+    Digest: "digest", Json::Pattern("^sha256:[0-9a-f]{64}$"),
+        "write `sha256:` and 64 lower-case hex digits", "is not a SHA-256 digest", |text| {
+            let lower = !text.bytes().any(|b| b.is_ascii_uppercase());
+            (lower && TokenHash::parse(text).is_some()).then(|| text.to_owned())
+        };
+    /// A JSON pointer (RFC 6901) to something below the top.
+    JsonPointer: "JSON pointer", Json::Pattern("^/([^~]|~[01])*$"),
+        "write a pointer like `/metadata/user_id`", "is not a JSON pointer", |text| {
+            let escapes = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+            (text.starts_with('/') && escapes).then(|| text.to_owned())
+        };
+    /// A cookie's name; case matters.
+    CookieName: "cookie name", Json::Pattern("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"),
+        "write a cookie's name like `session`", "is not a cookie name",
+        |text| is_token(text).then(|| text.to_owned());
 }
 
 /// One line of text that is not empty.
@@ -67,36 +76,6 @@ impl FromText for Line {
     }
 }
 
-/// Any text at all.
-#[derive(Clone)]
-pub(crate) struct Body(pub(crate) String);
-
-impl FromText for Body {
-    const NAME: &'static str = "text";
-    const JSON: Json = Json::Text;
-    const HINT: &'static str = "write a text, in quotes or after `|`";
-
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-/// A content digest, `sha256:<64 hex digits>`.
-#[derive(Clone)]
-pub(crate) struct Digest(pub(crate) String);
-
-impl FromText for Digest {
-    const NAME: &'static str = "digest";
-    const JSON: Json = Json::Pattern("^sha256:[0-9a-f]{64}$");
-    const HINT: &'static str = "write `sha256:` and 64 lower-case hex digits";
-
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        let lower = !text.bytes().any(|b| b.is_ascii_uppercase());
-        let valid = (lower && TokenHash::parse(text).is_some()).then(|| Self(text.to_owned()));
-        valid.ok_or_else(|| "is not a SHA-256 digest".into())
-    }
-}
-
 impl FromText for Salt {
     const NAME: &'static str = "text";
     const JSON: Json = Json::Text;
@@ -104,37 +83,6 @@ impl FromText for Salt {
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
         Line::from_text(text).map(|Line(text)| Self::new(&text))
-    }
-}
-
-/// A JSON pointer (RFC 6901) to something below the top.
-#[derive(Clone)]
-pub(crate) struct JsonPointer(pub(crate) String);
-
-impl FromText for JsonPointer {
-    const NAME: &'static str = "JSON pointer";
-    const JSON: Json = Json::Pattern("^/([^~]|~[01])*$");
-    const HINT: &'static str = "write a pointer like `/metadata/user_id`";
-
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        let escapes = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-        let valid = (text.starts_with('/') && escapes).then(|| Self(text.to_owned()));
-        valid.ok_or_else(|| "is not a JSON pointer".into())
-    }
-}
-
-/// A cookie's name; case matters.
-#[derive(Clone)]
-pub(crate) struct CookieName(pub(crate) String);
-
-impl FromText for CookieName {
-    const NAME: &'static str = "cookie name";
-    const JSON: Json = Json::Pattern("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$");
-    const HINT: &'static str = "write a cookie's name like `session`";
-
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        let valid = is_token(text).then(|| Self(text.to_owned()));
-        valid.ok_or_else(|| "is not a cookie name".into())
     }
 }
 
@@ -184,18 +132,6 @@ impl FromText for ForceSecret {
 
 impl From<Line> for String {
     fn from(text: Line) -> Self {
-        text.0
-    }
-}
-
-impl From<Body> for String {
-    fn from(text: Body) -> Self {
-        text.0
-    }
-}
-
-impl From<Digest> for String {
-    fn from(text: Digest) -> Self {
         text.0
     }
 }

@@ -1,0 +1,152 @@
+//! A running process: its parts, and how they end.
+
+use crate::handover::{self, Inherited};
+use crate::journal::{self, Journal};
+use crate::listen::SocketFile;
+use crate::plane::Plane;
+use crate::scoring;
+use crate::traces::Traces;
+use stagegate_control::Control;
+use stagegate_notify::Notifier;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A running Stagegate.
+pub(crate) struct Running {
+    /// Where the first TCP listener accepts.
+    pub(crate) proxy_addr: Option<SocketAddr>,
+    /// Where the admin API answers.
+    pub(crate) admin_addr: SocketAddr,
+    pub(crate) control: Control,
+    pub(crate) plane: Arc<Plane>,
+    pub(crate) journal: Option<Arc<Journal>>,
+    /// The listening sockets once more, by name, for a process that takes over.
+    pub(crate) sockets: Vec<(String, OwnedFd)>,
+    pub(super) tasks: Vec<JoinHandle<()>>,
+    pub(super) owner_tasks: Option<OwnerTasks>,
+    pub(super) notifier: Option<Notifier>,
+    pub(super) end_admin: Option<oneshot::Sender<()>>,
+    pub(super) admin: JoinHandle<std::io::Result<()>>,
+    pub(super) admin_ended: bool,
+    pub(super) scoring: Option<scoring::Running>,
+    pub(super) traces: Arc<Traces>,
+    pub(super) _socket_files: Vec<SocketFile>,
+}
+
+/// Tasks for the process that owns the data directory.
+pub(super) struct OwnerTasks {
+    end_steering: oneshot::Sender<()>,
+    steering: JoinHandle<()>,
+    others: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Begins the tasks of the owner of the data directory: steering, telling people, taking over
+    /// what former processes left.
+    pub(crate) fn begin_owner_tasks(&mut self) {
+        let (end_steering, ended) = oneshot::channel::<()>();
+        let steered = self.control.clone();
+        let steering = tokio::spawn(async move {
+            steered
+                .steer(async {
+                    let _ = ended.await;
+                })
+                .await;
+        });
+        let notifying = self.notifier.clone().map(|notifier| tokio::spawn(notifier.run()));
+        let looking = self.journal.clone().map(|it| tokio::spawn(journal::keep_looking(it)));
+        let others = notifying.into_iter().chain(looking).collect();
+        self.owner_tasks = Some(OwnerTasks { end_steering, steering, others });
+    }
+
+    /// Ends what [`Running::begin_owner_tasks`] began; what was gathered is saved.
+    ///
+    /// # Errors
+    /// When the steering loop has failed.
+    pub(crate) async fn end_owner_tasks(&mut self) -> anyhow::Result<()> {
+        let Some(OwnerTasks { end_steering, steering, others }) = self.owner_tasks.take() else {
+            return Ok(());
+        };
+        let _ = end_steering.send(());
+        others.iter().for_each(JoinHandle::abort);
+        Ok(steering.await?)
+    }
+
+    /// Accepts what was copied, and samples no more.
+    ///
+    /// # Errors
+    /// When scoring has failed.
+    pub(crate) async fn stop_scoring(&mut self) -> anyhow::Result<()> {
+        if let Some(scoring) = self.scoring.take() {
+            tokio::task::spawn_blocking(move || scoring.stop()).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes no more calls of the admin API; running ones may finish.
+    pub(crate) fn close_admin(&mut self) {
+        if let Some(end) = self.end_admin.take() {
+            let _ = end.send(());
+        }
+    }
+
+    /// Waits a moment until the admin API has let go of its socket.
+    pub(crate) async fn admin_closed(&mut self, patience: Duration) {
+        if !self.admin_ended {
+            let ended = tokio::time::timeout(patience, &mut self.admin).await;
+            self.admin_ended = ended.is_ok();
+        }
+    }
+
+    /// Goes on with the client connections of the process before.
+    pub(super) fn receive_from(&self, inherited: Inherited) {
+        let plane = Arc::clone(&self.plane);
+        let config = Arc::clone(&self.control.view().config);
+        // A thread of its own: it may be there for as long as the longest answer.
+        let receiving =
+            std::thread::Builder::new().name("inheritance".to_owned()).spawn(move || {
+                let names: Vec<String> =
+                    config.listeners.iter().map(handover::proxy_socket).collect();
+                inherited.receive(
+                    |name| names.iter().position(|it| it == name),
+                    |leaving| plane.proxy().adopt(leaving),
+                );
+            });
+        if let Err(error) = receiving {
+            tracing::error!(%error, "connections of the former process are closed");
+        }
+    }
+
+    /// Stops accepting, lets running answers finish, and ends everything.
+    ///
+    /// # Errors
+    /// When a part did not end as it should.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        // Nobody is to find them listening.
+        self.sockets.clear();
+        self.plane.begin_drain();
+        let timeout = self.control.view().config.drain_timeout;
+        if !self.plane.proxy().drain(timeout).await {
+            tracing::warn!(?timeout, "answers that still ran were abandoned");
+        }
+        self.stop_scoring().await?;
+        let traces = Arc::clone(&self.traces);
+        let telling = tokio::task::spawn_blocking(move || traces.stop());
+        // Gates are watched for as long as anybody is served; then the evidence is saved.
+        self.end_owner_tasks().await?;
+        self.close_admin();
+        if !self.admin_ended {
+            self.admin.await??;
+        }
+        self.tasks.iter().for_each(JoinHandle::abort);
+        telling.await?;
+        if let Some(journal) = self.journal {
+            tokio::task::spawn_blocking(move || journal.flush()).await?;
+        }
+        Ok(())
+    }
+}

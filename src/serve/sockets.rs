@@ -1,0 +1,41 @@
+//! The sockets of a configuration.
+
+use crate::handover::{self, Inherited};
+use crate::listen::{self, SocketFile};
+use stagegate_config::Config;
+use stagegate_proxy as proxy;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+
+/// Sockets of the configuration, inherited or bound.
+pub(super) struct Sockets {
+    pub(super) listeners: Vec<proxy::Listener>,
+    pub(super) files: Vec<SocketFile>,
+    pub(super) admin: TcpListener,
+    /// Each once more, by name.
+    pub(super) copies: Vec<(String, OwnedFd)>,
+}
+
+impl Sockets {
+    pub(super) fn open(config: &Config, inherited: &mut Option<Inherited>) -> anyhow::Result<Self> {
+        let mut take = |name: &str| inherited.as_mut().and_then(|it| it.take(name));
+        let (mut listeners, mut files, mut copies) = (Vec::new(), Vec::new(), Vec::new());
+        for listener in &config.listeners {
+            let name = handover::proxy_socket(listener);
+            let (socket, file) = match take(&name) {
+                Some(socket) => listen::inherit(listener, socket)?,
+                None => listen::bind(listener)?,
+            };
+            copies.push((name, listen::copy(&socket)?));
+            listeners.push(socket);
+            files.extend(file);
+        }
+        let name = handover::admin_socket(config);
+        let admin = match take(&name) {
+            Some(socket) => socket.into(),
+            None => listen::tcp(config.admin.address)?,
+        };
+        copies.push((name, admin.try_clone()?.into()));
+        Ok(Self { listeners, files, admin, copies })
+    }
+}
