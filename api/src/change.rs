@@ -72,3 +72,33 @@ pub struct Reloaded {
     /// Warnings about the new configuration.
     pub warnings: Vec<ConfigProblem>,
 }
+
+/// What a reload would do now. Nothing was changed.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReloadPlan {
+    /// Keys of the file that have another value than in the configuration in force.
+    pub edits: Vec<ConfigEdit>,
+    /// What would change, one line each; empty when only settings would.
+    pub changes: Vec<String>,
+    /// Who would change sides, one line each: tenants and users that a rule names, and the share of
+    /// everybody else.
+    pub moves: Vec<String>,
+    /// Settings that a reload would not apply, one line each.
+    pub needs_restart: Vec<String>,
+    /// Warnings about the file.
+    pub warnings: Vec<ConfigProblem>,
+}
+
+/// A key of the configuration with another value.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ConfigEdit {
+    /// Path of the key, or of a file that the configuration names.
+    #[schema(example = "workloads.support-agent.timeouts.request")]
+    pub key: String,
+    /// The value in force, as it is written; `***` for a secret, absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The value in the file; `***` for a secret, absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}

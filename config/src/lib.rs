@@ -29,6 +29,7 @@ mod token_hash;
 mod tracing;
 mod units;
 mod workload;
+mod written;
 
 pub use stagegate_settings as settings;
 
@@ -48,3 +49,4 @@ pub use token_hash::TokenHash;
 pub use tracing::{Collector, TraceProtocol, Tracing};
 pub use units::{InvalidUnit, Rate, Size, Time};
 pub use workload::Workload;
+pub use written::{Edit, Written};

@@ -3,7 +3,8 @@
 use crate::check;
 use crate::raw::RawConfig;
 use crate::read::{self, Context, Cursor, Node, Read, Site};
-use crate::{Config, Loaded, Problem, Problems};
+use crate::{Config, Loaded, Problem, Problems, Written};
+use std::mem;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -103,9 +104,13 @@ fn text(
     let Some(root) = tree(text, &mut cx) else { return Err(Problems(cx.finish().0)) };
     let raw = RawConfig::read(&Cursor::root(&root), &mut cx);
     let config = raw.and_then(|raw| check::config(raw, &mut cx));
+    let (secrets, files) = (mem::take(&mut cx.secrets), mem::take(&mut cx.digests));
+    let written = || Written { text: text.to_owned(), secrets, files };
     let (mut problems, warnings) = cx.finish();
     match config {
-        Some(config) if problems.is_empty() => Ok(Loaded { config, warnings }),
+        Some(config) if problems.is_empty() => {
+            Ok(Loaded { config: Config { written: written(), ..config }, warnings })
+        }
         None if problems.is_empty() => {
             // Every `None` on the way here reports why; this keeps a slip from passing as success.
             let hint = "report this file as a defect of the checker";

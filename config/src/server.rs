@@ -1,6 +1,6 @@
 //! Checked settings of the whole process. Every value here is valid; nothing needs checking again.
 
-use crate::{Channel, EvalLimits, Problem, TokenHash, Tracing, Workload};
+use crate::{Channel, EvalLimits, Problem, TokenHash, Tracing, Workload, Written};
 use stagegate_rollout::Policy;
 use stagegate_settings::{Clients, Listener};
 use std::collections::BTreeMap;
@@ -45,6 +45,8 @@ pub struct Config {
     pub tracing: Option<Tracing>,
     /// Every other file that was read for it, wherever it lies.
     pub files: Vec<PathBuf>,
+    /// The file itself, to tell what a later version of it changes.
+    pub written: Written,
     /// The workloads in the order of the file; at least one.
     pub workloads: Vec<Workload>,
     /// Every policy by name, also those no workload uses; `default` is always there.

@@ -39,6 +39,8 @@ pub(crate) struct Inner {
     /// Held while a configuration is read and prepared, so that reloads queue up without keeping
     /// a rollback waiting.
     pub(crate) reloading: tokio::sync::Mutex<()>,
+    /// Held while somebody is told what a reload would do.
+    pub(crate) planning: tokio::sync::Mutex<()>,
     pub(crate) view: RwLock<Arc<View>>,
     /// Where changes are recorded. `None` without a readable store.
     pub(crate) ledger: Option<Arc<dyn Ledger>>,

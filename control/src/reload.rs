@@ -11,6 +11,7 @@ use super::{
 use crate::ports::{Event, PrepareError, Prepared};
 use serde_json::json;
 use stagegate_config::{Config, Loaded, Problem, Problems};
+use stagegate_rollout::Split;
 use stagegate_store::{Attachment, NewAudit, NewChange};
 use std::path::Path;
 use std::sync::Arc;
@@ -35,6 +36,14 @@ pub enum ReloadError {
     Lost(String),
 }
 
+/// The configuration file as it is now.
+pub(super) struct FileNow {
+    pub(super) config: Arc<Config>,
+    pub(super) warnings: Vec<Problem>,
+    /// Settings that only a restart changes, one line each.
+    pub(super) needs_restart: Vec<String>,
+}
+
 impl Control {
     /// Reads the configuration file again and takes it over if all of it is right.
     ///
@@ -55,7 +64,8 @@ impl Control {
 }
 
 impl Inner {
-    async fn reload(self: &Arc<Self>, actor: &str) -> Result<Reloaded, ReloadError> {
+    /// Reads and checks the file as it is now, and puts back what only a restart can change.
+    pub(super) async fn read_file(&self) -> Result<FileNow, ReloadError> {
         if self.view().safe_start.is_some() {
             return Err(StoreAccessError::ReadOnly.into());
         }
@@ -75,7 +85,11 @@ impl Inner {
         }
         let registered = self.with_store(|store| Ok(store.run_time_releases()?)).await?;
         registry::join(&mut config, &registered).map_err(ReloadError::Contradiction)?;
-        let config = Arc::new(config);
+        Ok(FileNow { config: Arc::new(config), warnings, needs_restart })
+    }
+
+    async fn reload(self: &Arc<Self>, actor: &str) -> Result<Reloaded, ReloadError> {
+        let FileNow { config, warnings, needs_restart } = self.read_file().await?;
         let prepared = self.plane.prepare(Arc::clone(&config)).await?;
         let by = actor.to_owned();
         let work = move |inner: Arc<Self>, turn| async move {
@@ -90,7 +104,7 @@ impl Inner {
         &self,
         actor: &str,
         config: Arc<Config>,
-        warnings: Vec<stagegate_config::Problem>,
+        warnings: Vec<Problem>,
         needs_restart: Vec<String>,
         prepared: Prepared,
     ) -> Result<Reloaded, ReloadError> {
@@ -180,11 +194,11 @@ impl Inner {
 }
 
 /// The workload under the new configuration. Its epoch moves only if something of it changed.
-fn successor(view: &View, split: Arc<stagegate_rollout::Split>, epoch: u64) -> Live {
+fn successor(view: &View, split: Arc<Split>, epoch: u64) -> Live {
     let mut after = Live { split, epoch };
     if let Some((_, before)) = view.find(after.split.spec().name.as_str()) {
         after.epoch = before.epoch;
-        if differs(before, &after) {
+        if differs(&before.split, &after.split) {
             after.epoch = epoch;
         }
     }
@@ -192,9 +206,9 @@ fn successor(view: &View, split: Arc<stagegate_rollout::Split>, epoch: u64) -> L
 }
 
 /// Whether anything differs that decides where requests go, or who may change that.
-fn differs(before: &Live, after: &Live) -> bool {
-    let (old, new) = (before.split.spec(), after.split.spec());
-    before.split.state() != after.split.state()
+pub(super) fn differs(before: &Split, after: &Split) -> bool {
+    let (old, new) = (before.spec(), after.spec());
+    before.state() != after.state()
         || old.fallback != new.fallback
         || old.sticky != new.sticky
         || old.on_rollback != new.on_rollback

@@ -156,6 +156,7 @@ impl Control {
             unrecorded_file,
             pending: Pending::default(),
             reloading: tokio::sync::Mutex::new(()),
+            planning: tokio::sync::Mutex::new(()),
             view: RwLock::new(Arc::new(view)),
             ledger,
             store: handle,

@@ -32,7 +32,7 @@ pub(super) fn guarded() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(system::metrics))
         .routes(routes!(system::whoami))
-        .routes(routes!(system::reload))
+        .routes(routes!(system::reload, system::reload_plan))
         .routes(routes!(reads::status))
         .routes(routes!(reads::workloads))
         .routes(routes!(reads::workload))

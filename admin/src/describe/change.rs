@@ -1,7 +1,9 @@
 //! What the driver answered, as it goes over the wire.
 
 use super::{change_kind, config_problem, workload};
-use stagegate_api::{Changed, DrillCheck, DrillReport, Reloaded, RollbackTiming};
+use stagegate_api::{
+    Changed, ConfigEdit, DrillCheck, DrillReport, ReloadPlan, Reloaded, RollbackTiming,
+};
 use stagegate_control as control;
 
 /// What a change did.
@@ -61,5 +63,18 @@ pub fn reloaded(reloaded: control::Reloaded) -> Reloaded {
         changes: reloaded.changes,
         needs_restart: reloaded.needs_restart,
         warnings: reloaded.warnings.iter().map(config_problem).collect(),
+    }
+}
+
+/// What a reload would do.
+#[must_use]
+pub fn reload_plan(plan: control::ReloadPlan) -> ReloadPlan {
+    let edits = plan.edits.into_iter();
+    ReloadPlan {
+        edits: edits.map(|it| ConfigEdit { key: it.key, from: it.from, to: it.to }).collect(),
+        changes: plan.changes,
+        moves: plan.moves,
+        needs_restart: plan.needs_restart,
+        warnings: plan.warnings.iter().map(config_problem).collect(),
     }
 }

@@ -41,6 +41,37 @@ async fn a_changed_file_makes_a_new_plan_and_keeps_runtime_state() {
 }
 
 #[tokio::test]
+async fn a_plan_says_what_a_reload_would_do_and_does_nothing() {
+    let world = World::open().await;
+    let (plans, before) = (world.plans(), world.agent().await);
+    let same = world.get("/v1/reload").await.ok();
+    for key in ["edits", "changes", "moves", "needs_restart"] {
+        assert_eq!(same[key], json!([]), "{same}");
+    }
+    let next = CONFIG
+        .replace("sticky: user", "sticky: tenant")
+        .replace("tenants: [acme, globex]", "tenants: [acme]")
+        .replace("127.0.0.1:8080", "127.0.0.1:8081");
+    std::fs::write(world.config_path(), &next).unwrap();
+    let plan = world.get("/v1/reload").await.ok();
+    let edits = plan["edits"].as_array().unwrap();
+    let edit = |key: &str| edits.iter().find(|it| it["key"] == key);
+    let sticky = edit("workloads.agent.sticky").expect("an edit");
+    assert_eq!((&sticky["from"], &sticky["to"]), (&json!("user"), &json!("tenant")));
+    assert_eq!(edits.len(), 3, "{plan}");
+    let moves = plan["moves"].to_string();
+    assert!(moves.contains("% of tenants: v1 -> v2"), "{moves}");
+    assert!(plan["needs_restart"].to_string().contains("listeners"), "{plan}");
+    std::fs::write(world.config_path(), CONFIG.replace("weight: 1%", "weight: 110%")).unwrap();
+    world.get("/v1/reload").await.problem(422, "invalid-config");
+    assert_eq!(world.plans(), plans);
+    assert_eq!(world.agent().await, before);
+    assert_eq!(world.get("/v1/status").await.ok()["reload"]["ok"], true);
+    let audit = world.get("/v1/audit").await.ok();
+    assert!(!audit["entries"].to_string().contains("reload"), "{audit}");
+}
+
+#[tokio::test]
 async fn a_bad_file_is_refused_whole_with_all_its_problems() {
     let world = World::open().await;
     let plans = world.plans();

@@ -3,10 +3,10 @@
 use super::preview;
 use super::send::{ConditionArgs, Order};
 use crate::client::{AdminClient, Conditions, Failure, config_problem, typed};
-use crate::output::{self, Format, moment, one_line};
+use crate::output::{self, Format, one_line};
 use clap::Args;
 use serde_json::json;
-use stagegate_api::{Reason, Reloaded, SetWeight, Status};
+use stagegate_api::{ConfigEdit, ConfigProblem, Reason, ReloadPlan, Reloaded, SetWeight};
 use stagegate_rollout::Weight;
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -44,7 +44,7 @@ pub(crate) struct VerbArgs {
 /// Options of `reload`.
 #[derive(Args, Debug)]
 pub(crate) struct ReloadArgs {
-    /// Show what the server last read, and send nothing.
+    /// Show what a reload of the file as it is now would change and for whom, and change nothing.
     #[arg(long)]
     dry_run: bool,
 }
@@ -98,16 +98,9 @@ pub(crate) fn reload(
     format: Format,
 ) -> Result<ExitCode, Failure> {
     if args.dry_run {
-        let raw = client.get("/v1/status")?;
-        let Status { reload, .. } = typed(&raw)?;
-        let answer = json!({ "dry_run": true, "reload": raw["reload"] });
-        output::show(format, &answer, || {
-            format!(
-                "dry run: nothing was sent; the server would read its configuration file again\n\
-                 it last took it over at {}; `stagegate check FILE` on its machine finds mistakes\n",
-                moment(reload.last_success_at_ms)
-            )
-        });
+        let answer = client.get("/v1/reload")?;
+        let plan: ReloadPlan = typed(&answer)?;
+        output::show(format, &answer, || plan_text(&plan));
         return Ok(ExitCode::SUCCESS);
     }
     let answer = client.send(&Method::POST, "/v1/reload", &json!({}), Conditions::default())?;
@@ -124,18 +117,49 @@ fn reloaded_text(reloaded: &Reloaded) -> String {
     for change in &reloaded.changes {
         let _ = writeln!(text, "  {}", one_line(change));
     }
-    for setting in &reloaded.needs_restart {
-        let _ = writeln!(text, "  ! needs a restart: {setting}");
+    remarks(&mut text, &reloaded.needs_restart, &reloaded.warnings);
+    text
+}
+
+fn remarks(text: &mut String, needs_restart: &[String], warnings: &[ConfigProblem]) {
+    for setting in needs_restart {
+        let _ = writeln!(text, "  ! needs a restart: {}", one_line(setting));
     }
-    for warning in &reloaded.warnings {
+    for warning in warnings {
         let _ = writeln!(text, "  ! {}", config_problem(warning));
     }
+}
+
+fn plan_text(plan: &ReloadPlan) -> String {
+    let ReloadPlan { edits, changes, moves, needs_restart, warnings } = plan;
+    let mut text = "dry run: nothing was changed\n".to_owned();
+    if edits.is_empty() {
+        text.push_str("the file says what is already in force\n");
+    } else {
+        text.push_str("keys with another value\n");
+    }
+    for ConfigEdit { key, from, to } in edits {
+        let value = |it: &Option<String>| it.as_deref().map_or("not set".to_owned(), one_line);
+        let _ = writeln!(text, "  {}: {} -> {}", one_line(key), value(from), value(to));
+    }
+    for (title, lines) in [("a reload would change", changes), ("it would move", moves)] {
+        if !lines.is_empty() {
+            let _ = writeln!(text, "{title}");
+        }
+        for line in lines {
+            let _ = writeln!(text, "  {}", one_line(line));
+        }
+    }
+    if !edits.is_empty() && moves.is_empty() {
+        text.push_str("nobody changes sides\n");
+    }
+    remarks(&mut text, needs_restart, warnings);
     text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{VerbArgs, WeightArgs, verb, weight};
+    use super::{ReloadArgs, VerbArgs, WeightArgs, plan_text, reload, verb, weight};
     use crate::canned;
     use crate::client::Failure;
     use crate::command::send::ConditionArgs;
@@ -212,6 +236,39 @@ mod tests {
         let failure = verb(&client, "kill", &args, Format::Table).expect_err("not ours");
         asked.join().expect("one request");
         assert!(matches!(failure, Failure::Odd { .. }), "{failure}");
+    }
+
+    #[test]
+    fn a_reload_is_shown_before_it_is_made() {
+        let plan = json!({
+            "edits": [
+                { "key": "workloads.agent.sticky", "from": "user", "to": "tenant" },
+                { "key": "workers", "to": "2" },
+            ],
+            "changes": [], "moves": ["workload agent: about 1.8% of tenants: v1 -> v2"],
+            "needs_restart": ["workers changed: restart to apply it"], "warnings": [],
+        });
+        let told = plan_text(&serde_json::from_value(plan).expect("the API's own shape"));
+        assert_eq!(
+            told,
+            "dry run: nothing was changed\n\
+             keys with another value\n  \
+             workloads.agent.sticky: user -> tenant\n  \
+             workers: not set -> 2\n\
+             it would move\n  \
+             workload agent: about 1.8% of tenants: v1 -> v2\n  \
+             ! needs a restart: workers changed: restart to apply it\n"
+        );
+        let (client, asked) = canned::answer(
+            "200 OK",
+            &json!({
+                "edits": [], "changes": [], "moves": [], "needs_restart": [], "warnings": [],
+            })
+            .to_string(),
+        );
+        reload(&client, &ReloadArgs { dry_run: true }, Format::Table).expect("described");
+        let asked = asked.join().expect("one request");
+        assert!(asked.starts_with("GET /v1/reload HTTP/1.1\r\n"), "{asked}");
     }
 
     #[test]

@@ -52,7 +52,11 @@ pub(crate) fn reverse(record: &AuditRecord, now: &WorkloadDetail) -> Reverse {
         "start" => by(&["rollout", "abort", w]),
         "promote" | "force_promote" => noting(
             &["rollback", w],
-            "a promotion has no way back of one step: this takes the candidate out".to_owned(),
+            format!(
+                "a promotion has no step back, because the evidence of the step before is gone: this \
+                 takes the candidate out; `stagegate weight {w} SHARE --override` only makes its share \
+                 smaller"
+            ),
         ),
         "pause" => by(&["rollout", "resume", w]),
         "resume" => by(&["rollout", "pause", w]),

@@ -3,6 +3,7 @@
 use crate::Problem;
 use crate::read::{At, Context, Site};
 use crate::scalar::{Member, is_id};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -118,7 +119,12 @@ pub(crate) fn read_text(
     };
     cx.files.push(path.to_owned());
     match read() {
-        Ok(text) => Some(text),
+        Ok(text) => {
+            let mut digest = DefaultHasher::new();
+            text.hash(&mut digest);
+            cx.digests.insert(path.to_owned(), digest.finish());
+            Some(text)
+        }
         Err(error) => {
             cx.problem(
                 site,

@@ -5,7 +5,7 @@ use super::{eval, matching, notify, tls, tracing, workload};
 use crate::raw::{RawAdmin, RawConfig, RawListener, RawWorkload};
 use crate::read::{At, Context, Map, NonEmpty, plain};
 use crate::scalar::Workers;
-use crate::{Admin, Config, Token, Workload};
+use crate::{Admin, Config, Token, Workload, Written};
 use ipnet::IpNet;
 use stagegate_rollout::WorkloadName;
 use stagegate_settings::{Clients, ListenAddress, Listener};
@@ -39,6 +39,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
     files.dedup();
     Some(Config {
         files,
+        written: Written::default(),
         listeners: listeners?,
         admin: admin?,
         data_dir: data_dir?,

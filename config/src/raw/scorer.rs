@@ -130,6 +130,9 @@ fn value(
 ) -> Option<Value> {
     let Node { content, .. } = at.node;
     let secret = matches!(pointer, "/secret" | "/api_key");
+    if secret {
+        cx.secrets.insert(at.path.clone());
+    }
     places.insert(pointer.to_owned(), Placed { key: at.mark, value: at.site(secret) });
     Some(match content {
         _ if at.node.is_null() => Value::Null,

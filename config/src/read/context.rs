@@ -3,6 +3,7 @@
 use super::cursor::Site;
 use super::env::{EnvError, substitute};
 use crate::{Place, Problem};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +17,10 @@ pub(crate) struct Context<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
     /// Files that the configuration names, as far as they were read.
     pub(crate) files: Vec<PathBuf>,
+    /// Digests of their contents.
+    pub(crate) digests: BTreeMap<PathBuf, u64>,
+    /// Keys that hold a secret.
+    pub(crate) secrets: BTreeSet<String>,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
     dropped: usize,
@@ -32,6 +37,8 @@ impl<'a> Context<'a> {
             base_dir,
             env,
             files: Vec::new(),
+            digests: BTreeMap::new(),
+            secrets: BTreeSet::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
             dropped: 0,

@@ -63,6 +63,9 @@ impl<T: FromText> Read for T {
 
     fn read(at: &Cursor<'_>, cx: &mut Context<'_>) -> Option<Self> {
         let site = at.site(T::SECRET);
+        if T::SECRET {
+            cx.secrets.insert(at.path.clone());
+        }
         let Content::Scalar { text, .. } = &at.node.content else {
             cx.problem(&site, format!("is {}, not a {}", at.node.kind(), T::NAME), T::HINT);
             return None;

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::{StatusCode, header};
-use stagegate_api::{Identity, OptionalReason, Reloaded};
+use stagegate_api::{Identity, OptionalReason, ReloadPlan, Reloaded};
 
 /// Whether the process runs at all.
 #[utoipa::path(get, path = "/livez", tag = "system",
@@ -64,4 +64,14 @@ pub(super) async fn reload(
     Body(_): Body<OptionalReason>,
 ) -> Result<Json<Reloaded>, ApiError> {
     Ok(Json(describe::reloaded(app.control.reload(&caller.actor).await?)))
+}
+
+/// What a reload would do now.
+///
+/// The file is read and checked, and compared with the configuration in force. Nothing is changed,
+/// and endpoints are not probed.
+#[utoipa::path(get, path = "/v1/reload", tag = "system",
+    responses((status = 200, description = "The effect of a reload.", body = ReloadPlan)))]
+pub(super) async fn reload_plan(State(app): State<App>) -> Result<Json<ReloadPlan>, ApiError> {
+    Ok(Json(describe::reload_plan(app.control.plan_reload().await?)))
 }
