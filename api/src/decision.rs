@@ -55,6 +55,15 @@ pub struct Decision {
     pub first_byte_ms: f64,
     /// How often the request was sent again.
     pub retries: u8,
+    /// What the answer cost, in US dollars; absent where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+    /// Input tokens of the answer, cached ones too; absent where no usage is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    /// Output tokens of the answer; absent where no usage is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
     /// Whether a copy was handed on to be sent to the shadow release; it may have been dropped since.
     #[serde(default)]
     pub shadowed: bool,

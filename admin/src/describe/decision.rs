@@ -7,6 +7,7 @@ use stagegate_store::OwnedRecord;
 /// The record of one request.
 #[must_use]
 pub fn decision(record: OwnedRecord) -> Decision {
+    let spent = record.spent;
     Decision {
         request_id: record.request_id,
         at_ms: record.at_ms,
@@ -27,6 +28,9 @@ pub fn decision(record: OwnedRecord) -> Decision {
         duration_ms: record.duration_us as f64 / 1e3,
         first_byte_ms: record.first_byte_us as f64 / 1e3,
         retries: record.retries,
+        cost_usd: spent.and_then(|spent| spent.nanos).map(|nanos| nanos as f64 / 1e9),
+        input_tokens: spent.map(|spent| spent.input),
+        output_tokens: spent.map(|spent| spent.output),
         shadowed: record.shadowed,
     }
 }

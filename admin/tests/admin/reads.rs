@@ -3,7 +3,7 @@
 use crate::world::World;
 use serde_json::{Value, json};
 use stagegate_control::ports::Health;
-use stagegate_rollout::{Arm, KeyKind, Outcome, Reason, Record, RecordBatch};
+use stagegate_rollout::{Arm, CostTruth, KeyKind, Outcome, Reason, Record, RecordBatch, Spent};
 
 fn record<'a>(request_id: &'a str, tenant: &'a str) -> Record<'a> {
     Record {
@@ -29,6 +29,25 @@ fn record<'a>(request_id: &'a str, tenant: &'a str) -> Record<'a> {
         shadowed: false,
         spent: None,
     }
+}
+
+#[tokio::test]
+async fn a_decision_says_what_its_answer_cost_if_that_is_known() {
+    let world = World::open().await;
+    let spent = |truth, nanos| Some(Spent { truth, nanos, input: 812, output: 40 });
+    let mut batch = RecordBatch::default();
+    batch.push(&Record { spent: spent(CostTruth::Reported, 1_250_000), ..record("r-1", "") });
+    batch.push(&Record { spent: spent(CostTruth::Unknown, 0), ..record("r-2", "") });
+    batch.push(&record("r-3", ""));
+    assert!(world.log.writer().try_append(batch));
+    let of =
+        async |id: &str| world.get(&format!("/v1/decisions/{id}")).await.ok()["decision"].clone();
+    let known = of("r-1").await;
+    assert_eq!((&known["cost_usd"], &known["input_tokens"]), (&json!(0.00125), &json!(812)));
+    let unpriced = of("r-2").await;
+    assert_eq!((&unpriced["cost_usd"], &unpriced["output_tokens"]), (&Value::Null, &json!(40)));
+    let untold = of("r-3").await;
+    assert!(untold.get("cost_usd").is_none() && untold.get("input_tokens").is_none(), "{untold}");
 }
 
 #[tokio::test]

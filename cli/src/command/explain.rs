@@ -145,9 +145,19 @@ fn recorded(explained: &DecisionExplained) -> String {
             "sent again",
             if decision.retries > 0 { decision.retries.to_string() } else { String::new() },
         ),
+        ("cost", spent(decision)),
         ("shadowed", if decision.shadowed { "yes".to_owned() } else { String::new() }),
     ];
     format!("{}\n{}", one_line(&explained.words), facts(&pairs))
+}
+
+/// What the answer cost and was counted from; empty where nothing is known.
+fn spent(decision: &Decision) -> String {
+    let cost = decision.cost_usd.map(|usd| format!("${usd}"));
+    let tokens = decision.input_tokens.zip(decision.output_tokens);
+    let tokens = tokens.map(|(input, output)| format!("{input} tokens in, {output} out"));
+    let known: Vec<String> = [cost, tokens].into_iter().flatten().collect();
+    known.join(", ")
 }
 
 fn dry_run(explanation: &Explanation) -> String {
