@@ -16,6 +16,7 @@ mod eval_loop;
 mod eval_results;
 mod forwarding;
 mod framing;
+mod generated_client;
 mod grpc;
 mod h2;
 mod h2_malformed;
