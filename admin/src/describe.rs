@@ -10,7 +10,7 @@ mod sets;
 mod shadow;
 mod status;
 
-pub use change::{changed, drill, reload_plan, reloaded};
+pub use change::*;
 pub use decision::decision;
 pub use eval_report::{eval_report, given_comparison};
 pub use release::{artifact, diff, release, releases, running};

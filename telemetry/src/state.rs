@@ -110,16 +110,10 @@ pub enum RollbackKind {
 
 impl RollbackKind {
     /// Every kind, in the order tables show them.
-    pub const ALL: [Self; 8] = [
-        Self::Rollback,
-        Self::Cohort,
-        Self::Kill,
-        Self::Abort,
-        Self::Gate(Axis::Eval),
-        Self::Gate(Axis::Latency),
-        Self::Gate(Axis::Cost),
-        Self::Gate(Axis::Error),
-    ];
+    pub fn all() -> impl Iterator<Item = Self> {
+        let commands = [Self::Rollback, Self::Cohort, Self::Kill, Self::Abort];
+        commands.into_iter().chain(Axis::ALL.map(Self::Gate))
+    }
 
     /// The word used as a label.
     #[must_use]

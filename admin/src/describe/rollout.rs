@@ -7,7 +7,7 @@ use stagegate_api::{
 };
 use stagegate_control::Live;
 use stagegate_rollout::{
-    Analysis, Axis, Estimate, GateId, Mark, Measurement, Rollout, Step, Transition,
+    Analysis, Axis, Estimate, GateId, Mark, Measure, Measurement, Number, Rollout, Step, Transition,
 };
 
 /// A rollout in one line.
@@ -125,13 +125,14 @@ fn finite(number: f64) -> Option<f64> {
 /// The unit of a gate's values, from its id: a stored analysis outlives its policy.
 fn unit(axis: Axis, gate: &GateId) -> Unit {
     let measure = gate.as_str().split('/').nth(1).unwrap_or_default();
-    match axis {
-        Axis::Eval | Axis::Error => Unit::Share,
-        Axis::Latency if measure.starts_with("p99-over-p50") => Unit::Ratio,
-        Axis::Latency => Unit::Us,
-        Axis::Cost if measure.starts_with("usd-") || measure.starts_with("spend-") => Unit::Usd,
-        Axis::Cost if measure.starts_with("tokens-") => Unit::Tokens,
-        Axis::Cost => Unit::Ratio,
+    let simple = Measure::SIMPLE.iter().find(|simple| simple.word.replace('_', "-") == measure);
+    match (simple.map(|simple| simple.number), axis) {
+        (Some(Number::Share), _) | (None, Axis::Error) => Unit::Share,
+        (Some(Number::Usd), _) => Unit::Usd,
+        (Some(Number::Tokens), _) => Unit::Tokens,
+        (None, Axis::Latency) if !measure.starts_with("p99-over-p50") => Unit::Us,
+        (None, Axis::Cost) if measure.starts_with("spend-") => Unit::Usd,
+        (Some(Number::Times), _) | (None, _) => Unit::Ratio,
     }
 }
 
@@ -167,4 +168,29 @@ pub fn mark(mark: &Mark) -> MarkDetail {
 /// People count steps from one.
 const fn from_one(step: usize) -> u32 {
     step as u32 + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unit;
+    use stagegate_api::Unit;
+    use stagegate_rollout::{Axis, GateId};
+
+    #[test]
+    fn the_unit_of_a_gate_follows_from_its_id() {
+        for (id, axis, wanted) in [
+            ("eval/accuracy/against-stable", Axis::Eval, Unit::Share),
+            ("error/permanent/max", Axis::Error, Unit::Share),
+            ("latency/p99-first-byte/max", Axis::Latency, Unit::Us),
+            ("latency/p99-over-p50/against-baseline", Axis::Latency, Unit::Ratio),
+            ("cost/usd-per-request/max", Axis::Cost, Unit::Usd),
+            ("cost/tokens-per-request/max", Axis::Cost, Unit::Tokens),
+            ("cost/daily-projection/max", Axis::Cost, Unit::Ratio),
+            ("cost/burn-rate-1h/max", Axis::Cost, Unit::Ratio),
+            ("cost/spend-1h/max", Axis::Cost, Unit::Usd),
+        ] {
+            let gate: GateId = serde_json::from_value(id.into()).unwrap();
+            assert_eq!(unit(axis, &gate), wanted, "{id}");
+        }
+    }
 }

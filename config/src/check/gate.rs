@@ -70,11 +70,8 @@ fn measure(raw: &RawGate, whole: &Site, cx: &mut Context<'_>) -> Option<Measure>
         return None;
     }
     let Some(name) = &raw.measure else {
-        let example = match axis {
-            Axis::Eval => "accuracy",
-            Axis::Latency | Axis::Error => "p99",
-            Axis::Cost => "usd_per_request",
-        };
+        let simple = Measure::SIMPLE.iter().find(|simple| simple.axis == axis);
+        let example = simple.map_or("p99", |simple| simple.word);
         let hint = format!("add `measure`, like `measure: {example}`");
         cx.problem(&whole.missing("measure"), "is missing", hint);
         return None;

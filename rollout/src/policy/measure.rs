@@ -212,8 +212,10 @@ pub enum Number {
     Share,
     /// A multiple, also written as `120%`.
     Times,
-    /// A plain number.
-    Plain,
+    /// Dollars.
+    Usd,
+    /// A number of tokens.
+    Tokens,
 }
 
 /// A measure without parameters: all that the core and the configuration know of it, but for its
@@ -294,10 +296,10 @@ simple_measures! {
         Share "write a share like `2%`";
     UsdPerRequest "usd_per_request" Cost,
         Limit::Max(_) | Limit::Ratio(_) => "`max`, or `against: stable` with a `ratio: 1.2`",
-        Plain "write dollars like `0.05`";
+        Usd "write dollars like `0.05`";
     TokensPerRequest "tokens_per_request" Cost,
         Limit::Max(_) | Limit::Ratio(_) => "`max`, or `against: stable` with a `ratio: 1.2`",
-        Plain "write a number of tokens like `4000`";
+        Tokens "write a number of tokens like `4000`";
     DailyProjection "daily_projection" Cost,
         Limit::Max(_) => "`max: 120%` of the daily budget",
         Times "write a share of the daily budget like `120%`";

@@ -94,7 +94,7 @@ impl Telemetry {
         for key in arm_keys(gauges) {
             self.prometheus.gauge(&names::ARM_INFO, &series_labels(&key)).set(1.0);
         }
-        for kind in RollbackKind::ALL {
+        for kind in RollbackKind::all() {
             self.count_rollbacks(&gauges.workload, kind, 0);
         }
     }
