@@ -16,6 +16,7 @@ use crate::tls;
 use crate::traces::Traces;
 use crate::workers::Workers;
 use anyhow::Context as _;
+use running::AdminServer;
 use sockets::Sockets;
 use stagegate_admin::App;
 use stagegate_admin::sources::{DecisionSource, ScoredSamples};
@@ -31,7 +32,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// How long a process that takes over waits for its endpoints before it begins all the same.
@@ -95,8 +95,6 @@ async fn bring_up(
     // Bound before anything else is done, so that a second process fails without side effects.
     let sockets = Sockets::open(&config, inherited)?;
     let settings = tls::listeners(&config.listeners, &[])?;
-    let admin = tokio::net::TcpListener::from_std(sockets.admin)?;
-    let admin_addr = admin.local_addr()?;
     // Before anything else in the directory: it is the store that says who else has it.
     let data_dir = config.data_dir.clone();
     let store = tokio::task::spawn_blocking(move || Store::open(&data_dir)).await?;
@@ -123,11 +121,7 @@ async fn bring_up(
         control.tell_through(notifier.clone());
     }
     let app = parts.app(&control, notifier.as_ref(), scoring.as_ref());
-    let (end_admin, ended) = oneshot::channel();
-    let admin = tokio::spawn(stagegate_admin::serve(admin, app, async {
-        let _ = ended.await;
-    }));
-    tracing::info!(address = %admin_addr, "admin API");
+    let admin = AdminServer::begin(sockets.admin, app)?;
     let Parts { telemetry, journal, plane, traces, .. } = parts;
     let looking_up = names::keep_looking_up(control.clone(), Arc::clone(&plane));
     let tasks = vec![
@@ -137,7 +131,6 @@ async fn bring_up(
     let mut running = Running {
         proxy_addr,
         _socket_files: sockets.files,
-        admin_addr,
         control,
         plane,
         journal,
@@ -145,9 +138,7 @@ async fn bring_up(
         tasks,
         owner_tasks: None,
         notifier,
-        end_admin: Some(end_admin),
         admin,
-        admin_ended: false,
         scoring,
         traces,
     };

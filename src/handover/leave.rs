@@ -107,8 +107,8 @@ fn open_again(data_dir: &std::path::Path) -> anyhow::Result<Store> {
 async fn finish(mut running: Running, socket: HandoverSocket, asked: Asked) -> anyhow::Result<()> {
     running.plane.begin_drain();
     running.sockets.clear();
-    running.close_admin();
-    running.admin_closed(ADMIN).await;
+    running.admin.close();
+    running.admin.closed(ADMIN).await;
     let (leaving, left) = mpsc::channel::<Option<IdleConnection>>();
     let sink = leaving.clone();
     running

@@ -11,7 +11,7 @@ pub(super) async fn start(file: PathBuf) -> anyhow::Result<Served> {
     let loaded = Config::load(&file)?;
     let running = serve::start(loaded.config, file, ServeOptions::default()).await?;
     let proxy = running.proxy_addr.context("the demo's listener has no address")?;
-    Ok(Served { proxy, admin: running.admin_addr, stop: Box::pin(running.stop()) })
+    Ok(Served { proxy, admin: running.admin.address, stop: Box::pin(running.stop()) })
 }
 
 #[cfg(test)]

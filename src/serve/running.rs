@@ -6,9 +6,10 @@ use crate::listen::SocketFile;
 use crate::plane::Plane;
 use crate::scoring;
 use crate::traces::Traces;
+use stagegate_admin::App;
 use stagegate_control::Control;
 use stagegate_notify::Notifier;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +20,6 @@ use tokio::task::JoinHandle;
 pub(crate) struct Running {
     /// Where the first TCP listener accepts.
     pub(crate) proxy_addr: Option<SocketAddr>,
-    /// Where the admin API answers.
-    pub(crate) admin_addr: SocketAddr,
     pub(crate) control: Control,
     pub(crate) plane: Arc<Plane>,
     pub(crate) journal: Option<Arc<Journal>>,
@@ -29,12 +28,51 @@ pub(crate) struct Running {
     pub(super) tasks: Vec<JoinHandle<()>>,
     pub(super) owner_tasks: Option<OwnerTasks>,
     pub(super) notifier: Option<Notifier>,
-    pub(super) end_admin: Option<oneshot::Sender<()>>,
-    pub(super) admin: JoinHandle<std::io::Result<()>>,
-    pub(super) admin_ended: bool,
+    pub(crate) admin: AdminServer,
     pub(super) scoring: Option<scoring::Running>,
     pub(super) traces: Arc<Traces>,
     pub(super) _socket_files: Vec<SocketFile>,
+}
+
+/// The listener of the admin API.
+pub(crate) struct AdminServer {
+    /// Where it answers.
+    pub(crate) address: SocketAddr,
+    end: Option<oneshot::Sender<()>>,
+    task: JoinHandle<std::io::Result<()>>,
+    ended: bool,
+}
+
+impl AdminServer {
+    /// Begins to answer.
+    ///
+    /// # Errors
+    /// When the socket cannot be used.
+    pub(super) fn begin(socket: TcpListener, app: App) -> std::io::Result<Self> {
+        let listener = tokio::net::TcpListener::from_std(socket)?;
+        let address = listener.local_addr()?;
+        let (end, ended) = oneshot::channel();
+        let task = tokio::spawn(stagegate_admin::serve(listener, app, async {
+            let _ = ended.await;
+        }));
+        tracing::info!(%address, "admin API");
+        Ok(Self { address, end: Some(end), task, ended: false })
+    }
+
+    /// Takes no more calls; running ones may finish.
+    pub(crate) fn close(&mut self) {
+        if let Some(end) = self.end.take() {
+            let _ = end.send(());
+        }
+    }
+
+    /// Waits a moment until it has let go of its socket.
+    pub(crate) async fn closed(&mut self, patience: Duration) {
+        if !self.ended {
+            let ended = tokio::time::timeout(patience, &mut self.task).await;
+            self.ended = ended.is_ok();
+        }
+    }
 }
 
 /// Tasks for the process that owns the data directory.
@@ -87,21 +125,6 @@ impl Running {
         Ok(())
     }
 
-    /// Takes no more calls of the admin API; running ones may finish.
-    pub(crate) fn close_admin(&mut self) {
-        if let Some(end) = self.end_admin.take() {
-            let _ = end.send(());
-        }
-    }
-
-    /// Waits a moment until the admin API has let go of its socket.
-    pub(crate) async fn admin_closed(&mut self, patience: Duration) {
-        if !self.admin_ended {
-            let ended = tokio::time::timeout(patience, &mut self.admin).await;
-            self.admin_ended = ended.is_ok();
-        }
-    }
-
     /// Goes on with the client connections of the process before.
     pub(super) fn receive_from(&self, inherited: Inherited) {
         let plane = Arc::clone(&self.plane);
@@ -138,9 +161,9 @@ impl Running {
         let telling = tokio::task::spawn_blocking(move || traces.stop());
         // Gates are watched for as long as anybody is served; then the evidence is saved.
         self.end_owner_tasks().await?;
-        self.close_admin();
-        if !self.admin_ended {
-            self.admin.await??;
+        self.admin.close();
+        if !self.admin.ended {
+            self.admin.task.await??;
         }
         self.tasks.iter().for_each(JoinHandle::abort);
         telling.await?;
