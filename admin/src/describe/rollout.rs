@@ -185,6 +185,7 @@ mod tests {
             ("latency/p99-over-p50/against-baseline", Axis::Latency, Unit::Ratio),
             ("cost/usd-per-request/max", Axis::Cost, Unit::Usd),
             ("cost/tokens-per-request/max", Axis::Cost, Unit::Tokens),
+            ("cost/output-tokens-per-request/max", Axis::Cost, Unit::Tokens),
             ("cost/daily-projection/max", Axis::Cost, Unit::Ratio),
             ("cost/burn-rate-1h/max", Axis::Cost, Unit::Ratio),
             ("cost/spend-1h/max", Axis::Cost, Unit::Usd),

@@ -61,8 +61,9 @@ raw! {
         /// The axis.
         axis: Axis = required,
         /// What is measured: `accuracy` and `labelled_accuracy` (eval); `p50`, `p95`, `p99` and
-        /// `p99/p50` (latency); `usd_per_request`, `tokens_per_request`, `daily_projection`, and
-        /// `burn_rate_1h` and `spend_1h` with any window from 1m to 24h (cost).
+        /// `p99/p50` (latency); `usd_per_request`, `tokens_per_request`,
+        /// `output_tokens_per_request`, `daily_projection`, and `burn_rate_1h` and `spend_1h` with
+        /// any window from 1m to 24h (cost).
         measure: MeasureName = optional,
         /// Which failures, on the error axis.
         class: ErrorClass = optional,

@@ -75,22 +75,25 @@ impl Counts {
                 let moments = moments.unwrap_or_default();
                 Self { n: series.cost_nanos.count(), moments, ..Self::default() }
             }
-            Measure::TokensPerRequest => {
-                let n = series.requests();
-                let tokens: u64 = TokenKind::ALL
-                    .into_iter()
-                    // Reasoning is counted in the output already.
-                    .filter(|kind| *kind != TokenKind::Reasoning)
-                    .map(|kind| series.tokens[kind.index()])
-                    .sum();
-                let mean = if n > 0 { tokens as f64 / n as f64 } else { 0.0 };
-                let moments = Moments::of([(mean, n)]).unwrap_or_default();
-                Self { n, moments, ..Self::default() }
+            // Reasoning is counted in the output already.
+            Measure::TokensPerRequest => Self::tokens(series, |kind| kind != TokenKind::Reasoning),
+            Measure::OutputTokensPerRequest => {
+                Self::tokens(series, |kind| kind == TokenKind::Output)
             }
             Measure::DailyProjection | Measure::BurnRate { .. } | Measure::Spend { .. } => {
                 Self::default()
             }
         }
+    }
+
+    /// The mean of the tokens of some kinds, over all requests.
+    fn tokens(series: &Series, counts: impl Fn(TokenKind) -> bool) -> Self {
+        let n = series.requests();
+        let kinds = TokenKind::ALL.into_iter().filter(|kind| counts(*kind));
+        let tokens: u64 = kinds.map(|kind| series.tokens[kind.index()]).sum();
+        let mean = if n > 0 { tokens as f64 / n as f64 } else { 0.0 };
+        let moments = Moments::of([(mean, n)]).unwrap_or_default();
+        Self { n, moments, ..Self::default() }
     }
 
     fn share(bad: u64, n: u64) -> Self {
@@ -117,7 +120,9 @@ impl Counts {
                 let tail = self.quantile(Quantile::P99)?;
                 self.quantile(Quantile::P50).filter(|median| *median > 0.0).map(|m| tail / m)
             }
-            Measure::UsdPerRequest | Measure::TokensPerRequest => self.moments.mean(),
+            Measure::UsdPerRequest
+            | Measure::TokensPerRequest
+            | Measure::OutputTokensPerRequest => self.moments.mean(),
             Measure::DailyProjection | Measure::BurnRate { .. } | Measure::Spend { .. } => None,
         }
     }
@@ -144,5 +149,35 @@ fn times_of<'a>(of: &Timing, series: &'a Series) -> Option<&'a Histogram> {
         Timing::FirstByte => Some(&series.first_byte_us),
         Timing::BetweenChunks => Some(&series.between_chunks_us),
         Timing::Stage(name) => series.stages.get(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counts;
+    use crate::policy::{Gate, Measure, Policy};
+    use crate::{Series, TokenKind};
+
+    #[test]
+    fn tokens_are_counted_once_and_those_of_the_output_apart() {
+        let mut series = Series::default();
+        series.outcomes[0] = 2;
+        for (kind, tokens) in [
+            (TokenKind::Input, 100),
+            (TokenKind::CacheRead, 60),
+            (TokenKind::Output, 40),
+            (TokenKind::Reasoning, 30),
+        ] {
+            series.tokens[kind.index()] = tokens;
+        }
+        let gates = Policy::builtin().gates;
+        let gate = gates.into_iter().find(|gate| gate.measure == Measure::UsdPerRequest);
+        let gate = gate.expect("the built-in policy has a cost gate");
+        let mean = |measure: Measure| {
+            let gate = Gate { measure: measure.clone(), ..gate.clone() };
+            Counts::of(&gate, &series).estimate(&measure)
+        };
+        assert_eq!(mean(Measure::TokensPerRequest), Some(100.0));
+        assert_eq!(mean(Measure::OutputTokensPerRequest), Some(20.0));
     }
 }

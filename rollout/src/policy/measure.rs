@@ -184,6 +184,8 @@ pub enum Measure {
     UsdPerRequest,
     /// Mean tokens of a request, input and output.
     TokensPerRequest,
+    /// Mean output tokens of a request, reasoning included.
+    OutputTokensPerRequest,
     /// Today's spend of the whole workload as it will be at midnight (UTC), as a share of the
     /// daily budget: 1.2 is 20% over.
     DailyProjection,
@@ -300,6 +302,9 @@ simple_measures! {
     TokensPerRequest "tokens_per_request" Cost,
         Limit::Max(_) | Limit::Ratio(_) => "`max`, or `against: stable` with a `ratio: 1.2`",
         Tokens "write a number of tokens like `4000`";
+    OutputTokensPerRequest "output_tokens_per_request" Cost,
+        Limit::Max(_) | Limit::Ratio(_) => "`max`, or `against: stable` with a `ratio: 1.2`",
+        Tokens "write a number of tokens like `400`";
     DailyProjection "daily_projection" Cost,
         Limit::Max(_) => "`max: 120%` of the daily budget",
         Times "write a share of the daily budget like `120%`";
