@@ -176,7 +176,7 @@ fn a_file_that_cannot_be_read_is_a_problem_too() {
 }
 
 /// What is allowed but doubtful: what to replace, the key and a part of the message.
-const DOUBTS: [(&str, &str, &str, &str); 13] = [
+const DOUBTS: [(&str, &str, &str, &str); 14] = [
     ("[initech]", "[initech, acme]", "workloads.agent.exclusions.high[1]", "in cohort `pilots`"),
     ("[{ header: x-tenant }]", "[]", "workloads.agent.cohorts[0].name", "no request has a tenant"),
     ("sticky: tenant", "sticky: user", "workloads.agent.sticky", "nothing to stick to"),
@@ -215,6 +215,12 @@ const DOUBTS: [(&str, &str, &str, &str); 13] = [
         "shorter than the 32 bytes",
     ),
     ("policy: fast", "policy: default", "policies.fast", "used by no workload"),
+    (
+        "    policy: fast\n",
+        "    policy: fast\n    ejection: { time: 10m }\n",
+        "workloads.agent.ejection.time",
+        "longer than `longest`",
+    ),
 ];
 
 #[test]

@@ -11,9 +11,6 @@ use stagegate_timing::Backoff;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Longest time an endpoint is left out at once.
-const LONGEST: Duration = Duration::from_secs(300);
-
 /// The recent results of one endpoint. Shared by all workers.
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
@@ -52,7 +49,7 @@ impl State {
     /// Left out for the time of one more ejection.
     fn ejected(self, rule: &Ejection, now_ms: u64) -> Self {
         let ejections = self.ejections.saturating_add(1);
-        let time = Backoff::doubling(rule.time, LONGEST).wait(ejections.into());
+        let time = Backoff::doubling(rule.time, rule.longest).wait(ejections.into());
         let episode = if self.is_out() { self.episode } else { self.episode.wrapping_add(1) };
         Self { until_ms: after(now_ms, time), episode, ejections }
     }
@@ -180,7 +177,12 @@ mod tests {
     use stagegate_settings::Ejection;
     use std::time::Duration;
 
-    const RULE: Ejection = Ejection { failures: 3, slow: None, time: Duration::from_secs(10) };
+    const RULE: Ejection = Ejection {
+        failures: 3,
+        slow: None,
+        time: Duration::from_secs(10),
+        longest: Duration::from_secs(300),
+    };
     const TRIAL: Duration = Duration::from_secs(2);
 
     fn fails(standing: &Standing, now_ms: u64) -> bool {
@@ -238,6 +240,15 @@ mod tests {
         }
         assert!(standing.succeeded(trial(&standing, now)));
         assert!(!fails(&standing, now), "forgiven: it takes as many failures as at first");
+    }
+
+    #[test]
+    fn the_longest_time_is_configured() {
+        let rule = Ejection { longest: Duration::from_secs(15), ..RULE };
+        let standing = ejected();
+        assert!(standing.failed(trial(&standing, 10_002), &rule, 10_002));
+        assert_eq!(standing.admission(10_002 + 14_999), Admission::Ejected);
+        assert_eq!(standing.admission(10_002 + 15_000), Admission::Trial);
     }
 
     #[test]

@@ -149,8 +149,18 @@ leaf! {
         failures: Int<1, 1000> = default("5"),
         /// A response head that takes longer counts as a failure.
         slow: Wait = optional,
-        /// Time it is left out at first; doubles with each ejection in a row, to 5 minutes.
+        /// Time it is left out at first; doubles with each ejection in a row, to `longest`.
         time: Wait = default("10s"),
+        /// Longest time it is left out.
+        longest: Wait = default("5m"),
+    }
+    check |raw, cx| {
+        if let (Some(time), Some(longest)) = (&raw.time, &raw.longest)
+            && time.value.0 > longest.value.0
+        {
+            let hint = "write at most `longest`, which counts from the first ejection on";
+            cx.warn(&time.site, "is longer than `longest`", hint);
+        }
     }
 }
 

@@ -9,12 +9,19 @@ pub struct Ejection {
     pub failures: u32,
     /// A response head that takes longer counts as a failure; none does when absent.
     pub slow: Option<Duration>,
-    /// Time it is left out the first time; doubles with every ejection in a row, to 5 minutes.
+    /// Time it is left out the first time; doubles with every ejection in a row, to `longest`.
     pub time: Duration,
+    /// Longest time it is left out.
+    pub longest: Duration,
 }
 
 impl Default for Ejection {
     fn default() -> Self {
-        Self { failures: 5, slow: None, time: Duration::from_secs(10) }
+        Self {
+            failures: 5,
+            slow: None,
+            time: Duration::from_secs(10),
+            longest: Duration::from_secs(300),
+        }
     }
 }

@@ -5,7 +5,12 @@ use super::{GET, Peer, Sim};
 use stagegate_settings::Ejection;
 use std::time::Duration;
 
-const RULE: Ejection = Ejection { failures: 5, slow: None, time: Duration::from_secs(10) };
+const RULE: Ejection = Ejection {
+    failures: 5,
+    slow: None,
+    time: Duration::from_secs(10),
+    longest: Duration::from_secs(300),
+};
 const GOOD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 const BAD: &str = "HTTP/1.1 500 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
