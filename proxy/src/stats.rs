@@ -79,6 +79,8 @@ pub(crate) struct Finished {
     /// Zero when there was no response head.
     pub(crate) first_byte_us: u64,
     pub(crate) bytes_out: u64,
+    /// Body bytes of the request that were sent in the last try.
+    pub(crate) bytes_in: u64,
     pub(crate) retries: u8,
 }
 
@@ -105,6 +107,7 @@ impl Stats {
             }
             series.retries += u64::from(finished.retries);
             series.bytes_out += finished.bytes_out;
+            series.bytes_in += finished.bytes_in;
             series.rejected += u64::from(told.rejected);
             series.unreadable += u64::from(told.unreadable);
             if let Some(usage) = told.usage {
@@ -307,6 +310,7 @@ mod tests {
             duration_us: 5,
             first_byte_us: 3,
             bytes_out: 7,
+            bytes_in: 11,
             retries: 0,
         };
         stats.finish(workload, None, Arm::Stable, finished, told, &record());
@@ -327,6 +331,7 @@ mod tests {
         let (delta, batch) = stats.take();
         let series = delta.series.values().next().expect("one series");
         assert_eq!(series.tokens[TokenKind::Output.index()], 8);
+        assert_eq!((series.bytes_out, series.bytes_in), (14, 22));
         assert_eq!(series.tokens[TokenKind::Reasoning.index()], 2);
         assert_eq!(series.costs[CostTruth::Reported.index()], 2);
         assert_eq!((series.cost_nanos.sum(), series.spent_nanos[0]), (180, 180));

@@ -98,6 +98,9 @@ series! {
         /// Response body bytes sent to clients.
         bytes_out: "stagegate_response_bytes_total" Bytes,
             "Response body bytes sent to clients";
+        /// Request body bytes sent to endpoints, in the last try of each request.
+        bytes_in: "stagegate_request_bytes_total" Bytes,
+            "Request body bytes sent to endpoints, in the last try of each request";
         /// Requests that were sent to an endpoint again.
         retries: "stagegate_retries_total" Count,
             "Requests sent to an endpoint again, nothing of a response having been seen";

@@ -239,6 +239,7 @@ impl Call {
             duration_us: record.duration_us,
             first_byte_us: self.first_byte_us,
             bytes_out: self.bytes_out,
+            bytes_in: self.observed.request_bytes,
             retries: self.retries,
         };
         let name = &workload.prepared.name;
