@@ -40,7 +40,7 @@ async fn a_generated_client_compiles_knows_the_closed_sets_and_works() {
     run.arg(at("api_client.js")).arg(stagegate.admin.address.to_string());
     let told: Value = serde_json::from_str(&to_the_end("api_client", run).await).expect("JSON");
     let expected = json!({
-        "kind": "set_weight", "key": "conversation", "weight": "25%", "arms": ["S", "C"],
+        "kind": "set_weight", "key": "user", "weight": "25%", "arms": ["S", "C"],
         "promote": true, "ended": true, "healthy": true,
     });
     assert_eq!(told, expected);

@@ -81,7 +81,7 @@ const changed = await call<Answer<"/v1/workloads/{workload}/weight", "put">>(
   "PUT", "/v1/workloads/agent/weight", wanted,
 );
 const explained = await call<Answer<"/v1/explain", "post">>(
-  "POST", "/v1/explain", { workload: "agent", tenant: "acme", conversation: "c-1" },
+  "POST", "/v1/explain", { workload: "agent", tenant: "acme", user: "ann" },
 );
 const kind: Schemas["ChangeKind"] = changed.command;
 const key: Schemas["KeyKind"] = explained.key_kind;
