@@ -29,7 +29,8 @@ pub(crate) fn serve(args: &ServeArgs) -> ExitCode {
         .enable_all()
         .build();
     let served = runtime.context("no runtime").and_then(|runtime| {
-        let served = runtime.block_on(until_asked_to_end(loaded, args));
+        // In a box: `block_on` would compile the whole future once for each kind of runtime.
+        let served = runtime.block_on(Box::pin(until_asked_to_end(loaded, args)));
         // Answers that outlived the drain must not keep the process.
         runtime.shutdown_background();
         served
