@@ -3,7 +3,8 @@
 use crate::client::{AdminClient, Failure};
 use crate::command::{
     analysis, audit, change, cohort, dataset, drill, eval, explain, file, health, lists, notify,
-    outlook, reference, release, report, review, rollout, samples, shadow, status, token, undo,
+    outlook, price, reference, release, report, review, rollout, samples, shadow, status, token,
+    undo,
 };
 use crate::examples::examples;
 use crate::local::Local;
@@ -117,6 +118,9 @@ pub(crate) enum Command {
     /// Forecast a rollout's steps: time, detectable regression, cost.
     #[command(after_help = examples!("plan support-agent", "plan support-agent --rps 40 --usd-per-request 0.004"))]
     Plan(outlook::PlanArgs),
+    /// Explain line by line what a response costs. Asks no server.
+    #[command(after_help = examples!("price answer.json --path /v1/messages", "price --model claude-sonnet-4-5 --input-tokens 1200 --output-tokens 300", "price stream.txt --prices prices.json"))]
+    Price(Box<price::PriceArgs>),
     /// Replay recorded data with other gates.
     #[command(subcommand)]
     Gate(outlook::GateCommand),
@@ -206,6 +210,7 @@ impl Command {
             Self::Analysis(command) => analysis::run(&client()?, &command, format),
             Self::Report(args) => report::run(&client()?, &args, format),
             Self::Plan(args) => outlook::plan(&client()?, &args, format),
+            Self::Price(args) => price::run(&args, format),
             Self::Gate(command) => outlook::gate(&client()?, &command, format),
             Self::Cohort(command) => cohort::run(&client()?, &command, format),
             Self::Exclude(command) => lists::exclude(&client()?, &command, format),
@@ -245,7 +250,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Move traffic, and take it back", &["weight", "rollback", "undo", "kill", "revive", "drill"]),
     ("Roll a release out by its gates", &["release", "plan", "rollout", "analysis", "gate"]),
     ("Decide who takes part", &["cohort", "exclude", "allow", "deny"]),
-    ("Judge answers", &["samples", "scores", "review", "eval", "dataset", "shadow"]),
+    ("Judge answers", &["samples", "scores", "review", "eval", "dataset", "shadow", "price"]),
     ("Run and configure", &["serve", "init", "check", "schema", "reload", "token", "notify"]),
     ("Try and learn", &["demo", "demo-agent", "completions", "man", "help"]),
 ];

@@ -20,6 +20,7 @@ mod audit;
 mod automatic;
 mod channels;
 mod comparison;
+mod costs;
 mod desk;
 mod draft;
 mod drill;

@@ -4,8 +4,9 @@ use super::eval_report::judged;
 use super::{Inner, StoreAccessError, View};
 use crate::ports::{Health, Probed};
 use stagegate_rollout::{
-    Gate, Limit, Measure, Policy, Preflight, Readiness, ReleaseName, Weight, WorkloadName,
+    Gate, GateId, Limit, Measure, Policy, Preflight, Readiness, ReleaseName, Weight, WorkloadName,
 };
+use std::time::Instant;
 
 impl Inner {
     /// Probes candidate and rollback target, and asks when the kill switch was last exercised.
@@ -32,14 +33,18 @@ impl Inner {
                 Ok((drilled, judged(newest.first(), registered, &name, &to, &stable)))
             })
             .await?;
-        let workload = view.config.workloads.get(place);
+        let settings = view.config.workloads.get(place);
+        let mut unmeasurable = settings.map_or_else(Vec::new, |it| unmeasurable(it, policy));
+        if let Some(why) = self.steering.costs.hopeless(workload, Instant::now()) {
+            unpriced(policy, &why, &mut unmeasurable);
+        }
         Ok(Some(Preflight {
             candidate,
             target,
             drilled_ms: drilled,
-            unmeasurable: workload.map_or_else(Vec::new, |it| unmeasurable(it, policy)),
+            unmeasurable,
             offline,
-            has_scorers: workload.is_some_and(|it| !it.eval.scorers.is_empty()),
+            has_scorers: settings.is_some_and(|it| !it.eval.scorers.is_empty()),
         }))
     }
 
@@ -69,10 +74,7 @@ impl Inner {
 }
 
 /// Gates that nothing would ever be measured for.
-fn unmeasurable(
-    workload: &stagegate_config::Workload,
-    policy: &Policy,
-) -> Vec<(stagegate_rollout::GateId, String)> {
+fn unmeasurable(workload: &stagegate_config::Workload, policy: &Policy) -> Vec<(GateId, String)> {
     let no_budget = workload.cost.daily_budget_nanos.is_none();
     let eval = &workload.eval;
     let judged = eval.scorers.iter().any(|scorer| scorer.gate);
@@ -95,4 +97,22 @@ fn unmeasurable(
     };
     let gates = policy.gates.iter();
     gates.filter_map(|gate| Some((gate.id(), why(gate)?.to_owned()))).collect()
+}
+
+/// Adds the gates on costs, of which none is known.
+fn unpriced(policy: &Policy, why: &str, unmeasurable: &mut Vec<(GateId, String)>) {
+    let needs_costs = |gate: &&Gate| {
+        matches!(
+            gate.measure,
+            Measure::UsdPerRequest
+                | Measure::DailyProjection
+                | Measure::BurnRate { .. }
+                | Measure::Spend { .. }
+        )
+    };
+    for gate in policy.gates.iter().filter(needs_costs) {
+        if unmeasurable.iter().all(|(id, _)| *id != gate.id()) {
+            unmeasurable.push((gate.id(), why.to_owned()));
+        }
+    }
 }

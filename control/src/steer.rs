@@ -17,6 +17,14 @@ impl Control {
     /// Takes in what a worker counted. Does not wait.
     pub fn count(&self, delta: &Delta, now: Instant) {
         self.inner.steering.intake.count(delta, now);
+        self.inner.steering.costs.count(delta, now);
+    }
+
+    /// What is unknown of the workload's costs of the last minutes, and the remedy, in words; none
+    /// where every cost is known.
+    #[must_use]
+    pub fn unknown_cost(&self, workload: &str) -> Option<String> {
+        self.inner.steering.costs.unknown(workload, Instant::now())
     }
 
     /// The newest analysis of the workload's rollout under way, if there is one yet.

@@ -1,5 +1,6 @@
 //! What the steering loop and everybody else share.
 
+use super::costs::CostBook;
 use super::intake::Intake;
 use stagegate_rollout::{Analysis, WorkloadName};
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ const AT_LEAST_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Steering {
     pub(super) intake: Intake,
+    pub(super) costs: CostBook,
     newest: RwLock<BTreeMap<WorkloadName, Arc<Analysis>>>,
     changed: Notify,
 }

@@ -4,6 +4,7 @@
 //! hashing connections onto workers would leave cores uneven.
 
 use crate::problem::Problem;
+use crate::problem_answer::answer_at_once;
 use crate::shared::Shared;
 use crate::transport::{Accepting, Arrival, Begun, ListenerState, Peer, Socket};
 use crate::worker::Message;
@@ -94,7 +95,7 @@ impl Acceptor {
         if self.listener.tls.is_some() {
             return;
         }
-        let answer = Problem::Overloaded.answer("", true, true);
+        let answer = answer_at_once(Problem::Overloaded);
         match socket {
             Socket::Tcp(mut stream) => {
                 let _ = stream.write_all(&answer);

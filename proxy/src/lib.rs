@@ -9,6 +9,7 @@ mod accept;
 mod address;
 mod buffers;
 mod data_plane;
+mod dialect;
 mod endpoint;
 #[cfg(test)]
 mod fixtures;
@@ -27,6 +28,7 @@ mod pins;
 mod plan;
 mod pool;
 mod problem;
+mod problem_answer;
 mod quota;
 mod retry;
 mod roster;

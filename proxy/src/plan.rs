@@ -286,6 +286,18 @@ impl Workload {
         release.as_deref()
     }
 
+    /// Whether the release of this number still serves: as stable, or as a candidate that takes
+    /// requests, or that may finish what it began.
+    pub(crate) fn leads_to(&self, number: u32) -> bool {
+        let is = |release: &Option<Arc<Release>>| {
+            release.as_ref().is_some_and(|release| release.number == number)
+        };
+        let state = self.split.state();
+        let finishing = state.closed.as_ref().is_some_and(|closed| closed.finishing);
+        let open = state.killed.is_none() && (state.is_open() || finishing);
+        is(&self.stable) || open && is(&self.candidate)
+    }
+
     /// Whether the buckets of assigned keys are of use: while a rollout is under way.
     pub(crate) fn watches_its_split(&self) -> bool {
         self.split.state().rollout.as_ref().is_some_and(|rollout| rollout.is_active())

@@ -1,6 +1,4 @@
-//! The answers the proxy makes itself: RFC 9457 problem details with a `stagegate-reason` field.
-
-use std::fmt::Write as _;
+//! The reasons for the answers that the proxy makes itself.
 
 /// Why the proxy answers itself, or ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +104,7 @@ impl Problem {
         }
     }
 
-    const fn title(self) -> &'static str {
+    pub(crate) const fn title(self) -> &'static str {
         match self.status() {
             400 => "Bad Request",
             404 => "Not Found",
@@ -126,7 +124,7 @@ impl Problem {
         }
     }
 
-    const fn detail(self) -> &'static str {
+    pub(crate) const fn detail(self) -> &'static str {
         match self {
             Self::BadRequest(detail)
             | Self::NotImplemented(detail)
@@ -157,7 +155,7 @@ impl Problem {
     }
 
     /// Seconds for `Retry-After`, where trying again makes sense.
-    const fn retry_after(self) -> Option<u32> {
+    pub(crate) const fn retry_after(self) -> Option<u32> {
         match self {
             Self::RateLimited
             | Self::TooManyInFlight
@@ -166,6 +164,36 @@ impl Problem {
             | Self::EndpointBusy => Some(1),
             Self::StableDown => Some(5),
             _ => None,
+        }
+    }
+
+    /// Whether the same request may succeed when it is sent again; none where nobody knows, because
+    /// an endpoint may have taken it in.
+    pub(crate) const fn is_worth_another_try(self) -> Option<bool> {
+        match self {
+            Self::RateLimited
+            | Self::TooManyInFlight
+            | Self::Overloaded
+            | Self::Busy
+            | Self::EndpointBusy
+            | Self::StableDown
+            | Self::UpstreamConnect
+            | Self::ConnectTimeout => Some(true),
+            Self::BadRequest(_)
+            | Self::HeaderTooLarge
+            | Self::UriTooLong
+            | Self::VersionNotSupported
+            | Self::NotImplemented(_)
+            | Self::ExpectationFailed
+            | Self::BodyTooLarge
+            | Self::NoRoute
+            | Self::LoopDetected
+            | Self::NoWebSockets => Some(false),
+            Self::RequestTimeout
+            | Self::UpstreamReset
+            | Self::UpstreamMalformed(_)
+            | Self::FirstByteTimeout
+            | Self::TotalTimeout => None,
         }
     }
 
@@ -184,34 +212,5 @@ impl Problem {
                 | Self::NoWebSockets
                 | Self::ConnectTimeout
         )
-    }
-
-    /// The whole answer. `request_id` may be empty where no head was read.
-    pub(crate) fn answer(self, request_id: &str, close: bool, body_wanted: bool) -> Vec<u8> {
-        let body = format!(
-            "{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{},\"detail\":\"{}\",\"reason\":\"{}\",\"request_id\":\"{request_id}\"}}\n",
-            self.title(),
-            self.status(),
-            self.detail(),
-            self.reason(),
-        );
-        let mut text = format!(
-            "HTTP/1.1 {} {}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\nCache-Control: no-store\r\nstagegate-reason: {}\r\n",
-            self.status(),
-            self.title(),
-            body.len(),
-            self.reason(),
-        );
-        if !request_id.is_empty() {
-            let _ = write!(text, "x-request-id: {request_id}\r\n");
-        }
-        if let Some(seconds) = self.retry_after() {
-            let _ = write!(text, "Retry-After: {seconds}\r\n");
-        }
-        text.push_str(if close { "Connection: close\r\n\r\n" } else { "\r\n" });
-        if body_wanted {
-            text.push_str(&body);
-        }
-        text.into_bytes()
     }
 }

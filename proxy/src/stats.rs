@@ -4,8 +4,9 @@ use crate::plan::Release;
 use crate::trace::Traced;
 use stagegate_rollout::{
     Arm, Delta, Outcome, Reason, Record, RecordBatch, Series, SeriesKey, ShadowKey, ShadowSeries,
+    Unpriced,
 };
-use stagegate_signals::{Cost, Unpriced, Usage};
+use stagegate_signals::{Cost, Usage};
 use std::sync::Arc;
 
 /// Stages of one series that are told apart; later ones count as [`OTHER`].
@@ -82,6 +83,8 @@ pub(crate) struct Finished {
     /// Body bytes of the request that were sent in the last try.
     pub(crate) bytes_in: u64,
     pub(crate) retries: u8,
+    /// The client left before the end of the response.
+    pub(crate) abandoned: bool,
 }
 
 impl Stats {
@@ -101,9 +104,16 @@ impl Stats {
         } else {
             series.outcomes[finished.outcome.index()] += 1;
             series.reasons[finished.reason.index()] += 1;
-            series.duration_us.record(finished.duration_us);
+            if finished.abandoned {
+                series.abandoned_us.record(finished.duration_us);
+            } else {
+                series.duration_us.record(finished.duration_us);
+            }
             if finished.first_byte_us > 0 {
                 series.first_byte_us.record(finished.first_byte_us);
+            } else if finished.abandoned {
+                series.unanswered_us.record(finished.duration_us);
+                series.unanswered += 1;
             }
             series.retries += u64::from(finished.retries);
             series.bytes_out += finished.bytes_out;
@@ -143,7 +153,7 @@ impl Stats {
     /// they count as [`OTHER`].
     fn unpriced(&mut self, workload: &Arc<str>, why: Unpriced, model: &str) {
         let counts = &mut self.delta.unpriced;
-        let key = |model: &str| (Arc::clone(workload), why.label(), Arc::from(model));
+        let key = |model: &str| (Arc::clone(workload), why, Arc::from(model));
         let mut at = key(model);
         if counts.len() >= MAX_UNPRICED && !counts.contains_key(&at) {
             at = key(OTHER);
@@ -272,9 +282,9 @@ pub(crate) fn tenant_label<'a>(
 mod tests {
     use super::{Finished, MAX_STAGES, MAX_UNPRICED, OTHER, Stats, Told, tenant_label};
     use stagegate_rollout::{
-        Arm, CostTruth, Histogram, KeyKind, Outcome, Reason, Record, TokenKind, records,
+        Arm, CostTruth, Histogram, KeyKind, Outcome, Reason, Record, TokenKind, Unpriced, records,
     };
-    use stagegate_signals::{Cost, Unpriced, Usage};
+    use stagegate_signals::{Cost, Usage};
     use std::sync::Arc;
 
     fn record() -> Record<'static> {
@@ -312,6 +322,7 @@ mod tests {
             bytes_out: 7,
             bytes_in: 11,
             retries: 0,
+            abandoned: false,
         };
         stats.finish(workload, None, Arm::Stable, finished, told, &record());
     }
@@ -341,6 +352,31 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_leaves_is_a_time_of_at_least_that_long() {
+        let (mut stats, workload) = (Stats::default(), Arc::from("w"));
+        let mut left = |first_byte_us| {
+            let finished = Finished {
+                outcome: Outcome::ClientGone,
+                reason: Reason::Default,
+                duration_us: 900,
+                first_byte_us,
+                bytes_out: 0,
+                retries: 0,
+                abandoned: true,
+            };
+            let told = Told::default();
+            stats.finish(&workload, None, Arm::Stable, finished, &told, &record());
+        };
+        left(0);
+        left(20);
+        let (delta, _) = stats.take();
+        let series = delta.series.values().next().expect("one series");
+        let counts = [&series.duration_us, &series.abandoned_us, &series.unanswered_us];
+        assert_eq!(counts.map(Histogram::count), [0, 2, 1]);
+        assert_eq!((series.unanswered, series.first_byte_us.count()), (1, 1));
+    }
+
+    #[test]
     fn models_without_a_price_are_counted_by_reason_within_a_cap() {
         let (mut stats, workload) = (Stats::default(), Arc::from("w"));
         let names: Vec<String> = (0..MAX_UNPRICED * 2).map(|n| format!("m{n}")).collect();
@@ -349,7 +385,8 @@ mod tests {
             finish(&mut stats, &workload, Reason::Weight, &Told { unpriced, ..Told::default() });
         }
         let (delta, _) = stats.take();
-        let count = |model: &str| delta.unpriced.get(&(Arc::from("w"), "not_listed", model.into()));
+        let count =
+            |model: &str| delta.unpriced.get(&(Arc::from("w"), Unpriced::NotListed, model.into()));
         assert_eq!(delta.unpriced.len(), MAX_UNPRICED + 1);
         assert_eq!((count("m0"), count(OTHER)), (Some(&2), Some(&(MAX_UNPRICED as u64))));
     }

@@ -26,6 +26,8 @@ struct Watch {
     cut: Cell<bool>,
     /// Number of the release whose answer is under way, if it is the candidate's.
     candidate: Cell<Option<u32>>,
+    /// A tunnel is under way: it looks at the plan when it is woken.
+    tunnels: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -43,6 +45,7 @@ impl Watches {
             due_ms: Cell::new(u64::MAX),
             cut: Cell::new(false),
             candidate: Cell::new(None),
+            tunnels: Cell::new(false),
             waker: RefCell::new(None),
         });
         let key = self.all.borrow_mut().insert(Rc::clone(&watch));
@@ -71,6 +74,13 @@ impl Watches {
             watch.cut.set(true);
             watch.wake();
         }
+    }
+
+    /// Wakes every tunnel to a candidate, so that each notices that the plan changed.
+    pub(crate) fn wake_tunnels(&self) {
+        let all = self.all.borrow();
+        let waits = |watch: &Watch| watch.tunnels.get() && watch.candidate.get().is_some();
+        all.iter().filter(|(_, watch)| waits(watch)).for_each(|(_, watch)| watch.wake());
     }
 
     /// Wakes every connection, so that each notices that the worker drains.
@@ -121,6 +131,11 @@ impl Watched {
     pub(crate) fn serving(&self, candidate: Option<u32>) {
         self.watch.candidate.set(candidate);
         self.watch.cut.set(false);
+    }
+
+    /// Notes that a tunnel is under way, or no more.
+    pub(crate) fn tunnels(&self, under_way: bool) {
+        self.watch.tunnels.set(under_way);
     }
 
     pub(crate) fn is_cut(&self) -> bool {

@@ -239,6 +239,7 @@ impl Worker {
     pub(crate) fn settle(&self, settle: Settle) {
         let last_candidate = self.last_candidate.borrow().get(&settle.workload).copied();
         let _ = settle.reply.send(last_candidate);
+        self.watches.wake_tunnels();
     }
 
     pub(crate) fn cut(&self, workload: &Arc<str>) {

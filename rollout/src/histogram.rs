@@ -116,6 +116,32 @@ impl Histogram {
         })
     }
 
+    /// The value at quantile `q` (0 to 1) where of some values only a lower bound is known, by the
+    /// product-limit estimate (Kaplan and Meier 1958): `S(t) = prod(1 - d/n)` over the values up to
+    /// `t`, d of n at risk. Where the quantile lies beyond every known value: the largest bound.
+    #[must_use]
+    pub fn quantile_with_bounds(&self, bounds: &Self, q: f64) -> Option<u64> {
+        if bounds.count == 0 {
+            return self.quantile(q);
+        }
+        let mut left = bounds.buckets().peekable();
+        let mut at_risk = self.count + bounds.count;
+        let mut surviving = 1.0;
+        let mut largest = None;
+        for (value, count) in self.buckets() {
+            while let Some((_, gone)) = left.next_if(|(bound, _)| *bound < value) {
+                at_risk = at_risk.saturating_sub(gone);
+            }
+            surviving *= 1.0 - count as f64 / at_risk.max(1) as f64;
+            at_risk = at_risk.saturating_sub(count);
+            largest = Some(value);
+            if 1.0 - surviving >= q.clamp(0.0, 1.0) - 1e-9 {
+                return Some(value);
+            }
+        }
+        bounds.buckets().last().map(|(bound, _)| bound).max(largest)
+    }
+
     /// The non-empty buckets in rising order: the geometric middle and the count.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         let first = self.first;
@@ -194,6 +220,29 @@ static BOUNDS: std::sync::LazyLock<[u64; PER_OCTAVE as usize]> = std::sync::Lazy
 mod tests {
     use super::{Histogram, bucket_of, middle_of};
     use proptest::prelude::*;
+
+    #[test]
+    fn who_left_early_is_not_taken_for_fast() {
+        let (mut ended, mut left) = (Histogram::default(), Histogram::default());
+        ended.record_many(100, 60);
+        assert_eq!(ended.quantile_with_bounds(&left, 0.5), ended.quantile(0.5));
+        // Left at once: nothing is known of them, so they change nothing.
+        left.record_many(10, 40);
+        assert_eq!(ended.quantile_with_bounds(&left, 0.5), ended.quantile(0.5));
+        // Left late: the median of what ended stands, the tail is at least as long as they waited.
+        let mut late = Histogram::default();
+        late.record_many(30_000, 40);
+        assert_eq!(ended.quantile_with_bounds(&late, 0.5), ended.quantile(0.5));
+        let tail = ended.quantile_with_bounds(&late, 0.99).expect("a bound");
+        assert!((29_000..31_000).contains(&tail), "{tail}");
+        assert_eq!(Histogram::default().quantile_with_bounds(&late, 0.5), late.quantile(0.5));
+        // 50 of 100 at 100; of the 50 at risk 25 left; 25 at 300: S = 0.5, then 0.
+        let (mut ended, mut left) = (Histogram::default(), Histogram::default());
+        ended.record_many(100, 50);
+        ended.record_many(300, 25);
+        left.record_many(200, 25);
+        assert_eq!(ended.quantile_with_bounds(&left, 0.6), Some(ended.quantile(1.0).expect("one")));
+    }
 
     #[test]
     fn a_damaged_histogram_is_refused_and_not_believed() {

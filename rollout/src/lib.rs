@@ -66,5 +66,5 @@ pub use spec_error::SpecError;
 pub use split::{Choice, KeyKind, Split, Target, Who};
 pub use state::{Closed, Declared, KillState, WorkloadState};
 pub use stats::{Delta, Refusals, SeriesKey, TenantUse, UnpricedCounts};
-pub use usage::{CostTruth, TokenKind};
+pub use usage::{CostTruth, TokenKind, Unpriced};
 pub use weight::{InvalidWeight, Weight};

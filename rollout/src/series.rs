@@ -115,16 +115,26 @@ series! {
         /// broken, too large or compressed in an unknown way.
         unreadable: "stagegate_unreadable_signals_total" Count,
             "Responses with a cost header that is no amount, or a body that could not be read: compressed in a way that is not understood, broken or too large";
+        /// Requests whose client left before any byte of the response; those of `unanswered_us`.
+        unanswered: "stagegate_unanswered_requests_total" Count,
+            "Requests whose client left before any byte of the response came";
     }
     others {
         /// Finished requests by [`Outcome::index`].
         outcomes: [u64; Outcome::ALL.len()];
         /// Decisions by [`Reason::index`].
         reasons: [u64; Reason::ALL.len()];
-        /// Microseconds from the end of the request head to the end of the response.
+        /// Microseconds from the end of the request head to the end of the response; without the
+        /// requests of `abandoned_us`.
         duration_us: Histogram;
         /// Microseconds from the end of the request head to the response head.
         first_byte_us: Histogram;
+        /// Microseconds that clients waited who left before the end of the response: the response
+        /// would have taken at least as long. Together with `duration_us`, every request once.
+        abandoned_us: Histogram;
+        /// The part of `abandoned_us` whose clients left before any byte: the first byte would have
+        /// taken at least as long. Together with `first_byte_us`, every request once.
+        unanswered_us: Histogram;
         /// Microseconds between two body chunks of a stream.
         between_chunks_us: Histogram;
         /// Microseconds by stage, as the backend names them (`Server-Timing`); capped in number.

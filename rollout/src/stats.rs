@@ -1,7 +1,7 @@
 //! The counts of the workers, in the one form that gates and Prometheus read. Counts merge by
 //! addition.
 
-use crate::{Arm, Series, ShadowKey, ShadowSeries};
+use crate::{Arm, Series, ShadowKey, ShadowSeries, Unpriced};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub struct SeriesKey {
 pub type Refusals = HashMap<(Arc<str>, &'static str), u64>;
 
 /// Answers whose cost is not known, by workload, reason and model (empty if none was named).
-pub type UnpricedCounts = HashMap<(Arc<str>, &'static str, Arc<str>), u64>;
+pub type UnpricedCounts = HashMap<(Arc<str>, Unpriced, Arc<str>), u64>;
 
 /// The use of one tenant of a workload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

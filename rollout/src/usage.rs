@@ -78,3 +78,32 @@ impl CostTruth {
         self as usize
     }
 }
+
+/// The reason why the cost of a response is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unpriced {
+    /// The body could not be read: its coding is not understood, it is broken or too large.
+    Unread,
+    /// The response is made later, and this one does not say what it will cost.
+    Unfinished,
+    /// Nothing names the model.
+    NoModel,
+    /// The price list does not have the model.
+    NotListed,
+}
+
+impl Unpriced {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::Unread, Self::Unfinished, Self::NoModel, Self::NotListed];
+
+    /// The word used in labels and the API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Unread => "unread",
+            Self::Unfinished => "unfinished",
+            Self::NoModel => "no_model",
+            Self::NotListed => "not_listed",
+        }
+    }
+}

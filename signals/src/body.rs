@@ -4,6 +4,7 @@ use crate::collected::Collected;
 use crate::event_stream::EventStream;
 use crate::events::Events;
 use crate::found::Found;
+use crate::grpc_web::GrpcWeb;
 use crate::json::Reader;
 use crate::node::Node;
 use crate::protocol::Media;
@@ -23,6 +24,8 @@ pub(crate) enum Body {
         stream: EventStream,
         collected: Collected,
     },
+    /// Only its trailers are read.
+    GrpcWeb(GrpcWeb),
     /// Cannot be looked into.
     Sealed,
 }
@@ -39,6 +42,7 @@ impl Body {
                 stream: EventStream::default(),
                 collected: Collected::default(),
             },
+            Media::GrpcWeb { is_text } => Self::GrpcWeb(GrpcWeb::new(is_text)),
         }
     }
 
@@ -48,6 +52,7 @@ impl Body {
             Self::Json { reader, found } => reader.feed(bytes, found),
             Self::Events { events, collected } => events.feed(bytes, collected),
             Self::EventStream { stream, collected } => stream.feed(bytes, collected),
+            Self::GrpcWeb(body) => body.feed(bytes),
             Self::Sealed => {}
         }
     }
@@ -72,6 +77,9 @@ impl Body {
                 (*collected, events.count)
             }
             Self::EventStream { stream, collected } => (*collected, stream.count),
+            Self::GrpcWeb(body) => {
+                (Collected { failure: body.failure(), ..Collected::default() }, 0)
+            }
             Self::Sealed => (Collected::default(), 0),
         }
     }

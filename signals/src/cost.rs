@@ -3,7 +3,7 @@
 use crate::rates::{Rates, Wanted};
 use crate::scanner::Signals;
 use crate::usage::Usage;
-use stagegate_rollout::CostTruth;
+use stagegate_rollout::{CostTruth, Unpriced};
 
 /// Bytes taken for one token where nothing better is known: English text is near four.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -15,32 +15,6 @@ pub struct Passed {
     pub request: u64,
     /// To the client.
     pub response: u64,
-}
-
-/// Why a cost is not known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Unpriced {
-    /// The body could not be read: its coding is not understood, it is broken or too large.
-    Unread,
-    /// The answer is made later, and this one does not say what it will cost.
-    Unfinished,
-    /// Nothing names the model.
-    NoModel,
-    /// The price list does not have the model.
-    NotListed,
-}
-
-impl Unpriced {
-    /// The word used in labels and the API.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Unread => "unread",
-            Self::Unfinished => "unfinished",
-            Self::NoModel => "no_model",
-            Self::NotListed => "not_listed",
-        }
-    }
 }
 
 /// A cost and how it is known.
@@ -96,7 +70,9 @@ impl Cost {
         Self { nanos: Some(nanos), truth, unpriced: None }
     }
 
-    const fn unknown(why: Unpriced) -> Self {
+    /// A cost that is not known.
+    #[must_use]
+    pub const fn unknown(why: Unpriced) -> Self {
         Self { nanos: None, truth: CostTruth::Unknown, unpriced: Some(why) }
     }
 }

@@ -1,14 +1,14 @@
 //! A price line by line: what an answer said it used, whose prices it was given, and what each line
 //! costs.
 
-use crate::cost::{Cost, Passed, Unpriced};
+use crate::cost::{Cost, Passed};
 use crate::failure::Failure;
 use crate::prices::Prices;
 use crate::protocol::Protocol;
 use crate::rates::Wanted;
 use crate::scanner::Signals;
 use crate::tier::Tier;
-use stagegate_rollout::CostTruth;
+use stagegate_rollout::{CostTruth, Unpriced};
 
 /// How the price of an answer comes about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Explanation {
     pub model: Option<String>,
     /// The service tier that served it.
     pub tier: Tier,
+    /// The names that were looked up; the last one is the one that was found, if any was.
+    pub looked_up: Vec<String>,
     /// The provider and the model whose prices hold, by the list's names.
     pub listed: Option<(String, String)>,
     /// What was used, one price a line; lines of nothing are left out.
@@ -53,8 +55,15 @@ pub struct Line {
 #[must_use]
 pub fn explain(signals: &Signals, passed: Passed, prices: &Prices, at_s: u64) -> Explanation {
     let mut listed = None;
+    let mut looked_up = Vec::new();
     let cost = Cost::of(Some(signals), None, 200, passed, |wanted: &Wanted<'_>| {
         listed = prices.find(wanted, at_s);
+        looked_up = Prices::names_of(wanted);
+        if let Some(listed) = &listed
+            && let Some(at) = looked_up.iter().position(|name| *name == listed.name)
+        {
+            looked_up.truncate(at + 1);
+        }
         listed.as_ref().map(|listed| listed.rates)
     });
     let usage = signals.usage.unwrap_or_default();
@@ -72,6 +81,7 @@ pub fn explain(signals: &Signals, passed: Passed, prices: &Prices, at_s: u64) ->
         protocol: signals.protocol,
         model: signals.model().map(str::to_owned),
         tier: signals.tier,
+        looked_up,
         lines: lines.unwrap_or_default(),
         request: listed.as_ref().map_or(0, |listed| listed.rates.request),
         listed: listed.map(|listed| (listed.provider, listed.model)),

@@ -71,6 +71,31 @@ impl Failure {
         Some(Self { own: Some(outcome), ..Self::named(name) })
     }
 
+    /// The failure that a backend's close of a WebSocket tells (RFC 6455 7.4.1 and the registry of
+    /// IANA); none for a close that is no failure. 1006 stands for an end without a close. Codes of
+    /// applications mean nothing by themselves; rules may name them, as `close_4001`.
+    #[must_use]
+    pub fn of_close(code: u16) -> Option<Self> {
+        let outcome = match code {
+            1000 | 1001 | 1005 => return None,
+            1006 | 1012 | 1013 => Outcome::Transient,
+            1014 => Outcome::External,
+            1011 | 1015 => Outcome::Permanent,
+            // The backend complains of what the client sent.
+            _ => Outcome::Ok,
+        };
+        Some(Self { own: Some(outcome), ..Self::named(&format!("close_{code}")) })
+    }
+
+    /// The failure that a client's close of a WebSocket tells of the backend: it could not be
+    /// understood.
+    #[must_use]
+    pub fn of_client_close(code: u16) -> Option<Self> {
+        let blames = matches!(code, 1002 | 1003 | 1007);
+        let own = Some(Outcome::Permanent);
+        blames.then(|| Self { own, ..Self::named(&format!("client_close_{code}")) })
+    }
+
     /// Its names, the most telling first; none is empty.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         [self.names.code.get(), self.names.kind.get(), self.names.status.get()]

@@ -69,11 +69,24 @@ impl Prices {
             Probe { list: self.calculator(), candidate: &candidate, wanted, at_s }.listed()
         })
     }
+
+    /// The names that are looked up for a model, in their order, each once.
+    pub(crate) fn names_of(wanted: &Wanted<'_>) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for candidate in candidates(wanted.protocol, wanted.model) {
+            if !names.iter().any(|name| *name == candidate.name) {
+                names.push(candidate.name.into_owned());
+            }
+        }
+        names
+    }
 }
 
 /// What a list says of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listed {
+    /// The name that was looked up.
+    pub(crate) name: String,
     /// The list's name of the provider.
     pub(crate) provider: String,
     /// The list's name of the model.
@@ -113,7 +126,8 @@ impl Probe<'_> {
                 Whole::Calls => price.total_price - price.input_price - price.output_price - fee,
             });
         }
-        Some(Listed { provider: plain.provider_id, model: plain.model_id, rates })
+        let name = self.candidate.name.to_string();
+        Some(Listed { name, provider: plain.provider_id, model: plain.model_id, rates })
     }
 
     fn price(&self, keys: &[&str]) -> Option<PriceCalculation> {

@@ -21,6 +21,31 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Every protocol.
+    pub const ALL: [Self; 7] = [
+        Self::Auto,
+        Self::OpenAiChat,
+        Self::OpenAiResponses,
+        Self::Anthropic,
+        Self::Gemini,
+        Self::Bedrock,
+        Self::Plain,
+    ];
+
+    /// The word used in the configuration.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::OpenAiChat => "openai-chat",
+            Self::OpenAiResponses => "openai-responses",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::Bedrock => "bedrock",
+            Self::Plain => "plain",
+        }
+    }
+
     /// The protocol a request path belongs to, [`Protocol::Auto`] where it tells nothing.
     #[must_use]
     pub fn of_path(path: &str) -> Self {
@@ -95,6 +120,11 @@ pub(crate) enum Media {
     Events,
     /// Amazon's binary event stream.
     EventStream,
+    /// gRPC-Web; in Base64 or not.
+    GrpcWeb {
+        /// In Base64.
+        is_text: bool,
+    },
 }
 
 impl Media {
@@ -103,6 +133,9 @@ impl Media {
         let end = content_type.iter().position(|b| *b == b';').unwrap_or(content_type.len());
         let kind = content_type[..end].trim_ascii();
         let is = |name: &str| kind.eq_ignore_ascii_case(name.as_bytes());
+        let begins = |name: &str| {
+            kind.len() >= name.len() && kind[..name.len()].eq_ignore_ascii_case(name.as_bytes())
+        };
         let ends = |name: &str| {
             kind.len() >= name.len()
                 && kind[kind.len() - name.len()..].eq_ignore_ascii_case(name.as_bytes())
@@ -113,6 +146,10 @@ impl Media {
             Some(Self::Events)
         } else if is("application/vnd.amazon.eventstream") {
             Some(Self::EventStream)
+        } else if begins("application/grpc-web-text") {
+            Some(Self::GrpcWeb { is_text: true })
+        } else if begins("application/grpc-web") {
+            Some(Self::GrpcWeb { is_text: false })
         } else {
             None
         }

@@ -66,6 +66,25 @@ pub struct Signals {
 }
 
 impl Signals {
+    /// What a complete answer says that states exactly this.
+    #[must_use]
+    pub fn of_usage(protocol: Protocol, model: &str, tier: Tier, usage: Usage) -> Self {
+        Self {
+            protocol,
+            usage: Some(usage),
+            tier,
+            is_generation: true,
+            is_pending: false,
+            is_final: true,
+            failure: None,
+            events: 0,
+            unreadable: false,
+            model: Text::default(),
+            path_model: Some(model.to_owned()),
+            id: Text::default(),
+        }
+    }
+
     /// The model that answered, by the body's word or else the path's.
     #[must_use]
     pub fn model(&self) -> Option<&str> {
@@ -101,10 +120,12 @@ impl Scanner {
     /// A scanner for the body of `answer`; none for one that carries no signals.
     #[must_use]
     pub fn new(answer: &Answer<'_>) -> Option<Self> {
-        if answer.protocol == Protocol::Plain {
+        let media = Media::of(answer.content_type)?;
+        let is_grpc_web = matches!(media, Media::GrpcWeb { .. });
+        if answer.protocol == Protocol::Plain && !is_grpc_web {
             return None;
         }
-        let body = Body::new(Media::of(answer.content_type)?);
+        let body = Body::new(media);
         let path_protocol = match answer.protocol {
             Protocol::Auto => Protocol::of_path(answer.path),
             known => known,
@@ -122,7 +143,11 @@ impl Scanner {
             path_protocol,
             path_model: model_in_path(answer.path),
             unreadable,
-            makes: if answer.resumes { Makes::Nothing } else { makes(answer.method, answer.path) },
+            makes: if answer.resumes || is_grpc_web {
+                Makes::Nothing
+            } else {
+                makes(answer.method, answer.path)
+            },
             is_posted: answer.method == b"POST",
         })
     }

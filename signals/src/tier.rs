@@ -19,6 +19,10 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// Every tier.
+    pub const ALL: [Self; 6] =
+        [Self::Standard, Self::Flex, Self::Priority, Self::Fast, Self::Scale, Self::Batch];
+
     /// The tier an answer names: OpenAI's and Anthropic's `service_tier`, Bedrock's `serviceTier`,
     /// Gemini's `trafficType`. None for an empty name.
     pub(crate) fn of(text: &str) -> Option<Self> {

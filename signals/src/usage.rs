@@ -32,6 +32,21 @@ impl Usage {
         self.total_input() + self.output
     }
 
+    /// Both together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let mut parts = self.parts;
+        parts.0.iter_mut().zip(other.parts.0).for_each(|(sum, more)| *sum += more);
+        Self {
+            input: self.input + other.input,
+            cache_read: self.cache_read + other.cache_read,
+            cache_write: self.cache_write + other.cache_write,
+            output: self.output + other.output,
+            reasoning: self.reasoning + other.reasoning,
+            parts,
+        }
+    }
+
     /// The counts by [`TokenKind::index`].
     #[must_use]
     pub const fn by_kind(&self) -> [u64; TokenKind::ALL.len()] {

@@ -90,7 +90,7 @@ metrics! {
     REQUESTS = Counter "stagegate_requests_total" ["workload", "release", "arm", "outcome"] Count,
         "Finished requests by how they ended; forced ones are counted apart";
     REQUEST_DURATION = Histogram "stagegate_request_duration_seconds" ["workload", "release", "arm"] Seconds,
-        "Time from the end of the request head to the end of the response";
+        "Time from the end of the request head to the end of the response, or until the client left";
     FIRST_BYTE = Histogram "stagegate_time_to_first_byte_seconds" ["workload", "release", "arm"] Seconds,
         "Time from the end of the request head to the response head";
     DECISIONS = Counter "stagegate_decisions_total" ["workload", "reason"] Count,

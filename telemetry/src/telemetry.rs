@@ -294,7 +294,7 @@ impl Telemetry {
     }
 
     fn count_unpriced(&self, (workload, reason, model): &Key, count: u64) {
-        let labels = [shared(workload), SharedString::const_str(reason), shared(model)];
+        let labels = [shared(workload), SharedString::const_str(reason.label()), shared(model)];
         self.prometheus.counter(&names::UNPRICED, &labels).increment(count);
     }
 

@@ -39,6 +39,8 @@ impl Times {
     /// Adds what a delta counted.
     pub(crate) fn add(&mut self, series: &Series) {
         self.duration.add(&series.duration_us);
+        // So that it has every request; they would have taken at least as long.
+        self.duration.add(&series.abandoned_us);
         self.first_byte.add(&series.first_byte_us);
         self.between_chunks.add(&series.between_chunks_us);
         for (stage, times) in &series.stages {

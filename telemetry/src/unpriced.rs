@@ -1,5 +1,6 @@
 //! Answers whose cost is not known: by reason and by model, since they name the remedy.
 
+use stagegate_rollout::Unpriced as Reason;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ const MAX_MODELS: usize = 128;
 const OTHER: &str = "other";
 
 /// Workload, reason and model; the model is empty if none was named.
-pub(crate) type Key = (Arc<str>, &'static str, Arc<str>);
+pub(crate) type Key = (Arc<str>, Reason, Arc<str>);
 
 /// Every answer without a known cost since the start.
 #[derive(Debug, Default)]
@@ -42,19 +43,19 @@ impl Unpriced {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_MODELS, Unpriced};
+    use super::{MAX_MODELS, Reason, Unpriced};
 
     #[test]
     fn models_beyond_the_cap_count_as_other_and_workloads_do_not_share_it() {
         let mut unpriced = Unpriced::default();
         for number in 0..MAX_MODELS * 2 {
             let model = format!("m{number}");
-            unpriced.add(&("a".into(), "not_listed", model.as_str().into()), 1);
+            unpriced.add(&("a".into(), Reason::NotListed, model.as_str().into()), 1);
         }
         assert_eq!(unpriced.keys().count(), MAX_MODELS + 1);
-        let key = ("a".into(), "not_listed", "m0".into());
+        let key = ("a".into(), Reason::NotListed, "m0".into());
         assert_eq!(&*unpriced.add(&key, 1).2, "m0", "known ones stay");
-        let key = ("b".into(), "no_model", "".into());
+        let key = ("b".into(), Reason::NoModel, "".into());
         assert_eq!(unpriced.add(&key, 1), key);
         unpriced.retain(|workload| &**workload == "b");
         assert_eq!(unpriced.keys().count(), 1);

@@ -71,9 +71,16 @@ impl Quantiles {
     /// The percentiles of a histogram of microseconds.
     #[must_use]
     pub fn of(micros: &Histogram) -> Self {
-        let count = micros.count();
+        Self::with_bounds(micros, &Histogram::default())
+    }
+
+    /// The percentiles of a histogram of microseconds and of times that are only known to be longer:
+    /// those of requests that were abandoned.
+    #[must_use]
+    pub fn with_bounds(micros: &Histogram, bounds: &Histogram) -> Self {
+        let count = micros.count() + bounds.count();
         let at = |q, least| {
-            let micros = (count >= least).then(|| micros.quantile(q)).flatten();
+            let micros = (count >= least).then(|| micros.quantile_with_bounds(bounds, q)).flatten();
             micros.map(Duration::from_micros)
         };
         Self { count, p50: at(0.5, 1), p95: at(0.95, MIN_FOR_P95), p99: at(0.99, MIN_FOR_P99) }
@@ -121,8 +128,8 @@ impl WindowSnapshot {
             retries: series.retries,
             bytes_out: series.bytes_out,
             forced: series.forced,
-            duration: Quantiles::of(&series.duration_us),
-            first_byte: Quantiles::of(&series.first_byte_us),
+            duration: Quantiles::with_bounds(&series.duration_us, &series.abandoned_us),
+            first_byte: Quantiles::with_bounds(&series.first_byte_us, &series.unanswered_us),
             costed: series.cost_nanos.count(),
             spent_nanos: series.cost_nanos.sum(),
         }

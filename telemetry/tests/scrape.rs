@@ -2,7 +2,8 @@
 
 use stagegate_rollout::{
     Arm, Axis, Command, CostTruth, Delta, DoubtKind, Outcome, Phase, Reason, Series, SeriesKey,
-    ShadowDrop, ShadowKey, ShadowSeries, TenantUse, TokenKind, WorkloadSpec, WorkloadState, apply,
+    ShadowDrop, ShadowKey, ShadowSeries, TenantUse, TokenKind, Unpriced, WorkloadSpec,
+    WorkloadState, apply,
 };
 use stagegate_telemetry::{
     EndpointGauge, EvalArm, EvalGauges, EvalJudge, METRICS, Options, PlanGauges, ReloadResult,
@@ -137,8 +138,8 @@ fn busy() -> Telemetry {
     );
     delta.refusals.insert(("support".into(), "rate_limited"), 3);
     delta.refusals.insert(("".into(), "bad_request"), 1);
-    delta.unpriced.insert(("support".into(), "not_listed", "house-9".into()), 4);
-    delta.unpriced.insert(("support".into(), "no_model", "".into()), 2);
+    delta.unpriced.insert(("support".into(), Unpriced::NotListed, "house-9".into()), 4);
+    delta.unpriced.insert(("support".into(), Unpriced::NoModel, "".into()), 2);
     let series = delta.series.get_mut(&key("support", "v2", Arm::Candidate)).expect("there");
     series.rejected = 3;
     series.unreadable = 1;

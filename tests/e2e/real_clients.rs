@@ -53,6 +53,17 @@ async fn sdk_streams_arrive_token_by_token() {
 }
 
 #[tokio::test]
+async fn sdks_show_the_proxys_own_errors() {
+    // Nobody listens there.
+    let stagegate = Stagegate::start(&Setup::of(Workload::at(free_address()))).await;
+    let url = format!("http://{}", stagegate.proxy);
+    let detail = "no connection to the release's endpoints";
+    let printed = script("sdk_errors.py", &[&url, "upstream_connect", detail]).await;
+    print!("{printed}");
+    assert_eq!(printed.matches("ok ").count(), 7);
+}
+
+#[tokio::test]
 async fn websocket_clients_notice_nothing() {
     let server = Mock::script("websocket_server.py").await;
     let stagegate = Stagegate::start(&Setup::of(Workload::at(server.address))).await;

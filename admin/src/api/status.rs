@@ -41,6 +41,11 @@ pub(super) fn status(app: &App) -> Status {
         Some(format!("workload {workload}: {}", app.control.doubt(workload.as_str())?))
     });
     warnings.extend(doubts);
+    let unpriced = view.live.iter().filter_map(|live| {
+        let workload = &live.split.spec().name;
+        Some(format!("workload {workload}: {}", app.control.unknown_cost(workload.as_str())?))
+    });
+    warnings.extend(unpriced);
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at_ms: app.started_at_ms,

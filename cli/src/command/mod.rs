@@ -18,6 +18,7 @@ pub(crate) mod lists;
 pub(crate) mod notify;
 pub(crate) mod outlook;
 mod preview;
+pub(crate) mod price;
 pub(crate) mod reference;
 pub(crate) mod release;
 mod replay;

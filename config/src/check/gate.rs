@@ -52,12 +52,13 @@ fn measure(raw: &RawGate, whole: &Site, cx: &mut Context<'_>) -> Option<Measure>
             cx.problem(
                 &measure.site,
                 "is not measured on axis `error`",
-                "write `class: permanent`, `transient`, `external` or `rejected` instead",
+                "write `class: permanent`, `transient`, `external`, `rejected` or `client_gone` instead",
             );
             return None;
         }
         let Some(class) = &raw.class else {
-            let hint = "add `class: permanent`, `transient`, `external` or `rejected`";
+            let hint =
+                "add `class: permanent`, `transient`, `external`, `rejected` or `client_gone`";
             cx.problem(&whole.missing("class"), "is missing", hint);
             return None;
         };

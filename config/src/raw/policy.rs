@@ -197,6 +197,8 @@ words! {
         External,
         /// Answers with a 4xx status that blames the client.
         Rejected,
+        /// Requests whose client left before any byte of the response.
+        ClientGone,
     }
 }
 

@@ -31,6 +31,17 @@ leaf! {
         first_byte: Wait = default("120s"),
         /// Longest pause within a response.
         idle: Wait = default("60s"),
+        /// Longest pause within a stream (server-sent events, lines of JSON, gRPC, Amazon's event
+        /// stream) or a tunnel (WebSocket). By default 10m, or `idle` where that is longer. `total`
+        /// ends a stream too.
+        stream_idle: Wait = optional,
+        /// Sends the client of a stream of server-sent events a comment (`:`) after each pause of
+        /// this length, between two events, so that nothing on the way takes the silence for an end.
+        /// Off by default.
+        stream_keep_alive: Wait = optional,
+        /// How long a WebSocket to a candidate goes on after a rollback with `on_rollback: migrate`.
+        /// Then it is closed with 1012, between two messages, and the client comes back to stable.
+        tunnel_grace: Wait = default("10s"),
         /// The whole exchange; `0` for no limit.
         total: Time = default("30m"),
         /// How long an unused connection is kept. Must be below the backend's own keep-alive.

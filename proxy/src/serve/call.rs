@@ -11,8 +11,8 @@ use crate::stats::{Finished, Told, tenant_label};
 use crate::tap::{self, Tap, TapReason};
 use crate::trace::Trace;
 use crate::worker::Worker;
-use stagegate_rollout::{Arm, Choice, KeyKind, Outcome, Reason, Record, Spent, Who};
-use stagegate_signals::{Cost, End, Failure, Passed, Rules, Signals, Unpriced, Usage};
+use stagegate_rollout::{Arm, Choice, KeyKind, Outcome, Reason, Record, Spent, Unpriced, Who};
+use stagegate_signals::{Cost, End, Failure, Passed, Rules, Signals, Usage};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -33,6 +33,8 @@ pub(super) struct Call {
     pub(super) trace: Option<Trace>,
     /// A copy of the request was handed on to be sent to another release.
     pub(super) shadowed: bool,
+    /// The client left before the end of the response.
+    pub(super) abandoned: bool,
     started: Instant,
     at_ms: u64,
 }
@@ -104,6 +106,7 @@ impl Call {
             tap: None,
             trace: None,
             shadowed: false,
+            abandoned: false,
             started: Instant::now(),
             at_ms,
         }
@@ -127,6 +130,11 @@ impl Call {
         }
     }
 
+    /// How long the client waited for the head of the response, or waits for it.
+    pub(super) fn waited_us(&self) -> u64 {
+        if self.first_byte_us > 0 { self.first_byte_us } else { self.elapsed_us() }
+    }
+
     pub(super) fn elapsed_us(&self) -> u64 {
         self.started.elapsed().as_micros() as u64
     }
@@ -134,6 +142,17 @@ impl Call {
     /// Counts a request that the proxy answered itself, or tunnelled, and keeps its record.
     pub(super) fn finish(&self, worker: &Worker, decision: &Decision, outcome: Outcome) {
         self.count(worker, decision, outcome, &Told::default());
+    }
+
+    /// Counts a tunnel that is over, and keeps its record.
+    pub(super) fn tunnelled(
+        &self,
+        worker: &Worker,
+        decision: &Decision,
+        outcome: Outcome,
+        told: &Told<'_>,
+    ) {
+        self.count(worker, decision, outcome, told);
     }
 
     /// Counts a request that a backend answered, to its end or not, and keeps its record.
@@ -241,6 +260,7 @@ impl Call {
             bytes_out: self.bytes_out,
             bytes_in: self.observed.request_bytes,
             retries: self.retries,
+            abandoned: self.abandoned && outcome == Outcome::ClientGone,
         };
         let name = &workload.prepared.name;
         let mut stats = worker.stats.borrow_mut();

@@ -5,6 +5,9 @@ use super::client::{After, Client};
 use super::connect::Connected;
 use super::decide::Route;
 use super::exchange::{End, Exchange, Receiving, Sending};
+use super::leave::Leaving;
+use super::socket::Watcher;
+use super::tunnel::Through;
 use crate::endpoint::{Endpoint, Picked};
 use crate::http1::{BodyLength, ForwardTo, upstream_head};
 use crate::identity::Learner;
@@ -13,7 +16,7 @@ use crate::problem::Problem;
 use crate::tap::{Tap, TapSettings};
 use crate::trace::Trace;
 use crate::transport::Stream;
-use stagegate_rollout::{Arm, Outcome, Reason};
+use stagegate_rollout::{Arm, Reason};
 use stagegate_settings::StaleRetry;
 use stagegate_signals::End as BodyEnd;
 use std::future::poll_fn;
@@ -94,8 +97,10 @@ impl Client {
             }
         };
         let (end, consumed) = self.exchange(call, decision, attempts, &mut connected).await;
-        // The outcome of a complete answer is known once it has been counted.
-        if !matches!(end, End::Done { .. }) {
+        // The outcome of a complete answer or tunnel is known once it has been counted. An endpoint on
+        // trial does not wait for the end of a tunnel.
+        let is_tried = connected.endpoint.admitted.was_out();
+        if !matches!(end, End::Done { .. }) && (end != End::Upgraded || is_tried) {
             self.judge(decision, connected.endpoint, &end, call);
         }
         call.attempt_ends(decision, connected.endpoint.at, &end);
@@ -203,10 +208,18 @@ impl Client {
             }
             End::Upgraded => {
                 let ahead = self.input.split_off(consumed);
+                let (upgrade, target) = self.switched_to();
+                let mut watcher = Watcher::new(&worker, decision, call, &upgrade, &target);
                 self.input.clear();
-                let idle = decision.workload().prepared.settings.timeouts.idle;
-                call.bytes_out += self.tunnel(&mut stream, ahead, idle).await;
-                call.finish(&worker, decision, Outcome::Ok);
+                let idle = decision.workload().prepared.settings.timeouts.within_streams();
+                let leaving = Leaving::new(decision, watcher.is_websocket());
+                let through = Through { ahead, idle, watcher: &mut watcher, leaving };
+                let passage = self.tunnel(&mut stream, through).await;
+                call.bytes_out += passage.moved;
+                let outcome = watcher.finish(call, passage.left);
+                if !endpoint.admitted.was_out() {
+                    self.judge_answer(decision, endpoint, outcome, call);
+                }
                 After::Close
             }
             // Neither a client that leaves nor a rollback that cuts blames the release.
@@ -218,6 +231,12 @@ impl Client {
                 After::Abort
             }
         }
+    }
+
+    /// What the request switched to, and its path and query.
+    fn switched_to(&self) -> (Vec<u8>, String) {
+        let upgrade = self.head.upgrade.map(|at| self.head.fields[at].value(&self.input).to_vec());
+        (upgrade.unwrap_or_default(), self.head.target(&self.input).to_owned())
     }
 
     /// Writes the head for the endpoint into `up`.
@@ -287,6 +306,7 @@ impl Client {
             endpoint: endpoint.id,
             reused: connected.reused,
             over_ms: attempts.over_ms,
+            late_ms: attempts.over_ms,
             sending,
             receiving: Receiving::new(&mut self.down, learner),
         };
@@ -294,6 +314,7 @@ impl Client {
         let end = poll_fn(|cx| exchange.poll(cx)).await;
         let consumed = exchange.sending.consumed();
         exchange.call.observed.request_bytes = exchange.sending.body_bytes();
+        exchange.call.abandoned = end == End::ClientGone && exchange.sending.is_done();
         if let Some(tap) = &mut exchange.call.tap {
             tap.request = exchange.sending.copy.take();
         }

@@ -2,12 +2,13 @@
 
 use super::call::{Call, Decision, outcome_of};
 use super::client::{After, Client};
+use crate::dialect::Dialect;
 use crate::http1::BodyLength;
 use crate::plan::{CurrentPlan, Workload};
 use crate::problem::Problem;
+use crate::problem_answer::{Reply, answer};
 use stagegate_rollout::{Fallback, Outcome};
 use std::rc::Rc;
-use std::sync::Arc;
 
 impl Client {
     /// The kill switch's fixed answer.
@@ -45,7 +46,7 @@ impl Client {
         call.status = problem.status();
         call.trace_problem(problem);
         call.finish(&self.worker, decision, outcome_of(problem));
-        self.answer(call, Some(&decision.workload().prepared.name), problem).await
+        self.answer(call, Some(decision.workload()), problem).await
     }
 
     /// Answers a request before anything was decided for it.
@@ -57,20 +58,25 @@ impl Client {
         problem: Problem,
     ) -> After {
         call.refused(&self.worker, plan, workload, problem);
-        self.answer(call, workload.map(|workload| &workload.prepared.name), problem).await
+        self.answer(call, workload, problem).await
     }
 
     /// Answers with a problem of our own.
     async fn answer(
         &mut self,
         call: &Call,
-        workload: Option<&Arc<str>>,
+        workload: Option<&Workload>,
         problem: Problem,
     ) -> After {
-        self.worker.stats.borrow_mut().refuse(workload, problem.reason());
+        let name = workload.map(|workload| &workload.prepared.name);
+        self.worker.stats.borrow_mut().refuse(name, problem.reason());
+        let protocol = workload.map(|workload| workload.prepared.signals.protocol);
+        let target = self.head.target(&self.input);
+        let dialect = Dialect::of(protocol.unwrap_or_default(), target);
         let close = problem.closes() || !self.discard_body();
-        let answer = problem.answer(&call.id, close, !self.head.is_head);
-        self.finish_with(&answer, close).await
+        let with_body = !self.head.is_head;
+        let reply = Reply { request_id: &call.id, dialect, close, with_body };
+        self.finish_with(&answer(problem, reply), close).await
     }
 
     async fn finish_with(&mut self, answer: &[u8], close: bool) -> After {

@@ -11,6 +11,7 @@ mod exchange;
 mod forward;
 mod head;
 mod inspect;
+mod leave;
 mod local_reply;
 mod multiplex;
 mod observe;
@@ -18,6 +19,7 @@ mod request;
 mod requests;
 mod resilience;
 mod shadow;
+mod socket;
 #[cfg(test)]
 mod tests;
 mod traced;

@@ -39,6 +39,10 @@ pub(in crate::serve) struct Observed {
     /// What `grpc-status` said, in the head or in the trailers.
     grpc: Option<Failure>,
     is_stream: bool,
+    /// The answer comes as long as it is made: it may pause for long.
+    is_long: bool,
+    /// Comments can be put between its events.
+    takes_comments: bool,
     last_chunk: Option<Instant>,
 }
 
@@ -72,6 +76,10 @@ impl Observed {
         }
         self.is_stream = content_type.len() >= 17
             && content_type[..17].eq_ignore_ascii_case(b"text/event-stream");
+        let identity =
+            content_encoding.is_empty() || content_encoding.eq_ignore_ascii_case(b"identity");
+        self.takes_comments = self.is_stream && identity;
+        self.is_long = self.is_stream || self.is_grpc || is_streamed(content_type);
         self.scanner = Scanner::new(&Answer {
             protocol: settings.protocol,
             method: asked.method.as_bytes(),
@@ -124,6 +132,16 @@ impl Observed {
         self.is_stream
     }
 
+    /// Returns whether the answer comes as long as it is made, so that it may pause for long.
+    pub(super) const fn is_long(&self) -> bool {
+        self.is_long
+    }
+
+    /// Returns whether comments can be put between its events.
+    pub(super) const fn takes_comments(&self) -> bool {
+        self.takes_comments
+    }
+
     /// A chunk of a stream came at `now`; gives the microseconds since the one before.
     pub(super) fn chunk(&mut self, now: Instant) -> Option<u64> {
         let before = self.last_chunk.replace(now)?;
@@ -136,6 +154,21 @@ impl Observed {
         self.unreadable |= signals.unreadable;
         Some(signals)
     }
+}
+
+/// Whether bodies of this type are written piece by piece, beside server-sent events and gRPC.
+fn is_streamed(content_type: &[u8]) -> bool {
+    let kind = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    [
+        "application/x-ndjson",
+        "application/ndjson",
+        "application/jsonl",
+        "application/x-jsonlines",
+        "application/json-seq",
+        "application/vnd.amazon.eventstream",
+    ]
+    .iter()
+    .any(|name| kind.eq_ignore_ascii_case(name.as_bytes()))
 }
 
 #[cfg(test)]

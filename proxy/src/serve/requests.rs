@@ -2,6 +2,7 @@
 
 use super::client::{After, Client};
 use super::head::Head;
+use crate::problem_answer::answer_at_once;
 use crate::transport::Stream;
 
 /// How serving a connection ended.
@@ -29,7 +30,7 @@ impl Client {
                 Ok(Head::HandedOver) => return Served::HandedOver { used: !first },
                 Err(problem) => {
                     self.worker.stats.borrow_mut().refuse(None, problem.reason());
-                    if self.write(&problem.answer("", true, true)).await {
+                    if self.write(&answer_at_once(problem)).await {
                         self.linger().await;
                     }
                     return Served::Over;

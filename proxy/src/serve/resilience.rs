@@ -27,6 +27,8 @@ pub(super) fn trial(workload: &Workload) -> Duration {
 fn speaks_for(end: &End, is_slow: bool) -> Option<bool> {
     match end {
         End::Upgraded => Some(!is_slow),
+        // Who waits longer than is allowed, and leaves, saw a failure.
+        End::ClientGone if is_slow => Some(false),
         End::Broken | End::Again(_) => Some(false),
         End::Refused(
             Problem::UpstreamReset | Problem::FirstByteTimeout | Problem::UpstreamMalformed(_),
@@ -58,7 +60,10 @@ fn is_slow(rule: &Ejection, first_byte_us: u64) -> bool {
 impl Client {
     /// Records in the endpoint's standing how an exchange ended without a complete answer.
     pub(super) fn judge(&self, decision: &Decision, endpoint: Picked, end: &End, call: &Call) {
-        self.note(decision, endpoint, |slow| speaks_for(end, slow(call.first_byte_us)));
+        // A client that leaves while it sends waits for nothing yet.
+        let waited = *end != End::ClientGone || call.abandoned;
+        let waited_us = if waited { call.waited_us() } else { 0 };
+        self.note(decision, endpoint, |slow| speaks_for(end, slow(waited_us)));
     }
 
     /// Records in the endpoint's standing how a complete answer was counted.
@@ -188,8 +193,16 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
-    use super::answer_speaks_for;
+    use super::{answer_speaks_for, speaks_for};
+    use crate::serve::exchange::End;
     use stagegate_rollout::Outcome;
+
+    #[test]
+    fn a_client_that_left_blames_only_an_endpoint_that_kept_it_waiting() {
+        assert_eq!(speaks_for(&End::ClientGone, false), None);
+        assert_eq!(speaks_for(&End::ClientGone, true), Some(false));
+        assert_eq!(speaks_for(&End::Cut, true), None);
+    }
 
     #[test]
     fn an_endpoint_is_judged_by_what_its_answers_were_counted_as() {

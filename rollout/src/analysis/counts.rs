@@ -56,14 +56,23 @@ impl Counts {
                 let scores = series.scores;
                 Self::share(scores.labelled_failed, scores.labelled_passed + scores.labelled_failed)
             }
+            // Who left without a byte was at risk of it too.
+            Measure::ErrorRate { class: ErrorClass::ClientGone } => {
+                Self::share(series.unanswered, blamable(series) + series.unanswered)
+            }
             Measure::ErrorRate { class } => Self::share(failures(*class, series), blamable(series)),
             Measure::Latency { of, .. } => {
                 let times = times_of(of, series).cloned().unwrap_or_default();
-                let bad = match gate.limit {
-                    Limit::Max(limit) => times.count_above(limit.get()),
-                    _ => 0,
+                let (bad, late) = match gate.limit {
+                    Limit::Max(limit) => {
+                        // Who left after the limit waited too long; who left before it may have
+                        // been served in time, and says nothing.
+                        let late = left_of(of, series).map_or(0, |it| it.count_above(limit.get()));
+                        (times.count_above(limit.get()) + late, late)
+                    }
+                    _ => (0, 0),
                 };
-                Self { n: times.count(), bad, times, ..Self::default() }
+                Self { n: times.count() + late, bad, times, ..Self::default() }
             }
             Measure::TailRatio { of } => {
                 let times = times_of(of, series).cloned().unwrap_or_default();
@@ -149,6 +158,15 @@ fn times_of<'a>(of: &Timing, series: &'a Series) -> Option<&'a Histogram> {
         Timing::FirstByte => Some(&series.first_byte_us),
         Timing::BetweenChunks => Some(&series.between_chunks_us),
         Timing::Stage(name) => series.stages.get(name),
+    }
+}
+
+/// How long those waited who left before the time was over.
+const fn left_of<'a>(of: &Timing, series: &'a Series) -> Option<&'a Histogram> {
+    match of {
+        Timing::Total => Some(&series.abandoned_us),
+        Timing::FirstByte => Some(&series.unanswered_us),
+        Timing::BetweenChunks | Timing::Stage(_) => None,
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Rates {
     pub external: f64,
     /// Share of 4xx answers.
     pub rejected: f64,
+    /// Share of requests whose client leaves before any byte of the response.
+    pub client_gone: f64,
     /// Share of scored responses that fail.
     pub wrong: f64,
     /// Share of the candidate's responses that are scored.
@@ -38,6 +40,7 @@ impl Default for Rates {
             transient: 0.005,
             external: 0.005,
             rejected: 0.01,
+            client_gone: 0.01,
             wrong: 0.05,
             scored_candidate: 0.05,
             scored_stable: 0.02,
@@ -188,6 +191,7 @@ fn bad_share(gate: &Gate, rates: &Rates) -> Option<f64> {
             ErrorClass::Transient => rates.transient,
             ErrorClass::External => rates.external,
             ErrorClass::Rejected => rates.rejected,
+            ErrorClass::ClientGone => rates.client_gone,
         }),
         Measure::Latency { quantile, .. } => Some(quantile.tail() / 2.0),
         _ => None,

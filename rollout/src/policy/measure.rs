@@ -60,11 +60,14 @@ pub enum ErrorClass {
     External,
     /// Answers with a 4xx status.
     Rejected,
+    /// Requests whose client left before any byte of the response.
+    ClientGone,
 }
 
 impl ErrorClass {
     /// Every class, in the order tables show them.
-    pub const ALL: [Self; 4] = [Self::Transient, Self::Permanent, Self::External, Self::Rejected];
+    pub const ALL: [Self; 5] =
+        [Self::Transient, Self::Permanent, Self::External, Self::Rejected, Self::ClientGone];
 
     /// The word used in the configuration and the API.
     #[must_use]
@@ -74,17 +77,19 @@ impl ErrorClass {
             Self::Permanent => "permanent",
             Self::External => "external",
             Self::Rejected => "rejected",
+            Self::ClientGone => "client_gone",
         }
     }
 
-    /// The outcome that is counted; none for rejections, which have a count of their own.
+    /// The outcome that is counted; none for rejections and clients that left, which have counts of
+    /// their own.
     #[must_use]
     pub const fn outcome(self) -> Option<Outcome> {
         match self {
             Self::Transient => Some(Outcome::Transient),
             Self::Permanent => Some(Outcome::Permanent),
             Self::External => Some(Outcome::External),
-            Self::Rejected => None,
+            Self::Rejected | Self::ClientGone => None,
         }
     }
 }

@@ -2,9 +2,9 @@
 //! answer was made.
 
 use crate::bodies::{self, BINARY, JSON, SSE, answer, event, scan};
-use stagegate_rollout::CostTruth;
+use stagegate_rollout::{CostTruth, Unpriced};
 use stagegate_signals::{
-    Answer, Cost, Part, Passed, Prices, Protocol, Signals, Tariff, Tier, Unpriced, Usage, explain,
+    Answer, Cost, Part, Passed, Prices, Protocol, Signals, Tariff, Tier, Usage, explain,
 };
 use std::sync::{Arc, LazyLock, Mutex};
 

@@ -6,4 +6,5 @@ mod cuts;
 mod dimensions;
 mod outcomes;
 mod protocols;
+mod sockets;
 mod streams;

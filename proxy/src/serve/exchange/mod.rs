@@ -3,6 +3,8 @@
 //! Nothing is buffered beyond one read: bytes go out when they come in, and a side that does not
 //! take them stops the other from being read.
 
+mod comments;
+mod gap;
 mod parts;
 mod receiving;
 mod response;
@@ -44,7 +46,16 @@ impl Exchange<'_> {
                 End::Refused(Problem::UpstreamReset)
             });
         }
-        if self.watch.poll_due(cx) { Poll::Ready(self.late()) } else { Poll::Pending }
+        if !self.watch.poll_due(cx) {
+            return Poll::Pending;
+        }
+        if self.worker.watches.now_ms() >= self.late_ms {
+            return Poll::Ready(self.late());
+        }
+        match self.comment(cx) {
+            Ok(()) => Poll::Pending,
+            Err(end) => Poll::Ready(end),
+        }
     }
 
     /// Moves everything that can be moved.
@@ -66,23 +77,26 @@ impl Exchange<'_> {
     }
 
     /// Sets the deadline of the step that is waited for.
-    pub(super) fn set_deadline(&self) {
+    pub(super) fn set_deadline(&mut self) {
         let sending = &self.sending;
+        let is_long = self.call.observed.is_long() && !self.receiving.is_held_up();
         let step = self.watch.after(match (self.receiving.has_answered(), sending.is_flushed()) {
             (false, true) => self.timeouts.first_byte,
             // Everything that came went on: the client has the word.
             (false, false) if !sending.has_unsent() => {
                 self.worker.shared.settings.load().limits.body_idle
             }
+            (true, _) if is_long => self.timeouts.within_streams(),
             _ => self.timeouts.idle,
         });
-        self.watch.set_at(step.min(self.over_ms));
+        self.late_ms = step.min(self.over_ms);
+        self.watch.set_at(self.late_ms.min(self.next_comment_ms()));
     }
 
     /// The end that a passed deadline stands for.
     fn late(&self) -> End {
         let receiving = &self.receiving;
-        let client_is_slow = receiving.unflushed || receiving.written < receiving.out.len();
+        let client_is_slow = receiving.is_held_up();
         let total = self.worker.watches.now_ms() >= self.over_ms;
         match (self.receiving.has_answered(), self.sending.is_flushed()) {
             _ if client_is_slow && !total => End::ClientGone,

@@ -1,5 +1,6 @@
 //! The state of an exchange: both directions, and how it may end.
 
+use super::gap::Gap;
 use crate::http1::{BodyError, BodyLength, BodyReader, Piece, RequestHead};
 use crate::identity::Learner;
 use crate::problem::Problem;
@@ -60,6 +61,8 @@ pub(in crate::serve) struct Exchange<'a> {
     pub(in crate::serve) reused: bool,
     /// The worker's time at which the whole request is over.
     pub(in crate::serve) over_ms: u64,
+    /// The worker's time at which the present step is over.
+    pub(in crate::serve) late_ms: u64,
     pub(in crate::serve) sending: Sending<'a>,
     pub(in crate::serve) receiving: Receiving<'a>,
 }
@@ -171,7 +174,8 @@ impl<'a> Sending<'a> {
         Ok(())
     }
 
-    pub(in crate::serve::exchange) fn is_done(&self) -> bool {
+    /// Returns whether the request is whole.
+    pub(in crate::serve) fn is_done(&self) -> bool {
         self.body.is_done()
     }
 
@@ -200,6 +204,8 @@ pub(in crate::serve) struct Receiving<'a> {
     pub(in crate::serve::exchange) interim: u32,
     pub(in crate::serve::exchange) finished: bool,
     pub(in crate::serve::exchange) learner: Option<Learner>,
+    /// Where comments may be put between the events of a stream.
+    pub(in crate::serve::exchange) gap: Gap,
 }
 
 impl<'a> Receiving<'a> {
@@ -215,7 +221,13 @@ impl<'a> Receiving<'a> {
             interim: 0,
             finished: false,
             learner,
+            gap: Gap::default(),
         }
+    }
+
+    /// Returns whether the client has not taken all that is ready for it.
+    pub(in crate::serve::exchange) fn is_held_up(&self) -> bool {
+        self.unflushed || self.written < self.out.len()
     }
 
     /// Returns whether the client has seen anything of an answer.

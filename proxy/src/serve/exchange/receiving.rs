@@ -144,6 +144,7 @@ impl Exchange<'_> {
     fn note_data(&mut self, data: &[u8]) {
         self.call.bytes_out += data.len() as u64;
         self.call.observed.data(data);
+        self.receiving.gap.passed(data);
         if let Some(tap) = &mut self.call.tap {
             tap.response.add(data);
         }
@@ -189,8 +190,12 @@ impl Exchange<'_> {
                 }
                 (Piece::ChunkStart(size), Coding::Chunks) => {
                     let _ = write!(out, "{size:x}\r\n");
+                    receiving.gap.in_chunk = true;
                 }
-                (Piece::ChunkEnd, Coding::Chunks) => out.extend_from_slice(b"\r\n"),
+                (Piece::ChunkEnd, Coding::Chunks) => {
+                    out.extend_from_slice(b"\r\n");
+                    receiving.gap.in_chunk = false;
+                }
                 (Piece::Trailers, Coding::Chunks) => {
                     self.call.observed.trailers(answer.body.trailers());
                     if let Some(tap) = &mut self.call.tap {

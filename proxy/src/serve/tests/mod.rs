@@ -13,6 +13,8 @@ mod heads;
 mod peer;
 mod reuse;
 mod sim;
+mod sockets;
+mod streams;
 mod upgrades;
 
 use peer::Peer;

@@ -84,6 +84,11 @@ impl Peer {
         assert_eq!(self.received(), body, "what {} got", self.name);
     }
 
+    /// Takes everything that came, as bytes.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.remote.take()
+    }
+
     /// Takes everything that came.
     pub(super) fn received(&self) -> String {
         String::from_utf8_lossy(&self.remote.take()).into_owned()

@@ -10,7 +10,9 @@ use crate::transport::memory::{self, Network, Reach};
 use crate::transport::{Conn, Connector, Peer as Source, Plain};
 use crate::watch::TICK_MS;
 use crate::worker::{Live, Worker};
-use stagegate_rollout::{Outcome, Split, Weight, WorkloadSpec, WorkloadState, records};
+use stagegate_rollout::{
+    Closed, Outcome, Series, Split, Weight, WorkloadSpec, WorkloadState, records,
+};
 use stagegate_settings::{Clients, Match, Timeouts, Workload};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -105,13 +107,28 @@ impl Sim {
 
     /// Puts a plan in force that sends this share of requests to the candidate.
     pub(super) fn publishes(&self, weight: Weight) {
+        self.publish(weight, None);
+    }
+
+    /// Takes the candidate out, as a rollback does: every worker is told.
+    pub(super) fn rolls_back(&self) {
+        let (by, reason) = ("ann".to_owned(), "bad".to_owned());
+        let weight_before = Weight::FULL;
+        let closed = Closed { by, reason, at_ms: 1, weight_before, finishing: false };
+        self.publish(Weight::ZERO, Some(closed));
+        self.0.worker.watches.wake_tunnels();
+        self.runs();
+    }
+
+    fn publish(&self, weight: Weight, closed: Option<Closed>) {
         let World { worker, config, .. } = &*self.0;
         let mut spec = WorkloadSpec::new(name("agent"), name("v1"));
         spec.releases.insert(name("v2"));
         spec.candidate = Some(name("v2"));
         spec.initial_weight = weight;
         let spec = spec.check().expect("a workload");
-        let state = WorkloadState::initial(&spec);
+        let mut state = WorkloadState::initial(&spec);
+        state.closed = closed;
         let split = Arc::new(Split::new(Arc::new(spec), Arc::new(state)));
         let epoch = worker.shared.plan.load().epoch + 1;
         worker.shared.plan.store(Arc::new(Plan::new(epoch, config, &[split])));
@@ -148,9 +165,13 @@ impl Sim {
     /// The backend's end of the next connection that the proxy opened to this endpoint.
     #[track_caller]
     pub(super) fn backend_at(&self, endpoint: &'static str) -> Peer {
-        let accepted = self.0.network.accept(endpoint);
-        let remote = accepted.unwrap_or_else(|| panic!("no connection to {endpoint}"));
-        Peer::new(endpoint, self.clone(), remote)
+        self.try_backend_at(endpoint).unwrap_or_else(|| panic!("no connection to {endpoint}"))
+    }
+
+    /// The same, if the proxy opened one.
+    pub(super) fn try_backend_at(&self, endpoint: &'static str) -> Option<Peer> {
+        let remote = self.0.network.accept(endpoint)?;
+        Some(Peer::new(endpoint, self.clone(), remote))
     }
 
     /// Asserts that the proxy opened no other connection.
@@ -205,6 +226,12 @@ impl Sim {
         self.0.worker.connections.get()
     }
 
+    /// The counts of the one series since the last call.
+    pub(super) fn series(&self) -> Series {
+        let (delta, _) = self.0.worker.stats.borrow_mut().take();
+        delta.series.into_values().next().expect("a series")
+    }
+
     /// The records of the requests that ended since the last call.
     pub(super) fn told(&self) -> Vec<Told> {
         let (_, batch) = self.0.worker.stats.borrow_mut().take();
@@ -256,6 +283,9 @@ fn setup() -> Setup {
         connect: Duration::from_secs(1),
         first_byte: Duration::from_secs(2),
         idle: Duration::from_secs(3),
+        stream_idle: Some(Duration::from_secs(3)),
+        stream_keep_alive: None,
+        tunnel_grace: Duration::from_secs(4),
         total: None,
         pool_idle: Duration::from_secs(10),
     };

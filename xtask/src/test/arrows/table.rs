@@ -60,6 +60,7 @@ pub(super) const ALLOWED: &[Arrow] = &[
     // The command line: a client of the admin API.
     arrow("cli", "api", "it reads and writes the wire types"),
     arrow("cli", "eval", "it compares offline runs and reads datasets, without a server"),
+    arrow("cli", "signals", "it explains the price of a recorded answer, without a server"),
     arrow("cli", "timing", "it reads days, and waits between two tries"),
     arrow("cli", "rollout", "arguments are checked by the core's own types"),
     arrow("cli", "timing", "moments are shown, an unanswered request waits"),

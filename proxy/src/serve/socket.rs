@@ -1,0 +1,119 @@
+//! What passes a WebSocket: usage, cost and failures of the answers in it, and its close.
+
+use super::call::{Call, Decision, outcome};
+use crate::stats::{Told, tenant_label};
+use crate::worker::Worker;
+use stagegate_rollout::{CostTruth, Outcome, Unpriced};
+use stagegate_signals::{Cost, Ended, Passed, Rules, Side, Signals, Socket, Usage};
+
+/// Looks at a tunnel; at nothing where it is no WebSocket.
+pub(super) struct Watcher<'a> {
+    socket: Option<Box<Socket>>,
+    worker: &'a Worker,
+    decision: &'a Decision,
+    now_s: u64,
+    used: Used,
+}
+
+/// What the answers in a WebSocket used in all.
+#[derive(Debug, Default)]
+struct Used {
+    usage: Option<Usage>,
+    nanos: u64,
+    /// The answers' costs are known.
+    known: u64,
+    unknown: Option<(Unpriced, String)>,
+}
+
+impl<'a> Watcher<'a> {
+    /// `upgrade` is what was switched to.
+    pub(super) fn new(
+        worker: &'a Worker,
+        decision: &'a Decision,
+        call: &Call,
+        upgrade: &[u8],
+        target: &str,
+    ) -> Self {
+        let is_websocket = upgrade.eq_ignore_ascii_case(b"websocket");
+        let protocol = decision.workload().prepared.signals.protocol;
+        let socket = is_websocket.then(|| Box::new(Socket::new(protocol, target)));
+        Self { socket, worker, decision, now_s: call.now_s(), used: Used::default() }
+    }
+
+    pub(super) const fn is_websocket(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    pub(super) fn from_client(&mut self, bytes: &[u8]) {
+        if let Some(socket) = &mut self.socket {
+            socket.from_client(bytes);
+        }
+    }
+
+    pub(super) fn from_backend(&mut self, bytes: &[u8]) {
+        let Self { socket, worker, decision, now_s, used } = self;
+        if let Some(socket) = socket {
+            socket.from_backend(bytes, |made| used.add(worker, decision, *now_s, made));
+        }
+    }
+
+    /// Returns whether a close can be put in on both ways.
+    pub(super) fn is_between_messages(&self) -> bool {
+        self.socket.as_ref().is_some_and(|socket| socket.is_between_messages())
+    }
+
+    /// Counts the tunnel, which is over, and keeps its record. `left` is who ended it. Gives its class.
+    pub(super) fn finish(mut self, call: &mut Call, left: Option<Side>) -> Outcome {
+        let Self { socket, worker, decision, now_s, used } = &mut self;
+        let Some(socket) = socket else {
+            call.finish(worker, decision, Outcome::Ok);
+            return Outcome::Ok;
+        };
+        let Ended { end, failure, unreadable } =
+            socket.finish(left, |made| used.add(worker, decision, *now_s, made));
+        let settings = &decision.workload().prepared.signals;
+        let outcome = outcome(&settings.rules, call.status, failure.as_ref(), end);
+        let told = Told {
+            usage: used.usage,
+            cost: used.cost(),
+            unpriced: used.unknown.as_ref().map(|(why, model)| (*why, model.as_str())),
+            stages: &[],
+            rejected: Rules::is_rejection(call.status, failure.as_ref(), outcome),
+            unreadable,
+            tenant: tenant_label(&settings.tenants, call.found.tenant.as_deref(), &worker.other),
+        };
+        call.tunnelled(worker, decision, outcome, &told);
+        outcome
+    }
+}
+
+impl Used {
+    /// Prices one answer, each by itself: a price may depend on its length.
+    fn add(&mut self, worker: &Worker, decision: &Decision, now_s: u64, made: &Signals) {
+        let Some(usage) = made.usage else { return };
+        self.usage = Some(self.usage.map_or(usage, |before| before.plus(&usage)));
+        let prices = &decision.workload().prepared.signals.prices;
+        let cost = Cost::of(Some(made), None, 200, Passed::default(), |wanted| {
+            worker.with_tariff(prices, |tariff| tariff.rates(wanted, now_s))
+        });
+        let Some(cost) = cost else { return };
+        match cost.nanos {
+            Some(nanos) => {
+                self.nanos = self.nanos.saturating_add(nanos);
+                self.known += 1;
+            }
+            None => {
+                let why = cost.unpriced.unwrap_or(Unpriced::NoModel);
+                self.unknown = Some((why, made.model().unwrap_or("").to_owned()));
+            }
+        }
+    }
+
+    /// The cost of all; unknown if that of one is.
+    fn cost(&self) -> Option<Cost> {
+        match &self.unknown {
+            Some((why, _)) => Some(Cost::unknown(*why)),
+            None => (self.known > 0).then(|| Cost::known(self.nanos, CostTruth::Reported)),
+        }
+    }
+}
