@@ -360,6 +360,7 @@ mod tests {
                 reason: Reason::Default,
                 duration_us: 900,
                 first_byte_us,
+                bytes_in: 0,
                 bytes_out: 0,
                 retries: 0,
                 abandoned: true,

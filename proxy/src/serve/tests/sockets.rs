@@ -121,7 +121,7 @@ fn a_client_that_leaves_while_it_waits_is_gone() {
 
 #[test]
 fn an_endpoint_whose_sockets_fail_is_ejected() {
-    let rule = Ejection { failures: 3, slow: None, time: secs(60) };
+    let rule = Ejection { failures: 3, time: secs(60), ..Ejection::default() };
     let sim = Sim::with(|setup: &mut Setup| {
         setup.two_endpoints();
         setup.agent().ejection = Some(rule);
