@@ -122,14 +122,15 @@ impl Stats {
             series.unreadable += u64::from(told.unreadable);
             if let Some(usage) = told.usage {
                 for (sum, count) in series.tokens.iter_mut().zip(usage.by_kind()) {
-                    *sum += count;
+                    *sum = sum.saturating_add(count);
                 }
             }
             if let Some(cost) = told.cost {
                 series.costs[cost.truth.index()] += 1;
                 if let Some(nanos) = cost.nanos {
                     series.cost_nanos.record(nanos);
-                    series.spent_nanos[cost.truth.index()] += nanos;
+                    let spent = &mut series.spent_nanos[cost.truth.index()];
+                    *spent = spent.saturating_add(nanos);
                 }
             }
             if let Some((why, model)) = told.unpriced {
@@ -143,8 +144,9 @@ impl Stats {
             let key = (Arc::clone(workload), Arc::clone(tenant));
             let used = self.delta.tenants.entry(key).or_default();
             used.requests += 1;
-            used.tokens += told.usage.map_or(0, |usage| usage.total());
-            used.cost_nanos += told.cost.and_then(|cost| cost.nanos).unwrap_or(0);
+            let nanos = told.cost.and_then(|cost| cost.nanos).unwrap_or(0);
+            used.tokens = used.tokens.saturating_add(told.usage.map_or(0, |usage| usage.total()));
+            used.cost_nanos = used.cost_nanos.saturating_add(nanos);
         }
         self.records.push(record);
     }

@@ -38,7 +38,8 @@ trait Add {
 
 impl<const N: usize> Add for [u64; N] {
     fn add(&mut self, other: &Self) {
-        self.iter_mut().zip(other).for_each(|(sum, count)| *sum += count);
+        // Money and tokens are said by backends: a sum stays at the most there is.
+        self.iter_mut().zip(other).for_each(|(sum, count)| *sum = sum.saturating_add(*count));
     }
 }
 
@@ -86,7 +87,7 @@ macro_rules! series {
 
             /// Adds another series' counts.
             pub fn merge(&mut self, other: &Self) {
-                $(self.$counter += other.$counter;)*
+                $(self.$counter = self.$counter.saturating_add(other.$counter);)*
                 $(self.$other.add(&other.$other);)*
             }
         }

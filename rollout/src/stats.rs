@@ -38,8 +38,8 @@ impl TenantUse {
     /// Adds another count.
     pub const fn merge(&mut self, other: &Self) {
         self.requests += other.requests;
-        self.tokens += other.tokens;
-        self.cost_nanos += other.cost_nanos;
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.cost_nanos = self.cost_nanos.saturating_add(other.cost_nanos);
     }
 }
 

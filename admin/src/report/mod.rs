@@ -119,7 +119,7 @@ fn counted(series: &Series) -> CountedArm {
         requests: series.requests(),
         scored: series.scores.passed + series.scores.failed,
         retries: series.retries,
-        usd: series.spent_nanos.iter().sum::<u64>() as f64 / 1e9,
+        usd: series.spent_nanos.iter().map(|nanos| *nanos as f64 / 1e9).sum(),
         cost_unknown: series.costs[CostTruth::Unknown.index()],
     }
 }

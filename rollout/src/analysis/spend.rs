@@ -61,7 +61,7 @@ impl SpendBook {
     pub fn spent(&self, window_ms: u64) -> f64 {
         let first = self.until_ms.saturating_sub(window_ms) / MINUTE_MS;
         let within = self.minutes.iter().rev().take_while(|(minute, _)| *minute > first);
-        let nanos: u64 = within.map(|(_, nanos)| nanos).sum();
+        let nanos = within.fold(0, |sum: u64, (_, nanos)| sum.saturating_add(*nanos));
         nanos as f64 / NANOS
     }
 

@@ -77,7 +77,7 @@ fn measured(stats: &[SeriesStats], workload: &str) -> Rates {
         outcomes.iter_mut().zip(series.outcomes).for_each(|(sum, count)| *sum += count);
         covered = covered.max(series.covers.as_secs_f64());
         costed += series.costed;
-        nanos += series.spent_nanos;
+        nanos = nanos.saturating_add(series.spent_nanos);
     }
     let all: u64 = outcomes.iter().sum();
     let usual = Rates { rps: 0.0, ..Rates::default() };
