@@ -1,6 +1,7 @@
 //! Worker reports on their way: counts to telemetry, records to the decision log, and the last
 //! word of each worker for the status page. Nothing is decided here.
 
+use crate::counts::{Counted, Counts, counts};
 use crate::journal::Journal;
 use crate::notify;
 use crate::traces::{Record, Traces};
@@ -10,23 +11,22 @@ use stagegate_control::Control;
 use stagegate_control::ports::{Event, Observer, RolloutFigures};
 use stagegate_notify::Notifier;
 use stagegate_proxy::{Outlet, Report, Sink};
-use stagegate_rollout::{Axis, Delta, ShadowKey, ShadowSeries};
+use stagegate_rollout::{Axis, ShadowKey, ShadowSeries};
 use stagegate_scoring::Scoring;
 use stagegate_telemetry::{
     EndpointGauge, PlanGauges, ReloadResult, RollbackKind, RolloutGauges, Telemetry,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
-use tokio::sync::mpsc;
 
-/// The sink workers report to, and the counts that come out of it, with a way in for those of others. The sink runs on the workers'
-/// threads: it hands on and returns.
+/// The sink workers report to, and the counts that come out of it, with a way in for those of others. The
+/// sink runs on the workers' threads: it hands on and returns.
 pub(crate) fn sink(
     workers: Arc<Workers>,
     journal: Option<Arc<Journal>>,
     traces: Arc<Traces>,
-) -> (Sink, mpsc::UnboundedSender<Delta>, mpsc::UnboundedReceiver<Delta>) {
-    let (counts, counted) = mpsc::unbounded_channel();
+) -> (Sink, Counts, Counted) {
+    let (counts, counted) = counts();
     let more = counts.clone();
     let sink = move |report: Report| {
         workers.note(&report);
@@ -37,19 +37,15 @@ pub(crate) fn sink(
             traces.offer(report.traced.into_iter().map(|it| Record::Request(Box::new(it))));
         }
         if !report.delta.is_empty() {
-            let _ = counts.send(report.delta);
+            counts.send(report.delta);
         }
     };
     (Arc::new(sink), more, counted)
 }
 
 /// Feeds counts to the gates and to telemetry until the workers have ended.
-pub(crate) async fn absorb(
-    telemetry: Arc<Telemetry>,
-    control: Control,
-    mut counted: mpsc::UnboundedReceiver<Delta>,
-) {
-    while let Some(delta) = counted.recv().await {
+pub(crate) async fn absorb(telemetry: Arc<Telemetry>, control: Control, mut counted: Counted) {
+    while let Some(delta) = counted.next().await {
         let now = Instant::now();
         // Gates first: nobody waits for a graph.
         control.count(&delta, now);

@@ -2,6 +2,7 @@
 //! and takes the new one back in one step.
 
 mod collect;
+mod counts;
 mod handover;
 mod journal;
 mod listen;

@@ -1,6 +1,7 @@
 //! Live scoring joined together: copies come from the data plane, samples are made of them, and what
 //! is counted goes where all counts go.
 
+use crate::counts::Counts;
 use crate::traces::{Record, Traces};
 use stagegate_config::Config;
 use stagegate_control::ports::DoubtSource;
@@ -12,7 +13,7 @@ use stagegate_eval::{
 use stagegate_proxy::{
     Copied, Outlet, Quota, TapDrop, TapReason, TapSettings, Tapped, TraceContext,
 };
-use stagegate_rollout::{Delta, Doubt, SeriesKey};
+use stagegate_rollout::{Doubt, SeriesKey};
 use stagegate_scoring::{Labelled, Limits, Rules, RulesOf, Scoring};
 use stagegate_store::{SampleStore, SpendStore, in_background};
 use stagegate_telemetry::{EvalArm, EvalGauges, EvalJudge};
@@ -21,7 +22,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedSender;
 
 /// Copies that may wait to be taken over.
 const WAITING: usize = 1024;
@@ -124,15 +124,13 @@ pub(crate) fn start(
     outlet: Arc<Outlet>,
     copies: Receiver<Box<Tapped>>,
     traces: Arc<Traces>,
-    counts: UnboundedSender<Delta>,
+    counts: Counts,
 ) -> anyhow::Result<Running> {
     let view = control.view();
     let config = Arc::clone(&view.config);
     let store = SampleStore::open(&config.data_dir)?;
     let spend = SpendStore::open(&config.data_dir)?;
-    let send = Box::new(move |delta| {
-        let _ = counts.send(delta);
-    });
+    let send = Box::new(move |delta| counts.send(delta));
     let scoring = Scoring::new(store, spend, limits(&config), rules(&config), send, now_ms())?;
     for live in &view.live {
         let rollout = rollout_of(live).unwrap_or_default();
