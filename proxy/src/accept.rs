@@ -15,6 +15,9 @@ use std::time::Duration;
 use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{mpsc, watch};
 
+/// Time before accepting goes on after it failed.
+const AFTER_A_FAILURE: Duration = Duration::from_millis(50);
+
 /// The acceptors' state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -33,6 +36,26 @@ pub(crate) struct Acceptor {
     listener: Arc<ListenerState>,
 }
 
+/// Accepts until it is told to stop. A panic is in the log; accepting goes on after it.
+pub(crate) async fn supervised(
+    acceptor: Acceptor,
+    accepting: Accepting,
+    stop: watch::Receiver<Stop>,
+) {
+    let both = Arc::new((acceptor, accepting));
+    loop {
+        let (task, stop) = (Arc::clone(&both), stop.clone());
+        let run = tokio::spawn(async move { task.0.run(&task.1, stop).await });
+        match run.await {
+            Err(error) if error.is_panic() => {
+                tracing::error!("accepting connections begins again after a panic");
+                tokio::time::sleep(AFTER_A_FAILURE).await;
+            }
+            _ => return,
+        }
+    }
+}
+
 impl Acceptor {
     pub(crate) fn new(
         shared: Arc<Shared>,
@@ -45,7 +68,7 @@ impl Acceptor {
     /// Accepts until it is told to stop, and then what the system has queued up by that time: a
     /// client that was let in is not turned away by a restart. Where another process has the
     /// queue too, it is left to that one.
-    pub(crate) async fn run(self, accepting: Accepting, mut stop: watch::Receiver<Stop>) {
+    async fn run(&self, accepting: &Accepting, mut stop: watch::Receiver<Stop>) {
         loop {
             let accepted = tokio::select! {
                 accepted = std::future::poll_fn(|cx| accepting.poll_accept(cx)) => accepted,
@@ -56,7 +79,7 @@ impl Acceptor {
                 Err(error) => {
                     // Out of file descriptors, mostly: wait for some to be closed.
                     tracing::warn!(%error, "cannot accept");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    tokio::time::sleep(AFTER_A_FAILURE).await;
                 }
             }
         }

@@ -1,15 +1,15 @@
 //! The data plane as the rest of the program sees it: start, publish, settle, drain.
 
-use crate::accept::{Acceptor, Stop};
+use crate::accept::{self, Acceptor, Stop};
 use crate::handover::{HandoverSink, IdleConnection};
 use crate::pins::Pins;
 use crate::plan::{Plan, PreparedConfig};
 use crate::roster::Roster;
+use crate::run;
 use crate::shared::{Shared, Sink};
 use crate::tls::ServerTls;
 use crate::transport::{Accepting, Arrived, Begun, Listener, ListenerSettings, ListenerState};
 use crate::worker::{Message, Settle};
-use crate::{run, serve};
 use arc_swap::ArcSwap;
 use stagegate_rollout::{ReleaseName, Split, WorkloadName};
 use stagegate_settings::{Clients, Probe};
@@ -74,6 +74,7 @@ impl DataPlane {
         let (shadows, copies) = mpsc::channel(WAITING_SHADOWS);
         let shared = Arc::new(Shared {
             workers: Roster::new(workers),
+            requests: Arc::default(),
             settings: ArcSwap::from_pointee(settings),
             plan: ArcSwap::default(),
             published: AtomicU64::new(0),
@@ -94,11 +95,7 @@ impl DataPlane {
         }
         let (shadows, receiver) = mpsc::unbounded_channel();
         let of_shadows = Arc::clone(&shared);
-        let body = move || {
-            if let Err(error) = serve::shadows(of_shadows, receiver, copies) {
-                tracing::error!(%error, "nothing can be shadowed");
-            }
-        };
+        let body = move || run::supervised_shadows(&of_shadows, receiver, copies);
         threads.push(std::thread::Builder::new().name("shadows".to_owned()).spawn(body)?);
         let (stop, _) = watch::channel(Stop::No);
         Ok(Self {
@@ -130,7 +127,7 @@ impl DataPlane {
             state
         };
         let acceptor = Acceptor::new(Arc::clone(&self.shared), self.workers.clone(), state);
-        let accepting = tokio::spawn(acceptor.run(listener, self.stop.subscribe()));
+        let accepting = tokio::spawn(accept::supervised(acceptor, listener, self.stop.subscribe()));
         lock(&self.acceptors).push(accepting);
         Ok(address)
     }

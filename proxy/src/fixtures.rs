@@ -6,7 +6,7 @@ use crate::plan::{SignalSettings, WorkloadSettings};
 use crate::roster::Roster;
 use crate::shared::Shared;
 use arc_swap::ArcSwap;
-use stagegate_settings::{Clients, ConnLimits, Forwarded, Workload};
+use stagegate_settings::{Clients, ConnLimits, Forwarded, PathSpelling, Workload};
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
@@ -55,7 +55,12 @@ pub(crate) fn clients() -> Clients {
         keep_alive: Duration::from_secs(5),
         body_idle: Duration::from_secs(2),
     };
-    Clients { limits, trusted_proxies: Vec::new(), forwarded: Forwarded::Trusted }
+    Clients {
+        limits,
+        trusted_proxies: Vec::new(),
+        forwarded: Forwarded::Trusted,
+        path: PathSpelling::Strict,
+    }
 }
 
 /// The state of so many workers under these settings, with nothing published.
@@ -71,5 +76,6 @@ pub(crate) fn shared(settings: Clients, workers: usize) -> Shared {
         via: "stagegate-test".into(),
         seed: 1,
         workers: Roster::new(workers),
+        requests: Arc::default(),
     }
 }

@@ -1,6 +1,6 @@
 //! Conversations that began on an arm and stay with the release that knows their id.
 
-use foldhash::fast::FixedState;
+use foldhash::quality::RandomState;
 use std::hash::BuildHasher as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tinyufo::TinyUfo;
@@ -22,7 +22,8 @@ pub(crate) struct Pin {
 /// Bounded memory of pins, shared by all workers.
 pub(crate) struct Pins {
     cache: TinyUfo<u64, Pin>,
-    hasher: FixedState,
+    /// Seeded anew in every process: the keys are what clients and backends say.
+    hasher: RandomState,
     put: AtomicUsize,
 }
 
@@ -35,7 +36,7 @@ impl Pins {
     pub(crate) fn new() -> Self {
         // The estimate sizes fixed tables; the weight limit is what bounds the cache.
         let cache = TinyUfo::new_compact(Self::CAPACITY, Self::CAPACITY / 10);
-        Self { cache, hasher: FixedState::default(), put: AtomicUsize::new(0) }
+        Self { cache, hasher: RandomState::default(), put: AtomicUsize::new(0) }
     }
 
     /// The pin of a conversation.

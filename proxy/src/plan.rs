@@ -12,7 +12,7 @@ use crate::tap::TapSettings;
 use crate::trace::TraceSettings;
 use foldhash::fast::FixedState;
 use stagegate_rollout::{Arm, ReleaseName, Split, WorkloadName};
-use stagegate_settings::{Health, TenantLimits, Workload as Settings};
+use stagegate_settings::{Health, Source, TenantLimits, Workload as Settings};
 use stagegate_signals::{Prices, Protocol, Rules};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
@@ -73,6 +73,9 @@ pub(crate) struct Prepared {
     pub(crate) trace: Option<TraceSettings>,
     pub(crate) shadow: Option<Shadowing>,
     pub(crate) releases: HashMap<ReleaseName, Arc<Release>, FixedState>,
+    /// Fields that decide who is asking and where requests go, in lower case: they never come as
+    /// trailers.
+    pub(crate) never_late: Vec<Box<str>>,
     pub(crate) allowance: Option<Arc<Allowance>>,
     /// Counts copies for as long as the workload exists.
     pub(crate) lane: Arc<Lane>,
@@ -108,6 +111,7 @@ impl Prepared {
         Ok(Self {
             name: settings.name.shared(),
             shadow: shadow.map(|rule| Shadowing::new(&settings.name, rule, pairs)),
+            never_late: never_late(&settings),
             allowance: allowance(settings.limits.tenant, old),
             lane: old.map(|old| Arc::clone(&old.lane)).unwrap_or_default(),
             releases: ready,
@@ -118,6 +122,19 @@ impl Prepared {
             trace,
         })
     }
+}
+
+fn never_late(settings: &Settings) -> Vec<Box<str>> {
+    let identity = &settings.identity;
+    let sources = identity.sources().filter_map(|source| match source {
+        Source::Header(name) => Some(name.as_str()),
+        _ => None,
+    });
+    let token = identity.jwt.iter().map(|jwt| jwt.header.as_str());
+    let matched = settings.matches.iter().flat_map(|rule| &rule.headers);
+    let names = sources.chain(token).chain(matched.map(|(name, _)| name.as_str()));
+    let learned = identity.learned.then_some("mcp-session-id");
+    names.chain(learned).map(|name| name.to_ascii_lowercase().into()).collect()
 }
 
 /// The counts of `old` go on where the limits are the same; none where there are no limits.

@@ -1,6 +1,7 @@
 //! Upstream connections of one worker: no lock, no channel, no task of their own.
 
 use crate::http2::{Connection, Outgoing};
+use crate::lease::{Budget, Lease};
 use crate::retry::RetryBudget;
 use crate::transport::Stream;
 use foldhash::fast::FixedState;
@@ -8,9 +9,10 @@ use stagegate_settings::Retry;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Mutex;
 
 /// Unused connections kept for one endpoint.
 const MAX_IDLE: usize = 1024;
@@ -33,10 +35,8 @@ struct Pool {
     chose_http1: bool,
     /// Requests under way, for choosing the least loaded endpoint.
     in_flight: u64,
-    /// Requests that wait for their turn.
-    pending: u32,
-    /// Told when a request has ended.
-    ended: Rc<Notify>,
+    /// The worker's part of the endpoint's limit.
+    lease: Option<Rc<Lease>>,
     retries: RetryBudget,
 }
 
@@ -122,30 +122,21 @@ impl Pools {
         self.endpoints.entry(endpoint).or_default().retries.take(retry)
     }
 
-    /// Takes a place among those that wait for one of the endpoint's turns; what it gives is told
-    /// when one is free. None when `most` wait already.
-    pub(crate) fn queue(&mut self, endpoint: u64, most: u32) -> Option<Rc<Notify>> {
+    /// The worker's part of the limit of an endpoint whose requests are counted by `budget`.
+    pub(crate) fn lease(&mut self, endpoint: u64, budget: &Arc<Budget>) -> Rc<Lease> {
         let pool = self.endpoints.entry(endpoint).or_default();
-        if pool.pending >= most {
-            return None;
-        }
-        pool.pending += 1;
-        Some(Rc::clone(&pool.ended))
+        let lease = || Rc::new(Lease::new(Arc::clone(budget)));
+        Rc::clone(pool.lease.get_or_insert_with(lease))
     }
 
-    /// Gives the place back.
-    pub(crate) fn unqueue(&mut self, endpoint: u64) {
-        if let Some(pool) = self.endpoints.get_mut(&endpoint) {
-            pool.pending = pool.pending.saturating_sub(1);
-        }
+    /// Gives places of endpoints back that are not in use.
+    pub(crate) fn settle(&self) {
+        self.endpoints.values().filter_map(|pool| pool.lease.as_ref()).for_each(|it| it.settle());
     }
 
     pub(crate) fn end(&mut self, endpoint: u64) {
         if let Some(pool) = self.endpoints.get_mut(&endpoint) {
             pool.in_flight = pool.in_flight.saturating_sub(1);
-            if pool.pending > 0 {
-                pool.ended.notify_one();
-            }
         }
     }
 
@@ -157,7 +148,7 @@ impl Pools {
                 let connection = &shared.connection;
                 connection.is_open() && (now_ms < shared.expires_ms || !connection.is_idle())
             });
-            let used = pool.in_flight > 0 || pool.pending > 0;
+            let used = pool.in_flight > 0 || pool.lease.as_ref().is_some_and(|it| it.is_used());
             used || !pool.idle.is_empty() || !pool.shared.is_empty()
         });
     }

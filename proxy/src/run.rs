@@ -1,6 +1,7 @@
 //! A worker's thread: takes connections and questions until it has drained.
 
 use crate::serve;
+use crate::shadow_copy::Shadow;
 use crate::shared::Shared;
 use crate::transport::Arrival;
 use crate::watch::TICK_MS;
@@ -42,6 +43,28 @@ pub(crate) fn supervised(
     };
     shared.workers.bury(index);
     tracing::error!("worker {index} ended: {}", why.escape_debug());
+}
+
+/// Time before a thread that ended begins again.
+const BEFORE_AGAIN: Duration = Duration::from_millis(250);
+
+/// Sends copies on this thread until it is told to end. Where that ends by a panic, which loses the copies
+/// under way, it begins again: nobody waits for a copy, but a rollback waits for this thread's word.
+pub(crate) fn supervised_shadows(
+    shared: &Arc<Shared>,
+    mut messages: mpsc::UnboundedReceiver<Message>,
+    mut copies: mpsc::Receiver<Box<Shadow>>,
+) {
+    loop {
+        let run = || serve::shadows(Arc::clone(shared), &mut messages, &mut copies);
+        let why = match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => said(&*panic),
+        };
+        tracing::error!("the thread that sends copies begins again: {}", why.escape_debug());
+        std::thread::sleep(BEFORE_AGAIN);
+    }
 }
 
 /// The message of a panic.
@@ -86,6 +109,7 @@ async fn work(worker: Rc<Worker>, mut messages: mpsc::UnboundedReceiver<Message>
             _ = ticks.tick() => {
                 let now_ms = started.elapsed().as_millis() as u64;
                 worker.watches.tick(now_ms);
+                worker.settle_limits();
                 if now_ms >= report_at {
                     report_at = now_ms + HAND_OVER.as_millis() as u64;
                     worker.report();
@@ -109,10 +133,11 @@ fn begin(worker: &Rc<Worker>, arrival: Arrival) {
 
 #[cfg(test)]
 mod tests {
-    use super::supervised;
+    use super::{BEFORE_AGAIN, supervised, supervised_shadows};
     use crate::fixtures::{clients, shared};
-    use crate::worker::Message;
+    use crate::worker::{Message, Settle};
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::sync::mpsc;
 
     #[test]
@@ -129,5 +154,27 @@ mod tests {
         sender.send(Message::Drain).expect("open");
         supervised(&shared, 1, receiver);
         assert_eq!(shared.workers.alive(), [false, true]);
+    }
+
+    #[test]
+    fn the_thread_that_sends_copies_begins_again_after_a_panic() {
+        let mut panicking = shared(clients(), 1);
+        let reports = AtomicUsize::new(0);
+        panicking.sink = Arc::new(move |_| {
+            assert!(reports.fetch_add(1, Ordering::Relaxed) > 0, "no first report");
+        });
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let (copies, waiting) = mpsc::channel(1);
+        let thread = std::thread::spawn(move || {
+            supervised_shadows(&Arc::new(panicking), receiver, waiting);
+        });
+        std::thread::sleep(2 * BEFORE_AGAIN);
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let settle = Settle { workload: Arc::from("w"), reply };
+        assert!(sender.send(Message::Settle(settle)).is_ok(), "it listens");
+        assert_eq!(answer.blocking_recv(), Ok(None), "it answers");
+        sender.send(Message::Drain).expect("it listens");
+        thread.join().expect("it ends");
+        assert!(copies.is_closed());
     }
 }

@@ -1,6 +1,7 @@
 //! What all workers share: the plan in force, and memory that must not depend on the worker.
 
 use crate::handover::HandoverSink;
+use crate::lease::Budget;
 use crate::pins::Pins;
 use crate::plan::Plan;
 use crate::roster::Roster;
@@ -32,4 +33,6 @@ pub(crate) struct Shared {
     pub(crate) shadows: mpsc::Sender<Box<Shadow>>,
     /// Client connections by worker, for handing out and for the limit.
     pub(crate) workers: Roster,
+    /// Requests under way, for their limit.
+    pub(crate) requests: Arc<Budget>,
 }

@@ -4,6 +4,8 @@ use crate::buffers::Buffers;
 use crate::http1::Field;
 use crate::identity::JwtCache;
 use crate::ids::Ids;
+use crate::inflating::Inflating;
+use crate::lease::{Lease, Place};
 use crate::plan::CurrentPlan;
 use crate::pool::Pools;
 use crate::shadow_copy::Shadow;
@@ -65,6 +67,8 @@ pub(crate) struct Worker {
     pub(crate) stats: RefCell<Stats>,
     pub(crate) tokens: RefCell<JwtCache>,
     pub(crate) ids: RefCell<Ids>,
+    /// What may still be decompressed to read usage.
+    pub(crate) inflating: Inflating,
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
     /// Memory for the fields of an answer's head, used again.
     pub(crate) answer_fields: Cell<Vec<Field>>,
@@ -75,7 +79,7 @@ pub(crate) struct Worker {
     /// Sampled requests that have ended.
     traced: RefCell<Vec<Traced>>,
     /// Requests under way.
-    requests: Rc<Cell<usize>>,
+    requests: Rc<Lease>,
     plan: RefCell<CurrentPlan>,
     seen: Cell<u64>,
     last_candidate: RefCell<HashMap<Arc<str>, Instant, FixedState>>,
@@ -97,13 +101,14 @@ impl Worker {
             stats: RefCell::default(),
             tokens: RefCell::default(),
             ids: RefCell::new(Ids::new(seed)),
+            inflating: Inflating::default(),
             answer_fields: Cell::default(),
             read_buffer: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
             buffers: RefCell::default(),
             draining: Cell::new(false),
             connections: Cell::new(0),
             traced: RefCell::default(),
-            requests: Rc::default(),
+            requests: Rc::new(Lease::new(Arc::clone(&shared.requests))),
             plan: RefCell::new(CurrentPlan::new(shared.plan.load_full())),
             seen: Cell::new(u64::MAX),
             last_candidate: RefCell::default(),
@@ -135,25 +140,33 @@ impl Worker {
     }
 
     /// A place for one more request, kept until it is dropped; none when the proxy has as many as
-    /// it takes. Each worker has its part of the limit, so that no counter is shared.
+    /// it takes.
     pub(crate) fn admit(&self) -> Option<Place> {
-        let before = self.requests.get();
-        if self.share_of_requests().is_some_and(|most| before >= most) {
-            return None;
-        }
-        self.requests.set(before + 1);
-        Some(Place(Rc::clone(&self.requests)))
+        let most = self.shared.settings.load().limits.in_flight;
+        self.requests.take(most, self.shared.workers.len())
     }
 
     /// Returns whether what is left is kept for stable's requests.
     pub(crate) fn is_busy_for_candidates(&self) -> bool {
-        self.share_of_requests().is_some_and(|most| self.requests.get() * 5 > most * 4)
+        self.is_busier_than(4)
     }
 
     /// Returns whether copies would take room from requests that somebody waits for. They are the
     /// first to go.
     pub(crate) fn is_busy_for_shadows(&self) -> bool {
-        self.share_of_requests().is_some_and(|most| self.requests.get() * 5 > most * 3)
+        self.is_busier_than(3)
+    }
+
+    /// Returns whether more than so many fifths of the most requests are under way.
+    fn is_busier_than(&self, fifths: usize) -> bool {
+        let most = self.shared.settings.load().limits.in_flight;
+        most.is_some_and(|most| self.shared.requests.leased() * 5 > most * fifths)
+    }
+
+    /// Gives places of shared limits back that are not in use. Called with every tick.
+    pub(crate) fn settle_limits(&self) {
+        self.requests.settle();
+        self.pools.borrow().settle();
     }
 
     /// Hands a copy on to be sent, without waiting; false if it was dropped, which is counted.
@@ -172,11 +185,6 @@ impl Worker {
         false
     }
 
-    fn share_of_requests(&self) -> Option<usize> {
-        let most = self.shared.settings.load().limits.in_flight?;
-        Some((most / self.shared.workers.len().max(1)).max(1))
-    }
-
     /// Lets a price list be asked through this worker's memory of it.
     pub(crate) fn with_tariff<T>(
         &self,
@@ -186,7 +194,7 @@ impl Worker {
         let mut tariffs = self.tariffs.borrow_mut();
         let known = tariffs.iter().position(|tariff| tariff.is_of(prices));
         let at = known.unwrap_or_else(|| {
-            tariffs.push(Tariff::new(Arc::clone(prices)));
+            tariffs.push(Tariff::new(Arc::clone(prices)).seeded(self.shared.seed));
             tariffs.len() - 1
         });
         ask(&mut tariffs[at])
@@ -248,15 +256,6 @@ impl Worker {
         if let Some(release) = of_workload.and_then(|workload| workload.candidate.as_ref()) {
             self.watches.cut(release.number);
         }
-    }
-}
-
-/// Counts a request as under way until it is dropped.
-pub(crate) struct Place(Rc<Cell<usize>>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
     }
 }
 

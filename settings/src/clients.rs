@@ -13,6 +13,8 @@ pub struct Clients {
     pub trusted_proxies: Vec<IpNet>,
     /// The treatment of a client's own forwarding headers.
     pub forwarded: Forwarded,
+    /// The treatment of paths that servers read differently.
+    pub path: PathSpelling,
 }
 
 impl Clients {
@@ -53,7 +55,29 @@ pub struct ConnLimits {
     pub body_idle: Duration,
 }
 
-/// The treatment of the `X-Forwarded-*` and `Forwarded` headers that a client sends itself.
+/// The treatment of a request's path that servers read differently (`..`, `%2f`, `;`, `\`, case), where
+/// its workload depends on the reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum PathSpelling {
+    /// The request is refused.
+    #[default]
+    Strict,
+    /// The reading of RFC 3986 counts.
+    Normalize,
+}
+
+impl PathSpelling {
+    /// The word used in the configuration.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Normalize => "normalize",
+        }
+    }
+}
+
+/// The treatment of the `X-Forwarded-*`, `Forwarded` and similar headers that a client sends itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Forwarded {
     /// Kept and appended to when the peer is a trusted proxy, dropped otherwise.

@@ -11,7 +11,7 @@ mod tls;
 mod trace;
 mod workload;
 
-pub use clients::{Clients, ConnLimits, Forwarded};
+pub use clients::{Clients, ConnLimits, Forwarded, PathSpelling};
 pub use listener::{ListenAddress, Listener};
 pub use secret::Secret;
 pub use tls::{Certificate, ClientAuth, ListenerTls, UpstreamTls};

@@ -12,7 +12,7 @@ const MAX_BYTES: u64 = 64 << 20;
 /// Bytes that may come out of any body, however few went in.
 const FREE_BYTES: u64 = 1 << 20;
 /// Beyond them, how many bytes may come out for each that went in. Texts shrink far less.
-const MAX_RATIO: u64 = 256;
+const MAX_RATIO: u64 = 128;
 /// Largest window of zstd that is given memory, as a power of two: 8 MiB, what HTTP allows
 /// (RFC 9659).
 const MAX_WINDOW: u32 = 23;
@@ -127,6 +127,15 @@ impl io::Write for Sink {
 }
 
 impl Sink {
+    /// Bytes that came out of this decompressor and those behind it.
+    fn inflated(&self) -> u64 {
+        self.given
+            + match &self.to {
+                To::Body(_) => 0,
+                To::Decoder(decoder) => decoder.inflated(),
+            }
+    }
+
     fn body(&mut self) -> &mut Body {
         match &mut self.to {
             To::Body(body) => body,
@@ -159,6 +168,19 @@ impl Decoder {
             Self::Zstd(decoder) => decoder.get_mut(),
             Self::Waiting(sink) => sink,
         }
+    }
+
+    /// Bytes that were decompressed so far, over all codings.
+    pub(crate) fn inflated(&self) -> u64 {
+        let sink: &Sink = match self {
+            Self::Gzip(decoder) => decoder.get_ref(),
+            Self::Zlib(decoder) => decoder.get_ref(),
+            Self::Raw(decoder) => decoder.get_ref(),
+            Self::Brotli(decoder) => decoder.get_ref(),
+            Self::Zstd(decoder) => decoder.get_ref(),
+            Self::Waiting(sink) => sink,
+        };
+        sink.inflated()
     }
 
     /// Takes more compressed bytes; false once they are of no use any more.

@@ -164,6 +164,26 @@ impl Scanner {
         }
     }
 
+    /// Bytes that were decompressed so far: the work that the body made; 0 where it is not compressed.
+    #[must_use]
+    pub fn inflated(&self) -> u64 {
+        match &self.source {
+            Source::Plain(_) => 0,
+            Source::Coded(decoder) => decoder.inflated(),
+        }
+    }
+
+    /// Returns whether further bytes would be decompressed.
+    #[must_use]
+    pub fn is_inflating(&self) -> bool {
+        matches!(self.source, Source::Coded(_)) && !self.unreadable
+    }
+
+    /// Decompresses no more: what follows counts as unreadable.
+    pub fn give_up(&mut self) {
+        self.unreadable |= matches!(self.source, Source::Coded(_));
+    }
+
     /// What the body said. Call once, after the last byte.
     pub fn finish(&mut self, end: End) -> Signals {
         let body = match &mut self.source {

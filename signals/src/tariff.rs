@@ -28,6 +28,8 @@ const LONG: u64 = 100_000_000;
 pub struct Tariff {
     prices: Arc<Prices>,
     kinds: HashMap<Kind, HashMap<Box<str>, Entry, FixedState>, FixedState>,
+    /// Of the hashes of model names.
+    seed: u64,
 }
 
 /// What a question is about beside the model and the length: protocol, tier and priced parts.
@@ -53,7 +55,13 @@ impl Tariff {
     /// An empty memory of this list.
     #[must_use]
     pub fn new(prices: Arc<Prices>) -> Self {
-        Self { prices, kinds: HashMap::default() }
+        Self { prices, kinds: HashMap::default(), seed: 0 }
+    }
+
+    /// The same, with a seed that backends cannot know: they say the names that are hashed.
+    #[must_use]
+    pub fn seeded(self, seed: u64) -> Self {
+        Self { seed, ..self }
     }
 
     /// Whether it is about this very list.
@@ -69,7 +77,8 @@ impl Tariff {
         if self.kinds.len() >= MAX_KINDS && !self.kinds.contains_key(&kind) {
             self.kinds.clear();
         }
-        let models = self.kinds.entry(kind).or_default();
+        let named = || HashMap::with_hasher(FixedState::with_seed(self.seed));
+        let models = self.kinds.entry(kind).or_insert_with(named);
         if let Some(entry) = models.get_mut(wanted.model)
             && entry.period == period
         {

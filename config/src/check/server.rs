@@ -47,6 +47,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
             limits: plain(raw.limits)?,
             trusted_proxies: trusted_proxies?,
             forwarded: plain(raw.forwarded)?,
+            path: plain(raw.path)?,
         },
         workers: workers?,
         drain_timeout: plain(raw.drain_timeout)?.0,

@@ -6,7 +6,7 @@ use crate::scalar::{FileMode, FilePath, Int, PolicyName, SizeIn, TokenName, Wait
 use crate::{DecisionLog, Role, Time, TokenHash};
 use ipnet::IpNet;
 use stagegate_rollout::WorkloadName;
-use stagegate_settings::{ConnLimits, Forwarded, ListenAddress};
+use stagegate_settings::{ConnLimits, Forwarded, ListenAddress, PathSpelling};
 use std::net::SocketAddr;
 
 raw! {
@@ -20,8 +20,10 @@ raw! {
         data_dir: FilePath = default("./stagegate-data"),
         /// Networks whose forwarding and identity headers are believed.
         trusted_proxies: Vec<At<IpNet>> = default("[]"),
-        /// What happens to the `X-Forwarded-*` and `Forwarded` headers of a client.
+        /// What happens to the `X-Forwarded-*`, `Forwarded`, `X-Real-IP` and similar headers of a client.
         forwarded: Forwarded = default("trusted"),
+        /// What happens to a request whose workload depends on how its path is read.
+        path: PathSpelling = default("strict"),
         /// Worker threads of the data plane; `auto` means one a core.
         workers: Workers = default("auto"),
         /// How long running responses may finish after a stop signal.
@@ -139,5 +141,16 @@ words! {
         Append,
         /// Always dropped.
         Drop,
+    }
+}
+
+words! {
+    /// What happens to a path that servers read differently, because of `..`, `%2f`, `;`, `\` or the
+    /// case of its letters, where its workload depends on the reading. Other paths are never refused.
+    PathSpelling, |path| path.label(), {
+        /// The request is answered 400.
+        Strict,
+        /// The reading of RFC 3986 counts: `..` is resolved, the rest stands for itself.
+        Normalize,
     }
 }

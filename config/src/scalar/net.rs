@@ -89,6 +89,8 @@ impl FromText for HostPattern {
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
         let (below, name) = text.strip_prefix("*.").map_or((false, text), |rest| (true, rest));
+        // A final dot says that the name is complete, which it always is here.
+        let name = name.strip_suffix('.').unwrap_or(name);
         let HostName(name) = HostName::parse(name).ok_or("is not a host name or `*.` and one")?;
         match (below, name.parse::<IpAddr>()) {
             (true, Ok(_)) => Err("puts a wildcard before an IP address".into()),
@@ -229,7 +231,11 @@ mod tests {
     #[test]
     fn hosts_are_names_without_ports() {
         assert!(HostPattern::from_text("*.Example.com").is_ok());
-        for text in ["", "*", "*.", "*.10.0.0.1", "a:80", "http://a", "a/b", "a.*.b", "a b"] {
+        let complete = HostPattern::from_text("Agents.Example.com.").ok();
+        assert_eq!(complete, Some(HostPattern::Exact("agents.example.com".into())));
+        for text in
+            ["", "*", "*.", ".", "a..", "*.10.0.0.1", "a:80", "http://a", "a/b", "a.*.b", "a b"]
+        {
             assert!(HostPattern::from_text(text).is_err(), "{text}");
         }
     }

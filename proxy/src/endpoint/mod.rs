@@ -9,6 +9,7 @@ mod check;
 pub(crate) use check::warm;
 
 use crate::address::Address;
+use crate::lease::Budget;
 use crate::outlier::{Admission, Admitted, Standing};
 use pingora_load_balancing::selection::Consistent;
 use pingora_load_balancing::{Backend, Backends, LoadBalancer, discovery};
@@ -28,6 +29,8 @@ pub(crate) struct Endpoint {
     healthy: AtomicBool,
     /// How it did with real requests.
     pub(crate) standing: Standing,
+    /// Requests under way to it, for their limit.
+    pub(crate) requests: Arc<Budget>,
 }
 
 impl Endpoint {
@@ -77,6 +80,7 @@ impl EndpointSet {
                 address: address.clone(),
                 healthy: AtomicBool::new(true),
                 standing,
+                requests: Arc::default(),
             })
         };
         let endpoints: Vec<Arc<Endpoint>> = addresses.iter().map(endpoint).collect();

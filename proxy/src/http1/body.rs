@@ -216,9 +216,30 @@ const NEVER_LATE: [&str; 7] = [
     "x-http-method-override",
 ];
 
+/// What begins like this is said by the proxy, or to it.
+const OURS: &str = "stagegate-";
+
 fn may_come_late(name: &str) -> bool {
     Known::of(name.as_bytes()) == Known::Other
-        && !NEVER_LATE.iter().any(|never| name.eq_ignore_ascii_case(never))
+        && !NEVER_LATE.iter().any(|never| looks_like(name.as_bytes(), never))
+        && !name.get(..OURS.len()).is_some_and(|start| looks_like(start.as_bytes(), OURS))
+}
+
+/// Returns whether a server may take the name for this one, which is in lower case: CGI's descendants
+/// take `_` and `-` for the same.
+fn looks_like(name: &[u8], other: &str) -> bool {
+    let plain = |b: &u8| if *b == b'_' { b'-' } else { b.to_ascii_lowercase() };
+    name.iter().map(plain).eq(other.bytes().map(|b| plain(&b)))
+}
+
+/// The trailer section without fields of these names (in lower case), which are about routing.
+pub(crate) fn trailers_without(section: &[u8], names: &[Box<str>]) -> Vec<u8> {
+    let routes = |line: &&[u8]| {
+        let name = &line[..memchr::memchr(b':', line).unwrap_or(line.len())];
+        names.iter().any(|other| looks_like(name, other))
+    };
+    let lines = section.split_inclusive(|&b| b == b'\n');
+    lines.filter(|line| !routes(line)).flatten().copied().collect()
 }
 
 /// Checks the section and leaves out fields that may not come late (RFC 9110 6.5.1): framing,
@@ -301,6 +322,20 @@ mod tests {
         fn garbage_never_panics(bytes: Vec<u8>, cuts: Vec<usize>) {
             let _ = follow(BodyLength::Chunked, &bytes, &cuts);
         }
+    }
+
+    #[test]
+    fn fields_that_route_never_come_late() {
+        let late = "0\r\nX-Sum: 1\r\nstagegate-eval: 1\r\nStagegate_Eval: 1\r\nX-Real-IP: 1\r\n\
+            content_type: a\r\nX-Tenant-Id: medco\r\nx_tenant_id: medco\r\n\r\n";
+        let (_, trailers, done, _) =
+            follow(BodyLength::Chunked, late.as_bytes(), &[]).expect("well-formed");
+        assert_eq!(
+            (trailers.as_str(), done),
+            ("X-Sum: 1\r\nX-Tenant-Id: medco\r\nx_tenant_id: medco\r\n", true)
+        );
+        let kept = super::trailers_without(trailers.as_bytes(), &["x-tenant-id".into()]);
+        assert_eq!(kept, b"X-Sum: 1\r\n");
     }
 
     #[test]

@@ -5,6 +5,8 @@
 pub(crate) enum Known {
     Other,
     Baggage,
+    /// Other claims about the connection or the address of a client, like `X-Real-IP`.
+    ClientClaim,
     Connection,
     ContentLength,
     /// One of the others with `_` for `-`: CGI's descendants take the two for the same.
@@ -33,7 +35,7 @@ pub(crate) enum Known {
 }
 
 /// Bytes of the longest known name.
-const LONGEST: usize = "proxy-authorization".len();
+const LONGEST: usize = "x-original-forwarded-for".len();
 
 impl Known {
     pub(crate) fn of(name: &[u8]) -> Self {
@@ -47,25 +49,37 @@ impl Known {
             7 if is("baggage") => Self::Baggage,
             7 if is("trailer") => Self::Trailer,
             7 if is("upgrade") => Self::Upgrade,
+            8 if is("x-scheme") => Self::ClientClaim,
             9 if is("forwarded") => Self::Forwarded,
+            9 if is("x-real-ip") => Self::ClientClaim,
             10 if is("connection") => Self::Connection,
             10 if is("keep-alive") => Self::KeepAlive,
             10 if is("tracestate") => Self::Tracestate,
             11 if is("traceparent") => Self::Traceparent,
+            11 if is("x-client-ip") => Self::ClientClaim,
             12 if is("x-request-id") => Self::RequestId,
             13 if is("stagegate-arm") => Self::Stagegate,
+            13 if is("x-rewrite-url") => Self::ClientClaim,
             14 if is("content-length") => Self::ContentLength,
+            14 if is("true-client-ip") || is("x-original-url") => Self::ClientClaim,
             14 if is("http2-settings") => Self::Http2Settings,
             15 if is("x-forwarded-for") => Self::XForwardedFor,
+            15 if is("x-forwarded-ssl") || is("x-original-host") => Self::ClientClaim,
+            15 if is("front-end-https") => Self::ClientClaim,
             15 if is("stagegate-epoch") => Self::Stagegate,
             15 if is("stagegate-force") => Self::StagegateForce,
             16 if is("proxy-connection") => Self::ProxyConnection,
             16 if is("x-forwarded-host") => Self::XForwardedHost,
+            16 if is("x-forwarded-port") || is("cf-connecting-ip") => Self::ClientClaim,
             16 if is("stagegate-reason") || is("stagegate-shadow") => Self::Stagegate,
             17 if is("transfer-encoding") => Self::TransferEncoding,
             17 if is("x-forwarded-proto") => Self::XForwardedProto,
             17 if is("stagegate-release") => Self::Stagegate,
+            18 if is("x-forwarded-prefix") || is("x-forwarded-scheme") => Self::ClientClaim,
+            18 if is("x-forwarded-server") => Self::ClientClaim,
             19 if is("proxy-authorization") => Self::ProxyAuthorization,
+            19 if is("x-cluster-client-ip") => Self::ClientClaim,
+            24 if is("x-original-forwarded-for") => Self::ClientClaim,
             ..=LONGEST if memchr::memchr(b'_', name).is_some() => Self::behind_underscores(name),
             _ => Self::Other,
         }
@@ -160,6 +174,8 @@ mod tests {
             ("transfer_ENCODING", Known::Disguised),
             ("X_Forwarded-For", Known::Disguised),
             ("stagegate_arm", Known::Disguised),
+            ("X-Real-Ip", Known::ClientClaim),
+            ("x_original-forwarded_for", Known::Disguised),
             ("x_trace_id", Known::Other),
             ("content-lengtg", Known::Other),
             ("content~length", Known::Other),

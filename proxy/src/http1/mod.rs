@@ -6,12 +6,13 @@
 
 mod body;
 mod field;
+mod forwarded;
 mod head;
 mod request;
 mod response;
 mod rewrite;
 
-pub(crate) use body::{BodyError, BodyReader, Piece};
+pub(crate) use body::{BodyError, BodyReader, Piece, trailers_without};
 pub(crate) use field::{Field, Known, tokens};
 pub(crate) use head::{BodyLength, HeadLimits, Status};
 pub(crate) use request::RequestHead;

@@ -2,6 +2,7 @@
 //! proxy has to say. Runs of untouched fields are copied as they came, order and case included.
 
 use super::field::{Field, Known};
+use super::forwarded::append_elements;
 use super::head::BodyLength;
 use super::request::RequestHead;
 use super::response::ResponseHead;
@@ -76,6 +77,7 @@ pub(crate) fn passed_fields(
 ) {
     let keep = |field: &Field| match field.known {
         Known::Other | Known::ContentLength | Known::Trailer => !field.nominated,
+        Known::ClientClaim => from.keep_client_values && !field.nominated,
         Known::Expect => to.expect,
         Known::Traceparent | Known::Baggage => to.trace.is_none() && !field.nominated,
         Known::Tracestate => to.trace.is_none_or(|trace| trace.state) && !field.nominated,
@@ -126,16 +128,12 @@ fn forwarding_fields(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, from
         None => put(out, &[b"X-Forwarded-Host: ", host, b"\r\n"]),
     }
     let (node, proto) = (from.peer_node.as_bytes(), from.proto.as_bytes());
+    out.extend_from_slice(b"Forwarded: ");
+    inherited(Known::Forwarded).for_each(|value| append_elements(out, value));
     if host.is_empty() {
-        list_field(
-            out,
-            b"Forwarded: ",
-            inherited(Known::Forwarded),
-            &[b"for=", node, b";proto=", proto],
-        );
+        put(out, &[b"for=", node, b";proto=", proto, b"\r\n"]);
     } else {
-        let own: &[&[u8]] = &[b"for=", node, b";host=\"", host, b"\";proto=", proto];
-        list_field(out, b"Forwarded: ", inherited(Known::Forwarded), own);
+        put(out, &[b"for=", node, b";host=\"", host, b"\";proto=", proto, b"\r\n"]);
     }
     let version: &[u8] = match (from.http2, request.http_11) {
         (true, _) => b"2.0 ",
@@ -296,6 +294,23 @@ mod tests {
              x-request-id: r-1\r\nstagegate-arm: stable\r\nstagegate-release: v1\r\nstagegate-epoch: 7\r\n\r\n"
         );
         assert!(forwarded(head, true).contains("X-Forwarded-For: 1.1.1.1, 10.0.0.9\r\n"));
+    }
+
+    #[test]
+    fn a_clients_claims_go_on_only_where_they_are_kept() {
+        let head = "GET /p HTTP/1.1\r\nHost: h\r\nX-Forwarded-Port: 1\r\nX-Forwarded-Prefix: /x\r\n\
+            X-Forwarded-Ssl: on\r\nX-Real-IP: 1.1.1.1\r\nTrue-Client-IP: 1.1.1.1\r\nX_Real_IP: 2.2.2.2\r\n\
+            X-Original-URL: /admin\r\nForwarded: for=\"1.1.1.1\r\nForwarded: for=1.1.1.1;proto=https\r\n\r\n";
+        let dropped = forwarded(head, false);
+        assert!(!dropped.contains("1.1.1.1") && !dropped.contains("Port"), "{dropped}");
+        for name in ["Prefix", "Ssl", "X-Real", "X_Real", "True", "Original"] {
+            assert!(!dropped.contains(name), "{dropped}");
+        }
+        let kept = forwarded(head, true);
+        assert!(kept.contains("X-Forwarded-Port: 1\r\nX-Forwarded-Prefix: /x\r\nX-Forwarded-Ssl: on\r\nX-Real-IP: 1.1.1.1\r\n"));
+        let own = "for=10.0.0.9;host=\"h\";proto=http\r\n";
+        assert!(kept.contains(&format!("\r\nForwarded: for=1.1.1.1;proto=https, {own}")), "{kept}");
+        assert!(!kept.contains("X_Real_IP"), "{kept}");
     }
 
     #[test]

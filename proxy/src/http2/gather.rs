@@ -1,5 +1,6 @@
 //! The way out of an HTTP/2 connection: what many exchanges have to say leaves in one piece.
 
+use super::meter::Meter;
 use crate::transport::Conn;
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
@@ -24,11 +25,21 @@ struct Inner {
     waiting: Vec<u8>,
     at: usize,
     flushed: bool,
+    meter: Meter,
 }
 
 impl Gather {
     pub(crate) fn new(conn: Conn) -> Self {
-        Self(Rc::new(RefCell::new(Inner { conn, waiting: Vec::new(), at: 0, flushed: true })))
+        let (waiting, meter) = (Vec::new(), Meter::new());
+        Self(Rc::new(RefCell::new(Inner { conn, waiting, at: 0, flushed: true, meter })))
+    }
+
+    /// Returns whether the client has sent more frames that carry nothing than its budget allows, by the
+    /// worker's time. Nothing more is read then.
+    pub(crate) fn is_flooded(&self, now_ms: u64) -> bool {
+        let meter = &mut self.0.borrow_mut().meter;
+        meter.refill(now_ms);
+        meter.is_over()
     }
 
     /// Sends what waits; the task is woken when the peer takes more.
@@ -69,7 +80,16 @@ impl AsyncRead for Gather {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.borrow_mut().conn).poll_read(cx, buffer)
+        let inner = &mut *self.0.borrow_mut();
+        if inner.meter.is_over() {
+            // The connection is about to be told so, in its next turn.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut inner.conn).poll_read(cx, buffer);
+        inner.meter.read(&buffer.filled()[before..]);
+        read
     }
 }
 
@@ -90,7 +110,10 @@ impl AsyncWrite for Gather {
         let inner = &mut *self.0.borrow_mut();
         ready!(inner.poll_room(cx))?;
         let before = inner.waiting.len();
-        slices.iter().for_each(|slice| inner.waiting.extend_from_slice(slice));
+        for slice in slices {
+            inner.meter.written(slice);
+            inner.waiting.extend_from_slice(slice);
+        }
         inner.flushed = false;
         Poll::Ready(Ok(inner.waiting.len() - before))
     }

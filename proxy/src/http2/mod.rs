@@ -15,6 +15,7 @@ mod gather;
 mod head;
 mod incoming;
 mod inlet;
+mod meter;
 mod outgoing;
 mod outlet;
 mod websocket;

@@ -6,6 +6,7 @@ use super::resilience;
 use crate::address::HttpVersion;
 use crate::endpoint::{Endpoint, Picked};
 use crate::http2::{Connection, Outgoing};
+use crate::lease::Place;
 use crate::problem::Problem;
 use crate::transport::{Stream, dial};
 use crate::worker::Worker;
@@ -20,6 +21,8 @@ pub(super) struct Connected {
     /// Its endpoint, in the release's set.
     pub(super) endpoint: Picked,
     pub(super) reused: bool,
+    /// The endpoint's turn, where turns are limited.
+    pub(super) turn: Option<Place>,
 }
 
 impl Client {
@@ -47,20 +50,21 @@ impl Client {
         let endpoint = &release.endpoints.all()[picked.at];
         let timeouts = decision.workload().prepared.settings.timeouts;
         let due_ms = self.watch.after(timeouts.connect).min(over_ms);
-        self.turn(decision, endpoint, due_ms).await.map_err(|problem| (Some(picked), problem))?;
+        let turn = self.turn(decision, endpoint, due_ms).await;
+        let turn = turn.map_err(|problem| (Some(picked), problem))?;
         let pooled = if fresh {
             None
         } else {
             worker.pools.borrow_mut().take(endpoint.id, worker.watches.now_ms())
         };
         if let Some(stream) = pooled {
-            return Ok(Connected { stream, endpoint: picked, reused: true });
+            return Ok(Connected { stream, endpoint: picked, reused: true, turn });
         }
         self.watch.set_at(due_ms);
         let expires_ms = self.watch.after(timeouts.pool_idle);
         let opened = self.in_time(self.open(endpoint, fresh, expires_ms)).await;
         match opened {
-            Some(Ok((stream, reused))) => Ok(Connected { stream, endpoint: picked, reused }),
+            Some(Ok((stream, reused))) => Ok(Connected { stream, endpoint: picked, reused, turn }),
             Some(Err(problem)) => Err((Some(picked), problem)),
             None => Err((Some(picked), Problem::ConnectTimeout)),
         }

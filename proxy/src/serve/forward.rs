@@ -71,10 +71,10 @@ impl Client {
                 return after;
             }
             plan = worker.plan();
-            let Some(found) = plan.routes.find(&self.input, &self.head) else {
-                return self.refuse(call, &plan, None, Problem::NoRoute).await;
+            position = match self.route(&plan) {
+                Ok(found) => found,
+                Err(problem) => return self.refuse(call, &plan, None, problem).await,
             };
-            position = found;
         }
     }
 
@@ -151,9 +151,10 @@ impl Client {
         call: &mut Call,
         decision: &Decision,
         attempts: &mut Attempts,
-        Connected { stream, endpoint, .. }: Connected,
+        Connected { stream, endpoint, turn, .. }: Connected,
         end: End,
     ) -> Next {
+        drop(turn);
         let problem = match end {
             End::Outdated => {
                 self.keep(decision, endpoint.at, stream);
@@ -290,6 +291,7 @@ impl Client {
             decision.workload().prepared.tap.as_ref().and_then(|tap| self.tap(tap, call, decision));
         let shadow = self.shadow(call, decision);
         let mut sending = Sending::new(&mut self.input, self.head.len, length, &mut self.up);
+        sending.never_late = &decision.workload().prepared.never_late;
         sending.copy = call.tap.as_mut().and_then(|tap| tap.copy_of_request());
         sending.shadow = shadow;
         let mut exchange = Exchange {

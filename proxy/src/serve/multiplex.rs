@@ -46,6 +46,8 @@ struct Multiplex {
     told: bool,
     /// Nothing is under way.
     idle: bool,
+    /// It was ended for a flood.
+    calmed: bool,
     cancelled: u32,
     forgiven_ms: u64,
 }
@@ -89,6 +91,7 @@ pub(super) async fn connection(
         live: Rc::new(live),
         told: false,
         idle: false,
+        calmed: false,
         cancelled: 0,
         forgiven_ms: 0,
         worker,
@@ -147,7 +150,8 @@ impl Multiplex {
         cx: &mut Context<'_>,
     ) -> Poll<Option<(Request<RecvStream>, SendResponse<Bytes>)>> {
         self.tally.register(cx);
-        if self.is_flooded() {
+        if !self.calmed && self.is_flooded() {
+            self.calmed = true;
             self.worker.stats.borrow_mut().refuse(None, "http2_flood");
             connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
             self.tell();
@@ -190,9 +194,13 @@ impl Multiplex {
         self.watch.set(GOAWAY_GRACE);
     }
 
-    /// Returns whether the client takes back more requests than anyone who wants answers.
+    /// Returns whether the client takes back more requests than anyone who wants answers, or sends more
+    /// frames that carry nothing.
     fn is_flooded(&mut self) -> bool {
         let now_ms = self.worker.watches.now_ms();
+        if self.out.is_flooded(now_ms) {
+            return true;
+        }
         if now_ms >= self.forgiven_ms {
             self.cancelled = 0;
             self.forgiven_ms = self.watch.after(FORGIVEN_AFTER);

@@ -2,6 +2,7 @@
 
 use crate::http1::{BodyLength, ResponseHead};
 use crate::plan::SignalSettings;
+use crate::worker::Worker;
 use stagegate_signals::{
     Answer, End, Failure, MAX_STAGES, Scanner, Signals, Stage, parse_usd, server_timing, stage_name,
 };
@@ -111,11 +112,18 @@ impl Observed {
         grpc.or_else(|| signals.and_then(|signals| signals.failure))
     }
 
-    /// The next bytes of the body.
-    pub(super) fn data(&mut self, data: &[u8]) {
-        if let Some(scanner) = &mut self.scanner {
-            scanner.feed(data);
+    /// The next bytes of the body. Decompressing ends where the worker's budget for it does.
+    pub(super) fn data(&mut self, data: &[u8], worker: &Worker) {
+        let Some(scanner) = &mut self.scanner else { return };
+        if !scanner.is_inflating() {
+            return scanner.feed(data);
         }
+        if !worker.inflating.may_go_on(worker.watches.now_ms()) {
+            return scanner.give_up();
+        }
+        let before = scanner.inflated();
+        scanner.feed(data);
+        worker.inflating.spend(scanner.inflated() - before);
     }
 
     /// The trailer section: field lines, each with its CRLF, already checked.
@@ -174,8 +182,10 @@ fn is_streamed(content_type: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Asked, Observed};
+    use crate::fixtures::{clients, shared};
     use crate::http1::{HeadLimits, ResponseHead, Status};
     use crate::plan::SignalSettings;
+    use crate::worker::Worker;
     use stagegate_rollout::Outcome;
     use stagegate_signals::{End, Prices, Protocol, Rules};
     use std::collections::BTreeSet;
@@ -195,7 +205,8 @@ mod tests {
         let asked = Asked { method: "POST", path: "/s.A/M", stage: None, resumes: false };
         let mut observed = Observed::default();
         observed.begin(&settings, asked, bytes, &parsed);
-        observed.data(body);
+        let worker = Worker::new(Arc::new(shared(clients(), 1)), Some(0));
+        observed.data(body, &worker);
         observed.trailers(trailers);
         let signals = observed.end(End::Complete);
         let failure = observed.failure(signals.as_ref());

@@ -4,7 +4,7 @@ use super::call::Call;
 use super::client::{After, Client};
 use crate::http1::{BodyLength, Known, tokens};
 use crate::identity::{Found, Identity, Moment};
-use crate::plan::Workload;
+use crate::plan::{Plan, Workload};
 use crate::problem::Problem;
 use std::rc::Rc;
 
@@ -14,8 +14,9 @@ impl Client {
         let worker = Rc::clone(&self.worker);
         let mut call = Call::begin(&worker, &self.input, &self.head);
         let plan = worker.plan();
-        let Some(position) = plan.routes.find(&self.input, &self.head) else {
-            return self.refuse(&call, &plan, None, Problem::NoRoute).await;
+        let position = match self.route(&plan) {
+            Ok(position) => position,
+            Err(problem) => return self.refuse(&call, &plan, None, problem).await,
         };
         let workload = &plan.workloads[position];
         call.begin_trace(&worker, workload, &self.context.forwarding, &self.input, &self.head);
@@ -31,18 +32,22 @@ impl Client {
         let Some(_place) = worker.admit() else {
             return self.refuse(&call, &plan, Some(workload), Problem::Busy).await;
         };
-        let allowance = workload.prepared.allowance.clone();
-        let _under_way = match allowance
-            .map(|allowance| allowance.take(call.found.tenant.as_deref().unwrap_or("")))
-        {
-            Some(Err(problem)) => return self.refuse(&call, &plan, Some(workload), problem).await,
-            Some(Ok(guard)) => guard,
-            None => None,
+        let tenant = call.found.tenant.as_deref().unwrap_or("");
+        let allowance = workload.prepared.allowance.as_ref();
+        let _under_way = match allowance.map(|allowance| allowance.take(tenant)).transpose() {
+            Err(problem) => return self.refuse(&call, &plan, Some(workload), problem).await,
+            Ok(under_way) => under_way,
         };
         let after = self.forward(&mut call, plan, position, expect).await;
         self.watch.serving(None);
         self.watch.set_at(u64::MAX);
         after
+    }
+
+    /// The position of the request's workload in the plan.
+    pub(super) fn route(&self, plan: &Plan) -> Result<usize, Problem> {
+        let mode = || self.worker.shared.settings.load().path;
+        plan.routes.find(&self.input, &self.head, mode)
     }
 
     /// The reason to refuse a request that no endpoint needs to see.

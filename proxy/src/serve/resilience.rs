@@ -5,12 +5,12 @@ use super::call::{Call, Decision};
 use super::client::Client;
 use super::exchange::End;
 use crate::endpoint::{Endpoint, Picked};
+use crate::lease::Place;
 use crate::plan::{Role, Workload};
 use crate::problem::Problem;
 use stagegate_rollout::{Arm, Outcome};
 use stagegate_settings::{Ejection, FallbackToStable, Retry};
 use std::future::{Future as _, poll_fn};
-use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -153,41 +153,41 @@ impl Client {
         until <= over_ms
     }
 
-    /// Waits for one of the endpoint's turns, at most until `due_ms`.
+    /// One of the endpoint's turns, for as long as it is kept; waits for it at most until `due_ms`. None
+    /// where turns are not limited.
     pub(super) async fn turn(
         &mut self,
         decision: &Decision,
         endpoint: &Endpoint,
         due_ms: u64,
-    ) -> Result<(), Problem> {
+    ) -> Result<Option<Place>, Problem> {
         let limits = decision.workload().prepared.settings.limits.endpoint;
-        let Some(most) = limits.in_flight else { return Ok(()) };
-        let worker = Rc::clone(&self.worker);
-        // Each worker has its part, so that no counter is shared.
-        let workers = u32::try_from(worker.shared.workers.len()).unwrap_or(u32::MAX).max(1);
-        let most = u64::from((most / workers).max(1));
-        let is_free = || worker.pools.borrow().in_flight(endpoint.id) < most;
-        if is_free() {
-            return Ok(());
+        let Some(most) = limits.in_flight else { return Ok(None) };
+        let lease = self.worker.pools.borrow_mut().lease(endpoint.id, &endpoint.requests);
+        let workers = self.worker.shared.workers.len();
+        let take = || lease.take(Some(most as usize), workers);
+        if let Some(turn) = take() {
+            return Ok(Some(turn));
         }
-        let pending = limits.pending.div_ceil(workers);
-        let Some(ended) = worker.pools.borrow_mut().queue(endpoint.id, pending) else {
-            return Err(Problem::EndpointBusy);
-        };
+        let waiting = endpoint.requests.wait(limits.pending as usize);
+        let waiting = waiting.ok_or(Problem::EndpointBusy)?;
         self.watch.set_at(due_ms);
-        while !is_free() {
-            let mut notified = std::pin::pin!(ended.notified());
-            let told = poll_fn(|cx| match notified.as_mut().poll(cx) {
+        loop {
+            let mut freed = std::pin::pin!(waiting.freed());
+            // From here on no place is freed unheard.
+            freed.as_mut().enable();
+            if let Some(turn) = take() {
+                return Ok(Some(turn));
+            }
+            let told = poll_fn(|cx| match freed.as_mut().poll(cx) {
                 Poll::Ready(()) => Poll::Ready(true),
                 Poll::Pending if self.watch.poll_due(cx) => Poll::Ready(false),
                 Poll::Pending => Poll::Pending,
             });
             if !told.await {
-                break;
+                return take().map(Some).ok_or(Problem::EndpointBusy);
             }
         }
-        worker.pools.borrow_mut().unqueue(endpoint.id);
-        if is_free() { Ok(()) } else { Err(Problem::EndpointBusy) }
     }
 }
 

@@ -108,7 +108,7 @@ impl ByName {
     }
 
     fn find(&self, name: &str) -> &Arc<CertifiedKey> {
-        let name = name.to_ascii_lowercase();
+        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
         let wildcard = || {
             let (_, below) = name.split_once('.')?;
             self.by_name.get(&format!("*.{below}"))

@@ -1,7 +1,7 @@
 //! The state of an exchange: both directions, and how it may end.
 
 use super::gap::Gap;
-use crate::http1::{BodyError, BodyLength, BodyReader, Piece, RequestHead};
+use crate::http1::{BodyError, BodyLength, BodyReader, Piece, RequestHead, trailers_without};
 use crate::identity::Learner;
 use crate::problem::Problem;
 use crate::serve::call::{Call, Decision};
@@ -84,6 +84,8 @@ pub(in crate::serve) struct Sending<'a> {
     /// The upstream takes no more; its answer may still come.
     pub(in crate::serve::exchange) broken: bool,
     pub(in crate::serve::exchange) body_bytes: u64,
+    /// Fields that never come as trailers.
+    pub(in crate::serve) never_late: &'a [Box<str>],
     /// A copy of the body, where the exchange was picked for scoring.
     pub(in crate::serve) copy: Option<Copied>,
     /// A copy of the request, where another release is to have one.
@@ -109,6 +111,7 @@ impl<'a> Sending<'a> {
             beyond_input: false,
             broken: false,
             body_bytes: 0,
+            never_late: &[],
             copy: None,
             shadow: None,
         }
@@ -148,10 +151,11 @@ impl<'a> Sending<'a> {
                 }
                 Piece::ChunkEnd => self.out.extend_from_slice(b"\r\n"),
                 Piece::Trailers => {
+                    let section = trailers_without(self.body.trailers(), self.never_late);
                     self.out.extend_from_slice(b"0\r\n");
-                    self.out.extend_from_slice(self.body.trailers());
+                    self.out.extend_from_slice(&section);
                     if let Some(shadow) = &mut self.shadow {
-                        shadow.trailers(self.body.trailers());
+                        shadow.trailers(&section);
                     }
                     self.out.extend_from_slice(b"\r\n");
                 }

@@ -143,7 +143,7 @@ impl Exchange<'_> {
     /// Counts and observes bytes of the body.
     fn note_data(&mut self, data: &[u8]) {
         self.call.bytes_out += data.len() as u64;
-        self.call.observed.data(data);
+        self.call.observed.data(data, self.worker);
         self.receiving.gap.passed(data);
         if let Some(tap) = &mut self.call.tap {
             tap.response.add(data);

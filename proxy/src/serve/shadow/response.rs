@@ -6,6 +6,7 @@ use crate::plan::SignalSettings;
 use crate::problem::Problem;
 use crate::shadow_copy::Shadow;
 use crate::tap::Tap;
+use crate::worker::Worker;
 use stagegate_signals::End;
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ const LIMITS: HeadLimits = HeadLimits { bytes: 64 * 1024, fields: usize::MAX };
 
 /// An answer under way.
 pub(super) struct ShadowResponse<'a> {
+    worker: &'a Worker,
     copy: &'a Shadow,
     signals: &'a SignalSettings,
     /// A head that came in pieces.
@@ -41,12 +43,14 @@ pub(super) struct Ended {
 
 impl<'a> ShadowResponse<'a> {
     pub(super) fn new(
+        worker: &'a Worker,
         copy: &'a Shadow,
         signals: &'a SignalSettings,
         tap: Option<&'a mut Tap>,
         began: Instant,
     ) -> Self {
         Self {
+            worker,
             copy,
             signals,
             partial: Vec::new(),
@@ -124,7 +128,7 @@ impl<'a> ShadowResponse<'a> {
             match body.read(&mut rest) {
                 Ok(Piece::Data(data)) => {
                     self.bytes += data.len() as u64;
-                    self.observed.data(data);
+                    self.observed.data(data, self.worker);
                     if let Some(tap) = &mut self.tap {
                         tap.response.add(data);
                     }

@@ -22,8 +22,8 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// When the runtime cannot be built.
 pub(crate) fn shadows(
     shared: Arc<Shared>,
-    messages: mpsc::UnboundedReceiver<Message>,
-    copies: mpsc::Receiver<Box<Shadow>>,
+    messages: &mut mpsc::UnboundedReceiver<Message>,
+    copies: &mut mpsc::Receiver<Box<Shadow>>,
 ) -> std::io::Result<()> {
     let runtime = run::runtime()?;
     let worker = Rc::new(Worker::new(shared, None));
@@ -35,8 +35,8 @@ pub(crate) fn shadows(
 
 async fn work(
     worker: &Rc<Worker>,
-    mut messages: mpsc::UnboundedReceiver<Message>,
-    mut copies: mpsc::Receiver<Box<Shadow>>,
+    messages: &mut mpsc::UnboundedReceiver<Message>,
+    copies: &mut mpsc::Receiver<Box<Shadow>>,
 ) {
     let started = Instant::now();
     let mut ticks = tokio::time::interval(HAND_OVER);

@@ -98,7 +98,7 @@ impl<'a> To<'a> {
             Err(problem) => return Fate::Failed(problem),
         };
         let tap = scored.as_mut().map(|scored| &mut scored.tap);
-        let mut answer = ShadowResponse::new(copy, &workload.prepared.signals, tap, began);
+        let mut answer = ShadowResponse::new(worker, copy, &workload.prepared.signals, tap, began);
         let pieces = copy.pieces(&endpoint.address.authority, plan.epoch);
         let mut sending = Sending { to: self, pieces, broken: false };
         let exchange = poll_fn(|cx| sending.poll(cx, &mut stream, &mut answer));

@@ -10,10 +10,12 @@ mod ejection;
 mod ends;
 mod expectations;
 mod heads;
+mod limits;
 mod peer;
 mod reuse;
 mod sim;
 mod sockets;
+mod spellings;
 mod streams;
 mod upgrades;
 
