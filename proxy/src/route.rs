@@ -332,8 +332,11 @@ mod tests {
         format!("/{}", segments.join("/"))
     }
 
-    /// Backends, by what they make of a path.
-    const BACKENDS: [(&str, fn(&str) -> String); 8] = [
+    /// What a backend makes of a path.
+    type Reading = fn(&str) -> String;
+
+    /// Backends by their readings.
+    const BACKENDS: [(&str, Reading); 8] = [
         ("nothing but escapes", unquoted),
         ("nginx", |path| clean(&unquoted(path))),
         ("nginx and a second one", |path| clean(&unquoted(&clean(&unquoted(path))))),

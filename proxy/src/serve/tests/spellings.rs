@@ -22,7 +22,7 @@ fn risky(path: PathSpelling) -> Sim {
 fn a_host_is_matched_by_its_name() {
     for host in ["agents.example.com", "AGENTS.example.com:8080", "agents.example.com.:80"] {
         let sim = risky(PathSpelling::Strict);
-        sim.client().sends(&format!("GET /risky HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        sim.client().sends(format!("GET /risky HTTP/1.1\r\nHost: {host}\r\n\r\n"));
         let head = sim.backend().receives("GET /risky HTTP/1.1\r\n");
         assert_eq!(head.field("host"), host.to_lowercase(), "it is forwarded as it came");
     }
@@ -37,7 +37,7 @@ fn a_host_is_matched_by_its_name() {
 fn a_path_is_matched_by_what_it_means_and_forwarded_as_it_came() {
     for path in ["//risky/run", "/./risky/a%2Fb", "/%72isky/x?a=/../b", "/risky/x/../Y;v=1"] {
         let sim = risky(PathSpelling::Strict);
-        sim.client().sends(&format!("GET {path} HTTP/1.1\r\nHost: agents.example.com\r\n\r\n"));
+        sim.client().sends(format!("GET {path} HTTP/1.1\r\nHost: agents.example.com\r\n\r\n"));
         sim.backend().receives(&format!("GET {path} HTTP/1.1\r\n"));
     }
 }
@@ -74,7 +74,7 @@ fn fields_that_decide_never_come_as_trailers() {
     });
     let client = sim.client();
     client
-        .sends(&POST_CHUNKED.replace("\r\n\r\n", "\r\nX-Env: test\r\nX-Tenant-Id: honest\r\n\r\n"));
+        .sends(POST_CHUNKED.replace("\r\n\r\n", "\r\nX-Env: test\r\nX-Tenant-Id: honest\r\n\r\n"));
     client.sends(
         "3\r\nabc\r\n0\r\nX-Tenant-Id: medco\r\nx_tenant_id: medco\r\nX-Env: prod\r\nstagegate-eval: 1\r\n\
          X-Real-IP: 1.1.1.1\r\nX-Sum: 1\r\n\r\n",
