@@ -6,6 +6,7 @@ mod sockets;
 pub(crate) use running::Running;
 
 use crate::collect::{self, Counter, Figures};
+use crate::counts::{Counted, Counts};
 use crate::handover::{self, Inherited};
 use crate::journal::Journal;
 use crate::names;
@@ -24,14 +25,12 @@ use stagegate_config::{Config, Loaded};
 use stagegate_control::{Control, Startup, now_ms};
 use stagegate_notify::Notifier;
 use stagegate_proxy::{self as proxy, DataPlane, Outlet, Tapped};
-use stagegate_rollout::Delta;
 use stagegate_store::{Retention, Store};
 use stagegate_telemetry::{Options, Telemetry};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
 /// How long a process that takes over waits for its endpoints before it begins all the same.
@@ -159,8 +158,8 @@ struct Parts {
 /// The way of the counts.
 struct Counting {
     /// A sender for other producers than the workers.
-    more: UnboundedSender<Delta>,
-    counted: UnboundedReceiver<Delta>,
+    more: Counts,
+    counted: Counted,
 }
 
 type Copies = std::sync::mpsc::Receiver<Box<Tapped>>;
@@ -205,12 +204,7 @@ impl Parts {
     }
 
     /// Scores copies, unless there is no place for samples: traffic matters more.
-    fn score(
-        &self,
-        control: &Control,
-        copies: Copies,
-        counts: UnboundedSender<Delta>,
-    ) -> Option<scoring::Running> {
+    fn score(&self, control: &Control, copies: Copies, counts: Counts) -> Option<scoring::Running> {
         let (outlet, traces) = (Arc::clone(&self.outlet), Arc::clone(&self.traces));
         match scoring::start(control.clone(), outlet, copies, traces, counts) {
             Ok(scoring) => {

@@ -5,9 +5,9 @@
 use std::cell::Cell;
 
 /// Decompressed bytes at once.
-const BURST: u64 = 32 << 20;
-/// Decompressed bytes a second from then on: some tenth of the worker's time.
-const PER_SECOND: u64 = 128 << 20;
+const BURST: u64 = 16 << 20;
+/// Decompressed bytes a second from then on: some twentieth of the worker's time.
+const PER_SECOND: u64 = 64 << 20;
 
 /// Decompressed bytes that are left.
 #[derive(Debug)]
