@@ -61,6 +61,7 @@ pub(crate) struct Figures {
     pub(crate) notifier: Option<Notifier>,
     pub(crate) scoring: Option<(Arc<Scoring>, Arc<Outlet>)>,
     pub(crate) traces: Arc<Traces>,
+    pub(crate) flags: Option<Arc<stagegate_ofrep::Flags>>,
 }
 
 impl StatsSource for Figures {
@@ -109,6 +110,9 @@ impl MetricsSource for Figures {
         self.telemetry.set_pins(self.plane.pins_made());
         if let Some(notifier) = &self.notifier {
             notify::show(notifier, &self.telemetry);
+        }
+        if let Some(flags) = &self.flags {
+            crate::flags::show(flags, &self.telemetry);
         }
         if let Some((scoring, outlet)) = &self.scoring {
             self.telemetry.set_eval(&crate::scoring::gauges(scoring, outlet));

@@ -3,6 +3,7 @@
 
 mod collect;
 mod counts;
+mod flags;
 mod handover;
 mod journal;
 mod listen;

@@ -10,12 +10,12 @@ use crate::counts::{Counted, Counts};
 use crate::handover::{self, Inherited};
 use crate::journal::Journal;
 use crate::names;
-use crate::notify;
 use crate::plane::Plane;
 use crate::scoring;
 use crate::tls;
 use crate::traces::Traces;
 use crate::workers::Workers;
+use crate::{flags, notify};
 use anyhow::Context as _;
 use running::AdminServer;
 use sockets::Sockets;
@@ -119,7 +119,12 @@ async fn bring_up(
     if let Some(notifier) = &notifier {
         control.tell_through(notifier.clone());
     }
-    let app = parts.app(&control, notifier.as_ref(), scoring.as_ref());
+    let flags = match sockets.flags {
+        Some(listener) => flags::start(listener, &control)?,
+        None => None,
+    };
+    let shown = flags.as_ref().map(|it| Arc::clone(&it.flags));
+    let app = parts.app(&control, notifier.as_ref(), scoring.as_ref(), shown);
     let admin = AdminServer::begin(sockets.admin, app)?;
     let Parts { telemetry, journal, plane, traces, .. } = parts;
     let looking_up = names::keep_looking_up(control.clone(), Arc::clone(&plane));
@@ -138,6 +143,7 @@ async fn bring_up(
         owner_tasks: None,
         notifier,
         admin,
+        flags,
         scoring,
         traces,
     };
@@ -226,6 +232,7 @@ impl Parts {
         control: &Control,
         notifier: Option<&Notifier>,
         scoring: Option<&scoring::Running>,
+        flags: Option<Arc<stagegate_ofrep::Flags>>,
     ) -> App {
         let outlet = Arc::clone(&self.outlet);
         let figures = Arc::new(Figures {
@@ -235,6 +242,7 @@ impl Parts {
             notifier: notifier.cloned(),
             scoring: scoring.map(|it| (Arc::clone(&it.scoring), Arc::clone(&outlet))),
             traces: Arc::clone(&self.traces),
+            flags,
         });
         App {
             control: control.clone(),

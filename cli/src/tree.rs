@@ -2,9 +2,9 @@
 
 use crate::client::{AdminClient, Failure};
 use crate::command::{
-    analysis, audit, change, cohort, dataset, drill, eval, explain, file, health, lists, notify,
-    outlook, price, reference, release, report, review, rollout, samples, shadow, status, token,
-    undo,
+    analysis, audit, change, cohort, dataset, drill, eval, explain, file, flag, health, lists,
+    notify, outlook, price, reference, release, report, review, rollout, samples, shadow, status,
+    token, undo,
 };
 use crate::examples::examples;
 use crate::local::Local;
@@ -139,6 +139,9 @@ pub(crate) enum Command {
     /// List, compare, add and remove releases.
     #[command(subcommand)]
     Release(release::ReleaseCommand),
+    /// Check, list and try out files of feature flags.
+    #[command(subcommand)]
+    Flag(flag::FlagCommand),
 
     /// Explain where a request went, or where one would go.
     #[command(after_help = examples!("explain 0190a1b2-request-id", "explain support-agent --tenant acme --user ann"))]
@@ -217,6 +220,7 @@ impl Command {
             Self::Allow(command) => lists::list(&client()?, "allow", &command, format),
             Self::Deny(command) => lists::list(&client()?, "deny", &command, format),
             Self::Release(command) => release::run(&client()?, &command, format),
+            Self::Flag(command) => flag::run(&command, format),
             Self::Explain(args) => explain::run(&client()?, &args, format),
             Self::Decisions(command) => explain::decisions(&client()?, &command, format),
             Self::Audit(command) => audit::run(&client()?, &command, format),
@@ -249,7 +253,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("See what is happening", &["status", "health", "explain", "decisions", "audit", "report"]),
     ("Move traffic, and take it back", &["weight", "rollback", "undo", "kill", "revive", "drill"]),
     ("Roll a release out by its gates", &["release", "plan", "rollout", "analysis", "gate"]),
-    ("Decide who takes part", &["cohort", "exclude", "allow", "deny"]),
+    ("Decide who takes part", &["cohort", "exclude", "allow", "deny", "flag"]),
     ("Judge answers", &["samples", "scores", "review", "eval", "dataset", "shadow", "price"]),
     ("Run and configure", &["serve", "init", "check", "schema", "reload", "token", "notify"]),
     ("Try and learn", &["demo", "demo-agent", "completions", "man", "help"]),

@@ -2,7 +2,7 @@
 
 use crate::{Channel, EvalLimits, Problem, TokenHash, Tracing, Workload, Written};
 use stagegate_rollout::Policy;
-use stagegate_settings::{Clients, Listener};
+use stagegate_settings::{Clients, Flags, Listener};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -43,6 +43,8 @@ pub struct Config {
     pub notify: Vec<Channel>,
     /// Where traces go; nowhere when absent.
     pub tracing: Option<Tracing>,
+    /// Feature flags; none when absent.
+    pub flags: Option<Flags>,
     /// Every other file that was read for it, wherever it lies.
     pub files: Vec<PathBuf>,
     /// The file itself, to tell what a later version of it changes.

@@ -14,7 +14,7 @@ fn env(name: &str) -> Option<String> {
         "DEPLOYER_TOKEN_HASH" | "STAGEGATE_TOKEN_HASH" => {
             Some(format!("sha256:{}", "ab".repeat(32)))
         }
-        "READER_TOKEN_HASH" | "PROMETHEUS_TOKEN_HASH" => {
+        "READER_TOKEN_HASH" | "PROMETHEUS_TOKEN_HASH" | "WEB_KEY_HASH" => {
             Some(format!("sha256:{}", "cd".repeat(32)))
         }
         "PAGERDUTY_KEY" => Some("R0UT1NG".to_owned()),

@@ -6,6 +6,7 @@
 
 mod answers;
 mod control;
+mod flags;
 mod mutate;
 mod target;
 mod wire;
@@ -25,6 +26,8 @@ pub const TARGETS: &[Target] = &[
     control::FORCE_HEADER,
     control::CONFIG,
     control::DECISION_RECORD,
+    flags::FLAG_FILE,
+    flags::FLAG_CONTEXT,
 ];
 
 /// The target of this name.

@@ -69,6 +69,16 @@ fn decision_records() {
 }
 
 #[test]
+fn files_of_flags() {
+    survives("flag_file", 20_000);
+}
+
+#[test]
+fn contexts_of_flags() {
+    survives("flag_context", 50_000);
+}
+
+#[test]
 fn no_target_is_left_out() {
     let tested = include_str!("seeded.rs");
     for target in TARGETS {

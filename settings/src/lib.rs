@@ -5,6 +5,7 @@
 //! opens a connection.
 
 mod clients;
+mod flags;
 mod listener;
 mod secret;
 mod tls;
@@ -12,6 +13,7 @@ mod trace;
 mod workload;
 
 pub use clients::{Clients, ConnLimits, Forwarded, PathSpelling};
+pub use flags::{FlagClient, Flags};
 pub use listener::{ListenAddress, Listener};
 pub use secret::Secret;
 pub use tls::{Certificate, ClientAuth, ListenerTls, UpstreamTls};

@@ -107,6 +107,7 @@ fn open_again(data_dir: &std::path::Path) -> anyhow::Result<Store> {
 async fn finish(mut running: Running, socket: HandoverSocket, asked: Asked) -> anyhow::Result<()> {
     running.plane.begin_drain();
     running.sockets.clear();
+    running.close_flags();
     running.admin.close();
     running.admin.closed(ADMIN).await;
     let (leaving, left) = mpsc::channel::<Option<IdleConnection>>();

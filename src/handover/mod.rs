@@ -78,6 +78,11 @@ pub(crate) fn admin_socket(config: &stagegate_config::Config) -> String {
     format!("admin {}", config.admin.address)
 }
 
+/// Name of the socket of the flags' listener.
+pub(crate) fn flags_socket(flags: &stagegate_settings::Flags) -> String {
+    format!("flags {}", flags.listen)
+}
+
 /// The path of the old process' socket.
 fn path(data_dir: &Path) -> PathBuf {
     data_dir.join("handover.sock")

@@ -1,5 +1,6 @@
 //! A running process: its parts, and how they end.
 
+use crate::flags;
 use crate::handover::{self, Inherited};
 use crate::journal::{self, Journal};
 use crate::listen::SocketFile;
@@ -29,6 +30,7 @@ pub(crate) struct Running {
     pub(super) owner_tasks: Option<OwnerTasks>,
     pub(super) notifier: Option<Notifier>,
     pub(crate) admin: AdminServer,
+    pub(super) flags: Option<flags::Serving>,
     pub(super) scoring: Option<scoring::Running>,
     pub(super) traces: Arc<Traces>,
     pub(super) _socket_files: Vec<SocketFile>,
@@ -114,6 +116,13 @@ impl Running {
         Ok(steering.await?)
     }
 
+    /// Takes no more calls of flag clients; running answers may finish.
+    pub(crate) fn close_flags(&mut self) {
+        if let Some(flags) = self.flags.take() {
+            tokio::task::spawn_blocking(move || flags.stop());
+        }
+    }
+
     /// Accepts what was copied, and samples no more.
     ///
     /// # Errors
@@ -161,6 +170,7 @@ impl Running {
         let telling = tokio::task::spawn_blocking(move || traces.stop());
         // Gates are watched for as long as anybody is served; then the evidence is saved.
         self.end_owner_tasks().await?;
+        self.close_flags();
         self.admin.close();
         if !self.admin.ended {
             self.admin.task.await??;

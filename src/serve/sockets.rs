@@ -12,6 +12,7 @@ pub(super) struct Sockets {
     pub(super) listeners: Vec<proxy::Listener>,
     pub(super) files: Vec<SocketFile>,
     pub(super) admin: TcpListener,
+    pub(super) flags: Option<TcpListener>,
     /// Each once more, by name.
     pub(super) copies: Vec<(String, OwnedFd)>,
 }
@@ -36,6 +37,18 @@ impl Sockets {
             None => listen::tcp(config.admin.address)?,
         };
         copies.push((name, admin.try_clone()?.into()));
-        Ok(Self { listeners, files, admin, copies })
+        let flags = match &config.flags {
+            None => None,
+            Some(flags) => {
+                let name = handover::flags_socket(flags);
+                let socket: TcpListener = match take(&name) {
+                    Some(socket) => socket.into(),
+                    None => listen::tcp(flags.listen)?,
+                };
+                copies.push((name, socket.try_clone()?.into()));
+                Some(socket)
+            }
+        };
+        Ok(Self { listeners, files, admin, flags, copies })
     }
 }

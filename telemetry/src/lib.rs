@@ -7,6 +7,7 @@
 
 mod buckets;
 mod eval;
+mod flags;
 mod logging;
 mod names;
 mod panics;
@@ -24,6 +25,7 @@ mod unpriced;
 mod windows;
 
 pub use eval::{EvalArm, EvalGauges, EvalJudge};
+pub use flags::FlagGauges;
 pub use logging::{LogFormat, LoggingError, init_logging};
 pub use names::{ALL as METRICS, Kind, Metric};
 pub use panics::log_panics;

@@ -6,8 +6,8 @@ use stagegate_rollout::{
     WorkloadState, apply,
 };
 use stagegate_telemetry::{
-    EndpointGauge, EvalArm, EvalGauges, EvalJudge, METRICS, Options, PlanGauges, ReloadResult,
-    RollbackKind, RolloutGauges, Telemetry, TraceGauges,
+    EndpointGauge, EvalArm, EvalGauges, EvalJudge, FlagGauges, METRICS, Options, PlanGauges,
+    ReloadResult, RollbackKind, RolloutGauges, Telemetry, TraceGauges,
 };
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -114,6 +114,10 @@ fn busy() -> Telemetry {
             today_usd: 0.5,
             daily_usd: 20.0,
         }],
+    });
+    telemetry.set_flags(&FlagGauges {
+        evaluations: vec![("new-prompt".to_owned(), "on".to_owned(), "TARGETING_MATCH", 4)],
+        files_good: true,
     });
     telemetry.set_traces(&TraceGauges {
         exported: [("span", 40), ("event", 2)],

@@ -9,6 +9,7 @@
 mod choose;
 mod config;
 mod counting;
+mod flags;
 mod operation;
 mod signals;
 
@@ -64,6 +65,8 @@ pub const CASES: &[Case] = &[
     Case { name: "signals-json-4k", cycle: 1, prepare: signals::json_body },
     Case { name: "signals-stream-event", cycle: signals::EVENTS, prepare: signals::stream_event },
     Case { name: "config-parse", cycle: 1, prepare: config::parse },
+    Case { name: "flag-rule", cycle: flags::USERS, prepare: flags::rule },
+    Case { name: "flags-five", cycle: flags::USERS, prepare: flags::five },
 ];
 
 impl Case {

@@ -12,6 +12,7 @@ mod eval_now;
 mod evidence;
 pub(crate) mod explain;
 pub(crate) mod file;
+pub(crate) mod flag;
 pub(crate) mod health;
 mod judge;
 pub(crate) mod lists;

@@ -5,6 +5,7 @@
 
 mod cost;
 mod eval;
+mod flags;
 mod gate;
 mod health;
 mod identity;

@@ -1,7 +1,7 @@
 //! The top of the file.
 
 use super::policy::Policies;
-use super::{eval, matching, notify, tls, tracing, workload};
+use super::{eval, flags, matching, notify, tls, tracing, workload};
 use crate::raw::{RawAdmin, RawConfig, RawListener, RawWorkload};
 use crate::read::{At, Context, Map, NonEmpty, plain};
 use crate::scalar::Workers;
@@ -10,11 +10,13 @@ use ipnet::IpNet;
 use stagegate_rollout::WorkloadName;
 use stagegate_settings::{Clients, ListenAddress, Listener};
 use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
 
 /// Checks everything.
 pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
     let admin = plain(raw.admin).and_then(|raw| admin(raw, cx));
-    check_addresses(&raw.listeners, admin.as_ref(), cx);
+    let flags_address = raw.flags.as_ref().and_then(|at| at.value.listen.clone());
+    check_addresses(&raw.listeners, admin.as_ref(), flags_address, cx);
     // What could not be read might have been somebody.
     let trusts_anyone = raw.trusted_proxies.as_ref().is_none_or(|at| !at.value.is_empty());
     let listeners = listeners(raw.listeners, trusts_anyone, cx);
@@ -24,6 +26,10 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
     let notify = notify::channels(raw.notify, declared.as_ref(), cx);
     let tracing = match raw.tracing {
         Some(at) => tracing::tracing(at, cx).map(Some),
+        None => Some(None),
+    };
+    let flags = match raw.flags {
+        Some(at) => flags::flags(at, cx).map(Some),
         None => Some(None),
     };
     let mut policies = Policies::new(raw.policies, cx);
@@ -56,6 +62,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         eval: eval?,
         notify: notify?,
         tracing: tracing?,
+        flags: flags?,
         workloads: workloads?,
         policies: policies?,
     })
@@ -156,11 +163,21 @@ fn admin(raw: RawAdmin, cx: &mut Context<'_>) -> Option<Admin> {
 fn check_addresses(
     listeners: &Option<At<NonEmpty<RawListener>>>,
     admin: Option<&Admin>,
+    flags: Option<At<SocketAddr>>,
     cx: &mut Context<'_>,
 ) {
     let mut seen: Vec<(ListenAddress, String)> = Vec::new();
     if let Some(admin) = admin.filter(|admin| admin.address.port() != 0) {
         seen.push((ListenAddress::Ip(admin.address), "the admin address".to_owned()));
+    }
+    if let Some(at) = flags.filter(|at| at.value.port() != 0) {
+        let address = ListenAddress::Ip(at.value);
+        match seen.iter().find(|(own, _)| *own == address) {
+            Some((_, what)) => {
+                cx.problem(&at.site, format!("is already {what}"), "give it another port");
+            }
+            None => seen.push((address, "the address of the flags".to_owned())),
+        }
     }
     for listener in listeners.iter().flat_map(|at| &at.value.0) {
         let Some(at) = &listener.value.address else { continue };

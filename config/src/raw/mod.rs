@@ -5,6 +5,7 @@
 //! `raw!` keeps the place of every value, because `check` compares it with other values.
 
 mod eval;
+mod flags;
 mod identity;
 mod notify;
 mod policy;
@@ -19,6 +20,7 @@ mod traffic;
 mod workload;
 
 pub(crate) use eval::{RawEval, RawJudge, RawLabelled, RawRedact, RawSampling};
+pub(crate) use flags::{RawFlagClient, RawFlags};
 pub(crate) use identity::{RawIdentity, RawJwt, RawSource};
 pub(crate) use notify::RawChannel;
 pub(crate) use policy::{Against, RawGate, RawPolicy, RawStep, TimingWord};

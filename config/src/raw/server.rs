@@ -1,6 +1,6 @@
 //! The top of the file.
 
-use super::{RawChannel, RawEval, RawPolicy, RawTls, RawTracing, RawWorkload};
+use super::{RawChannel, RawEval, RawFlags, RawPolicy, RawTls, RawTracing, RawWorkload};
 use crate::read::{At, Map, NonEmpty, leaf, raw, words};
 use crate::scalar::{FileMode, FilePath, Int, PolicyName, SizeIn, TokenName, Wait, Workers};
 use crate::{DecisionLog, Role, Time, TokenHash};
@@ -40,6 +40,8 @@ raw! {
         notify: Vec<At<RawChannel>> = default("[]"),
         /// Where traces of requests go, for an OpenTelemetry collector. Nowhere, by default.
         tracing: RawTracing = optional,
+        /// Feature flags, for OpenFeature SDKs. None, by default.
+        flags: RawFlags = optional,
         /// The agent workflows behind the proxy, by name. A request belongs to the most specific
         /// match.
         workloads: Map<WorkloadName, RawWorkload> = required,

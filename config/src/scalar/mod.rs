@@ -14,7 +14,7 @@ mod tracing;
 pub(crate) use file::{FileMode, FilePath, Member, is_id};
 pub(crate) use from_text::FromText;
 pub(crate) use gate::{Bound, Chance, Margin, MeasureName, Owner, PolicyName, Ratio};
-pub(crate) use net::{HeaderName, HeaderValue, HostName, PathPrefix, UrlPath};
+pub(crate) use net::{HeaderName, HeaderValue, HostName, PathPrefix, UrlPath, WebOrigin};
 pub(crate) use notify::{ChannelKey, ChannelName, ChannelSecret, ChannelUrl};
 pub(crate) use quantity::{Int, SizeIn, Wait, Workers, millis};
 pub(crate) use shadow::Method;

@@ -46,6 +46,15 @@ texts! {
             let query = query.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
             (is_path(path) && query).then(|| text.to_owned())
         };
+    /// The origin of web pages, as browsers send it.
+    WebOrigin: "web origin", Json::Pattern("^https?://[^/]+$"),
+        "write a scheme and a host, like `https://app.example.com`; no path",
+        "is not a web origin", |text| {
+            let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+            let host = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._:[]".contains(&b);
+            let valid = rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(host));
+            valid.then(|| text.to_owned())
+        };
     /// A header field's name, in lower case. Cookie names share its grammar but keep their case.
     HeaderName: "header name", Json::Pattern("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"),
         "write a header's name like `x-tenant-id`", "is not a header name",

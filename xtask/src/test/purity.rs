@@ -9,8 +9,13 @@ use crate::process::output;
 use crate::project::Project;
 
 /// Packages that decide nothing themselves.
-const PURE: &[&str] =
-    &["stagegate-rollout", "stagegate-sequential", "stagegate-signals", "stagegate-timing"];
+const PURE: &[&str] = &[
+    "stagegate-flags",
+    "stagegate-rollout",
+    "stagegate-sequential",
+    "stagegate-signals",
+    "stagegate-timing",
+];
 
 /// The packages that must not be below them, and what each would bring.
 const FORBIDDEN: &[(&str, &str)] = &[

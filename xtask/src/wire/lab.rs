@@ -78,7 +78,7 @@ impl Lab {
 }
 
 /// A free port of this machine.
-fn free() -> Result<SocketAddr> {
+pub(super) fn free() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
     listener.local_addr().context("finding a free port")
 }

@@ -6,6 +6,7 @@
 mod args;
 mod backend;
 mod bystander;
+mod flags;
 mod frameworks;
 mod lab;
 mod load;
@@ -37,7 +38,7 @@ const CHECKS: &[Check] = &[
 /// Runs the tools one after the other; an error names those that found something.
 pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     let mut names: Vec<&str> = CHECKS.iter().map(|check| check.name).collect();
-    names.push(frameworks::NAME);
+    names.extend([frameworks::NAME, flags::NAME]);
     if let Some(unknown) = args.only.iter().find(|name| !names.contains(&name.as_str())) {
         bail!("--only {unknown}: no such tool; there are: {}", names.join(", "));
     }
@@ -61,6 +62,13 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
         if let Err(error) = frameworks::check(project) {
             println!("FOUND: {error:#}");
             failed.push(frameworks::NAME);
+        }
+    }
+    if wanted(args, flags::NAME) {
+        println!("==> {}", flags::NAME);
+        if let Err(error) = flags::check(project, &binary) {
+            println!("FOUND: {error:#}");
+            failed.push(flags::NAME);
         }
     }
     let mut lab = Lab::open(project, &binary)?;

@@ -1,0 +1,50 @@
+//! Feature flags.
+
+use crate::read::{At, raw, words};
+use crate::scalar::{FilePath, TokenName, WebOrigin};
+use crate::{Rate, TokenHash};
+use stagegate_flags::Bucketing;
+use std::net::SocketAddr;
+
+raw! {
+    /// Feature flags in flagd's format, served to OpenFeature SDKs over OFREP. A reload takes over all
+    /// of it except `listen`; the first section, or its end, takes effect at a start. The files are
+    /// watched and read again when they change.
+    pub(crate) struct RawFlags {
+        /// IP address and port of the OFREP server. Without clients it must be a loopback address.
+        listen: SocketAddr = default("127.0.0.1:8016"),
+        /// Files of flags, which are one set. A key may be in one file only.
+        files: Vec<At<FilePath>> = required,
+        /// How percentages choose, for files whose metadata do not say it. A change takes effect at a
+        /// start, because it gives most users another variant.
+        bucketing: Bucketing = default("v2"),
+        /// Who may ask. Without clients, anyone on this machine may.
+        clients: Vec<At<RawFlagClient>> = default("[]"),
+        /// Web origins whose pages may ask, like `https://app.example.com`.
+        origins: Vec<At<WebOrigin>> = default("[]"),
+    }
+}
+
+raw! {
+    /// One client of the flags. `stagegate token new` makes a key.
+    pub(crate) struct RawFlagClient {
+        /// Its name.
+        name: TokenName = required,
+        /// SHA-256 of its key, `sha256:` and 64 hex digits.
+        hash: TokenHash = required,
+        /// Most requests a second, on average.
+        rate: Rate = optional,
+    }
+}
+
+words! {
+    /// How a percentage chooses. The implementations of flagd differ.
+    Bucketing, |bucketing| bucketing.label(), {
+        /// As flagd before 0.15.
+        V1,
+        /// As flagd 0.16 and its JavaScript implementation.
+        V2,
+        /// As flagd's Python implementation 2.0.
+        V3,
+    }
+}

@@ -1,0 +1,146 @@
+//! What a flag is evaluated for.
+
+use crate::limits::{CONTEXT_BYTES, CONTEXT_DEPTH, CONTEXT_ITEMS, CONTEXT_VALUES};
+use datalogic_rs::DataValue;
+use datalogic_rs::bumpalo::Bump;
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+/// The name of what is injected before an evaluation.
+pub(crate) const INJECTED: &str = "$flagd";
+
+/// Memory for one context and its evaluations. Reused, it allocates nothing after the first rounds.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    arena: Bump,
+}
+
+/// The fields of a context, in the memory of a [`Scratch`].
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    pub(crate) arena: &'a Bump,
+    pub(crate) fields: &'a [(&'a str, DataValue<'a>)],
+}
+
+/// A context that is larger than any evaluation may be asked for.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum ContextError {
+    /// Too many levels.
+    #[error("the context is nested deeper than {CONTEXT_DEPTH} levels")]
+    Depth,
+    /// Too many values.
+    #[error("the context has more than {CONTEXT_VALUES} values")]
+    Values,
+    /// A list or an object with too many items.
+    #[error("a list or an object of the context has more than {CONTEXT_ITEMS} items")]
+    Items,
+    /// Too many bytes.
+    #[error("the texts of the context have more than {CONTEXT_BYTES} bytes")]
+    Bytes,
+}
+
+impl Scratch {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A context of texts. A `$flagd` of the caller is dropped.
+    pub fn of_fields<'s>(&'s mut self, fields: &[(&str, &str)]) -> Context<'s> {
+        self.arena.reset();
+        let arena = &self.arena;
+        let known = fields.iter().filter(|(name, _)| *name != INJECTED);
+        let mut list =
+            datalogic_rs::bumpalo::collections::Vec::with_capacity_in(fields.len(), arena);
+        for (name, value) in known {
+            let value = DataValue::String(arena.alloc_str(value));
+            list.push((&*arena.alloc_str(name), value));
+        }
+        Context { arena, fields: list.into_bump_slice() }
+    }
+
+    /// A context as a client sends it. A `$flagd` of the client is dropped.
+    ///
+    /// # Errors
+    /// When it exceeds a limit.
+    pub fn of_json<'s>(
+        &'s mut self,
+        object: &Map<String, Value>,
+    ) -> Result<Context<'s>, ContextError> {
+        self.arena.reset();
+        let arena = &self.arena;
+        let mut left = Left { values: CONTEXT_VALUES, bytes: CONTEXT_BYTES };
+        let fields = members(object, arena, &mut left, 1, true)?;
+        Ok(Context { arena, fields })
+    }
+}
+
+/// How much of the limits is left.
+struct Left {
+    values: usize,
+    bytes: usize,
+}
+
+impl Left {
+    fn take(&mut self, bytes: usize) -> Result<(), ContextError> {
+        self.bytes = self.bytes.checked_sub(bytes).ok_or(ContextError::Bytes)?;
+        self.values = self.values.checked_sub(1).ok_or(ContextError::Values)?;
+        Ok(())
+    }
+}
+
+fn members<'a>(
+    object: &Map<String, Value>,
+    arena: &'a Bump,
+    left: &mut Left,
+    depth: usize,
+    top: bool,
+) -> Result<&'a [(&'a str, DataValue<'a>)], ContextError> {
+    if object.len() > CONTEXT_ITEMS {
+        return Err(ContextError::Items);
+    }
+    let mut list = datalogic_rs::bumpalo::collections::Vec::with_capacity_in(object.len(), arena);
+    for (name, value) in object.iter().filter(|(name, _)| !(top && *name == INJECTED)) {
+        left.take(name.len())?;
+        let value = convert(value, arena, left, depth)?;
+        list.push((&*arena.alloc_str(name), value));
+    }
+    Ok(list.into_bump_slice())
+}
+
+fn convert<'a>(
+    value: &Value,
+    arena: &'a Bump,
+    left: &mut Left,
+    depth: usize,
+) -> Result<DataValue<'a>, ContextError> {
+    Ok(match value {
+        Value::Null => DataValue::Null,
+        Value::Bool(value) => DataValue::Bool(*value),
+        Value::Number(number) => match number.as_i64() {
+            Some(number) => DataValue::from_i64(number),
+            None => DataValue::from_f64(number.as_f64().unwrap_or_default()),
+        },
+        Value::String(text) => {
+            left.take(text.len())?;
+            DataValue::String(arena.alloc_str(text))
+        }
+        Value::Array(_) | Value::Object(_) if depth >= CONTEXT_DEPTH => {
+            return Err(ContextError::Depth);
+        }
+        Value::Array(items) => {
+            if items.len() > CONTEXT_ITEMS {
+                return Err(ContextError::Items);
+            }
+            let mut list =
+                datalogic_rs::bumpalo::collections::Vec::with_capacity_in(items.len(), arena);
+            for item in items {
+                left.take(0)?;
+                list.push(convert(item, arena, left, depth + 1)?);
+            }
+            DataValue::Array(list.into_bump_slice())
+        }
+        Value::Object(object) => DataValue::Object(members(object, arena, left, depth + 1, false)?),
+    })
+}

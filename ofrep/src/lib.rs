@@ -1,0 +1,24 @@
+//! Feature flags for programs that use an OpenFeature SDK: the files are watched, flags are evaluated
+//! over OFREP 0.3 (the OpenFeature Remote Evaluation Protocol), and clients are told of changes.
+//!
+//! The server has a listener and a thread of its own, so that no number of evaluations delays the
+//! control plane or the proxy. A file with a problem changes nothing: the last good set stays in
+//! force.
+
+mod access;
+mod answer;
+mod counts;
+mod events;
+mod files;
+mod in_force;
+mod openapi;
+mod rate;
+mod routes;
+mod server;
+#[cfg(test)]
+mod tests;
+
+pub use counts::FlagCount;
+pub use files::{ReadError, read};
+pub use in_force::Flags;
+pub use server::{Server, SettingsNow, start};

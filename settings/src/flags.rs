@@ -1,0 +1,31 @@
+//! Feature flags: where they are, and who may ask for them.
+
+use stagegate_flags::Bucketing;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Feature flags and the server of OFREP, the OpenFeature Remote Evaluation Protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flags {
+    /// Where OFREP is spoken. Without clients always a loopback address.
+    pub listen: SocketAddr,
+    /// Files of definitions, which are one set.
+    pub files: Vec<PathBuf>,
+    /// How percentages choose, for files that do not say it.
+    pub bucketing: Bucketing,
+    /// Who may ask. Empty means anyone on this machine.
+    pub clients: Vec<FlagClient>,
+    /// Web origins whose pages may ask.
+    pub origins: Vec<String>,
+}
+
+/// One client of the flags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlagClient {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its key.
+    pub hash: [u8; 32],
+    /// Most requests a second on average; a burst may be as large as those of one second.
+    pub rate: Option<u32>,
+}

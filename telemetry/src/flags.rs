@@ -1,0 +1,28 @@
+//! Feature flags.
+
+use crate::names;
+use crate::telemetry::Telemetry;
+use metrics::SharedString;
+
+/// What a scrape shows of feature flags.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlagGauges {
+    /// Flag, variant and reason, and how many evaluations ended so. At most as many as the definitions
+    /// have variants, and a few more.
+    pub evaluations: Vec<(String, String, &'static str, u64)>,
+    /// False if the files have a problem and an older state of them is in force.
+    pub files_good: bool,
+}
+
+impl Telemetry {
+    /// Sets the counts of evaluations, and the state of the files.
+    pub fn set_flags(&self, flags: &FlagGauges) {
+        for (flag, variant, reason, count) in &flags.evaluations {
+            let labels =
+                [flag.clone().into(), variant.clone().into(), SharedString::const_str(reason)];
+            self.prometheus.counter(&names::FLAG_EVALUATIONS, &labels).absolute(*count);
+        }
+        let good = f64::from(u8::from(flags.files_good));
+        self.prometheus.gauge(&names::FLAG_FILES, &[]).set(good);
+    }
+}

@@ -1,0 +1,86 @@
+//! Feature flags, asked for by the OpenFeature SDKs themselves.
+
+use crate::harness::tools::{fixture, node, script, to_the_end};
+use crate::harness::{Backend, Setup, Stagegate, Workload, eventually, free_address};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// SHA-256 of `a key of the tests`.
+const HASH: &str = "sha256:773a4fa29b88e3f28dc7eaa78f758da4c2d2dafd157a4faaca8a58a9c888edc1";
+
+struct Flags {
+    stagegate: Stagegate,
+    address: SocketAddr,
+    file: PathBuf,
+    _dir: tempfile::TempDir,
+    _backend: Backend,
+}
+
+const FILE: &str = r#"{"flags": {
+  "new-prompt": {
+    "state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off",
+    "targeting": {"if": [{"==": [{"var": "tenant"}, "acme"]}, "on"]},
+    "metadata": {"owner": "ann"}
+  },
+  "switched-off": {"state": "DISABLED", "variants": {"a": "x"}, "defaultVariant": "a"}
+}}"#;
+
+impl Flags {
+    async fn start(more: &str) -> Self {
+        let backend = Backend::start("stable");
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("flags.json");
+        std::fs::write(&file, FILE).expect("written");
+        let address = free_address();
+        let flags = format!("{{ listen: \"{address}\", files: [\"{}\"]{more} }}", file.display());
+        let setup = Setup::of(Workload::new(&backend)).with("flags", &flags);
+        let stagegate = Stagegate::start(&setup).await;
+        Self { stagegate, address, file, _dir: dir, _backend: backend }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+#[tokio::test]
+async fn the_python_provider_sees_a_change() {
+    let flags = Flags::start("").await;
+    let file = flags.file.display().to_string();
+    let printed = script("flags_client.py", &[&flags.url(), &file]).await;
+    assert_eq!(printed.matches("ok ").count(), 2);
+    let metrics = flags.stagegate.admin.get("/metrics").await.ok().response.text();
+    let counted = r#"stagegate_flag_evaluations_total{flag="new-prompt",variant="on",reason="TARGETING_MATCH"} 1"#;
+    assert!(metrics.contains(counted), "{metrics}");
+    assert!(metrics.contains("stagegate_flag_files_good 1"));
+}
+
+#[tokio::test]
+async fn the_javascript_providers_see_a_change_and_the_web_provider_by_an_event() {
+    let clients = format!(", clients: [{{ name: tests, hash: \"{HASH}\" }}]");
+    let flags = Flags::start(&clients).await;
+    let mut command = Command::new("node");
+    command.arg(fixture("flags_client.mjs")).arg(node()).arg(flags.url());
+    command.arg(&flags.file).arg("a key of the tests");
+    let printed = to_the_end("flags_client.mjs", command).await;
+    assert_eq!(printed.matches("ok ").count(), 3);
+}
+
+#[tokio::test]
+async fn a_bad_file_keeps_the_former_flags_and_says_why() {
+    let flags = Flags::start("").await;
+    std::fs::write(&flags.file, FILE.replace("DISABLED", "AWAY")).expect("written");
+    eventually("the refusal in the log", || {
+        flags.stagegate.log().contains("$.flags.switched-off.state")
+    })
+    .await;
+    let metrics = flags.stagegate.admin.get("/metrics").await.ok().response.text();
+    assert!(metrics.contains("stagegate_flag_files_good 0"), "{metrics}");
+    let checked =
+        flags.stagegate.cli(&["check", &flags.stagegate.config_path().display().to_string()]);
+    assert_eq!(checked.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned()
+        + &String::from_utf8_lossy(&checked.stderr);
+    assert!(said.contains("flags.json:7: $.flags.switched-off.state"), "{said}");
+}
