@@ -132,7 +132,7 @@ fn unit(axis: Axis, gate: &GateId) -> Unit {
         (Some(Number::Tokens), _) => Unit::Tokens,
         (None, Axis::Latency) if !measure.starts_with("p99-over-p50") => Unit::Us,
         (None, Axis::Cost) if measure.starts_with("spend-") => Unit::Usd,
-        (Some(Number::Times), _) | (None, _) => Unit::Ratio,
+        (Some(Number::Times) | None, _) => Unit::Ratio,
     }
 }
 
