@@ -35,6 +35,8 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// The record of every routing decision.
     pub decision_log: DecisionLog,
+    /// How long measurements are kept.
+    pub measurements: Measurements,
     /// Time between two look-ups of endpoints' names.
     pub resolve_every: Duration,
     /// Limits of scoring.
@@ -104,6 +106,15 @@ impl Role {
             Self::Admin => "admin",
         }
     }
+}
+
+/// How long measurements are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measurements {
+    /// Recorded minutes older than this are removed.
+    pub minutes: Duration,
+    /// Analyses older than this are removed, unless a change rests on them.
+    pub analyses: Duration,
 }
 
 /// The record of every routing decision.

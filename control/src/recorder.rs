@@ -6,6 +6,7 @@
 
 use super::Inner;
 use super::now_ms;
+use stagegate_config::Measurements;
 use stagegate_rollout::WorkloadName;
 use stagegate_store::{EvidenceSnapshot, MeasuredRetention, NewAnalysis, RecordedWindow, Store};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -125,8 +126,9 @@ async fn run(inner: Arc<Inner>, shared: Arc<Shared>) {
             );
         }
         let _pending = inner.pending.begin(now_ms());
+        let keep = retention(inner.view().config.measurements);
         if let Some(store) = &inner.store
-            && let Err(error) = store.write(move |store| write(store, &work)).await
+            && let Err(error) = store.write(move |store| write(store, &work, &keep)).await
         {
             tracing::warn!(%error, "measurements were not stored");
         }
@@ -135,7 +137,21 @@ async fn run(inner: Arc<Inner>, shared: Arc<Shared>) {
     }
 }
 
-fn write(store: &mut Store, work: &Waiting) -> Result<(), crate::StoreAccessError> {
+/// What the store keeps of measurements.
+fn retention(Measurements { minutes, analyses }: Measurements) -> MeasuredRetention {
+    let ms = |kept: Duration| u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
+    MeasuredRetention {
+        windows_ms: ms(minutes),
+        analyses_ms: ms(analyses),
+        ..MeasuredRetention::default()
+    }
+}
+
+fn write(
+    store: &mut Store,
+    work: &Waiting,
+    keep: &MeasuredRetention,
+) -> Result<(), crate::StoreAccessError> {
     work.analyses.iter().try_for_each(|analysis| store.save_analysis(analysis))?;
     store.record_windows(&work.windows)?;
     if let Some(Saving { snapshots, spending, at_ms }) = &work.newest {
@@ -143,7 +159,26 @@ fn write(store: &mut Store, work: &Waiting) -> Result<(), crate::StoreAccessErro
         store.save_spending(spending, *at_ms)?;
     }
     if let Some(at_ms) = work.forget_at_ms {
-        store.forget_measured(&MeasuredRetention::default(), at_ms)?;
+        store.forget_measured(keep, at_ms)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MeasuredRetention, retention};
+    use stagegate_config::Measurements;
+    use std::time::Duration;
+
+    #[test]
+    fn minutes_and_analyses_are_kept_as_configured() {
+        let of = |minutes, analyses| {
+            let (minutes, analyses) = (Duration::from_secs(minutes), Duration::from_secs(analyses));
+            retention(Measurements { minutes, analyses })
+        };
+        let usual = MeasuredRetention::default();
+        assert_eq!(of(30 * 86_400, 30 * 86_400), usual);
+        let shorter = MeasuredRetention { windows_ms: 3_600_000, analyses_ms: 60_000, ..usual };
+        assert_eq!(of(3600, 60), shorter);
+    }
 }

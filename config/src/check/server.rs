@@ -58,6 +58,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         workers: workers?,
         drain_timeout: plain(raw.drain_timeout)?.0,
         decision_log: plain(raw.decision_log)?,
+        measurements: plain(raw.measurements)?,
         resolve_every: plain(raw.resolve_every)?.0,
         eval: eval?,
         notify: notify?,

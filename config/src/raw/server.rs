@@ -3,7 +3,7 @@
 use super::{RawChannel, RawEval, RawFlags, RawPolicy, RawTls, RawTracing, RawWorkload};
 use crate::read::{At, Map, NonEmpty, leaf, raw, words};
 use crate::scalar::{FileMode, FilePath, Int, PolicyName, SizeIn, TokenName, Wait, Workers};
-use crate::{DecisionLog, Role, Time, TokenHash};
+use crate::{DecisionLog, Measurements, Role, Time, TokenHash};
 use ipnet::IpNet;
 use stagegate_rollout::WorkloadName;
 use stagegate_settings::{ConnLimits, Forwarded, ListenAddress, PathSpelling};
@@ -32,6 +32,8 @@ raw! {
         limits: ConnLimits = default("{}"),
         /// The record of every routing decision.
         decision_log: DecisionLog = default("{}"),
+        /// How long measurements are kept.
+        measurements: Measurements = default("{}"),
         /// Time between two look-ups of the names of endpoints.
         resolve_every: Wait = default("30s"),
         /// Limits of scoring.
@@ -119,6 +121,18 @@ leaf! {
         max_age: Wait = default("7d"),
         /// Above this size the oldest records are removed; at least 16MiB.
         max_size: SizeIn<{ 16 << 20 }, { u64::MAX }> = default("4GiB"),
+    }
+}
+
+leaf! {
+    /// How long the figures of releases are kept, from which reports are written and gates are
+    /// replayed.
+    Measurements {
+        /// Recorded minutes older than this are removed.
+        minutes: Wait = default("30d"),
+        /// Analyses older than this are removed, unless a change rests on them. At most 10,000 of a
+        /// workload are kept.
+        analyses: Wait = default("30d"),
     }
 }
 
