@@ -45,6 +45,14 @@ fn workload(
             .transpose()
             .with_context(|| format!("workloads.{name}.identity.jwt"))?,
         releases: workload.releases.iter().map(release).collect::<anyhow::Result<_>>()?,
+        changes: workload
+            .releases
+            .iter()
+            .filter_map(|(name, release)| {
+                let request = release.artifact.request.as_ref()?;
+                Some((name.clone(), Arc::clone(request.changes())))
+            })
+            .collect(),
         signals: signals(workload).with_context(|| format!("workloads.{name}.cost.prices"))?,
         tap,
         trace,

@@ -43,6 +43,7 @@ pub fn dry_run(split: &Split, epoch: u64, request: &ExplainRequest) -> Explanati
         epoch,
         target: describe::destination(choice.target),
         release: release.map(ToString::to_string),
+        request: None,
         arm: describe::arm(choice.arm()),
         reason: describe::rule(choice.reason),
         detail: choice.detail.map(str::to_owned),
@@ -56,6 +57,13 @@ pub fn dry_run(split: &Split, epoch: u64, request: &ExplainRequest) -> Explanati
         rules,
         caveats,
     }
+}
+
+/// What makes a request one of a release, in JSON; none where requests go on unchanged.
+#[must_use]
+pub fn request_of(workload: Option<&stagegate_config::Workload>, release: &str) -> Option<String> {
+    let release = workload?.releases.get(release)?;
+    release.artifact.request.as_ref().map(|request| request.text().to_owned())
 }
 
 fn release_of<'a>(

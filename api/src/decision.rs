@@ -76,6 +76,9 @@ pub struct DecisionExplained {
     pub decision: Decision,
     /// Why the request went where it went, in one or two sentences.
     pub words: String,
+    /// What made it a request of its release, in JSON; absent where requests go on unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
 }
 
 /// What the current plan would decide.
@@ -90,6 +93,9 @@ pub struct Explanation {
     /// The release that would serve; absent for a fixed answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
+    /// What would make it a request of the release, in JSON; absent where requests go on unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
     /// The arm it would count under.
     pub arm: Arm,
     /// The rule that decided.

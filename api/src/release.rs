@@ -70,6 +70,10 @@ pub struct Artifact {
     /// Image or package digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// What makes a request one of this release, in JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = r#"{"set_body":{"/model":"m-6"}}"#)]
+    pub request: Option<String>,
     /// Free text; not a pin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
@@ -134,7 +138,7 @@ pub struct ReleaseDiff {
 /// One part in which two releases differ.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReleaseDifference {
-    /// `model`, `prompt`, `tools`, `git_tag`, `digest`, `endpoints` or `notes`.
+    /// `model`, `prompt`, `tools`, `git_tag`, `digest`, `request`, `endpoints` or `notes`.
     pub part: ReleasePart,
     /// Whether it is one of the pins that make a release what it is.
     pub pin: bool,

@@ -1,5 +1,6 @@
 //! Checked settings of one release: where it runs and what it is made of.
 
+use crate::PinnedRequest;
 use sha2::{Digest, Sha256};
 use stagegate_settings::UpstreamTls;
 use std::fmt;
@@ -124,6 +125,8 @@ pub struct Artifact {
     pub git_tag: Option<String>,
     /// Digest of the built image or bundle.
     pub digest: Option<String>,
+    /// What makes a request one of this release, where releases share endpoints.
+    pub request: Option<PinnedRequest>,
     /// Free text for people; not a pin.
     pub notes: Option<String>,
 }
@@ -131,13 +134,14 @@ pub struct Artifact {
 impl Artifact {
     /// The pins by key, in a fixed order; `notes` is not among them.
     #[must_use]
-    pub fn pins(&self) -> [(&'static str, Option<&str>); 5] {
+    pub fn pins(&self) -> [(&'static str, Option<&str>); 6] {
         [
             ("model", self.model.as_deref()),
             ("prompt", self.prompt.as_deref()),
             ("tools", self.tools.as_deref()),
             ("git_tag", self.git_tag.as_deref()),
             ("digest", self.digest.as_deref()),
+            ("request", self.request.as_ref().map(PinnedRequest::text)),
         ]
     }
 }

@@ -45,7 +45,9 @@ impl Release {
         }
         for (key, value) in artifact.pins() {
             let (field, Some(value)) = (format!("artifact.{key}"), value) else { continue };
-            if key == "digest" {
+            if key == "request" {
+                // It was read from its own form.
+            } else if key == "digest" {
                 wrong.read::<Digest>(&field, value);
             } else {
                 wrong.read::<Line>(&field, value);

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use stagegate_config::{Artifact, Config, Endpoint, Origin, Release, Workload};
+use stagegate_config::{Artifact, Config, Endpoint, Origin, PinnedRequest, Release, Workload};
 use stagegate_rollout::{ReleaseName, WorkloadName};
 use stagegate_store::{NewRelease, RegisteredRelease};
 
@@ -154,7 +154,7 @@ fn revive(stored: &RegisteredRelease) -> Result<(ReleaseName, Release), String> 
     let artifact: StoredArtifact =
         serde_json::from_value(stored.artifact.clone()).map_err(|e| e.to_string())?;
     let endpoints: Vec<String> = stored.endpoints.iter().map(|it| whole(it)).collect();
-    let release = Release::given(&endpoints, artifact.into())
+    let release = Release::given(&endpoints, artifact.try_into()?)
         .map_err(|wrong| wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
     Ok((name, release))
 }
@@ -183,19 +183,25 @@ struct StoredArtifact {
     #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<String>,
 }
 
 /// An artifact as the registry and the audit keep it.
 pub(super) fn stored_artifact(artifact: &Artifact) -> Value {
-    let Artifact { model, prompt, tools, git_tag, digest, notes } = artifact.clone();
-    json!(StoredArtifact { model, prompt, tools, git_tag, digest, notes })
+    let Artifact { model, prompt, tools, git_tag, digest, request, notes } = artifact.clone();
+    let request = request.map(|request| request.text().to_owned());
+    json!(StoredArtifact { model, prompt, tools, git_tag, digest, request, notes })
 }
 
-impl From<StoredArtifact> for Artifact {
-    fn from(stored: StoredArtifact) -> Self {
-        let StoredArtifact { model, prompt, tools, git_tag, digest, notes } = stored;
-        Self { model, prompt, tools, git_tag, digest, notes }
+impl TryFrom<StoredArtifact> for Artifact {
+    type Error = String;
+
+    fn try_from(stored: StoredArtifact) -> Result<Self, String> {
+        let StoredArtifact { model, prompt, tools, git_tag, digest, request, notes } = stored;
+        let request = request.as_deref().map(PinnedRequest::from_text).transpose()?;
+        Ok(Self { model, prompt, tools, git_tag, digest, request, notes })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::roster::Roster;
 use crate::shared::Shared;
 use arc_swap::ArcSwap;
 use stagegate_settings::{Clients, ConnLimits, Forwarded, PathSpelling, Workload};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -21,6 +21,7 @@ pub(crate) fn workload(addresses: Vec<Address>) -> WorkloadSettings {
         settings: Arc::new(settings),
         jwt: None,
         releases: vec![("v1".parse().expect("a name"), addresses)],
+        changes: HashMap::default(),
         signals: SignalSettings {
             protocol: stagegate_signals::Protocol::default(),
             rules: stagegate_signals::Rules::default(),

@@ -34,6 +34,8 @@ pub fn request(bytes: &[u8]) {
         epoch: 1,
         host: "backend:80",
         expect: head.expects_continue,
+        changes: None,
+        edits: false,
         trace: given(bytes, &head).map(|context| Onward { context, state: true }),
     };
     let mut out = Vec::new();

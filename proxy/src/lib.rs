@@ -10,6 +10,7 @@ mod address;
 mod buffers;
 mod data_plane;
 mod dialect;
+mod edit;
 mod endpoint;
 #[cfg(test)]
 mod fixtures;

@@ -45,8 +45,12 @@ impl PreparedConfig {
                 release: release.clone(),
                 why,
             })?;
-            let renewed =
-                Arc::new(Release { name: Arc::clone(&old.name), number: old.number, endpoints });
+            let renewed = Arc::new(Release {
+                name: Arc::clone(&old.name),
+                number: old.number,
+                endpoints,
+                changes: old.changes.clone(),
+            });
             let mut releases = prepared.releases.clone();
             releases.insert(release, renewed);
             next.workloads[at] = Arc::new(Prepared { releases, ..Prepared::clone(prepared) });

@@ -12,7 +12,7 @@ use crate::tap::TapSettings;
 use crate::trace::TraceSettings;
 use foldhash::fast::FixedState;
 use stagegate_rollout::{Arm, ReleaseName, Split, WorkloadName};
-use stagegate_settings::{Health, Source, TenantLimits, Workload as Settings};
+use stagegate_settings::{Health, RequestChanges, Source, TenantLimits, Workload as Settings};
 use stagegate_signals::{Prices, Protocol, Rules};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
@@ -28,6 +28,8 @@ pub struct WorkloadSettings {
     pub jwt: Option<Arc<Jwt>>,
     /// Its releases and their addresses.
     pub releases: Vec<(ReleaseName, Vec<Address>)>,
+    /// What makes a request one of a release; nothing for releases that are not in it.
+    pub changes: HashMap<ReleaseName, Arc<RequestChanges>>,
     /// What answers are asked for.
     pub signals: SignalSettings,
     /// Which exchanges are copied for scoring; none when absent.
@@ -60,6 +62,8 @@ pub(crate) struct Release {
     /// Unique in the process and stable across plans, for stats and pins.
     pub(crate) number: u32,
     pub(crate) endpoints: EndpointSet,
+    /// What makes a request one of this release.
+    pub(crate) changes: Option<Arc<RequestChanges>>,
 }
 
 /// A workload's settings at run time, shared by the plans of one configuration.
@@ -95,11 +99,14 @@ impl Prepared {
 impl Prepared {
     /// Takes over from `old` what did not change.
     async fn new(given: WorkloadSettings, old: Option<&Self>) -> Result<Self, PrepareError> {
-        let WorkloadSettings { settings, jwt, releases, signals, tap, trace, pairs } = given;
+        let WorkloadSettings { settings, jwt, releases, changes, signals, tap, trace, pairs } =
+            given;
         let mut ready = HashMap::default();
         for (name, addresses) in releases {
             let old = old.and_then(|old| old.releases.get(&name));
-            let release = Release::new(&name, &addresses, settings.health.as_ref(), old).await;
+            let changes = changes.get(&name);
+            let health = settings.health.as_ref();
+            let release = Release::new(&name, &addresses, health, changes, old).await;
             let release = release.map_err(|why| PrepareError {
                 workload: settings.name.clone(),
                 release: name.clone(),
@@ -149,16 +156,21 @@ impl Release {
         name: &ReleaseName,
         addresses: &[Address],
         health: Option<&Health>,
+        changes: Option<&Arc<RequestChanges>>,
         old: Option<&Arc<Self>>,
     ) -> Result<Arc<Self>, String> {
-        if let Some(old) = old.filter(|old| old.endpoints.is_for(addresses, health)) {
+        let same = |old: &&Arc<Self>| {
+            old.endpoints.is_for(addresses, health) && old.changes.as_ref() == changes
+        };
+        if let Some(old) = old.filter(same) {
             return Ok(Arc::clone(old));
         }
         let before = old.map(|old| &old.endpoints);
         let endpoints = EndpointSet::start(addresses, health.cloned(), before).await?;
         let next = || NEXT_RELEASE.fetch_add(1, Ordering::Relaxed);
         let number = old.map_or_else(next, |old| old.number);
-        Ok(Arc::new(Self { name: name.shared(), number, endpoints }))
+        let changes = changes.cloned();
+        Ok(Arc::new(Self { name: name.shared(), number, endpoints, changes }))
     }
 }
 

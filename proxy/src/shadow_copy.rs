@@ -1,11 +1,13 @@
 //! The copy of a request that goes to a second release: the message from a worker to the thread that
 //! sends copies.
 
+use crate::edit::{Edit, edit_of};
 use crate::http1::{
     BodyLength, ForwardTo, Forwarding, RequestHead, own_fields, passed_fields, request_line,
 };
 use crate::shadow::InLane;
 use crate::tap::Tap;
+use stagegate_settings::RequestChanges;
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -33,6 +35,8 @@ pub(crate) struct Shadow {
     /// The client's fields, each with its CRLF.
     fields: Vec<u8>,
     chunked: bool,
+    changes: Option<Arc<RequestChanges>>,
+    edit: Option<Edit>,
     pub(crate) body: Vec<u8>,
     trailers: Vec<u8>,
     most: usize,
@@ -60,6 +64,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) forwarding: &'a Forwarding,
     /// The `Host` that the endpoint sees; none for its own.
     pub(crate) host: Option<&'a str>,
+    /// What makes the copy a request of its release.
+    pub(crate) changes: Option<&'a Arc<RequestChanges>>,
     /// Id of the request.
     pub(crate) id: &'a str,
     pub(crate) conversation: Option<&'a str>,
@@ -74,7 +80,9 @@ impl Shadow {
         most: usize,
         origin: &Origin<'_>,
     ) -> Self {
-        let &Origin { input, head, forwarding, host, id, conversation } = origin;
+        let &Origin { input, head, forwarding, host, changes, id, conversation } = origin;
+        let change = changes.and_then(|changes| changes.set_body.as_ref());
+        let edit = change.and_then(|change| edit_of(input, head, change));
         let mut fields = Vec::with_capacity(head.len + 256);
         // A copy is no span of the proxy's: the client's trace context is passed on unchanged.
         let to = ForwardTo {
@@ -84,6 +92,8 @@ impl Shadow {
             epoch: 0,
             host: "",
             expect: false,
+            changes: changes.map(|changes| &**changes),
+            edits: edit.is_some(),
             trace: None,
         };
         passed_fields(&mut fields, input, head, forwarding, &to);
@@ -94,11 +104,16 @@ impl Shadow {
             id: id.to_owned(),
             conversation: conversation.map(str::to_owned),
             method: head.method(input).to_owned(),
-            target: head.target(input).to_owned(),
+            target: match changes {
+                Some(changes) => changes.target(head.target(input)),
+                None => head.target(input).to_owned(),
+            },
             is_head: head.is_head,
-            host: host.map(str::to_owned),
+            host: changes.and_then(|it| it.host.as_deref()).or(host).map(str::to_owned),
             fields,
-            chunked: head.body == Some(BodyLength::Chunked),
+            chunked: head.body == Some(BodyLength::Chunked) || edit.is_some(),
+            changes: changes.cloned(),
+            edit,
             body: Vec::new(),
             trailers: Vec::new(),
             most,
@@ -109,6 +124,14 @@ impl Shadow {
 
     /// Copies the next bytes of the body, its framing removed.
     pub(crate) fn add(&mut self, data: &[u8]) {
+        let mut edited = Vec::new();
+        let data = match &mut self.edit {
+            Some(edit) => {
+                edit.feed(data, &mut edited);
+                &edited[..]
+            }
+            None => data,
+        };
         let wanted = self.body.len() + data.len();
         if wanted > self.most || self.too_large {
             self.too_large = true;
@@ -147,6 +170,8 @@ impl Shadow {
             epoch,
             host,
             expect: false,
+            changes: self.changes.as_deref(),
+            edits: false,
             trace: None,
         };
         own_fields(&mut before, &to);
@@ -215,6 +240,8 @@ mod tests {
             host: None,
             fields: b"X-A: 1\r\n".to_vec(),
             chunked: true,
+            changes: None,
+            edit: None,
             body: Vec::new(),
             trailers: b"X-T: 2\r\n".to_vec(),
             most,

@@ -4,6 +4,7 @@
 //! Every value is valid once it is here. Nothing in this crate reads a file, resolves a name or
 //! opens a connection.
 
+mod changes;
 mod clients;
 mod flags;
 mod listener;
@@ -12,6 +13,7 @@ mod tls;
 mod trace;
 mod workload;
 
+pub use changes::{BodyChange, PathChange, RequestChanges};
 pub use clients::{Clients, ConnLimits, Forwarded, PathSpelling};
 pub use flags::{FlagClient, Flags};
 pub use listener::{ListenAddress, Listener};

@@ -21,6 +21,7 @@ pub fn artifact(artifact: &stagegate_config::Artifact) -> Artifact {
         tools: artifact.tools.clone(),
         git_tag: artifact.git_tag.clone(),
         digest: artifact.digest.clone(),
+        request: artifact.request.as_ref().map(|request| request.text().to_owned()),
         notes: artifact.notes.clone(),
     }
 }
@@ -86,6 +87,7 @@ pub fn diff(from: &ReleaseDetail, to: &ReleaseDetail) -> ReleaseDiff {
     compare(ReleasePart::Tools, true, a.tools.clone(), b.tools.clone());
     compare(ReleasePart::GitTag, true, a.git_tag.clone(), b.git_tag.clone());
     compare(ReleasePart::Digest, true, a.digest.clone(), b.digest.clone());
+    compare(ReleasePart::Request, true, a.request.clone(), b.request.clone());
     let list = |it: &ReleaseDetail| Some(it.endpoints.join(", "));
     compare(ReleasePart::Endpoints, false, list(from), list(to));
     compare(ReleasePart::Notes, false, a.notes.clone(), b.notes.clone());

@@ -131,6 +131,8 @@ closed_set! {
         GitTag = "git_tag",
         /// Image or package digest.
         Digest = "digest",
+        /// Changes of its requests.
+        Request = "request",
         /// Endpoints.
         Endpoints = "endpoints",
         /// Notes.

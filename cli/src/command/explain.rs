@@ -146,6 +146,7 @@ fn recorded(explained: &DecisionExplained) -> String {
             if decision.retries > 0 { decision.retries.to_string() } else { String::new() },
         ),
         ("cost", spent(decision)),
+        ("changed by", explained.request.clone().unwrap_or_default()),
         ("shadowed", if decision.shadowed { "yes".to_owned() } else { String::new() }),
     ];
     format!("{}\n{}", one_line(&explained.words), facts(&pairs))
@@ -175,6 +176,7 @@ fn dry_run(explanation: &Explanation) -> String {
                 explanation.target
             ),
         ),
+        ("changed by", explanation.request.clone().unwrap_or_default()),
         ("key", format!("{} {}", explanation.key_kind, explanation.key)),
         ("salt", explanation.salt.clone()),
         ("bucket", format!("{}, candidate below {}", explanation.bucket, explanation.weight_parts)),

@@ -193,6 +193,7 @@ fn pins(release: &ReleaseDetail) -> Vec<(&'static str, &str)> {
         ("prompt", &artifact.prompt),
         ("tools", &artifact.tools),
         ("git", &artifact.git_tag),
+        ("request", &artifact.request),
         ("digest", &artifact.digest),
         ("notes", &artifact.notes),
     ]

@@ -1,10 +1,12 @@
 //! Releases: endpoints and pins.
 
-use crate::raw::{RawArtifact, RawRelease};
-use crate::read::{At, Context, Map, plain};
-use crate::{Artifact, Endpoint, Origin, Release};
+use crate::raw::{RawArtifact, RawPathPrefix, RawRelease};
+use crate::read::{At, Context, Map, Site, plain};
+use crate::{Artifact, Endpoint, Origin, PinnedRequest, Release};
 use stagegate_rollout::ReleaseName;
+use stagegate_settings::{BodyChange, PathChange, RequestChanges};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Every release of a workload; those that could not be read are left out (and reported).
 pub(crate) fn releases(
@@ -31,8 +33,12 @@ pub(crate) fn releases(
     all.then_some(out)
 }
 
-fn release(raw: RawRelease, cx: &mut Context<'_>) -> Option<Release> {
+fn release(mut raw: RawRelease, cx: &mut Context<'_>) -> Option<Release> {
+    let request = request(&mut raw, cx);
     let artifact = plain(raw.artifact).and_then(|raw| artifact(raw, cx));
+    let artifact = artifact
+        .zip(request)
+        .map(|(artifact, changes)| Artifact { request: PinnedRequest::new(changes), ..artifact });
     let mut endpoints = Vec::new();
     for At { value, site } in plain(raw.endpoints)?.0 {
         if endpoints.contains(&value) {
@@ -57,6 +63,88 @@ fn release(raw: RawRelease, cx: &mut Context<'_>) -> Option<Release> {
     Some(Release { endpoints, artifact: artifact?, origin: Origin::File, upstream_tls })
 }
 
+/// Headers that the proxy itself writes, or that belong to a connection.
+fn is_own(name: &str) -> bool {
+    const OWN: [&str; 16] = [
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "upgrade",
+        "te",
+        "trailer",
+        "expect",
+        "keep-alive",
+        "proxy-connection",
+        "x-request-id",
+        "via",
+        "forwarded",
+        "traceparent",
+        "tracestate",
+        "baggage",
+    ];
+    OWN.contains(&name) || name.starts_with("stagegate-") || name.starts_with("x-forwarded-")
+}
+
+/// What its requests are changed by.
+fn request(raw: &mut RawRelease, cx: &mut Context<'_>) -> Option<RequestChanges> {
+    let mut good = true;
+    let refuse = |site: &Site, name: &str, cx: &mut Context<'_>| {
+        let hint =
+            if name == "host" { "use `host`" } else { "the proxy writes this header itself" };
+        cx.problem(site, "cannot be changed for a release", hint);
+    };
+    let mut set_headers: Vec<(String, String)> = Vec::new();
+    for (name, value) in plain(raw.set_headers.take())?.0 {
+        if is_own(&name.value.0) {
+            refuse(&name.site, &name.value.0, cx);
+            good = false;
+        }
+        set_headers.push((name.value.0, value.value.0));
+    }
+    let mut remove_headers = Vec::new();
+    for name in plain(raw.remove_headers.take())? {
+        if is_own(&name.value.0) {
+            refuse(&name.site, &name.value.0, cx);
+            good = false;
+        } else if set_headers.iter().any(|(set, _)| *set == name.value.0) {
+            cx.problem(&name.site, "is set by `set_headers` too", "keep one of the two");
+            good = false;
+        }
+        remove_headers.push(name.value.0);
+    }
+    let without_slash = |path: String| path.trim_end_matches('/').to_owned();
+    let path_prefix = match plain(raw.path_prefix.take()) {
+        None => None,
+        Some(RawPathPrefix::Before(prefix)) => {
+            Some(PathChange { from: String::new(), to: without_slash(prefix.0) })
+        }
+        Some(RawPathPrefix::Change(change)) => Some(PathChange {
+            from: without_slash(plain(change.from)?.0),
+            to: without_slash(plain(change.to)?.0),
+        }),
+    };
+    let query = plain(raw.query.take())?.0;
+    let mut set_body = None;
+    for (member, value) in plain(raw.set_body.take())?.0 {
+        if set_body.is_some() {
+            cx.problem(&member.site, "is a second member", "set one member of the body");
+            good = false;
+        }
+        let (member, value) = (member.value.0, value.value.0.to_string());
+        set_body = Some(Arc::new(BodyChange { member, value }));
+    }
+    let changes = RequestChanges {
+        set_headers,
+        remove_headers,
+        path_prefix: path_prefix.filter(|change| change.from != change.to),
+        query: query.into_iter().map(|(name, value)| (name.value.0, value.value.0)).collect(),
+        host: plain(raw.host.take()).map(|host| host.0),
+        set_body,
+    };
+    good.then_some(changes)
+}
+
 fn artifact(raw: RawArtifact, cx: &mut Context<'_>) -> Option<Artifact> {
     if let (Some(_), Some(git)) = (&raw.git_tag, &raw.git) {
         cx.problem(
@@ -71,6 +159,7 @@ fn artifact(raw: RawArtifact, cx: &mut Context<'_>) -> Option<Artifact> {
         tools: plain(raw.tools).map(|text| text.0),
         git_tag: plain(raw.git_tag.or(raw.git)).map(|text| text.0),
         digest: plain(raw.digest).map(|text| text.0),
+        request: None,
         notes: plain(raw.notes).map(|text| text.0),
     })
 }

@@ -24,7 +24,7 @@ pub(crate) use flags::{RawFlagClient, RawFlags};
 pub(crate) use identity::{RawIdentity, RawJwt, RawSource};
 pub(crate) use notify::RawChannel;
 pub(crate) use policy::{Against, RawGate, RawPolicy, RawStep, TimingWord};
-pub(crate) use release::{RawArtifact, RawRelease};
+pub(crate) use release::{RawArtifact, RawPathPrefix, RawRelease};
 pub(crate) use scorer::{Definition, name_of, named};
 pub(crate) use server::{RawAdmin, RawConfig, RawListener};
 pub(crate) use shadow::RawShadow;

@@ -1,9 +1,13 @@
 //! One release: where it runs and what it is made of.
 
 use super::RawUpstreamTls;
+use super::scorer::json_value;
 use crate::Endpoint;
-use crate::read::{NonEmpty, raw};
-use crate::scalar::{Body, Digest, Line};
+use crate::read::{At, Content, Context, Cursor, Map, NonEmpty, Read, Shape, raw};
+use crate::scalar::{
+    Body, BodyMember, Digest, HeaderName, HeaderValue, HostName, Line, PathPrefix, QueryName,
+    QueryValue,
+};
 
 raw! {
     /// One immutable version of a workload's backend.
@@ -15,6 +19,51 @@ raw! {
         artifact: RawArtifact = default("{}"),
         /// TLS towards its endpoints; by default the workload's.
         upstream_tls: RawUpstreamTls = optional,
+        /// Headers that are set in every request to it; the client's own are removed. This and the
+        /// keys below tell the requests of releases apart that share endpoints. They are pins: what
+        /// they say belongs to the artifact.
+        set_headers: Map<HeaderName, HeaderValue> = default("{}"),
+        /// Headers that are removed from every request to it.
+        remove_headers: Vec<At<HeaderName>> = default("[]"),
+        /// What the path begins with: a text is put before every path, `{from: /v1, to: /v2}` takes
+        /// the place of a beginning.
+        path_prefix: RawPathPrefix = optional,
+        /// Parameters of the query that are set; the client's own are removed.
+        query: Map<QueryName, QueryValue> = default("{}"),
+        /// What its endpoints see as `Host`, instead of the workload's `host_header`.
+        host: HostName = optional,
+        /// One member of the outermost object of JSON bodies that is set: `{/model: m-6}`. The body
+        /// is changed while it passes and sent chunked. Compressed bodies stay as they are.
+        set_body: Map<BodyMember, JsonValue> = default("{}"),
+    }
+}
+
+raw! {
+    /// Another beginning of paths.
+    pub(crate) struct RawPathChange {
+        /// Paths that begin so are changed: `/a` fits `/a` and `/a/b`, not `/ab`.
+        from: PathPrefix = required,
+        /// What they begin with afterwards.
+        to: PathPrefix = required,
+    }
+}
+
+/// A beginning of its own, or another one.
+pub(crate) enum RawPathPrefix {
+    Before(PathPrefix),
+    Change(RawPathChange),
+}
+
+impl Read for RawPathPrefix {
+    fn shape() -> Shape {
+        Shape::Either(vec![PathPrefix::shape(), RawPathChange::shape()])
+    }
+
+    fn read(at: &Cursor<'_>, cx: &mut Context<'_>) -> Option<Self> {
+        match at.node.content {
+            Content::Map(_) => RawPathChange::read(at, cx).map(Self::Change),
+            _ => PathPrefix::read(at, cx).map(Self::Before),
+        }
     }
 }
 
@@ -35,5 +84,18 @@ raw! {
         digest: Digest = optional,
         /// Free text for people; not a pin.
         notes: Body = optional,
+    }
+}
+
+/// Any value of JSON.
+pub(crate) struct JsonValue(pub(crate) serde_json::Value);
+
+impl Read for JsonValue {
+    fn shape() -> Shape {
+        Shape::Foreign { kind: "value".to_owned(), schema: serde_json::json!({}), example: "m-6" }
+    }
+
+    fn read(at: &Cursor<'_>, cx: &mut Context<'_>) -> Option<Self> {
+        json_value(at, cx).map(Self)
     }
 }

@@ -120,6 +120,11 @@ fn in_flow(text: &str) -> String {
     }
 }
 
+/// Any node as a value of JSON, for other sections.
+pub(crate) fn json_value(at: &Cursor<'_>, cx: &mut Context<'_>) -> Option<Value> {
+    value(at, "", cx, &mut HashMap::new())
+}
+
 /// Any node as a value; variables are put in, and words without quotes have the types of YAML's
 /// core schema.
 fn value(

@@ -1,5 +1,6 @@
 //! Single values: how each is read from text, and what is said when it cannot be.
 
+mod change;
 mod file;
 mod from_text;
 mod gate;
@@ -11,6 +12,7 @@ mod signals;
 mod text;
 mod tracing;
 
+pub(crate) use change::{BodyMember, QueryName, QueryValue};
 pub(crate) use file::{FileMode, FilePath, Member, is_id};
 pub(crate) use from_text::FromText;
 pub(crate) use gate::{Bound, Chance, Margin, MeasureName, Owner, PolicyName, Ratio};

@@ -169,6 +169,15 @@ pub(crate) const CASES: &[Case] = &[
     case("data_dir: data", "notify: [{ name: a, type: slack, url: http://a/ }, { name: a, type: slack, url: http://b/ }]", "notify[1].name", 7, "name of the channel in line 7"),
     case("data_dir: data", "notify: { name: a, type: slack, url: http://a/ }", "notify", 7, "is a mapping, not a list"),
 
+    // What makes a request one of its release.
+    case("artifact: { model: m-1 } }", "set_headers: { host: a } }", "workloads.agent.releases.v1.set_headers.host", 22, "use `host`"),
+    case("artifact: { model: m-1 } }", "remove_headers: [Content-Length] }", "workloads.agent.releases.v1.remove_headers[0]", 22, "the proxy writes this header itself"),
+    case("artifact: { model: m-1 } }", "set_headers: { x-a: b }, remove_headers: [X-A] }", "workloads.agent.releases.v1.remove_headers[0]", 22, "is set by `set_headers` too"),
+    case("artifact: { model: m-1 } }", "path_prefix: v2 }", "workloads.agent.releases.v1.path_prefix", 22, "begins with `/`"),
+    case("artifact: { model: m-1 } }", "query: { a: \"b&c\" } }", "workloads.agent.releases.v1.query.a", 22, "is not a value in a query"),
+    case("artifact: { model: m-1 } }", "set_body: { /a/b: 1 } }", "workloads.agent.releases.v1.set_body[\"/a/b\"]", 22, "is not a member of the outermost object"),
+    case("artifact: { model: m-1 } }", "set_body: { /a: 1, /b: 2 } }", "workloads.agent.releases.v1.set_body[\"/b\"]", 22, "set one member of the body"),
+
     // Matching and identity.
     case("  agent:\n", "  an agent:\n", "workloads[\"an agent\"]", 15, "is not a workload name"),
     case("match: [{ host: a.example.com, path_prefix: /a, headers: { x-kind: chat } }]", "match: []", "workloads.agent.match", 16, "is empty"),

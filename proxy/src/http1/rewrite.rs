@@ -7,6 +7,7 @@ use super::head::BodyLength;
 use super::request::RequestHead;
 use super::response::ResponseHead;
 use crate::trace::{Onward, write_baggage};
+use stagegate_settings::RequestChanges;
 
 /// The forwarding facts that hold for all requests of one client connection.
 #[derive(Debug)]
@@ -37,6 +38,10 @@ pub(crate) struct ForwardTo<'a> {
     pub(crate) host: &'a str,
     /// Still wait for `100 Continue` upstream; false once the proxy said it itself.
     pub(crate) expect: bool,
+    /// What makes the request one of its release.
+    pub(crate) changes: Option<&'a RequestChanges>,
+    /// A member of the body is changed, so that its length is not known.
+    pub(crate) edits: bool,
     /// The request's place in a trace; without it the client's own fields go on as they came.
     pub(crate) trace: Option<Onward>,
 }
@@ -50,7 +55,13 @@ pub(crate) fn upstream_head(
     to: &ForwardTo<'_>,
 ) {
     let (method, target) = request.line(head);
-    request_line(out, method, target, to.host);
+    match to.changes {
+        None => request_line(out, method, target, to.host),
+        Some(changes) => {
+            let target = changes.target(request.target(head));
+            request_line(out, method, target.as_bytes(), to.host);
+        }
+    }
     passed_fields(out, head, request, from, to);
     own_fields(out, to);
     if let Some(trace) = to.trace {
@@ -75,16 +86,18 @@ pub(crate) fn passed_fields(
     from: &Forwarding,
     to: &ForwardTo<'_>,
 ) {
+    let drops = |field: &Field| to.changes.is_some_and(|it| it.drops(field.name(head)));
     let keep = |field: &Field| match field.known {
-        Known::Other | Known::ContentLength | Known::Trailer => !field.nominated,
-        Known::ClientClaim => from.keep_client_values && !field.nominated,
+        Known::ContentLength => !field.nominated && !to.edits,
+        Known::Other | Known::Trailer => !field.nominated && !drops(field),
+        Known::ClientClaim => from.keep_client_values && !field.nominated && !drops(field),
         Known::Expect => to.expect,
         Known::Traceparent | Known::Baggage => to.trace.is_none() && !field.nominated,
         Known::Tracestate => to.trace.is_none_or(|trace| trace.state) && !field.nominated,
         _ => false,
     };
     copy_fields(out, head, &request.fields, request.len, keep);
-    if request.body == Some(BodyLength::Chunked) {
+    if request.body == Some(BodyLength::Chunked) || to.edits {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
     if let Some(at) = request.upgrade {
@@ -112,6 +125,9 @@ pub(crate) fn own_fields(out: &mut Vec<u8>, to: &ForwardTo<'_>) {
     out.extend_from_slice(b"\r\nstagegate-epoch: ");
     decimal(out, to.epoch);
     out.extend_from_slice(b"\r\n");
+    for (name, value) in to.changes.iter().flat_map(|changes| &changes.set_headers) {
+        put(out, &[name.as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+    }
 }
 
 fn forwarding_fields(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, from: &Forwarding) {
@@ -276,6 +292,8 @@ mod tests {
             epoch: 7,
             host: "h",
             expect: false,
+            changes: None,
+            edits: false,
             trace,
         };
         let mut out = Vec::new();

@@ -8,6 +8,7 @@ use super::exchange::{End, Exchange, Receiving, Sending};
 use super::leave::Leaving;
 use super::socket::Watcher;
 use super::tunnel::Through;
+use crate::edit::{Edit, edit_of};
 use crate::endpoint::{Endpoint, Picked};
 use crate::http1::{BodyLength, ForwardTo, upstream_head};
 use crate::identity::Learner;
@@ -249,8 +250,11 @@ impl Client {
         endpoint: &Endpoint,
         expect: bool,
     ) {
+        let changes = release.changes.as_deref();
         let host = &decision.workload().prepared.settings.host_header;
-        let host = host.value(self.head.host(&self.input));
+        let host = changes
+            .and_then(|changes| changes.host.as_deref())
+            .or_else(|| host.value(self.head.host(&self.input)));
         let to = ForwardTo {
             request_id: &call.id,
             arm: decision.arm.label(),
@@ -258,10 +262,18 @@ impl Client {
             epoch: decision.plan.epoch,
             host: host.unwrap_or(&endpoint.address.authority),
             expect,
+            changes,
+            edits: self.edit(release).is_some(),
             trace: call.trace.as_ref().map(Trace::onward),
         };
         self.up.clear();
         upstream_head(&mut self.up, &self.input, &self.head, &self.context.forwarding, &to);
+    }
+
+    /// The change of the request's body, if there is one: only plain JSON can be changed.
+    fn edit(&self, release: &Release) -> Option<Edit> {
+        let change = release.changes.as_ref()?.set_body.as_ref()?;
+        edit_of(&self.input, &self.head, change)
     }
 
     /// Sends the request and passes the answer on. Returns how it ended and how many bytes of the
@@ -290,10 +302,12 @@ impl Client {
         call.tap =
             decision.workload().prepared.tap.as_ref().and_then(|tap| self.tap(tap, call, decision));
         let shadow = self.shadow(call, decision);
+        let edit = self.edit(release);
         let mut sending = Sending::new(&mut self.input, self.head.len, length, &mut self.up);
         sending.never_late = &decision.workload().prepared.never_late;
         sending.copy = call.tap.as_mut().and_then(|tap| tap.copy_of_request());
         sending.shadow = shadow;
+        sending.edit = edit;
         let mut exchange = Exchange {
             worker: &worker,
             watch: &self.watch,

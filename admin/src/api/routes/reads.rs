@@ -67,7 +67,11 @@ pub(super) async fn explain(
 ) -> Result<Json<Explanation>, ApiError> {
     let view = app.control.view();
     let live = find(&view, &request.workload)?;
-    Ok(Json(explaining::dry_run(&live.split, view.epoch, &request)))
+    let mut explained = explaining::dry_run(&live.split, view.epoch, &request);
+    let workload = view.config.workload(&request.workload);
+    let release = explained.release.as_deref().unwrap_or_default();
+    explained.request = explaining::request_of(workload, release);
+    Ok(Json(explained))
 }
 
 pub(super) fn find<'a>(view: &'a View, name: &str) -> Result<&'a Live, ApiError> {

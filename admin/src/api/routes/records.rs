@@ -54,7 +54,10 @@ pub(super) async fn decision(
         );
         ApiError::new(Kind::NotFound, detail)
     })?;
-    Ok(Json(DecisionExplained { words: explain::recorded(&decision), decision }))
+    let view = app.control.view();
+    let workload = view.config.workload(&decision.workload);
+    let request = explain::request_of(workload, &decision.release);
+    Ok(Json(DecisionExplained { words: explain::recorded(&decision), request, decision }))
 }
 
 /// The newest decisions.

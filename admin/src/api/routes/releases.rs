@@ -154,5 +154,5 @@ fn named<'a>(
 
 fn pins(given: NewArtifact) -> Artifact {
     let NewArtifact { model, prompt, tools, git_tag, digest, notes } = given;
-    Artifact { model, prompt, tools, git_tag, digest, notes }
+    Artifact { model, prompt, tools, git_tag, digest, request: None, notes }
 }

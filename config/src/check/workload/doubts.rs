@@ -91,11 +91,13 @@ fn shared_endpoint(workload: &Workload, written: &Written, cx: &mut Context<'_>)
     else {
         return;
     };
-    if stable.endpoints.iter().any(|endpoint| candidate.endpoints.contains(endpoint)) {
+    let shares = stable.endpoints.iter().any(|endpoint| candidate.endpoints.contains(endpoint));
+    // Where requests are changed, the backend can tell the releases apart.
+    if shares && stable.artifact.request == candidate.artifact.request {
         cx.warn(
             site,
             "shares an endpoint with the stable release",
-            "a rollback would not leave that backend",
+            "a rollback would not leave that backend: say how requests differ, for example by `set_body` or `set_headers`",
         );
     }
 }

@@ -1,6 +1,7 @@
 //! The state of an exchange: both directions, and how it may end.
 
 use super::gap::Gap;
+use crate::edit::Edit;
 use crate::http1::{BodyError, BodyLength, BodyReader, Piece, RequestHead, trailers_without};
 use crate::identity::Learner;
 use crate::problem::Problem;
@@ -84,6 +85,10 @@ pub(in crate::serve) struct Sending<'a> {
     /// The upstream takes no more; its answer may still come.
     pub(in crate::serve::exchange) broken: bool,
     pub(in crate::serve::exchange) body_bytes: u64,
+    /// A change of the body, which is sent chunked then.
+    pub(in crate::serve) edit: Option<Edit>,
+    /// The end of a changed body was written.
+    edited: bool,
     /// Fields that never come as trailers.
     pub(in crate::serve) never_late: &'a [Box<str>],
     /// A copy of the body, where the exchange was picked for scoring.
@@ -111,6 +116,8 @@ impl<'a> Sending<'a> {
             beyond_input: false,
             broken: false,
             body_bytes: 0,
+            edit: None,
+            edited: false,
             never_late: &[],
             copy: None,
             shadow: None,
@@ -138,7 +145,10 @@ impl<'a> Sending<'a> {
             match self.body.read(&mut rest)? {
                 Piece::Data(data) => {
                     self.body_bytes += data.len() as u64;
-                    self.out.extend_from_slice(data);
+                    match &mut self.edit {
+                        None => self.out.extend_from_slice(data),
+                        Some(edit) => chunk(edit, data, self.out),
+                    }
                     if let Some(copy) = &mut self.copy {
                         copy.add(data);
                     }
@@ -146,11 +156,13 @@ impl<'a> Sending<'a> {
                         shadow.add(data);
                     }
                 }
+                Piece::ChunkStart(_) | Piece::ChunkEnd if self.edit.is_some() => {}
                 Piece::ChunkStart(size) => {
                     let _ = write!(self.out, "{size:x}\r\n");
                 }
                 Piece::ChunkEnd => self.out.extend_from_slice(b"\r\n"),
                 Piece::Trailers => {
+                    self.edited = true;
                     let section = trailers_without(self.body.trailers(), self.never_late);
                     self.out.extend_from_slice(b"0\r\n");
                     self.out.extend_from_slice(&section);
@@ -159,7 +171,14 @@ impl<'a> Sending<'a> {
                     }
                     self.out.extend_from_slice(b"\r\n");
                 }
-                Piece::End | Piece::More => break,
+                Piece::End => {
+                    // A body of known length has no end of its own in chunks.
+                    if self.edit.is_some() && !std::mem::replace(&mut self.edited, true) {
+                        self.out.extend_from_slice(b"0\r\n\r\n");
+                    }
+                    break;
+                }
+                Piece::More => break,
             }
         }
         Ok(bytes.len() - rest.len())
@@ -190,6 +209,17 @@ impl<'a> Sending<'a> {
     /// Returns whether the upstream has not taken all that is ready for it.
     pub(in crate::serve::exchange) fn has_unsent(&self) -> bool {
         self.unflushed || self.written < self.out.len()
+    }
+}
+
+/// Writes bytes of a changed body as a chunk; none where nothing goes on of them.
+fn chunk(edit: &mut Edit, data: &[u8], out: &mut Vec<u8>) {
+    let mut changed = Vec::with_capacity(data.len() + 64);
+    edit.feed(data, &mut changed);
+    if !changed.is_empty() {
+        let _ = write!(out, "{:x}\r\n", changed.len());
+        out.extend_from_slice(&changed);
+        out.extend_from_slice(b"\r\n");
     }
 }
 

@@ -104,6 +104,7 @@ impl Client {
             head: &self.head,
             forwarding: &self.context.forwarding,
             host: workload.prepared.settings.host_header.value(self.head.host(&self.input)),
+            changes: release.changes.as_ref(),
             id: &call.id,
             conversation: call.found.conversation.as_deref(),
         };

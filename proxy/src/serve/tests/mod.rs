@@ -13,6 +13,7 @@ mod heads;
 mod limits;
 mod peer;
 mod reuse;
+mod shared_endpoints;
 mod sim;
 mod sockets;
 mod spellings;
