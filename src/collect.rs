@@ -14,7 +14,7 @@ use stagegate_proxy::{Outlet, Report, Sink};
 use stagegate_rollout::{Axis, ShadowKey, ShadowSeries};
 use stagegate_scoring::Scoring;
 use stagegate_telemetry::{
-    EndpointGauge, PlanGauges, ReloadResult, RollbackKind, RolloutGauges, Telemetry,
+    EndpointGauge, Loop, PlanGauges, ReloadResult, RollbackKind, RolloutGauges, Telemetry,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -43,9 +43,26 @@ pub(crate) fn sink(
     (Arc::new(sink), more, counted)
 }
 
+/// Longest time between two looks of the collector.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A loop that has not looked for longer stands still.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Feeds counts to the gates and to telemetry until the workers have ended.
-pub(crate) async fn absorb(telemetry: Arc<Telemetry>, control: Control, mut counted: Counted) {
-    while let Some(delta) = counted.next().await {
+pub(crate) async fn absorb(
+    telemetry: Arc<Telemetry>,
+    control: Control,
+    counted: Arc<tokio::sync::Mutex<Counted>>,
+) {
+    let mut counted = counted.lock().await;
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        telemetry.looked(Loop::Collector);
+        let delta = tokio::select! {
+            delta = counted.next() => delta,
+            _ = looks.tick() => continue,
+        };
+        let Some(delta) = delta else { return telemetry.looks_no_more(Loop::Collector) };
         let now = Instant::now();
         // Gates first: nobody waits for a graph.
         control.count(&delta, now);
@@ -84,6 +101,13 @@ impl StatsSource for Figures {
             })
         };
         self.telemetry.snapshot(Instant::now()).into_iter().flat_map(of_series).collect()
+    }
+
+    fn stalled(&self) -> Vec<String> {
+        let words = |(which, since): (Loop, Duration)| {
+            format!("the {} loop has not looked for {} s", which.label(), since.as_secs())
+        };
+        self.telemetry.stalled(PATIENCE).into_iter().map(words).collect()
     }
 
     fn shadows(&self) -> Vec<(ShadowKey, ShadowSeries)> {
@@ -148,6 +172,7 @@ impl Observer for Counter {
                 }
             }
             Event::Steered { rollouts } => {
+                self.0.looked(Loop::Steering);
                 let gauges: Vec<RolloutGauges> = rollouts.iter().map(gauges).collect();
                 self.0.set_rollouts(&gauges);
             }

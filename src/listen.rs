@@ -11,6 +11,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use tokio::net::UnixListener;
 
 /// Connections the system queues up for us.
 const BACKLOG: i32 = 4096;
@@ -105,6 +106,26 @@ fn unix(path: &Path, mode: u32) -> io::Result<(Socket, SocketFile)> {
     socket.set_nonblocking(true)?;
     socket.listen(BACKLOG)?;
     Ok((socket, SocketFile(path.to_owned())))
+}
+
+/// Binds the admin API's socket in `data_dir`, for this user alone. It takes the place of the one
+/// that a process before has left, or still has and is about to give up.
+///
+/// # Errors
+/// When the socket cannot be had, for one because the path is longer than the system allows.
+pub(crate) fn admin(data_dir: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    let path = data_dir.join("admin.sock");
+    let temporary = data_dir.join(format!("admin.{}", std::process::id()));
+    let (socket, file) = unix(&temporary, 0o600)?;
+    let moved = fs::rename(&temporary, &path);
+    if let Err(error) = moved {
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    // The name of the file that it was is no longer there: nothing is removed.
+    drop(file);
+    let socket: std::os::unix::net::UnixListener = socket.into();
+    Ok((UnixListener::from_std(socket)?, SocketFile(path)))
 }
 
 /// Returns whether the file is a socket on which nobody listens any more.

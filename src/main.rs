@@ -3,6 +3,7 @@
 
 mod collect;
 mod counts;
+mod file_limit;
 mod flags;
 mod handover;
 mod journal;
@@ -18,6 +19,7 @@ mod run;
 mod scoring;
 mod serve;
 mod signals;
+mod supervise;
 mod tls;
 mod traces;
 mod workers;

@@ -3,7 +3,7 @@
 use stagegate_control::{Control, now_ms};
 use stagegate_notify::{Notifier, NotifierSettings, Outcome};
 use stagegate_store::{Outbox, Store, StoreError};
-use stagegate_telemetry::Telemetry;
+use stagegate_telemetry::{Loop, Telemetry};
 use std::sync::Arc;
 
 /// The outbox beside the store; none where there is no store, or the file cannot be opened twice.
@@ -21,10 +21,15 @@ pub(crate) fn outbox(store: &Result<Store, StoreError>) -> Option<Outbox> {
 /// Delivery from `outbox` to the channels of whatever configuration is in force.
 pub(crate) fn notifier(outbox: Outbox, control: &Control, telemetry: &Arc<Telemetry>) -> Notifier {
     let (control, telemetry) = (control.clone(), Arc::clone(telemetry));
+    let looked = Arc::clone(&telemetry);
     let settings = NotifierSettings::new(
         Arc::new(move || stagegate_control::channels(&control.view().config)),
         Arc::new(move |channel, outcome| telemetry.notified(channel, outcome.label())),
-        Arc::new(now_ms),
+        Arc::new(move || {
+            // Asked at every look.
+            looked.looked(Loop::Notifier);
+            now_ms()
+        }),
     );
     Notifier::new(outbox, settings)
 }

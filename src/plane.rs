@@ -1,5 +1,6 @@
 //! The data plane as the control plane wants it.
 
+use crate::file_limit;
 use crate::prepare;
 use crate::tls;
 use crate::traces::{self, Traces};
@@ -139,7 +140,7 @@ impl DataPlane for Plane {
         if let Some(Ok(prepared)) = plan.prepared.map(Prepared::downcast::<Ready>) {
             in_force.config = prepared.workloads;
             self.proxy.renew_tls(prepared.tls);
-            self.proxy.configure(plan.config.clients.clone());
+            self.proxy.configure(file_limit::fitted(&plan.config));
             self.traces.configure(&plan.config, prepared.export);
         }
         (in_force.epoch, in_force.splits) = (plan.epoch, plan.splits);

@@ -16,7 +16,7 @@ use stagegate_proxy::{
 use stagegate_rollout::{Doubt, SeriesKey};
 use stagegate_scoring::{Labelled, Limits, Rules, RulesOf, Scoring};
 use stagegate_store::{SampleStore, SpendStore, in_background};
-use stagegate_telemetry::{EvalArm, EvalGauges, EvalJudge};
+use stagegate_telemetry::{EvalArm, EvalGauges, EvalJudge, Loop, Telemetry};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -123,8 +123,8 @@ pub(crate) fn start(
     control: Control,
     outlet: Arc<Outlet>,
     copies: Receiver<Box<Tapped>>,
-    traces: Arc<Traces>,
-    counts: Counts,
+    (traces, counts): (Arc<Traces>, Counts),
+    telemetry: Arc<Telemetry>,
 ) -> anyhow::Result<Running> {
     let view = control.view();
     let config = Arc::clone(&view.config);
@@ -142,13 +142,15 @@ pub(crate) fn start(
     let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
     threads.push(thread("scoring").spawn(move || {
         in_background();
-        take(&taking, &control, &memory, &copies, &traces);
+        let looked = || telemetry.looked(Loop::Scoring);
+        again("scoring", || take(&taking, &control, &memory, (&copies, &looked), &traces));
+        telemetry.looks_no_more(Loop::Scoring);
     })?);
     for _ in 0..config.eval.workers {
         let asking = Arc::clone(&scoring);
         threads.push(thread("scorers").spawn(move || {
             in_background();
-            asking.ask(&HttpPost::default(), &now_ms);
+            again("scorers", || asking.ask(&HttpPost::default(), &now_ms));
         })?);
     }
     Ok(Running { scoring, outlet, threads })
@@ -168,17 +170,26 @@ impl Running {
     }
 }
 
+/// Runs `work` until it returns; one that panics is begun again.
+fn again(name: &str, work: impl Fn()) {
+    while std::panic::catch_unwind(std::panic::AssertUnwindSafe(&work)).is_err() {
+        tracing::error!(name, "a thread has panicked and is begun again");
+        std::thread::sleep(TICK);
+    }
+}
+
 /// Takes copies over until the data plane has none left.
 fn take(
     scoring: &Scoring,
     control: &Control,
     outlet: &Outlet,
-    copies: &Receiver<Box<Tapped>>,
+    (copies, looked): (&Receiver<Box<Tapped>>, &dyn Fn()),
     traces: &Traces,
 ) {
     let mut config = Arc::clone(&control.view().config);
     let (mut lost, mut behind) = (0, false);
     loop {
+        looked();
         let told = scoring.told();
         if !told.is_empty() {
             traces.offer(told.into_iter().map(Record::Result));

@@ -7,11 +7,14 @@ pub(crate) use running::Running;
 
 use crate::collect::{self, Counter, Figures};
 use crate::counts::{Counted, Counts};
+use crate::file_limit;
 use crate::handover::{self, Inherited};
 use crate::journal::Journal;
+use crate::listen;
 use crate::names;
 use crate::plane::Plane;
 use crate::scoring;
+use crate::supervise;
 use crate::tls;
 use crate::traces::Traces;
 use crate::workers::Workers;
@@ -66,7 +69,10 @@ pub(crate) async fn start_loaded(
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    raise_file_limit();
+    file_limit::raise();
+    file_limit::fit_or_refuse(&loaded.config)?;
+    // What is written from here on is for this user alone. Sockets of listeners get their own mode.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let mut inherited = None;
     if options.take_over {
         let data_dir = loaded.config.data_dir.clone();
@@ -125,16 +131,26 @@ async fn bring_up(
     };
     let shown = flags.as_ref().map(|it| Arc::clone(&it.flags));
     let app = parts.app(&control, notifier.as_ref(), scoring.as_ref(), shown);
-    let admin = AdminServer::begin(sockets.admin, app)?;
+    let local = listen::admin(&config.data_dir)
+        .inspect_err(|error| tracing::warn!(%error, "the admin API has no socket in data_dir"))
+        .ok();
+    let (local, file) = local.unzip();
+    let admin = AdminServer::begin(sockets.admin, local, app)?;
     let Parts { telemetry, journal, plane, traces, .. } = parts;
-    let looking_up = names::keep_looking_up(control.clone(), Arc::clone(&plane));
+    let (looking, looked_up) = (control.clone(), Arc::clone(&plane));
+    let (counting_for, counted) =
+        (control.clone(), Arc::new(tokio::sync::Mutex::new(counting.counted)));
     let tasks = vec![
-        tokio::spawn(collect::absorb(telemetry, control.clone(), counting.counted)),
-        tokio::spawn(looking_up),
+        supervise::keep("collector", move || {
+            collect::absorb(Arc::clone(&telemetry), counting_for.clone(), Arc::clone(&counted))
+        }),
+        supervise::keep("names", move || {
+            names::keep_looking_up(looking.clone(), Arc::clone(&looked_up))
+        }),
     ];
     let mut running = Running {
         proxy_addr,
-        _socket_files: sockets.files,
+        _socket_files: sockets.files.into_iter().chain(file).collect(),
         control,
         plane,
         journal,
@@ -181,7 +197,7 @@ impl Parts {
         let (workers, traces) = (Arc::new(Workers::default()), Arc::new(Traces::default()));
         let (sink, more, counted) =
             collect::sink(Arc::clone(&workers), journal.clone(), Arc::clone(&traces));
-        let proxy = DataPlane::start(config.workers, config.clients.clone(), sink)
+        let proxy = DataPlane::start(config.workers, file_limit::fitted(config), sink)
             .context("no worker threads")?;
         let (outlet, copies) = scoring::outlet(config);
         let plane = Plane::new(proxy, workers, Arc::clone(&outlet), Arc::clone(&traces));
@@ -212,7 +228,8 @@ impl Parts {
     /// Scores copies, unless there is no place for samples: traffic matters more.
     fn score(&self, control: &Control, copies: Copies, counts: Counts) -> Option<scoring::Running> {
         let (outlet, traces) = (Arc::clone(&self.outlet), Arc::clone(&self.traces));
-        match scoring::start(control.clone(), outlet, copies, traces, counts) {
+        let telemetry = Arc::clone(&self.telemetry);
+        match scoring::start(control.clone(), outlet, copies, (traces, counts), telemetry) {
             Ok(scoring) => {
                 let doubts = scoring::Doubts(Arc::clone(&scoring.scoring));
                 control.doubt_through(Arc::new(doubts));
@@ -254,6 +271,7 @@ impl Parts {
                 Arc::new(ScoredSamples::new(Arc::clone(&it.scoring), Box::new(want))) as _
             }),
             notifier: notifier.cloned(),
+            refusals: Arc::default(),
             started_at_ms: now_ms(),
         }
     }
@@ -295,12 +313,5 @@ fn decision_log(config: &Config) -> Option<Arc<Journal>> {
             tracing::error!("{error:#}: decisions are not recorded");
             None
         }
-    }
-}
-
-/// Each connection is a file: take as many as the system lets us have.
-fn raise_file_limit() {
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        tracing::warn!(%error, "cannot raise the limit of open files");
     }
 }

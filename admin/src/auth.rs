@@ -2,16 +2,17 @@
 //!
 //! Roles: `viewer` reads (every `GET`, the dry run `POST /v1/explain`, replays of gates), `operator`
 //! also changes and reloads, `admin` may do everything: forcing a promotion against its verdict needs
-//! it.
+//! it. The table of the routes (`api/routes.rs`) says which role each of them needs.
 //!
-//! Open to everyone: `/livez` and `/readyz` (a probe has no token), `/openapi.json` and `/docs`
-//! (they describe the program, not this installation). `/metrics` needs `viewer`: it names
+//! Open to everyone: `/livez`, `/readyz` and `/readyz/{workload}` (a probe has no token),
+//! `/openapi.json` and `/docs` (they describe the program, not this installation). `/metrics` needs `viewer`: it names
 //! workloads, releases and endpoints. No path is opened by the caller's address, because behind a
 //! reverse proxy everyone comes from loopback.
 //!
 //! Without any token the listener must be on a loopback address, and everyone who reaches it acts
 //! as `local` with every right. A web page the user has open could reach it too, so then the
-//! `Host` must be a loopback name (DNS rebinding) and an `Origin`, if there is one, too.
+//! `Host` must be a loopback name (DNS rebinding), an `Origin`, if there is one, must be this API
+//! itself with its port, and a browser's change must be one that it asked for first.
 
 use sha2::{Digest, Sha256};
 use stagegate_config::{Role, Token};
@@ -28,6 +29,14 @@ pub struct Caller {
     pub actor: String,
     /// What they may do.
     pub role: Role,
+}
+
+impl Caller {
+    /// Whoever asks while no token is configured.
+    #[must_use]
+    pub fn local() -> Self {
+        Self { actor: LOCAL_ACTOR.to_owned(), role: Role::Admin }
+    }
 }
 
 /// Why somebody may not.
@@ -56,7 +65,9 @@ pub enum Denied {
     )]
     ForeignHost,
     /// A web page of another site, while no token protects the listener.
-    #[error("no token is configured, so requests from web pages of other sites are refused")]
+    #[error(
+        "no token is configured, so requests that a web page of another site may have sent are refused: send `Content-Type: application/json` or the header `x-stagegate: 1`, and no foreign `Origin`"
+    )]
     ForeignOrigin,
 }
 
@@ -101,21 +112,43 @@ pub fn authorize(caller: &Caller, needed: Role) -> Result<(), Denied> {
     Err(Denied::Role { has: caller.role.label(), needs: needed.label() })
 }
 
+/// The parts of a request that tell a page of another site from a person's own programs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// `Host`.
+    pub host: Option<&'a str>,
+    /// `Origin`.
+    pub origin: Option<&'a str>,
+    /// `Sec-Fetch-Site`.
+    pub fetch_site: Option<&'a str>,
+    /// Whether it may change something.
+    pub is_change: bool,
+    /// Whether it looks as if a browser sent it.
+    pub by_a_browser: bool,
+    /// Whether it has a header or a content type that no page can send to another site without
+    /// asking first (a preflight, which is never granted).
+    pub asked_first: bool,
+}
+
 /// The caller of a listener without tokens: `local`, if the request was meant for this machine.
 ///
 /// # Errors
-/// When `host` or `origin` name another machine.
-pub fn local(host: Option<&str>, origin: Option<&str>) -> Result<Caller, Denied> {
-    if !host.is_some_and(is_loopback_authority) {
+/// When host or origin name another place, or a page of another site may have sent it.
+pub fn local(asked: &Asked<'_>) -> Result<Caller, Denied> {
+    let Some(host) = asked.host.filter(|host| is_loopback_authority(host)) else {
         return Err(Denied::ForeignHost);
+    };
+    let is_own = |origin: &str| {
+        let authority = origin.strip_prefix("http://").unwrap_or_default();
+        authority.eq_ignore_ascii_case(host)
+    };
+    let from_elsewhere = asked.origin.is_some_and(|origin| !is_own(origin))
+        || asked.fetch_site.is_some_and(|site| !matches!(site, "same-origin" | "none"))
+        || (asked.is_change && asked.by_a_browser && !asked.asked_first);
+    if from_elsewhere {
+        return Err(Denied::ForeignOrigin);
     }
-    if let Some(origin) = origin {
-        let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
-        if !is_loopback_authority(authority) {
-            return Err(Denied::ForeignOrigin);
-        }
-    }
-    Ok(Caller { actor: LOCAL_ACTOR.to_owned(), role: Role::Admin })
+    Ok(Caller::local())
 }
 
 /// Whether `host[:port]` names this machine's loopback interface.
@@ -161,7 +194,7 @@ pub fn new_token(name: &str, role: Role) -> Result<NewToken, NoRandomness> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Denied, is_loopback_authority, local};
+    use super::{Asked, Denied, is_loopback_authority, local};
 
     #[test]
     fn only_loopback_names_are_this_machine() {
@@ -177,14 +210,45 @@ mod tests {
         }
     }
 
+    fn with(host: Option<&str>, origin: Option<&str>) -> Result<(), Denied> {
+        local(&Asked { host, origin, ..Asked::default() }).map(|_| ())
+    }
+
     #[test]
     fn a_page_of_another_site_may_not_use_the_open_listener() {
-        assert_eq!(local(Some("evil.test"), None), Err(Denied::ForeignHost));
-        assert_eq!(local(None, None), Err(Denied::ForeignHost));
-        let from_page = local(Some("localhost:9900"), Some("https://evil.test"));
-        assert_eq!(from_page, Err(Denied::ForeignOrigin));
-        assert_eq!(local(Some("localhost"), Some("null")), Err(Denied::ForeignOrigin));
-        assert!(local(Some("localhost:9900"), Some("http://localhost:9900")).is_ok());
-        assert!(local(Some("127.0.0.1:9900"), None).is_ok());
+        assert_eq!(with(Some("evil.test"), None), Err(Denied::ForeignHost));
+        assert_eq!(with(None, None), Err(Denied::ForeignHost));
+        for origin in [
+            "https://evil.test",
+            "null",
+            "http://localhost:3000",
+            "http://evil.localhost:9900",
+            "http://localhost",
+            "https://localhost:9900",
+        ] {
+            let from_page = with(Some("localhost:9900"), Some(origin));
+            assert_eq!(from_page, Err(Denied::ForeignOrigin), "{origin}");
+        }
+        assert_eq!(with(Some("localhost:9900"), Some("http://localhost:9900")), Ok(()));
+        assert_eq!(with(Some("127.0.0.1:9900"), None), Ok(()));
+    }
+
+    #[test]
+    fn a_browser_asks_first_before_it_changes_anything() {
+        let form = Asked {
+            host: Some("127.0.0.1:9900"),
+            is_change: true,
+            by_a_browser: true,
+            ..Asked::default()
+        };
+        assert_eq!(local(&form), Err(Denied::ForeignOrigin));
+        assert!(local(&Asked { asked_first: true, ..form }).is_ok());
+        assert!(local(&Asked { by_a_browser: false, ..form }).is_ok(), "curl without a body");
+        for site in ["cross-site", "same-site"] {
+            let asked = Asked { fetch_site: Some(site), asked_first: true, ..form };
+            assert_eq!(local(&asked), Err(Denied::ForeignOrigin), "{site}");
+        }
+        let own = Asked { fetch_site: Some("same-origin"), asked_first: true, ..form };
+        assert!(local(&own).is_ok());
     }
 }

@@ -23,11 +23,13 @@ pub use shadow::shadow;
 pub use status::{endpoint, reload as reload_status, store as store_status, worker};
 
 use stagegate_api::{
-    CandidateClosed, CohortDetail, Cohorts, ConfigProblem, ExclusionGroup, KillSwitch, ListEntries,
-    WorkloadDetail,
+    CandidateClosed, CohortDetail, Cohorts, CondemnedRelease, ConfigProblem, ExclusionGroup,
+    KillSwitch, LetIn, ListEntries, WorkloadDetail,
 };
 use stagegate_control::Live;
-use stagegate_rollout::{Cohort, Fallback, GroupName, Members, WorkloadSpec, WorkloadState};
+use stagegate_rollout::{
+    Cohort, Condemned, Fallback, GroupName, Members, ReleaseName, WorkloadSpec, WorkloadState,
+};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -65,7 +67,25 @@ pub fn workload(live: &Live) -> WorkloadDetail {
         deny: list(&spec.deny, &state.deny),
         rollout: state.rollout.as_deref().map(rollout::summary),
         previous: state.previous.as_ref().map(ToString::to_string),
+        condemned: condemned(state),
     }
+}
+
+/// Releases that were rolled back.
+#[must_use]
+pub fn condemned(state: &WorkloadState) -> Vec<CondemnedRelease> {
+    let described = |(release, it): (&ReleaseName, &Condemned)| CondemnedRelease {
+        release: release.to_string(),
+        by: it.by.by.clone(),
+        reason: it.by.reason.clone(),
+        at_ms: it.by.at_ms,
+        let_in: it.let_in.as_ref().map(|mark| LetIn {
+            by: mark.by.clone(),
+            reason: mark.reason.clone(),
+            at_ms: mark.at_ms,
+        }),
+    };
+    state.condemned.iter().map(described).collect()
 }
 
 /// Whether any rule may lead to the candidate.

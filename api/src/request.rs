@@ -14,7 +14,8 @@ pub struct SetWeight {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schema(max_length = 500)]
     pub reason: String,
-    /// Set it although a rollout is under way, whose policy sets the weight. Needs a reason.
+    /// Set it although a rollout is under way, whose policy sets the weight, or although a
+    /// gate rolled the candidate back. Needs a reason.
     #[serde(default, rename = "override", skip_serializing_if = "std::ops::Not::not")]
     pub overriding: bool,
 }
@@ -42,13 +43,29 @@ pub struct OptionalReason {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnableCohort {
-    /// Why; at most 500 characters. Needed when somebody is opted in.
+    /// Why; at most 500 characters. Needed when somebody is opted in, and for an override.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 500)]
     pub reason: Option<String>,
     /// Excluded tenants of the cohort that are opted in with it, each named on purpose.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub opt_in: Vec<String>,
+    /// Enable it although a gate rolled the candidate back. Needs a reason.
+    #[serde(default, rename = "override", skip_serializing_if = "std::ops::Not::not")]
+    pub overriding: bool,
+}
+
+/// `POST /v1/reload`. The whole body may be left out.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reload {
+    /// Why; at most 500 characters. Recorded in the audit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 500)]
+    pub reason: Option<String>,
+    /// Take over a stable release although a gate rolled it back. Needs a reason.
+    #[serde(default, rename = "override", skip_serializing_if = "std::ops::Not::not")]
+    pub overriding: bool,
 }
 
 /// `POST /v1/workloads/{workload}/exclusions/{tenant}/opt-in`

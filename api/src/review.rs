@@ -46,7 +46,7 @@ pub struct GiveReview {
     pub verdict: String,
     /// What would have been right: the only way for anything to become `expected` of a case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Value>)]
     pub expected: Option<Value>,
     /// Why; at most 2000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,7 @@ pub struct SampleReview {
     pub verdict: ReviewVerdict,
     /// What would have been right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Value>)]
     pub expected: Option<Value>,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,8 @@
 //! `GET /v1/status`: all that a person on call looks at first.
 
-use super::{CandidateClosed, ConfigProblem, KeyKind, KillSwitch, RolloutSummary};
+use super::{
+    CandidateClosed, CondemnedRelease, ConfigProblem, KeyKind, KillSwitch, RolloutSummary,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -121,6 +123,9 @@ pub struct WorkloadStatus {
     /// Who rolled the candidate back; absent while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<CandidateClosed>,
+    /// Releases that a gate rolled back: traffic for one that is not let in again needs an override.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub condemned: Vec<CondemnedRelease>,
     /// Who pulled the kill switch; absent while the workload is alive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub killed: Option<KillSwitch>,

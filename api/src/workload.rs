@@ -63,6 +63,36 @@ pub struct WorkloadDetail {
     /// The release that was stable before the last completed rollout: one rollback away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
+    /// Releases that a gate rolled back: traffic for one that is not let in again needs an override.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub condemned: Vec<CondemnedRelease>,
+}
+
+/// A release that a gate rolled back and that has not become stable since.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CondemnedRelease {
+    /// The release.
+    pub release: String,
+    /// Who rolled it back.
+    pub by: String,
+    /// Their reason.
+    pub reason: String,
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+    /// Who let it in again by an override; absent while it gets no traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub let_in: Option<LetIn>,
+}
+
+/// An override that gave a condemned release traffic again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LetIn {
+    /// Who overrode.
+    pub by: String,
+    /// Their reason.
+    pub reason: String,
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
 }
 
 /// A candidate that was rolled back.

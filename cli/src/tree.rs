@@ -29,10 +29,12 @@ pub struct Cli {
 /// Options of every command that talks to a running Stagegate.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct GlobalArgs {
-    /// Where the admin API listens.
+    /// Where the admin API is: an http:// URL, or `unix:` and the path of `admin.sock` in the
+    /// server's data_dir. If left out: `stagegate-data/admin.sock` where somebody answers there, else
+    /// http://127.0.0.1:9900.
     #[arg(long, global = true, env = "STAGEGATE_ADMIN", value_name = "URL")]
-    #[arg(default_value = "http://127.0.0.1:9900", help_heading = "Global options")]
-    pub(crate) admin: String,
+    #[arg(help_heading = "Global options")]
+    pub(crate) admin: Option<String>,
     /// Bearer token for the admin API.
     #[arg(long, global = true, env = "STAGEGATE_TOKEN", hide_env_values = true)]
     #[arg(value_name = "TOKEN", help_heading = "Global options")]
@@ -188,7 +190,7 @@ impl Command {
     /// Runs a command that ends by itself.
     pub(crate) fn run(self, global: &GlobalArgs, local: &dyn Local) -> Result<ExitCode, Failure> {
         let format = global.output;
-        let client = || AdminClient::new(&global.admin, global.token.as_deref());
+        let client = || AdminClient::reaching(global.admin.as_deref(), global.token.as_deref());
         match self {
             // These run until they are asked to end.
             Self::Serve(_) | Self::Demo(_) | Self::DemoAgent(_) => Ok(ExitCode::SUCCESS),

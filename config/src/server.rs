@@ -72,6 +72,29 @@ pub struct Admin {
     pub address: SocketAddr,
     /// Who may use it; empty means anyone on this machine.
     pub tokens: Vec<Token>,
+    /// The workloads that `/readyz` asks for.
+    pub ready: Ready,
+}
+
+/// The workloads that must have a usable stable endpoint for the process to be ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ready {
+    /// Every one.
+    #[default]
+    All,
+    /// At least one.
+    Any,
+}
+
+impl Ready {
+    /// The word used in the configuration.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Any => "any",
+        }
+    }
 }
 
 /// One caller of the control plane.

@@ -56,6 +56,11 @@ impl StoreAccessError {
         matches!(self, Self::Store(_) | Self::Conflict { .. })
     }
 
+    /// Returns true if the store cannot write or read: a full disk, a lost directory.
+    pub(super) const fn is_broken(&self) -> bool {
+        matches!(self, Self::Store(_))
+    }
+
     /// Returns true if the store works and does not take this request.
     pub(super) const fn is_about_the_request(&self) -> bool {
         matches!(self, Self::ReleaseChanged(_) | Self::Refused(_))

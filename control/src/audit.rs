@@ -3,9 +3,11 @@
 //! Worth keeping, but anyone who can reach the port can cause them. So their number is capped: an
 //! attacker must not be able to grow the store.
 
-use super::{Action, Control, Inner, Order, ReleaseOrder, ReleaseRefusal, now_ms};
+use super::attached::add;
+use super::limiter::Admitted;
+use super::{Action, Control, Inner, Order, ReleaseOrder, ReleaseRefusal, ReloadOrder, now_ms};
 use serde_json::{Value, json};
-use stagegate_rollout::Refusal;
+use stagegate_rollout::{Refusal, Rollout};
 use stagegate_store::{NewAudit, NewChange};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,29 +16,65 @@ use std::time::Duration;
 const SOON: Duration = Duration::from_millis(500);
 
 impl Control {
-    /// Records that a caller was refused, if this minute's allowance is not used up. Does not wait.
-    pub fn note_denied(&self, actor: &str, why: &str, details: Value) {
+    /// Records that a caller was refused, if this minute's allowance is not used up. `actor` is the
+    /// name of the token; none for a stranger. Does not wait.
+    pub fn note_denied(&self, actor: Option<&str>, why: &str, details: Value) {
         let inner = Arc::clone(&self.inner);
-        let entry = entry(actor, None, Action::Denied, "", why.to_owned(), details);
-        if !inner.limiter.admits(entry.at_ms) {
-            return;
-        }
+        let name = actor.unwrap_or(STRANGER);
+        let entry = entry(name, None, Action::Denied, "", why.to_owned(), details);
+        let Some(entries) = inner.allowed(actor, entry) else { return };
         tokio::spawn(async move {
-            inner.audit_only(entry).await;
+            for entry in entries {
+                inner.audit_only(entry).await;
+            }
         });
     }
 
     /// Records that somebody tried a channel out. Does not wait.
     pub fn note_test(&self, actor: &str, reason: &str, summary: &str) {
         let inner = Arc::clone(&self.inner);
-        let entry = entry(actor, None, Action::NotifyTest, reason, summary.to_owned(), Value::Null);
+        let entry = entry(actor, None, Action::NotifyTest, reason, summary.to_owned(), json!({}));
         tokio::spawn(async move {
             inner.audit_only(entry).await;
         });
     }
 }
 
+/// The actor of whoever has no token.
+const STRANGER: &str = "unknown";
+
 impl Inner {
+    /// The records to write for `entry`: none while the allowance is used up.
+    fn allowed(&self, actor: Option<&str>, entry: NewAudit) -> Option<Vec<NewAudit>> {
+        let mut details = entry.details.clone();
+        add(&mut details, "left_out", json!(true));
+        let said = |summary: String, actor: &str| NewAudit {
+            actor: actor.to_owned(),
+            workload: None,
+            action: Action::Denied.label().to_owned(),
+            reason: String::new(),
+            details: details.clone(),
+            summary,
+            ..entry.clone()
+        };
+        match self.limiter.admits(actor, entry.at_ms) {
+            Admitted::Yes(before) => {
+                let before = before.map(|summary| said(summary, Rollout::ITSELF));
+                Some(before.into_iter().chain([entry]).collect())
+            }
+            Admitted::Last(summary) => Some(vec![said(summary, &entry.actor)]),
+            Admitted::No => None,
+        }
+    }
+
+    /// Writes the records of a refusal of a known caller; the caller waits for a moment at most.
+    async fn audit_refused(self: &Arc<Self>, entry: NewAudit) {
+        let actor = entry.actor.clone();
+        for entry in self.allowed(Some(&actor), entry).into_iter().flatten() {
+            self.audit_soon(entry).await;
+        }
+    }
+
     /// Records that a command made no sense.
     pub(super) async fn audit_refusal(self: &Arc<Self>, order: &Order, refusal: &Refusal) {
         let entry = entry(
@@ -47,9 +85,7 @@ impl Inner {
             format!("refused: {refusal}"),
             json!(order.command),
         );
-        if self.limiter.admits(entry.at_ms) {
-            self.audit_soon(entry).await;
-        }
+        self.audit_refused(entry).await;
     }
 
     /// Records that a release was not added or removed.
@@ -66,17 +102,14 @@ impl Inner {
             format!("refused: {refusal}"),
             order.change.details(),
         );
-        if self.limiter.admits(entry.at_ms) {
-            self.audit_soon(entry).await;
-        }
+        self.audit_refused(entry).await;
     }
 
     /// Records that a configuration was not taken over.
-    pub(super) async fn audit_refused_reload(self: &Arc<Self>, actor: &str, why: &str) {
-        let entry = entry(actor, None, Action::Reload, "", format!("refused: {why}"), Value::Null);
-        if self.limiter.admits(entry.at_ms) {
-            self.audit_soon(entry).await;
-        }
+    pub(super) async fn audit_refused_reload(self: &Arc<Self>, order: &ReloadOrder, why: &str) {
+        let summary = format!("refused: {why}");
+        let entry = entry(&order.actor, None, Action::Reload, &order.reason, summary, json!({}));
+        self.audit_refused(entry).await;
     }
 
     /// A record without a change. A store that refuses it is noted, nothing more.

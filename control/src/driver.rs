@@ -50,6 +50,8 @@ pub(crate) struct Inner {
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) config_path: PathBuf,
     pub(crate) store_failures: AtomicU64,
+    /// Changes that the store has taken since the start.
+    pub(crate) recorded_changes: AtomicU64,
     pub(crate) store_error: Mutex<Option<String>>,
     pub(crate) limiter: Limiter,
     /// Another process has the store, or is about to.
@@ -78,7 +80,8 @@ impl Control {
         }
         let last_error =
             self.inner.store_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let last_error = self.inner.pending.too_long().or(last_error);
+        let gone = self.inner.store.as_ref().and_then(StoreHandle::missing);
+        let last_error = gone.or_else(|| self.inner.pending.too_long()).or(last_error);
         StoreStatus {
             healthy: last_error.is_none() && self.inner.store.is_some(),
             failures: self.inner.store_failures.load(Ordering::Relaxed),
@@ -151,11 +154,14 @@ impl Inner {
     /// Remembers how the last commit went.
     pub(crate) fn note_commit<T>(&self, result: &Result<T, StoreAccessError>) {
         let error = match result {
-            Ok(_) => None,
+            Ok(_) => {
+                self.recorded_changes.fetch_add(1, Ordering::Release);
+                None
+            }
             Err(error) if error.is_a_failure() => {
                 self.store_failures.fetch_add(1, Ordering::Relaxed);
                 self.observer.on(&Event::StoreFailed);
-                tracing::error!(%error, "the state store refused; nothing changed");
+                tracing::error!(%error, "the state store refused a change");
                 Some(error.to_string())
             }
             // The store did its work; the request made no sense.

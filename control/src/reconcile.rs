@@ -1,7 +1,11 @@
 //! What a configuration makes of the states that are remembered. Pure.
 
+use super::ReloadOrder;
 use stagegate_config::Config;
-use stagegate_rollout::{Command, Fallback, Split, WorkloadName, WorkloadState, apply};
+use stagegate_rollout::{
+    Command, Effect, Fallback, Grounds, Input, Order, Refusal, Split, WorkloadName, WorkloadSpec,
+    WorkloadState, step,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,7 +29,7 @@ pub(super) struct Reconciled {
 pub(super) fn reconcile(
     config: &Config,
     mut known: BTreeMap<WorkloadName, WorkloadState>,
-    by: &str,
+    by: &ReloadOrder,
     now_ms: u64,
 ) -> Result<Reconciled, Vec<String>> {
     let mut done = Reconciled {
@@ -43,12 +47,11 @@ pub(super) fn reconcile(
                 done.notes.push(format!("workload {} is new", spec.name));
                 WorkloadState::initial(spec)
             }
-            Some(state) => match apply(spec, state, &Command::Declare, by, "", now_ms) {
-                Ok(change) => {
-                    if !change.summary.is_empty() {
-                        done.notes.push(format!("workload {}: {}", spec.name, change.summary));
-                    }
-                    change.state
+            Some(state) => match declare(spec, state, by, now_ms) {
+                Ok((state, notes)) => {
+                    let notes = notes.iter().map(|note| format!("workload {}: {note}", spec.name));
+                    done.notes.extend(notes);
+                    state
                 }
                 Err(refusal) => {
                     problems.push(format!("workload {}: {refusal}", spec.name));
@@ -72,6 +75,24 @@ pub(super) fn reconcile(
     );
     done.dormant = known;
     Ok(done)
+}
+
+/// Takes over what is declared. Returns the state and what changed.
+fn declare(
+    spec: &WorkloadSpec,
+    state: &WorkloadState,
+    by: &ReloadOrder,
+    now_ms: u64,
+) -> Result<(WorkloadState, Vec<String>), Refusal> {
+    let grounds = Grounds { overriding: by.overriding, ..Grounds::default() };
+    let order = Order { command: &Command::Declare, by: &by.actor, reason: &by.reason, grounds };
+    let stepped = step(spec, state, Input::Command(order), now_ms)?;
+    let against = stepped.effects.into_iter().filter_map(|effect| match effect {
+        Effect::Record(entry) => Some(entry.against),
+        _ => None,
+    });
+    let notes = std::iter::once(stepped.summary).chain(against.flatten());
+    Ok((stepped.state, notes.filter(|note| !note.is_empty()).collect()))
 }
 
 /// Roles of `state` whose release the configuration no longer has.

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Time between two tries.
+/// Time to the second try, and the longest time between two tries.
 const RETRY: Duration = Duration::from_millis(500);
+const RETRY_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 
 impl Inner {
     /// Records what is in force and not recorded; the caller has the right to write.
@@ -62,6 +63,7 @@ impl Inner {
         }
         let weak = Arc::downgrade(self);
         tokio::spawn(async move {
+            let mut pause = RETRY;
             loop {
                 let Some(inner) = weak.upgrade() else { return };
                 let recorded = {
@@ -84,7 +86,8 @@ impl Inner {
                     ),
                 }
                 drop(inner);
-                tokio::time::sleep(RETRY).await;
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RETRY_AT_LEAST_EVERY);
             }
         });
     }

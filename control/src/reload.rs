@@ -36,6 +36,17 @@ pub enum ReloadError {
     Lost(String),
 }
 
+/// A reload as it was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct ReloadOrder {
+    /// Who or what asks.
+    pub actor: String,
+    /// Why; may be empty.
+    pub reason: String,
+    /// The caller insists on a stable release that was rolled back; needs a reason.
+    pub overriding: bool,
+}
+
 /// The configuration file as it is now.
 pub(super) struct FileNow {
     pub(super) config: Arc<Config>,
@@ -50,12 +61,20 @@ impl Control {
     /// # Errors
     /// A [`ReloadError`]; nothing changed then, and status and metrics say so.
     pub async fn reload(&self, actor: &str) -> Result<Reloaded, ReloadError> {
-        let inner = Arc::clone(&self.inner);
         let actor = actor.to_owned();
+        self.reload_as(ReloadOrder { actor, ..ReloadOrder::default() }).await
+    }
+
+    /// As [`Control::reload`], with a reason.
+    ///
+    /// # Errors
+    /// As [`Control::reload`].
+    pub async fn reload_as(&self, order: ReloadOrder) -> Result<Reloaded, ReloadError> {
+        let inner = Arc::clone(&self.inner);
         tokio::spawn(async move {
             let _queue = inner.reloading.lock().await;
-            let result = inner.reload(&actor).await;
-            inner.note_reload(&actor, &result).await;
+            let result = inner.reload(&order).await;
+            inner.note_reload(&order, &result).await;
             result
         })
         .await
@@ -88,10 +107,10 @@ impl Inner {
         Ok(FileNow { config: Arc::new(config), warnings, needs_restart })
     }
 
-    async fn reload(self: &Arc<Self>, actor: &str) -> Result<Reloaded, ReloadError> {
+    async fn reload(self: &Arc<Self>, order: &ReloadOrder) -> Result<Reloaded, ReloadError> {
         let FileNow { config, warnings, needs_restart } = self.read_file().await?;
         let prepared = self.plane.prepare(Arc::clone(&config)).await?;
-        let by = actor.to_owned();
+        let by = order.clone();
         let work = move |inner: Arc<Self>, turn| async move {
             let _turn = turn;
             inner.take_over(&by, config, warnings, needs_restart, prepared).await
@@ -102,7 +121,7 @@ impl Inner {
     /// Records and publishes; the caller has the right to write.
     async fn take_over(
         &self,
-        actor: &str,
+        order: &ReloadOrder,
         config: Arc<Config>,
         warnings: Vec<Problem>,
         needs_restart: Vec<String>,
@@ -110,7 +129,7 @@ impl Inner {
     ) -> Result<Reloaded, ReloadError> {
         let view = Arc::clone(&self.desk().recorded);
         let at_ms = now_ms();
-        let done = reconcile::reconcile(&config, view.states(), actor, at_ms)
+        let done = reconcile::reconcile(&config, view.states(), order, at_ms)
             .map_err(ReloadError::Contradiction)?;
         let epoch = view.epoch + 1;
         let live: Vec<Live> =
@@ -120,14 +139,18 @@ impl Inner {
             .filter(|it| it.epoch == epoch)
             .map(|it| it.split.spec().name.to_string())
             .collect();
+        let mut details = json!({ "workloads": touched, "needs_restart": needs_restart });
+        if order.overriding {
+            details["override"] = json!(true);
+        }
         let entry = NewAudit {
             at_ms,
-            actor: actor.to_owned(),
+            actor: order.actor.clone(),
             workload: None,
             action: Action::Reload.label().to_owned(),
-            reason: String::new(),
+            reason: order.reason.clone(),
             summary: done.notes.join("; "),
-            details: json!({ "workloads": touched, "needs_restart": needs_restart }),
+            details,
         };
         let change = NewChange {
             entry,
@@ -156,8 +179,13 @@ impl Inner {
     }
 
     /// Puts the outcome into status, metrics, log and audit.
-    async fn note_reload(self: &Arc<Self>, actor: &str, result: &Result<Reloaded, ReloadError>) {
+    async fn note_reload(
+        self: &Arc<Self>,
+        order: &ReloadOrder,
+        result: &Result<Reloaded, ReloadError>,
+    ) {
         let at_ms = now_ms();
+        let actor = order.actor.as_str();
         let problems = match result {
             Ok(_) => Vec::new(),
             Err(ReloadError::Problems(problems)) => problems.0.clone(),
@@ -187,7 +215,7 @@ impl Inner {
                     other => other.to_string(),
                 };
                 tracing::error!(actor, why, "configuration refused; the last good one stays");
-                self.audit_refused_reload(actor, &why).await;
+                self.audit_refused_reload(order, &why).await;
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::moves::moves;
 use super::reload::FileNow;
-use super::{Control, ReloadError, now_ms, reconcile};
+use super::{Control, ReloadError, ReloadOrder, now_ms, reconcile};
 use stagegate_config::{Edit, Problem};
 use std::sync::Arc;
 
@@ -34,7 +34,8 @@ impl Control {
         let FileNow { config, warnings, needs_restart } = inner.read_file().await?;
         let view = inner.view();
         let plan = move || {
-            let done = reconcile::reconcile(&config, view.states(), "config", now_ms())
+            let by = ReloadOrder { actor: "config".to_owned(), ..ReloadOrder::default() };
+            let done = reconcile::reconcile(&config, view.states(), &by, now_ms())
                 .map_err(ReloadError::Contradiction)?;
             let moved = done.splits.iter().flat_map(|after| {
                 let before = view.find(after.spec().name.as_str());

@@ -16,8 +16,8 @@ use super::steering::Steering;
 use super::store_handle::StoreHandle;
 use super::unrecorded_file::UnrecordedFile;
 use super::{
-    Action, Control, Inner, Live, ReloadStatus, StoreAccessError, View, now_ms, reconcile,
-    registry, safe,
+    Action, Control, Inner, Live, ReloadOrder, ReloadStatus, StoreAccessError, View, now_ms,
+    reconcile, registry, safe,
 };
 use crate::ports::{DataPlane, Event, Ledger, Observer, PrepareError, Prepared, Publication};
 use last_changes::last_changes;
@@ -164,6 +164,7 @@ impl Control {
             observer,
             config_path,
             store_failures: AtomicU64::new(0),
+            recorded_changes: AtomicU64::new(0),
             store_error: Mutex::new(store_error),
             limiter: Limiter::default(),
             handing_over: AtomicBool::new(false),
@@ -172,6 +173,7 @@ impl Control {
             doubts: OnceLock::new(),
         };
         let inner = Arc::new(inner);
+        inner.keep_looking_for_files();
         if is_something_left {
             tracing::warn!("changes of a former process are in force and not recorded yet");
             inner.keep_recording();
@@ -306,7 +308,8 @@ pub(super) async fn bring_up(
     action: Action,
 ) -> Result<First, StartError> {
     let at_ms = now_ms();
-    let done = reconcile::reconcile(config, saved.workloads.clone(), "config", at_ms)
+    let by = ReloadOrder { actor: "config".to_owned(), ..ReloadOrder::default() };
+    let done = reconcile::reconcile(config, saved.workloads.clone(), &by, at_ms)
         .map_err(StartError::Contradiction)?;
     let is_new = !done.changed.is_empty();
     let epoch = saved.epoch + u64::from(is_new);

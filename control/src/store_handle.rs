@@ -4,7 +4,9 @@
 
 use super::StoreAccessError;
 use super::ports::{BoxFuture, Epoch, Ledger};
-use stagegate_store::{AuditEntry, AuditFilter, NewChange, Recorded, Saved, Store, StoreError};
+use stagegate_store::{
+    AuditEntry, AuditFilter, NewChange, Presence, Recorded, Saved, Store, StoreError,
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -21,6 +23,8 @@ pub(super) struct StoreHandle {
     store: Arc<Mutex<Option<Store>>>,
     /// One permit: whoever waits for the store occupies no thread.
     turn: Arc<Semaphore>,
+    /// Where its files are; `None` while another process has it.
+    presence: Arc<Mutex<Option<Presence>>>,
     /// The newest epoch that was recorded through this handle.
     newest: Arc<watch::Sender<Epoch>>,
 }
@@ -29,6 +33,7 @@ impl StoreHandle {
     pub(super) fn new(store: Store) -> Self {
         let (newest, _) = watch::channel(0);
         Self {
+            presence: Arc::new(Mutex::new(Some(store.presence()))),
             store: Arc::new(Mutex::new(Some(store))),
             turn: Arc::new(Semaphore::new(1)),
             newest: Arc::new(newest),
@@ -42,10 +47,18 @@ impl StoreHandle {
     /// Closes the store and lets go of its directory. Blocks until whoever uses it is done.
     pub(super) fn release(&self) {
         *self.lock() = None;
+        *self.presence.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// What of the store's files is gone, in words. Does not wait for the store.
+    pub(super) fn missing(&self) -> Option<String> {
+        let presence = self.presence.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        presence.and_then(|it| it.check().err())
     }
 
     /// Has a store again.
     pub(super) fn take_back(&self, store: Store) {
+        *self.presence.lock().unwrap_or_else(PoisonError::into_inner) = Some(store.presence());
         *self.lock() = Some(store);
     }
 

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 
 /// How long the recorded way is tried.
 const TRY: Duration = Duration::from_millis(300);
+/// How long it is tried at most for a change that leaves the candidate in, while others are recorded
+/// before it.
+const QUEUE: Duration = Duration::from_secs(2);
 /// How long an answer waits for the file of what is not recorded.
 const FILE_PATIENCE: Duration = Duration::from_millis(300);
 
@@ -42,14 +45,15 @@ impl Inner {
     /// Does what `wish` says, within a moment.
     ///
     /// # Errors
-    /// An [`ExecuteError`]; nothing changed then. A gate's rollback is not refused by a store that
-    /// fails.
+    /// An [`ExecuteError`]; nothing changed then. A store that fails is none: the way back is open
+    /// whether the store works or not.
     pub(super) async fn take_away(self: &Arc<Self>, wish: Wish) -> Result<Taken, ExecuteError> {
         self.ledger()?;
         let deadline = tokio::time::Instant::now() + TRY;
         let ticket = Arc::new(self.desk().ticket());
         let mut recording = None;
-        if let Ok(order) = self.right_to_write(Some(&wish.emergency.workload), deadline).await {
+        let (order, deadline) = self.turn_of(&wish, deadline).await;
+        if let Some(order) = order {
             let (inner, wish, ticket) = (Arc::clone(self), wish.clone(), Arc::clone(&ticket));
             let is_a_gate = matches!(wish.emergency.what, What::Verdict { .. });
             let mut task = tokio::spawn(async move {
@@ -60,9 +64,12 @@ impl Inner {
             match tokio::time::timeout_at(deadline, &mut task).await {
                 Err(_) => recording = Some(task),
                 Ok(Err(lost)) => return Err(ExecuteError::Lost(lost.to_string())),
-                // Users are protected whether the store works or not.
-                Ok(Ok(Err(ExecuteError::Store(error)))) if is_a_gate && error.is_a_failure() => {
-                    tracing::error!(%error, "a rollback cannot be recorded");
+                // Users are protected whether the store works or not. A person is told of a change
+                // that somebody else made in between; nobody is there to hear a gate's refusal.
+                Ok(Ok(Err(ExecuteError::Store(error))))
+                    if error.is_broken() || (is_a_gate && error.is_a_failure()) =>
+                {
+                    tracing::error!(%error, "a change that takes traffic away cannot be recorded");
                 }
                 Ok(Ok(done)) => return done,
             }
@@ -86,6 +93,29 @@ impl Inner {
                 Ok(taken)
             }
             (Err(error), _) => Err(error),
+        }
+    }
+
+    /// The right to write, and until when the recorded way is tried. A store that works off a queue
+    /// is no store that hangs: a change that leaves the candidate in waits for it a little longer.
+    async fn turn_of(
+        &self,
+        wish: &Wish,
+        deadline: tokio::time::Instant,
+    ) -> (Option<tokio::sync::OwnedMutexGuard<()>>, tokio::time::Instant) {
+        let end = deadline + QUEUE;
+        let takes_out = wish.emergency.action().takes_a_release_out();
+        let mut until = deadline;
+        loop {
+            let before = self.recorded_changes.load(Ordering::Acquire);
+            if let Ok(order) = self.right_to_write(Some(&wish.emergency.workload), until).await {
+                return (Some(order), until.max(tokio::time::Instant::now() + TRY / 3));
+            }
+            let moves = self.recorded_changes.load(Ordering::Acquire) != before;
+            if takes_out || !moves || until >= end {
+                return (None, until);
+            }
+            until += TRY;
         }
     }
 
@@ -127,7 +157,7 @@ impl Inner {
         tracing::error!(
             workload = decided.name(),
             action = decided.action.label(),
-            "the state store does not answer: the change is in force without a record"
+            "the state store does not record it: the change is in force without a record"
         );
         if decided.is_new {
             decided.log(view.epoch);

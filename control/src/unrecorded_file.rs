@@ -1,5 +1,8 @@
 //! A small file beside the store: the emergencies that are in force and not recorded yet. A process
 //! that is killed while its store hangs finds them there.
+//!
+//! A second file is kept in reserve: on a full disk the list is written over it, and it takes the
+//! place of the first.
 
 use super::emergency::Emergency;
 use serde::{Deserialize, Serialize};
@@ -8,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 const NAME: &str = "unrecorded.json";
+const RESERVE: &str = "unrecorded.reserve";
+/// Room for some hundred emergencies.
+const RESERVED: usize = 64 * 1024;
 
 /// The file of one data directory.
 #[derive(Debug)]
@@ -29,6 +35,39 @@ struct Contents {
 impl UnrecordedFile {
     pub(super) fn in_dir(dir: &Path) -> Self {
         Self { path: dir.join(NAME), writing: Mutex::new(()) }
+    }
+
+    /// Keeps room for the list on the disk. A disk that has none is a disk to look after anyway.
+    pub(super) fn reserve(&self) {
+        let path = self.path.with_file_name(RESERVE);
+        let is_there = std::fs::metadata(&path).is_ok_and(|it| it.len() >= RESERVED as u64);
+        let Some(mut file) = (!is_there).then(|| create(&path).ok()).flatten() else { return };
+        let written = file.write_all(&[b' '; RESERVED]).and_then(|()| file.sync_data());
+        if let Err(error) = written {
+            tracing::warn!(%error, "no room for rollbacks that cannot be recorded");
+        }
+    }
+
+    fn text(newest: &[Emergency]) -> std::io::Result<Vec<u8>> {
+        let each: Vec<Emergency> = newest.iter().map(readable).collect();
+        let unrecorded = serde_json::to_string(&each)?;
+        let contents = Contents { checksum: checksum(&unrecorded), unrecorded };
+        Ok(serde_json::to_vec(&contents)?)
+    }
+
+    /// Writes `text` over the reserve and puts that in the list's place.
+    fn write_over_reserve(&self, text: &[u8]) -> std::io::Result<()> {
+        let path = self.path.with_file_name(RESERVE);
+        let mut file = std::fs::OpenOptions::new().write(true).open(&path)?;
+        let room = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        if text.len() > room {
+            return Err(ErrorKind::StorageFull.into());
+        }
+        // What follows the list is blank, which JSON ignores.
+        let mut whole = text.to_vec();
+        whole.resize(room, b' ');
+        file.write_all(&whole)?;
+        std::fs::rename(&path, &self.path)
     }
 
     /// The emergencies that a former process left.
@@ -58,24 +97,47 @@ impl UnrecordedFile {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = newest();
         if newest.is_empty() {
-            return match std::fs::remove_file(&self.path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-                _ => Ok(()),
-            };
+            match std::fs::remove_file(&self.path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            self.reserve();
+            return Ok(());
         }
-        let each: Vec<Emergency> = newest.iter().map(readable).collect();
-        let unrecorded = serde_json::to_string(&each)?;
-        let contents = Contents { checksum: checksum(&unrecorded), unrecorded };
-        let temporary = self.path.with_extension("json.new");
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let text = Self::text(&newest)?;
         // No sync: a disk that hangs must not keep the answer waiting. The file outlives the
         // process, and not a loss of power.
-        options.open(&temporary)?.write_all(&serde_json::to_vec(&contents)?)?;
-        std::fs::rename(&temporary, &self.path)
+        let replace = || {
+            let temporary = self.path.with_extension("json.new");
+            let written = create(&temporary).and_then(|mut file| file.write_all(&text));
+            if written.is_err() {
+                let _ = std::fs::remove_file(&temporary);
+            }
+            written?;
+            std::fs::rename(&temporary, &self.path)
+        };
+        let written = replace();
+        match written {
+            // Somebody took the directory away: the next process finds this in the new one.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                if let Some(dir) = self.path.parent() {
+                    std::fs::create_dir_all(dir)?;
+                }
+                replace()
+            }
+            Err(_) => self.write_over_reserve(&text),
+            Ok(()) => Ok(()),
+        }
     }
+}
+
+/// Opens a file for this user alone, empty.
+fn create(path: &Path) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// The emergency in a form that can be read back: figures that JSON has no word for cost the
@@ -117,6 +179,27 @@ mod tests {
         assert_eq!(file.read(), Ok(vec![rollback()]));
         file.write(Vec::new).expect("removed");
         assert!(!dir.path().join(NAME).exists());
+    }
+
+    #[test]
+    fn without_room_the_list_is_written_over_the_reserve() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = UnrecordedFile::in_dir(dir.path());
+        file.reserve();
+        file.write_over_reserve(b"{}").expect("written");
+        assert!(file.read().is_err(), "it is no list");
+        file.write(Vec::new).expect("removed, and the reserve is there again");
+        let contents = UnrecordedFile::text(&[rollback()]).expect("a text");
+        file.write_over_reserve(&contents).expect("written");
+        assert_eq!(file.read(), Ok(vec![rollback()]));
+    }
+
+    #[test]
+    fn a_directory_that_was_taken_away_is_made_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = UnrecordedFile::in_dir(&dir.path().join("data"));
+        file.write(|| vec![rollback()]).expect("written");
+        assert_eq!(file.read(), Ok(vec![rollback()]));
     }
 
     #[test]

@@ -163,7 +163,9 @@ async fn open_candidate(client: &AdminClient, weight: Weight) -> anyhow::Result<
             let body = Reason { reason: reason.clone() };
             client.send(&Method::POST, &format!("{path}/revive"), &body, always)?;
         }
-        let body = SetWeight { weight: weight.to_string(), reason, overriding: false };
+        // A gate of an earlier demo may have rolled it back.
+        let overriding = detail.condemned.iter().any(|it| it.let_in.is_none());
+        let body = SetWeight { weight: weight.to_string(), reason, overriding };
         client.send(&Method::PUT, &format!("{path}/weight"), &body, always)
     })
     .await?;

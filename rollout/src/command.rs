@@ -35,7 +35,8 @@ pub enum Subject {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "command")]
 pub enum Command {
-    /// Sets the candidate's share; a share above zero opens a candidate that was rolled back.
+    /// Sets the candidate's share. A share above zero opens a closed candidate; one that a gate
+    /// rolled back is opened by an override only (see [`Grounds::overriding`](crate::Grounds::overriding)).
     SetWeight {
         /// The new share.
         weight: Weight,
@@ -216,6 +217,18 @@ pub enum Refusal {
     /// An id that cannot be one.
     #[error("an id has 1 to 256 bytes and no control characters")]
     BadId,
+    /// The release was rolled back, and nobody insists.
+    #[error(
+        "release `{release}` was rolled back by {by} ({reason}) and gets no traffic again by itself: override with a reason if you mean it"
+    )]
+    Condemned {
+        /// The release.
+        release: ReleaseName,
+        /// The actor of the rollback.
+        by: String,
+        /// Their reason.
+        reason: String,
+    },
     /// The command does not fit the rollout.
     #[error(transparent)]
     Rollout(#[from] RolloutRefusal),

@@ -1,6 +1,8 @@
 //! The runtime state of one workload. Commands change it, and the store keeps it.
 
-use crate::{CohortName, GroupName, Members, ReleaseName, Rollout, Salt, Weight, WorkloadSpec};
+use crate::{
+    CohortName, Condemned, GroupName, Members, ReleaseName, Rollout, Salt, Weight, WorkloadSpec,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -42,6 +44,9 @@ pub struct WorkloadState {
     /// The release that was stable before the last completed rollout. A rollback restores it.
     #[serde(default)]
     pub previous: Option<ReleaseName>,
+    /// Releases that a gate rolled back and that have not become stable since.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub condemned: BTreeMap<ReleaseName, Condemned>,
 }
 
 /// The roles the configuration declared.
@@ -99,6 +104,7 @@ impl WorkloadState {
             declared: Declared { stable: spec.stable.clone(), candidate: spec.candidate.clone() },
             rollout: None,
             previous: None,
+            condemned: BTreeMap::new(),
         };
         state.salt = state.salt_for(spec);
         state

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use stagegate_rollout::{
-    Arm, Cohort, Command, ListKind, OnRollback, Split, Sticky, Subject, Target, Weight, Who,
-    WorkloadSpec, WorkloadState, apply,
+    Arm, Cohort, Command, ListKind, OnRollback, Rollout, Split, Sticky, Subject, Target, Weight,
+    Who, WorkloadSpec, WorkloadState, apply,
 };
 use std::sync::Arc;
 
@@ -107,12 +107,18 @@ proptest! {
         after in prop::collection::vec(command(), 0..20),
         key in "[a-z]{1,8}",
         cut: bool,
+        by_a_gate: bool,
     ) {
         let spec = spec(if cut { OnRollback::Cut } else { OnRollback::Migrate }, Sticky::Conversation);
-        let mut commands = before;
-        commands.push(Command::Rollback);
-        commands.extend(after.into_iter().filter(|command| !opens(command)));
-        let state = run(&spec, WorkloadState::initial(&spec), &commands);
+        let commands = before;
+        let mut state = run(&spec, WorkloadState::initial(&spec), &commands);
+        // A gate's rollback is opened by no command without an override, a person's by those that
+        // open.
+        let by = if by_a_gate { Rollout::ITSELF } else { "p" };
+        state = apply(&spec, &state, &Command::Rollback, by, "r", 0).expect("a candidate").state;
+        let after: Vec<Command> =
+            after.into_iter().filter(|command| by_a_gate || !opens(command)).collect();
+        let state = run(&spec, state, &after);
         // A restart: through the stored form and under the same configuration.
         let stored = serde_json::to_string(&state).expect("serialises");
         let state = serde_json::from_str(&stored).expect("reads back");

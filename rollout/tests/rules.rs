@@ -1,8 +1,9 @@
 //! The order of the routing rules, and what commands do, told as stories.
 
 use stagegate_rollout::{
-    Arm, Cohort, Command, Fallback, ListKind, Members, OnRollback, Reason, Refusal, Split, Sticky,
-    Subject, Target, Weight, Who, WorkloadSpec, WorkloadState, apply,
+    Arm, Cohort, Command, Fallback, Grounds, Input, ListKind, Members, OnRollback, Order, Reason,
+    Refusal, ReleaseName, Rollout, Split, Sticky, Subject, Target, Weight, Who, WorkloadSpec,
+    WorkloadState, apply, step,
 };
 use std::sync::Arc;
 
@@ -48,6 +49,23 @@ impl Story {
         self.does(&Command::SetWeight { weight: share.parse().expect("a share") })
     }
 
+    /// A gate's rollback.
+    fn gate(&mut self) -> &mut Self {
+        let by = Rollout::ITSELF;
+        let change = apply(&self.spec, &self.state, &Command::Rollback, by, "worse", 1_500);
+        self.state = change.expect("there is a candidate").state;
+        self
+    }
+
+    /// The command with an override.
+    fn insists(&mut self, command: &Command) -> Result<String, Refusal> {
+        let grounds = Grounds { overriding: true, ..Grounds::default() };
+        let order = Order { command, by: "ada", reason: "sure", grounds };
+        let stepped = step(&self.spec, &self.state, Input::Command(order), 2_000)?;
+        self.state = stepped.state;
+        Ok(stepped.summary)
+    }
+
     fn enable(&mut self, cohort: &str, opt_in: &[&str]) -> Result<String, Refusal> {
         let opt_in = opt_in.iter().map(|tenant| Arc::from(*tenant)).collect();
         self.try_to(&Command::EnableCohort { cohort: cohort.parse().expect("name"), opt_in })
@@ -65,6 +83,54 @@ impl Story {
         let choice = split.choose(&who, forced, pinned);
         (choice.target, choice.reason)
     }
+}
+
+fn set(share: &str) -> Command {
+    Command::SetWeight { weight: share.parse().expect("a share") }
+}
+
+#[test]
+fn a_release_that_a_gate_rolled_back_gets_traffic_again_only_by_an_override() {
+    let mut story = Story::new(spec());
+    story.weight("50%").gate();
+    let condemned = |story: &Story| {
+        let release: ReleaseName = "v2".parse().expect("name");
+        story.state.condemned.get(&release).map(|it| (it.by.by.clone(), it.let_in.is_some()))
+    };
+    assert_eq!(condemned(&story), Some((Rollout::ITSELF.to_owned(), false)));
+    let refused = story.try_to(&set("10%")).expect_err("it was rolled back");
+    assert!(refused.to_string().contains("override"), "{refused}");
+    assert!(matches!(story.enable("pilots", &[]), Err(Refusal::Condemned { .. })));
+    assert_eq!(story.try_to(&set("0%")), Ok(String::new()), "that gives it nothing");
+    story.does(&Command::List { list: ListKind::Allow, subject: Subject::Tenant("acme".into()) });
+    assert_eq!(story.ask("acme", "u", None, None).0, STABLE, "a list opens nothing");
+    story.insists(&set("10%")).expect("with a reason");
+    assert_eq!(condemned(&story), Some((Rollout::ITSELF.to_owned(), true)), "it is not forgotten");
+    story.weight("20%").gate();
+    assert_eq!(condemned(&story), Some((Rollout::ITSELF.to_owned(), false)), "once more");
+    // A reload may name it as candidate, and it comes back closed; as stable it is refused.
+    let mut other = spec();
+    other.candidate = Some("v0".parse().expect("name"));
+    let first = std::mem::replace(&mut story.spec, Arc::new(other));
+    story.does(&Command::Declare);
+    assert!(story.state.is_open());
+    story.spec = first;
+    story.does(&Command::Declare);
+    assert!(!story.state.is_open(), "v2 is closed");
+    let mut stable = spec();
+    (stable.stable, stable.candidate) = ("v2".parse().expect("name"), None);
+    story.spec = Arc::new(stable);
+    assert!(matches!(story.try_to(&Command::Declare), Err(Refusal::Condemned { .. })));
+    story.insists(&Command::Declare).expect("with a reason");
+    assert_eq!(condemned(&story), None, "it is stable now");
+}
+
+#[test]
+fn states_of_earlier_versions_keep_what_a_gate_rolled_back_out() {
+    let mut story = Story::new(spec());
+    story.weight("50%").gate();
+    story.state.condemned.clear();
+    assert!(matches!(story.try_to(&set("10%")), Err(Refusal::Condemned { .. })));
 }
 
 const STABLE: Target = Target::Arm(Arm::Stable);

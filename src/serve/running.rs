@@ -6,6 +6,7 @@ use crate::journal::{self, Journal};
 use crate::listen::SocketFile;
 use crate::plane::Plane;
 use crate::scoring;
+use crate::supervise;
 use crate::traces::Traces;
 use stagegate_admin::App;
 use stagegate_control::Control;
@@ -14,7 +15,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::net::UnixListener;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// A running Stagegate.
@@ -50,11 +52,15 @@ impl AdminServer {
     ///
     /// # Errors
     /// When the socket cannot be used.
-    pub(super) fn begin(socket: TcpListener, app: App) -> std::io::Result<Self> {
+    pub(super) fn begin(
+        socket: TcpListener,
+        local: Option<UnixListener>,
+        app: App,
+    ) -> std::io::Result<Self> {
         let listener = tokio::net::TcpListener::from_std(socket)?;
         let address = listener.local_addr()?;
         let (end, ended) = oneshot::channel();
-        let task = tokio::spawn(stagegate_admin::serve(listener, app, async {
+        let task = tokio::spawn(stagegate_admin::serve_doors(listener, local, app, async {
             let _ = ended.await;
         }));
         tracing::info!(%address, "admin API");
@@ -79,7 +85,7 @@ impl AdminServer {
 
 /// Tasks for the process that owns the data directory.
 pub(super) struct OwnerTasks {
-    end_steering: oneshot::Sender<()>,
+    end_steering: watch::Sender<bool>,
     steering: JoinHandle<()>,
     others: Vec<JoinHandle<()>>,
 }
@@ -88,17 +94,22 @@ impl Running {
     /// Begins the tasks of the owner of the data directory: steering, telling people, taking over
     /// what former processes left.
     pub(crate) fn begin_owner_tasks(&mut self) {
-        let (end_steering, ended) = oneshot::channel::<()>();
+        let (end_steering, ended) = watch::channel(false);
         let steered = self.control.clone();
-        let steering = tokio::spawn(async move {
-            steered
-                .steer(async {
-                    let _ = ended.await;
-                })
-                .await;
+        let steering = supervise::keep("steering", move || {
+            let (steered, mut ended) = (steered.clone(), ended.clone());
+            async move {
+                let end = async move {
+                    let _ = ended.wait_for(|ended| *ended).await;
+                };
+                steered.steer(end).await;
+            }
         });
-        let notifying = self.notifier.clone().map(|notifier| tokio::spawn(notifier.run()));
-        let looking = self.journal.clone().map(|it| tokio::spawn(journal::keep_looking(it)));
+        let notifying = self.notifier.clone();
+        let notifying = notifying.map(|it| supervise::keep("notifier", move || it.clone().run()));
+        let looking = self.journal.clone();
+        let looking = looking
+            .map(|it| supervise::keep("journal", move || journal::keep_looking(Arc::clone(&it))));
         let others = notifying.into_iter().chain(looking).collect();
         self.owner_tasks = Some(OwnerTasks { end_steering, steering, others });
     }
@@ -111,7 +122,7 @@ impl Running {
         let Some(OwnerTasks { end_steering, steering, others }) = self.owner_tasks.take() else {
             return Ok(());
         };
-        let _ = end_steering.send(());
+        let _ = end_steering.send(true);
         others.iter().for_each(JoinHandle::abort);
         Ok(steering.await?)
     }

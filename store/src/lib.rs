@@ -14,6 +14,7 @@
 mod background;
 mod decisions;
 mod lock;
+mod private;
 mod samples;
 mod state;
 
@@ -22,7 +23,7 @@ pub use decisions::{
     DecisionLog, Dropped, Filter, LogError, LogStatus, LogWriter, OwnedRecord, OwnedSpent, Recent,
     Retention, Spool,
 };
-pub use lock::LockError;
+pub use lock::{LockError, Presence};
 pub use samples::{
     Closing, Concluded, JudgeSpend, NewPair, NewReview, NewSample, NewScore, PairCount, Reviewed,
     SampleFilter, SamplePage, SampleStore, SamplesError, Scored, SpendStore, StoredPair,

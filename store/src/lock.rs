@@ -1,8 +1,12 @@
-//! One process per directory: an exclusive lock on a file that names its holder.
+//! One process per directory: an exclusive lock on the directory itself and on a file in it that
+//! names the holder.
+//!
+//! The directory is what counts: its lock outlives the removal of the file. The file keeps out
+//! earlier versions, which knew it only.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,7 +41,50 @@ pub enum LockError {
 /// Holds the directory until dropped; the system lets go when the process dies, however it dies.
 #[derive(Debug)]
 pub(crate) struct DirLock {
-    _file: File,
+    file: File,
+    directory: File,
+}
+
+/// The file or directory behind a name: device and inode.
+type Identity = (u64, u64);
+
+fn identity(facts: &Metadata) -> Identity {
+    (facts.dev(), facts.ino())
+}
+
+/// The files that a store works on, to be found again under their names.
+#[derive(Clone, Debug)]
+pub struct Presence {
+    dir: PathBuf,
+    directory: Option<Identity>,
+    files: Vec<(PathBuf, Identity)>,
+}
+
+impl Presence {
+    /// Looks whether the directory and its files are still those that were opened.
+    ///
+    /// # Errors
+    /// What is missing or another one, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let found = |path: &Path| std::fs::metadata(path).map(|facts| identity(&facts));
+        let name = self.dir.display();
+        if let Some(directory) = self.directory
+            && found(&self.dir).ok() != Some(directory)
+        {
+            return Err(format!(
+                "data_dir {name} was removed, moved or replaced under this process: what it records no restart would find; put it back or restart"
+            ));
+        }
+        for (path, opened) in &self.files {
+            if found(path).ok() != Some(*opened) {
+                return Err(format!(
+                    "{} was removed or replaced under this process: what it records no restart would find; restart",
+                    path.display()
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl DirLock {
@@ -46,15 +93,22 @@ impl DirLock {
         let path = dir.join("lock");
         let failed = |source| LockError::Io { path: path.clone(), source };
         // Who asked for what is nobody else's business.
-        DirBuilder::new().recursive(true).mode(0o750).create(dir).map_err(failed)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(&path)
             .map_err(failed)?;
-        match lock_soon(&file) {
+        let directory = File::open(dir).map_err(failed)?;
+        let locked = lock_soon(&directory).or_else(|error| match error {
+            // Some network file systems lock files only.
+            TryLockError::Error(_) => Ok(()),
+            held @ TryLockError::WouldBlock => Err(held),
+        });
+        match locked.and_then(|()| lock_soon(&file)) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
@@ -69,7 +123,21 @@ impl DirLock {
             .set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(Self { _file: file })
+        Ok(Self { file, directory })
+    }
+
+    /// The directory, its lock and `others`, as they are now.
+    pub(crate) fn presence(&self, dir: &Path, others: &[PathBuf]) -> Presence {
+        let lock = self.file.metadata().ok().map(|facts| (dir.join("lock"), identity(&facts)));
+        let others = others.iter().filter_map(|path| {
+            let facts = std::fs::metadata(path).ok()?;
+            Some((path.clone(), identity(&facts)))
+        });
+        Presence {
+            dir: dir.to_owned(),
+            directory: self.directory.metadata().ok().map(|facts| identity(&facts)),
+            files: lock.into_iter().chain(others).collect(),
+        }
     }
 }
 

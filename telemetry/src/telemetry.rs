@@ -4,6 +4,7 @@ mod eval;
 mod touch;
 
 use crate::EvalJudge;
+use crate::loops::{Looks, Loop};
 use crate::prometheus::Prometheus;
 use crate::shadow::Shadows;
 use crate::spending::Spending;
@@ -44,6 +45,7 @@ impl Options {
 /// path calls none.
 pub struct Telemetry {
     pub(crate) prometheus: Prometheus,
+    looks: Looks,
     now: Mutex<Now>,
 }
 
@@ -97,7 +99,8 @@ impl Telemetry {
             refused: BTreeSet::new(),
             unpriced: Unpriced::default(),
         };
-        Self { prometheus: Prometheus::new(options.keep_removed), now: Mutex::new(now) }
+        let prometheus = Prometheus::new(options.keep_removed);
+        Self { prometheus, looks: Looks::default(), now: Mutex::new(now) }
     }
 
     /// Adds the counts of the workers since the last call.
@@ -181,6 +184,23 @@ impl Telemetry {
     /// Sets the number of pinned conversations.
     pub fn set_pins(&self, pins: u64) {
         self.lock().pins = pins;
+    }
+
+    /// Notes that a loop looks now.
+    pub fn looked(&self, which: Loop) {
+        self.looks.note(which);
+    }
+
+    /// Notes that a loop has ended for good.
+    pub fn looks_no_more(&self, which: Loop) {
+        self.looks.forget(which);
+    }
+
+    /// The loops without which nobody is protected and that have not looked for longer than
+    /// `patience`, each with the time since.
+    #[must_use]
+    pub fn stalled(&self, patience: Duration) -> Vec<(Loop, Duration)> {
+        self.looks.stalled(patience)
     }
 
     /// Sets whether the process runs safe: everything goes to stable and nothing can be changed.

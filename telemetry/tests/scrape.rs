@@ -6,7 +6,7 @@ use stagegate_rollout::{
     WorkloadState, apply,
 };
 use stagegate_telemetry::{
-    EndpointGauge, EvalArm, EvalGauges, EvalJudge, FlagGauges, METRICS, Options, PlanGauges,
+    EndpointGauge, EvalArm, EvalGauges, EvalJudge, FlagGauges, Loop, METRICS, Options, PlanGauges,
     ReloadResult, RollbackKind, RolloutGauges, Telemetry, TraceGauges,
 };
 use std::collections::BTreeMap;
@@ -90,6 +90,7 @@ fn busy() -> Telemetry {
     telemetry.set_workers_alive(&[true, false]);
     telemetry.set_pins(12);
     telemetry.set_safe_start(false);
+    Loop::ALL.into_iter().for_each(|which| telemetry.looked(which));
     telemetry.set_notifications(3, &["pager".to_owned()], &["delivered", "refused"]);
     telemetry.notified("pager", "delivered");
     telemetry.set_eval(&EvalGauges {

@@ -42,6 +42,7 @@ mod resilience;
 mod rollback;
 mod rollout;
 mod routing;
+mod second_door;
 mod shadow;
 mod signals;
 mod soak;

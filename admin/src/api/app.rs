@@ -1,5 +1,6 @@
 //! The state that the API answers from.
 
+use super::Refusals;
 use crate::sources::{DecisionSource, MetricsSource, SampleSource, StatsSource};
 use stagegate_control::Control;
 use stagegate_notify::Notifier;
@@ -20,6 +21,19 @@ pub struct App {
     pub samples: Option<Arc<dyn SampleSource>>,
     /// Who tells people; `None` without a store to remember in.
     pub notifier: Option<Notifier>,
+    /// The lines in the log about refused callers.
+    pub refusals: Arc<Refusals>,
     /// When the process started, in Unix milliseconds.
     pub started_at_ms: u64,
+}
+
+impl App {
+    /// The loops that stand still, in words; none while another process takes over, which has loops
+    /// of its own.
+    pub(super) fn stalled(&self) -> Vec<String> {
+        if self.control.is_handing_over() {
+            return Vec::new();
+        }
+        self.stats.stalled()
+    }
 }

@@ -112,6 +112,9 @@ impl Kind {
     }
 }
 
+/// Most problems of a text that are listed.
+const MOST_PROBLEMS: usize = 100;
+
 /// Why a request was not done.
 #[derive(Clone, Debug)]
 pub struct ApiError {
@@ -146,6 +149,15 @@ impl ApiError {
         let each: Vec<String> =
             fields.iter().map(|it| format!("{}: {}", it.field, it.problem)).collect();
         Self { fields, ..Self::new(Kind::BadRequest, each.join("; ")) }
+    }
+
+    /// A text of policies that is wrong.
+    #[must_use]
+    pub fn of_a_text(problems: &stagegate_config::Problems) -> Self {
+        let config: Vec<ConfigProblem> =
+            problems.iter().map(describe::config_problem).take(MOST_PROBLEMS).collect();
+        let detail = format!("the text has {} problems", problems.0.len());
+        Self { config, ..Self::new(Kind::InvalidConfig, detail) }
     }
 
     /// The same refusal with the evidence it rests on; other errors stay as they are.

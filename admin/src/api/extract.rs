@@ -60,7 +60,9 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8], is_json: bool) -> Result<T, ApiError> {
-    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    // A body that may be left out may be `null` too.
+    let left_out = bytes.is_empty() || (is_json && bytes.trim_ascii() == b"null");
+    let bytes = if left_out { b"{}" } else { bytes };
     if !is_json && bytes != b"{}" {
         return Err(ApiError::new(
             Kind::NotJson,

@@ -1,27 +1,46 @@
 //! The layer that asks who is there, before any handler sees the request.
 //!
-//! Which role a request needs is decided here and nowhere else; see [`crate::auth`] for why.
+//! It lies on the routes themselves: the role that a request needs is that of the route that it
+//! matched, never a reading of its path. See [`crate::auth`] for who is let in.
 
 use super::App;
 use super::error::{ApiError, Kind};
-use crate::auth::{self, Caller, Denied};
+use super::server::SameUser;
+use super::slots::Seat;
+use crate::auth::{self, Asked, Caller, Denied};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{Method, header};
+use http::{HeaderName, Method, header};
 use serde_json::json;
 use stagegate_config::Role;
 use std::net::SocketAddr;
 
+/// Longest part of a path that a record or a log line has.
+const SHOWN: usize = 200;
+
+/// A guard of routes that need the same role.
+#[derive(Clone)]
+pub(super) struct Guard {
+    pub(super) app: App,
+    pub(super) needed: Role,
+}
+
 /// Lets the request through with its [`Caller`], or refuses, logs and records it.
-pub(super) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let needed = needed_role(request.method(), request.uri().path());
+pub(super) async fn guard(
+    State(Guard { app, needed }): State<Guard>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let caller = match identify(&app, &request) {
         Ok(caller) => caller,
-        Err(denied) => return refuse(&app, &request, UNKNOWN, denied),
+        Err(denied) => return refuse(&app, &request, None, denied),
     };
+    if let Some(seat) = request.extensions().get::<Seat>() {
+        seat.is_known_from_now_on();
+    }
     if let Err(denied) = auth::authorize(&caller, needed) {
-        return refuse(&app, &request, &caller.actor, denied);
+        return refuse(&app, &request, Some(&caller.actor), denied);
     }
     request.extensions_mut().insert(caller);
     next.run(request).await
@@ -30,38 +49,54 @@ pub(super) async fn guard(State(app): State<App>, mut request: Request, next: Ne
 /// The actor of a request that nobody's token came with.
 const UNKNOWN: &str = "unknown";
 
-/// Reading needs `viewer`, everything else `operator`. Explaining and replaying are reading, although
-/// they come with a body.
-fn needed_role(method: &Method, path: &str) -> Role {
-    let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-    if reads || path == "/v1/explain" || path.ends_with("/gates/replay") {
-        Role::Viewer
-    } else {
-        Role::Operator
-    }
-}
-
 fn identify(app: &App, request: &Request) -> Result<Caller, Denied> {
     let view = app.control.view();
     let headers = request.headers();
     if view.config.admin.tokens.is_empty() {
-        let text = |name| headers.get(name).map(|it| it.to_str().unwrap_or("?"));
-        let host = text(header::HOST)
-            .or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
-        return auth::local(host, text(header::ORIGIN));
+        if request.extensions().get::<SameUser>().is_some() {
+            return Ok(Caller::local());
+        }
+        return auth::local(&asked(request));
     }
     let authorization = headers.get(header::AUTHORIZATION).map(http::HeaderValue::as_bytes);
     auth::authenticate(&view.config.admin.tokens, authorization)
 }
 
-fn refuse(app: &App, request: &Request, actor: &str, denied: Denied) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map_or_else(|| "unknown".to_owned(), |it| it.0.to_string());
+/// The parts of a request that tell a page of another site from a person's own programs.
+fn asked(request: &Request) -> Asked<'_> {
+    let headers = request.headers();
+    let text = |name: HeaderName| headers.get(name).map(|it| it.to_str().unwrap_or("?"));
+    let authority = || request.uri().authority().map(http::uri::Authority::as_str);
+    let fetch_site = headers.get("sec-fetch-site").map(|it| it.to_str().unwrap_or("?"));
+    let agent = text(header::USER_AGENT).unwrap_or_default();
+    let is_json = text(header::CONTENT_TYPE)
+        .is_some_and(|it| it.to_ascii_lowercase().starts_with("application/json"));
+    // A page of another site cannot send these without asking first.
+    let own = ["idempotency-key", "if-match", "x-stagegate"];
+    Asked {
+        host: text(header::HOST).or_else(authority),
+        origin: text(header::ORIGIN),
+        fetch_site,
+        is_change: !matches!(*request.method(), Method::GET | Method::HEAD),
+        by_a_browser: fetch_site.is_some()
+            || agent.starts_with("Mozilla/")
+            || headers.contains_key(header::ORIGIN)
+            || headers.contains_key(header::REFERER),
+        asked_first: is_json || own.iter().any(|name| headers.contains_key(*name)),
+    }
+}
+
+fn refuse(app: &App, request: &Request, actor: Option<&str>, denied: Denied) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|it| it.0);
+    let shown = peer.map_or_else(|| "unknown".to_owned(), |it| it.to_string());
     let (method, path) = (request.method(), request.uri().path());
-    tracing::warn!(peer, actor, %method, path, why = %denied, "admin request refused");
     // A prefix is enough to see what was tried; the rest could be anything of any length.
-    let path: String = path.chars().take(200).collect();
-    let details = json!({ "peer": peer, "method": method.as_str(), "path": path });
+    let path: String = path.chars().take(SHOWN).collect();
+    if app.refusals.admits(peer.map(|it| it.ip())) {
+        let actor = actor.unwrap_or(UNKNOWN);
+        tracing::warn!(peer = shown, actor, %method, path, why = %denied, "admin request refused");
+    }
+    let details = json!({ "peer": shown, "method": method.as_str(), "path": path });
     app.control.note_denied(actor, &denied.to_string(), details);
     let kind = if denied.is_unauthenticated() { Kind::Unauthenticated } else { Kind::Forbidden };
     ApiError::new(kind, denied.to_string()).into_response()

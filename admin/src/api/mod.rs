@@ -10,15 +10,19 @@ pub mod error;
 mod etag;
 mod extract;
 mod guard;
+mod heavy;
 mod limits;
 mod openapi;
+mod refusals;
 mod reply;
 mod routes;
 mod server;
+mod slots;
 mod status;
 
 pub use app::App;
-pub use server::serve;
+pub use refusals::Refusals;
+pub use server::{serve, serve_doors};
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -34,8 +38,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// The whole API as a service. Wants `ConnectInfo<SocketAddr>` on its requests, for the log.
 pub fn router(app: App) -> Router {
-    let (routes, document) = table(&app).split_for_parts();
-    let document = openapi::finish(&document);
+    let (table, roles) = table(&app);
+    let (routes, document) = table.split_for_parts();
+    let document = openapi::finish(&document, &roles);
     let layers = ServiceBuilder::new()
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         // What fails is logged where it is handled; a probe that finds us not ready is no error.
@@ -50,13 +55,28 @@ pub fn router(app: App) -> Router {
     Router::new().fallback_service(layers.service(routes))
 }
 
-/// Every documented route.
-fn table(app: &App) -> OpenApiRouter<App> {
-    let guarded = routes::guarded().route_layer(from_fn_with_state(app.clone(), guard::guard));
-    OpenApiRouter::with_openapi(openapi::document()).merge(routes::open()).merge(guarded)
+/// Every documented route behind the guard of its role, and the roles for the document.
+fn table(app: &App) -> (OpenApiRouter<App>, openapi::Roles) {
+    let mut all = OpenApiRouter::with_openapi(openapi::document());
+    let mut roles = openapi::Roles::new();
+    for (access, routes) in routes::table() {
+        openapi::note_roles(&mut roles, access, routes.get_openapi());
+        all = all.merge(match access {
+            routes::Access::Open => routes,
+            routes::Access::Needs(needed) => {
+                let guard = guard::Guard { app: app.clone(), needed };
+                routes.route_layer(from_fn_with_state(guard, guard::guard))
+            }
+        });
+    }
+    (all, roles)
 }
+
+/// Longest part of a path that a log line has.
+const PATH_SHOWN: usize = 200;
 
 fn span<B>(request: &http::Request<B>) -> tracing::Span {
     let id = request.extensions().get().and_then(error::id_of).unwrap_or_default();
-    tracing::info_span!("admin", method = %request.method(), path = request.uri().path(), id)
+    let path: String = request.uri().path().chars().take(PATH_SHOWN).collect();
+    tracing::info_span!("admin", method = %request.method(), path, id)
 }

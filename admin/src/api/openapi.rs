@@ -5,8 +5,10 @@
 //! it cannot be forgotten on one of them.
 
 use super::error::Kind;
+use super::routes::Access;
 use serde_json::{Map, Value, json};
 use stagegate_api::Problem;
+use std::collections::BTreeMap;
 use utoipa::OpenApi;
 
 /// The document before any route: title, tags and the schema of errors.
@@ -32,8 +34,21 @@ pub(super) fn document() -> utoipa::openapi::OpenApi {
     Frame::openapi()
 }
 
+/// Who may call each route, by path and method.
+pub(super) type Roles = BTreeMap<(String, String), Access>;
+
+/// Adds the routes of a document that need `access`.
+pub(super) fn note_roles(roles: &mut Roles, access: Access, document: &utoipa::openapi::OpenApi) {
+    let document = json!(document);
+    for (path, item) in document["paths"].as_object().into_iter().flatten() {
+        for method in item.as_object().into_iter().flatten().map(|(method, _)| method) {
+            roles.insert((path.clone(), method.clone()), access);
+        }
+    }
+}
+
 /// Adds what holds for groups of routes.
-pub(super) fn finish(document: &utoipa::openapi::OpenApi) -> Value {
+pub(super) fn finish(document: &utoipa::openapi::OpenApi, roles: &Roles) -> Value {
     let mut document = json!(document);
     document["components"]["securitySchemes"] = json!({
         "token": {
@@ -48,7 +63,8 @@ pub(super) fn finish(document: &utoipa::openapi::OpenApi) -> Value {
         add_own_pages(paths);
         for (path, item) in paths {
             for (method, operation) in item.as_object_mut().into_iter().flatten() {
-                complete(path, method, operation);
+                let access = roles.get(&(path.clone(), method.clone()));
+                complete(path, method, access.copied().unwrap_or(Access::Open), operation);
             }
         }
     }
@@ -109,13 +125,16 @@ fn add_own_pages(paths: &mut Map<String, Value>) {
 }
 
 /// Adds security, common errors and headers to one operation.
-fn complete(path: &str, method: &str, operation: &mut Value) {
-    let is_open = matches!(path, "/livez" | "/readyz" | "/openapi.json" | "/docs");
+fn complete(path: &str, method: &str, access: Access, operation: &mut Value) {
     let mut kinds = vec![Kind::Internal, Kind::Timeout];
+    operation["x-role"] = json!(access.label());
     if path == "/readyz" {
         kinds.push(Kind::NotReady);
     }
-    if is_open {
+    if path.ends_with("/gates/replay") {
+        kinds.push(Kind::InvalidConfig);
+    }
+    if access == Access::Open {
         operation["security"] = json!([]);
     } else {
         operation["security"] = json!([{ "token": [] }]);

@@ -1,28 +1,44 @@
-//! The admin listener.
+//! The doors of the admin API: a TCP listener, and a Unix socket for programs of the same user.
 //!
 //! Bounded where strangers can reach it: so many connections, so much time for a request's head.
+//! Both doors have places of their own, so whoever fills the one does not close the other.
 
+use super::slots::{Seat, Slot, Slots};
 use super::{App, router};
+use axum::Router;
 use axum::extract::ConnectInfo;
-use http::Request;
+use axum::response::Response;
+use http::{HeaderValue, Request, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
 use tower::ServiceExt;
 
-/// Most connections at a time.
-const CONNECTIONS: usize = 512;
-/// Longest time from a connection's first byte to the end of a request's head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for the end of a request's head, the first one and every later one.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long running answers may finish after the shutdown signal.
 const DRAIN: Duration = Duration::from_secs(5);
+/// Pause after a failure to accept: trying again at once would spin.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The caller came by the Unix socket, which only programs of the same user can open.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SameUser;
+
+/// A place where the API is asked.
+#[derive(Debug)]
+enum Door {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
 
 /// Serves the API on `listener` until `shutdown` resolves; then running answers may finish.
 ///
@@ -30,6 +46,19 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// Never by itself: failures to accept are waited out.
 pub async fn serve(
     listener: TcpListener,
+    app: App,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    serve_doors(listener, None, app, shutdown).await
+}
+
+/// As [`serve`], and on a Unix socket too.
+///
+/// # Errors
+/// Never by itself.
+pub async fn serve_doors(
+    listener: TcpListener,
+    local: Option<UnixListener>,
     app: App,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -41,52 +70,101 @@ pub async fn serve(
         );
     }
     let router = router(app);
-    let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let graceful = GracefulShutdown::new();
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut shutdown = std::pin::pin!(shutdown);
-    loop {
-        let accepted = tokio::select! {
-            accepted = accept(&listener, &slots) => accepted,
-            () = &mut shutdown => break,
-        };
-        let Some((stream, peer, slot)) = accepted else { continue };
-        let router = router.clone();
-        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
-            router.clone().oneshot(request.map(axum::body::Body::new))
-        });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%peer, %error, "admin connection ended");
+    {
+        let tcp = accept(Door::Tcp(listener), router.clone(), &graceful);
+        let unix = async {
+            match local {
+                Some(local) => accept(Door::Unix(local), router, &graceful).await,
+                None => std::future::pending().await,
             }
-            drop(slot);
-        });
+        };
+        tokio::select! {
+            () = tcp => {}
+            () = unix => {}
+            () = shutdown => {}
+        }
     }
-    drop(listener);
     let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
     Ok(())
 }
 
-/// The next connection and its slot.
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, peer)) => {
-            // Answers are small and each is written whole.
-            let _ = stream.set_nodelay(true);
-            Some((stream, peer, slot))
-        }
-        Err(error) => {
-            // Out of file descriptors, most likely: trying again at once would spin.
+/// Accepts connections for ever.
+async fn accept(door: Door, router: Router, graceful: &GracefulShutdown) {
+    let slots = Arc::new(Slots::default());
+    loop {
+        let accepted = match &door {
+            Door::Tcp(listener) => listener.accept().await.map(|(stream, peer)| {
+                // Answers are small and each is written whole.
+                let _ = stream.set_nodelay(true);
+                let slot = slots.enter();
+                let seat = slot.seat();
+                let mark = move |request: &mut Request<Incoming>| {
+                    request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
+                };
+                spawn(stream, slot, service(router.clone(), seat, mark), graceful);
+            }),
+            Door::Unix(listener) => listener.accept().await.map(|(stream, _)| {
+                let slot = slots.enter();
+                let seat = slot.seat();
+                let mark = |request: &mut Request<Incoming>| {
+                    request.extensions_mut().insert(SameUser);
+                };
+                spawn(stream, slot, service(router.clone(), seat, mark), graceful);
+            }),
+        };
+        if let Err(error) = accepted {
+            // Out of file descriptors, most likely: whoever has waited longest gives one back.
             tracing::warn!(%error, "admin connection not accepted");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            None
+            slots.make_room();
+            tokio::time::sleep(PAUSE).await;
         }
+        // The connection's task reads what has come before the next connection is taken.
+        tokio::task::yield_now().await;
     }
+}
+
+/// Serves one connection's requests. A stranger that was answered is not heard again.
+fn service(
+    router: Router,
+    seat: Seat,
+    mark: impl Fn(&mut Request<Incoming>) + Clone + Send + 'static,
+) -> impl Fn(Request<Incoming>) -> Answering + Clone + Send + 'static {
+    move |mut request| {
+        mark(&mut request);
+        request.extensions_mut().insert(seat.clone());
+        let (router, seat) = (router.clone(), seat.clone());
+        Box::pin(async move {
+            let mut response = router.oneshot(request.map(axum::body::Body::new)).await?;
+            if !seat.is_known() {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok(response)
+        })
+    }
+}
+
+type Answering = std::pin::Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+fn spawn<S, F>(stream: S, slot: Slot, service: F, graceful: &GracefulShutdown)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Fn(Request<Incoming>) -> Answering + Clone + Send + 'static,
+{
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    let service = hyper::service::service_fn(service);
+    let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+    tokio::spawn(async move {
+        tokio::select! {
+            served = connection => {
+                if let Err(error) = served {
+                    tracing::debug!(%error, "admin connection ended");
+                }
+            }
+            () = slot.ended() => {}
+        }
+        drop(slot);
+    });
 }

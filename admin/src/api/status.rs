@@ -7,6 +7,7 @@ use stagegate_api::{
     ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Outcomes, Probe, Status, Window,
     WorkloadStatus,
 };
+use stagegate_config::Ready;
 use stagegate_control::ports::DataPlaneStatus;
 use stagegate_control::{Live, View, now_ms};
 use stagegate_rollout::{Arm, Outcome, ReleaseName, WorkloadName};
@@ -23,7 +24,8 @@ pub(super) fn status(app: &App) -> Status {
             DecisionLogStatus { enabled: true, healthy, dropped }
         },
     );
-    let not_ready_because = not_ready_because(&view, &plane);
+    let mut not_ready_because = not_ready_because(&view, &plane);
+    not_ready_because.extend(app.stalled());
     let auth = match view.config.admin.tokens.is_empty() {
         true => AuthMode::OpenLoopback,
         false => AuthMode::Tokens,
@@ -81,8 +83,30 @@ fn waits(app: &App, live: &Live) -> Vec<String> {
     newest.map(|analysis| analysis.blocks.clone()).unwrap_or_default()
 }
 
-/// Why no traffic should be sent here; empty when it should.
+/// Why no traffic should be sent here; empty when it should. The workloads count as the
+/// configuration says: every one of them, or at least one.
 pub(super) fn not_ready_because(view: &View, plane: &DataPlaneStatus) -> Vec<String> {
+    let mut reasons = process_not_ready_because(plane);
+    let of_workloads = |live: &Live| workload_not_ready_because(live, plane);
+    let without: Vec<String> = view.live.iter().filter_map(of_workloads).collect();
+    let enough = match view.config.admin.ready {
+        Ready::All => without.is_empty(),
+        Ready::Any => without.len() < view.live.len() || without.is_empty(),
+    };
+    if !enough {
+        reasons.extend(without);
+    }
+    reasons
+}
+
+/// Why one workload should get no traffic here; empty when it should.
+pub(super) fn one_not_ready_because(live: &Live, plane: &DataPlaneStatus) -> Vec<String> {
+    let mut reasons = process_not_ready_because(plane);
+    reasons.extend(workload_not_ready_because(live, plane));
+    reasons
+}
+
+fn process_not_ready_because(plane: &DataPlaneStatus) -> Vec<String> {
     let mut reasons = Vec::new();
     if plane.draining {
         reasons.push("shutting down".to_owned());
@@ -90,16 +114,15 @@ pub(super) fn not_ready_because(view: &View, plane: &DataPlaneStatus) -> Vec<Str
     if !plane.workers.is_empty() && plane.workers.iter().all(|worker| !worker.alive) {
         reasons.push("every worker thread has ended: no connection is served".to_owned());
     }
-    for live in &view.live {
-        let (name, stable) = (&live.split.spec().name, &live.split.state().stable);
-        let endpoints = endpoints(plane, name, stable);
-        if !endpoints.is_empty() && endpoints.iter().all(|it| it.health == Probe::Unhealthy) {
-            reasons.push(format!(
-                "workload {name}: no endpoint of the stable release {stable} is healthy"
-            ));
-        }
-    }
     reasons
+}
+
+fn workload_not_ready_because(live: &Live, plane: &DataPlaneStatus) -> Option<String> {
+    let (name, stable) = (&live.split.spec().name, &live.split.state().stable);
+    let endpoints = endpoints(plane, name, stable);
+    let is_down = !endpoints.is_empty() && endpoints.iter().all(|it| it.health == Probe::Unhealthy);
+    is_down
+        .then(|| format!("workload {name}: no endpoint of the stable release {stable} is healthy"))
 }
 
 fn warnings(view: &View, plane: &DataPlaneStatus) -> Vec<String> {
@@ -154,6 +177,7 @@ fn workload(
         weight_ratio: state.weight.ratio(),
         open: describe::is_open(state),
         closed: describe::closed(state),
+        condemned: describe::condemned(state),
         killed: describe::killed(state),
         sticky: describe::sticky(spec.sticky),
         cohorts_enabled: state.cohorts.len() as u32,

@@ -152,3 +152,9 @@ fn what_people_wrote_never_becomes_markup() {
         assert_eq!(opened(tag), page.matches(&format!("</{tag}>")).count(), "{tag}");
     }
 }
+
+#[test]
+fn nothing_in_a_report_turns_a_line_around() {
+    let safe = super::harmless("why \u{202e}gnp\u{1b}[2J\u{9b}\nnext\tcell ä");
+    assert_eq!(safe, "why \\u{202e}gnp\\u{1b}[2J\\u{9b}\nnext\tcell ä");
+}

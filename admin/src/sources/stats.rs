@@ -9,6 +9,11 @@ pub trait StatsSource: Send + Sync + 'static {
     /// The windows that end now, of every series: several lengths each.
     fn snapshot(&self) -> Vec<SeriesStats>;
 
+    /// The loops that stand still and without which nobody is protected, in words.
+    fn stalled(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What was counted of copied requests since the start.
     fn shadows(&self) -> Vec<(ShadowKey, ShadowSeries)> {
         Vec::new()

@@ -204,3 +204,116 @@ fn a_new_token_is_long_unlike_any_other_and_fits_the_configuration() {
     assert!(one.config_line.contains(&one.hash) && !one.config_line.contains(&one.text));
     assert!(stagegate_config::TokenHash::parse(&one.hash).is_some());
 }
+
+/// Every operation of the document with every kind of caller, from the roles that it names.
+#[tokio::test]
+async fn every_route_asks_for_the_role_that_the_document_names() {
+    let (world, tokens) = guarded().await;
+    let document = world.get("/openapi.json").await.ok();
+    let callers = [
+        (0, None),
+        (0, Some("sgt_nobody".to_owned())),
+        (1, Some(tokens.viewer)),
+        (2, Some(tokens.operator)),
+        (3, Some(tokens.admin)),
+    ];
+    let mut asked = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let needed = match operation["x-role"].as_str().unwrap() {
+                "none" => 0,
+                "viewer" => 1,
+                "operator" => 2,
+                other => panic!("{path}: {other}"),
+            };
+            let concrete: String = path.replace("{workload}", "agent").replace(['{', '}'], "");
+            let reads = method == "get";
+            for (role, token) in &callers {
+                let mut call = world.call(method.to_uppercase().parse().unwrap(), &concrete);
+                if let Some(token) = token {
+                    call = call.header("authorization", &format!("Bearer {token}"));
+                }
+                // Not JSON: whoever gets past the guard is refused by the handler.
+                if !reads {
+                    call = call.header("content-type", "application/json").body("{");
+                }
+                let status = call.send().await.status.as_u16();
+                let expected = match (needed, *role) {
+                    (0, _) => None,
+                    (_, 0) => Some(401),
+                    (needed, role) if role < needed => Some(403),
+                    _ => None,
+                };
+                match expected {
+                    Some(expected) => assert_eq!(status, expected, "{method} {path} as {role}"),
+                    None => assert!(!matches!(status, 401 | 403), "{method} {path}: {status}"),
+                }
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 250, "{asked}");
+}
+
+#[tokio::test]
+async fn another_spelling_of_a_path_needs_no_lesser_role() {
+    let (world, tokens) = guarded().await;
+    for path in [
+        "/v1/workloads/agent/kill?x=/v1/explain",
+        "/v1/workloads/agent/kill/gates/replay",
+        "/v1/workloads/agent%2Fkill/gates/replay",
+        "/v1/workloads/gates/replay/kill",
+    ] {
+        let status =
+            with(&world, Method::POST, path, &tokens.viewer, &json!({ "reason": "x" })).await;
+        assert!(matches!(status, 400 | 403 | 404), "{path}: {status}");
+    }
+    assert!(world.last_plan().1.state().killed.is_none());
+}
+
+#[tokio::test]
+async fn a_strangers_flood_leaves_the_refusals_of_tokens_in_the_audit() {
+    let (mut world, tokens) = guarded().await;
+    for _ in 0..60 {
+        world.get("/v1/status").await.problem(401, "unauthenticated");
+    }
+    for _ in 0..3 {
+        let kill = "/v1/workloads/agent/kill";
+        assert_eq!(with(&world, Method::POST, kill, &tokens.viewer, &json!({})).await, 403);
+    }
+    world.token = Some(tokens.operator);
+    world.set_weight("4%").await.ok();
+    let audit = world.get("/v1/audit?limit=1000").await.ok();
+    let entries = audit["entries"].as_array().unwrap();
+    let of = |actor: &str| entries.iter().filter(|it| it["actor"] == actor).count();
+    assert_eq!(of("dashboard"), 3);
+    assert!((30..=62).contains(&of("unknown")), "{}", of("unknown"));
+    let left_out = |it: &&Value| it["summary"].as_str().unwrap().contains("left out");
+    assert!(entries.iter().any(|it| left_out(&it)), "the audit says so");
+}
+
+#[tokio::test]
+async fn without_tokens_a_page_of_another_port_changes_nothing() {
+    let world = World::open().await;
+    let host = "localhost:9900";
+    let enable = "/v1/workloads/agent/cohorts/pilots/enable";
+    let pages: [&[(&'static str, &str)]; 5] = [
+        &[("origin", "http://localhost:3000"), ("content-type", "text/plain")],
+        &[("origin", "http://evil.localhost:9900")],
+        &[("sec-fetch-site", "cross-site"), ("referer", "https://evil.test/")],
+        &[("sec-fetch-site", "same-site"), ("content-type", "application/json")],
+        &[("user-agent", "Mozilla/5.0"), ("content-type", "application/x-www-form-urlencoded")],
+    ];
+    for page in pages {
+        let mut call = world.call(Method::POST, enable).header("host", host);
+        for (name, value) in page {
+            call = call.header(name, value);
+        }
+        call.send().await.problem(403, "forbidden");
+    }
+    let read = world.call(Method::GET, "/v1/status").header("origin", "http://localhost:3000");
+    read.send().await.problem(403, "forbidden");
+    let own = world.call(Method::POST, enable).header("origin", "http://localhost:9900");
+    let own = own.header("x-stagegate", "1").header("user-agent", "Mozilla/5.0");
+    assert_eq!(own.send().await.status, 200, "a page of our own");
+}

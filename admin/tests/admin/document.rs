@@ -78,6 +78,8 @@ async fn every_operation_is_complete() {
         assert!(operation["summary"].as_str().is_some_and(|it| !it.is_empty()), "{name}");
         assert!(operation["responses"]["200"].is_object(), "{name}");
         let is_guarded = operation["security"] == json!([{ "token": [] }]);
+        let role = operation["x-role"].as_str().unwrap();
+        assert_eq!(is_guarded, role != "none", "{name}");
         assert_eq!(is_guarded, operation["responses"]["401"].is_object(), "{name}");
         assert_eq!(is_guarded, path.starts_with("/v1/") || path == "/metrics", "{name}");
         let in_path = path.matches('{').count();

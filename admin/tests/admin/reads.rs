@@ -1,6 +1,6 @@
 //! What is in force, what was decided, and why.
 
-use crate::world::World;
+use crate::world::{CONFIG, World};
 use serde_json::{Value, json};
 use stagegate_control::ports::Health;
 use stagegate_rollout::{Arm, CostTruth, KeyKind, Outcome, Reason, Record, RecordBatch, Spent};
@@ -93,6 +93,21 @@ async fn ready_means_that_every_stable_release_can_serve() {
     world.plane.status.lock().unwrap().draining = true;
     let problem = world.get("/readyz").await.problem(503, "not-ready");
     assert!(problem["detail"].as_str().unwrap().contains("shutting down"), "{problem}");
+}
+
+#[tokio::test]
+async fn readiness_is_answered_for_each_workload_and_one_can_be_enough() {
+    let world = World::open().await;
+    world.health("batch", "b1", &[Health::Unhealthy]);
+    assert_eq!(world.get("/readyz/agent").await.text, "ok\n");
+    let problem = world.get("/readyz/batch").await.problem(503, "not-ready");
+    assert!(problem["detail"].as_str().unwrap().contains("stable release b1"), "{problem}");
+    world.get("/readyz/nothing").await.problem(404, "not-found");
+    let world = World::with(&format!("{CONFIG}admin: {{ ready: any }}\n")).await;
+    world.health("batch", "b1", &[Health::Unhealthy]);
+    assert_eq!(world.get("/readyz").await.status, 200, "the other one can serve");
+    world.health("agent", "v1", &[Health::Unhealthy]);
+    world.get("/readyz").await.problem(503, "not-ready");
 }
 
 #[tokio::test]

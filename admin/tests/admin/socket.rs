@@ -1,6 +1,8 @@
 //! The real listener.
 
-use crate::world::World;
+use crate::world::{CONFIG, World};
+use stagegate_admin::auth::new_token;
+use stagegate_config::Role;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -11,6 +13,41 @@ async fn ask(stream: &mut TcpStream, request: &str) -> String {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn strangers_keep_nobody_out_who_has_a_token() {
+    let token = new_token("deployer", Role::Operator).unwrap();
+    let config = format!("{CONFIG}admin:\n  tokens:\n    {}\n", token.config_line);
+    let world = World::with(&config).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = world.app.clone();
+    let server = tokio::spawn(stagegate_admin::serve(listener, app, std::future::pending()));
+    // Silent ones, slow ones, and ones that were answered and stay.
+    let mut strangers = Vec::new();
+    for number in 0..700 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let said: &[u8] = match number % 3 {
+            0 => b"",
+            1 => b"GET / HTTP/1.1\r\nhost: x\r\n",
+            _ => b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n",
+        };
+        let _ = stream.write_all(said).await;
+        strangers.push(stream);
+    }
+    let begun = std::time::Instant::now();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let body = "{\"reason\":\"now\"}";
+    let request = format!(
+        "POST /v1/workloads/agent/rollback HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        token.text,
+        body.len()
+    );
+    let answer = ask(&mut stream, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    server.abort();
 }
 
 #[tokio::test]

@@ -26,24 +26,44 @@ async fn a_change_that_cannot_be_recorded_is_not_made() {
         let problem = world.set_weight("20%").await.problem(503, "unavailable");
         assert!(problem["detail"].as_str().unwrap().contains("disk full"), "{problem}");
     }
-    let rollback = world.post("/v1/workloads/agent/rollback", json!({ "reason": "x" })).await;
-    rollback.problem(503, "unavailable");
     assert_eq!(world.agent().await, before);
     assert_eq!(world.plans(), plans);
     let status = world.get("/v1/status").await.ok();
     assert_eq!(status["store"]["healthy"], false);
-    assert_eq!(status["store"]["failures"], 3);
+    assert_eq!(status["store"]["failures"], 2);
     assert!(status["warnings"].to_string().contains("disk full"));
     let failures = |world: &World| {
         let told = world.events.0.lock().unwrap();
         told.iter().filter(|event| matches!(event, Event::StoreFailed)).count()
     };
-    assert_eq!(failures(&world), 3);
+    assert_eq!(failures(&world), 2);
 
     db.execute_batch("DROP TRIGGER full").unwrap();
     let done = world.set_weight("20%").await.ok();
     assert_eq!(done["epoch"], 3, "no epoch was lost");
     assert_eq!(world.get("/v1/status").await.ok()["store"]["healthy"], true);
+    assert_eq!(world.get("/v1/audit/verify").await.ok()["intact"], true);
+}
+
+#[tokio::test]
+async fn a_rollback_that_cannot_be_recorded_takes_effect_and_is_recorded_later() {
+    let world = World::open().await;
+    world.set_weight("10%").await.ok();
+    let db = break_store(&world);
+    let rollback = world.post("/v1/workloads/agent/rollback", json!({ "reason": "x" })).await.ok();
+    assert_eq!(rollback["recorded"], false);
+    assert_eq!(rollback["workload"]["open"], false);
+    assert!(!world.last_plan().1.state().is_open());
+    db.execute_batch("DROP TRIGGER full").unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let audit = world.get("/v1/audit?limit=1").await.ok();
+        if audit["entries"][0]["action"] == "rollback" {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "never recorded: {audit}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     assert_eq!(world.get("/v1/audit/verify").await.ok()["intact"], true);
 }
 

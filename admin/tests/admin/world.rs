@@ -105,6 +105,7 @@ impl World {
             decisions: Some(Arc::clone(&log) as Arc<_>),
             samples: None,
             notifier: outbox.map(|outbox| notifier(outbox, &control)),
+            refusals: Arc::default(),
             started_at_ms: 1,
         };
         let router = router(app.clone());

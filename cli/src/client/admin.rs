@@ -1,10 +1,11 @@
 //! The admin API's client: one blocking call a command.
 
 use super::failure::Failure;
-use super::problem;
+use super::{problem, socket};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::{Method, Request, Uri};
@@ -14,14 +15,26 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The admin API is near; if it does not take a connection soon, it is not there.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// Answers are pages at most; more is not from an admin API.
-const LARGEST_ANSWER: u64 = 32 * 1024 * 1024;
+pub(super) const LARGEST_ANSWER: u64 = 32 * 1024 * 1024;
+/// Where the API is if nothing else is said.
+const DEFAULT: &str = "http://127.0.0.1:9900";
+/// The socket of a server that was started here with the default `data_dir`.
+const NEAR: &str = "stagegate-data/admin.sock";
 
 /// Talks to one admin API.
 #[derive(Clone, Debug)]
 pub struct AdminClient {
-    agent: Agent,
+    way: Way,
     base: String,
     token: Option<String>,
+}
+
+/// The way to the API.
+#[derive(Clone, Debug)]
+enum Way {
+    Http(Agent),
+    /// The socket in the server's data directory.
+    Socket(PathBuf),
 }
 
 /// What makes a change conditional or repeatable.
@@ -34,8 +47,28 @@ pub struct Conditions<'a> {
 }
 
 impl AdminClient {
+    /// A client of the API at `admin`, an `http://` URL or `unix:` and the path of a socket; connects
+    /// when it is first used. Without one it is the socket in `./stagegate-data` if somebody answers
+    /// there, else the default address.
+    pub fn reaching(admin: Option<&str>, token: Option<&str>) -> Result<Self, Failure> {
+        match admin {
+            Some(admin) => Self::new(admin, token),
+            None if socket::answers(Path::new(NEAR)) => Self::new(&format!("unix:{NEAR}"), token),
+            None => Self::new(DEFAULT, token),
+        }
+    }
+
     /// A client of the API at `admin`; connects when it is first used.
     pub fn new(admin: &str, token: Option<&str>) -> Result<Self, Failure> {
+        let token = token.filter(|token| !token.is_empty()).map(str::to_owned);
+        if let Some(path) = admin.strip_prefix("unix:") {
+            if path.is_empty() {
+                return Err(Failure::Usage(format!(
+                    "--admin `{admin}` names no socket, as unix:/var/lib/stagegate/admin.sock"
+                )));
+            }
+            return Ok(Self { way: Way::Socket(path.into()), base: admin.to_owned(), token });
+        }
         let uri: Uri = admin
             .parse()
             .map_err(|error| Failure::Usage(format!("--admin `{admin}` is not a URL: {error}")))?;
@@ -49,7 +82,7 @@ impl AdminClient {
             }
             _ => {
                 return Err(Failure::Usage(format!(
-                    "--admin `{admin}` must begin with http://, as http://127.0.0.1:9900"
+                    "--admin `{admin}` must begin with http:// or unix:, as http://127.0.0.1:9900 or unix:stagegate-data/admin.sock"
                 )));
             }
         }
@@ -61,11 +94,8 @@ impl AdminClient {
             .proxy(None)
             .max_redirects(0)
             .build();
-        Ok(Self {
-            agent: config.into(),
-            base: admin.trim_end_matches('/').to_owned(),
-            token: token.filter(|token| !token.is_empty()).map(str::to_owned),
-        })
+        let way = Way::Http(config.into());
+        Ok(Self { way, base: admin.trim_end_matches('/').to_owned(), token })
     }
 
     /// Reads.
@@ -132,6 +162,10 @@ impl AdminClient {
         body: Option<Vec<u8>>,
         conditions: Conditions<'_>,
     ) -> Result<(u16, String), Failure> {
+        let agent = match &self.way {
+            Way::Http(agent) => agent,
+            Way::Socket(socket) => return self.over(socket, method, path, body, conditions),
+        };
         let url = format!("{}{path}", self.base);
         let mut request = Request::builder().method(method).uri(&url);
         request = request.header("accept", "application/json");
@@ -150,9 +184,9 @@ impl AdminClient {
         let result = match body {
             Some(body) => {
                 let request = request.header("content-type", "application/json");
-                self.agent.run(request.body(body).map_err(unusable)?)
+                agent.run(request.body(body).map_err(unusable)?)
             }
-            None => self.agent.run(request.body(()).map_err(unusable)?),
+            None => agent.run(request.body(()).map_err(unusable)?),
         };
         let unreachable = |error: ureq::Error| Failure::Unreachable {
             url: self.base.clone(),
@@ -162,6 +196,35 @@ impl AdminClient {
         let status = response.status().as_u16();
         let text = response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_string();
         Ok((status, text.map_err(unreachable)?))
+    }
+}
+
+impl AdminClient {
+    /// The same exchange over the socket.
+    fn over(
+        &self,
+        socket: &Path,
+        method: &Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        conditions: Conditions<'_>,
+    ) -> Result<(u16, String), Failure> {
+        let mut fields = vec![("accept", "application/json".to_owned())];
+        fields
+            .extend(self.token.as_ref().map(|token| ("authorization", format!("Bearer {token}"))));
+        fields.extend(conditions.if_match.map(|epoch| ("if-match", format!("\"{epoch}\""))));
+        let key = conditions.idempotency_key.map(str::to_owned);
+        fields.extend(key.map(|key| ("idempotency-key", key)));
+        fields.extend(body.as_ref().map(|_| ("content-type", "application/json".to_owned())));
+        if fields.iter().any(|(_, value)| value.chars().any(char::is_control)) {
+            return Err(Failure::Usage(
+                "cannot make a request of this: a control character".into(),
+            ));
+        }
+        let body = body.unwrap_or_default();
+        socket::exchange(socket, method.as_str(), path, &fields, &body).map_err(|error| {
+            Failure::Unreachable { url: self.base.clone(), cause: error.to_string() }
+        })
     }
 }
 
@@ -200,9 +263,12 @@ mod tests {
 
     #[test]
     fn says_what_an_admin_url_must_look_like() {
-        for (url, wanted) in
-            [("127.0.0.1:9900", "http://"), ("https://h:1", "tunnel"), ("http://[", "not a URL")]
-        {
+        for (url, wanted) in [
+            ("127.0.0.1:9900", "http://"),
+            ("unix:", "no socket"),
+            ("https://h:1", "tunnel"),
+            ("http://[", "not a URL"),
+        ] {
             match AdminClient::new(url, None) {
                 Err(Failure::Usage(text)) => assert!(text.contains(wanted), "{text}"),
                 other => panic!("{url}: {other:?}"),

@@ -3,6 +3,7 @@
 mod admin;
 mod failure;
 mod problem;
+mod socket;
 
 pub use admin::{AdminClient, Conditions, segment, typed};
 pub use failure::Failure;

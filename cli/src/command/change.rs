@@ -6,7 +6,7 @@ use crate::client::{AdminClient, Conditions, Failure, config_problem, typed};
 use crate::output::{self, Format, one_line};
 use clap::Args;
 use serde_json::json;
-use stagegate_api::{ConfigEdit, ConfigProblem, Reason, ReloadPlan, Reloaded, SetWeight};
+use stagegate_api::{ConfigEdit, ConfigProblem, Reason, Reload, ReloadPlan, Reloaded, SetWeight};
 use stagegate_rollout::Weight;
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -22,7 +22,8 @@ pub(crate) struct WeightArgs {
     /// The reason; it is recorded.
     #[arg(long)]
     reason: Option<String>,
-    /// Set it although a rollout is under way, whose policy sets the weight.
+    /// Set it although a rollout is under way, whose policy sets the weight, or although a
+    /// gate rolled the candidate back.
     #[arg(long = "override", requires = "reason")]
     overriding: bool,
     #[command(flatten)]
@@ -44,6 +45,12 @@ pub(crate) struct VerbArgs {
 /// Options of `reload`.
 #[derive(Args, Debug)]
 pub(crate) struct ReloadArgs {
+    /// The reason; it is recorded.
+    #[arg(long)]
+    reason: Option<String>,
+    /// Take over a stable release although a gate rolled it back.
+    #[arg(long = "override", requires = "reason")]
+    overriding: bool,
     /// Show what a reload of the file as it is now would change and for whom, and change nothing.
     #[arg(long)]
     dry_run: bool,
@@ -103,7 +110,8 @@ pub(crate) fn reload(
         output::show(format, &answer, || plan_text(&plan));
         return Ok(ExitCode::SUCCESS);
     }
-    let answer = client.send(&Method::POST, "/v1/reload", &json!({}), Conditions::default())?;
+    let body = Reload { reason: args.reason.clone(), overriding: args.overriding };
+    let answer = client.send(&Method::POST, "/v1/reload", &json!(body), Conditions::default())?;
     let reloaded: Reloaded = typed(&answer)?;
     output::show(format, &answer, || reloaded_text(&reloaded));
     Ok(ExitCode::SUCCESS)
@@ -266,7 +274,12 @@ mod tests {
             })
             .to_string(),
         );
-        reload(&client, &ReloadArgs { dry_run: true }, Format::Table).expect("described");
+        reload(
+            &client,
+            &ReloadArgs { reason: None, overriding: false, dry_run: true },
+            Format::Table,
+        )
+        .expect("described");
         let asked = asked.join().expect("one request");
         assert!(asked.starts_with("GET /v1/reload HTTP/1.1\r\n"), "{asked}");
     }

@@ -39,6 +39,9 @@ pub(crate) struct EnableArgs {
     /// An excluded tenant of the cohort to opt in with it; may be given several times.
     #[arg(long, value_name = "TENANT", requires = "reason")]
     opt_in: Vec<String>,
+    /// Enable it although a gate rolled the candidate back.
+    #[arg(long = "override", requires = "reason")]
+    overriding: bool,
     /// The reason; it is recorded.
     #[arg(long)]
     reason: Option<String>,
@@ -66,13 +69,18 @@ pub(crate) fn run(
     match command {
         CohortCommand::Enable(args) => {
             let path = below(&["cohorts", &args.cohort, "enable"]);
-            let body = EnableCohort { reason: args.reason.clone(), opt_in: args.opt_in.clone() };
+            let body = EnableCohort {
+                reason: args.reason.clone(),
+                opt_in: args.opt_in.clone(),
+                overriding: args.overriding,
+            };
             let (workload, conditions) = (args.workload.as_str(), &args.conditions);
             Order { workload, method: Method::POST, path, body, conditions }.run(
                 client,
                 format,
                 |now, seen| {
                     preview::enable(now, &args.cohort, &args.opt_in, seen);
+                    preview::condemned(now, now.candidate.as_deref(), args.overriding, seen);
                     Ok(())
                 },
             )

@@ -78,8 +78,9 @@ pub(crate) fn run(
     format: Format,
 ) -> Result<ExitCode, Failure> {
     let workload: WorkloadDetail = typed(&client.get(&workload_path(&args.workload, ""))?)?;
-    let names: &[&str] =
-        if workload.candidate.is_some() { &["stable", "candidate"] } else { &["stable"] };
+    let releases: Vec<&str> =
+        std::iter::once(workload.stable.as_str()).chain(workload.candidate.as_deref()).collect();
+    let names: &[&str] = &["stable", "candidate"][..releases.len()];
     // The clocks of this machine and of the server may differ: what is there already does not count.
     let known = newest(client, &args.workload)?;
     let deadline = Instant::now() + args.timeout.0;
@@ -98,8 +99,9 @@ pub(crate) fn run(
     let arms = loop {
         let mut arms = [Arm::default(), Arm::default()];
         let mut missing = [0, 0];
-        for ((arm, missing), name) in arms.iter_mut().zip(&mut missing).zip(names) {
-            *arm = Arm::of(&since(client, &args.workload, name, known.as_ref())?, args.count);
+        let parts = names.iter().zip(&releases);
+        for ((arm, missing), part) in arms.iter_mut().zip(&mut missing).zip(parts) {
+            *arm = Arm::of(&since(client, &args.workload, part, known.as_ref())?, args.count);
             *missing = args.count - arm.sampled;
         }
         progress.at(arms.iter().map(Arm::concluded).sum());
@@ -125,17 +127,19 @@ fn newest(client: &AdminClient, workload: &str) -> Result<Option<SampleSummary>,
     Ok(samples.samples.into_iter().next())
 }
 
-/// Samples of an arm that came after `known`, newest first.
+/// Samples of an arm's release that came after `known`, newest first: answers that a client got. A
+/// shadow's answers and those of another release under the same arm are not meant.
 fn since(
     client: &AdminClient,
     workload: &str,
-    arm: &str,
+    (arm, release): (&&str, &&str),
     known: Option<&SampleSummary>,
 ) -> Result<Vec<SampleSummary>, Failure> {
     let from = known.map_or(0, |sample| sample.at_ms);
     let path = format!(
-        "/v1/samples?limit={MOST}&workload={}&arm={arm}&since_ms={from}",
-        segment(workload)
+        "/v1/samples?limit={MOST}&workload={}&arm={arm}&release={}&reason=random,targeted&since_ms={from}",
+        segment(workload),
+        segment(release)
     );
     let samples: Samples = typed(&client.get(&path)?)?;
     let known = known.map(|sample| sample.id.as_str());

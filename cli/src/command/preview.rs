@@ -29,6 +29,22 @@ fn shares(now: &WorkloadDetail, candidate: &str, to: f64, seen: &mut Preview) {
     }
 }
 
+/// Says that `release` was rolled back and gets no traffic without an override.
+pub(crate) fn condemned(
+    now: &WorkloadDetail,
+    release: Option<&str>,
+    overriding: bool,
+    seen: &mut Preview,
+) {
+    let found = now.condemned.iter().find(|it| Some(it.release.as_str()) == release);
+    if let Some(found) = found.filter(|it| it.let_in.is_none() && !overriding) {
+        seen.refused(format!(
+            "release {} was rolled back by {} ({}): add --override and a reason",
+            found.release, found.by, found.reason
+        ));
+    }
+}
+
 /// `weight`.
 pub(crate) fn weight(now: &WorkloadDetail, to: Weight, overriding: bool, seen: &mut Preview) {
     if now.candidate.is_none() {
@@ -39,6 +55,9 @@ pub(crate) fn weight(now: &WorkloadDetail, to: Weight, overriding: bool, seen: &
             "rollout {} is under way and its policy sets the weight: add --override and a reason",
             rollout.id
         ));
+    }
+    if to > Weight::ZERO {
+        condemned(now, now.candidate.as_deref(), overriding, seen);
     }
     let (from, to_text) = (now.weight.clone(), to.to_string());
     if from != to_text || (now.closed.is_some() && to > Weight::ZERO) {

@@ -104,7 +104,8 @@ fn opened_again(now: &WorkloadDetail) -> Reverse {
     }
     let share = closed.weight_before.as_str();
     if share != "0%" {
-        let words = ["weight", now.name.as_str(), share].map(str::to_owned).to_vec();
+        let mut words = ["weight", now.name.as_str(), share].map(str::to_owned).to_vec();
+        words.extend(override_for(now, now.candidate.as_deref()));
         let note = (!now.cohorts.is_empty())
             .then(|| "cohorts stay closed: `stagegate cohort enable` opens them".to_owned());
         return Reverse::By(words, note);
@@ -112,7 +113,9 @@ fn opened_again(now: &WorkloadDetail) -> Reverse {
     match now.cohorts.first() {
         Some(first) => {
             let words = ["cohort", "enable", now.name.as_str(), first.name.as_str()];
-            Reverse::By(words.map(str::to_owned).to_vec(), None)
+            let mut words = words.map(str::to_owned).to_vec();
+            words.extend(override_for(now, now.candidate.as_deref()));
+            Reverse::By(words, None)
         }
         None => Reverse::ByHand("the candidate had no share before".to_owned()),
     }
@@ -124,8 +127,17 @@ fn started_again(now: &WorkloadDetail) -> Reverse {
     };
     let (to, policy) = (rollout.to.as_str(), rollout.policy.as_str());
     let words = ["rollout", "start", now.name.as_str(), "--to", to, "--policy", policy];
+    let mut words = words.map(str::to_owned).to_vec();
+    words.extend(override_for(now, Some(to)));
     let note = "the rollout begins again at its first step".to_owned();
-    Reverse::By(words.map(str::to_owned).to_vec(), Some(note))
+    Reverse::By(words, Some(note))
+}
+
+/// The option that gives a release traffic again although it was rolled back.
+fn override_for(now: &WorkloadDetail, release: Option<&str>) -> Option<String> {
+    let mut condemned = now.condemned.iter().filter(|it| it.let_in.is_none());
+    let found = condemned.any(|it| Some(it.release.as_str()) == release);
+    found.then(|| "--override".to_owned())
 }
 
 #[cfg(test)]

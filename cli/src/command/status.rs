@@ -10,7 +10,9 @@ use crate::output::{
 };
 use clap::Args;
 use serde_json::Value;
-use stagegate_api::{ArmStatus, Probe, ReloadStatus, Status, Window, WorkloadStatus};
+use stagegate_api::{
+    ArmStatus, CondemnedRelease, Probe, ReloadStatus, Status, Window, WorkloadStatus,
+};
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -226,12 +228,39 @@ fn alarms(workload: &WorkloadStatus, now_ms: u64) -> Vec<String> {
             if closed.finishing { " (running conversations finish there)" } else { "" }
         ));
     }
+    alarms.extend(workload.condemned.iter().filter_map(|it| condemned(workload, it)));
     for arm in std::iter::once(&workload.stable).chain(&workload.candidate) {
         for endpoint in arm.endpoints.iter().filter(|e| e.health == Probe::Unhealthy) {
             alarms.push(format!("{} of {} is unhealthy", endpoint.address, arm.release));
         }
     }
     alarms
+}
+
+/// What is said of a release that was rolled back; nothing where the line of the closed candidate
+/// says it.
+fn condemned(workload: &WorkloadStatus, it: &CondemnedRelease) -> Option<String> {
+    let is_candidate = workload.candidate.as_ref().is_some_and(|arm| arm.release == it.release);
+    let rolled_back = format!(
+        "release {} was rolled back by {} at {}: {}",
+        it.release,
+        one_line(&it.by),
+        moment(it.at_ms),
+        clip(&it.reason)
+    );
+    match &it.let_in {
+        Some(mark) => Some(format!(
+            "{rolled_back}; {} let it in again at {}: {}",
+            one_line(&mark.by),
+            moment(mark.at_ms),
+            clip(&mark.reason)
+        )),
+        None if is_candidate && workload.closed.is_some() => Some(format!(
+            "release {} gets traffic again only with --override and a reason",
+            it.release
+        )),
+        None => Some(format!("{rolled_back}; only --override and a reason give it traffic")),
+    }
 }
 
 /// What a row shows of a window.

@@ -157,7 +157,8 @@ fn admin(raw: RawAdmin, cx: &mut Context<'_>) -> Option<Admin> {
             hash: plain(token.hash)?,
         })
     });
-    Some(Admin { address: address.value, tokens: tokens.collect::<Option<_>>()? })
+    let (tokens, ready) = (tokens.collect::<Option<_>>()?, plain(raw.ready)?);
+    Some(Admin { address: address.value, tokens, ready })
 }
 
 /// Two sockets cannot share an address; finding out at start would be late.

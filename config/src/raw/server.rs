@@ -3,7 +3,7 @@
 use super::{RawChannel, RawEval, RawFlags, RawPolicy, RawTls, RawTracing, RawWorkload};
 use crate::read::{At, Map, NonEmpty, leaf, raw, words};
 use crate::scalar::{FileMode, FilePath, Int, PolicyName, SizeIn, TokenName, Wait, Workers};
-use crate::{DecisionLog, Measurements, Role, Time, TokenHash};
+use crate::{DecisionLog, Measurements, Ready, Role, Time, TokenHash};
 use ipnet::IpNet;
 use stagegate_rollout::WorkloadName;
 use stagegate_settings::{ConnLimits, Forwarded, ListenAddress, PathSpelling};
@@ -76,6 +76,9 @@ raw! {
         address: SocketAddr = default("127.0.0.1:9900"),
         /// Who may use it. Without tokens, anyone on this machine may.
         tokens: Vec<At<RawToken>> = default("[]"),
+        /// Which workloads need a stable endpoint that is not unhealthy for `/readyz` to say yes.
+        /// `/readyz/WORKLOAD` answers for one of them.
+        ready: Ready = default("all"),
     }
 }
 
@@ -145,6 +148,16 @@ words! {
         Operator,
         /// Everything.
         Admin,
+    }
+}
+
+words! {
+    /// The workloads that `/readyz` asks for.
+    Ready, |ready| ready.label(), {
+        /// Every workload.
+        All,
+        /// At least one: the others answer 503 by themselves and keep no traffic from it.
+        Any,
     }
 }
 

@@ -213,3 +213,46 @@ async fn a_damaged_file_keeps_the_process_from_starting() {
     assert!(matches!(refused, StartError::DamagedUnrecorded(_)), "{refused}");
     assert!(refused.to_string().contains("--safe-start"), "{refused}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_at_once_does_not_keep_the_candidate_in() {
+    let memory = Memory::new();
+    let ledger = memory.clone();
+    let world = World::over(CONFIG, move |_| Arc::new(ledger) as Arc<dyn Ledger>).await;
+    world.execute(weight("10%"), None).await.unwrap();
+    let before = memory.changes().len();
+    memory.break_down(Some("the disk is full"));
+    let rollback = in_time(&world, Command::Rollback).await;
+    assert!(rollback.changed && !rollback.recorded, "it is in force");
+    assert!(!world.last_plan().1.state().is_open());
+    in_time(&world, Command::Kill).await;
+    // What gives traffic is refused as before.
+    let refused = world.execute(weight("20%"), None).await.unwrap_err();
+    assert!(matches!(refused, ExecuteError::Store(_) | ExecuteError::Refused(_)), "{refused}");
+    assert!(!world.control.store_status().healthy);
+    assert!(world.dir.path().join("data").join(FILE).exists(), "noted beside the store");
+
+    memory.break_down(None);
+    let actions = recorded(&memory, before + 2).await;
+    assert_eq!(actions[before..], ["rollback", "kill"], "recorded late, in order");
+}
+
+#[tokio::test]
+async fn a_directory_that_is_taken_away_is_noticed_and_the_way_back_stays_open() {
+    let world = World::with(CONFIG).await;
+    world.execute(weight("10%"), None).await.unwrap();
+    let data = world.dir.path().join("data");
+    std::fs::remove_dir_all(&data).unwrap();
+    let status = world.control.store_status();
+    assert!(!status.healthy && status.last_error.unwrap().contains("data_dir"));
+    let refused = world.execute(weight("20%"), None).await.unwrap_err();
+    assert!(refused.to_string().contains("removed"), "{refused}");
+    let rollback = in_time(&world, Command::Rollback).await;
+    assert!(!rollback.recorded);
+    assert!(!world.last_plan().1.state().is_open());
+    // The next process finds the note, and nothing else.
+    let text = std::fs::read_to_string(data.join(FILE)).unwrap();
+    drop(world);
+    let world = World::beside(CONFIG, FILE, &text).await.unwrap();
+    assert!(!world.plane.published.lock().unwrap()[0].splits[0].state().is_open());
+}

@@ -91,6 +91,19 @@ pub(crate) fn close(
     Ok(format!("{candidate} rolled back from {weight_before}{cohorts} to {}", state.stable))
 }
 
+/// Closes the candidate because of what was measured: it is condemned from now on.
+pub(crate) fn condemn(
+    spec: &WorkloadSpec,
+    state: &mut WorkloadState,
+    mark: &Mark,
+) -> Result<String, Refusal> {
+    let summary = close(spec, state, mark)?;
+    if let Some(candidate) = state.candidate.clone().filter(|_| !summary.is_empty()) {
+        state.condemn(candidate, mark);
+    }
+    Ok(summary)
+}
+
 fn kill(state: &mut WorkloadState, by: &str, reason: &str, at_ms: u64) -> String {
     if state.killed.is_some() {
         return String::new();
@@ -175,7 +188,9 @@ fn declare(spec: &WorkloadSpec, state: &mut WorkloadState) -> String {
         state.candidate = declared.candidate.clone();
         state.weight = Weight::ZERO;
         state.cohorts.clear();
+        // A release that was rolled back comes back closed.
         state.closed = None;
+        state.closed = state.candidate.as_ref().and_then(|it| state.closed_again(spec, it));
         state.generation += 1;
         state.salt = state.salt_for(spec);
     }

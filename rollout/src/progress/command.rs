@@ -4,6 +4,7 @@ use super::order::{Done, Order};
 use super::transitions::{active, complete, end};
 use super::{Mark, Notice, NoticeKind, Phase, Rollout, RolloutId, RolloutRefusal, Status, Turn};
 use crate::command::change;
+use crate::condemned::said_against;
 use crate::{
     Analysis, AnalysisId, Closed, Command, Policy, Refusal, ReleaseName, Severity, Verdict, Weight,
     WorkloadSpec, WorkloadState,
@@ -29,11 +30,77 @@ pub(super) fn carry_out(
         Command::Rollback => roll_back(spec, state, order, mark),
         Command::Restore => restore(spec, state, order, mark),
         Command::SetWeight { weight } => set_weight(state, order, *weight, mark),
-        plain => {
-            let summary = change::change(spec, state, plain, order.by, order.reason, now_ms)?;
-            Ok(Done::new(order, summary))
+        plain => plain_change(spec, state, order, plain, mark),
+    }
+}
+
+/// A command that concerns no rollout. One that gives traffic to a release that was rolled back
+/// needs an override.
+fn plain_change(
+    spec: &WorkloadSpec,
+    state: &mut WorkloadState,
+    order: &Order<'_>,
+    command: &Command,
+    mark: &Mark,
+) -> Result<Done, Refusal> {
+    let before = state.clone();
+    let summary = change::change(spec, state, command, order.by, order.reason, mark.at_ms)?;
+    let candidate = match command {
+        Command::EnableCohort { .. } => before.candidate.clone(),
+        _ => None,
+    };
+    let declared = (state.stable != before.stable).then(|| state.stable.clone());
+    let mut done = Done::new(order, summary);
+    for release in candidate.into_iter().chain(declared) {
+        let Some(by) = before.condemnation(&release) else { continue };
+        insist(order, &release, &by)?;
+        done.entry.against.push(format!("overridden: {}", said_against(&release, &by)));
+        if state.stable == release {
+            state.condemned.remove(&release);
+        } else {
+            state.let_in(release, by, mark);
         }
     }
+    Ok(done)
+}
+
+/// Refuses traffic for a release that was rolled back, except to whoever insists.
+fn insist(order: &Order<'_>, release: &ReleaseName, by: &Mark) -> Result<(), Refusal> {
+    if order.grounds.overriding {
+        return Ok(());
+    }
+    let Mark { by, reason, .. } = by.clone();
+    Err(Refusal::Condemned { release: release.clone(), by, reason })
+}
+
+/// Returns true if a start on `to` goes on with the traffic that it has: the same keys stay.
+fn goes_on(state: &WorkloadState, to: &ReleaseName) -> bool {
+    let has_traffic = state.weight > Weight::ZERO || !state.cohorts.is_empty();
+    state.is_open() && state.candidate.as_ref() == Some(to) && has_traffic
+}
+
+/// The people that a start at `weight` would take off the release that they are on, in words.
+fn moved(state: &WorkloadState, to: &ReleaseName, weight: Weight) -> Option<String> {
+    let candidate = state.candidate.as_ref().filter(|_| state.is_open())?;
+    let has = state.weight;
+    if candidate == to {
+        return (weight < has).then(|| {
+            format!(
+                "{to} has {has} now and the first step gives it {weight}: part of its conversations would move to {} in the middle; begin with a step of {has}",
+                state.stable
+            )
+        });
+    }
+    let cohorts = state.cohorts.len();
+    let who = match (has > Weight::ZERO, cohorts) {
+        (false, 0) => return None,
+        (true, 0) => format!("{has} of the keys"),
+        (true, _) => format!("{has} of the keys and {cohorts} cohorts"),
+        (false, _) => format!("{cohorts} cohorts"),
+    };
+    Some(format!(
+        "{who} are on {candidate} now and would move away from it in the middle of their conversations; take {candidate} out first"
+    ))
 }
 
 fn start(
@@ -64,20 +131,22 @@ fn start(
         RolloutRefusal::Policy(errors.join("; "))
     })?;
     let preflight = order.grounds.preflight.ok_or(RolloutRefusal::NoPreflight)?;
-    let missing = preflight.missing(spec, state, &policy, mark.at_ms);
-    if !missing.is_empty() && !order.grounds.overriding {
-        return Err(RolloutRefusal::NotReady(missing).into());
-    }
     let Some(first) = policy.steps.first() else {
         return Err(RolloutRefusal::Policy("steps: there is none".to_owned()).into());
     };
     let weight = first.weight;
+    let condemned = state.condemnation(to);
+    let mut missing: Vec<String> =
+        condemned.iter().map(|by| said_against(to, by)).chain(moved(state, to, weight)).collect();
+    missing.extend(preflight.missing(spec, state, &policy, mark.at_ms));
+    if !missing.is_empty() && !order.grounds.overriding {
+        return Err(RolloutRefusal::NotReady(missing).into());
+    }
     let phase = if policy.steps.len() == 1 { Phase::Watching } else { Phase::Progressing };
-    state.candidate = Some(to.clone());
-    state.closed = None;
-    state.generation += 1;
-    state.salt = state.salt_for(spec);
-    state.weight = weight;
+    open_for(spec, state, to, weight);
+    if let Some(by) = condemned {
+        state.let_in(to.clone(), by, mark);
+    }
     let mut rollout = Rollout {
         id: RolloutId::new(&spec.name, to, state.generation),
         from: state.stable.clone(),
@@ -105,6 +174,17 @@ fn start(
     done.notices.push(notice);
     state.rollout = Some(Box::new(rollout));
     Ok(done)
+}
+
+/// Opens `to` as the candidate at `weight`. Whoever is on it already stays there.
+fn open_for(spec: &WorkloadSpec, state: &mut WorkloadState, to: &ReleaseName, weight: Weight) {
+    if !goes_on(state, to) {
+        state.candidate = Some(to.clone());
+        state.closed = None;
+        state.generation += 1;
+        state.salt = state.salt_for(spec);
+    }
+    state.weight = weight;
 }
 
 /// Returns the reason why the evidence does not permit a promotion.
@@ -256,7 +336,11 @@ fn roll_back(
     if completed && state.candidate.is_none() {
         return restore(spec, state, order, mark);
     }
-    let summary = change::close(spec, state, mark)?;
+    // A gate's rollback that is recorded late comes as a command.
+    let summary = match order.by {
+        Rollout::ITSELF => change::condemn(spec, state, mark)?,
+        _ => change::close(spec, state, mark)?,
+    };
     let mut done = Done::new(order, summary);
     end(state, &mut done, Phase::RolledBack, Turn::RolledBack, mark);
     Ok(done)
@@ -326,8 +410,15 @@ fn set_weight(
             transition.against.clone_from(&against);
         }
     }
+    let candidate = state.candidate.clone().filter(|_| weight > Weight::ZERO);
+    let condemned = candidate.and_then(|it| Some((state.condemnation(&it)?, it)));
     let summary = change::set_weight(state, weight)?;
     let mut done = Done::new(order, summary);
+    if let Some((by, release)) = condemned {
+        insist(order, &release, &by)?;
+        against.push(format!("overridden: {}", said_against(&release, &by)));
+        state.let_in(release, by, mark);
+    }
     done.entry.against = against;
     Ok(done)
 }

@@ -32,6 +32,7 @@ pub(super) fn complete(
         notice.facts.push(("against".to_owned(), first.clone()));
     }
     state.previous = Some(std::mem::replace(&mut state.stable, rollout.to.clone()));
+    state.condemned.remove(&state.stable);
     state.candidate = None;
     state.weight = Weight::ZERO;
     state.cohorts.clear();

@@ -66,7 +66,7 @@ fn roll_back(
     let mark = itself(format!("{trigger} (analysis {})", analysis.id), now_ms);
     let mut done = record(Action::Rollback, &mark, analysis);
     done.ends_the_candidate = true;
-    done.entry.summary = change::close(spec, state, &mark).ok()?;
+    done.entry.summary = change::condemn(spec, state, &mark).ok()?;
     end(state, &mut done, Phase::RolledBack, Turn::RolledBack, &mark);
     let rollout = state.rollout.as_deref_mut()?;
     if let Some(transition) = rollout.history.last_mut() {

@@ -15,6 +15,8 @@ pub struct SampleFilter {
     pub arm: Option<String>,
     /// The release that answered.
     pub release: Option<String>,
+    /// The reasons for which they were picked, as words; empty for any.
+    pub reasons: Vec<String>,
     /// The tenant who asked.
     pub tenant: Option<String>,
     /// Only those that this scorer or person said something about.
@@ -126,11 +128,14 @@ impl SampleStore {
                                           AND (?6 = 0 OR score.pass = 0)))
                AND (?8 = 0 OR (doubt IS NOT NULL AND label IS NULL AND open = 0))
                AND at_ms >= ?9 AND at_ms < ?10
+               AND (?11 IS NULL OR instr(?11, ',' || reason || ',') > 0)
              ORDER BY seq DESC"
         );
         let mut rows = self.db.prepare_cached(&text).map_err(reading)?;
         // SQLite's integers are signed.
         let most = i64::MAX as u64;
+        let reasons =
+            (!filter.reasons.is_empty()).then(|| format!(",{},", filter.reasons.join(",")));
         let asked = params![
             filter.before.unwrap_or(most).min(most),
             filter.workload,
@@ -142,6 +147,7 @@ impl SampleStore {
             filter.waiting,
             filter.since_ms.unwrap_or(0).min(most),
             filter.until_ms.unwrap_or(most).min(most),
+            reasons,
         ];
         let mut page = SamplePage::default();
         let (mut last, mut searched) = (None, 0);

@@ -114,6 +114,7 @@ impl Store {
         attachments: &[Attachment],
     ) -> Result<Recorded, StoreError> {
         let recording = StoreError::doing("recording a change");
+        self.presence.check().map_err(StoreError::Gone)?;
         let change =
             self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(recording)?;
         if let Some(answer) = answer
@@ -157,6 +158,7 @@ impl Store {
             )?;
         }
         change.commit().map_err(recording)?;
+        self.witness();
         Ok(Recorded::Now(entry))
     }
 }

@@ -19,6 +19,19 @@ pub enum StoreError {
         /// The error of SQLite.
         source: rusqlite::Error,
     },
+    /// The database is not the one that was written last.
+    #[error(
+        "{} is lost, set back or damaged: {why}; if it is a backup that you restored on purpose, remove witness.json", path.display()
+    )]
+    Lost {
+        /// The database file.
+        path: PathBuf,
+        /// The contradiction.
+        why: String,
+    },
+    /// The directory or a file of it was taken away while the store was open.
+    #[error("{0}")]
+    Gone(String),
     /// A later version of the program wrote the database.
     #[error(
         "the state store has schema {found}, this version knows up to {known}: run the version that wrote it, or a later one"

@@ -24,6 +24,7 @@ mod schema;
 mod spend;
 mod verify;
 mod window;
+mod witness;
 mod workload;
 
 pub use analysis::{NewAnalysis, StoredAnalysis};
@@ -43,11 +44,14 @@ pub use retention::{Forgotten, MeasuredRetention};
 pub use verify::{AuditReader, Broken, Verified, VerifyError};
 pub use window::{RecordedWindow, WindowReader};
 
-use crate::lock::DirLock;
+use crate::lock::{DirLock, Presence};
+use crate::private;
 use rusqlite::Connection;
 use stagegate_rollout::{WorkloadName, WorkloadState};
 use std::collections::BTreeMap;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use witness::{Found, Witness};
 
 /// Name of the database file inside the data directory.
 const FILE: &str = "state.db";
@@ -58,6 +62,10 @@ const FILE: &str = "state.db";
 #[derive(Debug)]
 pub struct Store {
     db: Connection,
+    dir: PathBuf,
+    presence: Presence,
+    /// How far the history goes, as far as this process knows.
+    known: Witness,
     _lock: DirLock,
 }
 
@@ -74,24 +82,63 @@ impl Store {
     /// Opens or creates the store in `dir` and takes the directory for this process.
     ///
     /// # Errors
-    /// When another process holds the directory, the file is damaged or unreadable, or a newer
-    /// version of the program wrote it.
+    /// When another process holds the directory, the file is damaged, unreadable or set back, or a
+    /// newer version of the program wrote it.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let lock = DirLock::take(dir)?;
-        let path = dir.join(FILE);
-        let db = Connection::open(&path)
-            .and_then(|mut db| schema::prepare(&mut db).map(|ready| (db, ready)));
-        match db {
-            Ok((db, Ok(()))) => Ok(Self { db, _lock: lock }),
-            Ok((_, Err(newer))) => Err(newer),
-            Err(source) => Err(StoreError::Open { path, source }),
+        let (mended, refused) = private::mend(dir);
+        if let Some(refused) = refused {
+            tracing::warn!(
+                refused,
+                "others may read files of data_dir, and their permissions cannot be changed"
+            );
+        } else if mended > 0 {
+            tracing::warn!(
+                dir = %dir.display(),
+                mended,
+                "files of data_dir were readable by others: their permissions are 0600 now, those of directories 0700"
+            );
         }
+        let path = dir.join(FILE);
+        let witness = witness::read(dir);
+        let is_there = std::fs::metadata(&path).is_ok_and(|facts| facts.len() > 0);
+        if !is_there {
+            nothing_is_lost(dir, &path, &witness)?;
+        }
+        let db = open_database(&path)
+            .and_then(|mut db| schema::prepare(&mut db).map(|ready| (db, ready)));
+        let db = match db {
+            Ok((db, Ok(()))) => db,
+            Ok((_, Err(newer))) => return Err(newer),
+            Err(source) => return Err(StoreError::Open { path, source }),
+        };
+        let known = is_whole(dir, &path, &db, witness)?;
+        let presence = lock.presence(dir, &[path]);
+        Ok(Self { db, dir: dir.to_owned(), presence, known, _lock: lock })
     }
 
     /// The directory that the store is in.
     #[must_use]
     pub fn dir(&self) -> Option<PathBuf> {
-        Some(Path::new(self.db.path()?).parent()?.to_path_buf())
+        Some(self.dir.clone())
+    }
+
+    /// The files of the store, to look for without it.
+    #[must_use]
+    pub fn presence(&self) -> Presence {
+        self.presence.clone()
+    }
+
+    /// Notes how far the history goes by now. A file that cannot be written is an older one, which
+    /// still tells most losses.
+    fn witness(&mut self) {
+        let noted = Witness::of(&self.db).map_err(|error| error.to_string()).and_then(|now| {
+            self.known = now;
+            self.known.write(&self.dir).map_err(|error| error.to_string())
+        });
+        if let Err(error) = noted {
+            tracing::warn!(error, "{} cannot be written", witness::FILE);
+        }
     }
 
     /// Everything the last committed change left behind.
@@ -125,4 +172,75 @@ impl Store {
         let reading = StoreError::doing("reading the epoch");
         self.db.query_row("SELECT epoch FROM head", [], |row| row.get(0)).map_err(reading)
     }
+}
+
+/// Opens the file. A new one is for this user alone; SQLite gives its other files the same mode.
+fn open_database(path: &Path) -> rusqlite::Result<Connection> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    // What is wrong with it, SQLite says better.
+    drop(options.open(path));
+    Connection::open(path)
+}
+
+/// A database that is not there is fine in a new directory only.
+fn nothing_is_lost(dir: &Path, path: &Path, witness: &Found) -> Result<(), StoreError> {
+    let why = match witness {
+        Found::Whole(it) => Some(format!(
+            "{} knows of epoch {} with {} audit entries{}",
+            witness::FILE,
+            it.epoch,
+            it.entries,
+            it.named()
+        )),
+        Found::Damaged(_) => Some(format!("{} is there", witness::FILE)),
+        Found::Nothing => witness::other_traces(dir),
+    };
+    match why {
+        Some(why) => Err(StoreError::Lost {
+            path: path.to_owned(),
+            why: format!("it is missing or empty, although {why}"),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Compares the database with what the witness knows. Returns how far its history goes.
+fn is_whole(
+    dir: &Path,
+    path: &Path,
+    db: &Connection,
+    witness: Found,
+) -> Result<Witness, StoreError> {
+    let opening = |source| StoreError::Open { path: path.to_owned(), source };
+    let lost = |why: String| StoreError::Lost { path: path.to_owned(), why };
+    let damage: String =
+        db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(opening)?;
+    if damage != "ok" {
+        return Err(lost(format!("it is damaged: {damage}")));
+    }
+    let now = Witness::of(db).map_err(opening)?;
+    match witness {
+        Found::Whole(it) => {
+            if let Some(why) = it.contradiction(db).map_err(opening)? {
+                return Err(lost(why));
+            }
+        }
+        Found::Damaged(why) if now.entries == 0 => {
+            return Err(lost(format!(
+                "it has no history, and {} is damaged: {why}",
+                witness::FILE
+            )));
+        }
+        Found::Damaged(why) => {
+            tracing::error!(why, "{} is damaged: it is written again", witness::FILE);
+        }
+        Found::Nothing => {}
+    }
+    if now.entries > 0
+        && let Err(error) = now.write(dir)
+    {
+        tracing::warn!(%error, "{} cannot be written", witness::FILE);
+    }
+    Ok(now)
 }

@@ -37,7 +37,11 @@ pub enum VerifyError {
 
 /// A view of the audit log of its own, so that a long check keeps no change waiting.
 #[derive(Debug)]
-pub struct AuditReader(Connection);
+pub struct AuditReader {
+    db: Connection,
+    /// Entries that there were, and the hash of the last of them.
+    known: (u64, String),
+}
 
 impl Store {
     /// Opens a reader beside this store.
@@ -48,7 +52,9 @@ impl Store {
         let opening = StoreError::doing("opening the audit log");
         let path = self.db.path().unwrap_or_default();
         let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Connection::open_with_flags(path, read_only).map(AuditReader).map_err(opening)
+        let known = (self.known.entries, self.known.head.clone());
+        let db = Connection::open_with_flags(path, read_only).map_err(opening)?;
+        Ok(AuditReader { db, known })
     }
 
     /// Recomputes every hash of the audit chain and compares its end with the recorded one.
@@ -69,7 +75,7 @@ impl AuditReader {
         let reading = StoreError::doing("verifying the audit log");
         let columns = AuditEntry::COLUMNS;
         // One snapshot, so that an entry made meanwhile is no break.
-        let db = self.0.unchecked_transaction().map_err(reading)?;
+        let db = self.db.unchecked_transaction().map_err(reading)?;
         let mut rows =
             db.prepare(&format!("SELECT {columns} FROM audit ORDER BY seq")).map_err(reading)?;
         let mut rows = rows.query([]).map_err(reading)?;
@@ -90,7 +96,14 @@ impl AuditReader {
             if entry.hash != entry.expected_hash() {
                 return Err(broken("its hash does not fit its contents".to_owned()).into());
             }
+            if seq == self.known.0 && entry.hash != self.known.1 {
+                return Err(broken("it is not the entry that was recorded".to_owned()).into());
+            }
             sound = Verified { entries: seq, head: entry.hash };
+        }
+        if sound.entries < self.known.0 {
+            let why = format!("the chain ends here, but {} entries were recorded", self.known.0);
+            return Err(Broken { seq: sound.entries + 1, why }.into());
         }
         let (entries, hash): (u64, String) = db
             .query_row("SELECT entries, hash FROM head", [], |row| Ok((row.get(0)?, row.get(1)?)))

@@ -57,6 +57,10 @@ impl Telemetry {
             set(&names::NOTIFICATIONS_PENDING, pending as f64);
         }
         self.prometheus.counter(&names::STORE_FAILURES, &[]).increment(0);
+        for (which, at) in self.looks.seconds() {
+            let label = SharedString::const_str(which.label());
+            self.prometheus.gauge(&names::LAST_LOOK, &[label]).set(at);
+        }
         for (worker, open) in state.connections.iter().enumerate() {
             let worker = worker.to_string().into();
             self.prometheus.gauge(&names::CONNECTIONS, &[worker]).set(*open as f64);

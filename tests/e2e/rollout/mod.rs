@@ -55,10 +55,30 @@ impl World {
         Self { stable, candidate, hook, stagegate, traffic }
     }
 
-    /// Begins a rollout of `v2`, with the drill that it asks for.
+    /// Begins a rollout of `v2`, with the drill that it asks for. After a gate's rollback that needs
+    /// an override.
     async fn begin(&self) {
-        self.stagegate.admin.change("POST drill", json!({})).await;
-        self.stagegate.admin.change("POST rollouts", json!({ "to": "v2" })).await;
+        let admin = &self.stagegate.admin;
+        admin.change("POST drill", json!({})).await;
+        let condemned = admin.workload().await["condemned"].clone();
+        let keeps_out = |it: &Value| it["release"] == "v2" && it["let_in"].is_null();
+        if !condemned.as_array().is_some_and(|all| all.iter().any(keeps_out)) {
+            admin.change("POST rollouts", json!({ "to": "v2" })).await;
+            return;
+        }
+        for (line, body) in
+            [("POST rollouts", json!({ "to": "v2" })), ("PUT weight", json!({ "weight": "100%" }))]
+        {
+            let refused = self.ask(line, body).await;
+            assert_eq!(refused.status, 409, "{}", refused.json);
+            let detail = refused.json["detail"].as_str().expect("a detail");
+            assert!(detail.contains("rolled back by stagegate"), "{detail}");
+        }
+        let insist = json!({ "to": "v2", "override": true, "reason": "mended" });
+        admin.change("POST rollouts", insist).await;
+        let status = self.stagegate.cli(&["status", "-w", "agent", "--color", "never"]);
+        let status = String::from_utf8_lossy(&status.stdout).into_owned();
+        assert!(status.contains("let it in again"), "{status}");
     }
 
     async fn ask(&self, line: &str, body: Value) -> Answer {

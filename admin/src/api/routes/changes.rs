@@ -23,8 +23,8 @@ pub(super) fn changed(answer: &Answer<stagegate_control::Changed>) -> Result<Res
 
 /// Sets the candidate's share.
 ///
-/// A share above zero also opens a candidate that was rolled back. While a rollout is under way its
-/// policy sets the weight: then this is refused unless `override` is set.
+/// A share above zero also opens a closed candidate. Refused unless `override` is set: while a
+/// rollout is under way, because its policy sets the weight, and for a candidate that a gate rolled back.
 #[utoipa::path(put, path = "/v1/workloads/{workload}/weight", tag = "change",
     params(("workload" = String, Path, description = "Name of the workload")),
     request_body = SetWeight, responses((status = 200, description = "Done.", body = Changed)))]
@@ -95,6 +95,8 @@ async fn with_reason(
 }
 
 /// Opens the next cohort.
+///
+/// Refused for a candidate that a gate rolled back unless `override` is set.
 #[utoipa::path(post, path = "/v1/workloads/{workload}/cohorts/{cohort}/enable", tag = "change",
     params(("workload" = String, Path, description = "Name of the workload"),
         ("cohort" = String, Path, description = "The next cohort in order")),
@@ -107,11 +109,14 @@ pub(super) async fn enable_cohort(
     let cohort = cohort.parse().map_err(|error| ApiError::field("cohort", &error))?;
     let opt_in = change.body.opt_in.iter().map(|tenant| tenant.as_str().into()).collect::<Vec<_>>();
     // Opting somebody in is an override of an exclusion and must say why, here as on its own.
+    let overriding = change.body.overriding;
     let reason = match change.body.reason.as_deref() {
-        given if opt_in.is_empty() => optional_reason(given)?,
+        given if opt_in.is_empty() && !overriding => optional_reason(given)?,
         given => required_reason(given.unwrap_or_default())?,
     };
-    carry_out(&app, change.order(workload, Command::EnableCohort { cohort, opt_in }, reason)).await
+    let mut order = change.order(workload, Command::EnableCohort { cohort, opt_in }, reason);
+    order.overriding = overriding;
+    carry_out(&app, order).await
 }
 
 /// Closes the cohort that was opened last.

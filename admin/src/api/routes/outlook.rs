@@ -4,6 +4,7 @@ use super::reads::find;
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Body, Params, Segments};
+use crate::api::heavy::heavy;
 use crate::describe;
 use crate::sources::SeriesStats;
 use axum::Json;
@@ -14,7 +15,7 @@ use stagegate_api::{
     StepOutlook,
 };
 use stagegate_config::Config;
-use stagegate_control::{ReloadError, StoreAccessError, now_ms};
+use stagegate_control::{StoreAccessError, now_ms};
 use stagegate_rollout::{
     Outcome, PlannedStep, Policy, Rates, Recording, ReleaseName, Replay, Tick, WorkloadName, plan,
     replay,
@@ -128,13 +129,17 @@ pub(super) async fn replay_gates(
     Segments(name): Segments<String>,
     Body(body): Body<ReplayGates>,
 ) -> Result<Json<Replayed>, ApiError> {
+    let since_ms = body.since_ms;
     let view = app.control.view();
     let workload = find(&view, &name)?.split.spec().name.clone();
     let budget = view.config.workload(&name).and_then(|it| it.cost.daily_budget_nanos);
     let budget = budget.map(|nanos| nanos as f64 / 1e9);
-    let policy = policy_of(&body)?;
+    if body.text.len() > MAX_TEXT {
+        let problem = format!("has more than {MAX_TEXT} bytes: send the part with the policies");
+        return Err(ApiError::field("text", &problem));
+    }
+    let policy = heavy(move || policy_of(&body)).await??;
     let reader = app.control.read(|store| Ok(store.window_reader()?)).await?;
-    let since_ms = body.since_ms;
     let work = move || -> Result<Replayed, ApiError> {
         let mut runs: Vec<Run> = Vec::new();
         let mut damaged = None;
@@ -157,9 +162,11 @@ pub(super) async fn replay_gates(
             rollouts: rollouts.collect::<Result<_, _>>()?,
         })
     };
-    let replayed = tokio::task::spawn_blocking(work).await;
-    Ok(Json(replayed.map_err(|error| ApiError::new(Kind::Internal, error.to_string()))??))
+    Ok(Json(heavy(work).await??))
 }
+
+/// Largest text of policies in bytes.
+const MAX_TEXT: usize = 256 * 1024;
 
 /// What was recorded of one pair of releases.
 struct Run {
@@ -216,11 +223,35 @@ workloads:
     stable: r
 ";
 
+/// Refuses a text that holds more than policies: other parts of a configuration name files, and the
+/// answer would tell which of them the server has. Each key of the first level begins a line, and
+/// YAML knows more line ends than one.
+fn has_policies_only(text: &str) -> Result<(), ApiError> {
+    let lines = text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']);
+    let first_level =
+        |line: &&str| !line.is_empty() && !line.starts_with([' ', '\t', '#', '}', ']']);
+    let is_policies = |line: &str| {
+        let key = line.trim_start_matches(['"', '\'']);
+        key.strip_prefix("policies").is_some_and(|rest| rest.starts_with([':', '"', '\'']))
+    };
+    match lines.filter(first_level).find(|line| !is_policies(line)) {
+        None => Ok(()),
+        Some(line) => {
+            let shown: String = line.chars().take(40).collect();
+            let problem = format!(
+                "has `{shown}` at the beginning of a line: send `policies:` alone, with everything in it indented"
+            );
+            Err(ApiError::field("text", &problem))
+        }
+    }
+}
+
 /// The wanted policy of the text.
 fn policy_of(body: &ReplayGates) -> Result<Arc<Policy>, ApiError> {
+    has_policies_only(&body.text)?;
     let text = format!("{}\n{REST}", body.text.trim_end());
     let loaded = Config::parse(&text, "policy", Path::new("/nonexistent"), &|_: &str| None);
-    let config = loaded.map_err(ReloadError::Problems)?.config;
+    let config = loaded.map_err(|problems| ApiError::of_a_text(&problems))?.config;
     let own: Vec<&Arc<Policy>> =
         config.policies.values().filter(|it| body.text.contains(&*it.name)).collect();
     let found = match (&body.policy, own.as_slice()) {
@@ -232,4 +263,27 @@ fn policy_of(body: &ReplayGates) -> Result<Arc<Policy>, ApiError> {
         let known: Vec<&str> = config.policies.keys().map(|name| &**name).collect();
         ApiError::field("policy", &format!("say which one: there are {}", known.join(", ")))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_policies_only;
+
+    #[test]
+    fn a_text_of_policies_names_no_file_of_the_server() {
+        for good in ["policies: {}", "# mine\npolicies:\n  p: {\n  }\n", "\"policies\": {\n}", ""] {
+            assert!(has_policies_only(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "policies: {}\ntracing: { tls: { ca: /etc/shadow } }",
+            "policies: {}\rtracing: {}",
+            "policies: {}\u{85}tracing: {}",
+            "{ tracing: {} }",
+            "---\npolicies: {}",
+            "? tracing\n: {}",
+            "policiesx: {}",
+        ] {
+            assert!(has_policies_only(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -189,8 +189,16 @@ fn record(entry: AuditEntry) -> AuditRecord {
         summary: entry.summary,
         epoch_before: entry.epoch_before,
         epoch_after: entry.epoch,
-        details: serde_json::from_str(&entry.details).unwrap_or_default(),
+        details: details(&entry.details),
         prev_hash: entry.prev_hash,
         hash: entry.hash,
+    }
+}
+
+/// The details as an object. Entries of earlier versions had none at all.
+fn details(text: &str) -> serde_json::Value {
+    match serde_json::from_str(text) {
+        Ok(serde_json::Value::Null) | Err(_) => serde_json::json!({}),
+        Ok(details) => details,
     }
 }

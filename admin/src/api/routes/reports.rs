@@ -71,8 +71,10 @@ pub(super) async fn report(
         (headers, text).into_response()
     };
     Ok(match format {
-        "md" => plain("text/markdown; charset=utf-8", report::markdown(&written)),
-        "html" => plain("text/html; charset=utf-8", report::html(&written)),
+        "md" => {
+            plain("text/markdown; charset=utf-8", report::harmless(&report::markdown(&written)))
+        }
+        "html" => plain("text/html; charset=utf-8", report::harmless(&report::html(&written))),
         _ => Json(written).into_response(),
     })
 }

@@ -10,7 +10,7 @@ use crate::sources::{SampleSource, SamplesUnavailable};
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
-use stagegate_api::{GiveScores, SampleDetail, Samples, ScoresTaken, WantedSamples};
+use stagegate_api::{GiveScores, SampleDetail, SampleReason, Samples, ScoresTaken, WantedSamples};
 use stagegate_store::SampleFilter;
 use utoipa::IntoParams;
 
@@ -29,6 +29,10 @@ pub(super) struct SamplesQuery {
     arm: Option<String>,
     /// Only those that this release answered.
     release: Option<String>,
+    /// Only those that were picked for one of these reasons, as `random,targeted`: without `shadow`,
+    /// only answers that a client got.
+    #[param(example = "random,targeted")]
+    reason: Option<String>,
     /// Only those that this tenant asked.
     tenant: Option<String>,
     /// Only those that this scorer, or a person under this name, said something about.
@@ -65,6 +69,7 @@ pub(super) async fn samples(
         workload: query.workload,
         arm: query.arm.as_deref().map(arm).transpose()?.map(|arm| arm.label().to_owned()),
         release: query.release,
+        reasons: query.reason.as_deref().map(reasons).transpose()?.unwrap_or_default(),
         tenant: query.tenant,
         scorer: query.scorer,
         failed: query.failed.unwrap_or(false),
@@ -75,6 +80,18 @@ pub(super) async fn samples(
     };
     let text = query.text;
     ask(&app, move |source| source.list(&filter, text.as_deref(), limit)).await.map(Json)
+}
+
+/// The words of a list of reasons.
+fn reasons(text: &str) -> Result<Vec<String>, ApiError> {
+    let word = |word: &str| match SampleReason::from_word(word) {
+        Some(reason) => Ok(reason.as_str().to_owned()),
+        None => {
+            let problem = format!("`{word}` is none: use random, targeted or shadow");
+            Err(ApiError::field("reason", &problem))
+        }
+    };
+    text.split(',').map(str::trim).map(word).collect()
 }
 
 /// One sample with its scores.

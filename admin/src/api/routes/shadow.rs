@@ -39,7 +39,7 @@ pub(super) async fn shadow(
     let mut report = describe::shadow(workload, live, &app.stats.shadows());
     // Without a sample store nothing was paired; the rest is true all the same.
     if app.samples.is_some() {
-        let since_ms = query.since_ms.unwrap_or(0);
+        let since_ms = query.since_ms.unwrap_or(0).min(i64::MAX as u64);
         let paired = ask(&app, move |source| source.pairs(&name, since_ms)).await?;
         (report.pairs, report.lost) = paired;
     }

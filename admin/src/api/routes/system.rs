@@ -2,15 +2,16 @@
 
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
-use crate::api::extract::Body;
-use crate::api::status::not_ready_because;
+use crate::api::extract::{Body, Segments, optional_reason, required_reason};
+use crate::api::status::{not_ready_because, one_not_ready_because};
 use crate::auth::Caller;
 use crate::describe;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::{StatusCode, header};
-use stagegate_api::{Identity, OptionalReason, ReloadPlan, Reloaded};
+use stagegate_api::{Identity, Reload, ReloadPlan, Reloaded};
+use stagegate_control::ReloadOrder;
 
 /// Whether the process runs at all.
 #[utoipa::path(get, path = "/livez", tag = "system",
@@ -22,11 +23,32 @@ pub(super) async fn livez() -> &'static str {
 /// Whether traffic should be sent here.
 ///
 /// Ready means: a plan is published, no shutdown has begun, a worker thread is alive, and every
-/// workload has a stable endpoint that is healthy or not checked yet.
+/// workload has a stable endpoint that is healthy or not checked yet; with `admin.ready: any` one
+/// such workload is enough. `/readyz/NAME` answers for one workload.
 #[utoipa::path(get, path = "/readyz", tag = "system",
     responses((status = 200, description = "It is ready.", body = String, content_type = "text/plain")))]
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, ApiError> {
-    let reasons = not_ready_because(&app.control.view(), &app.control.plane().status());
+    let mut reasons = not_ready_because(&app.control.view(), &app.control.plane().status());
+    reasons.extend(app.stalled());
+    if reasons.is_empty() {
+        return Ok("ok\n");
+    }
+    Err(ApiError::new(Kind::NotReady, reasons.join("; ")))
+}
+
+/// Whether traffic of one workload should be sent here. A probe like `/readyz`: the document names it
+/// there.
+pub(super) async fn readyz_of(
+    State(app): State<App>,
+    Segments(name): Segments<String>,
+) -> Result<&'static str, ApiError> {
+    let view = app.control.view();
+    // The names of workloads are not for everyone who can reach the port.
+    let Some((_, live)) = view.find(&name) else {
+        return Err(ApiError::new(Kind::NotFound, "there is no such workload"));
+    };
+    let mut reasons = one_not_ready_because(live, &app.control.plane().status());
+    reasons.extend(app.stalled());
     if reasons.is_empty() {
         return Ok("ok\n");
     }
@@ -55,15 +77,22 @@ pub(super) async fn whoami(Extension(caller): Extension<Caller>) -> Json<Identit
 
 /// Reads the configuration file again.
 ///
-/// It is taken over whole or not at all; asking twice does no harm.
-#[utoipa::path(post, path = "/v1/reload", tag = "system", request_body = Option<OptionalReason>,
+/// It is taken over whole or not at all; asking twice does no harm. A file that makes a release
+/// stable that was rolled back is refused unless `override` is set.
+#[utoipa::path(post, path = "/v1/reload", tag = "system", request_body = Option<Reload>,
     responses((status = 200, description = "The file is in force.", body = Reloaded)))]
 pub(super) async fn reload(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    Body(_): Body<OptionalReason>,
+    Body(body): Body<Reload>,
 ) -> Result<Json<Reloaded>, ApiError> {
-    Ok(Json(describe::reloaded(app.control.reload(&caller.actor).await?)))
+    let overriding = body.overriding;
+    let reason = match body.reason.as_deref() {
+        given if !overriding => optional_reason(given)?,
+        given => required_reason(given.unwrap_or_default())?,
+    };
+    let order = ReloadOrder { actor: caller.actor, reason, overriding };
+    Ok(Json(describe::reloaded(app.control.reload_as(order).await?)))
 }
 
 /// What a reload would do now.

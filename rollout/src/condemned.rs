@@ -1,0 +1,63 @@
+//! Releases that a gate rolled back: no command sends them traffic again by itself.
+//!
+//! A rollback by a person condemns nothing: whoever opens the release again decides as they did.
+
+use crate::{Closed, Mark, OnRollback, ReleaseName, Rollout, Weight, WorkloadSpec, WorkloadState};
+use serde::{Deserialize, Serialize};
+
+/// A release that a gate rolled back. It gets traffic again only by a command that overrides this
+/// with a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condemned {
+    /// The rollback: its actor, reason and time.
+    #[serde(flatten)]
+    pub by: Mark,
+    /// The override that let it in again since, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub let_in: Option<Mark>,
+}
+
+impl WorkloadState {
+    /// The rollback that keeps `release` from getting traffic; `None` once an override has let it
+    /// in again.
+    #[must_use]
+    pub fn condemnation(&self, release: &ReleaseName) -> Option<Mark> {
+        if let Some(condemned) = self.condemned.get(release) {
+            return condemned.let_in.is_none().then(|| condemned.by.clone());
+        }
+        // States of earlier versions say it here only.
+        let closed = self.closed.as_ref().filter(|_| self.candidate.as_ref() == Some(release))?;
+        if closed.by != Rollout::ITSELF {
+            return None;
+        }
+        let Closed { by, reason, at_ms, .. } = closed;
+        Some(Mark { by: by.clone(), reason: reason.clone(), at_ms: *at_ms })
+    }
+
+    /// From now on `release` is condemned.
+    pub(crate) fn condemn(&mut self, release: ReleaseName, mark: &Mark) {
+        self.condemned.insert(release, Condemned { by: mark.clone(), let_in: None });
+    }
+
+    /// An override lets `release` in again: `by` is the rollback, `mark` the override.
+    pub(crate) fn let_in(&mut self, release: ReleaseName, by: Mark, mark: &Mark) {
+        self.condemned.insert(release, Condemned { by, let_in: Some(mark.clone()) });
+    }
+
+    /// The closed candidate that a condemned release begins as.
+    pub(crate) fn closed_again(
+        &self,
+        spec: &WorkloadSpec,
+        release: &ReleaseName,
+    ) -> Option<Closed> {
+        let Mark { by, reason, at_ms } = self.condemnation(release)?;
+        let finishing = spec.on_rollback == OnRollback::Finish && self.killed.is_none();
+        Some(Closed { by, reason, at_ms, weight_before: Weight::ZERO, finishing })
+    }
+}
+
+/// What an override goes against.
+pub(crate) fn said_against(release: &ReleaseName, by: &Mark) -> String {
+    let why = if by.reason.is_empty() { "no reason given" } else { &by.reason };
+    format!("release {release} was rolled back by {}: {why}", by.by)
+}
