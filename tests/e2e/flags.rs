@@ -51,7 +51,7 @@ async fn the_python_provider_sees_a_change() {
     let printed = script("flags_client.py", &[&flags.url(), &file]).await;
     assert_eq!(printed.matches("ok ").count(), 2);
     let metrics = flags.stagegate.admin.get("/metrics").await.ok().response.text();
-    let counted = r#"stagegate_flag_evaluations_total{flag="new-prompt",variant="on",reason="TARGETING_MATCH"} 1"#;
+    let counted = r#"stagegate_flag_evaluations_total{flag="new-prompt",variant="on",reason="TARGETING_MATCH"} 2"#;
     assert!(metrics.contains(counted), "{metrics}");
     assert!(metrics.contains("stagegate_flag_files_good 1"));
 }
