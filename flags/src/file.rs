@@ -1,6 +1,5 @@
 //! One file of definitions.
 
-use crate::check;
 use crate::cost;
 use crate::expand::{self, ExpandError};
 use crate::flag::Rule;
@@ -21,14 +20,6 @@ pub struct FlagFile {
 }
 
 impl FlagFile {
-    /// Reads a file: flagd's format, JSON.
-    ///
-    /// # Errors
-    /// Every problem of the file, warnings among them.
-    pub fn read(name: &str, text: &str) -> Result<Self, Vec<Problem>> {
-        check::read(name, text)
-    }
-
     /// What somebody should look at.
     #[must_use]
     pub fn warnings(&self) -> &[Problem] {

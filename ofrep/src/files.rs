@@ -69,12 +69,18 @@ fn text(path: &Path) -> Result<String, ReadError> {
 
 /// What tells one state of the files from another: size and time of each, through symlinks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Look(Vec<(PathBuf, Option<(u64, Option<SystemTime>)>)>);
+pub(crate) struct Look(Vec<(PathBuf, Option<Facts>)>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Facts {
+    bytes: u64,
+    changed: Option<SystemTime>,
+}
 
 pub(crate) fn look(settings: &settings::Flags) -> Look {
     let facts = |path: &PathBuf| {
         let facts = std::fs::metadata(path).ok()?;
-        Some((facts.len(), facts.modified().ok()))
+        Some(Facts { bytes: facts.len(), changed: facts.modified().ok() })
     };
     Look(settings.files.iter().map(|path| (path.clone(), facts(path))).collect())
 }

@@ -1,6 +1,7 @@
 //! The top of a file: flags, shared rules, metadata.
 
-use super::{Cx, flags, kind, rule, shown};
+use super::cx::{Cx, kind, shown};
+use super::{flags, rule};
 use crate::expand::{self, ExpandError};
 use crate::path::Path;
 use crate::{Bucketing, FlagFile, Problem, Severity};

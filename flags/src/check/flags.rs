@@ -1,6 +1,7 @@
 //! Flags.
 
-use super::{Cx, kind, results, rule, shown};
+use super::cx::{Cx, kind, shown};
+use super::{results, rule};
 use crate::file;
 use crate::flag::Rule;
 use crate::path::Path;

@@ -1,6 +1,6 @@
 //! Plain values that a rule may return. One that is no variant makes the evaluation fail.
 
-use super::{Cx, shown};
+use super::cx::{Cx, shown};
 use crate::expand::reference;
 use crate::path::Path;
 use serde_json::{Map, Value};

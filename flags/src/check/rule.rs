@@ -1,6 +1,6 @@
 //! Rules: known operators with as many arguments as they take, as flagd's `targeting.json` says.
 
-use super::{Cx, kind, shown};
+use super::cx::{Cx, kind, shown};
 use crate::expand::reference;
 use crate::operators::NAMES;
 use crate::path::Path;
