@@ -95,6 +95,7 @@ impl StatsSource for Figures {
                 costed: window.costed,
                 spent_nanos: window.spent_nanos,
                 outcomes: window.outcomes,
+                keys: window.keys,
                 duration_us: [window.duration.p50, window.duration.p95, window.duration.p99]
                     .map(micros),
                 first_byte_p50_us: micros(window.first_byte.p50),

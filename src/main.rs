@@ -2,6 +2,7 @@
 //! and takes the new one back in one step.
 
 mod collect;
+mod conversations;
 mod counts;
 mod file_limit;
 mod flags;

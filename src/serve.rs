@@ -6,6 +6,7 @@ mod sockets;
 pub(crate) use running::Running;
 
 use crate::collect::{self, Counter, Figures};
+use crate::conversations::Conversations;
 use crate::counts::{Counted, Counts};
 use crate::file_limit;
 use crate::handover::{self, Inherited};
@@ -119,6 +120,9 @@ async fn bring_up(
         ask_endpoints(&control).await;
         inherited.begin().await?;
     }
+    let conversations = Arc::new(Conversations::new(Arc::clone(&parts.plane), &config.data_dir));
+    let recalling = Arc::clone(&conversations);
+    tokio::task::spawn_blocking(move || recalling.recall()).await?;
     let proxy_addr = parts.accept(sockets.listeners, settings, &config)?;
     let scoring = parts.score(&control, copies, counting.more);
     let notifier = outbox.map(|outbox| notify::notifier(outbox, &control, &parts.telemetry));
@@ -162,6 +166,7 @@ async fn bring_up(
         flags,
         scoring,
         traces,
+        conversations,
     };
     running.begin_owner_tasks();
     Ok(running)

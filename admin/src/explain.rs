@@ -22,6 +22,7 @@ pub fn dry_run(split: &Split, epoch: u64, request: &ExplainRequest) -> Explanati
         tenant: request.tenant.as_deref(),
         user: request.user.as_deref(),
         conversation: request.conversation.as_deref(),
+        unreadable: false,
     };
     let choice = split.choose(&who, None, None);
     let (spec, state) = (split.spec(), split.state());

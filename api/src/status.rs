@@ -196,6 +196,9 @@ pub struct Window {
     pub requests: u64,
     /// How they ended.
     pub outcomes: Outcomes,
+    /// By which kind of key they were decided.
+    #[serde(default)]
+    pub keys: Keys,
     /// Share of requests that ended `transient`, `permanent` or `external`; absent without any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_ratio: Option<f64>,
@@ -211,6 +214,19 @@ pub struct Window {
     /// Median of the time to the first byte in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_byte_p50_ms: Option<f64>,
+}
+
+/// Requests by the kind of key that decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Keys {
+    /// A conversation id, given or issued.
+    pub conversation: u64,
+    /// A user id.
+    pub user: u64,
+    /// A tenant id.
+    pub tenant: u64,
+    /// The request's own id: nothing else was known, or wanted.
+    pub request: u64,
 }
 
 /// Finished requests by how they ended.

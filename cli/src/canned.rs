@@ -100,7 +100,7 @@ impl Local for Offline {
         ExitCode::SUCCESS
     }
 
-    fn template(&self, stable: &str, candidate: &str, _: &Path) -> Result<String, String> {
+    fn template(&self, stable: &str, candidate: &str, _: &str, _: &Path) -> Result<String, String> {
         let good = [stable, candidate].iter().all(|url| url.starts_with("http://"));
         good.then(|| format!("{stable} {candidate}\n")).ok_or_else(|| "no URL".to_owned())
     }

@@ -21,7 +21,13 @@ pub trait Local {
     ///
     /// # Errors
     /// The problems that the configuration would have.
-    fn template(&self, stable: &str, candidate: &str, file: &Path) -> Result<String, String>;
+    fn template(
+        &self,
+        stable: &str,
+        candidate: &str,
+        framework: &str,
+        file: &Path,
+    ) -> Result<String, String>;
     /// Reads and checks a configuration file.
     fn check(&self, file: &Path) -> Checked;
     /// The JSON Schema of the configuration.

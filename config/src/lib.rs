@@ -46,7 +46,7 @@ pub use schema::schema;
 pub use scorer::scorer;
 pub use server::{Admin, Config, DecisionLog, Loaded, Measurements, Ready, Role, Token};
 pub use settings::Secret;
-pub use template::template;
+pub use template::{FRAMEWORKS, template};
 pub use token_hash::TokenHash;
 pub use tracing::{Collector, TraceProtocol, Tracing};
 pub use units::{InvalidUnit, Rate, Size, Time};

@@ -1,11 +1,37 @@
 //! The commented file a new user starts from.
 
 /// A commented configuration with these two backends, both written `http://host:port`. It passes
-/// the checks as it is, sends everything to stable and needs no environment.
+/// the checks as it is, sends everything to stable and needs no environment. `framework` is one of
+/// [`FRAMEWORKS`], or another word for none in particular.
 #[must_use]
-pub fn template(stable_url: &str, candidate_url: &str) -> String {
-    TEMPLATE.replace("{stable}", stable_url).replace("{candidate}", candidate_url)
+pub fn template(stable_url: &str, candidate_url: &str, framework: &str) -> String {
+    let known = FRAMEWORKS.iter().find(|(name, _)| *name == framework);
+    let conversation = known.map_or(ANY, |(_, sources)| sources);
+    TEMPLATE
+        .replace("{stable}", stable_url)
+        .replace("{candidate}", candidate_url)
+        .replace("{conversation}", conversation)
 }
+
+/// Where a conversation's id may be, whatever the clients are.
+const ANY: &str = "[{ header: x-conversation-id }, learned]";
+const HEADER: &str = "[{ header: x-conversation-id }]";
+const BACKEND: &str = "[learned]";
+
+/// Frameworks and where their conversations' ids are: docs/how-to/conversations.md.
+pub const FRAMEWORKS: &[(&str, &str)] = &[
+    ("openai", ANY),
+    ("openai-responses", BACKEND),
+    ("vercel", HEADER),
+    ("anthropic", "[{ header: x-conversation-id }, { body: /metadata/user_id }, learned]"),
+    ("google-genai", ANY),
+    ("langchain", HEADER),
+    ("langgraph", BACKEND),
+    ("pydantic-ai", HEADER),
+    ("mcp", BACKEND),
+    ("a2a", BACKEND),
+    ("bedrock", BACKEND),
+];
 
 const TEMPLATE: &str = r#"# Stagegate configuration. Every key: docs/reference/config.md.
 # Check it with `stagegate check stagegate.yaml`, run it with `stagegate serve -c stagegate.yaml`.
@@ -31,10 +57,13 @@ workloads:
       - path_prefix: /
 
     # Where a request says who it is for. The first source that yields something wins.
+    # `from: anyone` believes every client. Behind a gateway, name it in `trusted_proxies` and remove
+    # the line. Which framework needs what for conversations: docs/how-to/conversations.md.
     identity:
+      from: anyone
       tenant: [{ header: x-tenant-id }]
       user: [{ header: x-user-id }]
-      conversation: [{ header: x-conversation-id }, { body: /previous_response_id }, learned]
+      conversation: {conversation}
 
     # The versions of your backend. Pin what each is made of: a release never changes.
     releases:

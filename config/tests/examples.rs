@@ -82,7 +82,7 @@ fn the_minimal_example_means_the_defaults() {
     );
     let health = workload.settings.health.as_ref().expect("on by default");
     assert_eq!((&health.probe, health.unhealthy), (&Probe::Tcp, 3));
-    assert_eq!(workload.settings.identity.max_inspect_bytes, 65536);
+    assert_eq!(workload.settings.identity.max_inspect_bytes, 16 << 20);
     assert!(
         workload.settings.force.is_none() && workload.settings.identity.sources().next().is_none()
     );
@@ -278,13 +278,38 @@ fn collect_keys(schema: &Value, keys: &mut Vec<String>) {
 
 #[test]
 fn the_starter_is_read_without_problems() {
-    let text = stagegate_config::template("http://127.0.0.1:9001", "http://127.0.0.1:9002");
+    let text = stagegate_config::template("http://127.0.0.1:9001", "http://127.0.0.1:9002", "any");
     let loaded = Config::parse(&text, "stagegate.yaml", examples(), &|_| None)
         .unwrap_or_else(|problems| panic!("{problems}"));
     let workload = &loaded.config.workloads[0];
     let endpoint = |release: &str| workload.releases[release].endpoints[0].to_string();
     assert_eq!(endpoint("v1"), "http://127.0.0.1:9001");
     assert_eq!(endpoint("v2"), "http://127.0.0.1:9002");
+    for (framework, _) in stagegate_config::FRAMEWORKS {
+        let text = stagegate_config::template("http://a:1", "http://b:2", framework);
+        let loaded = Config::parse(&text, "stagegate.yaml", examples(), &|_| None)
+            .unwrap_or_else(|problems| panic!("{framework}: {problems}"));
+        assert!(!loaded.warnings.iter().any(|it| it.key.contains("identity")), "{framework}");
+        let identity = &loaded.config.workloads[0].settings.identity;
+        assert!(identity.learned || !identity.conversation.is_empty(), "{framework}");
+    }
+}
+
+#[test]
+fn headers_that_anyone_may_send_are_named() {
+    let warned = |top: &str, from: &str| {
+        let text = format!(
+            "listeners: [{{ address: '127.0.0.1:0' }}]\n{top}\nworkloads:\n  agent:\n    match: [{{ path_prefix: / }}]\n    \
+             identity: {{ {from}tenant: [{{ header: x-tenant-id }}] }}\n    releases: {{ v1: {{ endpoints: ['http://a:1'] }} }}\n    stable: v1\n"
+        );
+        let loaded = Config::parse(&text, "stagegate.yaml", examples(), &env)
+            .unwrap_or_else(|problems| panic!("{problems}"));
+        loaded.warnings.iter().any(|it| it.message.contains("is believed from"))
+    };
+    assert!(warned("", ""));
+    assert!(warned("", "from: trusted, "));
+    assert!(!warned("", "from: anyone, "));
+    assert!(!warned("trusted_proxies: [10.0.0.0/8]", ""));
 }
 
 #[test]

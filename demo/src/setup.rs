@@ -140,6 +140,7 @@ workloads:
   {WORKLOAD}:
     match: [{{ path_prefix: / }}]
     identity:
+      from: anyone
       tenant: [{{ header: {TENANT_HEADER} }}]
       user: [{{ header: {USER_HEADER} }}]
       conversation: [{{ header: {CONVERSATION_HEADER} }}, {{ body: /previous_response_id }}, learned]

@@ -4,6 +4,7 @@ use crate::accept::{self, Acceptor, Stop};
 use crate::handover::{HandoverSink, IdleConnection};
 use crate::pins::Pins;
 use crate::plan::{Plan, PreparedConfig};
+use crate::recall::RecallError;
 use crate::roster::Roster;
 use crate::run;
 use crate::shared::{Shared, Sink};
@@ -264,6 +265,25 @@ impl DataPlane {
     #[must_use]
     pub fn pins_made(&self) -> usize {
         self.shared.pins.made()
+    }
+
+    /// What is remembered of conversations, for [`DataPlane::recall`] in a later process, and a number
+    /// that stays as it is while nothing is new. Takes a moment: call it on a thread that may block.
+    #[must_use]
+    pub fn remembered(&self) -> (Vec<u8>, u64) {
+        let plan = self.shared.plan.load_full();
+        let added = plan.workloads.iter().map(|it| it.prepared.began.added()).sum::<u64>();
+        let count = added.wrapping_add(self.shared.pins.made() as u64);
+        (crate::recall::remembered(&plan, &self.shared.pins), count)
+    }
+
+    /// Adds what another process remembered, once a plan is published: of workloads and releases that
+    /// are in it.
+    ///
+    /// # Errors
+    /// When the bytes are damaged, of another version, or of another data directory.
+    pub fn recall(&self, bytes: &[u8]) -> Result<(), RecallError> {
+        crate::recall::recall(bytes, &self.shared.plan.load_full(), &self.shared.pins)
     }
 
     /// Serves a connection that another process passed on. The connection is closed where no listener

@@ -25,10 +25,12 @@ pub fn request(bytes: &[u8]) {
         via: "stagegate-1".into(),
         http2: false,
         trusted: false,
+        has_trusted: false,
         proto: "http",
     };
     let to = ForwardTo {
         request_id: "r-1",
+        client_request_id: None,
         arm: "stable",
         release: "v1",
         epoch: 1,

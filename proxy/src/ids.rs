@@ -10,6 +10,16 @@ pub(crate) fn is_well_formed(id: &[u8]) -> bool {
     (1..=MAX).contains(&id.len()) && id.iter().all(harmless)
 }
 
+/// Returns whether an id may be one of ours: a UUID of version 7.
+pub(crate) fn is_ours(id: &str) -> bool {
+    let form = |(at, byte): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        14 => byte == b'7',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    id.len() == 36 && id.bytes().enumerate().all(form)
+}
+
 /// Makes ids for one worker. Not for secrets: the random part only keeps ids apart.
 #[derive(Debug)]
 pub(crate) struct Ids {
@@ -58,7 +68,7 @@ pub(crate) const HEX: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
 mod tests {
-    use super::{Ids, is_well_formed};
+    use super::{Ids, is_ours, is_well_formed};
 
     #[test]
     fn ids_are_version_7_and_carry_their_time() {
@@ -67,7 +77,8 @@ mod tests {
         assert!(id.starts_with("01234567-89ab-7"), "{id}");
         assert!(matches!(id.as_bytes()[19], b'8' | b'9' | b'a' | b'b'), "{id}");
         assert_eq!(id.len(), 36);
-        assert!(is_well_formed(id.as_bytes()));
+        assert!(is_well_formed(id.as_bytes()) && is_ours(&id));
+        assert!(!is_ours("req-1") && !is_ours("0199c5a4-7d0f-4d3e-9d3b-0c1f5f0a7d11"));
         let first = id.clone();
         ids.write(0x0123_4567_89ab, &mut id);
         assert_ne!(first, id);

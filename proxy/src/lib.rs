@@ -7,6 +7,7 @@
 
 mod accept;
 mod address;
+mod began;
 mod buffers;
 mod data_plane;
 mod dialect;
@@ -33,6 +34,7 @@ mod pool;
 mod problem;
 mod problem_answer;
 mod quota;
+mod recall;
 mod retry;
 mod roster;
 mod route;
@@ -59,6 +61,7 @@ pub use identity::{Jwt, JwtError, JwtFiles};
 pub use moved::FoundAddresses;
 pub use plan::{PrepareError, PreparedConfig, SignalSettings, WorkloadSettings};
 pub use quota::Quota;
+pub use recall::RecallError;
 pub use shared::Sink;
 pub use stats::Report;
 pub use tap::{Copied, Outlet, Picks, TapDrop, TapReason, TapSettings, Tapped};

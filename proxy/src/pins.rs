@@ -1,61 +1,121 @@
-//! Conversations that began on an arm and stay with the release that knows their id.
+//! Ids that a backend issued, and conversations that began, each pinned to the release that knows it.
 
-use foldhash::quality::RandomState;
-use std::hash::BuildHasher as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use tinyufo::TinyUfo;
-
+use siphasher::sip::SipHasher13;
 use stagegate_rollout::Arm;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash as _, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
-/// Where a conversation began.
+/// Parts of the memory that are locked apart.
+const SHARDS: usize = 64;
+/// Seconds after which the use of a pin is noted again.
+const NOTED_EVERY_S: u32 = 60;
+
+/// The release that knows an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pin {
     pub(crate) arm: Arm,
     /// The release's number, unique in the process.
     pub(crate) release: u32,
-    /// The generation of the candidate in which the pin was made.
-    pub(crate) generation: u64,
-    /// Unix seconds after which the pin is forgotten.
-    expires_s: u64,
+    /// The generation of the candidate in which the pin was made, its lower half.
+    pub(crate) generation: u32,
+    /// Unix seconds of its last use.
+    pub(crate) used_s: u32,
+}
+
+/// The secret under which ids are hashed. It outlives the process, because what is remembered does.
+pub(crate) type Seed = [u64; 2];
+
+/// Keys are hashes already.
+#[derive(Clone, Copy, Default)]
+struct Same(u64);
+
+impl Hasher for Same {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
+type Entries = HashMap<u64, Pin, BuildHasherDefault<Same>>;
+
+/// Two halves: the older one is dropped when the younger one is full.
+#[derive(Default)]
+struct Shard {
+    young: Entries,
+    old: Entries,
 }
 
 /// Bounded memory of pins, shared by all workers.
 pub(crate) struct Pins {
-    cache: TinyUfo<u64, Pin>,
-    /// Seeded anew in every process: the keys are what clients and backends say.
-    hasher: RandomState,
+    shards: Vec<Mutex<Shard>>,
+    seed: OnceLock<Seed>,
     put: AtomicUsize,
 }
 
 impl Pins {
     /// Most pins that are kept.
     pub(crate) const CAPACITY: usize = 1_000_000;
-    /// How long a conversation may pause.
-    const TTL_S: u64 = 24 * 3600;
 
     pub(crate) fn new() -> Self {
-        // The estimate sizes fixed tables; the weight limit is what bounds the cache.
-        let cache = TinyUfo::new_compact(Self::CAPACITY, Self::CAPACITY / 10);
-        Self { cache, hasher: RandomState::default(), put: AtomicUsize::new(0) }
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { shards, seed: OnceLock::new(), put: AtomicUsize::new(0) }
     }
 
-    /// The pin of a conversation.
-    pub(crate) fn get(&self, workload: &str, conversation: &str, now_s: u64) -> Option<Pin> {
-        self.cache.get(&self.key(workload, conversation)).filter(|pin| now_s < pin.expires_s)
+    /// Takes over the secret of a process before; false if another one is in use.
+    pub(crate) fn take_seed(&self, seed: Seed) -> bool {
+        *self.seed.get_or_init(|| seed) == seed
     }
 
-    /// Pins a conversation.
-    pub(crate) fn put(
-        &self,
-        workload: &str,
-        conversation: &str,
-        arm: Arm,
-        release: u32,
-        generation: u64,
-        now_s: u64,
-    ) {
-        let pin = Pin { arm, release, generation, expires_s: now_s + Self::TTL_S };
-        self.cache.force_put(self.key(workload, conversation), pin, 1);
+    pub(crate) fn seed(&self) -> Seed {
+        *self.seed.get_or_init(|| {
+            let mut random = [0; 16];
+            // Without randomness ids are hashed all the same, only not in secret.
+            let _ = getrandom::fill(&mut random);
+            let half = |at: usize| random[at..at + 8].iter().fold(0, |n, b| n << 8 | u64::from(*b));
+            [half(0), half(8)]
+        })
+    }
+
+    /// The hash under which an id of a workload is remembered.
+    pub(crate) fn key(&self, workload: &str, id: &str) -> u64 {
+        let [a, b] = self.seed();
+        let mut hasher = SipHasher13::new_with_keys(a, b);
+        (workload, id).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// The pin of an id that was used within `idle`. Its use is noted.
+    pub(crate) fn get(&self, key: u64, idle: Duration, now_s: u64) -> Option<Pin> {
+        let now = now_s as u32;
+        let mut shard = self.shard(key);
+        let was_old = !shard.young.contains_key(&key);
+        let Shard { young, old } = &mut *shard;
+        let pin = young.get_mut(&key).or_else(|| old.get_mut(&key))?;
+        let age = now.saturating_sub(pin.used_s);
+        if u64::from(age) >= idle.as_secs() {
+            return None;
+        }
+        if age >= NOTED_EVERY_S {
+            pin.used_s = now;
+        }
+        let pin = *pin;
+        if was_old {
+            shard.insert(key, pin);
+        }
+        Some(pin)
+    }
+
+    /// Pins an id.
+    pub(crate) fn put(&self, key: u64, pin: Pin) {
+        self.shard(key).insert(key, pin);
         self.put.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -64,13 +124,74 @@ impl Pins {
         self.put.load(Ordering::Relaxed)
     }
 
-    fn key(&self, workload: &str, conversation: &str) -> u64 {
-        self.hasher.hash_one((workload, conversation))
+    /// Every pin, a shard at a time.
+    pub(crate) fn each(&self, mut each: impl FnMut(u64, &Pin)) {
+        for at in 0..SHARDS {
+            let shard = self.shard(at as u64);
+            let older = shard.old.iter().filter(|(key, _)| !shard.young.contains_key(*key));
+            older.chain(&shard.young).for_each(|(key, pin)| each(*key, pin));
+        }
+    }
+
+    /// No panic can leave a shard half changed.
+    fn shard(&self, key: u64) -> MutexGuard<'_, Shard> {
+        let at = key as usize % SHARDS;
+        self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shard {
+    fn insert(&mut self, key: u64, pin: Pin) {
+        if self.young.len() >= Pins::CAPACITY / SHARDS / 2 && !self.young.contains_key(&key) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, pin);
     }
 }
 
 impl std::fmt::Debug for Pins {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Pins({} made)", self.made())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pin, Pins};
+    use stagegate_rollout::Arm;
+    use std::time::Duration;
+
+    const IDLE: Duration = Duration::from_secs(100);
+
+    fn pin(used_s: u32) -> Pin {
+        Pin { arm: Arm::Candidate, release: 3, generation: 1, used_s }
+    }
+
+    #[test]
+    fn a_pin_lasts_while_it_is_used() {
+        let pins = Pins::new();
+        let key = pins.key("w", "c");
+        pins.put(key, pin(1_000));
+        for now_s in [1_099, 1_170, 1_260] {
+            assert!(pins.get(key, IDLE, now_s).is_some(), "{now_s}");
+        }
+        assert_eq!(pins.get(key, IDLE, 1_360), None);
+        assert_eq!(pins.get(pins.key("v", "c"), IDLE, 1_000), None, "of another workload");
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_is_used_stays() {
+        let pins = Pins::new();
+        let kept = pins.key("w", "kept");
+        pins.put(kept, pin(1_000));
+        for number in 0..2 * Pins::CAPACITY as u64 {
+            pins.put(number, pin(1_000));
+            if number % 1_000 == 0 {
+                assert!(pins.get(kept, IDLE, 1_000).is_some());
+            }
+        }
+        let mut count = 0;
+        pins.each(|_, _| count += 1);
+        assert!(count <= Pins::CAPACITY + super::SHARDS, "{count}");
     }
 }

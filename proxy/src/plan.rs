@@ -1,6 +1,7 @@
 //! One epoch's routing: everything a worker needs to send a request on, immutable.
 
 use crate::address::Address;
+use crate::began::Began;
 use crate::endpoint::EndpointSet;
 use crate::identity::{Identity, Jwt};
 use crate::limits::Allowance;
@@ -17,7 +18,6 @@ use stagegate_signals::{Prices, Protocol, Rules};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What the data plane is told of one workload, besides its split.
 #[derive(Debug)]
@@ -83,6 +83,8 @@ pub(crate) struct Prepared {
     pub(crate) allowance: Option<Arc<Allowance>>,
     /// Counts copies for as long as the workload exists.
     pub(crate) lane: Arc<Lane>,
+    /// Conversations that began on stable, for as long as the workload exists.
+    pub(crate) began: Arc<Began>,
 }
 
 impl Prepared {
@@ -106,7 +108,8 @@ impl Prepared {
             let old = old.and_then(|old| old.releases.get(&name));
             let changes = changes.get(&name);
             let health = settings.health.as_ref();
-            let release = Release::new(&name, &addresses, health, changes, old).await;
+            let release =
+                Release::new(&settings.name, &name, &addresses, health, changes, old).await;
             let release = release.map_err(|why| PrepareError {
                 workload: settings.name.clone(),
                 release: name.clone(),
@@ -121,6 +124,7 @@ impl Prepared {
             never_late: never_late(&settings),
             allowance: allowance(settings.limits.tenant, old),
             lane: old.map(|old| Arc::clone(&old.lane)).unwrap_or_default(),
+            began: old.map(|old| Arc::clone(&old.began)).unwrap_or_default(),
             releases: ready,
             settings,
             jwt,
@@ -153,6 +157,7 @@ fn allowance(limits: TenantLimits, old: Option<&Prepared>) -> Option<Arc<Allowan
 
 impl Release {
     async fn new(
+        workload: &WorkloadName,
         name: &ReleaseName,
         addresses: &[Address],
         health: Option<&Health>,
@@ -167,14 +172,37 @@ impl Release {
         }
         let before = old.map(|old| &old.endpoints);
         let endpoints = EndpointSet::start(addresses, health.cloned(), before).await?;
-        let next = || NEXT_RELEASE.fetch_add(1, Ordering::Relaxed);
-        let number = old.map_or_else(next, |old| old.number);
+        let number = numbers::of(workload.as_str(), name.as_str());
         let changes = changes.cloned();
         Ok(Arc::new(Self { name: name.shared(), number, endpoints, changes }))
     }
 }
 
-static NEXT_RELEASE: AtomicU32 = AtomicU32::new(0);
+/// Numbers of releases: the same for as long as the process lives, whatever plan they are in.
+pub(crate) mod numbers {
+    use std::collections::BTreeMap;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    type Known = BTreeMap<(String, String), u32>;
+
+    static KNOWN: Mutex<Known> = Mutex::new(BTreeMap::new());
+
+    fn known() -> MutexGuard<'static, Known> {
+        KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of a workload's release.
+    pub(crate) fn of(workload: &str, release: &str) -> u32 {
+        let mut known = known();
+        let next = known.len() as u32;
+        *known.entry((workload.to_owned(), release.to_owned())).or_insert(next)
+    }
+
+    /// Workload and release of every number.
+    pub(crate) fn names() -> Vec<(u32, (String, String))> {
+        known().iter().map(|(names, number)| (*number, names.clone())).collect()
+    }
+}
 
 /// A configuration the data plane is ready to publish plans of.
 #[derive(Clone, Debug, Default)]
@@ -340,7 +368,7 @@ impl Workload {
         };
         if is(&self.stable) {
             Some(Arm::Stable)
-        } else if is(&self.candidate) && pin.generation == self.split.state().generation {
+        } else if is(&self.candidate) && pin.generation == self.split.state().generation as u32 {
             Some(Arm::Candidate)
         } else {
             None

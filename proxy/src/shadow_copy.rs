@@ -87,6 +87,7 @@ impl Shadow {
         // A copy is no span of the proxy's: the client's trace context is passed on unchanged.
         let to = ForwardTo {
             request_id: id,
+            client_request_id: None,
             arm: ARM,
             release: &release,
             epoch: 0,
@@ -165,6 +166,7 @@ impl Shadow {
         before.extend_from_slice(&self.fields);
         let to = ForwardTo {
             request_id: &self.id,
+            client_request_id: None,
             arm: ARM,
             release: &self.release,
             epoch,

@@ -85,6 +85,8 @@ pub(crate) struct Finished {
     pub(crate) retries: u8,
     /// The client left before the end of the response.
     pub(crate) abandoned: bool,
+    /// An identity came too late to decide, or may have.
+    pub(crate) identity_late: bool,
 }
 
 impl Stats {
@@ -118,6 +120,8 @@ impl Stats {
             series.retries += u64::from(finished.retries);
             series.bytes_out += finished.bytes_out;
             series.bytes_in += finished.bytes_in;
+            series.identity_late += u64::from(finished.identity_late);
+            series.keys[record.key as usize] += 1;
             series.rejected += u64::from(told.rejected);
             series.unreadable += u64::from(told.unreadable);
             if let Some(usage) = told.usage {
@@ -325,6 +329,7 @@ mod tests {
             bytes_in: 11,
             retries: 0,
             abandoned: false,
+            identity_late: false,
         };
         stats.finish(workload, None, Arm::Stable, finished, told, &record());
     }
@@ -366,6 +371,7 @@ mod tests {
                 bytes_out: 0,
                 retries: 0,
                 abandoned: true,
+                identity_late: false,
             };
             let told = Told::default();
             stats.finish(&workload, None, Arm::Stable, finished, &told, &record());

@@ -65,7 +65,7 @@ pub use severity::Severity;
 pub use shadow::{ShadowDrop, ShadowKey, ShadowSeries};
 pub use spec::{Fallback, FixedResponse, OnRollback, Sticky, WorkloadSpec};
 pub use spec_error::SpecError;
-pub use split::{Choice, KeyKind, Split, Target, Who};
+pub use split::{Choice, KeyKind, Split, Target, UNREADABLE, Who};
 pub use state::{Closed, Declared, KillState, WorkloadState};
 pub use stats::{Delta, Refusals, SeriesKey, TenantUse, UnpricedCounts};
 pub use usage::{CostTruth, TokenKind, Unpriced};

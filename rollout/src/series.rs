@@ -4,7 +4,7 @@
 //! with the labels workload, release and arm; the row is all that the metric needs.
 
 use crate::usage::{CostTruth, TokenKind};
-use crate::{Histogram, Outcome, Reason};
+use crate::{Histogram, KeyKind, Outcome, Reason};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -119,8 +119,13 @@ series! {
         /// Requests whose client left before any byte of the response; those of `unanswered_us`.
         unanswered: "stagegate_unanswered_requests_total" Count,
             "Requests whose client left before any byte of the response came";
+        /// Requests whose identity came behind the bytes that may be held back, or may have.
+        identity_late: "stagegate_identity_late_total" Count,
+            "Requests whose identity came too late in the body to decide, or may have";
     }
     others {
+        /// Requests by the kind of key that decided, by [`KeyKind`]'s position.
+        keys: [u64; KeyKind::ALL.len()];
         /// Finished requests by [`Outcome::index`].
         outcomes: [u64; Outcome::ALL.len()];
         /// Decisions by [`Reason::index`].

@@ -18,6 +18,9 @@ pub struct Who<'a> {
     pub user: Option<&'a str>,
     /// The conversation, if known.
     pub conversation: Option<&'a str>,
+    /// Tenant or user is unknown because what the request says of it cannot be read or is not
+    /// believed. A backend may read it: where tenants or users are kept off, so is this request.
+    pub unreadable: bool,
 }
 
 /// The identity that was hashed.
@@ -76,7 +79,24 @@ pub struct Choice<'a> {
     pub bucket: Option<Bucket>,
 }
 
+/// The detail of a rule that applies because an identity cannot be read.
+pub const UNREADABLE: &str = "identity_unreadable";
+
 impl Choice<'_> {
+    /// True if nothing but the weight sends a conversation to the candidate.
+    #[must_use]
+    pub fn is_by_weight(&self) -> bool {
+        self.reason == Reason::Weight && self.arm() == Arm::Candidate
+    }
+
+    /// The same for a conversation that began on stable, before the weight had grown.
+    #[must_use]
+    pub const fn stays_on_stable(mut self) -> Self {
+        self.target = Target::Arm(Arm::Stable);
+        self.reason = Reason::Pinned;
+        self
+    }
+
     /// The arm the choice counts under: everything that is not the candidate is stable's.
     #[must_use]
     pub const fn arm(&self) -> Arm {
@@ -176,6 +196,9 @@ impl Split {
         if self.has_lists && self.is_denied(who) {
             return decided(Arm::Stable, Reason::Denied);
         }
+        if who.unreadable && self.denies() {
+            return Choice { detail: Some(UNREADABLE), ..decided(Arm::Stable, Reason::Denied) };
+        }
         if !self.state.is_open() {
             let finishing = self.state.closed.as_ref().is_some_and(|closed| closed.finishing);
             return match pinned {
@@ -192,6 +215,9 @@ impl Split {
         if let Some(group) = who.tenant.and_then(|tenant| self.excluding_group(tenant)) {
             let detail = Some(group.as_str());
             return Choice { detail, ..decided(Arm::Stable, Reason::Excluded) };
+        }
+        if who.unreadable && self.excludes() {
+            return Choice { detail: Some(UNREADABLE), ..decided(Arm::Stable, Reason::Excluded) };
         }
         if self.has_lists && self.is_allowed(who) {
             return decided(Arm::Candidate, Reason::Allowed);
@@ -234,7 +260,24 @@ impl Split {
     #[must_use]
     pub fn keeps_back(&self, who: &Who<'_>) -> bool {
         self.has_lists && self.is_denied(who)
+            || (who.unreadable && (self.denies() || self.excludes()))
             || who.tenant.is_some_and(|tenant| self.excluding_group(tenant).is_some())
+    }
+
+    /// True if conversations stay where they began while the weight grows. A process that keeps
+    /// everybody to stable for other reasons says nothing of where they began.
+    #[must_use]
+    pub fn keeps_conversations(&self) -> bool {
+        self.spec.sticky == Sticky::Conversation && !self.keeps_to_stable
+    }
+
+    fn denies(&self) -> bool {
+        self.has_lists && !(self.spec.deny.is_empty() && self.state.deny.is_empty())
+    }
+
+    /// True if a tenant is in an exclusion group, whether or not it was opted in.
+    fn excludes(&self) -> bool {
+        self.state.excludes(&self.spec)
     }
 
     fn is_denied(&self, who: &Who<'_>) -> bool {

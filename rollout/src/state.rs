@@ -164,4 +164,12 @@ impl WorkloadState {
         let at_run_time = || self.excluded.iter().find(|(_, tenants)| tenants.contains(tenant));
         spec.membership.group(tenant).or_else(|| at_run_time().map(|(group, _)| group))
     }
+
+    /// True if an exclusion group has a tenant, whether or not it was opted in.
+    #[must_use]
+    pub fn excludes(&self, spec: &WorkloadSpec) -> bool {
+        let any = |tenants: &[Arc<str>]| !tenants.is_empty();
+        spec.exclusions.values().any(|tenants| any(tenants))
+            || self.excluded.values().any(|tenants| !tenants.is_empty())
+    }
 }

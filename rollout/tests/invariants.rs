@@ -86,8 +86,13 @@ fn goes_to_candidate(
 ) -> bool {
     let split = Split::new(Arc::clone(spec), Arc::new(state.clone()));
     TENANTS.iter().any(|tenant| {
-        let who =
-            Who { request: key, tenant: Some(tenant), user: Some(key), conversation: Some(key) };
+        let who = Who {
+            request: key,
+            tenant: Some(tenant),
+            user: Some(key),
+            conversation: Some(key),
+            unreadable: false,
+        };
         split.choose(&who, forced, pinned).target == Target::Arm(Arm::Candidate)
     })
 }

@@ -79,7 +79,7 @@ impl Story {
         pinned: Option<Arm>,
     ) -> (Target, Reason) {
         let split = Split::new(Arc::clone(&self.spec), Arc::new(self.state.clone()));
-        let who = Who { request: "r", tenant: Some(tenant), user: Some(user), conversation: None };
+        let who = Who { request: "r", tenant: Some(tenant), user: Some(user), ..Who::default() };
         let choice = split.choose(&who, forced, pinned);
         (choice.target, choice.reason)
     }
@@ -326,7 +326,7 @@ fn whom_a_list_keeps_off_the_candidate_it_keeps_off_copies() {
     let mut story = Story::new(spec());
     let kept = |story: &Story, tenant: &str, user: &str| {
         let split = Split::new(Arc::clone(&story.spec), Arc::new(story.state.clone()));
-        let who = Who { request: "r", tenant: Some(tenant), user: Some(user), conversation: None };
+        let who = Who { request: "r", tenant: Some(tenant), user: Some(user), ..Who::default() };
         split.keeps_back(&who)
     };
     assert!(!kept(&story, "acme", "ann"));
@@ -334,4 +334,30 @@ fn whom_a_list_keeps_off_the_candidate_it_keeps_off_copies() {
     assert!(kept(&story, "medco", "ann"), "by a group");
     story.does(&Command::OptIn { tenant: "medco".into() });
     assert!(!kept(&story, "medco", "ann"), "until it is opted in");
+}
+
+#[test]
+fn an_identity_that_cannot_be_read_is_kept_off_where_somebody_is() {
+    let ask = |spec: WorkloadSpec, forced: Option<Arm>, pinned: Option<Arm>| {
+        let state = WorkloadState::initial(&spec);
+        let split = Split::new(Arc::new(spec), Arc::new(state));
+        let who = Who { request: "r", unreadable: true, ..Who::default() };
+        let choice = split.choose(&who, forced, pinned);
+        (choice.arm(), choice.reason, choice.detail.map(str::to_owned))
+    };
+    let open = |mut spec: WorkloadSpec| {
+        spec.initial_weight = Weight::FULL;
+        spec
+    };
+    let unreadable = Some(stagegate_rollout::UNREADABLE.to_owned());
+    let denying = open(spec());
+    let pinned = ask(denying, None, Some(Arm::Candidate));
+    assert_eq!(pinned, (Arm::Stable, Reason::Denied, unreadable.clone()), "a pin does not help");
+    let mut excluding = open(spec());
+    excluding.deny = Members::default();
+    let by_weight = ask(excluding.clone(), None, None);
+    assert_eq!(by_weight, (Arm::Stable, Reason::Excluded, unreadable));
+    assert_eq!(ask(excluding.clone(), Some(Arm::Candidate), None).1, Reason::Forced);
+    excluding.exclusions.clear();
+    assert_eq!(ask(excluding, None, None).1, Reason::Weight, "nobody is kept off");
 }

@@ -1,5 +1,6 @@
 //! A body that passes, by its layout.
 
+use crate::coding::Plain;
 use crate::collected::Collected;
 use crate::event_stream::EventStream;
 use crate::events::Events;
@@ -82,5 +83,11 @@ impl Body {
             }
             Self::Sealed => (Collected::default(), 0),
         }
+    }
+}
+
+impl Plain for Body {
+    fn take(&mut self, bytes: &[u8]) {
+        self.feed(bytes);
     }
 }

@@ -1,6 +1,5 @@
 //! Compressed bodies: decompressed on the way to the scanner, a few KiB at a time, never kept.
 
-use crate::body::Body;
 use brotli_decompressor::DecompressorWriter;
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use std::fmt;
@@ -11,8 +10,9 @@ use zstd::stream::write::Decoder as ZstdDecoder;
 const MAX_BYTES: u64 = 64 << 20;
 /// Bytes that may come out of any body, however few went in.
 const FREE_BYTES: u64 = 1 << 20;
-/// Beyond them, how many bytes may come out for each that went in. Texts shrink far less.
-const MAX_RATIO: u64 = 128;
+/// Beyond them, how many bytes may come out for each that went in. Texts shrink far less, and what
+/// comes out is looked at on a worker's own thread.
+const MAX_RATIO: u64 = 64;
 /// Largest window of zstd that is given memory, as a power of two: 8 MiB, what HTTP allows
 /// (RFC 9659).
 const MAX_WINDOW: u32 = 23;
@@ -20,6 +20,12 @@ const MAX_WINDOW: u32 = 23;
 const PIECE: usize = 8192;
 /// Codings of one body that are undone.
 const MAX_CODINGS: usize = 3;
+
+/// What is behind a decompressor.
+pub trait Plain {
+    /// Takes the next bytes as they were before any coding.
+    fn take(&mut self, bytes: &[u8]);
+}
 
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +39,7 @@ enum Coding {
 
 /// The codings of a body, in the order in which they were applied.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Codings {
+pub struct Codings {
     list: [Option<Coding>; MAX_CODINGS],
     count: usize,
 }
@@ -41,7 +47,8 @@ pub(crate) struct Codings {
 impl Codings {
     /// The codings that a `Content-Encoding` names; none if one of them is not understood, or if
     /// there are too many.
-    pub(crate) fn of(value: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn of(value: &[u8]) -> Option<Self> {
         let mut codings = Self::default();
         for name in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
             let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
@@ -61,12 +68,16 @@ impl Codings {
     }
 
     /// Whether the body is as it was before any coding.
-    pub(crate) const fn is_empty(self) -> bool {
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
         self.count == 0
     }
 
     /// A decompressor of these codings in front of a body.
-    pub(crate) fn decoder(self, body: Body) -> io::Result<Decoder> {
+    ///
+    /// # Errors
+    /// When there is no coding, or no memory for one.
+    pub fn decoder<T: Plain>(self, body: T) -> io::Result<Decoder<T>> {
         let mut to = To::Body(Box::new(body));
         for coding in self.list.into_iter().flatten() {
             to = To::Decoder(Box::new(Decoder::new(coding, to)?));
@@ -78,32 +89,34 @@ impl Codings {
     }
 }
 
-/// A scanner behind a decompressor.
-pub(crate) enum Decoder {
-    Gzip(Box<MultiGzDecoder<Sink>>),
-    Zlib(Box<ZlibDecoder<Sink>>),
-    Raw(Box<DeflateDecoder<Sink>>),
-    Brotli(Box<DecompressorWriter<Sink>>),
-    Zstd(Box<ZstdDecoder<'static, Sink>>),
+/// A scanner behind a decompressor. What comes out is bounded by what went in.
+pub struct Decoder<T: Plain>(Kind<T>);
+
+enum Kind<T: Plain> {
+    Gzip(Box<MultiGzDecoder<Sink<T>>>),
+    Zlib(Box<ZlibDecoder<Sink<T>>>),
+    Raw(Box<DeflateDecoder<Sink<T>>>),
+    Brotli(Box<DecompressorWriter<Sink<T>>>),
+    Zstd(Box<ZstdDecoder<'static, Sink<T>>>),
     /// Deflate whose first byte has not come: it tells which kind.
-    Waiting(Box<Sink>),
+    Waiting(Option<Box<Sink<T>>>),
 }
 
 /// Where decompressed bytes go, within a budget.
-pub(crate) struct Sink {
-    to: To,
+struct Sink<T: Plain> {
+    to: To<T>,
     /// Bytes that went into the decompressor.
     taken: u64,
     /// Bytes that came out of it.
     given: u64,
 }
 
-enum To {
-    Body(Box<Body>),
-    Decoder(Box<Decoder>),
+enum To<T: Plain> {
+    Body(Box<T>),
+    Decoder(Box<Decoder<T>>),
 }
 
-impl io::Write for Sink {
+impl<T: Plain> io::Write for Sink<T> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.given += bytes.len() as u64;
         let budget = (FREE_BYTES + MAX_RATIO * self.taken).min(MAX_BYTES);
@@ -111,7 +124,7 @@ impl io::Write for Sink {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         match &mut self.to {
-            To::Body(body) => body.feed(bytes),
+            To::Body(body) => body.take(bytes),
             To::Decoder(decoder) => {
                 if !decoder.feed(bytes) {
                     return Err(io::ErrorKind::InvalidData.into());
@@ -126,7 +139,7 @@ impl io::Write for Sink {
     }
 }
 
-impl Sink {
+impl<T: Plain> Sink<T> {
     /// Bytes that came out of this decompressor and those behind it.
     fn inflated(&self) -> u64 {
         self.given
@@ -136,101 +149,104 @@ impl Sink {
             }
     }
 
-    fn body(&mut self) -> &mut Body {
+    fn body(&mut self) -> Option<&mut T> {
         match &mut self.to {
-            To::Body(body) => body,
+            To::Body(body) => Some(body),
             To::Decoder(decoder) => decoder.flush(),
         }
     }
 }
 
-impl Decoder {
-    fn new(coding: Coding, to: To) -> io::Result<Self> {
+impl<T: Plain> Decoder<T> {
+    fn new(coding: Coding, to: To<T>) -> io::Result<Self> {
         let sink = Sink { to, taken: 0, given: 0 };
-        Ok(match coding {
-            Coding::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(sink))),
-            Coding::Deflate => Self::Waiting(Box::new(sink)),
-            Coding::Brotli => Self::Brotli(Box::new(DecompressorWriter::new(sink, PIECE))),
+        Ok(Self(match coding {
+            Coding::Gzip => Kind::Gzip(Box::new(MultiGzDecoder::new(sink))),
+            Coding::Deflate => Kind::Waiting(Some(Box::new(sink))),
+            Coding::Brotli => Kind::Brotli(Box::new(DecompressorWriter::new(sink, PIECE))),
             Coding::Zstd => {
                 let mut decoder = ZstdDecoder::new(sink)?;
                 decoder.window_log_max(MAX_WINDOW)?;
-                Self::Zstd(Box::new(decoder))
+                Kind::Zstd(Box::new(decoder))
             }
+        }))
+    }
+
+    fn sink(&mut self) -> Option<&mut Sink<T>> {
+        Some(match &mut self.0 {
+            Kind::Gzip(decoder) => decoder.get_mut(),
+            Kind::Zlib(decoder) => decoder.get_mut(),
+            Kind::Raw(decoder) => decoder.get_mut(),
+            Kind::Brotli(decoder) => decoder.get_mut(),
+            Kind::Zstd(decoder) => decoder.get_mut(),
+            Kind::Waiting(sink) => sink.as_mut()?,
         })
     }
 
-    fn sink(&mut self) -> &mut Sink {
-        match self {
-            Self::Gzip(decoder) => decoder.get_mut(),
-            Self::Zlib(decoder) => decoder.get_mut(),
-            Self::Raw(decoder) => decoder.get_mut(),
-            Self::Brotli(decoder) => decoder.get_mut(),
-            Self::Zstd(decoder) => decoder.get_mut(),
-            Self::Waiting(sink) => sink,
-        }
-    }
-
     /// Bytes that were decompressed so far, over all codings.
-    pub(crate) fn inflated(&self) -> u64 {
-        let sink: &Sink = match self {
-            Self::Gzip(decoder) => decoder.get_ref(),
-            Self::Zlib(decoder) => decoder.get_ref(),
-            Self::Raw(decoder) => decoder.get_ref(),
-            Self::Brotli(decoder) => decoder.get_ref(),
-            Self::Zstd(decoder) => decoder.get_ref(),
-            Self::Waiting(sink) => sink,
+    pub fn inflated(&self) -> u64 {
+        let sink = match &self.0 {
+            Kind::Gzip(decoder) => decoder.get_ref(),
+            Kind::Zlib(decoder) => decoder.get_ref(),
+            Kind::Raw(decoder) => decoder.get_ref(),
+            Kind::Brotli(decoder) => decoder.get_ref(),
+            Kind::Zstd(decoder) => decoder.get_ref(),
+            Kind::Waiting(Some(sink)) => sink,
+            Kind::Waiting(None) => return 0,
         };
         sink.inflated()
     }
 
     /// Takes more compressed bytes; false once they are of no use any more.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) -> bool {
-        if let (Self::Waiting(sink), Some(&first)) = (&mut *self, bytes.first()) {
-            let none = Sink { to: To::Body(Box::new(Body::Sealed)), taken: 0, given: 0 };
-            let sink = std::mem::replace(&mut **sink, none);
+    pub fn feed(&mut self, bytes: &[u8]) -> bool {
+        if let (Kind::Waiting(sink), Some(&first)) = (&mut self.0, bytes.first())
+            && let Some(sink) = sink.take()
+        {
             // A zlib header's low nibble is the method, 8 (RFC 1950 2.2), and its two bytes are a
             // multiple of 31; a raw block that begins so is a stored one, which nobody sends.
-            *self = if first & 0x0f == 8 {
-                Self::Zlib(Box::new(ZlibDecoder::new(sink)))
+            self.0 = if first & 0x0f == 8 {
+                Kind::Zlib(Box::new(ZlibDecoder::new(*sink)))
             } else {
-                Self::Raw(Box::new(DeflateDecoder::new(sink)))
+                Kind::Raw(Box::new(DeflateDecoder::new(*sink)))
             };
         }
-        self.sink().taken += bytes.len() as u64;
-        match self {
-            Self::Gzip(decoder) => decoder.write_all(bytes).is_ok(),
-            Self::Zlib(decoder) => decoder.write_all(bytes).is_ok(),
-            Self::Raw(decoder) => decoder.write_all(bytes).is_ok(),
-            Self::Brotli(decoder) => decoder.write_all(bytes).is_ok(),
-            Self::Zstd(decoder) => decoder.write_all(bytes).is_ok(),
-            Self::Waiting(_) => true,
+        if let Some(sink) = self.sink() {
+            sink.taken += bytes.len() as u64;
+        }
+        match &mut self.0 {
+            Kind::Gzip(decoder) => decoder.write_all(bytes).is_ok(),
+            Kind::Zlib(decoder) => decoder.write_all(bytes).is_ok(),
+            Kind::Raw(decoder) => decoder.write_all(bytes).is_ok(),
+            Kind::Brotli(decoder) => decoder.write_all(bytes).is_ok(),
+            Kind::Zstd(decoder) => decoder.write_all(bytes).is_ok(),
+            Kind::Waiting(_) => true,
         }
     }
 
-    /// Gives what has been decompressed so far to the scanner.
-    pub(crate) fn flush(&mut self) -> &mut Body {
+    /// Gives what has been decompressed so far to what is behind, and that to the caller.
+    pub fn flush(&mut self) -> Option<&mut T> {
         // A broken end costs what it held, not what came before.
-        let _ = match self {
-            Self::Gzip(decoder) => decoder.flush(),
-            Self::Zlib(decoder) => decoder.flush(),
-            Self::Raw(decoder) => decoder.flush(),
-            Self::Brotli(decoder) => decoder.flush(),
-            Self::Zstd(decoder) => decoder.flush(),
-            Self::Waiting(_) => Ok(()),
+        let _ = match &mut self.0 {
+            Kind::Gzip(decoder) => decoder.flush(),
+            Kind::Zlib(decoder) => decoder.flush(),
+            Kind::Raw(decoder) => decoder.flush(),
+            Kind::Brotli(decoder) => decoder.flush(),
+            Kind::Zstd(decoder) => decoder.flush(),
+            Kind::Waiting(_) => Ok(()),
         };
-        self.sink().body()
+        self.sink()?.body()
     }
 }
 
-impl fmt::Debug for Decoder {
+impl<T: Plain> fmt::Debug for Decoder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Gzip(_) => "Gzip",
-            Self::Zlib(_) => "Zlib",
-            Self::Raw(_) => "Raw",
-            Self::Brotli(_) => "Brotli",
-            Self::Zstd(_) => "Zstd",
-            Self::Waiting(_) => "Waiting",
+        f.write_str(match self.0 {
+            Kind::Gzip(_) => "Gzip",
+            Kind::Zlib(_) => "Zlib",
+            Kind::Raw(_) => "Raw",
+            Kind::Brotli(_) => "Brotli",
+            Kind::Zstd(_) => "Zstd",
+            Kind::Waiting(_) => "Waiting",
         })
     }
 }

@@ -38,6 +38,7 @@ mod timing;
 mod usage;
 mod words;
 
+pub use coding::{Codings, Decoder, Plain};
 pub use cost::{Cost, Passed};
 pub use explain::{Explanation, Line, explain};
 pub use failure::Failure;

@@ -113,7 +113,7 @@ pub struct Scanner {
 #[derive(Debug)]
 enum Source {
     Plain(Box<Body>),
-    Coded(Decoder),
+    Coded(Decoder<Body>),
 }
 
 impl Scanner {
@@ -187,10 +187,10 @@ impl Scanner {
     /// What the body said. Call once, after the last byte.
     pub fn finish(&mut self, end: End) -> Signals {
         let body = match &mut self.source {
-            Source::Plain(body) => body,
+            Source::Plain(body) => Some(&mut **body),
             Source::Coded(decoder) => decoder.flush(),
         };
-        let (collected, events) = body.end();
+        let (collected, events) = body.map(Body::end).unwrap_or_default();
         let shown = match (self.protocol, collected.shape) {
             (Protocol::Auto, Protocol::Auto) => self.path_protocol,
             (Protocol::Auto, shape) => shape,

@@ -124,6 +124,7 @@ async fn finish(mut running: Running, socket: HandoverSocket, asked: Asked) -> a
         // Its requests under way have all been decided long ago, or it could not be this late.
         tracing::warn!("a worker is late to follow; it may still decide what it has begun with");
     }
+    running.remember().await?;
     // The file is the new process' as soon as it begins.
     socket.give();
     if asked.begin().is_err() {

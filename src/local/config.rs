@@ -7,8 +7,13 @@ use stagegate_eval::Protocol;
 use std::path::Path;
 
 /// A commented configuration with these URLs; the error holds the problems that it would have.
-pub(super) fn template(stable: &str, candidate: &str, file: &Path) -> Result<String, String> {
-    let text = stagegate_config::template(stable, candidate);
+pub(super) fn template(
+    stable: &str,
+    candidate: &str,
+    framework: &str,
+    file: &Path,
+) -> Result<String, String> {
+    let text = stagegate_config::template(stable, candidate, framework);
     let base = file.parent().unwrap_or(file);
     let variables = |name: &str| std::env::var(name).ok();
     match Config::parse(&text, &file.display().to_string(), base, &variables) {
@@ -59,10 +64,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("stagegate.yaml");
         let good = "http://127.0.0.1:9001";
-        let text = template(good, "http://127.0.0.1:9002", &file).expect("good URLs");
+        let text = template(good, "http://127.0.0.1:9002", "other", &file).expect("good URLs");
         std::fs::write(&file, text).expect("written");
         let loaded = Config::load(&file).expect("loads");
         assert_eq!(loaded.config.workloads.len(), 1);
-        assert!(template(good, "ftp://somewhere", Path::new("x.yaml")).is_err());
+        assert!(template(good, "ftp://somewhere", "other", Path::new("x.yaml")).is_err());
     }
 }

@@ -28,8 +28,14 @@ impl Local for ThisProgram {
         stagegate_demo::run_agent(args, asked_to_end())
     }
 
-    fn template(&self, stable: &str, candidate: &str, file: &Path) -> Result<String, String> {
-        config::template(stable, candidate, file)
+    fn template(
+        &self,
+        stable: &str,
+        candidate: &str,
+        framework: &str,
+        file: &Path,
+    ) -> Result<String, String> {
+        config::template(stable, candidate, framework, file)
     }
 
     fn check(&self, file: &Path) -> Checked {

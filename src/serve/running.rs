@@ -1,5 +1,6 @@
 //! A running process: its parts, and how they end.
 
+use crate::conversations::Conversations;
 use crate::flags;
 use crate::handover::{self, Inherited};
 use crate::journal::{self, Journal};
@@ -35,6 +36,7 @@ pub(crate) struct Running {
     pub(super) flags: Option<flags::Serving>,
     pub(super) scoring: Option<scoring::Running>,
     pub(super) traces: Arc<Traces>,
+    pub(super) conversations: Arc<Conversations>,
     pub(super) _socket_files: Vec<SocketFile>,
 }
 
@@ -110,7 +112,10 @@ impl Running {
         let looking = self.journal.clone();
         let looking = looking
             .map(|it| supervise::keep("journal", move || journal::keep_looking(Arc::clone(&it))));
-        let others = notifying.into_iter().chain(looking).collect();
+        let conversations = Arc::clone(&self.conversations);
+        let remembering =
+            supervise::keep("conversations", move || Arc::clone(&conversations).keep());
+        let others = notifying.into_iter().chain(looking).chain([remembering]).collect();
         self.owner_tasks = Some(OwnerTasks { end_steering, steering, others });
     }
 
@@ -164,6 +169,15 @@ impl Running {
         }
     }
 
+    /// Writes what is remembered of conversations, for the process that comes after.
+    ///
+    /// # Errors
+    /// When that panicked.
+    pub(crate) async fn remember(&self) -> anyhow::Result<()> {
+        let conversations = Arc::clone(&self.conversations);
+        Ok(tokio::task::spawn_blocking(move || conversations.save()).await?)
+    }
+
     /// Stops accepting, lets running answers finish, and ends everything.
     ///
     /// # Errors
@@ -176,6 +190,7 @@ impl Running {
         if !self.plane.proxy().drain(timeout).await {
             tracing::warn!(?timeout, "answers that still ran were abandoned");
         }
+        self.remember().await?;
         self.stop_scoring().await?;
         let traces = Arc::clone(&self.traces);
         let telling = tokio::task::spawn_blocking(move || traces.stop());

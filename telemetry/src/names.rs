@@ -95,6 +95,8 @@ metrics! {
         "Time from the end of the request head to the response head";
     DECISIONS = Counter "stagegate_decisions_total" ["workload", "reason"] Count,
         "Routing decisions by the rule that decided";
+    KEYS = Counter "stagegate_decision_keys_total" ["workload", "key"] Count,
+        "Requests by the kind of key that decided; many by `request` where conversations should stay together mean that no conversation id is found";
     REFUSED = Counter "stagegate_refused_total" ["workload", "reason"] Count,
         "Requests and connections the proxy itself answered or ended; no workload label if none was matched";
     BETWEEN_CHUNKS = Histogram "stagegate_between_chunks_seconds" ["workload", "release", "arm"] Seconds,

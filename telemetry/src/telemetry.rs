@@ -15,7 +15,8 @@ use crate::windows::{SeriesSnapshot, Windows};
 use crate::{names, process, times};
 use metrics::SharedString;
 use stagegate_rollout::{
-    CostTruth, Delta, Outcome, Reason, Series, SeriesKey, ShadowKey, ShadowSeries, TokenKind,
+    CostTruth, Delta, KeyKind, Outcome, Reason, Series, SeriesKey, ShadowKey, ShadowSeries,
+    TokenKind,
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -300,6 +301,10 @@ impl Telemetry {
         for truth in CostTruth::ALL {
             let label = SharedString::const_str(truth.label());
             counter(&names::COSTED, Some(label)).increment(series.costs[truth.index()]);
+        }
+        for kind in KeyKind::ALL {
+            let labels = [shared(&key.workload), SharedString::const_str(kind.label())];
+            self.prometheus.counter(&names::KEYS, &labels).increment(series.keys[kind as usize]);
         }
         for reason in Reason::ALL.into_iter().filter(|reason| reason.is_decision()) {
             let labels = [shared(&key.workload), SharedString::const_str(reason.label())];

@@ -3,7 +3,7 @@
 //! Pure: time comes in as an argument. Memory is bounded by the series that counted anything in
 //! the last fifteen minutes; a series that fell silent for longer is forgotten.
 
-use stagegate_rollout::{Delta, Histogram, Outcome, Reason, Series, SeriesKey};
+use stagegate_rollout::{Delta, Histogram, KeyKind, Outcome, Reason, Series, SeriesKey};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -101,6 +101,8 @@ pub struct WindowSnapshot {
     pub outcomes: [u64; Outcome::ALL.len()],
     /// Decisions by [`Reason::index`].
     pub reasons: [u64; Reason::ALL.len()],
+    /// Requests by the kind of key that decided, by [`KeyKind`]'s position.
+    pub keys: [u64; KeyKind::ALL.len()],
     /// Requests sent to an endpoint again.
     pub retries: u64,
     /// Response body bytes.
@@ -125,6 +127,7 @@ impl WindowSnapshot {
             requests: series.requests(),
             outcomes: series.outcomes,
             reasons: series.reasons,
+            keys: series.keys,
             retries: series.retries,
             bytes_out: series.bytes_out,
             forced: series.forced,

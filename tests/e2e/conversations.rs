@@ -1,6 +1,7 @@
 //! Conversations whose ids a backend issued stay with the arm that issued them.
 
 use crate::harness::{Backend, Exchange, Response, Setup, Stagegate, Wire, Workload, request_with};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -151,4 +152,42 @@ async fn issued_ids_stay_with_their_arm_while_the_weight_moves() {
         arms
     };
     assert!(arms.windows(2).all(|pair| pair[0] == pair[1]), "{arms:?}: one arm per conversation");
+}
+
+#[tokio::test]
+async fn conversations_stay_where_they_began_over_a_restart_and_a_take_over() {
+    let (stable, candidate) = (Backend::with("stable", agent), Backend::with("candidate", agent));
+    let identity = "{ from: anyone, conversation: [{ header: x-conversation-id }, learned] }";
+    let workload = Workload::canary(&stable, &candidate)
+        .with("sticky", "conversation")
+        .with("identity", identity);
+    let stagegate = Stagegate::start(&Setup::of(workload)).await;
+    let ask = async |stagegate: &Stagegate, number: usize| {
+        let id = format!("c-{number}");
+        let response = stagegate.get("/v1/responses", &[("x-conversation-id", &id)]).await;
+        response.arm().to_owned()
+    };
+    stagegate.admin.weight("30%").await;
+    let mut began = Vec::new();
+    for number in 0..60 {
+        began.push(ask(&stagegate, number).await);
+    }
+    assert!(began.iter().any(|arm| arm == "stable") && began.iter().any(|arm| arm == "candidate"));
+    stagegate.signal(Signal::TERM);
+    stagegate.ended().await;
+    stagegate.restart().await;
+    stagegate.admin.weight("60%").await;
+    for (number, arm) in began.iter().enumerate() {
+        assert_eq!(&ask(&stagegate, number).await, arm, "c-{number} after the restart");
+    }
+    for number in 60..90 {
+        began.push(ask(&stagegate, number).await);
+    }
+    let former = stagegate.take_over().await;
+    former.ended().await;
+    stagegate.admin.weight("100%").await;
+    for (number, arm) in began.iter().enumerate() {
+        assert_eq!(&ask(&stagegate, number).await, arm, "c-{number} after the take-over");
+    }
+    assert_eq!(ask(&stagegate, 1_000).await, "candidate", "a new one");
 }

@@ -4,13 +4,13 @@ use super::App;
 use crate::describe;
 use crate::sources::{LogHealth, SeriesStats};
 use stagegate_api::{
-    ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Outcomes, Probe, Status, Window,
+    ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Keys, Outcomes, Probe, Status, Window,
     WorkloadStatus,
 };
 use stagegate_config::Ready;
 use stagegate_control::ports::DataPlaneStatus;
 use stagegate_control::{Live, View, now_ms};
-use stagegate_rollout::{Arm, Outcome, ReleaseName, WorkloadName};
+use stagegate_rollout::{Arm, KeyKind, Outcome, ReleaseName, WorkloadName};
 
 pub(super) fn status(app: &App) -> Status {
     let view = app.control.view();
@@ -243,6 +243,12 @@ fn window(stats: &SeriesStats) -> Window {
             permanent: of(Outcome::Permanent),
             external: of(Outcome::External),
             client_gone: of(Outcome::ClientGone),
+        },
+        keys: Keys {
+            conversation: stats.keys[KeyKind::Conversation as usize],
+            user: stats.keys[KeyKind::User as usize],
+            tenant: stats.keys[KeyKind::Tenant as usize],
+            request: stats.keys[KeyKind::Request as usize],
         },
         error_ratio: (requests > 0).then(|| errors as f64 / requests as f64),
         p50_ms: ms(p50),

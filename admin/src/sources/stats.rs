@@ -1,6 +1,6 @@
 //! Source of rolling statistics, and of the text of `/metrics`.
 
-use stagegate_rollout::{Arm, Outcome, ShadowKey, ShadowSeries};
+use stagegate_rollout::{Arm, KeyKind, Outcome, ShadowKey, ShadowSeries};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub struct SeriesStats {
     pub covers: Duration,
     /// Finished requests by [`Outcome::index`].
     pub outcomes: [u64; Outcome::ALL.len()],
+    /// Requests by the kind of key that decided, by [`KeyKind`]'s position.
+    pub keys: [u64; KeyKind::ALL.len()],
     /// Responses whose cost is known.
     pub costed: u64,
     /// What they cost in nano-dollars.

@@ -38,6 +38,7 @@ impl StatsSource for Stats {
             costed: 1000,
             spent_nanos: 2_000_000_000,
             outcomes: [90, 4, 3, 3, 10],
+            keys: [100, 0, 0, 10],
             duration_us: [Some(1500), None, None],
             first_byte_p50_us: Some(700),
         }]

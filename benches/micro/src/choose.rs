@@ -44,6 +44,7 @@ impl Asker {
             tenant: Some(&self.tenant),
             user: Some(&self.user),
             conversation: Some(&self.conversation),
+            unreadable: false,
         }
     }
 }

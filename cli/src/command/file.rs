@@ -3,7 +3,7 @@
 use crate::client::Failure;
 use crate::local::{Checked, Finding, Local};
 use crate::output::{self, Format, counted};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -22,6 +22,38 @@ pub(crate) struct InitArgs {
     /// Where the new version listens.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9002")]
     candidate: String,
+    /// What your clients are built with. Decides where a conversation's id is looked for.
+    #[arg(long, value_enum, default_value_t = Framework::Other)]
+    framework: Framework,
+}
+
+/// What clients are built with.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Framework {
+    /// The OpenAI SDK with chat completions.
+    Openai,
+    /// The OpenAI SDK with Responses, Conversations or Assistants.
+    OpenaiResponses,
+    /// The AI SDK of Vercel.
+    Vercel,
+    /// The Anthropic SDK.
+    Anthropic,
+    /// The Google GenAI SDK.
+    GoogleGenai,
+    /// LangChain, or LangGraph as a library.
+    Langchain,
+    /// The LangGraph server.
+    Langgraph,
+    /// pydantic-ai.
+    PydanticAi,
+    /// The Model Context Protocol.
+    Mcp,
+    /// Agent2Agent.
+    A2a,
+    /// Amazon Bedrock agents.
+    Bedrock,
+    /// None of them, or several.
+    Other,
 }
 
 /// Options of `check`.
@@ -34,9 +66,11 @@ pub(crate) struct CheckArgs {
 
 pub(crate) fn init(local: &dyn Local, args: &InitArgs) -> Result<ExitCode, Failure> {
     // A URL that the configuration does not take is found now, not at the first start.
-    let text = local.template(&args.stable, &args.candidate, &args.file).map_err(|problems| {
-        Failure::Usage(format!("--stable or --candidate cannot be used:\n{problems}"))
-    })?;
+    let framework = args.framework.to_possible_value();
+    let framework = framework.as_ref().map_or("other", |value| value.get_name());
+    let text = local.template(&args.stable, &args.candidate, framework, &args.file).map_err(
+        |problems| Failure::Usage(format!("--stable or --candidate cannot be used:\n{problems}")),
+    )?;
     let file = args.file.display();
     let opened = OpenOptions::new().write(true).create_new(true).open(&args.file);
     match opened.and_then(|mut opened| opened.write_all(text.as_bytes())) {
@@ -85,12 +119,17 @@ pub(crate) fn schema(local: &dyn Local) -> Result<ExitCode, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{InitArgs, init};
+    use super::{Framework, InitArgs, init};
     use crate::canned::Offline;
 
     fn args(file: std::path::PathBuf) -> InitArgs {
         let (stable, candidate) = ("http://127.0.0.1:9001", "http://127.0.0.1:9002");
-        InitArgs { file, stable: stable.to_owned(), candidate: candidate.to_owned() }
+        InitArgs {
+            file,
+            stable: stable.to_owned(),
+            candidate: candidate.to_owned(),
+            framework: Framework::Other,
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::output::{
 use clap::Args;
 use serde_json::Value;
 use stagegate_api::{
-    ArmStatus, CondemnedRelease, Probe, ReloadStatus, Status, Window, WorkloadStatus,
+    ArmStatus, CondemnedRelease, KeyKind, Keys, Probe, ReloadStatus, Status, Window, WorkloadStatus,
 };
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -229,6 +229,7 @@ fn alarms(workload: &WorkloadStatus, now_ms: u64) -> Vec<String> {
         ));
     }
     alarms.extend(workload.condemned.iter().filter_map(|it| condemned(workload, it)));
+    alarms.extend(decided_per_request(workload));
     for arm in std::iter::once(&workload.stable).chain(&workload.candidate) {
         for endpoint in arm.endpoints.iter().filter(|e| e.health == Probe::Unhealthy) {
             alarms.push(format!("{} of {} is unhealthy", endpoint.address, arm.release));
@@ -261,6 +262,29 @@ fn condemned(workload: &WorkloadStatus, it: &CondemnedRelease) -> Option<String>
         )),
         None => Some(format!("{rolled_back}; only --override and a reason give it traffic")),
     }
+}
+
+/// Requests that are to stick to something and carry nothing of the kind.
+fn decided_per_request(workload: &WorkloadStatus) -> Option<String> {
+    let arms = std::iter::once(&workload.stable).chain(&workload.candidate);
+    let longest = |arm: &ArmStatus| arm.windows.iter().max_by_key(|w| w.seconds).map(|w| w.keys);
+    let mut sum = Keys::default();
+    for keys in arms.filter_map(longest) {
+        sum.conversation += keys.conversation;
+        sum.user += keys.user;
+        sum.tenant += keys.tenant;
+        sum.request += keys.request;
+    }
+    let all = sum.conversation + sum.user + sum.tenant + sum.request;
+    let many = workload.sticky != KeyKind::Request && all >= 20 && sum.request * 10 > all * 9;
+    many.then(|| {
+        format!(
+            "sticky by {}, but {} of {} requests carried none and were decided each on its own: see docs/how-to/conversations.md",
+            workload.sticky,
+            grouped(sum.request),
+            grouped(all)
+        )
+    })
 }
 
 /// What a row shows of a window.
@@ -380,6 +404,22 @@ mod tests {
         assert_eq!(requests.matches("1,234,567").count(), 2, "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert!(!text.contains('!'), "nothing to look at:\n{text}");
+    }
+
+    #[test]
+    fn requests_that_stick_to_nothing_are_marked() {
+        let mut many = status(true);
+        let text = |status: &Status| render(status).replace("\n    ", " ");
+        for window in &mut many.workloads[0].stable.windows {
+            window.keys.request = 95;
+            window.keys.conversation = 5;
+        }
+        let wanted = "sticky by conversation, but 95 of 100 requests carried none";
+        assert!(text(&many).contains(wanted), "{}", text(&many));
+        for window in &mut many.workloads[0].stable.windows {
+            window.keys.conversation = 95;
+        }
+        assert!(!text(&many).contains("sticky by conversation, but"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::members::read_text;
 use crate::raw::{RawIdentity, RawJwt, RawSource};
 use crate::read::{At, Context, Site, join, plain};
 use crate::scalar::FilePath;
-use stagegate_settings::{Identity, Jwt, JwtAlgorithm, Source};
+use stagegate_settings::{Identity, IdentityFrom, Jwt, JwtAlgorithm, Source};
 use std::path::PathBuf;
 
 /// Largest key file.
@@ -15,7 +15,8 @@ pub(crate) fn identity(at: At<RawIdentity>, cx: &mut Context<'_>) -> Option<Iden
     let has_keys = raw.jwt.is_some() || cx.reported(&join(&site.key, "jwt"));
     let jwt_site = raw.jwt.as_ref().map(|at| at.site.clone());
     let jwt = raw.jwt.map(|at| keys(at, cx));
-    let mut learned = false;
+    let (mut learned, mut header_site) = (false, None);
+    let from = plain(raw.from);
     let mut token_site = None;
     let mut list = |list: Option<At<Vec<At<RawSource>>>>, conversation, cx: &mut Context<'_>| {
         let mut out: Vec<Source> = Vec::new();
@@ -33,6 +34,9 @@ pub(crate) fn identity(at: At<RawIdentity>, cx: &mut Context<'_>) -> Option<Iden
                 continue;
             };
             let source = source?;
+            if matches!(source, Source::Header(_)) {
+                header_site.get_or_insert_with(|| site.clone());
+            }
             if matches!(source, Source::Jwt(_)) {
                 token_site.get_or_insert_with(|| site.clone());
             }
@@ -48,7 +52,9 @@ pub(crate) fn identity(at: At<RawIdentity>, cx: &mut Context<'_>) -> Option<Iden
     let user = list(raw.user, false, cx);
     let conversation = list(raw.conversation, true, cx);
     check_use(has_keys, jwt_site, token_site, cx);
+    check_trust(from, header_site, cx);
     Some(Identity {
+        from,
         tenant: tenant?,
         user: user?,
         conversation: conversation?,
@@ -58,6 +64,8 @@ pub(crate) fn identity(at: At<RawIdentity>, cx: &mut Context<'_>) -> Option<Iden
             None => None,
         },
         max_inspect_bytes: plain(raw.max_inspect_bytes)?.into(),
+        conversation_idle: plain(raw.conversation_idle)?.into(),
+        conversation_memory: plain(raw.conversation_memory)?.into(),
     })
 }
 
@@ -74,6 +82,24 @@ fn source(raw: RawSource) -> Option<Option<Source>> {
             path.value.segment.map(|number| Source::PathSegment(number.value.0 as usize))
         }
     })
+}
+
+/// A header is somebody's word: it should be said whose.
+fn check_trust(from: Option<IdentityFrom>, header: Option<Site>, cx: &mut Context<'_>) {
+    let Some(site) = header else { return };
+    match from {
+        None if !cx.has_trusted_proxies => cx.warn(
+            &site,
+            "is believed from every client, because `trusted_proxies` is empty",
+            "name your gateways in `trusted_proxies`, or write `from: anyone` in `identity`",
+        ),
+        Some(IdentityFrom::Trusted) if !cx.has_trusted_proxies => cx.warn(
+            &site,
+            "is believed from nobody, because `trusted_proxies` is empty",
+            "name your gateways in `trusted_proxies`",
+        ),
+        _ => {}
+    }
 }
 
 /// Sources and keys need each other.

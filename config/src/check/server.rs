@@ -19,6 +19,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
     check_addresses(&raw.listeners, admin.as_ref(), flags_address, cx);
     // What could not be read might have been somebody.
     let trusts_anyone = raw.trusted_proxies.as_ref().is_none_or(|at| !at.value.is_empty());
+    cx.has_trusted_proxies = trusts_anyone;
     let listeners = listeners(raw.listeners, trusts_anyone, cx);
     let trusted_proxies = raw.trusted_proxies.as_ref().map(|at| trusted(&at.value, cx));
     let eval = plain(raw.eval).and_then(|raw| eval::limits(raw, cx));

@@ -1,12 +1,18 @@
 //! Where a request's identity comes from.
 
 use crate::read::{At, choice, raw, words};
-use crate::scalar::{CookieName, FilePath, HeaderName, Int, JsonPointer, JwtSecret, Line, SizeIn};
-use stagegate_settings::{CertificateName, JwtAlgorithm};
+use crate::scalar::{
+    CookieName, FilePath, HeaderName, Int, JsonPointer, JwtSecret, Line, SizeIn, Wait,
+};
+use stagegate_settings::{CertificateName, IdentityFrom, JwtAlgorithm};
 
 raw! {
     /// Sources of a request's identity. In each list the first source that yields something wins.
     pub(crate) struct RawIdentity {
+        /// Clients whose identity headers are believed. By default those of `trusted_proxies`, or
+        /// anyone's where there are no trusted proxies. Headers of others are removed from the
+        /// request.
+        from: IdentityFrom = optional,
         /// Sources of the tenant id.
         tenant: Vec<At<RawSource>> = default("[]"),
         /// Sources of the user id.
@@ -15,9 +21,16 @@ raw! {
         conversation: Vec<At<RawSource>> = default("[]"),
         /// How tokens are verified; needed by `jwt` sources.
         jwt: RawJwt = optional,
-        /// Largest request body that is looked into for `body` sources, up to 16MiB. Larger bodies
-        /// are forwarded without a look.
-        max_inspect_bytes: SizeIn<0, { 16 << 20 }> = default("64KiB"),
+        /// Bytes of a JSON request body that are held back at most while `body` and `learned` sources
+        /// look for an id in it, up to 16MiB. An id that comes later is counted in
+        /// `stagegate_identity_late_total`.
+        max_inspect_bytes: SizeIn<0, { 16 << 20 }> = default("16MiB"),
+        /// Time without a request after which a conversation is over. Until then it stays on the arm
+        /// on which it began.
+        conversation_idle: Wait = default("24h"),
+        /// Memory for conversations that began on stable: 16MiB hold about 10 million within
+        /// two times `conversation_idle`. With 0 a growing weight also moves running conversations.
+        conversation_memory: SizeIn<0, { 1 << 30 }> = default("16MiB"),
     }
 }
 
@@ -71,6 +84,16 @@ raw! {
         audience: Line = optional,
         /// Header the token is in; a leading `Bearer ` is skipped.
         header: HeaderName = default("authorization"),
+    }
+}
+
+words! {
+    /// Clients whose identity headers are believed.
+    IdentityFrom, |from| from.label(), {
+        /// The peers of `trusted_proxies`.
+        Trusted,
+        /// Everybody: the clients themselves say who they are.
+        Anyone,
     }
 }
 

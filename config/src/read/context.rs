@@ -21,6 +21,8 @@ pub(crate) struct Context<'a> {
     pub(crate) digests: BTreeMap<PathBuf, u64>,
     /// Keys that hold a secret.
     pub(crate) secrets: BTreeSet<String>,
+    /// The file names trusted proxies.
+    pub(crate) has_trusted_proxies: bool,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
     dropped: usize,
@@ -39,6 +41,7 @@ impl<'a> Context<'a> {
             files: Vec::new(),
             digests: BTreeMap::new(),
             secrets: BTreeSet::new(),
+            has_trusted_proxies: false,
             problems: Vec::new(),
             warnings: Vec::new(),
             dropped: 0,

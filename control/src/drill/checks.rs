@@ -31,6 +31,7 @@ pub(super) fn asked(split: &Split) -> DrillCheck {
                 user: Some(&id),
                 conversation: Some(&id),
                 tenant: tenant.map(|tenant| &**tenant),
+                unreadable: false,
             };
             [None, Some(Arm::Candidate)].into_iter().any(|arm| {
                 let choices = [split.choose(&who, arm, None), split.choose(&who, None, arm)];

@@ -116,6 +116,8 @@ pub(crate) struct Field {
     pub(crate) known: Known,
     /// Named by a `Connection` field, so about one connection only.
     pub(crate) nominated: bool,
+    /// As if it had not come: nobody reads it, and it is not forwarded.
+    pub(crate) withheld: bool,
 }
 
 impl Field {
@@ -133,6 +135,7 @@ impl Field {
             value,
             known: Known::of(name.as_bytes()),
             nominated: false,
+            withheld: false,
         }
     }
 

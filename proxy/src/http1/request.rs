@@ -1,6 +1,6 @@
 //! Request heads: what they ask for, and how long the body is.
 
-use super::field::{Field, Known, first, tokens};
+use super::field::{Field, Known, tokens};
 use super::head::{
     Bad, BodyLength, HeadLimits, MAX_FIELDS, Status, check_line_ends, content_length, nominate,
     place, text, transfer_coding,
@@ -102,9 +102,14 @@ impl RequestHead {
         text(head, self.host)
     }
 
-    /// The first field of this name.
+    /// The first field of this name, as the endpoint sees it: none that `Connection` names.
     pub(crate) fn field<'a>(&self, head: &'a [u8], name: &str) -> Option<&'a [u8]> {
-        first(&self.fields, head, name)
+        let is = |field: &&Field| {
+            !field.nominated
+                && !field.withheld
+                && field.name(head).eq_ignore_ascii_case(name.as_bytes())
+        };
+        self.fields.iter().find(is).map(|field| field.value(head))
     }
 
     /// The values of every field of this kind.

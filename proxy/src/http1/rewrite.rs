@@ -26,11 +26,15 @@ pub(crate) struct Forwarding {
     pub(crate) http2: bool,
     /// The client is one of the trusted proxies.
     pub(crate) trusted: bool,
+    /// There are trusted proxies, so that the word of others counts for nothing.
+    pub(crate) has_trusted: bool,
 }
 
 /// The proxy's own facts about one forwarded request.
 pub(crate) struct ForwardTo<'a> {
     pub(crate) request_id: &'a str,
+    /// The client's own id of the request, where it is not the request's.
+    pub(crate) client_request_id: Option<&'a str>,
     pub(crate) arm: &'a str,
     pub(crate) release: &'a str,
     pub(crate) epoch: u64,
@@ -88,6 +92,7 @@ pub(crate) fn passed_fields(
 ) {
     let drops = |field: &Field| to.changes.is_some_and(|it| it.drops(field.name(head)));
     let keep = |field: &Field| match field.known {
+        _ if field.withheld => false,
         Known::ContentLength => !field.nominated && !to.edits,
         Known::Other | Known::Trailer => !field.nominated && !drops(field),
         Known::ClientClaim => from.keep_client_values && !field.nominated && !drops(field),
@@ -125,6 +130,9 @@ pub(crate) fn own_fields(out: &mut Vec<u8>, to: &ForwardTo<'_>) {
     out.extend_from_slice(b"\r\nstagegate-epoch: ");
     decimal(out, to.epoch);
     out.extend_from_slice(b"\r\n");
+    if let Some(id) = to.client_request_id {
+        put(out, &[b"x-client-request-id: ", id.as_bytes(), b"\r\n"]);
+    }
     for (name, value) in to.changes.iter().flat_map(|changes| &changes.set_headers) {
         put(out, &[name.as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
     }
@@ -284,9 +292,11 @@ mod tests {
             proto: "http",
             http2: false,
             trusted: false,
+            has_trusted: false,
         };
         let to = ForwardTo {
             request_id: "r-1",
+            client_request_id: None,
             arm: "stable",
             release: "v1",
             epoch: 7,

@@ -1,23 +1,25 @@
 //! Who asks: tenant, user and conversation from the places a workload names.
 
+mod ids;
 mod json;
 mod jwt;
-mod learn;
+mod percent;
+mod reading;
+mod screen;
 
 pub use jwt::{Jwt, JwtError, JwtFiles};
 
+pub(crate) use ids::{BodyScan, Learner, Uses, issued_in_head};
 #[cfg(feature = "fuzz")]
 pub(crate) use json::string_at;
 pub(crate) use jwt::{JwtCache, Moment};
-pub(crate) use learn::{Learner, learns_from};
+pub(crate) use screen::{Claims, screen};
 
 use crate::http1::RequestHead;
 use crate::tls::Names;
+use percent::percent_decoded;
+use reading::{Reading, plain};
 use stagegate_settings::{Identity as Sources, Source};
-use std::borrow::Cow;
-
-/// Longest identity in bytes; a longer one is no identity.
-const MAX_ID: usize = 256;
 
 /// Where a workload's identities come from; the first place that has one wins.
 #[derive(Clone, Copy)]
@@ -25,6 +27,18 @@ pub(crate) struct Identity<'a> {
     pub(crate) sources: &'a Sources,
     /// How bearer tokens are verified; without it no token is an identity.
     pub(crate) jwt: Option<&'a Jwt>,
+}
+
+/// The body of a request, for whoever looks for an identity in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Body<'a> {
+    /// There is none.
+    None,
+    /// It was not read.
+    Unread,
+    /// It cannot be looked into: no JSON, compressed, or too large.
+    Sealed,
+    Whole(&'a [u8]),
 }
 
 /// What one request's identities came out as.
@@ -35,93 +49,93 @@ pub(crate) struct Found {
     pub(crate) conversation: Option<String>,
     /// The body was not read and might say something else.
     pub(crate) needs_body: bool,
+    /// Tenant or user is not known, and a place for it has something that cannot be read or is not
+    /// believed.
+    pub(crate) unreadable: bool,
 }
 
 impl Identity<'_> {
-    /// Identities in head and, if it was read, body. Sources are asked in order; where a body that
-    /// was not read would have been asked, [`Found::needs_body`] says so.
+    /// Identities in head and body. Sources are asked in order; where a body that was not read would
+    /// have been asked, [`Found::needs_body`] says so.
     pub(crate) fn find(
         &self,
         head: &[u8],
         request: &RequestHead,
-        body: Option<&[u8]>,
+        body: Body<'_>,
         certificate: Option<&Names>,
         tokens: &mut JwtCache,
         now: Moment,
     ) -> Found {
-        let (mut claims, mut needs_body) = (None, false);
-        let mut ask = |sources: &[Source]| {
-            sources.iter().find_map(|source| match source {
-                Source::Header(name) => plain(request.field(head, name)?),
-                Source::Cookie(name) => cookie(head, request, name),
-                // People count from one.
-                Source::PathSegment(n) => segment(request.target(head), n.saturating_sub(1)),
-                Source::Certificate(name) => {
-                    certificate?.first(*name).map(str::to_owned).and_then(checked)
+        let (mut claims, mut needs_body, mut unreadable) = (None, false, false);
+        let mut read = |source: &Source| match source {
+            Source::Header(name) => request.field(head, name).map_or(Reading::Nothing, plain),
+            Source::Cookie(name) => cookie(head, request, name),
+            // People count from one.
+            Source::PathSegment(n) => segment(request.target(head), n.saturating_sub(1)),
+            Source::Certificate(name) => certificate
+                .and_then(|names| names.first(*name))
+                .map_or(Reading::Nothing, |name| Reading::of(name.to_owned())),
+            Source::Body(pointer) => match body {
+                Body::None => Reading::Nothing,
+                Body::Unread => {
+                    needs_body = true;
+                    Reading::Nothing
                 }
-                Source::Body(pointer) => {
-                    needs_body |= body.is_none();
-                    json::string_at(body?, pointer).and_then(checked)
-                }
-                Source::Jwt(claim) => {
-                    let jwt = self.jwt?;
-                    let claims = claims.get_or_insert_with(|| {
-                        let header = request.field(head, jwt.header())?;
-                        tokens.claims(jwt, header, now)
-                    });
-                    claims.as_ref()?.get(claim.as_str()).cloned().and_then(checked)
-                }
-            })
+                Body::Sealed => Reading::Unreadable,
+                Body::Whole(body) => json::read_at(body, pointer),
+            },
+            Source::Jwt(claim) => {
+                let Some(jwt) = self.jwt else { return Reading::Nothing };
+                let Some(header) = request.field(head, jwt.header()) else {
+                    return Reading::Nothing;
+                };
+                let claims = claims.get_or_insert_with(|| tokens.claims(jwt, header, now));
+                let Some(claims) = claims.as_ref() else { return Reading::Unreadable };
+                claims.get(claim.as_str()).cloned().map_or(Reading::Nothing, Reading::of)
+            }
         };
-        let Sources { tenant, user, conversation, learned, .. } = self.sources;
-        let (tenant, user, conversation) = (ask(tenant), ask(user), ask(conversation));
-        let issued =
-            || learned.then(|| learn::issued_id(head, request, body)).flatten().and_then(checked);
-        let conversation = conversation.or_else(issued);
-        needs_body |= *learned && conversation.is_none() && body.is_none();
-        Found { tenant, user, conversation, needs_body }
+        let mut ask = |sources: &[Source], matters: bool| {
+            let mut unread = false;
+            for source in sources {
+                match read(source) {
+                    Reading::Id(id) => return Some(id),
+                    Reading::Unreadable => unread = true,
+                    Reading::Nothing => {}
+                }
+            }
+            unreadable |= unread && matters;
+            None
+        };
+        let Sources { tenant, user, conversation, .. } = self.sources;
+        let (tenant, user) = (ask(tenant, true), ask(user, true));
+        let conversation = ask(conversation, false);
+        Found { tenant, user, conversation, needs_body, unreadable }
     }
 }
 
-fn plain(value: &[u8]) -> Option<String> {
-    std::str::from_utf8(value).ok().map(str::trim).map(str::to_owned).and_then(checked)
-}
-
-fn checked(id: String) -> Option<String> {
-    let well_formed = !id.is_empty() && id.len() <= MAX_ID && !id.chars().any(char::is_control);
-    well_formed.then_some(id)
-}
-
-fn cookie(head: &[u8], request: &RequestHead, name: &str) -> Option<String> {
-    let all =
-        request.fields.iter().filter(|field| field.name(head).eq_ignore_ascii_case(b"cookie"));
-    all.flat_map(|field| field.value(head).split(|&b| b == b';')).find_map(|pair| {
-        let (key, value) = std::str::from_utf8(pair).ok()?.trim().split_once('=')?;
-        (key == name).then(|| value.trim_matches('"').to_owned()).and_then(checked)
-    })
-}
-
-fn segment(target: &str, n: usize) -> Option<String> {
-    let path = target.split('?').next()?;
-    let text = path.split('/').filter(|part| !part.is_empty()).nth(n)?;
-    checked(percent_decoded(text)?.into_owned())
-}
-
-fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains('%') {
-        return Some(Cow::Borrowed(text));
+/// The cookie of this name. Backends differ in which of two they take.
+fn cookie(head: &[u8], request: &RequestHead, name: &str) -> Reading {
+    let all = request
+        .fields
+        .iter()
+        .filter(|field| !field.nominated && field.name(head).eq_ignore_ascii_case(b"cookie"));
+    let pairs = all.flat_map(|field| field.value(head).split(|&b| b == b';'));
+    let mut values = pairs.filter_map(|pair| {
+        let at = memchr::memchr(b'=', pair)?;
+        (pair[..at].trim_ascii() == name.as_bytes()).then(|| pair[at + 1..].trim_ascii())
+    });
+    let Some(value) = values.next() else { return Reading::Nothing };
+    if values.any(|other| other != value) {
+        return Reading::Unreadable;
     }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digit = |at: usize| (*rest.get(at)? as char).to_digit(16);
-        bytes.push((digit(0)? * 16 + digit(1)?) as u8);
-        rest = &rest[2..];
-    }
-    String::from_utf8(bytes).ok().map(Cow::Owned)
+    let Ok(text) = std::str::from_utf8(value) else { return Reading::Unreadable };
+    Reading::of(text.trim_matches('"').to_owned())
+}
+
+fn segment(target: &str, n: usize) -> Reading {
+    let path = target.split('?').next().unwrap_or("");
+    let Some(text) = path.split('/').filter(|part| !part.is_empty()).nth(n) else {
+        return Reading::Nothing;
+    };
+    percent_decoded(text).map_or(Reading::Unreadable, |text| Reading::of(text.into_owned()))
 }

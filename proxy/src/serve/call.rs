@@ -1,10 +1,11 @@
 //! One request from its head to its record.
 
+use super::inspect::{Held, LateScan};
 use super::observe::Observed;
-use crate::http1::{Known, RequestHead};
-use crate::identity::Found;
+use crate::http1::{Forwarding, Known, RequestHead};
+use crate::identity::{Claims, Found, Uses};
 use crate::ids;
-use crate::pins::Pins;
+use crate::pins::{Pin, Pins};
 use crate::plan::{CurrentPlan, Release, Role, SignalSettings, Workload};
 use crate::problem::Problem;
 use crate::stats::{Finished, Told, tenant_label};
@@ -19,7 +20,21 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 /// A request under way.
 pub(super) struct Call {
     pub(super) id: String,
+    /// An id of our own where the request's is the client's: what decides is nobody's choice.
+    own: String,
+    /// The client's id, where it is not the request's.
+    pub(super) client_id: Option<String>,
     pub(super) found: Found,
+    /// Ids of backends that the request refers to.
+    pub(super) uses: Uses,
+    /// The identities a client gave that is not believed.
+    pub(super) claims: Option<Box<Claims>>,
+    /// Bytes of its body that are held back.
+    pub(super) held: Held,
+    /// A scan of the body that goes on after the decision.
+    pub(super) late: Option<Box<LateScan>>,
+    /// An identity came too late to decide, or may have.
+    pub(super) identity_late: bool,
     pub(super) retries: u8,
     /// Set at the response head.
     pub(super) first_byte_us: u64,
@@ -75,29 +90,61 @@ impl Decision {
         self.workload().role(self.role?)
     }
 
-    /// Pins a conversation to the release that serves. Done before the client can know the id, so
-    /// that not even its next request finds another release.
-    pub(super) fn pin(&self, pins: &Pins, conversation: &str, now_s: u64) {
+    /// Pins an id to the release that serves. Done before the client can know the id, so that not
+    /// even its next request finds another release. An id that another release has issued stays its.
+    pub(super) fn pin(&self, pins: &Pins, id: &str, now_s: u64) {
         let workload = self.workload();
-        if let Some(release) = self.release() {
-            let (name, generation) = (&workload.prepared.name, workload.split.state().generation);
-            pins.put(name, conversation, self.arm, release.number, generation, now_s);
+        let Some(release) = self.release() else { return };
+        let idle = workload.prepared.settings.identity.conversation_idle;
+        let key = pins.key(&workload.prepared.name, id);
+        let generation = workload.split.state().generation as u32;
+        let pin = Pin { arm: self.arm, release: release.number, generation, used_s: now_s as u32 };
+        let before = pins.get(key, idle, now_s);
+        let stays = before.is_some_and(|before| {
+            let same = before.release == pin.release && before.generation == generation;
+            same || (before.release != pin.release && workload.pinned(&before).is_some())
+        });
+        if !stays {
+            pins.put(key, pin);
         }
+    }
+
+    /// The decision rests on an id that stands for a conversation.
+    pub(super) fn by_conversation(&mut self) {
+        self.key = KeyKind::Conversation;
     }
 }
 
 impl Call {
-    /// Begins with the client's request id, or one of our own.
-    pub(super) fn begin(worker: &Worker, head: &[u8], request: &RequestHead) -> Self {
+    /// Begins with an id of our own, or with the client's if its word counts.
+    pub(super) fn begin(
+        worker: &Worker,
+        from: &Forwarding,
+        head: &[u8],
+        request: &RequestHead,
+    ) -> Self {
         let at_ms = unix_ms();
-        let mut id = String::with_capacity(36);
-        match request.known(head, Known::RequestId).next().filter(|id| ids::is_well_formed(id)) {
-            Some(given) => id.extend(given.iter().map(|&b| char::from(b))),
-            None => worker.ids.borrow_mut().write(at_ms, &mut id),
-        }
+        let mut own = String::with_capacity(36);
+        worker.ids.borrow_mut().write(at_ms, &mut own);
+        let given = request.known(head, Known::RequestId).next();
+        let given = given.filter(|id| ids::is_well_formed(id));
+        let given = given.map(|id| id.iter().map(|&b| char::from(b)).collect::<String>());
+        // An id that looks like one of ours may be one: only a trusted proxy may repeat it.
+        let believed = |id: &String| from.trusted || !(from.has_trusted || ids::is_ours(id));
+        let (id, own, client_id) = match given {
+            Some(id) if believed(&id) => (id, own, None),
+            given => (own, String::new(), given),
+        };
         Self {
             id,
+            own,
+            client_id,
             found: Found::default(),
+            uses: Uses::default(),
+            claims: None,
+            held: Held::default(),
+            late: None,
+            identity_late: false,
             retries: 0,
             first_byte_us: 0,
             status: 0,
@@ -121,9 +168,15 @@ impl Call {
         self.at_ms / 1000
     }
 
+    /// The request's id for decisions: never of the client's choice.
+    pub(super) fn own_id(&self) -> &str {
+        if self.own.is_empty() { &self.id } else { &self.own }
+    }
+
     pub(super) fn who(&self) -> Who<'_> {
         Who {
-            request: &self.id,
+            request: self.own_id(),
+            unreadable: self.found.unreadable,
             tenant: self.found.tenant.as_deref(),
             user: self.found.user.as_deref(),
             conversation: self.found.conversation.as_deref(),
@@ -261,6 +314,7 @@ impl Call {
             bytes_in: self.observed.request_bytes,
             retries: self.retries,
             abandoned: self.abandoned && outcome == Outcome::ClientGone,
+            identity_late: self.identity_late,
         };
         let name = &workload.prepared.name;
         let mut stats = worker.stats.borrow_mut();
@@ -293,9 +347,11 @@ impl Call {
 
     /// The record of a request without its decision.
     fn record(&self, plan: &CurrentPlan) -> Record<'_> {
-        fn text(id: &Option<String>) -> &str {
-            id.as_deref().unwrap_or("")
+        fn text<'a>(id: &'a Option<String>, claimed: Option<&'a Option<String>>) -> &'a str {
+            id.as_deref().or_else(|| claimed?.as_deref()).unwrap_or("")
         }
+        // What a client claimed that is not believed: for people, and for nothing else.
+        let claims = self.claims.as_deref();
         Record {
             request_id: &self.id,
             at_ms: self.at_ms,
@@ -308,9 +364,9 @@ impl Call {
             key: KeyKind::Request,
             bucket: None,
             weight: 0,
-            tenant: text(&self.found.tenant),
-            user: text(&self.found.user),
-            conversation: text(&self.found.conversation),
+            tenant: text(&self.found.tenant, claims.map(|it| &it.tenant)),
+            user: text(&self.found.user, claims.map(|it| &it.user)),
+            conversation: text(&self.found.conversation, claims.map(|it| &it.conversation)),
             status: self.status,
             outcome: Outcome::ClientGone,
             duration_us: self.elapsed_us(),

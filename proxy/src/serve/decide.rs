@@ -2,10 +2,12 @@
 
 use super::call::{Call, Decision};
 use super::client::Client;
+use super::identify::{pin_of, pinned};
 use crate::http1::Known;
+use crate::pins::Pins;
 use crate::plan::{CurrentPlan, Role, Workload};
 use crate::problem::Problem;
-use stagegate_rollout::{Arm, OnRollback, Reason, Target};
+use stagegate_rollout::{Arm, Choice, KeyKind, OnRollback, Reason, Target};
 
 /// The result of a decision.
 pub(super) enum Route {
@@ -33,13 +35,16 @@ impl Client {
             key.verify(&settings.name, std::str::from_utf8(header).ok()?, call.now_s()).ok()
         });
         let pins = &self.worker.shared.pins;
-        let pinned = call.found.conversation.as_deref().filter(|_| keeps_pins(workload)).and_then(
-            |conversation| {
-                let pin = pins.get(&workload.prepared.name, conversation, call.now_s())?;
-                workload.pinned(&pin)
-            },
-        );
+        let issued = pinned(workload, &call.uses, pins, call.now_s());
+        let began = || {
+            let conversation = call.found.conversation.as_deref();
+            let conversation = conversation.filter(|_| keeps_pins(workload))?;
+            pin_of(workload, conversation, pins, call.now_s())
+        };
+        let pinned = issued.or_else(began);
         let choice = workload.split.choose(&call.who(), forced, pinned);
+        let conversation = call.found.conversation.as_deref();
+        let choice = stay(workload, pins, conversation, choice, call.now_s());
         // When it is decided and not when it is answered: a slow candidate answers late, and its
         // keys would seem to be missing.
         if let Some(bucket) = choice.bucket.filter(|_| workload.watches_its_split()) {
@@ -47,6 +52,9 @@ impl Client {
             stats.assigned(&workload.prepared.name, bucket.number());
         }
         let mut decision = Decision::new(plan, position, &choice);
+        if issued.is_some() && choice.reason == Reason::Pinned {
+            decision.by_conversation();
+        }
         let role = match choice.target {
             Target::Respond => return Route::Respond(decision),
             Target::FallbackRelease => Role::Fallback,
@@ -76,6 +84,29 @@ impl Client {
     }
 }
 
+/// Keeps a conversation on stable that began there: a growing weight takes in new ones.
+fn stay<'a>(
+    workload: &Workload,
+    pins: &Pins,
+    conversation: Option<&str>,
+    choice: Choice<'a>,
+    now_s: u64,
+) -> Choice<'a> {
+    let is_kept = workload.split.keeps_conversations() && choice.key == KeyKind::Conversation;
+    let Some(conversation) = conversation.filter(|_| is_kept) else { return choice };
+    let prepared = &workload.prepared;
+    let key = pins.key(&prepared.name, conversation);
+    if choice.is_by_weight() && prepared.began.contains(key) {
+        return choice.stays_on_stable();
+    }
+    if choice.arm() == Arm::Stable && choice.reason != Reason::Forced {
+        let identity = &prepared.settings.identity;
+        let (bytes, idle) = (identity.conversation_memory, identity.conversation_idle);
+        prepared.began.add(key, bytes, idle, now_s);
+    }
+    choice
+}
+
 /// Returns whether pins are of use to the workload.
 fn keeps_pins(workload: &Workload) -> bool {
     workload.prepared.settings.identity.learned || finishes_conversations(workload)
@@ -83,4 +114,82 @@ fn keeps_pins(workload: &Workload) -> bool {
 
 fn finishes_conversations(workload: &Workload) -> bool {
     workload.split.spec().on_rollback == OnRollback::Finish
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stay;
+    use crate::began::Filter;
+    use crate::fixtures::{address, workload};
+    use crate::pins::Pins;
+    use crate::plan::{Plan, PreparedConfig};
+    use stagegate_rollout::{Arm, Split, Weight, Who, WorkloadSpec, WorkloadState};
+    use std::sync::Arc;
+
+    const CONVERSATIONS: usize = 10_000;
+    const TURNS: usize = 8;
+
+    async fn config() -> PreparedConfig {
+        let settings = workload(vec![address([127, 0, 0, 1], 1, "one:1")]);
+        let prepared = PreparedConfig::prepare(vec![settings], &PreparedConfig::default()).await;
+        prepared.expect("prepared")
+    }
+
+    fn plan(config: &PreparedConfig, percent: u32) -> Plan {
+        let name = |text: &str| text.parse().expect("a name");
+        let mut spec = WorkloadSpec::new("agent".parse().expect("a name"), name("v1"));
+        spec.releases.insert(name("v2"));
+        spec.candidate = Some(name("v2"));
+        spec.initial_weight = format!("{percent}%").parse::<Weight>().expect("a weight");
+        let spec = spec.check().expect("a workload");
+        let state = WorkloadState::initial(&spec);
+        Plan::new(1, config, &[Arc::new(Split::new(Arc::new(spec), Arc::new(state)))])
+    }
+
+    fn arm(plan: &Plan, pins: &Pins, conversation: &str, now_s: u64) -> Arm {
+        let workload = &plan.workloads[0];
+        let who = Who { request: "r", conversation: Some(conversation), ..Who::default() };
+        let choice = workload.split.choose(&who, None, None);
+        stay(workload, pins, Some(conversation), choice, now_s).arm()
+    }
+
+    /// Every conversation has its turns spread over the ramp; half of them begin at each step.
+    #[tokio::test]
+    async fn no_conversation_changes_its_arm_while_the_weight_grows() {
+        let (mut config_now, mut pins) = (config().await, Pins::new());
+        let mut began: Vec<Option<Arm>> = vec![None; CONVERSATIONS];
+        let mut on_candidate = 0;
+        for (step, percent) in [1, 10, 50, 100].into_iter().enumerate() {
+            let plan_now = plan(&config_now, percent);
+            for turn in 0..TURNS / 4 {
+                let now_s = 1_000 + (step * TURNS + turn) as u64;
+                for (number, first) in began.iter_mut().enumerate() {
+                    if number % 4 > step {
+                        continue;
+                    }
+                    let arm = arm(&plan_now, &pins, &format!("c-{number}"), now_s);
+                    assert_eq!(*first.get_or_insert(arm), arm, "c-{number} at {percent}%");
+                    on_candidate += usize::from(arm == Arm::Candidate);
+                }
+            }
+            // A new process goes on with what the one before remembered.
+            let bytes = crate::recall::remembered(&plan_now, &pins);
+            (config_now, pins) = (config().await, Pins::new());
+            crate::recall::recall(&bytes, &plan(&config_now, percent), &pins).expect("whole");
+        }
+        assert!(on_candidate > CONVERSATIONS / 4, "{on_candidate}");
+        let filters = plan(&config_now, 100).workloads[0].prepared.began.filters();
+        assert_eq!(filters.iter().map(|filter| filter.parts().1.count()).sum::<usize>(), 2 << 20);
+        assert!(Filter::from_parts(0, Vec::new()).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_new_conversation_goes_by_the_weight_alone() {
+        let (config, pins) = (config().await, Pins::new());
+        let all = plan(&config, 100);
+        for number in 0..1_000 {
+            let arm = arm(&all, &pins, &format!("c-{number}"), 1_000);
+            assert_eq!(arm, Arm::Candidate);
+        }
+    }
 }

@@ -11,7 +11,6 @@ use super::tunnel::Through;
 use crate::edit::{Edit, edit_of};
 use crate::endpoint::{Endpoint, Picked};
 use crate::http1::{BodyLength, ForwardTo, upstream_head};
-use crate::identity::Learner;
 use crate::plan::{CurrentPlan, Release, Role};
 use crate::problem::Problem;
 use crate::tap::{Tap, TapSettings};
@@ -257,6 +256,7 @@ impl Client {
             .or_else(|| host.value(self.head.host(&self.input)));
         let to = ForwardTo {
             request_id: &call.id,
+            client_request_id: call.client_id.as_deref(),
             arm: decision.arm.label(),
             release: &release.name,
             epoch: decision.plan.epoch,
@@ -294,7 +294,6 @@ impl Client {
         self.write_head(call, decision, release, endpoint, attempts.expect);
         self.watch.serving((decision.arm == Arm::Candidate).then_some(release.number));
         let length = self.head.body.unwrap_or(BodyLength::None);
-        let learner = settings.identity.learned.then(Learner::default);
         let pays = (call.retries == 0).then_some(&settings.retry);
         worker.pools.borrow_mut().begin(endpoint.id, pays);
         let retry = self.retry(decision, call.retries);
@@ -308,6 +307,7 @@ impl Client {
         sending.copy = call.tap.as_mut().and_then(|tap| tap.copy_of_request());
         sending.shadow = shadow;
         sending.edit = edit;
+        sending.late = call.late.take();
         let mut exchange = Exchange {
             worker: &worker,
             watch: &self.watch,
@@ -324,13 +324,15 @@ impl Client {
             over_ms: attempts.over_ms,
             late_ms: attempts.over_ms,
             sending,
-            receiving: Receiving::new(&mut self.down, learner),
+            receiving: Receiving::new(&mut self.down),
         };
         exchange.set_deadline();
         let end = poll_fn(|cx| exchange.poll(cx)).await;
         let consumed = exchange.sending.consumed();
         exchange.call.observed.request_bytes = exchange.sending.body_bytes();
         exchange.call.abandoned = end == End::ClientGone && exchange.sending.is_done();
+        exchange.call.identity_late |=
+            exchange.sending.late.as_ref().is_some_and(|late| late.found);
         if let Some(tap) = &mut exchange.call.tap {
             tap.request = exchange.sending.copy.take();
         }
@@ -344,7 +346,7 @@ impl Client {
         if decision.reason == Reason::Forced || !matches!(decision.role, Some(Role::Arm(_))) {
             return None;
         }
-        let unit = call.found.conversation.as_deref().unwrap_or(&call.id);
+        let unit = call.found.conversation.as_deref().unwrap_or(call.own_id());
         let own = call.trace.as_ref().map(|trace| trace.context);
         Tap::begin(settings, decision.arm, unit, own, &self.input, &self.head, call.at_ms())
     }

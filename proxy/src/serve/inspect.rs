@@ -3,12 +3,75 @@
 
 use super::client::{Client, More};
 use crate::http1::{BodyLength, BodyReader, Piece};
+use crate::identity::{BodyScan, Uses};
 use crate::problem::Problem;
 use std::borrow::Cow;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Bytes of bodies that all requests together hold back while an identity is looked for in them.
+const MOST_HELD: usize = 256 << 20;
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// The bytes that one request holds back, given back when it is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Held(usize);
+
+impl Held {
+    /// Returns whether there is room for this many in all.
+    fn grow(&mut self, bytes: usize) -> bool {
+        let more = bytes.saturating_sub(self.0);
+        self.0 += more;
+        HELD.fetch_add(more, Ordering::Relaxed) + more <= MOST_HELD
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+/// How reading ahead ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    /// All of it is in the input.
+    Whole,
+    /// It was enough.
+    Enough,
+    /// It is larger than what may be held back.
+    Cut,
+    /// The client left.
+    Gone,
+}
+
+/// A scan of a body that goes on after the decision.
+#[derive(Debug)]
+pub(super) struct LateScan {
+    scan: BodyScan,
+    /// Bytes of the body that the scan has seen.
+    skip: u64,
+    /// An id came too late to decide.
+    pub(super) found: bool,
+}
+
+impl LateScan {
+    pub(super) fn new(scan: BodyScan, seen: u64) -> Self {
+        Self { scan, skip: seen, found: false }
+    }
+
+    /// Takes the next bytes of the body, from its beginning on.
+    pub(super) fn feed(&mut self, data: &[u8]) {
+        let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(data.len());
+        self.skip -= skipped as u64;
+        if !self.found && skipped < data.len() {
+            self.found = self.scan.feed(&data[skipped..], &mut Uses::default());
+        }
+    }
+}
 
 impl Client {
-    /// Returns whether the body can be looked into: JSON, not compressed, and short enough.
+    /// Returns whether the body's members can be read: JSON, not compressed, and short enough.
     pub(super) fn is_inspectable(&self, limit: usize) -> bool {
         let json = self
             .head
@@ -26,38 +89,52 @@ impl Client {
         json && plain && fits
     }
 
-    /// Reads the body into the input buffer, up to `limit` bytes. Ok(false): the client left.
+    /// Reads the body into the input buffer, up to `limit` bytes, and shows its data to `look` as it
+    /// comes, until that says that it is enough.
     ///
     /// # Errors
     /// When the body breaks its framing or does not arrive in time.
-    pub(super) async fn read_body(&mut self, limit: usize) -> Result<bool, Problem> {
+    pub(super) async fn read_body(
+        &mut self,
+        limit: usize,
+        held: &mut Held,
+        mut look: impl FnMut(&[u8]) -> bool,
+    ) -> Result<Read, Problem> {
         if self.head.expects_continue && !self.write(b"HTTP/1.1 100 Continue\r\n\r\n").await {
-            return Ok(false);
+            return Ok(Read::Gone);
         }
         let mut reader = BodyReader::new(self.head.body.unwrap_or(BodyLength::None));
         let mut at = self.head.len;
         let body_idle = self.worker.shared.settings.load().limits.body_idle;
-        loop {
+        let read = loop {
             self.watch.set(body_idle);
-            let mut rest = &self.input[at..];
+            let (mut rest, mut enough) = (&self.input[at..], false);
             loop {
                 match reader.read(&mut rest) {
                     Ok(Piece::More | Piece::End) => break,
+                    Ok(Piece::Data(data)) => enough |= look(data),
                     Ok(_) => {}
                     Err(_) => return Err(Problem::BadRequest("body breaks its framing")),
                 }
             }
             at = self.input.len() - rest.len();
-            if reader.is_done() || at - self.head.len > limit {
-                self.watch.set_at(u64::MAX);
-                return Ok(true);
+            if reader.is_done() {
+                break Read::Whole;
+            }
+            if enough {
+                break Read::Enough;
+            }
+            if at - self.head.len > limit || !held.grow(self.input.len()) {
+                break Read::Cut;
             }
             match poll_fn(|cx| self.poll_more(cx, true)).await {
                 More::Bytes => {}
-                More::End => return Ok(false),
+                More::End => return Ok(Read::Gone),
                 More::Late => return Err(Problem::RequestTimeout),
             }
-        }
+        };
+        self.watch.set_at(u64::MAX);
+        Ok(read)
     }
 
     /// The complete body that [`Client::read_body`] read, its coding removed.

@@ -10,6 +10,7 @@ mod decide;
 mod exchange;
 mod forward;
 mod head;
+mod identify;
 mod inspect;
 mod leave;
 mod local_reply;

@@ -3,7 +3,6 @@
 use super::call::Call;
 use super::client::{After, Client};
 use crate::http1::{BodyLength, Known, tokens};
-use crate::identity::{Found, Identity, Moment};
 use crate::plan::{Plan, Workload};
 use crate::problem::Problem;
 use std::rc::Rc;
@@ -12,7 +11,7 @@ impl Client {
     /// Serves the request whose head is in the input.
     pub(super) async fn request(&mut self) -> After {
         let worker = Rc::clone(&self.worker);
-        let mut call = Call::begin(&worker, &self.input, &self.head);
+        let mut call = Call::begin(&worker, &self.context.forwarding, &self.input, &self.head);
         let plan = worker.plan();
         let position = match self.route(&plan) {
             Ok(position) => position,
@@ -61,36 +60,5 @@ impl Client {
             (_, true) => Some(Problem::BodyTooLarge),
             _ => None,
         }
-    }
-
-    /// Finds the request's identities; reads the body where only the body has them. Ok(false): the
-    /// client is gone.
-    async fn identify(
-        &mut self,
-        workload: &Workload,
-        call: &mut Call,
-        expect: &mut bool,
-    ) -> Result<bool, Problem> {
-        let identity = workload.prepared.identity();
-        call.found = self.ask(identity, None, call.now_s());
-        let limit = identity.sources.max_inspect_bytes;
-        if !call.found.needs_body || !self.is_inspectable(limit) {
-            return Ok(true);
-        }
-        *expect = false;
-        if !self.read_body(limit).await? {
-            return Ok(false);
-        }
-        if let Some(body) = self.body_read().filter(|body| body.len() <= limit) {
-            call.found = self.ask(identity, Some(&body), call.now_s());
-        }
-        Ok(true)
-    }
-
-    fn ask(&self, identity: Identity<'_>, body: Option<&[u8]>, now_s: u64) -> Found {
-        let mut tokens = self.worker.tokens.borrow_mut();
-        let names = self.context.names.as_ref();
-        let now = Moment { unix_s: now_s, monotonic_ms: self.worker.watches.now_ms() };
-        identity.find(&self.input, &self.head, body, names, &mut tokens, now)
     }
 }

@@ -143,5 +143,6 @@ pub(super) fn forwarding(worker: &Worker, client: Peer, secure: bool) -> Forward
         proto: if secure { "https" } else { "http" },
         http2: false,
         trusted: is_trusted(worker, client),
+        has_trusted: !settings.trusted_proxies.is_empty(),
     }
 }

@@ -297,7 +297,7 @@ impl Run {
         let split = Split::new(Arc::new(self.world.spec.clone()), Arc::new(state.clone()));
         for user in 0..20 {
             let user = format!("user-{user}");
-            let who = Who { request: &user, tenant: None, user: Some(&user), conversation: None };
+            let who = Who { request: &user, user: Some(&user), ..Who::default() };
             for pinned in [None, Some(Arm::Candidate)] {
                 let target = split.choose(&who, Some(Arm::Candidate), pinned).target;
                 assert_ne!(target, Target::Arm(Arm::Candidate), "seed {}", self.seed);

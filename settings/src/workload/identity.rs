@@ -2,11 +2,15 @@
 
 use crate::Secret;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Sources of a request's tenant, user and conversation. In each list the first source that yields
 /// something wins.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
+    /// Clients whose identity headers are believed. `None`: those of trusted proxies, or anyone's
+    /// where there are no trusted proxies.
+    pub from: Option<IdentityFrom>,
     /// Sources of the tenant id.
     pub tenant: Vec<Source>,
     /// Sources of the user id.
@@ -18,8 +22,48 @@ pub struct Identity {
     pub learned: bool,
     /// How tokens are verified; present whenever a source reads a token.
     pub jwt: Option<Jwt>,
-    /// Largest request body that is read for `body` sources, in bytes.
+    /// Bytes of a request body that are held back at most while an identity is looked for in it.
     pub max_inspect_bytes: usize,
+    /// Time without a request after which a conversation is over.
+    pub conversation_idle: Duration,
+    /// Bytes of memory for the conversations that began on stable; none is kept when 0.
+    pub conversation_memory: usize,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self {
+            from: None,
+            tenant: Vec::new(),
+            user: Vec::new(),
+            conversation: Vec::new(),
+            learned: false,
+            jwt: None,
+            max_inspect_bytes: 32 << 20,
+            conversation_idle: Duration::from_secs(24 * 3600),
+            conversation_memory: 16 << 20,
+        }
+    }
+}
+
+/// Clients whose identity headers are believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentityFrom {
+    /// Those of trusted proxies.
+    Trusted,
+    /// Everybody's.
+    Anyone,
+}
+
+impl IdentityFrom {
+    /// The word used in the configuration.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Trusted => "trusted",
+            Self::Anyone => "anyone",
+        }
+    }
 }
 
 impl Identity {

@@ -14,7 +14,7 @@ mod timeouts;
 pub use ejection::Ejection;
 pub use health::{Health, Probe};
 pub use host_header::HostHeader;
-pub use identity::{CertificateName, Identity, Jwt, JwtAlgorithm, Source};
+pub use identity::{CertificateName, Identity, IdentityFrom, Jwt, JwtAlgorithm, Source};
 pub use limits::{EndpointLimits, Limits, TenantLimits};
 pub use matching::{HostPattern, Match};
 pub use protocol::Protocol;

@@ -152,7 +152,9 @@ async fn only_what_is_listed_is_copied() {
     let workload = shadowed(&stable, &shadow, "")
         .with("deny", "{ users: [eve] }")
         .with("exclusions", "{ regulated: [medco] }");
-    let stagegate = start(workload).await;
+    // The word of a scorer counts where the client's does.
+    let setup = Setup::of(workload).with("trusted_proxies", "[127.0.0.0/8]");
+    let stagegate = Stagegate::start(&setup).await;
     let mut wire = stagegate.connect().await;
     let never: [(&str, &[(&str, &str)]); 8] = [
         ("DELETE /v1/chat", &[]),

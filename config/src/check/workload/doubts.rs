@@ -66,9 +66,11 @@ fn rules_without_tenants(workload: &Workload, written: &Written, cx: &mut Contex
     }
 }
 
-/// Only when it was written: the default is harmless without sources.
+/// Only when it was written, or when there is something to split: else the default is harmless.
 fn sticky_without_source(workload: &Workload, written: &Written, cx: &mut Context<'_>) {
-    let Some(site) = written.sticky.as_ref().filter(|it| it.written.is_some()) else { return };
+    let sticky = written.sticky.as_ref().filter(|it| it.written.is_some());
+    let Some(site) = sticky.or(written.candidate.as_ref()) else { return };
+    let by_default = sticky.is_none();
     let (identity, sticky) = (&workload.settings.identity, workload.spec.sticky);
     let missing = match sticky {
         Sticky::Tenant => identity.tenant.is_empty(),
@@ -78,8 +80,16 @@ fn sticky_without_source(workload: &Workload, written: &Written, cx: &mut Contex
     };
     if missing {
         let label = sticky.label();
-        let message = format!("has nothing to stick to: `identity.{label}` has no source");
-        cx.warn(site, message, "add a source, or every request is decided on its own");
+        let message = if by_default {
+            format!("is split request by request: no request has a {label}")
+        } else {
+            format!("has nothing to stick to: `identity.{label}` has no source")
+        };
+        let hint =
+            "add a source to `identity` (docs/how-to/conversations.md), or write `sticky: request`";
+        let hint =
+            if by_default { hint } else { "add a source, or every request is decided on its own" };
+        cx.warn(site, message, hint);
     }
 }
 

@@ -6,6 +6,7 @@ use crate::http1::{BodyError, BodyLength, BodyReader, Piece, RequestHead, traile
 use crate::identity::Learner;
 use crate::problem::Problem;
 use crate::serve::call::{Call, Decision};
+use crate::serve::inspect::LateScan;
 use crate::shadow_copy::Shadow;
 use crate::tap::Copied;
 use crate::transport::Stream;
@@ -95,7 +96,13 @@ pub(in crate::serve) struct Sending<'a> {
     pub(in crate::serve) copy: Option<Copied>,
     /// A copy of the request, where another release is to have one.
     pub(in crate::serve) shadow: Option<Box<Shadow>>,
+    /// A scan of the body for ids that come too late to decide.
+    pub(in crate::serve) late: Option<Box<LateScan>>,
 }
+
+/// Bytes of the input that are made ready to be sent in one go: what was held back is copied piece
+/// by piece, not as a whole.
+const PIECE: usize = 64 * 1024;
 
 impl<'a> Sending<'a> {
     /// `out` holds the head to send; the body's first bytes are in `input` from `at` on.
@@ -121,6 +128,7 @@ impl<'a> Sending<'a> {
             never_late: &[],
             copy: None,
             shadow: None,
+            late: None,
         }
     }
 
@@ -154,6 +162,9 @@ impl<'a> Sending<'a> {
                     }
                     if let Some(shadow) = &mut self.shadow {
                         shadow.add(data);
+                    }
+                    if let Some(late) = &mut self.late {
+                        late.feed(data);
                     }
                 }
                 Piece::ChunkStart(_) | Piece::ChunkEnd if self.edit.is_some() => {}
@@ -191,7 +202,8 @@ impl<'a> Sending<'a> {
 
     pub(in crate::serve::exchange) fn encode_input(&mut self) -> Result<(), BodyError> {
         let input = std::mem::take(self.input);
-        let taken = self.encode(&input[self.at..]);
+        let end = input.len().min(self.at + PIECE);
+        let taken = self.encode(&input[self.at..end]);
         *self.input = input;
         self.at += taken?;
         Ok(())
@@ -243,7 +255,7 @@ pub(in crate::serve) struct Receiving<'a> {
 }
 
 impl<'a> Receiving<'a> {
-    pub(in crate::serve) fn new(out: &'a mut Vec<u8>, learner: Option<Learner>) -> Self {
+    pub(in crate::serve) fn new(out: &'a mut Vec<u8>) -> Self {
         out.clear();
         Self {
             out,
@@ -254,7 +266,7 @@ impl<'a> Receiving<'a> {
             answer: None,
             interim: 0,
             finished: false,
-            learner,
+            learner: None,
             gap: Gap::default(),
         }
     }

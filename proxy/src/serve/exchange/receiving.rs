@@ -148,9 +148,10 @@ impl Exchange<'_> {
         if let Some(tap) = &mut self.call.tap {
             tap.response.add(data);
         }
-        let learned = self.receiving.learner.as_mut().and_then(|learner| learner.feed(data));
-        if let Some(id) = learned {
-            self.decision.pin(&self.worker.shared.pins, &id, self.call.now_s());
+        let Some(learner) = &mut self.receiving.learner else { return };
+        let (decision, pins, now_s) = (self.decision, &self.worker.shared.pins, self.call.now_s());
+        if !learner.feed(data, |id| decision.pin(pins, &id, now_s)) {
+            self.receiving.learner = None;
         }
     }
 

@@ -5,7 +5,7 @@ use super::parts::{Coding, End, Exchange, Response};
 use crate::http1::{
     BodyLength, BodyReader, Known, ResponseFraming, ResponseHead, client_head, tokens,
 };
-use crate::identity::{Learner, learns_from};
+use crate::identity::{Learner, issued_in_head};
 use crate::problem::Problem;
 use crate::retry::wait;
 use std::time::Duration;
@@ -93,14 +93,12 @@ impl Exchange<'_> {
         if let Some(tap) = &mut self.call.tap {
             tap.answer_begins(bytes, head);
         }
-        if self.receiving.learner.is_some() {
-            let id = Learner::from_head(bytes, head);
-            if id.is_some() || !learns_from(bytes, head) {
-                self.receiving.learner = None;
-            }
-            if let Some(id) = id {
+        if self.decision.workload().prepared.settings.identity.learned {
+            for id in issued_in_head(bytes, head) {
                 self.decision.pin(&self.worker.shared.pins, &id, self.call.now_s());
             }
+            let target = self.request.target(self.sending.input);
+            self.receiving.learner = Learner::new(bytes, head, target);
         }
     }
 

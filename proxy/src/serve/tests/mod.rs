@@ -5,6 +5,7 @@
 
 mod answers;
 mod bodies;
+mod conversations;
 mod deadlines;
 mod ejection;
 mod ends;
@@ -17,6 +18,7 @@ mod shared_endpoints;
 mod sim;
 mod sockets;
 mod spellings;
+mod strangers;
 mod streams;
 mod upgrades;
 

@@ -11,7 +11,7 @@ use crate::transport::{Conn, Connector, Peer as Source, Plain};
 use crate::watch::TICK_MS;
 use crate::worker::{Live, Worker};
 use stagegate_rollout::{
-    Closed, Outcome, Series, Split, Weight, WorkloadSpec, WorkloadState, records,
+    Closed, Outcome, Reason, Series, Split, Weight, WorkloadSpec, WorkloadState, records,
 };
 use stagegate_settings::{Clients, Match, Timeouts, Workload};
 use std::cell::{Cell, RefCell};
@@ -39,6 +39,8 @@ pub(super) struct Setup {
     pub(super) workload: WorkloadSettings,
     /// Share of requests that go to the candidate.
     pub(super) weight: Weight,
+    /// A tenant that is kept off the candidate.
+    pub(super) excluded: Option<&'static str>,
 }
 
 /// A worker, its connections, and the time.
@@ -49,6 +51,7 @@ struct World {
     worker: Rc<Worker>,
     network: Arc<Network>,
     config: PreparedConfig,
+    excluded: Option<&'static str>,
     tasks: RefCell<Vec<Task>>,
     now_ms: Cell<u64>,
 }
@@ -87,7 +90,7 @@ impl Sim {
     pub(super) fn with(change: impl FnOnce(&mut Setup)) -> Self {
         let mut setup = setup();
         change(&mut setup);
-        let Setup { settings, workload, weight } = setup;
+        let Setup { settings, workload, weight, excluded } = setup;
         let empty = PreparedConfig::default();
         let preparing = PreparedConfig::prepare(vec![workload], &empty);
         let config = ready(preparing).expect("prepared");
@@ -98,6 +101,7 @@ impl Sim {
             worker: Rc::new(worker),
             network,
             config,
+            excluded,
             tasks: RefCell::default(),
             now_ms: Cell::new(0),
         }));
@@ -126,6 +130,9 @@ impl Sim {
         spec.releases.insert(name("v2"));
         spec.candidate = Some(name("v2"));
         spec.initial_weight = weight;
+        if let Some(tenant) = self.0.excluded {
+            spec.exclusions.insert(name("regulated"), vec![tenant.into()]);
+        }
         let spec = spec.check().expect("a workload");
         let mut state = WorkloadState::initial(&spec);
         state.closed = closed;
@@ -247,6 +254,22 @@ impl Sim {
         told.collect()
     }
 
+    /// Requests that ended since the last call whose identity came too late.
+    pub(super) fn late(&self) -> u64 {
+        let (delta, _) = self.0.worker.stats.borrow_mut().take();
+        delta.series.values().map(|series| series.identity_late).sum()
+    }
+
+    /// Tenant, rule and detail of the requests that ended since the last call.
+    pub(super) fn decided(&self) -> Vec<(String, Reason, String)> {
+        let (_, batch) = self.0.worker.stats.borrow_mut().take();
+        let told = records(batch.as_bytes()).map(|record| {
+            let record = record.expect("a record");
+            (record.tenant.to_owned(), record.reason, record.detail.to_owned())
+        });
+        told.collect()
+    }
+
     /// The record of the one request that ended since the last call.
     #[track_caller]
     pub(super) fn outcome(&self) -> Outcome {
@@ -291,7 +314,7 @@ fn setup() -> Setup {
     };
     agent.limits.body = 1 << 20;
     agent.retry.connect_attempts = 1;
-    Setup { settings, workload, weight: Weight::ZERO }
+    Setup { settings, workload, weight: Weight::ZERO, excluded: None }
 }
 
 impl Setup {

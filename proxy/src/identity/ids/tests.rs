@@ -1,0 +1,213 @@
+use super::table::{KINDS, Place};
+use super::{BodyScan, Learner, Uses, issued_in_head};
+use crate::http1::{HeadLimits, RequestHead, ResponseHead, Status};
+use proptest::prelude::*;
+use std::io::Write as _;
+
+const LIMITS: HeadLimits = HeadLimits { bytes: 1 << 16, fields: 50 };
+const ID: &str = "a-7f3.Q_9";
+
+fn learned(fields: &str, body: &[u8], cut: usize) -> Vec<String> {
+    let text = format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: {}\r\n\r\n", body.len());
+    let parsed = ResponseHead::parse(text.as_bytes(), false, LIMITS, Vec::new());
+    let Ok(Status::Complete(head)) = parsed else { panic!("no head: {text}") };
+    let mut ids = issued_in_head(text.as_bytes(), &head);
+    if let Some(mut learner) = Learner::new(text.as_bytes(), &head, "/") {
+        let (first, second) = body.split_at(cut.min(body.len()));
+        for part in [first, second] {
+            learner.feed(part, |id| ids.push(id));
+        }
+    }
+    ids
+}
+
+fn used(target: &str, fields: &str, body: &[u8], cut: usize) -> Uses {
+    let text = format!("POST {target} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+    let mut head = RequestHead::default();
+    head.parse(text.as_bytes(), LIMITS).expect("accepted");
+    let mut uses = Uses::in_head(text.as_bytes(), &head);
+    let field = |name| head.field(text.as_bytes(), name).unwrap_or(b"");
+    let scan = BodyScan::new(field("content-type"), field("content-encoding"), target);
+    if let Some(mut scan) = scan {
+        let (first, second) = body.split_at(cut.min(body.len()));
+        for part in [first, second] {
+            scan.feed(part, &mut uses);
+        }
+    }
+    uses
+}
+
+const JSON: &str = "Content-Type: application/json; charset=utf-8\r\n";
+
+/// A response that issues [`ID`] at `place`: its fields and its body, as JSON documents.
+fn response(place: Place, collection: &str) -> (String, String) {
+    let noise = r#""x":{"id":"no","text":"\"id\":\"no\" \\"},"n":[1,{"a":null}],"#;
+    let body = match place {
+        Place::Header(name) => return (format!("{name}: {ID}\r\n"), String::new()),
+        Place::Path(name) => {
+            return (format!("Content-Location: /v1/{name}/{ID}/runs\r\n"), String::new());
+        }
+        Place::Query(name) => {
+            return (
+                format!("X-Goog-Upload-Url: http://h/upload?{name}={ID}&a=b\r\n"),
+                String::new(),
+            );
+        }
+        Place::Member(name) => format!(r#"{{{noise}"deep":[{{"er":{{"{name}":"{ID}"}}}}]}}"#),
+        Place::Top(name) => format!(r#"{{{noise}"{name}" : "{ID}"}}"#),
+        Place::Of(parent, name) => format!(r#"{{{noise}"{parent}":{{"k":[],"{name}":"{ID}"}}}}"#),
+        Place::Resource(name) => {
+            format!(r#"{{{noise}"{name}":"https://h/v1beta/{collection}/{ID}"}}"#)
+        }
+    };
+    (String::new(), body)
+}
+
+/// A request that uses [`ID`] at `place`: its target, its fields and its body.
+fn request(place: Place, collection: &str) -> (String, String, String) {
+    let body = match place {
+        Place::Header(name) => return ("/".into(), format!("{name}: {ID}\r\n"), String::new()),
+        Place::Path(name) => {
+            return (format!("/v1/{name}/{ID}/cancel?a=b"), String::new(), String::new());
+        }
+        Place::Query(name) => {
+            return (format!("/v1/things?a=b&{name}={ID}"), String::new(), String::new());
+        }
+        Place::Resource(name) => format!(r#"{{"p":[{{"{name}":"{collection}/{ID}"}}]}}"#),
+        Place::Member(name) | Place::Top(name) => {
+            format!(r#"{{"pad":"{}","deep":[{{"er":{{"{name}":"{ID}"}}}}]}}"#, "p".repeat(100_000))
+        }
+        Place::Of(parent, name) => format!(r#"{{"{parent}":{{"k":[1,"x"],"{name}":"{ID}"}}}}"#),
+    };
+    ("/v1/anything".into(), JSON.into(), body)
+}
+
+#[test]
+fn what_is_issued_anywhere_is_recognised_everywhere() {
+    let mut pairs = 0;
+    for kind in KINDS {
+        let paths = kind.used.iter().filter_map(|place| match place {
+            Place::Path(name) => Some(*name),
+            _ => None,
+        });
+        let collections: Vec<&str> = paths.collect();
+        let collection = collections.first().copied().unwrap_or("none");
+        for issued in kind.issued {
+            let (fields, body) = response(*issued, collection);
+            let ids = learned(&format!("{fields}{JSON}"), body.as_bytes(), body.len() / 2);
+            assert_eq!(ids, [ID], "{}, issued at {issued:?}: {body}", kind.name);
+            let stream = format!("event: e\ndata: {body}\n\n: comment\n\ndata: [DONE]\n\n");
+            let fields = format!("{fields}Content-Type: text/event-stream\r\n");
+            let ids = learned(&fields, stream.as_bytes(), stream.len() / 2);
+            assert_eq!(ids, [ID], "{}, in a stream, issued at {issued:?}", kind.name);
+            for place in kind.used {
+                let (target, fields, body) = request(*place, collection);
+                let uses = used(&target, &fields, body.as_bytes(), body.len() / 2);
+                let found = uses
+                    .iter()
+                    .any(|used| used.id == ID && used.is_conversation == kind.is_conversation);
+                assert!(found, "{}, used at {place:?}: {uses:?}", kind.name);
+                pairs += 1;
+            }
+        }
+    }
+    assert!(pairs > 150, "{pairs} pairs");
+}
+
+#[test]
+fn ids_are_found_however_the_bytes_are_cut() {
+    let json = r#"{"a\"b":"\\","conversation":{"metadata":{},"id":"c\u002d1"},"list":["x"],"previous_response_id":"r-1"}"#;
+    for cut in 0..json.len() {
+        let uses = used("/", JSON, json.as_bytes(), cut);
+        let ids: Vec<&str> = uses.iter().map(|used| used.id.as_str()).collect();
+        assert_eq!(ids, ["c-1", "r-1"], "cut at {cut}");
+    }
+    let stream = "event: response.created\r\ndata: {\"response\":{\"id\":\"r-1\",\"output\":[]}}\r\n\r\ndata:{\"id\":\"t-1\"}\n\n";
+    for cut in 0..stream.len() {
+        let ids = learned("Content-Type: text/event-stream\r\n", stream.as_bytes(), cut);
+        assert_eq!(ids, ["r-1", "t-1"], "cut at {cut}");
+    }
+}
+
+#[test]
+fn every_content_coding_is_undone() {
+    let body = format!(r#"{{"pad":"{}","id":"{ID}"}}"#, "pad ".repeat(20_000));
+    let body = body.as_bytes();
+    let level = flate2::Compression::default();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), level);
+    gzip.write_all(body).expect("memory");
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), level);
+    zlib.write_all(body).expect("memory");
+    let mut raw = flate2::write::DeflateEncoder::new(Vec::new(), level);
+    raw.write_all(body).expect("memory");
+    let mut br = Vec::new();
+    brotli::BrotliCompress(&mut &*body, &mut br, &brotli::enc::BrotliEncoderParams::default())
+        .expect("memory");
+    for (coding, packed) in [
+        ("gzip", gzip.finish().expect("memory")),
+        ("deflate", zlib.finish().expect("memory")),
+        ("deflate", raw.finish().expect("memory")),
+        ("br", br),
+        ("zstd", zstd::encode_all(body, 3).expect("memory")),
+    ] {
+        let fields = format!("{JSON}Content-Encoding: {coding}\r\n");
+        assert_eq!(learned(&fields, &packed, packed.len() / 2), [ID], "{coding}");
+        let uses = used("/", &fields, &packed, packed.len() / 2);
+        assert!(uses.is_empty(), "`id` alone is no use of one");
+    }
+    let fields = format!("{JSON}Content-Encoding: rot13\r\n");
+    assert!(learned(&fields, body, 1).is_empty());
+}
+
+#[test]
+fn a_compressed_bomb_ends_early() {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(b"{\"x\":\"").expect("memory");
+    for _ in 0..32 {
+        gzip.write_all(&vec![b'0'; 1 << 20]).expect("memory");
+    }
+    gzip.write_all(b"\",\"thread_id\":\"t\"}").expect("memory");
+    let packed = gzip.finish().expect("memory");
+    let fields = format!("{JSON}Content-Encoding: gzip\r\n");
+    assert!(learned(&fields, &packed, 1).is_empty(), "{} bytes of 32 MiB", packed.len());
+}
+
+#[test]
+fn what_is_no_id_is_not_taken_for_one() {
+    for body in [
+        r#"{"jsonrpc":"2.0","id":"1","result":{}}"#,
+        r#"{"id":"1","result":{},"jsonrpc":"2.0"}"#,
+        r#"[{"jsonrpc":"2.0","id":"1","result":{}}]"#,
+        r#"{"choices":[{"id":"no"}],"name":"models/gemini-x"}"#,
+        r#"{"output":[{"id":"msg_1"}],"id":7,"thread_id":null}"#,
+    ] {
+        assert!(learned(JSON, body.as_bytes(), 3).is_empty(), "{body}");
+    }
+    for target in
+        ["/v1/threads/search", "/v1/threads/runs", "/v1/models/m", "/threads", "/x/threads/"]
+    {
+        assert!(used(target, "", b"", 0).is_empty(), "{target}");
+    }
+    let tasks = used("/v1/tasks/t-1:cancel", "", b"", 0);
+    assert_eq!(tasks.conversation(), Some("t-1"));
+    let tasks = used("/v1/threads/a%2Db?x", "", b"", 0);
+    assert_eq!(tasks.conversation(), Some("a-b"));
+}
+
+#[test]
+fn conversations_come_before_what_they_share() {
+    let body = r#"{"input":[{"file_id":"f-1"}],"previous_response_id":"r-1","tools":[{"vector_store_ids":["v-1","v-2"]}]}"#;
+    let uses = used("/v1/responses", JSON, body.as_bytes(), 0);
+    let ids: Vec<&str> = uses.iter().map(|used| used.id.as_str()).collect();
+    assert_eq!(ids, ["r-1", "f-1", "v-1", "v-2"]);
+    assert_eq!(uses.conversation(), Some("r-1"));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>, cut in 0usize..64, events: bool) {
+        let kind = if events { "Content-Type: text/event-stream\r\n" } else { JSON };
+        learned(kind, &bytes, cut);
+        used("/", kind, &bytes, cut);
+    }
+}

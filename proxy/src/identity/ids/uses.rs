@@ -1,0 +1,162 @@
+//! The ids of backends that a request refers to.
+
+use super::events::{Documents, Layout};
+use super::grpc::{Messages, is_a2a};
+use super::members::{Name, Reader, Text, Told};
+use super::rules::{Id, USED};
+use crate::http1::RequestHead;
+use stagegate_signals::{Codings, Decoder, Plain};
+use std::sync::Arc;
+
+/// Ids of one request that are looked up at most, of conversations and of other things each.
+const MOST: usize = 16;
+
+/// An id that a request refers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Used {
+    pub(crate) id: String,
+    /// It stands for a conversation, and not for something that conversations may share.
+    pub(crate) is_conversation: bool,
+}
+
+/// The ids a request refers to, those of conversations first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Uses {
+    conversations: Vec<Used>,
+    others: Vec<Used>,
+}
+
+impl Uses {
+    /// The ids in the request's head.
+    pub(crate) fn in_head(head: &[u8], request: &RequestHead) -> Self {
+        let mut uses = Self::default();
+        for (name, is_conversation) in &USED.headers {
+            let value = request.field(head, name).and_then(|value| std::str::from_utf8(value).ok());
+            if let Some(text) = value.map(str::trim).filter(|text| !text.is_empty()) {
+                uses.add(&Id {
+                    text: text.into(),
+                    is_conversation: *is_conversation,
+                    at_top: false,
+                });
+            }
+        }
+        USED.in_target(request.target(head), |id| uses.add(&id));
+        uses
+    }
+
+    /// Every id, in the order in which they are to be asked for.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Used> {
+        self.conversations.iter().chain(&self.others)
+    }
+
+    /// The id that stands for the conversation, whoever issued it.
+    pub(crate) fn conversation(&self) -> Option<&str> {
+        self.conversations.first().map(|used| used.id.as_str())
+    }
+
+    /// Returns whether there is none.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.conversations.is_empty() && self.others.is_empty()
+    }
+
+    fn add(&mut self, id: &Id<'_>) {
+        let is_conversation = id.is_conversation;
+        let list = if is_conversation { &mut self.conversations } else { &mut self.others };
+        if list.len() < MOST && !list.iter().any(|used| used.id == *id.text) {
+            list.push(Used { id: id.text.clone().into_owned(), is_conversation });
+        }
+    }
+}
+
+/// Looks for ids in the body of a request as it comes.
+#[derive(Debug)]
+pub(crate) struct BodyScan(Source);
+
+#[derive(Debug)]
+enum Source {
+    Plain(Box<Body>),
+    Coded(Decoder<Body>),
+    /// A2A by gRPC.
+    Messages(Messages),
+    /// Cannot be looked into any more.
+    Sealed,
+}
+
+#[derive(Debug)]
+struct Body {
+    documents: Documents,
+    found: Found,
+}
+
+#[derive(Debug, Default)]
+struct Found(Vec<(String, bool)>);
+
+impl Told for Found {
+    fn text(&mut self, text: Text<'_>) {
+        if let Some(id) = USED.in_text(&text).filter(|_| self.0.len() < 2 * MOST) {
+            self.0.push((id.text.into_owned(), id.is_conversation));
+        }
+    }
+
+    fn member(&mut self, _: Name) {}
+
+    fn ended(&mut self) {}
+}
+
+impl Plain for Body {
+    fn take(&mut self, bytes: &[u8]) {
+        self.documents.feed(bytes, &mut self.found);
+    }
+}
+
+impl BodyScan {
+    /// A scan of a body with this head; none for a body that holds no JSON.
+    pub(crate) fn new(content_type: &[u8], content_encoding: &[u8], target: &str) -> Option<Self> {
+        if is_a2a(content_type, target) {
+            return Some(Self(Source::Messages(Messages::default())));
+        }
+        let layout = Layout::of(content_type)?;
+        let documents = Documents::new(Reader::new(Arc::clone(&USED.names)), layout);
+        let body = Body { documents, found: Found::default() };
+        Some(Self(match Codings::of(content_encoding) {
+            Some(codings) if codings.is_empty() => Source::Plain(Box::new(body)),
+            codings => codings
+                .and_then(|codings| codings.decoder(body).ok())
+                .map_or(Source::Sealed, Source::Coded),
+        }))
+    }
+
+    /// Takes the next bytes of the body; adds what they hold to `uses`. True if there was anything.
+    pub(crate) fn feed(&mut self, bytes: &[u8], uses: &mut Uses) -> bool {
+        let body = match &mut self.0 {
+            Source::Plain(body) => {
+                body.take(bytes);
+                Some(&mut **body)
+            }
+            Source::Coded(decoder) => {
+                let goes_on = decoder.feed(bytes);
+                if !goes_on {
+                    self.0 = Source::Sealed;
+                    return false;
+                }
+                decoder.flush()
+            }
+            Source::Messages(messages) => {
+                let before = uses.others.len();
+                // Which of them stands for a conversation cannot be told.
+                messages.feed(bytes, |id| {
+                    uses.add(&Id { text: id.into(), is_conversation: false, at_top: false });
+                });
+                return uses.others.len() > before;
+            }
+            Source::Sealed => None,
+        };
+        let Some(body) = body else { return false };
+        let any = !body.found.0.is_empty();
+        for (text, is_conversation) in body.found.0.drain(..) {
+            uses.add(&Id { text: text.into(), is_conversation, at_top: false });
+        }
+        any
+    }
+}

@@ -1,0 +1,187 @@
+//! What is remembered of conversations, as bytes that outlive the process: pins, and the sketches of
+//! conversations that began on stable.
+//!
+//! The form is private to the program: a version, the secret under which ids are hashed, the pins,
+//! the sketches, and a checksum. Bytes of another version, or damaged ones, are refused as a whole.
+
+use crate::began::Filter;
+use crate::pins::{Pin, Pins, Seed};
+use crate::plan::{Plan, Workload, numbers};
+use siphasher::sip::SipHasher13;
+use stagegate_rollout::Arm;
+use std::collections::HashMap;
+use std::hash::Hasher as _;
+
+const MAGIC: &[u8; 8] = b"SGCONV\x00\x01";
+
+/// Bytes that are not what a process remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecallError {
+    /// They are damaged, or of another version of the program.
+    #[error("damaged, or written by another version")]
+    Damaged,
+    /// Another secret is in use already.
+    #[error("of another data directory")]
+    Foreign,
+}
+
+/// Everything that is remembered.
+pub(crate) fn remembered(plan: &Plan, pins: &Pins) -> Vec<u8> {
+    let mut out = MAGIC.to_vec();
+    let seed = pins.seed();
+    seed.iter().for_each(|half| out.extend_from_slice(&half.to_le_bytes()));
+    let names = numbers::names();
+    put(&mut out, names.len());
+    for (number, (workload, release)) in &names {
+        out.extend_from_slice(&number.to_le_bytes());
+        text(&mut out, workload);
+        text(&mut out, release);
+    }
+    let at = out.len();
+    put(&mut out, 0);
+    let mut count = 0usize;
+    pins.each(|key, pin| {
+        count += 1;
+        out.extend_from_slice(&key.to_le_bytes());
+        for number in [pin.release, pin.generation, pin.used_s] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        out.push(pin.arm.index() as u8);
+    });
+    out[at..at + 8].copy_from_slice(&(count as u64).to_le_bytes());
+    for workload in &plan.workloads {
+        for filter in workload.prepared.began.filters() {
+            let (began_s, words) = filter.parts();
+            text(&mut out, &workload.prepared.name);
+            out.extend_from_slice(&began_s.to_le_bytes());
+            let at = out.len();
+            put(&mut out, 0);
+            words.for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
+            let bytes = (out.len() - at - 8) as u64;
+            out[at..at + 8].copy_from_slice(&bytes.to_le_bytes());
+        }
+    }
+    let sum = checksum(seed, &out);
+    out.extend_from_slice(&sum.to_le_bytes());
+    out
+}
+
+/// Adds what a process remembered to what is remembered already. Releases and workloads that are no
+/// more are left out.
+pub(crate) fn recall(bytes: &[u8], plan: &Plan, pins: &Pins) -> Result<(), RecallError> {
+    let damaged = RecallError::Damaged;
+    let (body, sum) = bytes.split_last_chunk::<8>().ok_or(damaged)?;
+    let mut rest = body.strip_prefix(MAGIC.as_slice()).ok_or(damaged)?;
+    let input = &mut rest;
+    let seed = [number(input).ok_or(damaged)?, number(input).ok_or(damaged)?];
+    if checksum(seed, body) != u64::from_le_bytes(*sum) {
+        return Err(damaged);
+    }
+    if !pins.take_seed(seed) {
+        return Err(RecallError::Foreign);
+    }
+    take_pins(input, pins).ok_or(damaged)?;
+    while !input.is_empty() {
+        take_filter(input, &plan.workloads).ok_or(damaged)?;
+    }
+    Ok(())
+}
+
+fn take_pins(input: &mut &[u8], pins: &Pins) -> Option<()> {
+    let mut known = HashMap::new();
+    for _ in 0..number(input)? {
+        let old = short(input)?;
+        let (workload, release) = (take_text(input)?, take_text(input)?);
+        known.insert(old, numbers::of(workload, release));
+    }
+    for _ in 0..number(input)? {
+        let key = number(input)?;
+        let (release, generation, used_s) = (short(input)?, short(input)?, short(input)?);
+        let (arm, tail) = input.split_first()?;
+        *input = tail;
+        let arm = *Arm::ALL.get(usize::from(*arm))?;
+        let release = *known.get(&release)?;
+        pins.put(key, Pin { arm, release, generation, used_s });
+    }
+    Some(())
+}
+
+fn take_filter(input: &mut &[u8], workloads: &[Workload]) -> Option<()> {
+    let name = take_text(input)?;
+    let began_s = number(input)?;
+    let bytes = usize::try_from(number(input)?).ok()?;
+    let (words, tail) = input.split_at_checked(bytes)?;
+    *input = tail;
+    let words = words.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+    let filter = Filter::from_parts(began_s, words)?;
+    if let Some(workload) = workloads.iter().find(|it| *it.prepared.name == *name) {
+        workload.prepared.began.merge(filter);
+    }
+    Some(())
+}
+
+fn checksum([a, b]: Seed, bytes: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(a, b);
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+fn put(out: &mut Vec<u8>, count: usize) {
+    out.extend_from_slice(&(count as u64).to_le_bytes());
+}
+
+fn text(out: &mut Vec<u8>, text: &str) {
+    put(out, text.len());
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn number(input: &mut &[u8]) -> Option<u64> {
+    let (head, tail) = input.split_first_chunk::<8>()?;
+    *input = tail;
+    Some(u64::from_le_bytes(*head))
+}
+
+fn short(input: &mut &[u8]) -> Option<u32> {
+    let (head, tail) = input.split_first_chunk::<4>()?;
+    *input = tail;
+    Some(u32::from_le_bytes(*head))
+}
+
+fn take_text<'a>(input: &mut &'a [u8]) -> Option<&'a str> {
+    let length = usize::try_from(number(input)?).ok()?;
+    let (text, tail) = input.split_at_checked(length)?;
+    *input = tail;
+    std::str::from_utf8(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{recall, remembered};
+    use crate::pins::{Pin, Pins};
+    use crate::plan::{Plan, numbers};
+    use stagegate_rollout::Arm;
+    use std::time::Duration;
+
+    #[test]
+    fn pins_outlive_the_process_and_damage_is_noticed() {
+        let idle = Duration::from_secs(100);
+        let (plan, before) = (Plan::default(), Pins::new());
+        let release = numbers::of("w", "v2");
+        let key = before.key("w", "c-1");
+        before.put(key, Pin { arm: Arm::Candidate, release, generation: 7, used_s: 50 });
+        let bytes = remembered(&plan, &before);
+        let after = Pins::new();
+        recall(&bytes, &plan, &after).expect("whole");
+        assert_eq!(after.key("w", "c-1"), key, "the same secret");
+        assert_eq!(after.get(key, idle, 60), before.get(key, idle, 60));
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1;
+            assert!(recall(&damaged, &plan, &Pins::new()).is_err(), "byte {at}");
+            assert!(recall(&bytes[..at], &plan, &Pins::new()).is_err(), "cut at {at}");
+        }
+        let other = Pins::new();
+        other.seed();
+        assert!(recall(&bytes, &plan, &other).is_err(), "of another directory");
+    }
+}

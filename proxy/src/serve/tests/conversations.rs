@@ -1,0 +1,97 @@
+//! Conversations over the wire: ids that a backend issues lead back to it, and a growing weight moves
+//! none that began on stable.
+
+use super::Sim;
+use super::sim::{CANDIDATE, FIRST};
+use stagegate_rollout::Weight;
+use stagegate_settings::Source;
+
+/// The wire form of a JSON body.
+fn post(target: &str, body: &str) -> String {
+    format!(
+        "POST {target} HTTP/1.1\r\nHost: agent\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn answer(body: &str) -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// Sends a request that this endpoint is to get; it answers with `body`.
+#[track_caller]
+fn served(sim: &Sim, endpoint: &'static str, request: &str, body: &str) {
+    let client = sim.client();
+    client.sends(request);
+    let backend = sim.backend_at(endpoint);
+    backend.receives("");
+    backend.sends(answer(body));
+    client.receives("HTTP/1.1 200 OK\r\n");
+    backend.ends();
+}
+
+fn learning() -> Sim {
+    Sim::with(|setup| {
+        setup.agent().identity.learned = true;
+        setup.weight = Weight::FULL;
+    })
+}
+
+#[test]
+fn an_issued_id_leads_back_wherever_it_is_used() {
+    let sim = learning();
+    served(&sim, CANDIDATE, &post("/v1/responses", "{}"), r#"{"id":"r-1","object":"response"}"#);
+    served(&sim, CANDIDATE, &post("/v1/files", "{}"), r#"{"id":"f-1","object":"file"}"#);
+    let padding = "p".repeat(300_000);
+    // No new request goes to the candidate any more.
+    sim.publishes(Weight::ZERO);
+    for request in [
+        "GET /v1/responses/r-1 HTTP/1.1\r\nHost: agent\r\n\r\n".to_owned(),
+        post("/v1/responses/r-1/cancel", "{}"),
+        post("/v1/responses", r#"{"previous_response_id":"r-1"}"#),
+        post("/v1/responses", &format!(r#"{{"x":"{padding}","previous_response_id":"r-1"}}"#)),
+        post("/v1/responses", r#"{"input":[{"content":[{"file_id":"f-1"}]}]}"#),
+    ] {
+        served(&sim, CANDIDATE, &request, "{}");
+    }
+    served(&sim, FIRST, &post("/v1/responses", r#"{"previous_response_id":"r-2"}"#), "{}");
+}
+
+#[test]
+fn an_id_stays_with_the_release_that_issued_it() {
+    let sim = learning();
+    served(&sim, CANDIDATE, &post("/v1/threads", "{}"), r#"{"thread_id":"t-1"}"#);
+    sim.publishes(Weight::ZERO);
+    served(&sim, FIRST, &post("/v1/other", "{}"), r#"{"items":[{"thread_id":"t-1"}]}"#);
+    served(&sim, CANDIDATE, &post("/v1/threads/t-1/runs", "{}"), "{}");
+}
+
+#[test]
+fn an_id_that_comes_too_late_is_counted() {
+    let sim = Sim::with(|setup| {
+        setup.agent().identity.learned = true;
+        setup.agent().identity.max_inspect_bytes = 1_000;
+    });
+    let padding = "p".repeat(200_000);
+    let late = post("/", &format!(r#"{{"x":"{padding}","thread_id":"t-1"}}"#));
+    served(&sim, FIRST, &late, "{}");
+    let none = post("/", &format!(r#"{{"x":"{padding}"}}"#));
+    served(&sim, FIRST, &none, "{}");
+    assert_eq!(sim.late(), 1);
+}
+
+#[test]
+fn a_conversation_that_began_on_stable_stays_while_the_weight_grows() {
+    let sim = Sim::with(|setup| {
+        setup.agent().identity.conversation = vec![Source::Header("x-conversation-id".into())];
+    });
+    let turn =
+        |id: &str| format!("GET / HTTP/1.1\r\nHost: agent\r\nx-conversation-id: {id}\r\n\r\n");
+    served(&sim, FIRST, &turn("old"), "{}");
+    sim.publishes(Weight::FULL);
+    served(&sim, CANDIDATE, &turn("new"), "{}");
+    served(&sim, FIRST, &turn("old"), "{}");
+}
