@@ -35,7 +35,7 @@ fn listed(before: &Split, after: &Split) -> Vec<String> {
     let tenants = tenants.into_iter().map(|id| (("tenant", id), Some(id), None));
     let users = users.into_iter().map(|id| (("user", id), None, Some(id)));
     let moved = tenants.chain(users).filter_map(|((kind, id), tenant, user)| {
-        let who = Who { request: "-", tenant, user, conversation: None };
+        let who = Who { request: "-", tenant, user, ..Who::default() };
         let (from, to) = (before.choose(&who, None, None), after.choose(&who, None, None));
         let stays = by_weight(&from) == by_weight(&to)
             && (by_weight(&to) || release(before, &from) == release(after, &to));
@@ -93,6 +93,7 @@ fn everybody_else(before: &Split, after: &Split) -> Vec<String> {
             tenant: Some(&tenant),
             user: Some(&user),
             conversation: Some(&conversation),
+            unreadable: false,
         };
         let side = |split: &Split| release(split, &split.choose(&who, None, None));
         let pair = (side(before), side(after));
