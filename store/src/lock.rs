@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// The time that a holder may take to let go: a killed process holds the lock until the system has
 /// taken it down, and one it was starting just then holds a copy for a moment.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(3);
 /// The interval of the tries.
 const RETRY_EVERY: Duration = Duration::from_millis(20);
 
