@@ -150,7 +150,7 @@ impl MetricsSource for Figures {
     }
 }
 
-/// Turns what happens in the control plane into figures.
+/// Turns events of the control plane into figures.
 pub(crate) struct Counter(pub(crate) Arc<Telemetry>);
 
 impl Observer for Counter {

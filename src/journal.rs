@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-/// Time between two looks for what other processes left behind.
+/// Time between two checks for records that other processes left behind.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Where records go and where they are read.
+/// Writes and reads decision records.
 #[derive(Debug)]
 pub(crate) struct Journal {
     dir: PathBuf,
@@ -37,7 +37,7 @@ impl Journal {
     /// Opens the log in `dir`.
     ///
     /// # Errors
-    /// When it cannot be had.
+    /// When it cannot be opened.
     pub(crate) fn open(dir: &Path, retention: Retention) -> anyhow::Result<Self> {
         let journal = Self {
             dir: dir.to_owned(),
@@ -62,7 +62,7 @@ impl Journal {
             Outlet::Spool(spool) => {
                 if let Err(error) = spool.append(&records) {
                     let lost = records.len();
-                    tracing::warn!(%error, lost, "late decisions are not recorded");
+                    tracing::warn!(%error, lost, "cannot write late decisions; they are lost");
                 }
             }
             Outlet::Nowhere => {}
@@ -74,7 +74,7 @@ impl Journal {
         let outlet = match Spool::create(&self.dir) {
             Ok(spool) => Outlet::Spool(spool),
             Err(error) => {
-                tracing::error!(%error, "no spool: late decisions are not recorded");
+                tracing::error!(%error, "cannot open the spool; late decisions are not recorded");
                 Outlet::Nowhere
             }
         };
@@ -85,7 +85,7 @@ impl Journal {
     /// Opens the log again.
     ///
     /// # Errors
-    /// When it cannot be had; records go on to where they went.
+    /// When it cannot be opened; records still go to their former outlet.
     pub(crate) fn reopen(&self) -> anyhow::Result<()> {
         let log = DecisionLog::open(&self.dir, self.retention)
             .with_context(|| format!("no decision log in {}", self.dir.display()))?;
@@ -104,7 +104,7 @@ impl Journal {
         self.with(DecisionLog::flush);
     }
 
-    /// Whether it can be written.
+    /// Returns true if it can be written.
     pub(crate) fn healthy(&self) -> bool {
         self.with(DecisionLog::healthy).unwrap_or(true)
     }
@@ -118,9 +118,9 @@ impl Journal {
     fn look(&self) {
         match self.with(|log| log.take_over(&self.dir)) {
             Some(Ok(records)) if records > 0 => {
-                tracing::info!(records, "decisions of a former process taken over");
+                tracing::info!(records, "recorded decisions of a former process");
             }
-            Some(Err(error)) => tracing::warn!(%error, "decisions of a former process stay behind"),
+            Some(Err(error)) => tracing::warn!(%error, "cannot read decisions of a former process"),
             _ => {}
         }
     }
@@ -131,7 +131,7 @@ pub(crate) async fn keep_looking(journal: Arc<Journal>) {
     loop {
         let look = Arc::clone(&journal);
         if tokio::task::spawn_blocking(move || look.look()).await.is_err() {
-            tracing::error!("decisions of a former process cannot be taken over");
+            tracing::error!("cannot record decisions of a former process");
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

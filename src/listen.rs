@@ -16,8 +16,8 @@ use tokio::net::UnixListener;
 /// Connections the system queues up for us.
 const BACKLOG: i32 = 4096;
 
-/// The file of a Unix socket, which outlives its listener; removed when this is dropped, unless
-/// somebody listens there: another process has put its own in that place by then.
+/// The file of a Unix socket, which outlives its listener. It is removed on drop, unless another
+/// process listens on its own socket at that path by then.
 #[derive(Debug)]
 pub(crate) struct SocketFile(PathBuf);
 
@@ -32,7 +32,7 @@ impl Drop for SocketFile {
 /// Binds a TCP address.
 ///
 /// # Errors
-/// When the address cannot be had.
+/// When the address cannot be bound.
 pub(crate) fn tcp(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let bound = || -> io::Result<TcpListener> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
@@ -48,7 +48,7 @@ pub(crate) fn tcp(address: SocketAddr) -> anyhow::Result<TcpListener> {
 /// Binds a configured listener.
 ///
 /// # Errors
-/// When the address cannot be had.
+/// When the address cannot be bound.
 pub(crate) fn bind(listener: &Listener) -> anyhow::Result<(proxy::Listener, Option<SocketFile>)> {
     match &listener.address {
         ListenAddress::Ip(address) => Ok((proxy::Listener::Tcp(tcp(*address)?), None)),
@@ -128,7 +128,7 @@ pub(crate) fn admin(data_dir: &Path) -> io::Result<(UnixListener, SocketFile)> {
     Ok((UnixListener::from_std(socket)?, SocketFile(path)))
 }
 
-/// Returns whether the file is a socket on which nobody listens any more.
+/// Returns true if the file is a socket without a listener.
 fn is_stale(path: &Path) -> bool {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|facts| facts.file_type().is_socket());
     is_socket

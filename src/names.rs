@@ -19,7 +19,7 @@ pub(crate) async fn keep_looking_up(control: Control, plane: Arc<Plane>) {
         match plane.take_addresses(found).await {
             Ok(true) => tracing::info!("endpoints have new addresses"),
             Ok(false) => {}
-            Err(error) => tracing::warn!(%error, "new addresses of endpoints cannot be used"),
+            Err(error) => tracing::warn!(%error, "cannot use the new addresses of endpoints"),
         }
     }
 }

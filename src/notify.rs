@@ -12,7 +12,7 @@ pub(crate) fn outbox(store: &Result<Store, StoreError>) -> Option<Outbox> {
     match store.as_ref().ok()?.outbox() {
         Ok(outbox) => Some(outbox),
         Err(error) => {
-            tracing::error!(%error, "no outbox: nobody is told anything");
+            tracing::error!(%error, "cannot open the outbox; no notification is sent");
             None
         }
     }

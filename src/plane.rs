@@ -20,15 +20,15 @@ use std::time::Duration;
 pub(crate) struct Plane {
     proxy: proxy::DataPlane,
     workers: Arc<Workers>,
-    /// Where copies of sampled exchanges go.
+    /// The receiver of sampled exchanges.
     outlet: Arc<proxy::Outlet>,
-    /// Where records of sampled requests go.
+    /// The receiver of records of sampled requests.
     traces: Arc<Traces>,
     in_force: Mutex<InForce>,
     draining: AtomicBool,
 }
 
-/// What the plan in force was made from.
+/// The parts from which the plan in force was made.
 #[derive(Clone, Default)]
 struct InForce {
     config: PreparedConfig,

@@ -1,5 +1,5 @@
-//! What the data plane is told of each workload: plain settings, and beside them what takes files,
-//! names or memory to make.
+//! Prepares the data plane's settings of each workload: plain settings, and values that need files,
+//! name lookups or memory.
 
 use crate::{resolve, scoring, traces};
 use anyhow::Context as _;

@@ -1,4 +1,4 @@
-//! What makes the configuration be read again: SIGHUP, and a change of its files.
+//! Triggers of a configuration reload: SIGHUP, and a change of its files.
 
 use stagegate_control::Control;
 use std::fs;
@@ -13,7 +13,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Reloads on SIGHUP, for ever.
 ///
 /// # Errors
-/// When the signal cannot be had.
+/// When the signal handler cannot be installed.
 pub(crate) async fn on_hangup(control: Control) -> std::io::Result<()> {
     let mut hangups = signal(SignalKind::hangup())?;
     while hangups.recv().await.is_some() {
@@ -48,8 +48,8 @@ pub(crate) async fn on_change(control: Control, path: &Path) {
     }
 }
 
-/// What tells one state of the files from another: the configuration's text, and size and time of
-/// every file that it names, beside it or elsewhere.
+/// Identifies a state of the files: the configuration's text, and size and time of every file that
+/// it names, beside it or elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Fingerprint {
     text: Option<String>,

@@ -35,7 +35,7 @@ pub(crate) fn look_up(config: &config::Config, resolver: &Resolver) -> Vec<proxy
                     workload = workload.spec.name.as_str(),
                     release = release.as_str(),
                     error = format!("{error:#}"),
-                    "endpoints keep the addresses they have"
+                    "cannot resolve the endpoints of a release; they keep their addresses"
                 ),
             }
         }

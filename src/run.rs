@@ -1,4 +1,4 @@
-//! `stagegate serve`: runs until somebody wants it to end.
+//! `stagegate serve`: runs until it is asked to end.
 
 use crate::handover::{Asked, HandoverSocket, hand_over};
 use crate::reload;
@@ -56,7 +56,7 @@ async fn until_asked_to_end(loaded: Loaded, args: &ServeArgs) -> anyhow::Result<
     let control = running.control.clone();
     let changes = tokio::spawn(async move { reload::on_change(control, &path).await });
     let mut socket = HandoverSocket::open(&data_dir)
-        .inspect_err(|error| tracing::warn!(%error, "no process can take over from this one"))
+        .inspect_err(|error| tracing::warn!(%error, "cannot open the handover socket"))
         .ok();
     let mut end = std::pin::pin!(asked_to_end());
     loop {

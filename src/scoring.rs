@@ -31,16 +31,16 @@ const BATCH: usize = 512;
 const BATCH_BYTES: usize = 1 << 20;
 /// How long copies are gathered for one transaction: each writes the same pages of the store again.
 const GATHER: Duration = Duration::from_millis(250);
-/// How often the configuration is looked at and waiting samples are given up.
+/// How often the configuration is read and expired samples are closed.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Where the data plane puts its copies, made before there is anybody to take them.
+/// Creates the outlet for the data plane's copies, before anything can receive them.
 pub(crate) fn outlet(config: &Config) -> (Arc<Outlet>, Receiver<Box<Tapped>>) {
     let (sender, receiver) = sync_channel(WAITING);
     (Outlet::new(sender, config.eval.memory as usize), receiver)
 }
 
-/// What the data plane is told of a workload's sampling.
+/// Returns the data plane's settings for a workload's sampling.
 pub(crate) fn tap(
     config: &Config,
     workload: &stagegate_config::Workload,
@@ -66,7 +66,7 @@ fn sampling(workload: &stagegate_config::Workload) -> Sampling {
     Sampling::new(workload.spec.name.as_str(), eval.stable, eval.candidate)
 }
 
-/// Why the copy was made: as half of a pair, by its hash, or because answers were wanted at once.
+/// Returns the reason for a copy: half of a pair, its hash, or responses that were wanted at once.
 fn reason(config: &Config, copy: &Tapped) -> SampleReason {
     if copy.reason == TapReason::Pair {
         return SampleReason::Shadow;
@@ -231,7 +231,7 @@ fn take(
     }
 }
 
-/// What waits to be accepted together; each is to be let go of before the next is taken.
+/// A batch of samples to be accepted together. The caller drops each before it takes the next.
 struct Gathered<'a> {
     first: Option<Box<Tapped>>,
     copies: &'a Receiver<Box<Tapped>>,
@@ -240,7 +240,7 @@ struct Gathered<'a> {
 }
 
 impl Gathered<'_> {
-    /// Whether there is no room for more, so that more may wait.
+    /// Returns true if the batch is full, so that more samples may wait.
     const fn is_full(&self) -> bool {
         self.taken == BATCH || self.bytes >= BATCH_BYTES
     }
@@ -326,12 +326,12 @@ fn placed(sample: Sample, copy: &Tapped, view: &View) -> Sample {
     }
 }
 
-/// Id of the rollout under way, or of the last one.
+/// Id of the rollout in progress, or of the last one.
 fn rollout_of(live: &Live) -> Option<String> {
     live.split.state().rollout.as_ref().map(|rollout| rollout.id.to_string())
 }
 
-/// What was scored, for a scrape.
+/// Returns the figures of scoring for a scrape.
 pub(crate) fn gauges(scoring: &Scoring, outlet: &Outlet) -> EvalGauges {
     let figures = scoring.figures();
     let mut dropped: BTreeMap<&'static str, u64> = figures.dropped.into_iter().collect();
@@ -367,7 +367,7 @@ pub(crate) fn gauges(scoring: &Scoring, outlet: &Outlet) -> EvalGauges {
     }
 }
 
-/// Why scorers are not believed, for whoever steers.
+/// Reports doubts about scorers to the steering loop.
 pub(crate) struct Doubts(pub(crate) Arc<Scoring>);
 
 impl DoubtSource for Doubts {

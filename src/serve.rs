@@ -37,10 +37,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// How long a process that takes over waits for its endpoints before it begins all the same.
+/// How long a process that takes over waits for its endpoints before it begins without them.
 const ASKING_ENDPOINTS: Duration = Duration::from_secs(5);
 
-/// How to start.
+/// Options of a start.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ServeOptions {
     /// Send everything to stable and change nothing.
@@ -49,7 +49,7 @@ pub(crate) struct ServeOptions {
     pub(crate) take_over: bool,
 }
 
-/// Starts everything a configuration asks for.
+/// Starts every part of a configuration.
 ///
 /// # Errors
 /// When any part cannot start; what had started ends with the process.
@@ -79,7 +79,7 @@ pub(crate) async fn start_loaded(
         let data_dir = loaded.config.data_dir.clone();
         inherited = tokio::task::spawn_blocking(move || handover::ask(&data_dir)).await??;
         if inherited.is_none() {
-            tracing::info!("nobody is there to take over from: starting as usual");
+            tracing::info!("no running process to take over from; starting as usual");
         }
     }
     let started = bring_up(loaded, path, options, &mut inherited).await;
@@ -301,7 +301,7 @@ async fn ask_endpoints(control: &Control) {
         }
     };
     if tokio::time::timeout(ASKING_ENDPOINTS, asked).await.is_err() {
-        tracing::warn!("not every endpoint has answered; beginning all the same");
+        tracing::warn!("not every endpoint answered; starting without them");
     }
 }
 

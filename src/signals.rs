@@ -1,4 +1,4 @@
-//! When a person or the system wants the program to end, and when it does not.
+//! Signals that end the program, and signals that are ignored.
 
 /// Resolves when a person (Ctrl-C) or the system (SIGTERM) wants the program to end.
 pub(crate) async fn asked_to_end() {
@@ -14,8 +14,8 @@ pub(crate) async fn asked_to_end() {
     }
 }
 
-/// Makes a limit on the size of files (`ulimit -f`) the error of whoever writes: without this the
-/// system ends the process, traffic and all.
+/// Turns the signal for a file size limit (`ulimit -f`) into an error of the write. Otherwise the
+/// system would end the process.
 pub(crate) fn outlive_file_limits() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let number = rustix::process::Signal::XFSZ.as_raw();

@@ -4,7 +4,7 @@ use stagegate_control::ports::WorkerStatus;
 use stagegate_proxy::Report;
 use std::sync::{Mutex, PoisonError};
 
-/// What the workers last said of themselves.
+/// The last reported status of the workers.
 #[derive(Debug, Default)]
 pub(crate) struct Workers(Mutex<Vec<WorkerStatus>>);
 

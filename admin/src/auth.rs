@@ -1,4 +1,4 @@
-//! Who is asking, and may they.
+//! Authentication and authorization.
 //!
 //! Roles: `viewer` reads (every `GET`, the dry run `POST /v1/explain`, replays of gates), `operator`
 //! also changes and reloads, `admin` may do everything: forcing a promotion against its verdict needs
@@ -22,12 +22,12 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 /// The actor of every request while no token is configured.
 pub const LOCAL_ACTOR: &str = "local";
 
-/// Who is asking.
+/// The authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// The name changes are recorded under.
     pub actor: String,
-    /// What they may do.
+    /// The caller's role.
     pub role: Role,
 }
 
@@ -39,7 +39,7 @@ impl Caller {
     }
 }
 
-/// Why somebody may not.
+/// The reason why a request is denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// No `Authorization` header.
@@ -48,15 +48,15 @@ pub enum Denied {
     /// Not `Bearer <token>`.
     #[error("the Authorization header is not `Bearer <token>`")]
     Malformed,
-    /// Nobody's token.
+    /// An unknown token.
     #[error("the token is not one of the configured ones")]
     UnknownToken,
     /// The token is good for less.
     #[error("the token's role is `{has}`; this needs `{needs}`")]
     Role {
-        /// What the token has.
+        /// The role of the token.
         has: &'static str,
-        /// What would be needed.
+        /// The role that is needed.
         needs: &'static str,
     },
     /// A name that is not this machine's, while no token protects the listener.
@@ -72,7 +72,7 @@ pub enum Denied {
 }
 
 impl Denied {
-    /// Whether another token could help (401) or not (403).
+    /// Returns true if another token could help (401), false if not (403).
     #[must_use]
     pub const fn is_unauthenticated(self) -> bool {
         matches!(self, Self::NoToken | Self::Malformed | Self::UnknownToken)
@@ -82,7 +82,7 @@ impl Denied {
 /// The caller a bearer token belongs to.
 ///
 /// # Errors
-/// When the header is absent, malformed or nobody's.
+/// When the header is absent or malformed, or the token is unknown.
 pub fn authenticate(tokens: &[Token], authorization: Option<&[u8]>) -> Result<Caller, Denied> {
     let header = authorization.ok_or(Denied::NoToken)?;
     let (scheme, text) = header.split_at_checked(7).ok_or(Denied::Malformed)?;
@@ -101,7 +101,7 @@ pub fn authenticate(tokens: &[Token], authorization: Option<&[u8]>) -> Result<Ca
     Ok(Caller { actor: token.name.clone(), role: token.role })
 }
 
-/// Whether the caller's role reaches `needed`.
+/// Succeeds if the caller's role is at least `needed`.
 ///
 /// # Errors
 /// [`Denied::Role`] when it does not.
@@ -151,7 +151,7 @@ pub fn local(asked: &Asked<'_>) -> Result<Caller, Denied> {
     Ok(Caller::local())
 }
 
-/// Whether `host[:port]` names this machine's loopback interface.
+/// Returns true if `host[:port]` names the loopback interface.
 fn is_loopback_authority(authority: &str) -> bool {
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
@@ -173,7 +173,7 @@ pub struct NewToken {
     pub config_line: String,
 }
 
-/// No randomness could be had from the operating system.
+/// The operating system gave no random bytes.
 #[derive(Debug, thiserror::Error)]
 #[error("the operating system gave no random bytes: {0}")]
 pub struct NoRandomness(String);

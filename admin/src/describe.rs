@@ -88,13 +88,13 @@ pub fn condemned(state: &WorkloadState) -> Vec<CondemnedRelease> {
     state.condemned.iter().map(described).collect()
 }
 
-/// Whether any rule may lead to the candidate.
+/// Returns true if any rule may route to the candidate.
 #[must_use]
 pub fn is_open(state: &WorkloadState) -> bool {
     state.is_open() && state.killed.is_none()
 }
 
-/// Who rolled the candidate back.
+/// The rollback of the candidate, if it was rolled back.
 #[must_use]
 pub fn closed(state: &WorkloadState) -> Option<CandidateClosed> {
     state.closed.as_ref().map(|closed| CandidateClosed {
@@ -106,7 +106,7 @@ pub fn closed(state: &WorkloadState) -> Option<CandidateClosed> {
     })
 }
 
-/// Who pulled the kill switch.
+/// The kill of the workload, if it was killed.
 #[must_use]
 pub fn killed(state: &WorkloadState) -> Option<KillSwitch> {
     state.killed.as_ref().map(|kill| KillSwitch {

@@ -1,5 +1,5 @@
-//! Why a request goes, or went, where it does: the current plan asked step by step, and recorded
-//! decisions put into words. Pure: everything comes in as arguments.
+//! Explanations of routing: dry runs of the current plan, step by step, and recorded decisions as
+//! text. Pure: everything comes in as arguments.
 
 use crate::describe;
 use stagegate_api::{Decision, ExplainRequest, Explanation, RuleCheck};
@@ -7,7 +7,7 @@ use stagegate_rollout::{
     Choice, Fallback, Reason, ReleaseName, Split, Target, Weight, Who, WorkloadSpec, WorkloadState,
 };
 
-/// What a dry run cannot know.
+/// The facts that a dry run cannot know.
 const CAVEATS: [&str; 3] = [
     "a signed force header would send the request to the arm it names",
     "a conversation that is pinned to an arm stays there; pins live in the proxy's memory",

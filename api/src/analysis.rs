@@ -13,38 +13,38 @@ pub struct AnalysisDetail {
     pub rollout: String,
     /// The step, from 1.
     pub step: u32,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
     /// `pass`, `fail`, `inconclusive` or `error`. Only `pass` permits a promotion.
     pub verdict: Verdict,
     /// Time in which the step was watched, in milliseconds.
     pub observed_ms: u64,
-    /// How much of it a promotion (at the last step: the end of the watch) needs.
+    /// The observed time that a promotion (at the last step: the end of the watch) needs.
     pub needed_ms: u64,
     /// Requests the candidate finished in this step.
     pub requests: u64,
-    /// How many a promotion needs.
+    /// The number that a promotion needs.
     pub needed_requests: u64,
     /// The gates in the policy's order.
     pub gates: Vec<GateReading>,
-    /// What stands in the way of a promotion, one line each; empty with the verdict `pass`.
+    /// The reasons that prevent a promotion, one line each; empty with the verdict `pass`.
     pub blocks: Vec<String>,
-    /// Why the candidate was to be taken out, if it was.
+    /// The reason for a rollback, if it triggered one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<String>,
-    /// Whether an outage behind both releases hit both arms alike.
+    /// True if an outage behind both releases affected both arms alike.
     pub outage: bool,
-    /// Why the scorers are not believed, if they are not and a gate rests on them.
+    /// The doubt about the scorers, if there is one and a gate depends on them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeDoubt>,
-    /// How the targeting keys were split.
+    /// The split of targeting keys.
     pub split: SplitHealth,
-    /// What the next step is expected to cost; absent where costs are not known.
+    /// The expected cost of the next step; absent if costs are not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<SpendForecast>,
 }
 
-/// What one gate measured.
+/// The measurement of one gate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GateReading {
     /// The gate's id.
@@ -73,16 +73,16 @@ pub struct GateReading {
     /// Natural logarithm of the evidence that the gate is violated; absent where nothing is tested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ln_evidence: Option<f64>,
-    /// What the evidence must reach.
+    /// The value that `ln_evidence` must reach for a violation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ln_needed: Option<f64>,
     /// The promotion look that came closest: the chance of such data if the candidate were just
     /// beyond the limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p_value: Option<f64>,
-    /// How many values of the candidate a promotion needs.
+    /// Values of the candidate that a promotion needs.
     pub needed: u64,
-    /// What stands in the way of a promotion.
+    /// The reason that prevents a promotion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocks: Option<String>,
 }
@@ -98,21 +98,21 @@ pub struct Estimated {
     /// Upper bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high: Option<f64>,
-    /// How many values it rests on.
+    /// Number of values that it is based on.
     pub count: u64,
 }
 
-/// Why scorers are not believed.
+/// The reason why scorers are not believed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JudgeDoubt {
     /// `store`, `silent` or `drift` (the verdict is `error`); `budget`, `behind` or `uneven` (it is
     /// `inconclusive`).
     pub reason: DoubtReason,
-    /// What was seen, in words.
+    /// The observation, as text.
     pub words: String,
 }
 
-/// How targeting keys were split.
+/// The split of targeting keys between the arms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SplitHealth {
     /// Distinct buckets that went to the candidate.
@@ -123,7 +123,7 @@ pub struct SplitHealth {
     pub ln_evidence: f64,
 }
 
-/// What a step is expected to cost.
+/// The expected cost of a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SpendForecast {
     /// Weight of the next step.
@@ -144,9 +144,9 @@ pub struct Analyses {
 /// An analysis as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct KeptAnalysis {
-    /// What was measured.
+    /// The analysis.
     #[serde(flatten)]
     pub analysis: AnalysisDetail,
-    /// Whether a change rests on it; then it is kept for ever.
+    /// True if a change is based on it; then it is kept for ever.
     pub decisive: bool,
 }

@@ -4,14 +4,14 @@ use super::{ChangeKind, ConfigProblem, WorkloadDetail};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What a change did. `ETag` of the answer is the workload's epoch.
+/// The result of a change. The `ETag` of the response is the workload's epoch.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Changed {
     /// The command as the audit names it, for example `set_weight`.
     pub command: ChangeKind,
     /// False when the state already was as asked; then no new plan was made.
     pub changed: bool,
-    /// What changed, in words.
+    /// The change, as text.
     #[schema(example = "weight 1% -> 10%")]
     pub summary: String,
     /// Epoch of the routing plan in force afterwards.
@@ -22,11 +22,11 @@ pub struct Changed {
     /// and is in force, and it is recorded as soon as the store answers. Left out when true.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub recorded: bool,
-    /// Who did it.
+    /// The actor.
     pub actor: String,
     /// The reason that was recorded; empty if none was given.
     pub reason: String,
-    /// How fast the data plane followed; present where traffic is taken off the candidate.
+    /// The timing of the data plane; present if traffic is taken off the candidate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback: Option<RollbackTiming>,
     /// The workload afterwards.
@@ -42,7 +42,7 @@ const fn is_true(value: &bool) -> bool {
     *value
 }
 
-/// How fast the candidate stopped getting new requests.
+/// The time until the candidate received no new requests.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RollbackTiming {
     /// Milliseconds from the commit in the store to the last new candidate request; 0 when none
@@ -55,17 +55,17 @@ pub struct RollbackTiming {
     pub acknowledged_workers: u32,
     /// Workers there are.
     pub workers: u32,
-    /// Whether all workers acknowledged in time. If false, the change is in force but a stuck
+    /// True if all workers acknowledged in time. If false, the change is in force but a stuck
     /// worker may still send requests to the candidate.
     pub settled: bool,
 }
 
-/// What a reload of the configuration did.
+/// The result of a configuration reload.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Reloaded {
     /// Epoch of the routing plan in force afterwards.
     pub epoch: u64,
-    /// What changed, one line each; empty when the file says what is already in force.
+    /// The changes, one line each; empty if the file describes what is already in force.
     pub changes: Vec<String>,
     /// Settings that changed in the file but need a restart, one line each.
     pub needs_restart: Vec<String>,

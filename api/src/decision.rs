@@ -1,4 +1,4 @@
-//! Why requests went where they went.
+//! Routing decisions and their reasons.
 
 use super::{Arm, Destination, KeyKind, Outcome, Rule};
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub struct Decision {
     pub detail: String,
     /// Epoch of the plan that decided.
     pub epoch: u64,
-    /// Which identity was hashed: `conversation`, `user`, `tenant` or `request`.
+    /// The kind of identity that was hashed: `conversation`, `user`, `tenant` or `request`.
     pub key: KeyKind,
     /// The key's bucket (0 to 99999), when the weight was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,13 +47,13 @@ pub struct Decision {
     pub conversation: String,
     /// HTTP status the client got; 0 if none.
     pub status: u16,
-    /// How the request ended.
+    /// The outcome of the request.
     pub outcome: Outcome,
     /// Milliseconds to the end of the response.
     pub duration_ms: f64,
     /// Milliseconds to the response head.
     pub first_byte_ms: f64,
-    /// How often the request was sent again.
+    /// Number of retries.
     pub retries: u8,
     /// What the answer cost, in US dollars; absent where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,7 +64,7 @@ pub struct Decision {
     /// Output tokens of the answer; absent where no usage is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<u64>,
-    /// Whether a copy was handed on to be sent to the shadow release; it may have been dropped since.
+    /// True if a copy was queued for the shadow release. The copy may have been dropped later.
     #[serde(default)]
     pub shadowed: bool,
 }
@@ -74,14 +74,14 @@ pub struct Decision {
 pub struct DecisionExplained {
     /// The record.
     pub decision: Decision,
-    /// Why the request went where it went, in one or two sentences.
+    /// The reason for the decision, in one or two sentences.
     pub words: String,
     /// What made it a request of its release, in JSON; absent where requests go on unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
 }
 
-/// What the current plan would decide.
+/// The decision that the current plan would make.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Explanation {
     /// Name of the workload.
@@ -103,13 +103,13 @@ pub struct Explanation {
     /// The cohort or exclusion group the rule names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Which identity would be hashed: `conversation`, `user`, `tenant` or `request`.
+    /// The kind of identity that would be hashed: `conversation`, `user`, `tenant` or `request`.
     pub key_kind: KeyKind,
     /// The identity itself.
     pub key: String,
     /// Hashed before the key.
     pub salt: String,
-    /// Where the key falls, 0 to 99999, whether or not the weight was asked.
+    /// The bucket of the key, 0 to 99999, also if the weight does not decide.
     pub bucket: u32,
     /// Keys with a bucket below this number go to the candidate.
     pub weight_parts: u32,
@@ -119,7 +119,7 @@ pub struct Explanation {
     pub rules: Vec<RuleCheck>,
     /// All of it in one or two sentences.
     pub words: String,
-    /// What a dry run cannot know.
+    /// The facts that a dry run cannot know.
     pub caveats: Vec<String>,
 }
 
@@ -128,8 +128,8 @@ pub struct Explanation {
 pub struct RuleCheck {
     /// The rule's name.
     pub rule: Rule,
-    /// Whether it decided.
+    /// True if this rule decided.
     pub decided: bool,
-    /// What was found.
+    /// The reason why the rule matched or did not match.
     pub why: String,
 }

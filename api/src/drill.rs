@@ -4,12 +4,12 @@ use super::RollbackTiming;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What a drill of the kill switch found. It is recorded whether it passed or not.
+/// The result of a kill switch drill. It is recorded even if the drill failed.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DrillReport {
     /// The workload.
     pub workload: String,
-    /// Whether every check passed.
+    /// True if every check passed.
     pub passed: bool,
     /// When it began, in Unix milliseconds.
     pub at_ms: u64,
@@ -19,23 +19,23 @@ pub struct DrillReport {
     pub epoch: u64,
     /// Number of the audit record of its end.
     pub audit_seq: u64,
-    /// Who held it.
+    /// The actor who ran it.
     pub actor: String,
     /// The reason that was recorded; empty if none was given.
     pub reason: String,
-    /// How fast the data plane followed the switch.
+    /// The timing of the data plane after the switch.
     pub timing: RollbackTiming,
-    /// What was checked, in order.
+    /// The checks, in order.
     pub checks: Vec<DrillCheck>,
 }
 
 /// One check of a drill.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DrillCheck {
-    /// What must hold.
+    /// The condition that must hold.
     pub check: String,
-    /// Whether it did.
+    /// True if it held.
     pub passed: bool,
-    /// What was seen.
+    /// The observation.
     pub seen: String,
 }

@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttachEvalReport {
-    /// What was compared, and what came of it.
+    /// The comparison and its result.
     pub comparison: EvalComparison,
-    /// Why, or what it is of; at most 500 characters.
+    /// The reason, or a description; at most 500 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 500)]
     pub reason: Option<String>,
@@ -24,18 +24,18 @@ pub struct EvalComparison {
     pub baseline: EvalRun,
     /// The run of the release itself.
     pub candidate: EvalRun,
-    /// How many cases were compared.
+    /// Number of compared cases.
     pub cases: u64,
-    /// How many passed in the baseline's run and fail now: a report held without any.
+    /// Cases that passed in the baseline's run and fail now. The report held if there are none.
     pub fell: u64,
-    /// How many failed and pass now.
+    /// Cases that failed and pass now.
     pub gained: u64,
-    /// How many have no verdict in one of the runs, or are in one only.
+    /// Cases without a verdict in one of the runs, or present in one run only.
     pub incomparable: u64,
     /// The fallen cases; the first 1000 of more.
     #[serde(default)]
     pub fallen: Vec<EvalCase>,
-    /// What cannot be compared; the first 1000 of more.
+    /// The cases that cannot be compared; only the first 1000.
     #[serde(default)]
     pub not_compared: Vec<EvalCase>,
     /// Version of the set, where the runs name one.
@@ -55,7 +55,7 @@ pub struct EvalRun {
     /// The release that ran, where the run names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
-    /// How many of the compared cases pass.
+    /// Number of compared cases that pass.
     pub passed: u64,
 }
 
@@ -65,7 +65,7 @@ pub struct EvalRun {
 pub struct EvalCase {
     /// Its id.
     pub id: String,
-    /// Why; empty where the run does not say.
+    /// The reason; empty if the run does not give one.
     #[serde(default)]
     pub why: String,
 }
@@ -81,14 +81,14 @@ pub struct EvalReportDetail {
     pub verdict: EvalVerdict,
     /// When it was attached, in Unix milliseconds.
     pub at_ms: u64,
-    /// Who attached it.
+    /// The actor who attached it.
     pub by: String,
-    /// Why, or what it is of.
+    /// The reason, or a description.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
     /// Digest of the release's pins at that time.
     pub fingerprint: String,
-    /// What was compared.
+    /// The comparison.
     pub comparison: EvalComparison,
 }
 

@@ -1,4 +1,4 @@
-//! What goes over the wire: every request and answer of the admin API.
+//! Wire types: every request and response of the admin API.
 //!
 //! These types are the contract. The command line, the OpenAPI document and the handlers all use
 //! them and nothing else, so they hold text, numbers and closed sets of words of their own, never

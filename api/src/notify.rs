@@ -1,4 +1,4 @@
-//! Channels through which people are told.
+//! Channels for notifications.
 
 use super::{ChannelKind, Severity};
 use serde::{Deserialize, Serialize};
@@ -19,11 +19,11 @@ pub struct ChannelStatus {
     /// `webhook`, `slack`, `pagerduty` or `alertmanager`.
     #[serde(rename = "type")]
     pub kind: ChannelKind,
-    /// Whose notices it gets; empty means everybody's.
+    /// The owners whose notices it receives; empty means all.
     pub owners: Vec<String>,
-    /// How much a notice must matter: `info`, `warning` or `critical`.
+    /// The lowest severity that it receives: `info`, `warning` or `critical`.
     pub severity: Severity,
-    /// The workloads it is told about; empty means all.
+    /// The workloads whose notices it receives; empty means all.
     pub workloads: Vec<String>,
     /// Messages that wait.
     pub pending: u64,
@@ -33,26 +33,26 @@ pub struct ChannelStatus {
     /// When a message last arrived, in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_success_at_ms: Option<u64>,
-    /// When a try last failed, in Unix milliseconds.
+    /// When an attempt last failed, in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure_at_ms: Option<u64>,
-    /// Why.
+    /// The error of that attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<String>,
 }
 
-/// How the test of a channel went.
+/// The result of a channel test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChannelTested {
     /// The channel.
     pub channel: String,
-    /// Whether the receiver took the message.
+    /// True if the receiver accepted the message.
     pub delivered: bool,
-    /// Why it did not.
+    /// The error, if it was not delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Id of the notice that was sent.
     pub notice: String,
-    /// How long it took, in milliseconds.
+    /// Its duration in milliseconds.
     pub took_ms: u64,
 }

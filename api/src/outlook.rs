@@ -5,7 +5,7 @@ use super::{AnalysisDetail, RateSource, Verdict};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What a workload's rollout will probably be like.
+/// The forecast of a workload's rollout.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Outlook {
     /// The workload.
@@ -14,7 +14,7 @@ pub struct Outlook {
     pub policy: String,
     /// Requests a second that were assumed.
     pub rps: f64,
-    /// Where that rate comes from: `given`, or `measured` over the last quarter of an hour.
+    /// The source of that rate: `given`, or `measured` over the last quarter of an hour.
     pub rps_from: RateSource,
     /// The policy's steps.
     pub steps: Vec<StepOutlook>,
@@ -29,24 +29,24 @@ pub struct StepOutlook {
     /// if something it needs never comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes_ms: Option<u64>,
-    /// What takes that long.
+    /// The condition that takes the longest.
     pub because: String,
     /// Requests the candidate serves in that time.
     pub requests: u64,
     /// Dollars they cost; 0 where the cost of a request was not given.
     pub usd: f64,
-    /// What each gate can find.
+    /// The regression that each gate can detect.
     pub gates: Vec<GateOutlook>,
 }
 
-/// What a gate can find in a step.
+/// The regression that a gate can detect in a step.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct GateOutlook {
     /// The gate's id.
     pub gate: String,
     /// Values of the candidate that a promotion needs.
     pub needed: u64,
-    /// How likely the first look passes a candidate as good as stable.
+    /// The probability that the first look passes a candidate as good as stable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passes: Option<f64>,
     /// A regression, as a share of bad values, of twice the margin or limit.
@@ -63,14 +63,14 @@ pub struct GateOutlook {
 pub struct ReplayGates {
     /// YAML with the key `policies`, as in the configuration file.
     pub text: String,
-    /// Which of its policies; may be left out where there is one.
+    /// The policy to replay; may be left out if there is only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
-    /// From when on, in Unix milliseconds.
+    /// The start of the replayed time, in Unix milliseconds.
     pub since_ms: u64,
 }
 
-/// What a policy would have done with what was recorded.
+/// The result of a policy replayed on recorded traffic.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Replayed {
     /// Name of the policy.
@@ -79,7 +79,7 @@ pub struct Replayed {
     pub rollouts: Vec<ReplayedRollout>,
 }
 
-/// What a policy would have done with one rollout.
+/// The result of a policy replayed on one rollout.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReplayedRollout {
     /// The stable release of the time.
@@ -97,7 +97,7 @@ pub struct ReplayedRollout {
 /// Something a policy would have said or done.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReplayedEvent {
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
     /// The policy's step, from 1.
     pub step: u32,

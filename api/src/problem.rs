@@ -4,7 +4,7 @@ use super::{AnalysisDetail, WorkloadDetail};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Why a request was not done. Nothing changed, unless the text says otherwise.
+/// The reason why a request failed. Nothing changed, unless the text says otherwise.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// Names the kind of problem, for programs: `/problems/<kind>`.
@@ -15,7 +15,7 @@ pub struct Problem {
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What is wrong with this request and what would be right.
+    /// The problem with this request and the correction.
     pub detail: String,
     /// The path that was asked.
     pub instance: String,
@@ -28,7 +28,7 @@ pub struct Problem {
     /// On 412: the workload as it is now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<Box<WorkloadDetail>>,
-    /// When the evidence does not permit a promotion, or changed since: the newest analysis.
+    /// The newest analysis, if the evidence does not permit a promotion or has changed since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<Box<AnalysisDetail>>,
     /// Fields that are wrong.
@@ -44,7 +44,7 @@ pub struct Problem {
 pub struct FieldProblem {
     /// The field, header or path part.
     pub field: String,
-    /// What is wrong and what would be right.
+    /// The problem and the correction.
     pub problem: String,
 }
 
@@ -59,8 +59,8 @@ pub struct ConfigProblem {
     pub column: u32,
     /// Path of the key.
     pub key: String,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
-    /// What would be right; may be empty.
+    /// The correction; may be empty.
     pub hint: String,
 }

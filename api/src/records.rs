@@ -19,18 +19,18 @@ pub struct Audit {
 pub struct AuditRecord {
     /// Its number, from 1 without gaps.
     pub seq: u64,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
-    /// Who.
+    /// The actor.
     pub actor: String,
     /// On which workload, if on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<String>,
-    /// What was asked.
+    /// The requested action.
     pub action: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// What changed, in words.
+    /// The change, as text.
     pub summary: String,
     /// Epoch before.
     pub epoch_before: u64,
@@ -45,10 +45,10 @@ pub struct AuditRecord {
     pub hash: String,
 }
 
-/// Whether the audit is whole.
+/// The result of a check of the audit chain.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AuditCheck {
-    /// Whether every record hashes to what it says and follows the one before it.
+    /// True if the hash of every record is correct and every record follows the one before it.
     pub intact: bool,
     /// Records that were checked; when broken, those before the first broken one.
     pub entries: u64,
@@ -58,7 +58,7 @@ pub struct AuditCheck {
     /// Number of the first broken record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken_at: Option<u64>,
-    /// What is wrong with it.
+    /// The problem of that record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }

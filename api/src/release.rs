@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 pub struct Releases {
     /// Epoch of the workload's last change.
     pub epoch: u64,
-    /// What exactly is running: one line for each arm.
+    /// The running releases: one line for each arm.
     #[serde(default)]
     #[schema(example = json!(["stable v42: model m-5, prompt p-118, 2/2 endpoints healthy"]))]
     pub running: Vec<String>,
@@ -25,25 +25,25 @@ pub struct ReleaseDetail {
     /// `stable`, `candidate`, or absent while it serves neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Arm>,
-    /// Whether the configuration file has it.
+    /// True if the configuration file defines it.
     pub configured: bool,
-    /// Whether it was registered while the program ran; then it stays without the file.
+    /// True if it was registered at run time; then it stays even without the file.
     #[serde(default)]
     pub run_time: bool,
-    /// Whether it was ever stable or candidate; from then on it cannot change or go.
+    /// True if it was ever stable or candidate; from then on it cannot be changed or removed.
     pub used: bool,
     /// When it first was stable or candidate, in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used_at_ms: Option<u64>,
     /// SHA-256 over the artifact's pins, in hex.
     pub fingerprint: String,
-    /// What it is made of.
+    /// Its artifact: the pinned parts.
     pub artifact: Artifact,
     /// Its endpoints as `host:port`.
     pub endpoints: Vec<String>,
     /// When its present contents were registered, in Unix milliseconds.
     pub registered_at_ms: u64,
-    /// Who registered them: a token's name, or `config`.
+    /// The actor who registered them: a token's name, or `config`.
     #[serde(default)]
     pub registered_by: String,
     /// The newest offline comparison attached to it, where one release is shown.
@@ -86,13 +86,13 @@ pub struct AddRelease {
     /// Its name: 1 to 63 letters, digits, `.`, `_` or `-`.
     #[schema(example = "v44")]
     pub name: String,
-    /// Where it is served, `http://host:port` each; at least one.
+    /// Its endpoints, `http://host:port` each; at least one.
     #[schema(min_items = 1, example = json!(["http://10.0.2.1:9001"]))]
     pub endpoints: Vec<String>,
-    /// What it is made of.
+    /// Its artifact: the pinned parts.
     #[serde(default)]
     pub artifact: NewArtifact,
-    /// Why; at most 500 characters. Recorded in the audit.
+    /// The reason; at most 500 characters. Recorded in the audit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 500)]
     pub reason: Option<String>,
@@ -122,16 +122,16 @@ pub struct NewArtifact {
     pub notes: Option<String>,
 }
 
-/// How two releases of a workload differ.
+/// The differences between two releases of a workload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReleaseDiff {
     /// The first release.
     pub from: String,
     /// The second release.
     pub to: String,
-    /// Whether both are made of the same: no pin differs.
+    /// True if no pin differs.
     pub same_pins: bool,
-    /// What differs, pins first.
+    /// The differences, pins first.
     pub differences: Vec<ReleaseDifference>,
 }
 
@@ -140,12 +140,12 @@ pub struct ReleaseDiff {
 pub struct ReleaseDifference {
     /// `model`, `prompt`, `tools`, `git_tag`, `digest`, `request`, `endpoints` or `notes`.
     pub part: ReleasePart,
-    /// Whether it is one of the pins that make a release what it is.
+    /// True if this part is a pin.
     pub pin: bool,
-    /// What the first release has; absent when it has none.
+    /// The value in the first release; absent if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// What the second release has; absent when it has none.
+    /// The value in the second release; absent if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
 }

@@ -14,11 +14,11 @@ pub struct DeployReport {
     pub workload: String,
     /// The rollout, and where it was when the report was written.
     pub rollout: RolloutSummary,
-    /// Who started it, why and when.
+    /// The actor, reason and time of the start.
     pub started: MarkDetail,
-    /// What the candidate is made of, as it is registered.
+    /// The candidate's artifact, as registered.
     pub candidate_made_of: Artifact,
-    /// What stable is made of.
+    /// The stable release's artifact.
     pub stable_made_of: Artifact,
     /// The span that was asked for, as `24h`; absent for the whole rollout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,20 +28,20 @@ pub struct DeployReport {
     /// End of what is reported, in Unix milliseconds: of the span, or of the rollout, or the time of
     /// writing.
     pub until_ms: u64,
-    /// Whether the span is over; if not, this report is of its beginning.
+    /// True if the span is over; if false, the report covers only its beginning.
     pub complete: bool,
     /// When it was written, in Unix milliseconds.
     pub written_ms: u64,
-    /// What was counted at all.
+    /// The counts.
     pub counted: Counted,
     /// The four axes, each on its own.
     pub axes: Vec<AxisReport>,
     /// The last analysis within the span: what the gates said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_analysis: Option<AnalysisDetail>,
-    /// What was done within the span, oldest first.
+    /// The actions within the span, oldest first.
     pub history: Vec<TransitionDetail>,
-    /// How the candidate was taken out within the span, if it was.
+    /// The rollback of the candidate within the span, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback: Option<RollbackReport>,
     /// Gates that nothing measures and that were waived at the start.
@@ -49,11 +49,11 @@ pub struct DeployReport {
     /// The offline comparison of the candidate that was the newest at the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offline: Option<EvalReportDetail>,
-    /// What is not known, or not as it seems; one line each.
+    /// Missing facts and reservations, one line each.
     pub not_known: Vec<String>,
 }
 
-/// What was counted within a span.
+/// The counts of a span.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Counted {
     /// Time in which traffic was watched, in milliseconds.
@@ -64,7 +64,7 @@ pub struct Counted {
     pub stable: CountedArm,
 }
 
-/// What was counted of one arm.
+/// The counts of one arm.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CountedArm {
     /// Finished requests.
@@ -75,7 +75,7 @@ pub struct CountedArm {
     pub retries: u64,
     /// Known spend in dollars: a sum, no estimate.
     pub usd: f64,
-    /// Responses of which nobody knows what they cost.
+    /// Responses without a known cost.
     pub cost_unknown: u64,
 }
 
@@ -93,7 +93,7 @@ pub struct AxisReport {
 /// One figure of both arms.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FigureReport {
-    /// What it is.
+    /// The name of the figure.
     pub figure: String,
     /// `share` (0 to 1), `us` (microseconds) or `usd`.
     pub unit: Unit,
@@ -108,7 +108,7 @@ pub struct FigureReport {
     pub difference: Option<[f64; 2]>,
     /// `worse`, `better`, `no_difference_shown` or `no_data`.
     pub verdict: FigureVerdict,
-    /// How many values of an arm it takes to say anything.
+    /// The minimum number of values of an arm for a verdict.
     pub least: u64,
 }
 
@@ -121,21 +121,21 @@ pub struct FigureOfArm {
     pub low: f64,
     /// Upper bound.
     pub high: f64,
-    /// How many values it rests on.
+    /// Number of values that it is based on.
     pub count: u64,
 }
 
-/// How the candidate was taken out.
+/// The rollback of the candidate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RollbackReport {
-    /// Who, why and when; `stagegate` when a gate did.
+    /// The actor, reason and time; the actor is `stagegate` if a gate decided.
     pub mark: MarkDetail,
     /// From the start of the rollout, in milliseconds.
     pub after_ms: u64,
     /// The analysis it rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<String>,
-    /// What pulled the trigger.
+    /// The trigger of the rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<String>,
     /// The violated gates, each with how long it had been by then.

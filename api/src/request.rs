@@ -10,7 +10,7 @@ pub struct SetWeight {
     /// The candidate's new share: `0%` to `100%` in steps of `0.001%`.
     #[schema(example = "10%")]
     pub weight: String,
-    /// Why; at most 500 characters, may be left out. Recorded in the audit.
+    /// The reason; at most 500 characters, may be left out. Recorded in the audit.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schema(max_length = 500)]
     pub reason: String,
@@ -24,7 +24,7 @@ pub struct SetWeight {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
-    /// Why; 1 to 500 characters. Recorded in the audit.
+    /// The reason; 1 to 500 characters. Recorded in the audit.
     #[schema(min_length = 1, max_length = 500, example = "p99 doubled since 14:02")]
     pub reason: String,
 }

@@ -1,11 +1,11 @@
-//! What samples add up to.
+//! Totals of the scored samples.
 
 use super::Arm;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What the sampled answers of a workload add up to since a rollout began. Only random samples
-/// count; those of both arms were asked at the same time.
+/// The totals of a workload's samples since a rollout began. Only random samples count. The samples
+/// of both arms come from the same period.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct EvalResults {
     /// The workload.
@@ -21,19 +21,18 @@ pub struct EvalResults {
     /// The same by tenant: those of `cost.tenants`, or the first 50 that were sampled; the rest is
     /// `other`.
     pub tenants: Vec<SliceResults>,
-    /// Whether both arms were asked by the same tenants; null while an arm has no scored sample of a
-    /// tenant.
+    /// A comparison of the arms' tenants; null while an arm has no scored sample of a tenant.
     pub mix: Option<TenantMix>,
 }
 
-/// What the samples of one release in one arm add up to.
+/// The totals of one release's samples in one arm.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ArmResults {
     /// `stable` or `candidate`.
     pub arm: Arm,
     /// The release that answered.
     pub release: String,
-    /// When the first request that counts came, in Unix milliseconds.
+    /// When the first counted request came, in Unix milliseconds.
     pub since_ms: u64,
     /// When the last one came.
     pub until_ms: u64,
@@ -46,9 +45,9 @@ pub struct ArmResults {
     pub mean_value: Option<f64>,
     /// Answers that were compared with what is known to be right.
     pub labelled: LabelledCounts,
-    /// How far the backend's own confidence can be believed.
+    /// The calibration of the backend's own confidence.
     pub calibration: Calibration,
-    /// What each scorer said, by name.
+    /// The counts of each scorer, by name.
     pub scorers: Vec<ScorerCounts>,
 }
 
@@ -59,7 +58,7 @@ pub struct ResultCounts {
     pub passed: u64,
     /// Samples that failed.
     pub failed: u64,
-    /// Samples that nobody could judge.
+    /// Samples that no scorer could judge.
     pub unscored: u64,
     /// passed / (passed + failed), with bounds that hold however often one looks.
     pub accuracy: Option<Bounded>,
@@ -68,7 +67,7 @@ pub struct ResultCounts {
 /// A figure with its 95% bounds.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Bounded {
-    /// What was observed.
+    /// The observed value.
     pub estimate: f64,
     /// The lower bound.
     pub lower: f64,
@@ -79,9 +78,9 @@ pub struct Bounded {
 /// Answers that were compared with what is known to be right.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LabelledCounts {
-    /// How many were right.
+    /// Number of correct responses.
     pub passed: u64,
-    /// How many were wrong.
+    /// Number of wrong responses.
     pub failed: u64,
     /// passed / (passed + failed), with bounds that hold however often one looks.
     pub accuracy: Option<Bounded>,
@@ -95,7 +94,7 @@ pub struct Calibration {
     /// Mean squared difference between confidence and correctness: 0 is perfect, 0.25 is what always
     /// saying one half gets.
     pub brier: Option<f64>,
-    /// By how much confidence and accuracy differ, over the bins.
+    /// The mean difference between confidence and accuracy, over the bins.
     pub calibration_error: Option<f64>,
     /// Fifteen equal bins of confidence, from the least sure; empty ones are left out.
     pub bins: Vec<ReliabilityBin>,
@@ -116,16 +115,16 @@ pub struct ReliabilityBin {
     pub confidence: f64,
 }
 
-/// What one scorer said of an arm's samples.
+/// The counts of one scorer for an arm's samples.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ScorerCounts {
     /// Its name.
     pub name: String,
-    /// What it passed.
+    /// Samples that it passed.
     pub passed: u64,
-    /// What it failed.
+    /// Samples that it failed.
     pub failed: u64,
-    /// What it could not judge.
+    /// Samples that it could not judge.
     pub unscored: u64,
     /// Mean value, from 0 to 1.
     pub mean_value: Option<f64>,
@@ -156,8 +155,8 @@ pub struct SliceArm {
     pub labelled: LabelledCounts,
 }
 
-/// Whether both arms were asked by the same tenants. Where they were not, accuracies over all differ
-/// although no answer is worse.
+/// A comparison of the arms' tenants. If the arms served different tenants, their accuracies differ
+/// although no response is worse.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 pub struct TenantMix {
     /// Share of the samples that would have to be another tenant's for the arms to be asked alike:

@@ -24,15 +24,15 @@ pub struct ReviewItem {
     pub at_ms: u64,
     /// The workload.
     pub workload: String,
-    /// Why it waits: `failed`, `disagreeing` or `unsure`.
+    /// The reason for the review: `failed`, `disagreeing` or `unsure`.
     pub why: String,
-    /// What was asked, redacted.
+    /// The request, redacted.
     #[schema(value_type = Object)]
     pub input: Value,
-    /// What was answered, redacted.
+    /// The response, redacted.
     #[schema(value_type = Object)]
     pub output: Value,
-    /// How sure the backend said it was.
+    /// The confidence that the backend reported.
     pub confidence: Option<f64>,
 }
 
@@ -44,39 +44,39 @@ pub struct GiveReview {
     #[schema(example = "fail")]
     #[schema(value_type = ReviewVerdict)]
     pub verdict: String,
-    /// What would have been right: the only way for anything to become `expected` of a case.
+    /// The correct response. Only this field can set `expected` of a case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Value>)]
     pub expected: Option<Value>,
-    /// Why; at most 2000 characters.
+    /// The reason; at most 2000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2000)]
     pub note: Option<String>,
 }
 
-/// What became of a review.
+/// The result of a submitted review.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReviewTaken {
     /// The request's id.
     pub id: String,
-    /// `counted` if it is the first verdict of who knows what is right, else `kept`.
+    /// `counted` if it is the first verdict of a labelled set or a person, else `kept`.
     pub result: Taken,
 }
 
-/// What a reviewer said.
+/// A reviewer's verdict.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SampleReview {
     /// `pass` or `fail`.
     pub verdict: ReviewVerdict,
-    /// What would have been right.
+    /// The correct response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Value>)]
     pub expected: Option<Value>,
-    /// Why.
+    /// The reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Who.
+    /// The reviewer.
     pub by: String,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
 }

@@ -17,7 +17,7 @@ pub struct StartRollout {
     /// Start although something is missing. Needs a reason; both are recorded.
     #[serde(default, rename = "override")]
     pub overriding: bool,
-    /// Why; at most 500 characters.
+    /// The reason; at most 500 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 500)]
     pub reason: Option<String>,
@@ -33,7 +33,7 @@ pub struct Promote {
     /// Promote whatever the verdict is. Needs the role `admin` and a reason; both are recorded.
     #[serde(default)]
     pub force: bool,
-    /// Why; at most 500 characters.
+    /// The reason; at most 500 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 500)]
     pub reason: Option<String>,
@@ -52,27 +52,27 @@ pub struct RolloutSummary {
     pub policy: String,
     /// `progressing`, `paused`, `watching`, `completed`, `aborted` or `rolled_back`.
     pub phase: Phase,
-    /// Whether it is under way.
+    /// True if it is in progress.
     pub active: bool,
     /// The step it is at, or ended at, from 1.
     pub step: u32,
-    /// How many steps there are.
+    /// Number of steps.
     pub steps: u32,
-    /// Who brought it into its phase, why and when.
+    /// The actor, reason and time of the change to this phase.
     pub since: MarkDetail,
     /// The verdict that was last recorded in this step: `pass`, `fail`, `inconclusive` or `error`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
 }
 
-/// Who, why and when.
+/// The actor, reason and time of an action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MarkDetail {
-    /// Who; `stagegate` when the evidence decided by itself.
+    /// The actor; `stagegate` if a gate decided.
     pub by: String,
     /// Their reason; may be empty.
     pub reason: String,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
 }
 
@@ -83,20 +83,20 @@ pub struct RolloutDetail {
     pub epoch: u64,
     /// The workload.
     pub workload: String,
-    /// What it is and where.
+    /// The rollout and its current step.
     #[serde(flatten)]
     pub summary: RolloutSummary,
     /// The candidate's share of targeting keys now.
     pub weight: String,
-    /// Who started it, why and when.
+    /// The actor, reason and time of the start.
     pub started: MarkDetail,
-    /// When its present step was entered, in Unix milliseconds.
+    /// The start of the current step, in Unix milliseconds.
     pub step_since_ms: u64,
     /// The policy's steps.
     pub plan: Vec<StepDetail>,
     /// Gates that were waived at the start because nothing measures them.
     pub waived: Vec<String>,
-    /// What happened, oldest first.
+    /// The transitions, oldest first.
     pub history: Vec<TransitionDetail>,
     /// The newest analysis of its present step; absent before the first and after the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,14 +109,14 @@ pub struct StepDetail {
     /// The candidate's share of targeting keys.
     #[schema(example = "10%")]
     pub weight: String,
-    /// How long it must be observed before a promotion, in milliseconds.
+    /// The minimum time of observation before a promotion, in milliseconds.
     pub hold_ms: u64,
     /// Requests of the candidate that a promotion needs.
     pub requests: u64,
     /// Scored responses of the candidate that a promotion needs.
     pub scored: u64,
-    /// How long it is watched before the candidate becomes stable, in milliseconds; only in the
-    /// last step above 0.
+    /// The time of observation before the candidate becomes stable, in milliseconds; above 0 only
+    /// in the last step.
     pub watch_ms: u64,
 }
 
@@ -130,12 +130,12 @@ pub struct TransitionDetail {
     pub step: u32,
     /// The candidate's share of targeting keys afterwards.
     pub weight: String,
-    /// Who, why and when.
+    /// The actor, reason and time.
     pub mark: MarkDetail,
     /// Id of the analysis it rested on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<String>,
-    /// What spoke against it and was overridden, one line each.
+    /// The objections that were overridden, one line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub against: Vec<String>,
 }
@@ -147,17 +147,17 @@ pub struct Rollouts {
     pub rollouts: Vec<PastRollout>,
 }
 
-/// A rollout and what became of it.
+/// A rollout with its history.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PastRollout {
-    /// What it is and where it is or ended.
+    /// The rollout and its current or last step.
     #[serde(flatten)]
     pub summary: RolloutSummary,
     /// When it began, in Unix milliseconds.
     pub started_ms: u64,
-    /// When it ended, in Unix milliseconds; absent while it goes on.
+    /// When it ended, in Unix milliseconds; absent while it is in progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_ms: Option<u64>,
-    /// What happened, oldest first.
+    /// The transitions, oldest first.
     pub history: Vec<TransitionDetail>,
 }

@@ -18,19 +18,19 @@ pub struct SampleSummary {
     pub release: String,
     /// The arm it counts under.
     pub arm: Arm,
-    /// Why it was picked: `random` samples feed the gates; `targeted` ones and halves of `shadow`
-    /// pairs do not.
+    /// The reason for sampling: `random` samples feed the gates; `targeted` ones and halves of
+    /// `shadow` pairs do not.
     pub reason: SampleReason,
-    /// Whether scorers are still at it.
+    /// True if scorers are not finished.
     pub open: bool,
     /// Joint verdict of the scorers with `gate: true`; null is unscored.
     pub pass: Option<bool>,
-    /// First verdict of who knows what is right: a labelled set or a person.
+    /// The first verdict of a labelled set or a person.
     pub label: Option<bool>,
     /// The tenant who asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// Why a person should look at it: `failed`, `disagreeing` (one scorer fails what others pass) or
+    /// The reason for a review: `failed`, `disagreeing` (one scorer fails what others pass) or
     /// `unsure` (a confidence below one half).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<SampleDoubt>,
@@ -47,36 +47,36 @@ pub struct Samples {
     pub next: Option<u64>,
 }
 
-/// What one scorer or person said.
+/// The score from one scorer or person.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SampleScore {
     /// Name of the scorer, or the one a person chose.
     pub name: String,
-    /// Whether it is good enough; null is unscored.
+    /// True if it is good enough; null means unscored.
     pub pass: Option<bool>,
-    /// How good, from 0 to 1.
+    /// The score, from 0 to 1.
     pub value: Option<f64>,
     /// A word for people and for grouping.
     pub label: Option<String>,
-    /// Why.
+    /// The reason.
     pub explanation: Option<String>,
-    /// Who said it: `scorer`, or the actor of the token.
+    /// The source of the score: `scorer`, or the actor of the token.
     pub by: String,
-    /// When it was kept, in Unix milliseconds.
+    /// When it was stored, in Unix milliseconds.
     pub at_ms: u64,
 }
 
 /// One sampled answer with everything.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SampleDetail {
-    /// What it is.
+    /// The sample.
     pub summary: SampleSummary,
     /// Request and answer, decoded, put together and redacted.
     #[schema(value_type = Object)]
     pub sample: Value,
-    /// What was said about it.
+    /// Its scores.
     pub scores: Vec<SampleScore>,
-    /// What a reviewer said.
+    /// A reviewer's verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<SampleReview>,
 }
@@ -97,33 +97,34 @@ pub struct GivenScore {
     pub id: String,
     /// Name of the scorer that is waited for, or one for the verdict, like `human`.
     pub name: String,
-    /// Whether it is good enough; null says that nobody can tell.
+    /// True if it is good enough; null if it cannot be judged.
     #[serde(default)]
     pub pass: Option<bool>,
-    /// How good, from 0 to 1.
+    /// The score, from 0 to 1.
     #[serde(default)]
     pub value: Option<f64>,
     /// A word for people and for grouping.
     #[serde(default)]
     pub label: Option<String>,
-    /// Why.
+    /// The reason.
     #[serde(default)]
     pub explanation: Option<String>,
 }
 
-/// What became of scores from outside.
+/// The result of submitted scores.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ScoresTaken {
     /// One for each, in their order.
     pub results: Vec<ScoreTaken>,
 }
 
-/// What became of one.
+/// The result of one submitted score.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ScoreTaken {
     /// The request's id.
     pub id: String,
-    /// `counted` if it is the first verdict of who knows what is right, `kept`, `repeated` if that name has said
-    /// something already (the first stands), or `unknown` if there is no such sample.
+    /// `counted` if it is the first verdict of a labelled set or a person, `kept`, `repeated` if
+    /// this name has given a verdict before (the first one stands), or `unknown` if there is no
+    /// such sample.
     pub result: Taken,
 }

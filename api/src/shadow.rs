@@ -9,13 +9,13 @@ use utoipa::ToSchema;
 pub struct ShadowReport {
     /// The workload.
     pub workload: String,
-    /// What the configuration says; null where nothing is copied.
+    /// The settings from the configuration; null if nothing is copied.
     pub settings: Option<ShadowInForce>,
-    /// Whether picked requests are copied now.
+    /// True if selected requests are copied now.
     pub active: bool,
-    /// Why not; null while they are.
+    /// The reason why not; null while they are copied.
     pub why_not: Option<String>,
-    /// What was copied since the process began, by the release that got it.
+    /// The copies since the process began, by the release that received them.
     pub copies: Vec<ShadowCopies>,
     /// Judged pairs, by their releases, those seen last first.
     pub pairs: Vec<ShadowPairs>,
@@ -23,7 +23,7 @@ pub struct ShadowReport {
     pub lost: Vec<LostPair>,
 }
 
-/// What the configuration says of a workload's copies.
+/// The shadow settings of a workload.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ShadowInForce {
     /// The release that gets the copies.
@@ -41,11 +41,11 @@ pub struct ShadowInForce {
     pub body_bytes: u64,
     /// Time for a copy in milliseconds.
     pub timeout_ms: u64,
-    /// Whether both answers are scored.
+    /// True if both responses are scored.
     pub scored: bool,
 }
 
-/// What was copied to one release since the process began.
+/// The copies to one release since the process began.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ShadowCopies {
     /// The release.
@@ -78,10 +78,10 @@ pub struct ShadowOutcomes {
 /// Copies that were not sent.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ShadowDropped {
-    /// Why.
+    /// The reason.
     #[schema(example = "in_flight")]
     pub reason: ShadowDropReason,
-    /// How many.
+    /// Number of copies.
     pub count: u64,
 }
 

@@ -11,21 +11,21 @@ use utoipa::ToSchema;
 pub struct Status {
     /// Version of the program.
     pub version: String,
-    /// When it started, in Unix milliseconds.
+    /// The start of the process, in Unix milliseconds.
     pub started_at_ms: u64,
     /// The time of this answer, in Unix milliseconds.
     pub now_ms: u64,
     /// Epoch of the routing plan in force.
     pub epoch: u64,
-    /// What `/readyz` says.
+    /// The result of `/readyz`.
     pub ready: bool,
-    /// Why it is not ready, one line each.
+    /// The reasons why it is not ready, one line each.
     pub not_ready_because: Vec<String>,
-    /// Whether it is shutting down.
+    /// True if it is shutting down.
     pub draining: bool,
     /// Started with `--safe-start`: all traffic goes to stable and changes are refused.
     pub safe_start: bool,
-    /// How callers of this API are told apart.
+    /// The authentication of callers.
     pub auth: AuthMode,
     /// The configuration's last reload.
     pub reload: ReloadStatus,
@@ -39,11 +39,11 @@ pub struct Status {
     pub workloads: Vec<WorkloadStatus>,
     /// Workloads that are remembered but no longer in the configuration file.
     pub dormant: Vec<String>,
-    /// What somebody should look at, one line each.
+    /// Warnings that need attention, one line each.
     pub warnings: Vec<String>,
 }
 
-/// How callers are told apart.
+/// The authentication of callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthMode {
@@ -56,15 +56,15 @@ pub enum AuthMode {
 /// The last time the configuration was read.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReloadStatus {
-    /// Whether it was taken over. If not, the configuration before it stays in force.
+    /// True if it was applied. If not, the previous configuration stays in force.
     pub ok: bool,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
-    /// Who or what asked: `start`, `sighup`, `file`, or a token's name.
+    /// The source of the reload: `start`, `sighup`, `file`, or a token's name.
     pub by: String,
-    /// When a configuration was last taken over, in Unix milliseconds.
+    /// The last successful load of a configuration, in Unix milliseconds.
     pub last_success_at_ms: u64,
-    /// Why it was refused.
+    /// The problems for which it was refused.
     pub problems: Vec<ConfigProblem>,
     /// Settings of the file that differ from what runs and need a restart.
     pub needs_restart: Vec<String>,
@@ -73,7 +73,7 @@ pub struct ReloadStatus {
 /// Health of the state store.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct StoreStatus {
-    /// Whether the last commit worked.
+    /// True if the last commit succeeded.
     pub healthy: bool,
     /// Commits that failed since the start.
     pub failures: u64,
@@ -85,9 +85,9 @@ pub struct StoreStatus {
 /// Health of the decision log.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DecisionLogStatus {
-    /// Whether decisions are recorded at all.
+    /// True if decisions are recorded.
     pub enabled: bool,
-    /// Whether the last write worked.
+    /// True if the last write succeeded.
     pub healthy: bool,
     /// Records that were dropped since the start rather than slow traffic.
     pub dropped: u64,
@@ -118,30 +118,30 @@ pub struct WorkloadStatus {
     pub weight: String,
     /// The same share as a number from 0 to 1.
     pub weight_ratio: f64,
-    /// Whether any rule may lead to the candidate now.
+    /// True if any rule may route to the candidate now.
     pub open: bool,
-    /// Who rolled the candidate back; absent while it is open.
+    /// The rollback of the candidate; absent while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<CandidateClosed>,
     /// Releases that a gate rolled back: traffic for one that is not let in again needs an override.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub condemned: Vec<CondemnedRelease>,
-    /// Who pulled the kill switch; absent while the workload is alive.
+    /// The kill of the workload; absent while it is alive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub killed: Option<KillSwitch>,
-    /// What decisions are sticky by.
+    /// The kind of identity that decisions are sticky by.
     pub sticky: KeyKind,
-    /// How many cohorts are enabled.
+    /// Number of enabled cohorts.
     pub cohorts_enabled: u32,
-    /// How many cohorts there are.
+    /// Number of cohorts.
     pub cohorts_total: u32,
     /// The cohort that can be enabled next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_cohort: Option<String>,
-    /// The rollout under way, or the last one that ended.
+    /// The rollout in progress, or the last one that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutSummary>,
-    /// What stands in the way of its promotion, one line each.
+    /// The reasons that prevent its promotion, one line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rollout_waits: Vec<String>,
     /// The stable arm.
@@ -156,16 +156,16 @@ pub struct WorkloadStatus {
 pub struct ArmStatus {
     /// The release that plays the role.
     pub release: String,
-    /// What exactly is running, in one line: release, pins, healthy endpoints.
+    /// The running release in one line: name, pins, healthy endpoints.
     #[serde(default)]
     pub running: String,
     /// Its endpoints.
     pub endpoints: Vec<EndpointStatus>,
-    /// What it did over the last minutes, shortest window first.
+    /// Its traffic over the last minutes, shortest window first.
     pub windows: Vec<Window>,
 }
 
-/// What active health checks say of an endpoint.
+/// The result of an endpoint's active health checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Probe {
@@ -182,11 +182,11 @@ pub enum Probe {
 pub struct EndpointStatus {
     /// `host:port` as configured.
     pub address: String,
-    /// What health checks say.
+    /// The result of the health checks.
     pub health: Probe,
 }
 
-/// What an arm did over a window that ends now.
+/// An arm's traffic over a window that ends now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Window {
     /// Length in seconds.
@@ -194,7 +194,7 @@ pub struct Window {
     pub seconds: u32,
     /// Requests that finished.
     pub requests: u64,
-    /// How they ended.
+    /// Their outcomes.
     pub outcomes: Outcomes,
     /// By which kind of key they were decided.
     #[serde(default)]

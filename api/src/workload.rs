@@ -30,20 +30,21 @@ pub struct WorkloadDetail {
     pub weight: String,
     /// The same share as a number from 0 to 1.
     pub weight_ratio: f64,
-    /// Whether any rule may lead to the candidate: there is one, it was not rolled back, and the
+    /// True if any rule may route to the candidate: there is one, it was not rolled back, and the
     /// workload is not killed.
     pub open: bool,
-    /// Who rolled the candidate back; absent while it is open.
+    /// The rollback of the candidate; absent while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<CandidateClosed>,
-    /// Who pulled the kill switch; absent while the workload is alive.
+    /// The kill of the workload; absent while it is alive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub killed: Option<KillSwitch>,
-    /// Where requests go while killed: `stable`, `release <name>` or `respond <status>`.
+    /// The destination of requests while killed: `stable`, `release <name>` or `respond <status>`.
     pub kill_fallback: String,
-    /// What decisions are sticky by: `tenant`, `user`, `conversation` or `request`.
+    /// The kind of identity that decisions are sticky by: `tenant`, `user`, `conversation` or
+    /// `request`.
     pub sticky: KeyKind,
-    /// What a rollback does to running conversations: `migrate`, `finish` or `cut`.
+    /// The effect of a rollback on running conversations: `migrate`, `finish` or `cut`.
     pub on_rollback: OnRollback,
     /// Hashed before the targeting key.
     pub salt: String,
@@ -57,7 +58,7 @@ pub struct WorkloadDetail {
     pub allow: ListEntries,
     /// Never the candidate.
     pub deny: ListEntries,
-    /// The rollout under way, or the last one that ended.
+    /// The rollout in progress, or the last one that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutSummary>,
     /// The release that was stable before the last completed rollout: one rollback away.
@@ -98,22 +99,22 @@ pub struct LetIn {
 /// A candidate that was rolled back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CandidateClosed {
-    /// Who rolled back.
+    /// The actor who rolled back.
     pub by: String,
     /// Their reason.
     pub reason: String,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
     /// The weight before the rollback.
     pub weight_before: String,
-    /// Whether conversations that began on the candidate still end there.
+    /// True if conversations that began on the candidate still end there.
     pub finishing: bool,
 }
 
 /// A pulled kill switch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct KillSwitch {
-    /// Who pulled it.
+    /// The actor who killed it.
     pub by: String,
     /// Their reason.
     pub reason: String,
@@ -138,11 +139,11 @@ pub struct Cohorts {
 pub struct CohortDetail {
     /// Its name.
     pub name: String,
-    /// Whether its tenants go to the candidate.
+    /// True if its tenants go to the candidate.
     pub enabled: bool,
-    /// How many tenants it has.
+    /// Number of its tenants.
     pub tenants: u64,
-    /// Its excluded tenants that nobody opted in, as `tenant (group)`; at most 20 are listed.
+    /// Its excluded tenants that are not opted in, as `tenant (group)`; at most 20 are listed.
     pub excluded: Vec<String>,
 }
 
@@ -151,7 +152,7 @@ pub struct CohortDetail {
 pub struct ExclusionGroup {
     /// The group's name.
     pub group: String,
-    /// How many tenants the configuration file puts in it.
+    /// Number of tenants that the configuration file puts in it.
     pub config_total: u64,
     /// The first 100 of those, by name.
     pub config_tenants: Vec<String>,
@@ -159,10 +160,10 @@ pub struct ExclusionGroup {
     pub tenants: Vec<String>,
 }
 
-/// Who is on an allow or deny list.
+/// The entries of the allow and deny lists.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ListEntries {
-    /// How many tenants and users the configuration file puts on it.
+    /// Number of tenants and users that the configuration file puts on it.
     pub config_total: u64,
     /// The first 100 of those tenants.
     pub config_tenants: Vec<String>,

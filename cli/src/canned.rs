@@ -61,7 +61,7 @@ pub(crate) fn nobody() -> SocketAddr {
     listener.local_addr().expect("bound")
 }
 
-/// Whether head and body are there.
+/// Returns true if the head and the whole body have arrived.
 fn is_whole(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request).to_ascii_lowercase();
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };

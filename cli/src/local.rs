@@ -1,4 +1,4 @@
-//! What the command line needs from the program that it is part of.
+//! The interface between the command line and the program that contains it.
 
 use crate::process::{AgentArgs, DemoArgs, ServeArgs};
 use serde_json::Value;
@@ -40,7 +40,7 @@ pub trait Local {
     /// # Errors
     /// The problems of the scorer, or why it cannot be found.
     fn scorer(&self, file: &Path, name: &str) -> Result<ScorerSpec, String>;
-    /// How a configuration file says that a workload's answers are judged.
+    /// Returns the scoring settings of a workload in a configuration file.
     ///
     /// # Errors
     /// The file's problems, or that it has no such workload.
@@ -64,15 +64,15 @@ pub struct Finding {
 /// The outcome of a check of a configuration file.
 #[derive(Clone, Debug, Default)]
 pub struct Checked {
-    /// What is wrong; empty when the file is good.
+    /// Problems; empty if the file is valid.
     pub problems: Vec<Finding>,
-    /// What is doubtful.
+    /// Warnings.
     pub warnings: Vec<Finding>,
     /// Number of workloads of a good file.
     pub workloads: usize,
 }
 
-/// How a workload's answers are judged.
+/// The scoring settings of a workload.
 #[derive(Clone, Debug)]
 pub struct Judging {
     /// The scorers, in the order of the file.
@@ -85,7 +85,7 @@ pub struct Judging {
     pub confidence: Option<String>,
 }
 
-/// What a token permits. A later role includes the earlier ones.
+/// The permissions of a token. A later role includes the earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Role {
     /// Reads.

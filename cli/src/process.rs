@@ -31,7 +31,7 @@ pub struct ServeArgs {
     pub log_format: LogFormat,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people.
@@ -69,7 +69,7 @@ pub struct DemoArgs {
 /// Runs one demo agent on its own, for the compose file and for trying things out.
 #[derive(Args, Clone, Debug)]
 pub struct AgentArgs {
-    /// Where to listen.
+    /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1:8001", value_name = "ADDRESS")]
     pub listen: SocketAddr,
     /// The agent's name; its answers and ids carry it.

@@ -9,17 +9,17 @@ use std::path::PathBuf;
 /// One immutable version of a workload's backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
-    /// Where it is served; at least one, none twice.
+    /// Its endpoints; at least one, none twice.
     pub endpoints: Vec<Endpoint>,
-    /// What it is made of.
+    /// Its artifact: the pinned parts.
     pub artifact: Artifact,
-    /// Where it was declared.
+    /// The place of its declaration.
     pub origin: Origin,
     /// TLS towards its endpoints, where it is not the workload's.
     pub upstream_tls: Option<UpstreamTls>,
 }
 
-/// Where a release was declared.
+/// The place where a release was declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Origin {
     /// In the configuration file.
@@ -34,7 +34,7 @@ pub enum Origin {
 pub enum Endpoint {
     /// Over TCP.
     Tcp {
-        /// What is spoken there.
+        /// The protocol.
         protocol: EndpointProtocol,
         /// IP address (IPv6 without brackets) or DNS name.
         host: String,
@@ -43,14 +43,14 @@ pub enum Endpoint {
     },
     /// Over a Unix socket.
     Unix {
-        /// What is spoken there; never TLS.
+        /// The protocol; never TLS.
         protocol: EndpointProtocol,
         /// The socket's file, an absolute path.
         path: PathBuf,
     },
 }
 
-/// What is spoken with an endpoint.
+/// The protocol of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EndpointProtocol {
     /// HTTP/1.1.
@@ -64,7 +64,7 @@ pub enum EndpointProtocol {
 }
 
 impl Endpoint {
-    /// What is spoken there.
+    /// Returns the protocol.
     #[must_use]
     pub const fn protocol(&self) -> EndpointProtocol {
         match self {
@@ -72,7 +72,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether TLS is spoken there.
+    /// Returns true if the endpoint uses TLS.
     #[must_use]
     pub const fn is_tls(&self) -> bool {
         matches!(self.protocol(), EndpointProtocol::Https | EndpointProtocol::H2)
@@ -89,7 +89,7 @@ impl Endpoint {
         }
     }
 
-    /// How the endpoint is called: `host:port`, or `unix:` and the path.
+    /// Returns the endpoint's name: `host:port`, or `unix:` and the path.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -112,7 +112,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// What a release is made of: the pins that make it immutable.
+/// The pins of a release, which make it immutable.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Artifact {
     /// Model name and version.

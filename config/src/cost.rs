@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What answers cost and what may be spent.
+/// The prices and the budget of a workload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CostSettings {
-    /// What may be spent in a day, in nano-dollars, above zero; no budget when absent.
+    /// The daily budget in nano-dollars, above zero; no budget if absent.
     pub daily_budget_nanos: Option<u64>,
     /// A price list's file, taken from the configuration's directory where it is relative; checked
     /// to be one. The built-in list when absent.

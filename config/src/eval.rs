@@ -5,7 +5,7 @@ use stagegate_rollout::Weight;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What is picked of a workload's answers, and how it is judged.
+/// The sampling and scoring of a workload's responses.
 #[derive(Clone, Debug)]
 pub struct EvalSettings {
     /// Share of stable's conversations that are scored.
@@ -14,11 +14,11 @@ pub struct EvalSettings {
     pub candidate: Weight,
     /// Most answers of each arm that are scored a second.
     pub max_rate: u32,
-    /// Who judges, in the order of the file; names are distinct.
+    /// The scorers, in the order of the file; names are distinct.
     pub scorers: Vec<Arc<ScorerSpec>>,
-    /// What is known to be right.
+    /// The labelled set: requests with their correct responses.
     pub labelled: Option<LabelledSettings>,
-    /// What is taken out before anything is kept.
+    /// Removes secrets before anything is stored.
     pub redactor: Redactor,
     /// JSON pointer to the confidence in answers.
     pub confidence: Option<String>,
@@ -34,7 +34,7 @@ pub struct LabelledSettings {
 }
 
 impl EvalSettings {
-    /// Whether any answer is picked.
+    /// Returns true if any response is sampled.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.stable != Weight::ZERO || self.candidate != Weight::ZERO
@@ -54,6 +54,6 @@ pub struct EvalLimits {
     pub max_age: Duration,
     /// Above this many, the oldest samples are removed.
     pub max_samples: u64,
-    /// From where on scorers are not believed.
+    /// The limits beyond which scorers are not believed.
     pub judge: HealthLimits,
 }

@@ -14,9 +14,9 @@ const MAX_ENDPOINTS: usize = 256;
 pub struct InvalidRelease {
     /// The part, like `endpoints[1]` or `artifact.digest`.
     pub field: String,
-    /// What was given, cut short where it is long.
+    /// The given value, truncated if it is long.
     pub value: String,
-    /// What is wrong with it and what would be right.
+    /// The problem and the correction.
     pub problem: String,
 }
 

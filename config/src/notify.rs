@@ -1,4 +1,4 @@
-//! Checked settings of the channels through which people are told.
+//! Checked settings of the notification channels.
 
 use crate::Secret;
 use stagegate_rollout::{Severity, WorkloadName};
@@ -8,7 +8,7 @@ use stagegate_rollout::{Severity, WorkloadName};
 pub struct Channel {
     /// Its name: the one of metrics, of the API and of `stagegate notify test`.
     pub name: String,
-    /// What it is and how it is reached.
+    /// The kind of receiver and its address.
     pub target: ChannelTarget,
     /// Only notices of these owners and those without an owner; empty means all.
     pub owners: Vec<String>,
@@ -18,36 +18,36 @@ pub struct Channel {
     pub workloads: Vec<WorkloadName>,
 }
 
-/// How a receiver is reached. Each URL is whole: it is posted to as it is.
+/// The address of a receiver. Each URL is complete: messages are posted to it as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChannelTarget {
     /// Stagegate's own JSON.
     Webhook {
-        /// Where to post.
+        /// The URL to post to.
         url: Secret,
-        /// What messages are signed with; without it they are not.
+        /// The key that signs the messages; without it they are not signed.
         secret: Option<Secret>,
     },
     /// A Slack-compatible incoming webhook.
     Slack {
-        /// Where to post.
+        /// The URL to post to.
         url: Secret,
     },
     /// PagerDuty, Events API v2.
     PagerDuty {
-        /// Where to post.
+        /// The URL to post to.
         url: Secret,
         /// The integration's routing key.
         key: Secret,
     },
     /// Alertmanager, API v2.
     Alertmanager {
-        /// Where to post, `/api/v2/alerts` included.
+        /// The URL to post to, `/api/v2/alerts` included.
         url: Secret,
     },
 }
 
-/// What kind of receiver a channel is.
+/// The kind of a channel's receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChannelKind {
     Webhook,

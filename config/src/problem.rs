@@ -1,10 +1,10 @@
-//! What is wrong with a configuration, and where.
+//! Problems of a configuration and their places.
 
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
 
-/// Where something is written.
+/// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Place {
     /// The file's name as it was given.
@@ -30,9 +30,9 @@ pub struct Problem {
     pub key: String,
     /// The bad value as written; `***` when the key holds a secret.
     pub value: Option<String>,
-    /// What is wrong with it.
+    /// The problem.
     pub message: String,
-    /// What would be right.
+    /// The correction.
     pub hint: String,
 }
 

@@ -44,7 +44,8 @@ pub fn reference_markdown() -> String {
 
 struct Page {
     out: String,
-    /// Where each named shape is described: shapes used in several places are described once.
+    /// The section that describes each named shape. A shape used in several places is described
+    /// once.
     places: HashMap<&'static str, String>,
     /// Types that are described already.
     types: HashSet<&'static str>,
@@ -145,7 +146,7 @@ impl Page {
         self.line(&format!("| `{}` | {kind} | {default} | {} |", field.key, cell(&field.doc)));
     }
 
-    /// What a value is, naming the section when it is described elsewhere.
+    /// The kind of a value. If it is described elsewhere, the section is named.
     fn kind(&self, path: &str, shape: &Shape) -> String {
         let elsewhere = |name| {
             let first = self.places.get(name).filter(|first| *first != path);

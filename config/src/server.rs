@@ -14,24 +14,24 @@ use std::time::Duration;
 pub struct Loaded {
     /// The checked settings.
     pub config: Config,
-    /// What is allowed but doubtful, in the order of the file.
+    /// Warnings, in the order of the file.
     pub warnings: Vec<Problem>,
 }
 
 /// The checked settings of one process.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where client traffic is accepted; at least one.
+    /// The listeners for client traffic; at least one.
     pub listeners: Vec<Listener>,
     /// The control plane's listener and who may use it.
     pub admin: Admin,
-    /// Where state and the decision log are kept.
+    /// The directory of the state and the decision log.
     pub data_dir: PathBuf,
     /// Settings of client connections.
     pub clients: Clients,
     /// Number of data-plane worker threads, at least 1.
     pub workers: usize,
-    /// How long running responses may finish after a stop signal.
+    /// The time that running responses have to finish after a stop signal.
     pub drain_timeout: Duration,
     /// The record of every routing decision.
     pub decision_log: DecisionLog,
@@ -41,9 +41,9 @@ pub struct Config {
     pub resolve_every: Duration,
     /// Limits of scoring.
     pub eval: EvalLimits,
-    /// Who is told of what happens, in the order of the file.
+    /// The receivers of messages, in the order of the file.
     pub notify: Vec<Channel>,
-    /// Where traces go; nowhere when absent.
+    /// The export of traces; `None` if they are not exported.
     pub tracing: Option<Tracing>,
     /// Feature flags; none when absent.
     pub flags: Option<Flags>,
@@ -70,7 +70,7 @@ impl Config {
 pub struct Admin {
     /// Address and port; without tokens always a loopback address.
     pub address: SocketAddr,
-    /// Who may use it; empty means anyone on this machine.
+    /// The tokens that give access; if empty, anyone on this machine has access.
     pub tokens: Vec<Token>,
     /// The workloads that `/readyz` asks for.
     pub ready: Ready,
@@ -102,13 +102,13 @@ impl Ready {
 pub struct Token {
     /// The name that appears as actor in the audit.
     pub name: String,
-    /// What the caller may do.
+    /// The permissions of the caller.
     pub role: Role,
     /// Hash of the token; the token itself is nowhere.
     pub hash: TokenHash,
 }
 
-/// What a token permits. A later role includes the earlier ones.
+/// The permissions of a token. A later role includes the earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Reads.
@@ -143,7 +143,7 @@ pub struct Measurements {
 /// The record of every routing decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecisionLog {
-    /// Whether it is written at all.
+    /// True if it is written.
     pub enabled: bool,
     /// Records older than this are removed.
     pub max_age: Duration,

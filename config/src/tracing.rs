@@ -4,20 +4,20 @@ use stagegate_rollout::Weight;
 use stagegate_settings::{Secret, TraceParents, UpstreamTls};
 use std::time::Duration;
 
-/// Where traces go, and which.
+/// The export and the sampling of traces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tracing {
     /// The collector.
     pub endpoint: Collector,
-    /// How it is spoken to.
+    /// The protocol.
     pub protocol: TraceProtocol,
     /// Share of the traces that begin here and are kept.
     pub sample: Weight,
-    /// Whose traces are continued.
+    /// The parents whose traces are continued.
     pub parents: TraceParents,
     /// Header fields for the collector; names in lower case.
     pub headers: Vec<(String, Secret)>,
-    /// How long one call to the collector may take.
+    /// The time limit of one call to the collector.
     pub timeout: Duration,
     /// The service's name.
     pub service_name: String,
@@ -34,13 +34,13 @@ pub struct Collector {
     pub host: String,
     /// Port.
     pub port: u16,
-    /// What comes before `/v1/traces`: empty, or a path without a slash at its end.
+    /// The path prefix before `/v1/traces`: empty, or a path without a slash at its end.
     pub path: String,
     /// Speaks TLS.
     pub tls: bool,
 }
 
-/// How a collector is spoken to.
+/// The protocol of a collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TraceProtocol {
     /// OTLP/HTTP with protobuf bodies.

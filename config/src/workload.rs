@@ -11,24 +11,24 @@ use std::sync::Arc;
 pub struct Workload {
     /// The rules of who gets which release, already checked.
     pub spec: Arc<WorkloadSpec>,
-    /// How the data plane treats its requests.
+    /// The data plane's settings for its requests.
     pub settings: Arc<settings::Workload>,
-    /// What a rollout of the workload must go through.
+    /// The policy of the workload's rollouts.
     pub policy: Arc<Policy>,
     /// Every release by name; the same names as in `spec.releases`.
     pub releases: BTreeMap<ReleaseName, Release>,
     /// TLS towards the endpoints of releases that say nothing of their own.
     pub upstream_tls: UpstreamTls,
-    /// What answers cost and what may be spent.
+    /// The prices and the budget.
     pub cost: CostSettings,
-    /// What is scored of its answers, and how.
+    /// The sampling and scoring of its responses.
     pub eval: EvalSettings,
-    /// Where the workload is written.
+    /// The place of the workload in the file.
     pub place: Place,
 }
 
 impl Workload {
-    /// Whether both answers to a request that is copied to a shadow are scored.
+    /// Returns true if both responses to a request that is copied to a shadow are scored.
     #[must_use]
     pub fn scores_pairs(&self) -> bool {
         let wanted = self.settings.shadow.as_ref().is_some_and(|shadow| shadow.score);

@@ -1,4 +1,5 @@
-//! A labelled set is read with the configuration: what is wrong with it is told where it is written.
+//! Tests of labelled sets: they are read with the configuration, and problems are reported at their
+//! place.
 
 use serde_json::json;
 use stagegate_config::{Config, Loaded, Problem, Problems};

@@ -1,4 +1,4 @@
-//! Wrong files and what is said about each: the key, the line, what is wrong and what is right.
+//! Tests of invalid files and their messages: the key, the line, the problem and the correction.
 
 mod cases;
 
@@ -175,7 +175,8 @@ fn a_file_that_cannot_be_read_is_a_problem_too() {
     assert!(answer.contains("listeners: is missing") && answer.contains("workloads: is missing"));
 }
 
-/// What is allowed but doubtful: what to replace, the key and a part of the message.
+/// Allowed but doubtful configurations: the text to replace, its replacement, the key and a part of
+/// the message.
 const DOUBTS: [(&str, &str, &str, &str); 14] = [
     ("[initech]", "[initech, acme]", "workloads.agent.exclusions.high[1]", "in cohort `pilots`"),
     ("[{ header: x-tenant }]", "[]", "workloads.agent.cohorts[0].name", "no request has a tenant"),

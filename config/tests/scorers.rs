@@ -28,7 +28,7 @@ fn keys_of_all() -> BTreeSet<&'static str> {
     all.map(|key| key.name).chain(["nmae", "vlaue"]).collect()
 }
 
-/// What the reader says of a scorer, or of a check in a set.
+/// The reader's message about a scorer, or about a check in a set.
 fn told(definition: &Value, in_set: bool) -> String {
     let set = json!({ "name": "s", "type": "assert-set", "assert": [definition] });
     let whole = if in_set { &set } else { definition };

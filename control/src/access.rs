@@ -2,13 +2,13 @@
 
 use stagegate_store::StoreError;
 
-/// Why the store did not do what was asked.
+/// The reason why the store did not carry out a request.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreAccessError {
     /// The store refused.
     #[error("the state store refused: {0}")]
     Store(String),
-    /// Somebody else recorded a change in between.
+    /// Another change was recorded in between.
     #[error("the state store is at epoch {latest} and not at {expected}: look again")]
     Conflict {
         /// The epoch that the change was computed against.
@@ -19,7 +19,7 @@ pub enum StoreAccessError {
     /// A release was given other contents under a name that has been used.
     #[error("{0}")]
     ReleaseChanged(String),
-    /// What accompanies the change contradicts what is recorded.
+    /// A row attached to the change contradicts the stored data.
     #[error("{0}")]
     Refused(String),
     /// Started with `--safe-start`, or without a readable store.
@@ -33,7 +33,7 @@ pub enum StoreAccessError {
         if *begun { "may still take effect once the store answers" } else { "will not take effect" }
     )]
     Slow {
-        /// What is in force, in words.
+        /// A description of what is in force.
         in_force: String,
         /// The change may be on its way into the store.
         begun: bool,
@@ -51,7 +51,7 @@ pub enum StoreAccessError {
 }
 
 impl StoreAccessError {
-    /// Whether the store did not do its work, as opposed to a request that made no sense.
+    /// Returns true if the store failed, false if the request was invalid.
     pub(super) const fn is_a_failure(&self) -> bool {
         matches!(self, Self::Store(_) | Self::Conflict { .. })
     }

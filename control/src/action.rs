@@ -26,7 +26,7 @@ impl ChangeKind {
     }
 }
 
-/// What an audit entry is about.
+/// The subject of an audit entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// A change of a workload or its releases.

@@ -1,4 +1,4 @@
-//! What verdicts cause, each in a task of its own: the steering loop waits for none of them.
+//! Carries out verdicts, each in its own task, so that the steering loop waits for none of them.
 
 use super::Inner;
 use stagegate_rollout::{Action, Analysis, WorkloadName};
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
-/// How long the end of the loop waits for what was begun.
+/// How long the end of the loop waits for running tasks.
 const END: Duration = Duration::from_secs(3);
 
-/// Tasks under way: at most one rollback and one record for each workload.
+/// Tasks in progress: at most one rollback and one record for each workload.
 #[derive(Debug, Default)]
 pub(super) struct Acts {
     rollbacks: BTreeMap<WorkloadName, JoinHandle<()>>,
@@ -39,7 +39,7 @@ impl Acts {
         }
     }
 
-    /// Waits for what is under way, but not for long.
+    /// Waits for what is in progress, but not for long.
     pub(super) async fn end(self) {
         let all = async {
             for task in self.rollbacks.into_values().chain(self.records.into_values()) {
@@ -47,7 +47,9 @@ impl Acts {
             }
         };
         if tokio::time::timeout(END, all).await.is_err() {
-            tracing::warn!("steering ends while the state store does not answer");
+            tracing::warn!(
+                "steering stopped before all its tasks ended: the state store does not answer"
+            );
         }
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-/// Who asked for a change.
+/// The origin of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     /// A person. Every change of theirs makes a plan, so that `If-Match` of others notices it.
@@ -29,7 +29,7 @@ pub(super) enum Source {
 /// A change that was decided and is neither recorded nor in force yet.
 #[derive(Clone, Debug)]
 pub(super) struct Decided {
-    /// What is done.
+    /// The action.
     pub(super) action: Action,
     /// Place of the workload in the view.
     pub(super) place: usize,
@@ -37,15 +37,15 @@ pub(super) struct Decided {
     pub(super) before: Live,
     /// The workload afterwards.
     pub(super) after: Live,
-    /// Whether anything changed at all.
+    /// True if anything changed.
     pub(super) is_new: bool,
-    /// Whether a new plan comes of it.
+    /// True if the change makes a new plan.
     pub(super) makes_a_plan: bool,
     /// The audit entry.
     pub(super) entry: NewAudit,
     /// Rows that belong to the change.
     pub(super) attached: Vec<Attachment>,
-    /// Whether running responses of the candidate are aborted too.
+    /// True if running responses of the candidate are aborted too.
     pub(super) cut: bool,
     /// The axis, and the gate if it is one gate's, that did it by itself.
     pub(super) trigger: Option<(Axis, Option<GateId>)>,
@@ -176,7 +176,11 @@ impl Inner {
         let epoch = desk.recorded.epoch;
         drop(desk);
         if is_in_force {
-            tracing::info!(workload = decided.name(), epoch, "a change in force is recorded now");
+            tracing::info!(
+                workload = decided.name(),
+                epoch,
+                "an unrecorded change is now recorded"
+            );
         } else if decided.is_new {
             decided.log(epoch);
             self.steering.wake();

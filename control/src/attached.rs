@@ -39,7 +39,7 @@ pub(super) fn decisive(
     ]
 }
 
-/// What a change means for the rollout's row of the history and for its evidence.
+/// Returns the rows that a change adds to the rollout's history and evidence.
 pub(super) fn of_rollout(
     workload: &WorkloadName,
     before: &WorkloadState,

@@ -30,7 +30,7 @@ impl Control {
         });
     }
 
-    /// Records that somebody tried a channel out. Does not wait.
+    /// Records the test of a channel. Does not wait.
     pub fn note_test(&self, actor: &str, reason: &str, summary: &str) {
         let inner = Arc::clone(&self.inner);
         let entry = entry(actor, None, Action::NotifyTest, reason, summary.to_owned(), json!({}));
@@ -75,7 +75,7 @@ impl Inner {
         }
     }
 
-    /// Records that a command made no sense.
+    /// Records a refused command.
     pub(super) async fn audit_refusal(self: &Arc<Self>, order: &Order, refusal: &Refusal) {
         let entry = entry(
             &order.actor,

@@ -1,4 +1,5 @@
-//! What an analysis does by itself: a rollback, a completion, a record that the verdict changed.
+//! Changes that an analysis causes without a person: a rollback, a completion, a record of a
+//! changed verdict.
 
 use super::apply::Source;
 use super::emergency::{Emergency, said, verdict_details};
@@ -34,7 +35,7 @@ impl Inner {
             // Somebody was faster.
             Ok(Taken::Before(_)) | Err(ExecuteError::NotNow(_)) => {}
             Err(error) => {
-                tracing::error!(workload = workload.as_str(), %error, "the gate cannot roll back");
+                tracing::error!(workload = workload.as_str(), %error, "a gate cannot roll back");
             }
         }
     }
@@ -64,7 +65,7 @@ impl Inner {
         });
         let done: Result<(), super::StoreAccessError> = done.await;
         if let Err(error) = done {
-            tracing::warn!(workload = name, %error, "a verdict was not recorded; trying on");
+            tracing::warn!(workload = name, %error, "cannot record a verdict; will try again");
         }
     }
 
@@ -87,7 +88,7 @@ impl Inner {
     }
 }
 
-/// What the state machine makes of `analysis` now; `None` when nothing.
+/// Applies `analysis` to the state machine; `None` if nothing follows from it.
 fn follows<'a>(
     view: &'a View,
     workload: &WorkloadName,

@@ -9,13 +9,13 @@ pub struct EvalComparison {
     pub baseline: EvalRun,
     /// The run of the release itself.
     pub candidate: EvalRun,
-    /// How many cases were compared.
+    /// Number of compared cases.
     pub cases: u64,
-    /// How many passed in the baseline's run and fail now.
+    /// Cases that passed in the baseline's run and fail now.
     pub fell: u64,
-    /// How many failed and pass now.
+    /// Cases that failed and pass now.
     pub gained: u64,
-    /// How many have no verdict in one of the runs, or are in one only.
+    /// Cases without a verdict in one of the runs, or present in one run only.
     pub incomparable: u64,
     /// The fallen cases; the first 1000 of more.
     #[serde(default)]
@@ -31,7 +31,7 @@ pub struct EvalComparison {
 }
 
 impl EvalComparison {
-    /// The verdict that follows from the counts: never taken from whoever sends the comparison.
+    /// The verdict, computed from the counts and never taken from the sender.
     #[must_use]
     pub const fn verdict(&self) -> EvalVerdict {
         match (self.fell, self.incomparable) {
@@ -50,7 +50,7 @@ pub struct EvalRun {
     /// The release that ran, where the run names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
-    /// How many of the compared cases pass.
+    /// Number of compared cases that pass.
     pub passed: u64,
 }
 
@@ -59,7 +59,7 @@ pub struct EvalRun {
 pub struct EvalCase {
     /// Its id.
     pub id: String,
-    /// Why; empty where the run does not say.
+    /// The reason; empty if the run does not give one.
     #[serde(default)]
     pub why: String,
 }
@@ -99,9 +99,9 @@ pub struct EvalReport {
     pub verdict: EvalVerdict,
     /// When it was attached, in Unix milliseconds.
     pub at_ms: u64,
-    /// Who attached it.
+    /// The actor who attached it.
     pub by: String,
-    /// Why it was attached; may be empty.
+    /// The reason; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
     /// Digest of the release's pins at that time.

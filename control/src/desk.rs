@@ -1,4 +1,4 @@
-//! What is recorded, and what is in force beyond it. Pure.
+//! The recorded view, and the unrecorded changes in force on top of it. Pure.
 
 use super::emergency::Emergency;
 use super::{Live, View};
@@ -13,7 +13,7 @@ pub(super) struct Desk {
     pub(super) recorded: Arc<View>,
     /// Emergencies that are in force and that the store has not taken yet, in their order.
     pub(super) unrecorded: Vec<Emergency>,
-    /// The workload of a drill under way, with its kill switch on. It is never recorded.
+    /// The workload of a drill in progress, with its kill switch on. It is never recorded.
     pub(super) thrown: Option<Live>,
     last_id: u64,
 }

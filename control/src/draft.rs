@@ -4,7 +4,7 @@ use super::apply::Decided;
 use super::{ChangeKind, Changed, ExecuteError, Live, Precondition};
 use stagegate_store::NewAudit;
 
-/// Whether the caller believes something else.
+/// Refuses the change if the caller's precondition does not hold.
 pub(super) fn is_stale(precondition: &Precondition, live: &Live) -> Result<(), ExecuteError> {
     if precondition.holds(live.epoch) {
         return Ok(());

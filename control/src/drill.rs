@@ -29,8 +29,8 @@ use tokio::task::JoinHandle;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long the record of the end may take before the switch goes back without it.
 const SOON: Duration = Duration::from_millis(300);
-/// How long the switch stays on once they follow: long enough that a worker that does not obey
-/// would send something.
+/// How long the switch stays on after they follow: long enough for a disobedient worker to send
+/// something.
 const HOLD: Duration = Duration::from_millis(300);
 
 impl Control {
@@ -168,7 +168,7 @@ impl Inner {
         self.put(&desk, None, None, true);
     }
 
-    /// Whether every endpoint of stable answers now; without that a drill could hurt.
+    /// Probes every endpoint of stable. A drill while they do not answer could harm users.
     async fn probe_stable(&self, workload: &str) -> Result<DrillCheck, ExecuteError> {
         let view = self.view();
         // An unknown workload is said below, with everything else that is checked under the turn.
@@ -198,12 +198,12 @@ enum Begun {
     Now(Live),
 }
 
-/// What was seen while the switch was on.
+/// The measurements made while the switch was on.
 struct Held {
     timing: RollbackTiming,
     /// The workers at the end.
     last: Settled,
-    /// When every worker followed, or patience was over.
+    /// When every worker had followed, or the wait was over.
     followed: Instant,
     length: Duration,
 }

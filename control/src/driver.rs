@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How long a change waits for every worker to follow before it answers that one did not.
+/// How long a change waits for every worker before it answers that one did not follow.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A handle on the driver; cheap to clone.
@@ -28,13 +28,14 @@ pub struct Control {
 pub(crate) struct Inner {
     /// The right to write: held until the store has answered.
     pub(crate) order: Arc<tokio::sync::Mutex<()>>,
-    /// What is recorded, and what is in force beyond it. Never held while somebody waits.
+    /// The recorded view, and the unrecorded changes in force on top of it. Never held while
+    /// somebody waits.
     pub(crate) desk: Mutex<Desk>,
-    /// Somebody records what is in force already.
+    /// True while a task records unrecorded changes.
     pub(crate) recording: AtomicBool,
     /// Notes what is in force and not recorded. `None` without a directory.
     pub(crate) unrecorded_file: Option<UnrecordedFile>,
-    /// Writes under way.
+    /// Writes in progress.
     pub(crate) pending: Pending,
     /// Held while a configuration is read and prepared, so that reloads queue up without keeping
     /// a rollback waiting.
@@ -42,7 +43,7 @@ pub(crate) struct Inner {
     /// Held while somebody is told what a reload would do.
     pub(crate) planning: tokio::sync::Mutex<()>,
     pub(crate) view: RwLock<Arc<View>>,
-    /// Where changes are recorded. `None` without a readable store.
+    /// The record of changes. `None` without a readable store.
     pub(crate) ledger: Option<Arc<dyn Ledger>>,
     /// The store, for what is read from it and for measurements. `None` without a readable store.
     pub(crate) store: Option<StoreHandle>,
@@ -64,7 +65,7 @@ pub(crate) struct Inner {
 }
 
 impl Control {
-    /// What is in force now.
+    /// Returns the view in force.
     #[must_use]
     pub fn view(&self) -> Arc<View> {
         Arc::clone(&self.inner.view.read().unwrap_or_else(PoisonError::into_inner))
@@ -106,7 +107,7 @@ impl Control {
         let _ = self.inner.doubts.set(doubts);
     }
 
-    /// Why the workload's scorers are not believed, if they are not.
+    /// Returns the doubt about the workload's scorers, if there is one.
     #[must_use]
     pub fn doubt(&self, workload: &str) -> Option<Doubt> {
         self.inner.doubt(workload)

@@ -78,7 +78,7 @@ impl Kept {
 }
 
 impl Emergency {
-    /// What the state machine makes of it.
+    /// Applies the emergency to a state.
     ///
     /// # Errors
     /// A refusal of a person's command.
@@ -97,8 +97,8 @@ impl Emergency {
         }
     }
 
-    /// What the state machine makes of it on top of a change that it was not decided on. It takes
-    /// traffic away or does nothing.
+    /// Applies the emergency on top of a change that it was not decided on. It takes traffic away
+    /// or does nothing.
     pub(super) fn step_late(&self, spec: &WorkloadSpec, state: &WorkloadState) -> Stepped {
         let nothing =
             || Stepped { state: state.clone(), summary: String::new(), effects: Vec::new() };
@@ -215,7 +215,7 @@ pub(super) fn said(stepped: &Stepped) -> Option<Entry> {
     })
 }
 
-/// What an audit entry says of the analysis that it rests on.
+/// Returns the details of an audit entry that is based on `analysis`.
 pub(super) fn verdict_details(analysis: &Analysis, decided_ms: Option<u64>) -> Value {
     let mut details = json!({ "verdict": analysis.verdict });
     if let Some(trigger) = &analysis.trigger {

@@ -16,20 +16,20 @@ use std::sync::Arc;
 /// Fallen cases that are named in one line.
 const NAMED: usize = 10;
 
-/// A comparison that somebody attaches.
+/// The request to attach a comparison.
 #[derive(Clone, Debug)]
 pub struct EvalReportOrder {
-    /// Who.
+    /// The actor.
     pub actor: String,
-    /// To which workload.
+    /// The workload.
     pub workload: String,
-    /// To which release.
+    /// The release.
     pub release: ReleaseName,
     /// The comparison, checked.
     pub comparison: EvalComparison,
-    /// Why; may be empty.
+    /// The reason; may be empty.
     pub reason: String,
-    /// What the caller believes the state to be.
+    /// The caller's precondition.
     pub precondition: Precondition,
     /// The caller's key, to ask again without doing it again.
     pub idempotency: Option<IdempotencyKey<EvalReport>>,
@@ -164,7 +164,7 @@ fn named(cases: &[EvalCase], all: u64) -> String {
     names.join(", ")
 }
 
-/// What the newest comparison of the release means for a rollout from `stable` to it. Pure.
+/// Judges the newest comparison of the release for a rollout from `stable` to it. Pure.
 pub(super) fn judged(
     newest: Option<&StoredEvalReport>,
     registered: Option<&RegisteredRelease>,

@@ -15,21 +15,21 @@ use stagegate_store::{NewAudit, Store};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long an answer waits until its timing is kept for repeated requests.
+/// How long an answer waits for its timing to be stored for repeated requests.
 const KEEPING: Duration = Duration::from_millis(500);
 
 /// A command and everything that came with it.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// Who.
+    /// The actor.
     pub actor: String,
-    /// On which workload.
+    /// The workload.
     pub workload: String,
-    /// What.
+    /// The command.
     pub command: Command,
-    /// Why; may be empty where [`Command::needs_reason`] says so.
+    /// The reason; may be empty where [`Command::needs_reason`] says so.
     pub reason: String,
-    /// What the caller believes the state to be.
+    /// The caller's precondition.
     pub precondition: Precondition,
     /// The caller's key, to ask again without doing it again.
     pub idempotency: Option<IdempotencyKey<Changed>>,
@@ -141,7 +141,7 @@ impl Inner {
         self.answered(key, actor).await?.ok_or(refusal)
     }
 
-    /// Whether the order can only take traffic off the candidate.
+    /// Returns true if the order can only take traffic off the candidate.
     fn is_emergency(&self, order: &Order) -> bool {
         let view = self.view();
         let live = view.find(&order.workload).map(|(_, live)| live);
@@ -257,7 +257,7 @@ impl Inner {
         // The answer does not wait for long: the change is recorded.
         let kept = tokio::time::timeout(KEEPING, kept).await;
         if let Err(error) = kept.unwrap_or(Err(StoreAccessError::Silent)) {
-            tracing::warn!(%error, "the timing of a rollback was not kept for repeated requests");
+            tracing::warn!(%error, "cannot store the timing of a rollback for repeated requests");
         }
     }
 }

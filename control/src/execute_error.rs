@@ -3,7 +3,7 @@
 use super::{Live, ReleaseRefusal, StoreAccessError};
 use stagegate_rollout::Refusal;
 
-/// Why a command was not done. Nothing changed.
+/// The reason why a command was not carried out. Nothing changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
     /// No such workload.
@@ -14,7 +14,7 @@ pub enum ExecuteError {
         /// The names that exist.
         known: String,
     },
-    /// Somebody was faster.
+    /// The workload changed in the meantime.
     #[error("the workload changed since: its epoch is {}", live.epoch)]
     Stale {
         /// The workload as it is.
@@ -41,7 +41,7 @@ pub enum ExecuteError {
 }
 
 impl ExecuteError {
-    /// Whether the store is the reason, so that asking it again makes no sense.
+    /// Returns true if the store is the reason; then asking it again makes no sense.
     pub(super) const fn is_of_the_store(&self) -> bool {
         matches!(self, Self::Store(_) | Self::KeyReused | Self::Lost(_))
     }

@@ -1,8 +1,7 @@
 //! Giving the store to another process, and having it back when that one does not come up.
 //!
-//! While it is away nothing can be changed and nobody steers; traffic goes on under the plan in
-//! force. Whoever calls has ended [`Control::steer`] before, and begins it again after
-//! [`Control::resume`].
+//! Without the store, changes and steering stop; traffic continues under the plan in force. The
+//! caller ends [`Control::steer`] before and starts it again after [`Control::resume`].
 
 use super::start::bring_up;
 use super::turn::WAIT;
@@ -13,13 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl Control {
-    /// Whether the store is, or is about to be, with another process.
+    /// Returns true if another process owns the store or is about to own it.
     #[must_use]
     pub fn is_handing_over(&self) -> bool {
         self.inner.handing_over.load(Ordering::Acquire)
     }
 
-    /// Closes the store and lets go of its directory, after the change under way. From here on
+    /// Closes the store and releases its directory, after the change in progress. From here on
     /// changes are refused with [`StoreAccessError::HandingOver`].
     ///
     /// # Errors
@@ -54,7 +53,7 @@ impl Control {
     /// is in the store is brought under this process' configuration, as at a start.
     ///
     /// # Errors
-    /// When the store cannot be read or refuses; the plan stays and changes go on being refused.
+    /// When the store cannot be read or refuses; the plan stays and changes are still refused.
     pub async fn resume(&self, store: Store) -> Result<(), StartError> {
         let inner = &self.inner;
         let _order = inner.order.lock().await;

@@ -1,4 +1,4 @@
-//! What the workers counted for the rollouts under way, kept until the steering loop takes it.
+//! The workers' counts for the active rollouts, kept until the steering loop takes them.
 //!
 //! Counts come every quarter of a second from every worker. Only those of workloads with a rollout
 //! are kept, and of those only what the rollout's two releases served: a third release (the kill
@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::Notify;
 
-/// What to keep of one workload's counts.
+/// The filter for one workload's counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Watch {
-    /// The rollout and its step: whatever is not of both belongs to somebody else's evidence.
+    /// The rollout and its step. Counts of another rollout or step belong to other evidence.
     pub(super) evidence: String,
     /// The release that is stable.
     pub(super) stable: Arc<str>,
@@ -25,7 +25,7 @@ pub(super) struct Watch {
     pub(super) from: Instant,
 }
 
-/// What was counted since it was last taken.
+/// The counts since they were last taken.
 #[derive(Debug, Default)]
 pub(super) struct Counted {
     /// Counts of the stable arm.
@@ -34,7 +34,7 @@ pub(super) struct Counted {
     pub(super) candidate: Series,
     /// Buckets of the keys that the weight assigned, with repeats.
     pub(super) assigned: Vec<u32>,
-    /// When the first of it arrived; `None` when nothing did.
+    /// When the first count arrived; `None` if none did.
     pub(super) first: Option<Instant>,
 }
 
@@ -54,8 +54,8 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    /// Watches exactly these workloads from now on. Counts of one whose evidence goes on are kept;
-    /// those of another rollout or step are forgotten.
+    /// Watches exactly these workloads from now on. Counts of continuing evidence are kept; counts
+    /// of another rollout or step are dropped.
     pub(super) fn watch(&self, wanted: impl IntoIterator<Item = (Arc<str>, Watch)>) {
         let mut kept = self.lock();
         let mut before = std::mem::take(&mut *kept);
@@ -111,14 +111,14 @@ impl Intake {
         }
     }
 
-    /// What every workload spent since the last time, in nano-dollars. A workload that ever spent
-    /// something is always in it: that it spent nothing since is worth knowing too.
+    /// Takes the spend of every workload since the last call, in nano-dollars. A workload that ever
+    /// spent something is always included, even with zero.
     pub(super) fn take_spend(&self) -> Vec<(Arc<str>, u64)> {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         spent.iter_mut().map(|(name, sum)| (Arc::clone(name), std::mem::take(sum))).collect()
     }
 
-    /// What was counted for a workload since the last time, if it is watched for this evidence.
+    /// Takes a workload's counts since the last call, if it is watched for this evidence.
     pub(super) fn take(&self, workload: &str, evidence: &str) -> Option<Counted> {
         let mut kept = self.lock();
         let kept = kept.get_mut(workload).filter(|kept| kept.watch.evidence == evidence)?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// A write that takes longer makes the store unhealthy.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Writes under way.
+/// Writes in progress.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     begun: Mutex<Begun>,
@@ -20,7 +20,7 @@ struct Begun {
     writes: BTreeMap<u64, (Instant, u64)>,
 }
 
-/// One write under way; it is over when this is dropped.
+/// One write in progress; it is over when this is dropped.
 #[derive(Debug)]
 pub(super) struct Write<'a> {
     of: &'a Pending,

@@ -1,4 +1,4 @@
-//! What is found out before a rollout starts. Looked at here, judged by the state machine.
+//! Pre-flight checks of a rollout. Facts are collected here; the state machine judges them.
 
 use super::eval_report::judged;
 use super::{Inner, StoreAccessError, View};
@@ -73,7 +73,7 @@ impl Inner {
     }
 }
 
-/// Gates that nothing would ever be measured for.
+/// Gates that the workload cannot measure.
 fn unmeasurable(workload: &stagegate_config::Workload, policy: &Policy) -> Vec<(GateId, String)> {
     let no_budget = workload.cost.daily_budget_nanos.is_none();
     let eval = &workload.eval;

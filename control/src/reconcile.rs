@@ -1,4 +1,4 @@
-//! What a configuration makes of the states that are remembered. Pure.
+//! Reconciles the stored states with a configuration. Pure.
 
 use super::ReloadOrder;
 use stagegate_config::Config;
@@ -16,7 +16,7 @@ pub(super) struct Reconciled {
     pub(super) splits: Vec<Arc<Split>>,
     /// States that are new or not as remembered.
     pub(super) changed: Vec<(WorkloadName, WorkloadState)>,
-    /// What changed, one line each.
+    /// The changes, one line each.
     pub(super) notes: Vec<String>,
     /// States of workloads the configuration does not have.
     pub(super) dormant: BTreeMap<WorkloadName, WorkloadState>,

@@ -36,7 +36,10 @@ impl Inner {
         let ticket = Ticket::of(emergency.id);
         let view = Arc::clone(&self.desk().recorded);
         let Some((place, live)) = view.find(&emergency.workload) else {
-            tracing::error!(workload = emergency.workload, "the workload of a change is gone");
+            tracing::error!(
+                workload = emergency.workload,
+                "an unrecorded change is dropped: its workload does not exist any more"
+            );
             self.desk().unrecorded.retain(|it| it.id != emergency.id);
             return Ok(());
         };
@@ -47,7 +50,7 @@ impl Inner {
             // The key was used before. The change is in force all the same, so it is recorded.
             Ok(Applied::Before(_)) => self.apply(&decided, None, Some(&ticket)).await,
             Err(error) if error.is_about_the_request() => {
-                tracing::error!(%error, "what belongs to a record was refused; recording without");
+                tracing::error!(%error, "recording a change without its refused attachments");
                 let bare = Decided { attached: Vec::new(), ..decided };
                 self.apply(&bare, None, Some(&ticket)).await
             }
@@ -82,7 +85,7 @@ impl Inner {
                     }
                     Err(error) => tracing::error!(
                         %error,
-                        "a change is in force but not recorded; trying on"
+                        "a change is in force but not recorded; will try again"
                     ),
                 }
                 drop(inner);
@@ -92,15 +95,15 @@ impl Inner {
         });
     }
 
-    /// Notes in the file what is in force and not recorded. Resolves with true once it is written;
-    /// goes on when nobody waits for it.
+    /// Writes the unrecorded changes in force to the file. Resolves with true once it is written,
+    /// and continues if the caller stops waiting.
     pub(super) fn save_unrecorded(self: &Arc<Self>) -> impl Future<Output = bool> + use<> {
         let inner = Arc::clone(self);
         let write = move || {
             let Some(file) = &inner.unrecorded_file else { return false };
             let written = file.write(|| inner.desk().unrecorded.clone());
             if let Err(error) = &written {
-                tracing::error!(%error, "the file of unrecorded changes cannot be written");
+                tracing::error!(%error, "cannot write the file of unrecorded changes");
             }
             written.is_ok()
         };

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 /// Most analyses that wait, and most windows.
 const ROOM: usize = 1000;
-/// How long the end of the process waits for what was handed over.
+/// How long the end of the process waits for queued records.
 const END: Duration = Duration::from_secs(5);
 
 /// Evidence and spending of one moment.
@@ -76,7 +76,7 @@ impl Recorder {
         self.shared.more.notify_one();
     }
 
-    /// Asks to forget old measurements.
+    /// Requests the removal of old measurements.
     pub(super) fn forget(&self, at_ms: u64) {
         self.shared.lock().forget_at_ms = Some(at_ms);
         self.shared.more.notify_one();
@@ -87,7 +87,7 @@ impl Recorder {
         self.shared.lock().over = true;
         self.shared.more.notify_one();
         if tokio::time::timeout(END, self.task).await.is_err() {
-            tracing::warn!("measurements were not stored: the state store does not answer");
+            tracing::warn!("measurements are not stored: the state store does not answer");
         }
     }
 }
@@ -122,7 +122,7 @@ async fn run(inner: Arc<Inner>, shared: Arc<Shared>) {
         if work.dropped > 0 {
             tracing::warn!(
                 dropped = work.dropped,
-                "the store was slow: measurements were left out"
+                "the state store was slow; measurements were dropped"
             );
         }
         let _pending = inner.pending.begin(now_ms());

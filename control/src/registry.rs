@@ -22,9 +22,9 @@ pub enum ReleaseRefusal {
         workload: WorkloadName,
         /// Its name.
         release: ReleaseName,
-        /// How the file's differs.
+        /// The differences on the file's side.
         declared: String,
-        /// How the given one differs.
+        /// The differences on the given side.
         given: String,
     },
     /// It was used with other contents.
@@ -36,9 +36,9 @@ pub enum ReleaseRefusal {
         workload: WorkloadName,
         /// Its name.
         release: ReleaseName,
-        /// How the used one differs.
+        /// The differences on the used release's side.
         registered: String,
-        /// How the given one differs.
+        /// The differences on the given side.
         given: String,
     },
     /// It was used, so it stays.
@@ -61,7 +61,7 @@ pub enum ReleaseRefusal {
         /// Its name.
         release: ReleaseName,
     },
-    /// There is none of that name.
+    /// There is no such release.
     #[error("workload `{workload}` has no release `{release}`; it has: {known}")]
     Unknown {
         /// The workload.
@@ -76,12 +76,12 @@ pub enum ReleaseRefusal {
     Unservable(String),
 }
 
-/// What adding or removing comes to.
+/// The effect of adding or removing a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It already is so.
+    /// Nothing changes.
     Already,
-    /// It changes something; in words.
+    /// Something changes; a description.
     Changes(String),
 }
 
@@ -205,7 +205,7 @@ impl TryFrom<StoredArtifact> for Artifact {
     }
 }
 
-/// Whether `given` may become the workload's release `name`.
+/// Checks that `given` may become the workload's release `name`.
 ///
 /// # Errors
 /// When the name stands for something else already, in the file or in a rollout.
@@ -251,7 +251,7 @@ pub(super) fn check_add(
     Ok(Verdict::Changes(format!("release {name} changed: {}", facts(given))))
 }
 
-/// Whether the workload's release `name` may be removed.
+/// Checks that the workload's release `name` may be removed.
 ///
 /// # Errors
 /// When it is the file's, was used, or is not there.
@@ -285,7 +285,7 @@ fn facts(release: &Release) -> String {
     if pins.is_empty() { at } else { format!("{}, {at}", pins.join(", ")) }
 }
 
-/// What two releases do not have in common, told for each.
+/// Describes the differences between two releases, once from each side.
 fn differences(one: &Release, other: &Release, endpoints_too: bool) -> (String, String) {
     let (mut first, mut second) = (Vec::new(), Vec::new());
     let said = |key: &str, value: Option<&str>| match value {

@@ -16,14 +16,14 @@ use stagegate_rollout::{ReleaseName, Split};
 use stagegate_store::{Attachment, NewAudit, NewChange, Recorded};
 use std::sync::Arc;
 
-/// What is to be done with a release.
+/// A change of the registered releases.
 #[derive(Clone, Debug)]
 pub enum ReleaseChange {
     /// Register it.
     Add {
         /// Its name.
         name: ReleaseName,
-        /// What it is.
+        /// The release.
         release: Box<Release>,
     },
     /// Forget it.
@@ -51,7 +51,7 @@ impl ReleaseChange {
         }
     }
 
-    /// What was asked, for the audit.
+    /// The request's details for the audit entry.
     pub(super) fn details(&self) -> Value {
         match self {
             Self::Remove { name } => json!({ "release": name }),
@@ -68,15 +68,15 @@ impl ReleaseChange {
 /// A change of a release and everything that came with it.
 #[derive(Clone, Debug)]
 pub struct ReleaseOrder {
-    /// Who.
+    /// The actor.
     pub actor: String,
-    /// Of which workload.
+    /// The workload.
     pub workload: String,
-    /// What.
+    /// The change.
     pub change: ReleaseChange,
-    /// Why; may be empty.
+    /// The reason; may be empty.
     pub reason: String,
-    /// What the caller believes the state to be.
+    /// The caller's precondition.
     pub precondition: Precondition,
     /// The caller's key, to ask again without doing it again.
     pub idempotency: Option<IdempotencyKey<Changed>>,
@@ -148,7 +148,7 @@ impl Inner {
         self.in_order(Some(&order.workload), work).await
     }
 
-    /// Whether the change makes sense now.
+    /// Checks that the change is permitted now.
     async fn judge(&self, view: &View, order: &ReleaseOrder) -> Result<Verdict, ExecuteError> {
         let workload = order.workload.clone();
         let registered = self.with_store(move |store| Ok(store.releases(&workload)?)).await?;
@@ -228,7 +228,7 @@ impl Inner {
     }
 }
 
-/// What is ready to be put in force.
+/// A configuration that is ready to be published.
 struct Next {
     summary: String,
     config: Arc<Config>,

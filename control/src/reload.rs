@@ -16,7 +16,7 @@ use stagegate_store::{Attachment, NewAudit, NewChange};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Why a configuration was not taken over. The one before stays in force.
+/// The reason why a configuration was not applied. The previous one stays in force.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     /// The file is wrong.
@@ -233,7 +233,7 @@ fn successor(view: &View, split: Arc<Split>, epoch: u64) -> Live {
     after
 }
 
-/// Whether anything differs that decides where requests go, or who may change that.
+/// Returns true if the two differ in routing, or in who may change it.
 pub(super) fn differs(before: &Split, after: &Split) -> bool {
     let (old, new) = (before.spec(), after.spec());
     before.state() != after.state()

@@ -1,4 +1,4 @@
-//! What the driver answers, in its own words.
+//! Results of the driver's operations.
 
 use super::{ChangeKind, ExecuteError, Live};
 use serde::{Deserialize, Serialize};
@@ -89,33 +89,33 @@ pub enum Answer<T> {
     Kept(String),
 }
 
-/// What a change did.
+/// The result of a change.
 #[derive(Clone, Debug)]
 pub struct Changed {
     /// The kind of change.
     pub kind: ChangeKind,
     /// False when the state already was as asked; then no new plan was made.
     pub changed: bool,
-    /// What changed, in words.
+    /// The change, as text.
     pub summary: String,
     /// Epoch of the routing plan in force afterwards.
     pub epoch: u64,
     /// Number of the audit entry.
     pub audit_seq: u64,
-    /// Whether the store has it. False: it is in force, has no audit entry yet, and is recorded as
-    /// soon as the store answers.
+    /// True if the change is in the store. If false, it is in force and has no audit entry yet; it
+    /// is recorded as soon as the store answers.
     pub recorded: bool,
-    /// Who did it.
+    /// The actor.
     pub actor: String,
     /// The reason that was recorded; empty if none was given.
     pub reason: String,
-    /// How fast the data plane followed; present where traffic is taken off the candidate.
+    /// The timing of the data plane; present if traffic is taken off the candidate.
     pub rollback: Option<RollbackTiming>,
     /// The workload afterwards.
     pub workload: Live,
 }
 
-/// How fast the candidate stopped getting new requests.
+/// The time until the candidate received no new requests.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RollbackTiming {
     /// Milliseconds from the commit in the store to the last new candidate request; 0 when none
@@ -123,16 +123,17 @@ pub struct RollbackTiming {
     pub last_candidate_request_ms: f64,
     /// Milliseconds from the commit until every worker had taken the new plan over.
     pub acknowledged_ms: f64,
-    /// Workers that have taken the new plan over.
+    /// Workers that have acknowledged the new plan.
     pub acknowledged_workers: u32,
-    /// Workers there are.
+    /// Number of workers.
     pub workers: u32,
-    /// Whether all workers acknowledged in time.
+    /// True if all workers acknowledged in time.
     pub settled: bool,
 }
 
 impl RollbackTiming {
-    /// How fast the workers followed a change of `committed`; all that did, `acknowledged` later.
+    /// Builds the timing of a change made at `committed`; the last acknowledgement came
+    /// `acknowledged` later.
     pub(super) fn of(
         settled: &super::ports::Settled,
         committed: Instant,
@@ -148,12 +149,12 @@ impl RollbackTiming {
     }
 }
 
-/// What a reload of the configuration did.
+/// The result of a configuration reload.
 #[derive(Clone, Debug)]
 pub struct Reloaded {
     /// Epoch of the routing plan in force afterwards.
     pub epoch: u64,
-    /// What changed, one line each; empty when the file says what is already in force.
+    /// The changes, one line each; empty if the file describes what is already in force.
     pub changes: Vec<String>,
     /// Settings that changed in the file but need a restart, one line each.
     pub needs_restart: Vec<String>,

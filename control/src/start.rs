@@ -1,4 +1,4 @@
-//! From a stored past to a first plan.
+//! The start: from the stored state to the first plan.
 //!
 //! The remembered state is brought under the configuration, recorded if that changed it, and
 //! published. A store that cannot be read is a reason not to start while any workload has a
@@ -33,26 +33,26 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
-/// How many audit entries are searched for what a former process recorded.
+/// Number of audit entries that are searched for records of a former process.
 const SEARCHED: usize = 200;
 
-/// Everything the driver starts from.
+/// The inputs of a start.
 pub struct Startup {
     /// The configuration and its warnings.
     pub loaded: Loaded,
-    /// Where it came from and will be reloaded from.
+    /// The path from which it was loaded and will be reloaded.
     pub config_path: PathBuf,
-    /// The state store, or why it cannot be had.
+    /// The state store, or the reason why it cannot be opened.
     pub store: Result<Store, StoreError>,
     /// Send everything to stable and change nothing.
     pub safe_start: bool,
-    /// Who routes.
+    /// The data plane.
     pub plane: Arc<dyn DataPlane>,
-    /// Who counts.
+    /// The receiver of events.
     pub observer: Arc<dyn Observer>,
 }
 
-/// Why the driver does not start.
+/// The reason why the driver does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The admin listener would be open to everyone.
@@ -67,7 +67,7 @@ pub enum StartError {
     UnreadableStore {
         /// A workload with a candidate.
         workload: WorkloadName,
-        /// What is wrong.
+        /// The problem.
         why: String,
     },
     /// The file of changes in force that were not recorded is damaged.
@@ -75,7 +75,7 @@ pub enum StartError {
         "the changes that were in force and not recorded cannot be read ({0}): a candidate may have been taken out in them; repair or remove the file, or start with --safe-start to send everything to stable"
     )]
     DamagedUnrecorded(String),
-    /// The data directory cannot be had.
+    /// The data directory cannot be locked.
     #[error("data_dir: {0}")]
     InUse(String),
     /// Configuration and remembered state contradict each other.
@@ -118,7 +118,10 @@ impl Control {
             if !safe_start {
                 return Err(StartError::Contradiction(contradictions));
             }
-            tracing::error!(?contradictions, "releases registered at run time are left out");
+            tracing::error!(
+                ?contradictions,
+                "releases registered at run time are ignored: they contradict the configuration"
+            );
         }
         let config = Arc::new(config);
         let unreadable = remembered.as_ref().err();
@@ -284,7 +287,7 @@ pub(super) struct First {
     store_error: Option<String>,
 }
 
-/// What the store remembers.
+/// The stored state and releases.
 struct Remembered {
     state: Saved,
     releases: Vec<(WorkloadName, RegisteredRelease)>,
@@ -338,7 +341,7 @@ pub(super) async fn bring_up(
         Ok(_) => None,
         // A full disk must not keep a known state from being served again.
         Err(error) if error.is_a_failure() && !is_new => {
-            tracing::error!(%error, "the start was not recorded");
+            tracing::error!(%error, "cannot record the start");
             Some(error.to_string())
         }
         Err(error) => return Err(error.into()),

@@ -5,15 +5,15 @@ use stagegate_config::Problem;
 /// The last time the configuration was read.
 #[derive(Clone, Debug)]
 pub struct ReloadStatus {
-    /// Whether it was taken over. If not, the configuration before it stays in force.
+    /// True if it was applied. If not, the previous configuration stays in force.
     pub ok: bool,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
-    /// Who or what asked: `start`, `sighup`, `file`, or a token's name.
+    /// The source of the reload: `start`, `sighup`, `file`, or a token's name.
     pub by: String,
-    /// When a configuration was last taken over, in Unix milliseconds.
+    /// The last successful load of a configuration, in Unix milliseconds.
     pub last_success_at_ms: u64,
-    /// Why it was refused.
+    /// The problems for which it was refused.
     pub problems: Vec<Problem>,
     /// Settings of the file that differ from what runs and need a restart.
     pub needs_restart: Vec<String>,
@@ -22,7 +22,7 @@ pub struct ReloadStatus {
 /// Health of the state store.
 #[derive(Clone, Debug)]
 pub struct StoreStatus {
-    /// Whether the last commit worked.
+    /// True if the last commit succeeded.
     pub healthy: bool,
     /// Commits that failed since the start.
     pub failures: u64,

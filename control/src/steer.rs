@@ -27,7 +27,7 @@ impl Control {
         self.inner.steering.costs.unknown(workload, Instant::now())
     }
 
-    /// The newest analysis of the workload's rollout under way, if there is one yet.
+    /// The newest analysis of the workload's rollout in progress, if there is one yet.
     #[must_use]
     pub fn analysis(&self, workload: &str) -> Option<Arc<Analysis>> {
         self.inner.analysis_of(workload)

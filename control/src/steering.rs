@@ -1,4 +1,4 @@
-//! What the steering loop and everybody else share.
+//! Data that the steering loop shares with other tasks.
 
 use super::costs::CostBook;
 use super::intake::Intake;
@@ -13,7 +13,7 @@ const AT_MOST_EVERY: Duration = Duration::from_millis(200);
 /// Longest time between two looks.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(1);
 
-/// What the loop and everybody else share.
+/// Data that the steering loop shares with other tasks.
 #[derive(Debug, Default)]
 pub(super) struct Steering {
     pub(super) intake: Intake,

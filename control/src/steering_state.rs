@@ -1,4 +1,4 @@
-//! The steering loop's own memory: the evidence of every rollout under way, what workloads spend,
+//! The steering loop's own memory: the evidence of every rollout in progress, what workloads spend,
 //! and when all of it was last saved.
 //!
 //! Saved every few seconds and on a proper end. After a crash the evidence goes on from there: the
@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 /// Counts that arrive within this time after a step began were counted before it: workers hand over
 /// every quarter of a second, and a busy one is late.
 const SETTLING: Duration = Duration::from_millis(600);
-/// A look never counts for more observed time: if it comes later, nobody was looking.
+/// The longest observed time of one look. If a look comes later, the rest was not observed.
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
 /// How often evidence is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
@@ -31,13 +31,13 @@ const SAVE_EVERY: Duration = Duration::from_secs(5);
 const STORE_EVERY: Duration = Duration::from_secs(60);
 /// How long saved evidence may take to be read.
 const READING: Duration = Duration::from_secs(2);
-/// How often old measurements are forgotten.
+/// How often old measurements are removed.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 
-/// One rollout under way.
+/// One rollout in progress.
 struct Watched {
     evidence: Evidence,
-    /// When it was last looked at.
+    /// The time of its last look.
     looked: Instant,
     /// The analysis that was stored last, and when.
     stored: Option<(String, Instant)>,
@@ -167,7 +167,7 @@ impl SteeringState {
                 let read = remembered(&inner, &workload, &rollout);
                 match tokio::time::timeout(READING, read).await {
                     Ok(read) => *place.lock().unwrap_or_else(PoisonError::into_inner) = read,
-                    Err(_) => tracing::warn!("saved evidence is not read in time; it begins anew"),
+                    Err(_) => tracing::warn!("saved evidence is not read in time; starting empty"),
                 }
                 inner.steering.wake();
             });
@@ -226,8 +226,8 @@ impl SteeringState {
 }
 
 impl Watched {
-    /// What was counted since the last look; nothing while the workload is killed or a step has
-    /// only just begun.
+    /// Takes the counts since the last look; `None` while the workload is killed or a step has only
+    /// just begun.
     fn tick(
         &mut self,
         inner: &Inner,
@@ -296,11 +296,11 @@ async fn remembered(inner: &Inner, name: &WorkloadName, rollout: &Rollout) -> Op
     match found.await {
         Ok(found) => serde_json::from_str(&found?.body)
             .inspect_err(
-                |error| tracing::warn!(%error, "saved evidence makes no sense; it begins anew"),
+                |error| tracing::warn!(%error, "saved evidence is invalid; evidence starts empty"),
             )
             .ok(),
         Err(error) => {
-            tracing::warn!(%error, "saved evidence cannot be read; it begins anew");
+            tracing::warn!(%error, "cannot read saved evidence; evidence starts empty");
             None
         }
     }

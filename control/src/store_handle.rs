@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// How long a question waits for others to be done with the store.
+/// How long a query waits for access to the store.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long an answer may take.
+/// The longest time for an answer.
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// A shared handle on the store; cheap to clone.
@@ -21,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 pub(super) struct StoreHandle {
     /// `None` while another process has it.
     store: Arc<Mutex<Option<Store>>>,
-    /// One permit: whoever waits for the store occupies no thread.
+    /// One permit: a task that waits for the store occupies no thread.
     turn: Arc<Semaphore>,
     /// Where its files are; `None` while another process has it.
     presence: Arc<Mutex<Option<Presence>>>,
@@ -44,7 +44,7 @@ impl StoreHandle {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes the store and lets go of its directory. Blocks until whoever uses it is done.
+    /// Closes the store and releases its directory. Blocks until its users are done.
     pub(super) fn release(&self) {
         *self.lock() = None;
         *self.presence.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -56,7 +56,7 @@ impl StoreHandle {
         presence.and_then(|it| it.check().err())
     }
 
-    /// Has a store again.
+    /// Takes a store again after a failed handover.
     pub(super) fn take_back(&self, store: Store) {
         *self.presence.lock().unwrap_or_else(PoisonError::into_inner) = Some(store.presence());
         *self.lock() = Some(store);

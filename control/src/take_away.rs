@@ -14,19 +14,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// How long the recorded way is tried.
+/// How long recording before the publication is tried.
 const TRY: Duration = Duration::from_millis(300);
 /// How long it is tried at most for a change that leaves the candidate in, while others are recorded
 /// before it.
 const QUEUE: Duration = Duration::from_secs(2);
-/// How long an answer waits for the file of what is not recorded.
+/// How long an answer waits for the file of unrecorded changes.
 const FILE_PATIENCE: Duration = Duration::from_millis(300);
 
 /// An emergency and everything that came with it.
 #[derive(Clone, Debug)]
 pub(super) struct Wish {
     pub(super) emergency: Emergency,
-    /// What the caller believes the state to be.
+    /// The caller's precondition.
     pub(super) precondition: Precondition,
     /// The caller's key.
     pub(super) key: Option<IdempotencyKey<Changed>>,
@@ -42,7 +42,7 @@ pub(super) enum Taken {
 }
 
 impl Inner {
-    /// Does what `wish` says, within a moment.
+    /// Carries out `wish` within a moment.
     ///
     /// # Errors
     /// An [`ExecuteError`]; nothing changed then. A store that fails is none: the way back is open
@@ -86,7 +86,7 @@ impl Inner {
                 if !written.is_ok_and(|written| written) {
                     tracing::error!(
                         workload = wish.emergency.workload,
-                        "the change is in force and noted nowhere: it does not outlive this process"
+                        "the change is in force only in memory: its file cannot be written"
                     );
                 }
                 self.keep_recording();
@@ -167,7 +167,7 @@ impl Inner {
         Ok(Some(Taken::InForce(Box::new(decided), in_force)))
     }
 
-    /// What the emergency does in a view.
+    /// Applies the emergency to a view.
     fn decide_wish(
         &self,
         view: &View,

@@ -1,18 +1,18 @@
-//! From what the state machine says to what people are told.
+//! Converts notices of the state machine into messages to people.
 
 use super::Control;
 use stagegate_notify as notify;
 use stagegate_rollout::{Notice, NoticeKind, WorkloadName};
 
 impl Control {
-    /// From now on people are told through `notifier`. Only the first one counts.
+    /// Sends notices through `notifier` from now on. Only the first call has an effect.
     pub fn tell_through(&self, notifier: notify::Notifier) {
         // A second one would deliver from the same outbox: one is enough.
         let _ = self.inner.notifier.set(notifier);
     }
 }
 
-/// A notice of the state machine in the form channels are told in.
+/// Converts a notice of the state machine into a notice for channels.
 pub(super) fn told(workload: &WorkloadName, notice: &Notice) -> notify::Notice {
     let mut told = notify::Notice::new(
         notice.id.as_str(),
@@ -40,7 +40,8 @@ pub(super) fn told(workload: &WorkloadName, notice: &Notice) -> notify::Notice {
     notice.facts.iter().fold(told, |told, (name, value)| told.fact(name.as_str(), value.as_str()))
 }
 
-/// What is over, where it is no gate's: the last part of a problem's name says it.
+/// Returns the kind of the recovered problem if it is not a gate's. The last part of the problem's
+/// name determines it.
 fn over(notice: &Notice) -> notify::NoticeKind {
     match notice.problem.rsplit('~').next() {
         Some("judge") => notify::NoticeKind::JudgeDoubted,

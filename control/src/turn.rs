@@ -1,8 +1,8 @@
 //! The order of changes, and what is in force.
 //!
-//! Two locks. `order` is the right to write: whoever records something holds it until the store has
-//! answered, so that records are made one after the other. `desk` is held for moments, while
-//! something is decided and published in memory, and never while somebody waits. A change that takes
+//! Two locks. `order` is the right to write: a task that records something holds it until the store
+//! has answered, so that records are made one after the other. `desk` is held for moments, while
+//! something is decided and published in memory, and never during a wait. A change that takes
 //! traffic away needs the desk alone.
 
 use super::desk::Desk;

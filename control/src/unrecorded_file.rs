@@ -73,7 +73,7 @@ impl UnrecordedFile {
     /// The emergencies that a former process left.
     ///
     /// # Errors
-    /// What is wrong with the file.
+    /// A description of the problem with the file.
     pub(super) fn read(&self) -> Result<Vec<Emergency>, String> {
         let wrong = |why: String| format!("{}: {why}", self.path.display());
         let text = match std::fs::read_to_string(&self.path) {

@@ -1,4 +1,4 @@
-//! What is in force: one immutable value that readers share.
+//! The view in force: one immutable value that readers share.
 
 use super::ReloadStatus;
 use stagegate_config::Config;
@@ -17,11 +17,11 @@ pub struct View {
     pub live: Vec<Live>,
     /// State of workloads the configuration no longer has.
     pub dormant: BTreeMap<WorkloadName, WorkloadState>,
-    /// How the configuration was last read.
+    /// The status of the last reload.
     pub reload: ReloadStatus,
     /// Warnings about the configuration in force.
     pub warnings: Vec<stagegate_config::Problem>,
-    /// Why everything goes to stable and nothing can be changed, if that is so.
+    /// The reason for a safe start, in which everything goes to stable and nothing can be changed.
     pub safe_start: Option<String>,
 }
 

@@ -1,5 +1,4 @@
-//! What was counted, minute by minute: recorded, so that it can be asked later what another policy
-//! would have done.
+//! Counts per minute. They are recorded so that another policy can be replayed on them later.
 
 use super::Live;
 use serde_json::json;
@@ -9,7 +8,7 @@ use std::collections::BTreeMap;
 
 const MINUTE_MS: u64 = 60_000;
 
-/// Windows under way: one for each workload with a rollout.
+/// Windows in progress: one for each workload with a rollout.
 #[derive(Debug, Default)]
 pub(super) struct Windows {
     open: BTreeMap<WorkloadName, Window>,
@@ -28,7 +27,7 @@ struct Window {
 }
 
 impl Windows {
-    /// Adds a tick of a workload's rollout under way.
+    /// Adds a tick of a workload's rollout in progress.
     pub(super) fn add(&mut self, live: &Live, tick: &Tick) {
         let Some(rollout) = live.split.state().rollout.as_deref() else { return };
         let workload = &live.split.spec().name;

@@ -25,7 +25,7 @@ pub(crate) const COST_HEADER: HeaderName = HeaderName::from_static("agent-cost-u
 /// Present when the conversation id was issued by another agent.
 pub(crate) const FOREIGN_HEADER: HeaderName = HeaderName::from_static("demo-foreign-conversation");
 
-/// How one demo agent behaves.
+/// The behaviour of one demo agent.
 #[derive(Clone, Debug)]
 pub(crate) struct Profile {
     pub(crate) name: String,
@@ -74,7 +74,7 @@ impl Agent {
         })
     }
 
-    /// What the agent answers, word by word.
+    /// Returns the agent's response, word by word.
     pub(crate) fn words(&self, chance: &mut Seeded) -> Vec<String> {
         let opening =
             chance.pick(&["Your order is on its way", "The invoice is settled", "I opened a case"]);

@@ -39,16 +39,16 @@ use tokio::task::JoinHandle;
 use traffic::SharedTally;
 use ureq::http::Method;
 
-/// How often the demo looks at the weight.
+/// How often the demo reads the weight.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long health checks get to find the agents.
 const READY_PATIENCE: Duration = Duration::from_secs(15);
 
 /// A server that was started for the demo.
 pub struct Served {
-    /// Where its listener accepts.
+    /// The address of its listener.
     pub proxy: SocketAddr,
-    /// Where its admin API answers.
+    /// The address of its admin API.
     pub admin: SocketAddr,
     /// Ends it when polled.
     pub stop: Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>,
@@ -172,7 +172,7 @@ async fn open_candidate(client: &AdminClient, weight: Weight) -> anyhow::Result<
     Ok(())
 }
 
-/// Shows the live line until the time is over or somebody ends it; says how long that was.
+/// Shows the live line until the time is over or the demo is stopped. Returns the elapsed time.
 async fn watch_it(
     args: &DemoArgs,
     client: &AdminClient,

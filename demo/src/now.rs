@@ -1,4 +1,4 @@
-//! What the proxy promises at a moment, as its admin API says it.
+//! The split that the proxy promises at a moment, read from its admin API.
 
 use crate::setup::WORKLOAD;
 use crate::tally::Tally;
@@ -18,7 +18,7 @@ pub(crate) async fn call<T: Send + 'static>(
     Ok(spawn_blocking(move || what(&client)).await??)
 }
 
-/// What the routing is at a moment.
+/// The routing at a moment.
 pub(crate) struct Now {
     /// The weight, or why there is none.
     pub(crate) words: String,

@@ -1,4 +1,4 @@
-//! Where the demo lives: its directory, its ports and its configuration file.
+//! The demo's directory, ports and configuration file.
 
 use crate::agent::Profile;
 use anyhow::Context;
@@ -25,7 +25,8 @@ pub(crate) const CONVERSATION_HEADER: &str = "x-session-id";
 const STABLE: &str = "v1";
 const CANDIDATE: &str = "v2";
 
-/// How the two agents behave: the candidate has another model and is a little slower and dearer.
+/// The behaviour of the two agents: the candidate has another model and is a little slower and
+/// dearer.
 pub(crate) fn profile(arm: Arm, seed: u64) -> Profile {
     let (name, model, latency_ms, error_rate, cost_usd) = match arm {
         Arm::Stable => (STABLE, "demo-large-1", 12, 0.003, 0.000_21),
@@ -73,7 +74,7 @@ impl Home {
         Ok(Self { path: temporary.path().to_owned(), temporary: Some(temporary) })
     }
 
-    /// Whether the directory stays when the demo ends.
+    /// Returns true if the directory stays when the demo ends.
     pub(crate) const fn is_kept(&self) -> bool {
         self.temporary.is_none()
     }
@@ -91,7 +92,7 @@ impl Home {
     }
 }
 
-/// Where everything listens.
+/// The addresses of all listeners.
 #[derive(Clone, Copy, Debug)]
 pub struct Places {
     /// The proxy.

@@ -1,4 +1,4 @@
-//! What the demo says: where to look, what to try, the live line and the summary.
+//! The output of the demo: addresses, commands to try, the live line and the summary.
 
 use crate::now::Now;
 use crate::setup::{CONVERSATION_HEADER, FORCE_SECRET, Home, TENANT_HEADER, USER_HEADER, WORKLOAD};
@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-/// How often a line is written where there is no terminal to redraw one on.
+/// How often a line is written if there is no terminal to redraw one on.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// The program's name as the reader's shell takes it: `stagegate` if that is this program, else the
@@ -35,7 +35,7 @@ fn named(here: &Path, path: &OsStr) -> String {
     if here.chars().all(plain) { here } else { format!("'{}'", here.replace('\'', "'\\''")) }
 }
 
-/// Where to look and what to try.
+/// The introduction: addresses to open and commands to try.
 pub(crate) fn intro(home: &Home, proxy: SocketAddr, admin: &str, weight: Weight) -> String {
     let mut program = program();
     if admin != "http://127.0.0.1:9900" {
@@ -145,7 +145,7 @@ fn latency(arm: &ArmTally, quantile: f64) -> String {
     arm.latency_ms(quantile).map_or_else(|| "-".to_owned(), millis)
 }
 
-/// What the clients saw, and whether the split kept its promise.
+/// Summarises the clients' counts, and the check of the split.
 pub(crate) fn summary(seen: &Tally, lasted: Duration) -> String {
     let served = seen.served();
     let mut text = format!(

@@ -1,4 +1,4 @@
-//! What the demo's clients saw: counts per arm, and the split judged from outside.
+//! The counts of the demo's clients per arm, and a check of the split from outside.
 //!
 //! Pure: no clock, no network. An answer says by which epoch it was routed, the status says what
 //! the weight was at that epoch; together they judge the split even while someone moves the weight.
@@ -8,13 +8,13 @@ use stagegate_rollout::{Arm, Histogram, Outcome, Weight};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How sure the bounds of the split are.
+/// Confidence of the split's bounds.
 pub(crate) const CONFIDENCE: f64 = 0.999;
 
 /// One finished request as its client saw it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
-    /// Which agent answered; none when the proxy or nobody did.
+    /// The agent that answered; `None` if no agent did.
     pub(crate) arm: Option<Arm>,
     /// The epoch of the plan that routed it.
     pub(crate) epoch: Option<u64>,
@@ -22,7 +22,7 @@ pub(crate) struct Seen {
     pub(crate) counts_for_split: bool,
     /// An answer to a conversation id that the other agent issued.
     pub(crate) strayed: bool,
-    /// How it ended.
+    /// The outcome.
     pub(crate) outcome: Outcome,
     /// Until the last byte.
     pub(crate) took: Duration,
@@ -74,7 +74,7 @@ pub(crate) struct SplitCheck {
 }
 
 impl SplitCheck {
-    /// Whether the count lies within the bounds.
+    /// Returns true if the count lies within the bounds.
     pub(crate) const fn holds(&self) -> bool {
         self.low <= self.candidate && self.candidate <= self.high
     }
@@ -127,7 +127,7 @@ impl Tally {
         by_weight.into_iter().map(check).collect()
     }
 
-    /// Whether the demo showed what it promises: something was served, and every split holds.
+    /// Returns true if something was served and every split holds.
     pub(crate) fn holds(&self) -> bool {
         self.served() > 0 && self.checks().iter().all(SplitCheck::holds)
     }

@@ -22,12 +22,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval_at, timeout};
 
-/// How many clients share the rate.
+/// Number of clients that share the rate.
 const CLIENTS: u32 = 24;
 /// No demo request takes this long unless something is wrong.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// What all clients write into.
+/// The tally that all clients write into.
 pub(crate) type SharedTally = Arc<Mutex<Tally>>;
 
 /// Sends about `rate` requests a second to `proxy` until `stop` changes; each client then finishes
@@ -56,7 +56,7 @@ pub(crate) async fn run(
     while clients.join_next().await.is_some() {}
 }
 
-/// What a conversation speaks.
+/// The protocol of a conversation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Protocol {
     /// Chat completions; the client names the conversation in a header.

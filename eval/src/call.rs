@@ -50,7 +50,7 @@ pub struct Replied {
 pub struct CallFailure {
     /// In words that hold no secret.
     pub why: String,
-    /// True if the request may have arrived: then whoever got it may want money for it.
+    /// True if the request may have arrived: then its receiver may charge for it.
     pub arrived: bool,
 }
 

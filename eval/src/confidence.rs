@@ -1,4 +1,4 @@
-//! How sure a backend is of its answer, where it says so.
+//! The backend's confidence in its response, if it reports one.
 
 use serde_json::Value;
 

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use stagegate_rollout::Arm;
 use std::collections::BTreeMap;
 
-/// Which part of a set a case belongs to. They answer different questions and are never mixed: one
-/// asks whether known failures come back, the other how good the answers are.
+/// The part of a set that a case belongs to. The parts answer different questions and are never
+/// mixed: one shows if known failures come back, the other how good the responses are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
@@ -27,7 +27,7 @@ pub enum Split {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReviewStatus {
-    /// Nobody has.
+    /// Not reviewed yet.
     #[default]
     Pending,
     /// It is a case, and `expected` is right if it is there.
@@ -43,7 +43,7 @@ pub struct Review {
     pub status: ReviewStatus,
     /// The actor.
     pub by: Option<String>,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at: Option<u64>,
 }
 
@@ -56,7 +56,7 @@ pub struct Source {
     pub release: String,
     /// Its arm.
     pub arm: Arm,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub ts: u64,
 }
 
@@ -95,9 +95,9 @@ pub struct Record {
 }
 
 impl Record {
-    /// The case that a scored sample makes: a regression if a scorer failed it, and part of the
-    /// representative split if it was picked at random and nobody did. `None` for the rest, which
-    /// would bias that split.
+    /// The case made from a scored sample: a regression if a scorer failed it, and part of the
+    /// representative split if it is a random sample that no scorer failed. `None` for the rest,
+    /// which would bias that split.
     #[must_use]
     pub fn of(sample: &Sample, scores: &[Score]) -> Option<Self> {
         let failed = |score: &&Score| score.pass == Some(false);
@@ -276,8 +276,8 @@ impl Dataset {
         added
     }
 
-    /// Records a person's look at a case, as a new version. An approval says what is right;
-    /// without it the case keeps what it has, and one that has nothing stays without.
+    /// Records a review of a case, as a new version. An approval may give the correct response;
+    /// without it `expected` stays unchanged.
     ///
     /// # Errors
     /// When there is no such case.

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 /// Most bytes of right answers, over all lines.
 const MAX_BYTES: usize = 64 << 20;
-/// Problems that are told of one file.
+/// The most problems that are reported for one file.
 const MOST_PROBLEMS: usize = 10;
 const WRITE: &str = "write `{\"input\": …, \"expected\": …}`, or a line of `dataset export`";
 

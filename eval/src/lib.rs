@@ -1,4 +1,4 @@
-//! What is scored and how: the half of the eval axis that has no runtime, no clock and no store.
+//! Sampling and scoring: the half of the eval axis that has no runtime, no clock and no store.
 //!
 //! A captured exchange becomes a [`Sample`] ([`Sample::of`]: decoded, put together from its stream,
 //! redacted), a [`ScorerSpec`] makes [`Score`]s of it, and [`Tally`] adds them up. Time, seeds and

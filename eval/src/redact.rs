@@ -1,5 +1,5 @@
-//! What must not leave the proxy's memory: configured patterns and places, and secrets of
-//! well-known shapes always. Runs before anything is queued, stored, sent or logged.
+//! Redaction: removes configured patterns and places, and always secrets of well-known shapes. Runs
+//! before anything is queued, stored, sent or logged.
 //!
 //! Texts are searched as they are, and as what they hold when they are JSON themselves (arguments
 //! of a tool call): no escape hides a secret. Everything found becomes [`REDACTED`].

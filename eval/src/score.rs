@@ -4,7 +4,7 @@ use crate::Nanos;
 use serde::{Deserialize, Serialize};
 
 /// One scorer's judgement of one sample. `pass: None` is *unscored*, which is not a failure: the
-/// scorer could not tell, and whoever reads the result must not count it either way.
+/// scorer could not decide, and the result must not be counted as pass or fail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Name of the scorer.

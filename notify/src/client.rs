@@ -1,9 +1,9 @@
 //! One POST, with an end to it.
 //!
-//! Blocking: called on the blocking pool, so that a receiver that hangs costs one thread for the
-//! patience and keeps nobody else. TLS is rustls with the bundled root certificates. Redirects are
-//! not followed: the URL is the secret, and it goes where the configuration says. A proxy is taken
-//! from `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+//! Blocking: called on the blocking pool, so that a hanging receiver costs one thread for the time
+//! limit and delays no other. TLS is rustls with the bundled root certificates. Redirects are not
+//! followed: the URL is the secret, and it goes where the configuration says. A proxy is taken from
+//! `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
 
 use crate::Request;
 use std::io::Read;

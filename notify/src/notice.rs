@@ -33,7 +33,7 @@ pub enum NoticeKind {
     GateAlert,
     /// An earlier problem is over.
     Recovered,
-    /// Somebody tries a channel out.
+    /// The test of a channel.
     Test,
 }
 
@@ -102,17 +102,17 @@ pub struct Fact {
 /// Something that happened and that people want to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// The same event has the same id, also after a restart: whoever was told is not told again.
+    /// The same event has the same id, also after a restart, so that nobody is notified twice.
     pub id: String,
     /// The kind of event.
     pub kind: NoticeKind,
-    /// How much it matters. A [`NoticeKind::Recovered`] carries that of what is over, so that it
-    /// reaches exactly those who were told of it.
+    /// The severity. A [`NoticeKind::Recovered`] has the severity of the recovered problem, so that
+    /// it reaches the same receivers.
     pub severity: Severity,
     /// The workload; empty for a test.
     pub workload: String,
-    /// What it is about within the workload and the rollout. Notices with the same subject are
-    /// about one problem: a gate's id, or the kind's word.
+    /// Its subject within the workload and the rollout. Notices with the same subject are about one
+    /// problem: a gate's id, or the name of the kind.
     pub subject: String,
     /// The rollout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -132,7 +132,7 @@ pub struct Notice {
     /// The owner. Without one, everybody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
     /// The event, in one sentence.
     pub title: String,
@@ -226,7 +226,7 @@ impl Notice {
         self
     }
 
-    /// With somebody who answers for it.
+    /// Sets the owner.
     #[must_use]
     pub fn owned_by(mut self, owner: impl Into<String>) -> Self {
         self.owner = Some(owner.into());
@@ -254,8 +254,8 @@ impl Notice {
         self
     }
 
-    /// What it does to its problem: troubles of at least [`Severity::Warning`] open it, a recovery
-    /// closes it, and the rest are events.
+    /// Returns the effect on its problem: troubles of at least [`Severity::Warning`] open it, a
+    /// recovery closes it, and the rest are events.
     #[must_use]
     pub fn standing(&self) -> Standing {
         use NoticeKind as K;

@@ -1,4 +1,4 @@
-//! What arrives, in spite of everything. Time is tokio's paused one: a day of retries takes
+//! Tests of delivery in spite of failures. Time is tokio's paused one: a day of retries takes
 //! moments, and nothing depends on how fast the machine is.
 #![allow(clippy::unwrap_used)]
 
@@ -77,7 +77,7 @@ impl World {
         }
     }
 
-    /// How tries of a channel ended.
+    /// Returns the results of a channel's attempts.
     fn outcomes(&self, name: &str) -> Vec<Outcome> {
         let outcomes = self.outcomes.lock().unwrap();
         outcomes.iter().filter(|(of, _)| of == name).map(|(_, outcome)| *outcome).collect()

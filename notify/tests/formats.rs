@@ -1,4 +1,4 @@
-//! What each receiver is sent, field by field.
+//! Tests of each receiver's format, field by field.
 #![allow(clippy::unwrap_used)]
 
 mod support;

@@ -259,9 +259,9 @@ fn http_verdict(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> 
     }
 }
 
-/// The meaning of a gRPC status, by OTLP's list. It stands in the trailers, or in the head of an
-/// answer that has no others. The collector's own words are left out: they may repeat what was
-/// sent.
+/// The meaning of a gRPC status, by OTLP's list. It is in the trailers, or in the head of a
+/// response without trailers. The collector's own message is left out, because it may repeat the
+/// sent data.
 fn grpc_verdict(
     status: StatusCode,
     headers: &HeaderMap,

@@ -47,8 +47,8 @@ impl Counts {
         (self.spans.load(Ordering::Relaxed), self.events.load(Ordering::Relaxed))
     }
 
-    /// What was not exported, by [`Loss::ALL`]: offered records that found no room, and spans and
-    /// events after that.
+    /// Returns the counts of dropped records by [`Loss::ALL`]: records that found no room, and
+    /// spans and events that were lost later.
     #[must_use]
     pub fn dropped(&self) -> [u64; Loss::ALL.len()] {
         std::array::from_fn(|at| self.dropped[at].load(Ordering::Relaxed))

@@ -212,7 +212,7 @@ impl Sender {
         }
     }
 
-    /// One try, cut short when the exporter has been told to end.
+    /// One attempt, cut short when the exporter is stopped.
     async fn try_once(
         &mut self,
         signal: Signal,

@@ -1,8 +1,8 @@
 //! The way of spans and events to an OpenTelemetry collector: OTLP over HTTP or gRPC.
 //!
-//! Whoever has something to tell offers it and goes on: nothing here makes anybody wait. What waits
-//! is bounded, and what finds no room, or no collector that takes it, is dropped and counted. All
-//! work is done on one thread of its own, translation into OpenTelemetry's messages included.
+//! Callers offer records and never wait. The queue is bounded. A record that finds no room, or no
+//! collector that takes it, is dropped and counted. All work is done on one thread of its own,
+//! translation into OpenTelemetry's messages included.
 
 mod client;
 mod counts;

@@ -88,8 +88,8 @@ impl Signal {
         }
     }
 
-    /// How much of what was sent the collector did not take, by its answer, and why. An answer
-    /// that cannot be read says nothing: what was sent did arrive.
+    /// Returns the number of items that the collector rejected, and its reason. A response that
+    /// cannot be read counts as success: the items did arrive.
     pub(crate) fn rejected(self, answer: &[u8]) -> (u64, String) {
         let told = match self {
             Self::Spans => ExportTraceServiceResponse::decode(answer)

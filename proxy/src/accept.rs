@@ -21,11 +21,11 @@ const AFTER_A_FAILURE: Duration = Duration::from_millis(50);
 /// The acceptors' state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// Go on.
+    /// Accept connections.
     No,
-    /// Take what the system has queued up by now, and nothing more.
+    /// Accept the connections that the system has queued by now, and then stop.
     AfterTheQueue,
-    /// At once: another process takes from the same queue.
+    /// Stop at once: another process accepts from the same queue.
     AtOnce,
 }
 
@@ -65,9 +65,9 @@ impl Acceptor {
         Self { shared, workers, listener }
     }
 
-    /// Accepts until it is told to stop, and then what the system has queued up by that time: a
-    /// client that was let in is not turned away by a restart. Where another process has the
-    /// queue too, it is left to that one.
+    /// Accepts until it is stopped, and then accepts the connections that the system has queued by
+    /// that time, so that a restart does not refuse a connected client. If another process has the
+    /// queue too, the queue is left to that process.
     async fn run(&self, accepting: &Accepting, mut stop: watch::Receiver<Stop>) {
         loop {
             let accepted = tokio::select! {
@@ -78,7 +78,7 @@ impl Acceptor {
                 Ok((socket, peer)) => self.hand_out(socket, peer, Begun::default()),
                 Err(error) => {
                     // Out of file descriptors, mostly: wait for some to be closed.
-                    tracing::warn!(%error, "cannot accept");
+                    tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(AFTER_A_FAILURE).await;
                 }
             }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// One address of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// Where connections go.
+    /// The target of connections.
     pub target: Target,
     /// `host:port` as it was configured, for the `Host` field.
     pub authority: Arc<str>,
@@ -21,7 +21,7 @@ pub struct Address {
     pub tls: Option<ClientTls>,
 }
 
-/// Where connections go.
+/// The target of connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// An IP address and port.

@@ -21,7 +21,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// How long one probe may take where no health check says so.
+/// The time limit of a probe if no health check sets one.
 const UNCHECKED_PATIENCE: Duration = Duration::from_secs(2);
 /// Copies that may wait for the thread that sends them.
 const WAITING_SHADOWS: usize = 1024;
@@ -41,11 +41,11 @@ pub struct DataPlane {
 /// The workers' progress in following a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settled {
-    /// When a request of the workload last went to the candidate, if one ever did.
+    /// When a request of the workload was last sent to the candidate; `None` if none ever was.
     pub last_candidate: Option<Instant>,
-    /// Workers that follow the publication.
+    /// Workers that have acknowledged the publication.
     pub acknowledged: usize,
-    /// Workers there are.
+    /// Number of workers.
     pub workers: usize,
 }
 
@@ -58,7 +58,7 @@ pub struct EndpointStatus {
     pub release: String,
     /// `host:port` as configured, or `unix:` and a path.
     pub authority: String,
-    /// Whether requests may go there; `None` where nobody checks.
+    /// True if it may receive requests; `None` without health checks.
     pub healthy: Option<bool>,
 }
 
@@ -261,7 +261,7 @@ impl DataPlane {
         self.shared.workers.alive()
     }
 
-    /// How many conversations were pinned since the start.
+    /// Returns the number of pins made since the start.
     #[must_use]
     pub fn pins_made(&self) -> usize {
         self.shared.pins.made()

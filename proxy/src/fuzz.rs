@@ -108,7 +108,7 @@ pub fn json_pointer(bytes: &[u8]) {
     }
 }
 
-/// A token nobody signed has no claims.
+/// An unsigned token has no claims.
 ///
 /// # Panics
 /// When that does not hold.
@@ -118,7 +118,7 @@ pub fn bearer_token(jwt: &Jwt, header: &[u8]) {
     assert!(claims.is_none(), "an unsigned token was believed");
 }
 
-/// What a body decodes to, and how it ended.
+/// A decoded body, and how it ended.
 #[derive(Debug, PartialEq, Eq)]
 struct Decoded {
     data: Vec<u8>,

@@ -16,7 +16,7 @@ pub struct IdleConnection {
     pub listener: usize,
     /// Its socket, bound to no runtime.
     pub socket: OwnedFd,
-    /// Whether it has had a request.
+    /// True if it has had a request.
     pub used: bool,
     /// The bytes that were read of the next request.
     pub read: Vec<u8>,

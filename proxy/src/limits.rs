@@ -1,4 +1,4 @@
-//! How much one tenant may ask for.
+//! Request limits of one tenant.
 
 use crate::problem::Problem;
 use crate::tenants::{Key, Over, Tenants};

@@ -6,7 +6,7 @@ use crate::plan::{PrepareError, Prepared, PreparedConfig, Release};
 use stagegate_rollout::{ReleaseName, WorkloadName};
 use std::sync::Arc;
 
-/// Where a release's endpoints were found to be.
+/// The resolved addresses of a release's endpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundAddresses {
     /// The workload.
@@ -59,7 +59,7 @@ impl PreparedConfig {
         Ok(moved.then_some(next))
     }
 
-    /// Whether both are the same configuration, not only equal ones.
+    /// Returns true if both are the same configuration by pointer, not only equal.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.routes, &other.routes)

@@ -25,7 +25,7 @@ pub(crate) struct Standing {
 struct State {
     /// Left out until then, in milliseconds of the caller's clock; 0 when it is not.
     until_ms: u64,
-    /// Grows when the endpoint is left out and when it comes back.
+    /// Grows with every ejection and every return.
     episode: u16,
     /// Ejections since the last success.
     ejections: u8,
@@ -46,7 +46,7 @@ impl State {
         self.until_ms != 0
     }
 
-    /// Left out for the time of one more ejection.
+    /// The state after one more ejection.
     fn ejected(self, rule: &Ejection, now_ms: u64) -> Self {
         let ejections = self.ejections.saturating_add(1);
         let time = Backoff::doubling(rule.time, rule.longest).wait(ejections.into());
@@ -74,14 +74,14 @@ impl Admitted {
     }
 }
 
-/// Whether a request may go to an endpoint.
+/// The admission of requests to an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// As usual.
+    /// Not ejected.
     Free,
     /// Its time is over: one request may try it ([`Standing::begin_trial`]).
     Trial,
-    /// Left out.
+    /// Ejected.
     Ejected,
 }
 
@@ -91,14 +91,14 @@ impl Standing {
         State::of(self.state.load(Ordering::Relaxed))
     }
 
-    /// Changes the state unless somebody else has changed it.
+    /// Changes the state unless another thread has changed it.
     fn change(&self, from: State, to: State) -> bool {
         self.state
             .compare_exchange(from.word(), to.word(), Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
     }
 
-    /// Whether requests may go there at `now_ms`.
+    /// Returns the endpoint's admission at `now_ms`.
     #[inline] // asked with every request
     pub(crate) fn admission(&self, now_ms: u64) -> Admission {
         match self.state().until_ms {
@@ -114,8 +114,9 @@ impl Standing {
         Admitted { state: self.state(), is_trial: false }
     }
 
-    /// Takes the one trial there is, if nobody was faster. Until it ends the endpoint stays left
-    /// out for everybody else; a trial that never ends frees the next one after `patience`.
+    /// Takes the endpoint's trial, if it is due and no other request has taken it. Until the trial
+    /// ends, the endpoint stays ejected for all other requests. If it never ends, the next trial is
+    /// free after `patience`.
     pub(crate) fn begin_trial(&self, now_ms: u64, patience: Duration) -> Option<Admitted> {
         let state = self.state();
         if !state.is_out() || now_ms < state.until_ms {
@@ -309,7 +310,7 @@ mod tests {
         Pick {
             last: bool,
         },
-        /// One of the requests under way ends well, badly, or without a judgement.
+        /// One of the requests in progress ends well, badly, or without a judgement.
         Succeed(usize),
         Fail(usize),
         Leave(usize),
@@ -326,11 +327,11 @@ mod tests {
         ]
     }
 
-    /// The ejection under way, as the rules have it.
+    /// The ejection in progress, as the rules have it.
     #[derive(Default)]
     struct Model {
         now_ms: u64,
-        /// Failed trials of the ejection under way; none while the endpoint is not left out.
+        /// Failed trials of the ejection in progress; none while the endpoint is not left out.
         failed_trials: Option<u32>,
         /// The latest time for the next trial.
         due_ms: u64,

@@ -119,7 +119,7 @@ impl Pins {
         self.put.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many pins were ever made.
+    /// Returns the number of pins made so far.
     pub(crate) fn made(&self) -> usize {
         self.put.load(Ordering::Relaxed)
     }

@@ -19,36 +19,36 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What the data plane is told of one workload, besides its split.
+/// The data plane's settings of one workload, besides its split.
 #[derive(Debug)]
 pub struct WorkloadSettings {
-    /// How its requests are treated.
+    /// The settings for its requests.
     pub settings: Arc<Settings>,
-    /// How bearer tokens are verified; without it no token is an identity.
+    /// The verification of bearer tokens; without it no token is an identity.
     pub jwt: Option<Arc<Jwt>>,
     /// Its releases and their addresses.
     pub releases: Vec<(ReleaseName, Vec<Address>)>,
     /// What makes a request one of a release; nothing for releases that are not in it.
     pub changes: HashMap<ReleaseName, Arc<RequestChanges>>,
-    /// What answers are asked for.
+    /// Settings for the signals that are read from responses.
     pub signals: SignalSettings,
-    /// Which exchanges are copied for scoring; none when absent.
+    /// The sampling of exchanges for scoring; `None` if nothing is sampled.
     pub tap: Option<TapSettings>,
-    /// How requests are traced; not at all when absent.
+    /// The tracing of requests; `None` if they are not traced.
     pub trace: Option<TraceSettings>,
     /// Pairs of answers (stable's, a shadow's) that are tapped a second at most; none are when
     /// absent.
     pub pairs: Option<Arc<Quota>>,
 }
 
-/// What a workload's answers are asked for: usage, cost, failures.
+/// Settings for the signals that are read from responses: usage, cost, failures.
 #[derive(Clone, Debug)]
 pub struct SignalSettings {
-    /// What the backend speaks.
+    /// The backend's protocol.
     pub protocol: Protocol,
-    /// How answers end, by status and by what their bodies say.
+    /// The classes of responses, by status and by the contents of their bodies.
     pub rules: Rules,
-    /// What tokens cost.
+    /// The prices of tokens.
     pub prices: Arc<Prices>,
     /// Tenants whose use is counted each on its own; everyone else's counts as `other`. Nothing is
     /// counted by tenant when empty.
@@ -88,7 +88,7 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// Where identities come from.
+    /// Returns the sources of identities.
     pub(crate) fn identity(&self) -> Identity<'_> {
         Identity { sources: &self.settings.identity, jwt: self.jwt.as_deref() }
     }
@@ -148,7 +148,8 @@ fn never_late(settings: &Settings) -> Vec<Box<str>> {
     names.chain(learned).map(|name| name.to_ascii_lowercase().into()).collect()
 }
 
-/// The counts of `old` go on where the limits are the same; none where there are no limits.
+/// The tenant limits. The counts of `old` are kept if the limits are the same; `None` if there are
+/// no limits.
 fn allowance(limits: TenantLimits, old: Option<&Prepared>) -> Option<Arc<Allowance>> {
     let limited = limits != TenantLimits::default();
     let old = old.and_then(|old| old.allowance.clone()).filter(|old| old.is_for(limits));
@@ -219,7 +220,7 @@ pub struct PrepareError {
     pub workload: WorkloadName,
     /// The release.
     pub release: ReleaseName,
-    /// What is wrong.
+    /// The problem.
     pub why: String,
 }
 
@@ -318,7 +319,7 @@ impl CurrentPlan {
         Self(Rc::new(Shared(plan)))
     }
 
-    /// Whether both are handles on the same publication.
+    /// Returns true if both are handles on the same publication.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
@@ -355,7 +356,8 @@ impl Workload {
         is(&self.stable) || open && is(&self.candidate)
     }
 
-    /// Whether the buckets of assigned keys are of use: while a rollout is under way.
+    /// Returns true if the buckets of assigned keys must be counted: while a rollout is in
+    /// progress.
     pub(crate) fn watches_its_split(&self) -> bool {
         self.split.state().rollout.as_ref().is_some_and(|rollout| rollout.is_active())
     }

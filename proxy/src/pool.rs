@@ -29,11 +29,11 @@ struct Pool {
     idle: Vec<Idle>,
     /// HTTP/2 connections, each for many requests.
     shared: Vec<Shared>,
-    /// Held by whoever opens a connection that others can share, so that they wait for it.
+    /// Held while a connection that others can share is opened, so that they wait for it.
     opening: Rc<Mutex<()>>,
     /// The endpoint was given the choice and speaks HTTP/1.1.
     chose_http1: bool,
-    /// Requests under way, for choosing the least loaded endpoint.
+    /// Requests in progress, for choosing the least loaded endpoint.
     in_flight: u64,
     /// The worker's part of the endpoint's limit.
     lease: Option<Rc<Lease>>,
@@ -64,7 +64,7 @@ impl Pools {
         None
     }
 
-    /// Keeps a connection that has nothing more to say.
+    /// Keeps a connection that is free for another request.
     pub(crate) fn keep(&mut self, endpoint: u64, stream: Stream, expires_ms: u64) {
         let pool = self.endpoints.entry(endpoint).or_default();
         if pool.idle.len() < MAX_IDLE {
@@ -95,7 +95,7 @@ impl Pools {
         (!pool.chose_http1).then(|| Rc::clone(&pool.opening))
     }
 
-    /// Notes what the endpoint chose.
+    /// Notes the protocol that the endpoint chose.
     pub(crate) fn note_choice(&mut self, endpoint: u64, http2: bool) {
         self.endpoints.entry(endpoint).or_default().chose_http1 = !http2;
     }
@@ -140,7 +140,7 @@ impl Pools {
         }
     }
 
-    /// Closes what was not used for its time, and forgets endpoints that nobody uses.
+    /// Closes connections that were unused for too long, and forgets endpoints without users.
     pub(crate) fn sweep(&mut self, now_ms: u64) {
         self.endpoints.retain(|_, pool| {
             pool.idle.retain_mut(|idle| now_ms < idle.expires_ms && is_open(&mut idle.stream));

@@ -1,6 +1,6 @@
 //! The reasons for the answers that the proxy makes itself.
 
-/// Why the proxy answers itself, or ends a connection.
+/// The reason why the proxy answers itself, or ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
     /// The request breaks HTTP's rules.
@@ -25,7 +25,7 @@ pub(crate) enum Problem {
     LoopDetected,
     /// The tenant's rate is used up.
     RateLimited,
-    /// The tenant has too many requests under way.
+    /// The tenant has too many requests in progress.
     TooManyInFlight,
     /// No endpoint of the release is healthy.
     StableDown,
@@ -45,7 +45,7 @@ pub(crate) enum Problem {
     TotalTimeout,
     /// Too many connections.
     Overloaded,
-    /// Too many requests under way in the whole proxy.
+    /// Too many requests in progress in the whole proxy.
     Busy,
     /// Too many requests wait for the endpoint's turn already.
     EndpointBusy,
@@ -197,7 +197,7 @@ impl Problem {
         }
     }
 
-    /// Whether nothing more can be read from the client's connection after this answer.
+    /// Returns true if nothing more can be read from the client's connection after this response.
     pub(crate) const fn closes(self) -> bool {
         !matches!(
             self,

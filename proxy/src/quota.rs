@@ -1,4 +1,4 @@
-//! How many a second, shared by all workers: one atomic exchange for each that asks.
+//! A rate limit shared by all workers: one atomic exchange for each caller.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,7 +9,7 @@ const BURST_US: u64 = 1_000_000;
 /// The generic cell rate algorithm (ITU-T I.371): one number says until when the time is taken.
 #[derive(Debug)]
 pub struct Quota {
-    /// Microseconds that each takes.
+    /// Microseconds per unit.
     each_us: u64,
     taken_until_us: AtomicU64,
 }
@@ -22,8 +22,8 @@ impl Quota {
         Self { each_us, taken_until_us: AtomicU64::new(0) }
     }
 
-    /// Whether one more may pass at `now_us`, in microseconds of any clock. One that goes back
-    /// begins anew.
+    /// Takes one unit at `now_us`, in microseconds of any clock; returns false if none is left. A
+    /// clock that goes back resets the quota.
     pub fn take(&self, now_us: u64) -> bool {
         let latest = now_us + BURST_US;
         let next = |taken: u64| {

@@ -1,5 +1,4 @@
-//! How often a request may be sent again, so that retries never turn a small failure into a big
-//! one.
+//! The retry budget. It prevents that retries turn a small failure into a big one.
 //!
 //! The budget is a share of the requests lately: every request pays in a part of a retry, every
 //! retry takes a whole one out. What was not used is not saved up for long. One budget belongs to
@@ -17,7 +16,7 @@ const FLOOR: f64 = 10.0;
 /// Retries that can be saved up.
 const CEILING: f64 = 50.0;
 
-/// What is left of a budget.
+/// The rest of a retry budget.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RetryBudget {
     left: f64,
@@ -46,8 +45,8 @@ impl RetryBudget {
     }
 }
 
-/// How long to wait before retry `number` (1 is the first); `chance` is a random 32-bit number,
-/// `retry_after` what the answer asked for. None when the answer asks for too much patience.
+/// Returns the wait before retry `number` (1 is the first). `chance` is a random 32-bit number,
+/// `retry_after` the wait that the response asked for. `None` if that is longer than permitted.
 pub(crate) fn wait(
     settings: &Retry,
     number: u32,

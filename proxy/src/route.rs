@@ -1,4 +1,4 @@
-//! Which workload a request belongs to.
+//! Selects the workload of a request.
 //!
 //! The most specific match wins: an exact host before `*.example.com` before no host, then the
 //! longest path prefix, then the match with the most headers. Lookup costs a few hash probes for

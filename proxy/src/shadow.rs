@@ -1,4 +1,4 @@
-//! Which requests are copied to another release, and how many copies there may be.
+//! Selects the requests that are copied to another release, and limits the copies.
 
 use crate::quota::Quota;
 use stagegate_rollout::{Salt, WorkloadName};
@@ -6,7 +6,7 @@ use stagegate_settings::Shadow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Which of stable's requests of a workload are copied, and what is needed for it.
+/// The selection of stable's requests of a workload that are copied, and its state.
 #[derive(Clone, Debug)]
 pub(crate) struct Shadowing {
     pub(crate) rule: Shadow,
@@ -22,7 +22,7 @@ impl Shadowing {
         Self { rule, salt: Salt::new(&format!("shadow:{workload}:")), pairs }
     }
 
-    /// Whether requests with this targeting key are copied.
+    /// Returns true if requests with this targeting key are copied.
     pub(crate) fn picks(&self, key: &str) -> bool {
         self.salt.bucket(key).is_below(self.rule.fraction)
     }
@@ -33,7 +33,7 @@ impl Shadowing {
 pub(crate) struct Lane(AtomicU32);
 
 impl Lane {
-    /// A place for one more copy, kept until it is dropped; none where `most` are under way.
+    /// A place for one more copy, kept until it is dropped; none where `most` are in progress.
     pub(crate) fn enter(self: &Arc<Self>, most: u32) -> Option<InLane> {
         let place = InLane(Arc::clone(self));
         (self.0.fetch_add(1, Ordering::Relaxed) < most).then_some(place)

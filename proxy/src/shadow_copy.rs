@@ -152,7 +152,7 @@ impl Shadow {
         self.trailers = section.to_vec();
     }
 
-    /// Whether the body exceeded the limit, so that the copy is incomplete.
+    /// Returns true if the body exceeded the limit, so that the copy is incomplete.
     pub(crate) const fn is_too_large(&self) -> bool {
         self.too_large
     }
@@ -217,7 +217,7 @@ impl Pieces<'_> {
         self.written += bytes;
     }
 
-    /// Whether a byte was written.
+    /// Returns true if a byte was written.
     pub(crate) const fn begun(&self) -> bool {
         self.written > 0
     }

@@ -1,4 +1,4 @@
-//! What all workers share: the plan in force, and memory that must not depend on the worker.
+//! State that all workers share: the plan in force, and memory that must not depend on the worker.
 
 use crate::handover::HandoverSink;
 use crate::lease::Budget;
@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 /// Receives every worker's reports, on the worker's thread: it must not block.
 pub type Sink = Arc<dyn Fn(Report) + Send + Sync>;
 
-/// What all workers share.
+/// State that all workers share.
 pub(crate) struct Shared {
     pub(crate) settings: ArcSwap<Clients>,
     pub(crate) plan: ArcSwap<Plan>,
@@ -27,7 +27,7 @@ pub(crate) struct Shared {
     /// This proxy's name in `Via`, unlike any other's.
     pub(crate) via: Arc<str>,
     pub(crate) seed: u64,
-    /// Who goes on with client connections when this process leaves; set once, when it does.
+    /// The receiver of client connections when this process leaves; set once, when it does.
     pub(crate) handover: OnceLock<HandoverSink>,
     /// The way of copied requests to the thread that sends them.
     pub(crate) shadows: mpsc::Sender<Box<Shadow>>,

@@ -9,9 +9,9 @@ use stagegate_rollout::{
 use stagegate_signals::{Cost, Usage};
 use std::sync::Arc;
 
-/// Stages of one series that are told apart; later ones count as [`OTHER`].
+/// The most distinct stages of one series; later ones count as [`OTHER`].
 const MAX_STAGES: usize = 32;
-/// Reasons and models without a price of one hand-over that are told apart.
+/// The most distinct pairs of reason and model without a price in one hand-over.
 const MAX_UNPRICED: usize = 64;
 /// The label for everything without a series of its own: stages beyond the cap, tenants that are
 /// not listed.
@@ -32,7 +32,7 @@ pub struct Report {
     pub epoch: u64,
     /// Client connections now.
     pub connections: usize,
-    /// Requests under way now.
+    /// Requests in progress now.
     pub in_flight: u64,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Stats {
     records: RecordBatch,
 }
 
-/// A series under way.
+/// A series in progress.
 #[derive(Debug)]
 struct Slot {
     key: SeriesKey,
@@ -59,7 +59,7 @@ struct Slot {
 pub(crate) struct Told<'a> {
     pub(crate) usage: Option<Usage>,
     pub(crate) cost: Option<Cost>,
-    /// Why the cost is not known, and the model, empty if none was named.
+    /// The reason for an unknown cost, and the model, empty if none was named.
     pub(crate) unpriced: Option<(Unpriced, &'a str)>,
     /// Names and microseconds.
     pub(crate) stages: &'a [(String, u64)],
@@ -71,7 +71,7 @@ pub(crate) struct Told<'a> {
     pub(crate) tenant: Option<&'a Arc<str>>,
 }
 
-/// How one request ended, for counting.
+/// The result of one request, for counting.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Finished {
     pub(crate) outcome: Outcome,

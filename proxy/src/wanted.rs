@@ -1,12 +1,12 @@
-//! How many answers of each arm are to be copied at once, whatever the rate: "sample the next hundred
-//! and score them now".
+//! On-demand samples: numbers of responses of each arm that are copied at once, whatever the rate.
+//! For "sample the next hundred and score them now".
 
 use stagegate_rollout::Arm;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What is still wanted of one workload. Outlives plans: a reload does not end it.
+/// The number of samples still wanted of one workload. Outlives plans: a reload does not end it.
 #[derive(Debug, Default)]
 pub struct Wanted([AtomicU32; 2]);
 
@@ -30,7 +30,7 @@ impl Wanted {
     }
 }
 
-/// What is wanted, by workload.
+/// The number of samples still wanted, by workload.
 #[derive(Debug, Default)]
 pub(crate) struct WantedOf(Mutex<HashMap<String, Arc<Wanted>>>);
 

@@ -24,7 +24,7 @@ pub(crate) struct Watches {
 struct Watch {
     due_ms: Cell<u64>,
     cut: Cell<bool>,
-    /// Number of the release whose answer is under way, if it is the candidate's.
+    /// Number of the release whose answer is in progress, if it is the candidate's.
     candidate: Cell<Option<u32>>,
     /// A tunnel is under way: it looks at the plan when it is woken.
     tunnels: Cell<bool>,
@@ -127,7 +127,7 @@ impl Watched {
         self.watch.due_ms.get() <= self.of.now_ms()
     }
 
-    /// Notes that the candidate release's answer is under way, or nobody's.
+    /// Notes the candidate release whose answer is in progress, if any.
     pub(crate) fn serving(&self, candidate: Option<u32>) {
         self.watch.candidate.set(candidate);
         self.watch.cut.set(false);

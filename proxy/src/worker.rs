@@ -43,7 +43,7 @@ pub(crate) enum Message {
     Settle(Settle),
     /// End the running answers of this workload's candidate.
     Cut(Arc<str>),
-    /// Finish what runs, take nothing more, then end.
+    /// Finish running requests, accept nothing more, then end.
     Drain,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Settle {
     pub(crate) reply: oneshot::Sender<Option<Instant>>,
 }
 
-/// State of one worker, shared by its tasks and nobody else.
+/// State of one worker, shared by its tasks only.
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     /// Its number; none for the thread that sends copies.
@@ -78,14 +78,14 @@ pub(crate) struct Worker {
     pub(crate) connections: Cell<usize>,
     /// Sampled requests that have ended.
     traced: RefCell<Vec<Traced>>,
-    /// Requests under way.
+    /// Requests in progress.
     requests: Rc<Lease>,
     plan: RefCell<CurrentPlan>,
     seen: Cell<u64>,
     last_candidate: RefCell<HashMap<Arc<str>, Instant, FixedState>>,
     /// Token prices, by price list in use.
     tariffs: RefCell<Vec<Tariff>>,
-    /// The name under which tenants count that nobody asked for.
+    /// The name under which unlisted tenants are counted.
     pub(crate) other: Arc<str>,
 }
 
@@ -151,8 +151,7 @@ impl Worker {
         self.is_busier_than(4)
     }
 
-    /// Returns whether copies would take room from requests that somebody waits for. They are the
-    /// first to go.
+    /// Returns true if copies would take room from real requests. Copies are dropped first.
     pub(crate) fn is_busy_for_shadows(&self) -> bool {
         self.is_busier_than(3)
     }

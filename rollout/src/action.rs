@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What was done to a workload. Its text is the `action` of the audit log and of the API.
+/// An action on a workload. Its text is the `action` of the audit log and of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -25,9 +25,9 @@ pub enum Action {
     Unexclude,
     /// An excluded tenant takes part.
     OptIn,
-    /// Somebody was put on a list.
+    /// A tenant or user was put on a list.
     List,
-    /// Somebody was taken off a list.
+    /// A tenant or user was taken off a list.
     Unlist,
     /// The roles of the configuration were taken over.
     Declare,
@@ -105,7 +105,7 @@ impl Action {
         }
     }
 
-    /// Whether a release was taken out by it, which is counted as a rollback.
+    /// Returns true if it takes a release out, which is counted as a rollback.
     #[must_use]
     pub const fn takes_a_release_out(self) -> bool {
         matches!(

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
-/// What is hashed before the key. Every kind of decision has its own, and every rollout another:
-/// with one salt for two decisions, a 1% sample *is* the 1% candidate.
+/// The salt that is hashed before the key. Every kind of decision has its own salt, and every
+/// rollout another: with one salt for two decisions, a 1% sample *is* the 1% candidate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Salt(Arc<str>);
 
@@ -42,8 +42,8 @@ impl fmt::Display for Salt {
     }
 }
 
-/// Where a key falls: 0 to 99999. A key is the candidate's exactly when its bucket is below the
-/// weight, so growing the weight only adds keys and shrinking it only removes them.
+/// The bucket of a key: 0 to 99999. A key belongs to the candidate exactly if its bucket is below
+/// the weight, so a larger weight only adds keys and a smaller one only removes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Bucket(u32);
 

@@ -75,22 +75,22 @@ pub enum Command {
         /// The tenant.
         tenant: Arc<str>,
     },
-    /// Puts somebody on a list.
+    /// Puts a tenant or user on a list.
     List {
         /// The list.
         list: ListKind,
         /// The actor.
         subject: Subject,
     },
-    /// Takes somebody off a list.
+    /// Takes a tenant or user off a list.
     Unlist {
         /// The list.
         list: ListKind,
         /// The actor.
         subject: Subject,
     },
-    /// Takes over the roles the configuration declares now. While a rollout is under way its roles
-    /// stay, and the declared ones wait for its end.
+    /// Takes over the roles the configuration declares now. While a rollout is in progress its
+    /// roles stay, and the declared ones wait for its end.
     Declare,
     /// Begins a rollout. Needs what the checks before it found (see [`Grounds::preflight`](crate::Grounds::preflight)).
     Start {
@@ -108,7 +108,7 @@ pub enum Command {
     },
     /// Stops the rollout where it is; its triggers stay armed.
     Pause,
-    /// Lets a paused rollout go on.
+    /// Resumes a paused rollout.
     Resume,
     /// Ends the rollout before its completion and takes the candidate out.
     Abort,
@@ -195,7 +195,7 @@ pub enum Refusal {
     /// No cohort is open.
     #[error("no cohort is enabled: `cohort enable` opens the first one")]
     NoCohortEnabled,
-    /// The cohort has excluded tenants that nobody opted in.
+    /// The cohort has excluded tenants that are not opted in.
     #[error(
         "cohort `{cohort}` contains excluded tenants: {tenants}; opt each one in, or take it out"
     )]

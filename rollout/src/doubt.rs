@@ -1,5 +1,5 @@
-//! Why what the scorers of a workload say is not believed. Whoever runs the scorers finds out; what
-//! follows for a rollout is decided here.
+//! Doubts: reasons why the scorers of a workload are not believed. The runner of the scorers finds
+//! them; this crate decides their effect on a rollout.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

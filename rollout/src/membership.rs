@@ -24,7 +24,7 @@ impl Members {
             || user.is_some_and(|id| self.users.contains(id))
     }
 
-    /// True if nobody is listed.
+    /// True if the lists are empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tenants.is_empty() && self.users.is_empty()

@@ -14,7 +14,7 @@ pub enum Outcome {
     Permanent,
     /// A dependency behind the release failed: 502, 504.
     External,
-    /// The client went away before the answer was complete; blames nobody.
+    /// The client left before the response was complete; no release is to blame.
     ClientGone,
 }
 

@@ -13,9 +13,9 @@ pub struct Spent {
     pub truth: CostTruth,
     /// Nano-dollars, 0 when the cost is unknown.
     pub nanos: u64,
-    /// Input tokens, cached or not, 0 if none were told.
+    /// Input tokens, cached or not; 0 if none were reported.
     pub input: u64,
-    /// Output tokens, 0 if none were told.
+    /// Output tokens; 0 if none were reported.
     pub output: u64,
 }
 

@@ -3,7 +3,7 @@
 use crate::{Histogram, Outcome};
 use std::sync::Arc;
 
-/// Whose copies: of a workload's requests, to a release.
+/// The key of copies: the workload of the requests, and the release that receives them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ShadowKey {
     /// Name of the workload.
@@ -17,9 +17,9 @@ pub struct ShadowKey {
 pub enum ShadowDrop {
     /// Its body is over the limit of copies.
     TooLarge,
-    /// As many copies as may be are under way.
+    /// As many copies as may be are in progress.
     InFlight,
-    /// The proxy is busy with requests that somebody waits for.
+    /// The proxy is busy with clients' requests.
     Overload,
     /// The sender of copies is behind.
     Queue,

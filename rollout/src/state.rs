@@ -65,7 +65,7 @@ pub struct Closed {
     pub by: String,
     /// Their reason.
     pub reason: String,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
     /// The weight before, for the person who opens it again.
     pub weight_before: Weight,
@@ -80,12 +80,12 @@ pub struct KillState {
     pub by: String,
     /// Their reason.
     pub reason: String,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
 }
 
 impl WorkloadState {
-    /// The state of a workload nobody has touched yet.
+    /// The initial state of a workload.
     #[must_use]
     pub fn initial(spec: &WorkloadSpec) -> Self {
         let mut state = Self {
@@ -126,8 +126,8 @@ impl WorkloadState {
         self.candidate.is_some() && self.closed.is_none()
     }
 
-    /// The rollout whose evidence is to be fed and judged: one is under way, and the kill switch is
-    /// off. While this is none, no tick is taken in and no clock moves.
+    /// The rollout whose evidence is to be fed and judged: one is in progress, and the kill switch
+    /// is off. While this is none, no tick is taken in and no clock moves.
     #[must_use]
     pub fn judged(&self) -> Option<&Rollout> {
         let rollout = self.rollout.as_deref().filter(|rollout| rollout.is_active());

@@ -17,7 +17,7 @@ pub struct InvalidWeight(String);
 impl Weight {
     /// The number of parts of the whole.
     pub const SCALE: u32 = 100_000;
-    /// Nobody.
+    /// No keys.
     pub const ZERO: Self = Self(0);
     /// Everybody.
     pub const FULL: Self = Self(Self::SCALE);

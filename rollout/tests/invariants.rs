@@ -1,4 +1,4 @@
-//! What must hold after any sequence of commands.
+//! Invariants that hold after any sequence of commands.
 
 use proptest::prelude::*;
 use stagegate_rollout::{
@@ -97,7 +97,7 @@ fn goes_to_candidate(
     })
 }
 
-/// Whether copies of requests may go to the candidate's release.
+/// Returns true if copies of requests may go to the candidate's release.
 fn is_shadowed(spec: &Arc<WorkloadSpec>, state: &WorkloadState) -> bool {
     let split = Split::new(Arc::clone(spec), Arc::new(state.clone()));
     split.may_shadow(&"v2".parse().expect("name"))

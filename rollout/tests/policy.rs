@@ -1,4 +1,4 @@
-//! Which policies make sense, and what the problems of the others are called.
+//! Tests of valid policies, and of the problems of invalid ones.
 
 use stagegate_rollout::{
     Amount, Axis, ErrorClass, Gate, Limit, Measure, Policy, Quantile, Then, Timing, Weight,

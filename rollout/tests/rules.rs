@@ -1,4 +1,4 @@
-//! The order of the routing rules, and what commands do, told as stories.
+//! Tests of the order of the routing rules, and of the effects of commands.
 
 use stagegate_rollout::{
     Arm, Cohort, Command, Fallback, Grounds, Input, ListKind, Members, OnRollback, Order, Reason,

@@ -1,5 +1,5 @@
-//! How many samples and scores one core takes: chat completions go through decoding, redaction, the
-//! store and built-in scorers at full speed, on one thread.
+//! Measures the samples and scores per second of one core: chat completions go through decoding,
+//! redaction, the store and built-in scorers at full speed, on one thread.
 //!
 //! Run with `cargo bench -p stagegate-scoring`. What counts is the time on the core, so that a busy
 //! machine gives the same figure.

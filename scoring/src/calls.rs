@@ -1,4 +1,4 @@
-//! Questions to scorers outside of the process: when each is due, and what becomes of the answer.
+//! Calls to external scorers: when each is due, and how its answer is handled.
 
 use crate::judge_budget::{JudgeBudget, NotNow};
 use stagegate_eval::{Broke, ItemScores, Post, Sample, Score, ScorerKind, ScorerSpec, Sent, ask};
@@ -14,7 +14,7 @@ const BACKOFF: Backoff = Backoff {
     factor: 4,
     longest: Duration::from_millis(LONGEST_WAIT_MS),
 };
-/// Wait for money that calls under way may give back, or for the disk.
+/// Wait for money that calls in progress may give back, or for the disk.
 const AWHILE_MS: u64 = 500;
 /// The longest that a scorer's own wish to be left alone is heeded.
 const LONGEST_WAIT_MS: u64 = 60_000;
@@ -109,7 +109,7 @@ impl Calls {
         }
     }
 
-    /// Asks, and says what became of each question.
+    /// Sends the calls, and returns the outcome of each.
     pub(crate) fn carry_out(&self, batch: &[Call], post: &dyn Post, now_ms: u64) -> Vec<Outcome> {
         let Some(first) = batch.first() else { return Vec::new() };
         let scorer = &first.scorer;

@@ -12,7 +12,7 @@ pub struct Figures {
     pub results: BTreeMap<(String, Arm, String, &'static str), u64>,
     /// Samples that counted since each workload's last rollout began, by what they are of.
     pub series: Vec<SeriesFigures>,
-    /// Judged pairs that count, by workload and what came of them.
+    /// Judged pairs that count, by workload and result.
     pub pairs: BTreeMap<(String, PairResult), u64>,
     /// Samples that scorers are at.
     pub open: u64,

@@ -41,7 +41,7 @@ impl Rules {
         self.scorers.iter().chain(besides)
     }
 
-    /// Writes down what is right, where that is known.
+    /// Sets the correct response, if it is known.
     pub(crate) fn label(&self, sample: &mut Sample) {
         if let Some(labelled) = &self.labelled
             && sample.expected.is_none()

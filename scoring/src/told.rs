@@ -1,5 +1,4 @@
-//! Single scores of traced requests, for whoever tells of them elsewhere. Gates and figures take no
-//! part in it.
+//! Single scores of traced requests, for export. Gates and figures do not use them.
 
 use stagegate_eval::{Output, Sample, Score};
 use stagegate_rollout::Arm;
@@ -25,7 +24,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// None for a sample that nobody traced.
+    /// Returns `None` for a sample that was not traced.
     pub(crate) fn of(sample: &Sample) -> Option<Arc<Self>> {
         let traceparent = sample.traceparent.clone()?;
         let response_id = match &sample.output {

@@ -1,5 +1,5 @@
-//! How a receiver of a webhook, or an external scorer, knows that a message is ours and not an old
-//! one.
+//! Signatures of webhooks and of requests to external scorers. The receiver can verify that a
+//! message is ours and recent.
 //!
 //! `stagegate-signature: t=<unix seconds>,v1=<hex>` with
 //! `hex = hmac_sha256(secret, t ++ "." ++ body)`, over the body's bytes as they were sent. A

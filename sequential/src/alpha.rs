@@ -1,4 +1,4 @@
-//! How often a test may raise a false alarm.
+//! The permitted probability of a false alarm.
 
 use crate::error::InvalidParameter;
 use serde::{Deserialize, Serialize};

@@ -1,14 +1,15 @@
-//! Units that hang together, and what they are worth.
+//! Correlated units, and the information that they carry.
 
 use crate::error::InvalidParameter;
 
-/// How many clustered units carry the information of one independent unit: `1 + (m - 1) ICC`
-/// for clusters of mean size `m` with intraclass correlation `ICC` (Kish, Survey Sampling, 1965).
+/// The design effect: the number of clustered units that carry the information of one independent
+/// unit, `1 + (m - 1) ICC` for clusters of mean size `m` with intraclass correlation `ICC` (Kish,
+/// Survey Sampling, 1965).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DesignEffect(f64);
 
 impl DesignEffect {
-    /// Units that do not hang together.
+    /// Units that are independent.
     pub const NONE: Self = Self(1.0);
 
     /// The effect of clusters (conversations) of `mean_size` units (turns) whose outcomes
@@ -24,7 +25,7 @@ impl DesignEffect {
         Ok(Self(1.0 + (mean_size - 1.0) * icc))
     }
 
-    /// What counts are divided by, from 1 on.
+    /// Returns the divisor of the counts, 1 or more.
     #[must_use]
     pub const fn get(self) -> f64 {
         self.0

@@ -21,8 +21,8 @@ const TOGETHER: f64 = 5.0;
 /// How many slices are kept apart; further ones share the last place.
 const SLICES: usize = 64;
 
-/// Whether the candidate fails more (or less) than `r0` times as often as stable; looked at at
-/// any time.
+/// Tests if the candidate fails more (or less) than `r0` times as often as stable; may be checked
+/// at any time.
 pub type CoinTest = Coin<EProcess>;
 
 /// The same without an end: see [`Cusum`].
@@ -121,7 +121,7 @@ impl<A: Accumulator> Coin<A> {
         self.r0
     }
 
-    /// What the test can show.
+    /// Returns the claim that the test can show.
     #[must_use]
     pub const fn claim(&self) -> Claim {
         self.claim
@@ -146,7 +146,7 @@ impl CoinTest {
         self.evidence.begin_block();
     }
 
-    /// Whether the claim is shown at `alpha`: see [`EProcess::rejects`].
+    /// Returns true if the claim is shown at `alpha`: see [`EProcess::rejects`].
     #[must_use]
     pub fn rejects(&self, alpha: Alpha) -> bool {
         self.evidence.rejects(alpha)
@@ -154,7 +154,7 @@ impl CoinTest {
 }
 
 impl CoinCusum {
-    /// Whether the evidence is at least `level`: see [`Cusum::alarms`].
+    /// Returns true if the evidence is at least `level`: see [`Cusum::alarms`].
     #[must_use]
     pub fn alarms(&self, level: f64) -> bool {
         self.evidence.alarms(level)

@@ -18,7 +18,7 @@ pub struct Cusum {
 }
 
 impl Cusum {
-    /// Whether the evidence is at least `level`: alarm.
+    /// Returns true if the evidence is at least `level`: alarm.
     #[must_use]
     pub fn alarms(&self, level: f64) -> bool {
         self.ln_value() >= level.ln()

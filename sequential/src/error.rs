@@ -6,9 +6,9 @@
 pub struct InvalidParameter {
     /// The parameter's name.
     pub key: &'static str,
-    /// What was given.
+    /// The given value.
     pub value: f64,
-    /// What would be right.
+    /// A description of valid values.
     pub expected: &'static str,
 }
 

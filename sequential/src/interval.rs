@@ -1,4 +1,4 @@
-//! Intervals to show beside every estimate, so that nobody takes 2 of 40 for 5%.
+//! Intervals to show beside every estimate, so that 2 of 40 is not read as exactly 5%.
 
 use crate::alpha::Alpha;
 use crate::error::InvalidParameter;
@@ -7,7 +7,7 @@ use crate::risk_difference::score;
 use crate::special::{beta_cdf, bisect, ln_beta, normal_quantile};
 use crate::tally::Tally;
 
-/// From where to where a quantity may lie.
+/// The range in which a quantity may lie.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Interval {
     /// The lower end.
@@ -17,7 +17,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Whether the value lies within, ends included.
+    /// Returns true if the value lies within, ends included.
     #[must_use]
     pub fn contains(self, value: f64) -> bool {
         self.low <= value && value <= self.high

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// The fractions that are bet.
 const LAMBDAS: [f64; 4] = [0.01, 0.03, 0.1, 0.3];
 
-/// Whether a mean is above a limit; looked at at any time.
+/// Tests if a mean is above a limit; may be checked at any time.
 pub type MeanTest = Mean<EProcess>;
 
 /// The same without an end: see [`Cusum`].
@@ -103,7 +103,7 @@ impl MeanTest {
         self.evidence.begin_block();
     }
 
-    /// Whether the mean is shown to be above its limit: see [`EProcess::rejects`].
+    /// Returns true if the mean is shown to be above its limit: see [`EProcess::rejects`].
     #[must_use]
     pub fn rejects(&self, alpha: Alpha) -> bool {
         self.evidence.rejects(alpha)
@@ -111,7 +111,7 @@ impl MeanTest {
 }
 
 impl MeanCusum {
-    /// Whether the evidence is at least `level`: see [`Cusum::alarms`].
+    /// Returns true if the evidence is at least `level`: see [`Cusum::alarms`].
     #[must_use]
     pub fn alarms(&self, level: f64) -> bool {
         self.evidence.alarms(level)

@@ -1,4 +1,4 @@
-//! How long will it take, and what can it find? Answers before anything is rolled out.
+//! Forecasts before a rollout: the time that it takes, and the regressions that it can detect.
 
 use crate::alpha::Alpha;
 use crate::error::InvalidParameter;

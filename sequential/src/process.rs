@@ -1,4 +1,4 @@
-//! How evidence adds up: over alternatives, and over when the change may have begun.
+//! Accumulates evidence over alternatives, and over the possible beginnings of a change.
 //!
 //! A likelihood ratio is a bet against the claim "all is well" that pays 1 on average while the
 //! claim holds. Multiplying them gives wealth; wealth of `1/alpha` is had with probability at most
@@ -52,7 +52,7 @@ pub struct EProcess {
     ln_priors: Vec<f64>,
     /// The block that is counted now, from 0 on.
     block: u64,
-    /// Whether this block has counts.
+    /// True if this block has counts.
     counted: bool,
     ln_peak: f64,
 }
@@ -81,7 +81,7 @@ impl EProcess {
         self.ln_peak
     }
 
-    /// Whether the claim is rejected at `alpha`. Once rejected, it remains so.
+    /// Returns true if the claim is rejected at `alpha`. Once rejected, it remains so.
     #[must_use]
     pub fn rejects(&self, alpha: Alpha) -> bool {
         self.ln_peak >= alpha.ln_threshold()

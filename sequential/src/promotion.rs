@@ -14,7 +14,7 @@ pub use shares::{against_limit, against_stable};
 
 use crate::alpha::Alpha;
 
-/// What a look found.
+/// The result of a look.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct NonInferiority {
     /// How likely data at least this good would be if the candidate were worse by the whole margin.
@@ -22,7 +22,7 @@ pub struct NonInferiority {
 }
 
 impl NonInferiority {
-    /// Whether "worse by the whole margin" is ruled out at `alpha`.
+    /// Returns true if "worse by the whole margin" is ruled out at `alpha`.
     #[must_use]
     pub fn passes(self, alpha: Alpha) -> bool {
         self.p_value <= alpha.get()

@@ -12,7 +12,7 @@ use crate::process::{Accumulator, EProcess};
 use crate::tally::Tally;
 use serde::{Deserialize, Serialize};
 
-/// What a test can show.
+/// The claim that a test can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Claim {
@@ -23,7 +23,7 @@ pub enum Claim {
 }
 
 impl Claim {
-    /// How many alternatives stand against what is rejected.
+    /// Number of alternatives to the rejected hypothesis.
     pub(crate) const ALTERNATIVES: usize = 12;
 
     /// The j-th alternative's odds ratio and the logarithm of it: geometric from 1.1 to 4, or from
@@ -48,7 +48,7 @@ impl Claim {
 const LIKELIEST: f64 = 1.9;
 /// How fast the stake falls off around it, in logarithms.
 const SPREAD: f64 = 0.35;
-/// What every alternative gets in addition, in parts of the likeliest one's stake.
+/// The minimum stake of every alternative, as a part of the likeliest one's stake.
 const FLOOR: f64 = 0.1;
 
 /// The alternatives' parts of the stake. Chosen by simulation: against equal parts the median
@@ -62,7 +62,7 @@ pub(crate) fn priors() -> [f64; Claim::ALTERNATIVES] {
     stakes.map(|stake| stake / all)
 }
 
-/// Whether the share of failing units is above (or below) a limit; looked at at any time.
+/// Tests if the share of failing units is above (or below) a limit; may be checked at any time.
 ///
 /// "p99 below the SLO" is such a share too: requests slower than the SLO, limit 1%.
 pub type ShareTest = Share<EProcess>;
@@ -156,7 +156,7 @@ impl<A: Accumulator> Share<A> {
         self.limit
     }
 
-    /// What the test can show.
+    /// Returns the claim that the test can show.
     #[must_use]
     pub const fn claim(&self) -> Claim {
         self.claim
@@ -181,7 +181,7 @@ impl ShareTest {
         self.evidence.begin_block();
     }
 
-    /// Whether the claim is shown at `alpha`: see [`EProcess::rejects`].
+    /// Returns true if the claim is shown at `alpha`: see [`EProcess::rejects`].
     #[must_use]
     pub fn rejects(&self, alpha: Alpha) -> bool {
         self.evidence.rejects(alpha)
@@ -189,7 +189,7 @@ impl ShareTest {
 }
 
 impl ShareCusum {
-    /// Whether the evidence is at least `level`: see [`Cusum::alarms`].
+    /// Returns true if the evidence is at least `level`: see [`Cusum::alarms`].
     #[must_use]
     pub fn alarms(&self, level: f64) -> bool {
         self.evidence.alarms(level)

@@ -92,7 +92,7 @@ fn beta_below_mean(x: f64, a: f64, b: f64) -> f64 {
     (ln_front.exp() * fraction).clamp(0.0, 1.0)
 }
 
-/// Where `is_left` turns from true to false between `left` and `right`.
+/// Finds the point between `left` and `right` where `is_left` changes from true to false.
 pub(crate) fn bisect(mut left: f64, mut right: f64, is_left: impl Fn(f64) -> bool) -> f64 {
     loop {
         let middle = 0.5 * (left + right);

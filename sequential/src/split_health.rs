@@ -77,7 +77,7 @@ impl SplitHealth {
         self.ln_before + ln_add_exp(gross, fine) - LN_2
     }
 
-    /// Whether the split is shown to be off, so that no comparison of the arms is valid.
+    /// Returns true if the split is shown to be wrong, so that no comparison of the arms is valid.
     #[must_use]
     pub fn is_invalid(&self) -> bool {
         self.ln_value() >= Self::INVALID.ln()

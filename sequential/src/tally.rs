@@ -1,4 +1,4 @@
-//! How many units were counted and how many of them failed.
+//! Counts of units and of their failures.
 
 use crate::clustering::DesignEffect;
 use crate::error::InvalidParameter;
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 /// Failures among counted units.
 ///
-/// A *unit* is what is independent of the other units: one conversation, or one request where
-/// requests do not hang together. Both numbers are kept as floats, exact up to 2^53, because
-/// [`Tally::deflated`] makes fractions of them.
+/// A *unit* is independent of the other units: one conversation, or one request if requests are
+/// independent. Both numbers are kept as floats, exact up to 2^53, because [`Tally::deflated`]
+/// makes fractions of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
 pub struct Tally {
@@ -43,19 +43,19 @@ impl Tally {
         Self::new(failures as f64, total as f64)
     }
 
-    /// How many failed.
+    /// Number of failures.
     #[must_use]
     pub const fn failures(self) -> f64 {
         self.failures
     }
 
-    /// How many were counted.
+    /// Number of units.
     #[must_use]
     pub const fn total(self) -> f64 {
         self.total
     }
 
-    /// How many passed.
+    /// Number of passes.
     #[must_use]
     pub fn passes(self) -> f64 {
         self.total - self.failures
@@ -73,7 +73,7 @@ impl Tally {
         Self { failures: self.failures + other.failures, total: self.total + other.total }
     }
 
-    /// What was counted, in units that are worth one independent unit each.
+    /// Converts the counts into independent units.
     ///
     /// An approximation: the variance becomes right, rare long runs of failures remain. With
     /// conversations of five turns a good candidate was rolled back in 1.3% of simulated steps

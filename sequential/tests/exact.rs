@@ -1,5 +1,5 @@
-//! What can be computed exactly is: probabilities by dynamic programming over counts, expectations
-//! by adding up all outcomes.
+//! Exact tests: probabilities by dynamic programming over counts, expectations by adding up all
+//! outcomes.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! What must hold for any counts.
+//! Properties that hold for any counts.
 
 use proptest::prelude::*;
 use stagegate_sequential::{

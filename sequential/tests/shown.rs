@@ -1,4 +1,5 @@
-//! What is shown and what promotes: intervals cover, tests keep their size, known values hold.
+//! Tests of displayed figures and of promotions: intervals cover, tests keep their size, known
+//! values hold.
 
 mod support;
 

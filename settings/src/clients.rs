@@ -18,8 +18,8 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Whether forwarding headers from `peer` are kept. `None` is a peer on a Unix socket, which
-    /// the permissions of the socket's file have let in.
+    /// Returns true if forwarding headers from `peer` are kept. `None` is a peer on a Unix socket,
+    /// which the permissions of the socket's file have let in.
     #[must_use]
     pub fn keeps_forwarded(&self, peer: Option<IpAddr>) -> bool {
         match self.forwarded {
@@ -29,7 +29,7 @@ impl Clients {
         }
     }
 
-    /// Whether `peer` is one of the trusted proxies.
+    /// Returns true if `peer` is a trusted proxy.
     #[must_use]
     pub fn trusts(&self, peer: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|net| net.contains(&peer.to_canonical()))

@@ -21,8 +21,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Whether a running listener can take over `wanted`: all but the contents of its TLS settings
-    /// is the same.
+    /// Returns true if a running listener can apply `wanted`: only the contents of the TLS settings
+    /// may differ.
     #[must_use]
     pub fn can_become(&self, wanted: &Self) -> bool {
         let shape = |of: &Self| Self { tls: None, ..of.clone() };

@@ -10,7 +10,7 @@ pub struct ListenerTls {
     pub certificates: Vec<Certificate>,
     /// Authorities that sign clients' certificates; empty when clients are not asked for one.
     pub client_ca: Vec<CertificateDer<'static>>,
-    /// Whether clients must show a certificate.
+    /// If clients need a certificate.
     pub client_auth: ClientAuth,
 }
 
@@ -23,7 +23,7 @@ pub struct UpstreamTls {
     pub certificate: Option<Certificate>,
     /// The name endpoints must have, sent as SNI; the one in their URL when absent.
     pub server_name: Option<String>,
-    /// Whether endpoints' certificates are verified.
+    /// True if endpoints' certificates are verified.
     pub verify: bool,
 }
 
@@ -42,10 +42,10 @@ pub struct Certificate {
     pub key: Arc<PrivateKeyDer<'static>>,
 }
 
-/// Whether clients must show a certificate.
+/// If clients need a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum ClientAuth {
-    /// A client without one may ask too, but is nobody in particular.
+    /// A client without a certificate is accepted, without an identity.
     Optional,
     /// A client without one is turned away in the handshake.
     #[default]

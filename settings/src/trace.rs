@@ -8,7 +8,7 @@ pub enum TraceParents {
     Any,
     /// Those of trusted proxies.
     Trusted,
-    /// Nobody's: every trace begins here.
+    /// No client's: every trace begins here.
     None,
 }
 

@@ -58,7 +58,7 @@ impl Body {
         }
     }
 
-    /// What was collected, and the number of events.
+    /// Returns the collected facts and the number of events.
     pub(crate) fn end(&mut self) -> (Collected, u64) {
         match self {
             Self::Json { reader, found } => {

@@ -27,7 +27,7 @@ pub trait Plain {
     fn take(&mut self, bytes: &[u8]);
 }
 
-/// How a body is compressed.
+/// The compression of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Coding {
     Gzip,
@@ -67,7 +67,7 @@ impl Codings {
         Some(codings)
     }
 
-    /// Whether the body is as it was before any coding.
+    /// Returns true if the body has no content coding.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.count == 0
@@ -102,7 +102,7 @@ enum Kind<T: Plain> {
     Waiting(Option<Box<Sink<T>>>),
 }
 
-/// Where decompressed bytes go, within a budget.
+/// The receiver of decompressed bytes, within a budget.
 struct Sink<T: Plain> {
     to: To<T>,
     /// Bytes that went into the decompressor.

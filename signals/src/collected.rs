@@ -1,4 +1,4 @@
-//! What was found in a body so far: in one document, or in a stream of them.
+//! The facts found in a body so far: in one document, or in a stream of them.
 
 use crate::counts::{Count, Counts};
 use crate::failure::Failure;
@@ -8,10 +8,10 @@ use crate::protocol::Protocol;
 use crate::text::Text;
 use crate::tier::Tier;
 
-/// How far a usage can be trusted to be the last one.
+/// The certainty that a usage is the last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Sure {
-    /// What an answer begins with (`message_start`): its output is not in it.
+    /// The usage at the start of a response (`message_start`), without its output.
     #[default]
     Opening,
     /// A running total: the last one if the stream is complete.
@@ -20,7 +20,7 @@ pub(crate) enum Sure {
     Final,
 }
 
-/// What was found in a body so far.
+/// The facts found in a body so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Collected {
     pub(crate) counts: Counts,
@@ -34,7 +34,7 @@ pub(crate) struct Collected {
 }
 
 impl Collected {
-    /// Whether no model has been named yet.
+    /// Returns true if no model has been named yet.
     pub(crate) const fn is_nameless(&self) -> bool {
         self.model.is_empty()
     }
@@ -84,7 +84,7 @@ impl Collected {
     }
 }
 
-/// What a document looks like.
+/// Recognises the protocol of a document by its shape.
 fn shape(found: &Found) -> Option<Protocol> {
     let kind = found.kind.as_str();
     if found.usage_in == Some(Node::UsageMetadata) {

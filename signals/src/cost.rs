@@ -1,4 +1,4 @@
-//! What an answer cost, and how well that is known.
+//! The cost of a response, and how reliable it is.
 
 use crate::rates::{Rates, Wanted};
 use crate::scanner::Signals;
@@ -22,20 +22,20 @@ pub struct Passed {
 pub struct Cost {
     /// Nano-dollars; none when the cost is unknown.
     pub nanos: Option<u64>,
-    /// How it is known.
+    /// The way in which it is known.
     pub truth: CostTruth,
-    /// Why it is unknown.
+    /// The reason why it is unknown.
     pub unpriced: Option<Unpriced>,
 }
 
 impl Cost {
-    /// The cost of an answer; none for one of which no cost can be expected: its body was not
-    /// scanned, its request made no answer, or it failed before any usage was told.
+    /// The cost of a response; `None` if no cost can be expected: its body was not scanned, its
+    /// request generated no answer, or it failed before any usage was reported.
     ///
-    /// `stated` is the backend's own word in nano-dollars and goes before tokens. `rates` gives a
-    /// model's rates. Where a model answered well but told no usage, the cost is estimated: one
-    /// token for every four bytes of the request, and for the answer one for every event of a
-    /// stream, or for every four bytes of another body.
+    /// `stated` is the cost that the backend states, in nano-dollars, and has priority over tokens.
+    /// `rates` gives a model's rates. If a model answered successfully without usage, the cost is
+    /// estimated: one token for every four bytes of the request, and for the answer one for every
+    /// event of a stream, or for every four bytes of another body.
     pub fn of(
         signals: Option<&Signals>,
         stated: Option<u64>,

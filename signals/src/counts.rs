@@ -69,7 +69,7 @@ pub(crate) enum Count {
 }
 
 const COUNTS: usize = Count::CodeRuns as usize + 1;
-/// What is counted in the output of an answer rather than in its usage.
+/// The counts that come from the output of a response and not from its usage.
 const CALLS: u32 = 1 << Count::WebSearches as u32
     | 1 << Count::FileSearches as u32
     | 1 << Count::SocialSearches as u32
@@ -87,7 +87,7 @@ impl Counts {
         self.present = 0;
     }
 
-    /// Whether there is no number, tool calls apart.
+    /// Returns true if there is no number, apart from tool calls.
     pub(crate) const fn is_empty(&self) -> bool {
         self.present & !CALLS == 0
     }
@@ -154,7 +154,8 @@ impl Counts {
         (whole - cache_read - cache_write + get(Count::ToolPrompt), cache_read, cache_write)
     }
 
-    /// Whether a gateway counts the cached input beside the prompt: only then does the total agree.
+    /// Returns true if a gateway counts the cached input beside the prompt: only then does the
+    /// total agree.
     fn is_cache_beside(&self, prompt: u64, cached: u64) -> bool {
         cached > 0 && self.get(Count::Total) == prompt + cached + self.get(Count::Output)
     }

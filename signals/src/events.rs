@@ -110,7 +110,7 @@ impl Events {
         }
     }
 
-    /// Whether the event's first data line begins here.
+    /// Records that a data line begins. Returns true if it is the event's first one.
     fn begin_data(&mut self) -> bool {
         let first = !std::mem::replace(&mut self.has_data, true);
         self.count += u64::from(first);

@@ -10,10 +10,10 @@ use crate::scanner::Signals;
 use crate::tier::Tier;
 use stagegate_rollout::{CostTruth, Unpriced};
 
-/// How the price of an answer comes about.
+/// The explanation of a response's price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// What was spoken.
+    /// The protocol.
     pub protocol: Protocol,
     /// The model, as the answer or the path named it.
     pub model: Option<String>,
@@ -23,26 +23,26 @@ pub struct Explanation {
     pub looked_up: Vec<String>,
     /// The provider and the model whose prices hold, by the list's names.
     pub listed: Option<(String, String)>,
-    /// What was used, one price a line; lines of nothing are left out.
+    /// The usage, one line for each price; lines with no usage are left out.
     pub lines: Vec<Line>,
-    /// What one request costs whatever its length, in nano-dollars.
+    /// The fixed price of one request in nano-dollars.
     pub request: u64,
     /// The sum in nano-dollars; none if it is not known.
     pub nanos: Option<u64>,
-    /// How it is known; none where no cost can be expected.
+    /// The way in which it is known; `None` if no cost can be expected.
     pub truth: Option<CostTruth>,
-    /// Why it is not known.
+    /// The reason why it is not known.
     pub unpriced: Option<Unpriced>,
-    /// What the answer's failure is called, if it failed.
+    /// The name of the failure, if the response failed.
     pub failure: Option<String>,
 }
 
 /// One line of a price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// What was used.
+    /// The kind of tokens or calls.
     pub what: &'static str,
-    /// How many tokens or calls.
+    /// Number of tokens or calls.
     pub count: u64,
     /// Nano-dollars for a million of them.
     pub rate: u64,

@@ -16,7 +16,7 @@ pub struct Failure {
     own: Option<Outcome>,
 }
 
-/// What a failure means.
+/// The class of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Nature {
     /// Trying again may help.
@@ -108,7 +108,7 @@ impl Failure {
         self.own
     }
 
-    /// What its names or its code mean, if they are known.
+    /// Returns the class of the failure, if its names or its code are known.
     pub(crate) fn nature(&self) -> Option<Nature> {
         self.names().find_map(nature_of).or(match self.names.number {
             408 | 424 | 425 | 429 | 500..=599 => Some(Nature::Transient),

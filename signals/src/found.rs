@@ -1,4 +1,4 @@
-//! What one JSON document says that is of interest.
+//! The relevant facts of one JSON document.
 
 use crate::counts::{Count, Counts};
 use crate::node::{Leaf, Node};
@@ -29,12 +29,12 @@ impl ErrorNames {
     }
 }
 
-/// What was found in one document; in a body of several, what was found last.
+/// The facts found in one document; in a body of several documents, the last ones found.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Found {
     /// Of usage objects that are complete; half of one would be a wrong figure.
     pub(crate) counts: Counts,
-    /// Of the usage object under way.
+    /// Of the usage object in progress.
     open_counts: Counts,
     pub(crate) model: Text<MAX_NAME>,
     pub(crate) id: Text<MAX_NAME>,
@@ -48,13 +48,13 @@ pub(crate) struct Found {
     pub(crate) usage_in: Option<Node>,
     /// The document has a `response` object.
     pub(crate) is_responses_event: bool,
-    /// The answer is made later: it is queued or under way.
+    /// The answer is made later: it is queued or in progress.
     pub(crate) is_pending: bool,
-    /// A modality, a life, or a tool call under way, and its tokens.
+    /// A modality, a life, or a tool call in progress, and its tokens.
     item: Item,
 }
 
-/// An element of a list under way.
+/// An element of a list in progress.
 #[derive(Clone, Copy, Debug, Default)]
 struct Item {
     which: Which,
@@ -136,7 +136,7 @@ impl Found {
         self.is_pending = false;
     }
 
-    /// Whether the document says that what was asked for failed.
+    /// Returns true if the document reports a failure.
     pub(crate) fn fails(&self) -> bool {
         self.has_error || is_failing_kind(self.kind.bytes())
     }
@@ -279,7 +279,7 @@ impl Found {
     }
 }
 
-/// Whether a document or event of this name says that the answer failed.
+/// Returns true if a document or event of this name reports a failure.
 pub(crate) fn is_failing_kind(kind: &[u8]) -> bool {
     matches!(
         kind,
@@ -291,7 +291,7 @@ pub(crate) fn is_failing_kind(kind: &[u8]) -> bool {
     )
 }
 
-/// Whether an error that is a text says that there is none.
+/// Returns true if a textual `error` value means that there is no error.
 fn is_no_error(text: &str) -> bool {
     let is = |name: &str| text.eq_ignore_ascii_case(name);
     text.trim().is_empty() || is("none") || is("null") || is("false") || is("ok")

@@ -1,4 +1,4 @@
-//! Requests that make an answer, told from those that only speak of one made before.
+//! Separates requests that generate an answer from requests about an earlier one.
 //!
 //! Usage is counted once for each answer made. Fetching, listing, polling, cancelling or resuming an
 //! answer repeats its usage, and is not counted.
@@ -22,7 +22,7 @@ const COLLECTIONS: [&str; 12] = [
 const ACTIONS: [&str; 7] =
     ["cancel", "count_tokens", "input_tokens", "tokenize", "detokenize", "input_items", "batches"];
 
-/// What a request makes.
+/// The result that a request generates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Makes {
     /// An answer.
@@ -33,8 +33,8 @@ pub(crate) enum Makes {
     Nothing,
 }
 
-/// What a request of this method and path makes. One of a path that is not a known protocol's makes
-/// an answer.
+/// Returns the result that a request of this method and path generates. A path of no known protocol
+/// generates an answer.
 pub(crate) fn makes(method: &[u8], path: &str) -> Makes {
     let path = path.split(['?', '#']).next().unwrap_or("");
     let path = path.strip_suffix('/').unwrap_or(path);
@@ -60,7 +60,7 @@ pub(crate) fn makes(method: &[u8], path: &str) -> Makes {
     if is_nothing { Makes::Nothing } else { Makes::Answer }
 }
 
-/// Whether a part of a path looks like an id rather than like a name of an operation.
+/// Returns true if a path segment looks like an id and not like an operation's name.
 fn is_id(part: &str) -> bool {
     part.bytes().any(|b| b.is_ascii_digit() || b == b'_' || b == b'-')
 }

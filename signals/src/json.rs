@@ -55,7 +55,7 @@ pub(crate) struct Reader {
     open: [Open; MAX_OPEN],
     depth: u8,
     skipped: u32,
-    /// What the value under way is.
+    /// The meaning of the current value.
     member: Member,
     token: Text<MAX_TOKEN>,
     /// The token fits and can be looked at.
@@ -78,7 +78,7 @@ impl Default for Reader {
     }
 }
 
-/// What a byte means between texts.
+/// The meaning of a byte outside of strings.
 const PLAIN: u8 = 0;
 const QUOTE: u8 = 1;
 const OPENS: u8 = 2;
@@ -102,7 +102,7 @@ impl Reader {
         self.skipped = 0;
     }
 
-    /// Whether no document is under way.
+    /// Returns true if the reader is between documents.
     pub(crate) fn is_between(&self) -> bool {
         self.depth == 0 && self.mode == Mode::Value
     }

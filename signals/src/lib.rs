@@ -1,5 +1,5 @@
-//! What an answer says about itself: tokens used, money spent, time by stage, failures named in a
-//! body whose status was 200.
+//! Signals read from responses: tokens used, cost, time by stage, and failures in a body whose
+//! status was 200.
 //!
 //! A [`Scanner`] is fed with the bytes of one response as they pass and keeps none of them; what it
 //! found comes out at the end as [`Signals`]. [`Rules`] turn status and stated failure into an

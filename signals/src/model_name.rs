@@ -41,7 +41,7 @@ const VENDORS: [&str; 19] = [
     "zai",
 ];
 
-/// What to look up for a model, the best first.
+/// Returns the names to look up for a model, the best first.
 pub(crate) fn candidates(protocol: Protocol, model: &str) -> Vec<Candidate<'_>> {
     let mut all = Vec::new();
     let mut put = |provider, name: Cow<'_, str>| {

@@ -67,7 +67,7 @@ pub(crate) enum Leaf {
     Status,
     /// `state` of a task.
     State,
-    /// Why an answer is incomplete.
+    /// The reason why a response is incomplete.
     Reason,
     /// `isError` (MCP).
     IsError,
@@ -89,7 +89,7 @@ pub(crate) enum Leaf {
     Count(Count),
 }
 
-/// What a member of an object is.
+/// The meaning of an object's member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Member {
     /// An object that matters.
@@ -103,7 +103,7 @@ pub(crate) enum Member {
 }
 
 impl Node {
-    /// What the member `key` is in this object.
+    /// Returns the meaning of the member `key` in this object.
     pub(crate) fn member(self, key: &[u8]) -> Member {
         match self {
             Self::Root => root(key),

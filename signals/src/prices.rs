@@ -58,7 +58,7 @@ impl Prices {
         }
     }
 
-    /// What tokens of a model cost at a time in Unix seconds; none if the list does not have it.
+    /// Returns the rates of a model at a time in Unix seconds; `None` if the list does not have it.
     pub(crate) fn rates(&self, wanted: &Wanted<'_>, at_s: u64) -> Option<Rates> {
         self.find(wanted, at_s).map(|listed| listed.rates)
     }
@@ -82,7 +82,7 @@ impl Prices {
     }
 }
 
-/// What a list says of a model.
+/// The entry of a model in a price list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listed {
     /// The name that was looked up.

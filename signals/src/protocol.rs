@@ -1,6 +1,6 @@
-//! What a backend speaks, and how to tell when nobody says.
+//! Protocols of backends, and how to recognise them.
 
-/// What an answer is written in.
+/// The protocol of a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// To be recognised by path and shape.
@@ -111,7 +111,7 @@ fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// How a body is laid out.
+/// The media type of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Media {
     /// One JSON document, or several.

@@ -1,13 +1,13 @@
-//! What a price is asked for, and what comes back.
+//! The query for a price and its result.
 
 use crate::protocol::Protocol;
 use crate::tier::Tier;
 use crate::usage::{Part, Usage, Whole};
 
-/// What a price depends on, the time apart.
+/// The facts that a price depends on, except the time.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
-    /// What was spoken: it tells whose model it is, where the name does not.
+    /// The protocol. It determines the provider if the model's name does not.
     pub protocol: Protocol,
     /// The model, as it was named.
     pub model: &'a str,
@@ -26,15 +26,15 @@ impl<'a> Wanted<'a> {
         Self { protocol, model, tier: Tier::Standard, parts: 0, input }
     }
 
-    /// What a usage of a model depends on.
+    /// The query for a usage of a model.
     #[must_use]
     pub fn of(protocol: Protocol, model: &'a str, tier: Tier, usage: &Usage) -> Self {
         Self { protocol, model, tier, parts: usage.parts_used(), input: usage.total_input() }
     }
 }
 
-/// What a million of a model's tokens or of its tool calls cost, in nano-dollars; `request` is what
-/// one request costs, in nano-dollars.
+/// Prices of a million tokens or tool calls, in nano-dollars; `request` is the price of one
+/// request, in nano-dollars.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rates {
     /// Input that is not cached.

@@ -1,10 +1,10 @@
-//! How a request ended, from its status and from what its body says.
+//! The outcome of a request, from its status and its body.
 
 use crate::failure::{Failure, Nature};
 use stagegate_rollout::Outcome;
 use std::collections::BTreeMap;
 
-/// Where the provider of the model stands.
+/// The position of the model's provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Provider {
     /// Behind the agent: that it is overloaded or limits rates blames no release.
@@ -22,7 +22,7 @@ pub struct Rules {
     pub status: BTreeMap<u16, Outcome>,
     /// Classes of error codes and types as bodies name them.
     pub codes: BTreeMap<Box<str>, Outcome>,
-    /// Where the provider of the model stands.
+    /// The position of the model's provider.
     pub provider: Provider,
 }
 
@@ -68,8 +68,8 @@ impl Rules {
         }
     }
 
-    /// Whether an answer of this status and class was refused for what the client asked: a 4xx, or
-    /// a failure in the body or in gRPC's status that blames the client.
+    /// Returns true if a response of this status and class was refused because of the client's
+    /// request: a 4xx, or a failure in the body or in gRPC's status that blames the client.
     #[must_use]
     pub fn is_rejection(status: u16, failure: Option<&Failure>, outcome: Outcome) -> bool {
         outcome == Outcome::Ok && ((400..500).contains(&status) || failure.is_some())

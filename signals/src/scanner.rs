@@ -11,16 +11,16 @@ use crate::text::Text;
 use crate::tier::Tier;
 use crate::usage::Usage;
 
-/// What the head says of an answer whose body may be scanned.
+/// The facts from the head of a response whose body may be scanned.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
-    /// What the workload speaks.
+    /// The workload's protocol.
     pub protocol: Protocol,
     /// Method of the request.
     pub method: &'a [u8],
     /// Path of the request; a query may follow.
     pub path: &'a str,
-    /// The request goes on with an answer that was under way before, as `Last-Event-ID` says.
+    /// True if the request resumes an earlier answer, as `Last-Event-ID` says.
     pub resumes: bool,
     /// Value of `Content-Type`, empty if there is none.
     pub content_type: &'a [u8],
@@ -28,7 +28,7 @@ pub struct Answer<'a> {
     pub content_encoding: &'a [u8],
 }
 
-/// How a body ended.
+/// The end of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// By its own framing.
@@ -39,12 +39,12 @@ pub enum End {
     Truncated,
 }
 
-/// What a body said.
+/// The signals of one response body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signals {
-    /// What was spoken: as configured, else as the body or the path shows.
+    /// The protocol: as configured, or else recognised by the body or the path.
     pub protocol: Protocol,
-    /// Tokens, if the body told any of an answer that this request made.
+    /// Tokens, if the body reports any for an answer that this request generated.
     pub usage: Option<Usage>,
     /// The service tier that served it.
     pub tier: Tier,
@@ -184,7 +184,7 @@ impl Scanner {
         self.unreadable |= matches!(self.source, Source::Coded(_));
     }
 
-    /// What the body said. Call once, after the last byte.
+    /// Returns the signals of the body. Call once, after the last byte.
     pub fn finish(&mut self, end: End) -> Signals {
         let body = match &mut self.source {
             Source::Plain(body) => Some(&mut **body),

@@ -32,10 +32,10 @@ pub struct Tariff {
     seed: u64,
 }
 
-/// What a question is about beside the model and the length: protocol, tier and priced parts.
+/// The key of a query beside the model and the length: protocol, tier and priced parts.
 type Kind = (Protocol, Tier, u32);
 
-/// What is known of a model.
+/// The cached prices of a model.
 #[derive(Debug)]
 struct Entry {
     /// Number of the five minutes it was learned in.
@@ -64,7 +64,7 @@ impl Tariff {
         Self { seed, ..self }
     }
 
-    /// Whether it is about this very list.
+    /// Returns true if it caches this same list.
     #[must_use]
     pub fn is_of(&self, prices: &Arc<Prices>) -> bool {
         Arc::ptr_eq(&self.prices, prices)

@@ -76,7 +76,7 @@ impl Usage {
     }
 }
 
-/// How many tokens or calls each [`Part`] has.
+/// Number of tokens or calls of each [`Part`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parts([u64; Part::ALL.len()]);
 

@@ -36,12 +36,12 @@ static SEARCHER: LazyLock<Option<Searcher>> = LazyLock::new(|| {
 });
 static MODEL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"model"));
 
-/// Whether any of the words is in here.
+/// Returns true if `bytes` contains one of the words.
 pub(crate) fn are_in(bytes: &[u8]) -> bool {
     next(bytes, 0).is_some()
 }
 
-/// Whether a word in this line may mean usage or a failure.
+/// Returns true if a word in this line may mean usage or a failure.
 pub(crate) fn matter_in(line: &[u8]) -> bool {
     let mut from = 0;
     while let Some((word, at)) = next(line, from) {
@@ -53,7 +53,7 @@ pub(crate) fn matter_in(line: &[u8]) -> bool {
     false
 }
 
-/// Whether a line may hold the name of a model.
+/// Returns true if a line may contain the name of a model.
 pub(crate) fn may_name_a_model(line: &[u8]) -> bool {
     MODEL.find(line).is_some()
 }
@@ -70,8 +70,8 @@ fn next(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
     WORDS.iter().enumerate().filter_map(first).min_by_key(|(_, at)| *at)
 }
 
-/// Whether a word may mean something where it stands. A quote after a backslash is in a text, or
-/// ends one.
+/// Returns true if a word may be significant at its position. A quote after a backslash is in a
+/// text, or ends one.
 fn matters(word: usize, line: &[u8], at: usize) -> bool {
     let value = value_after_key(&line[at + WORDS[word].len()..]);
     let escaped = at > 0 && line[at - 1] == b'\\';
@@ -90,7 +90,7 @@ fn matters(word: usize, line: &[u8], at: usize) -> bool {
     }
 }
 
-/// The first byte of the value, where `after` goes on behind a key's last letter.
+/// The first byte of the value; `after` begins after a key's last letter.
 fn value_after_key(after: &[u8]) -> Option<u8> {
     let after = after.strip_prefix(b"\"")?.trim_ascii_start().strip_prefix(b":")?;
     after.trim_ascii_start().first().copied()

@@ -44,7 +44,7 @@ impl Channel {
         Ok(Self { socket, buffer: Mutex::new(vec![0; MOST_BYTES]) })
     }
 
-    /// Connects to whoever listens at `path`.
+    /// Connects to the process that listens at `path`.
     pub(super) fn connect(path: &Path) -> io::Result<Self> {
         let socket = Socket::new(Domain::UNIX, Type::SEQPACKET, None)?;
         socket.connect(&SockAddr::unix(path)?)?;
@@ -57,7 +57,7 @@ impl Channel {
         Ok(peer.uid == rustix::process::geteuid())
     }
 
-    /// How long [`Channel::receive`] waits from now on.
+    /// Sets the time limit of [`Channel::receive`].
     pub(super) fn wait_for(&self, patience: Option<Duration>) -> io::Result<()> {
         self.socket.set_read_timeout(patience)
     }

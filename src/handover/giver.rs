@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixListener;
 
-/// How long somebody who has connected may take to say what for.
+/// How long a peer may take to state its request after connecting.
 const SAYING_SO: Duration = Duration::from_secs(2);
 
 /// The Unix socket on which a new process asks for this one's place. The file is removed on drop,
@@ -32,7 +32,8 @@ impl HandoverSocket {
     /// Opens the socket of this data directory, which only this process uses.
     ///
     /// # Errors
-    /// When the socket cannot be had, for one because the path is longer than the system allows.
+    /// When the socket cannot be opened, for example because the path is longer than the system
+    /// allows.
     pub(crate) fn open(data_dir: &Path) -> io::Result<Self> {
         let path = path(data_dir);
         match fs::remove_file(&path) {
@@ -68,7 +69,7 @@ impl HandoverSocket {
             };
             match asked {
                 Ok(asked) => return asked,
-                Err(error) => tracing::warn!("nobody took over: {error:#}"),
+                Err(error) => tracing::warn!("the handover to a new process failed: {error:#}"),
             }
         }
     }
@@ -109,7 +110,7 @@ fn hear(channel: Channel) -> anyhow::Result<Asked> {
 pub(crate) struct Asked(Arc<Channel>);
 
 impl Asked {
-    /// Says that it cannot be.
+    /// Refuses the handover.
     pub(crate) fn refuse(&self, why: &str) {
         // If it is gone it need not know.
         let _ = self.0.send(&Note::Failed { why: why.to_owned() }, &[], &[]);

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 /// Time between two tries to have the store back from a process that is ending.
 const TRY_EVERY: Duration = Duration::from_millis(100);
-/// Time the admin API has to let go of its socket.
+/// The time that the admin API has to close its socket.
 const ADMIN: Duration = Duration::from_millis(100);
 
-/// Hands this process' place over. Once the new process has it, this one finishes its running
-/// requests and returns none. Otherwise this process goes on as before and gets its parts back.
+/// Hands over to the new process. If it succeeds, this process finishes its running requests and
+/// returns none. Otherwise this process continues and gets its parts back.
 ///
 /// # Errors
 /// When a part did not end as it should.
@@ -25,11 +25,11 @@ pub(crate) async fn hand_over(
     socket: HandoverSocket,
     asked: Asked,
 ) -> anyhow::Result<Option<(Running, HandoverSocket)>> {
-    tracing::info!("a new process asks for this one's place: no changes from now on");
+    tracing::info!("handover started: a new process takes over; changes are refused");
     match let_go(&mut running, &asked).await {
         Ok(()) => {}
         Err(error) => {
-            tracing::error!("not handed over, going on: {error:#}");
+            tracing::error!("handover failed; this process continues: {error:#}");
             asked.refuse(&format!("{error:#}"));
             drop(asked);
             go_on(&mut running).await?;
@@ -66,26 +66,24 @@ async fn go_on(running: &mut Running) -> anyhow::Result<()> {
         match opened {
             Ok(store) => {
                 if let Err(error) = running.control.resume(store).await {
-                    tracing::error!(%error, "the store cannot be used again: no changes until a restart");
+                    tracing::error!(%error, "cannot use the store again; restart to make changes");
                 }
             }
             Err(error) => {
-                tracing::error!(
-                    "the store cannot be had again: no changes until a restart: {error:#}"
-                );
+                tracing::error!("cannot open the store again; restart to make changes: {error:#}");
             }
         }
         if let Some(journal) = running.journal.clone() {
             let reopened = tokio::task::spawn_blocking(move || journal.reopen()).await?;
             if let Err(error) = reopened {
                 tracing::error!(
-                    "decisions go to a file that the next process takes over: {error:#}"
+                    "cannot open the decision log again; decisions go to a spool: {error:#}"
                 );
             }
         }
     }
     if running.control.view().config.workloads.iter().any(|workload| workload.eval.is_on()) {
-        tracing::error!("answers are not sampled any more: restart to score again");
+        tracing::error!("responses are no longer sampled; restart to score again");
     }
     running.begin_owner_tasks();
     Ok(())
@@ -122,36 +120,38 @@ async fn finish(mut running: Running, socket: HandoverSocket, asked: Asked) -> a
         .await;
     if !running.control.leave_to_stable().await {
         // Its requests under way have all been decided long ago, or it could not be this late.
-        tracing::warn!("a worker is late to follow; it may still decide what it has begun with");
+        tracing::warn!(
+            "a worker did not acknowledge the plan in time; it may still use the older plan"
+        );
     }
     running.remember().await?;
     // The file is the new process' as soon as it begins.
     socket.give();
     if asked.begin().is_err() {
         running.stop().await?;
-        bail!("the new process ended in the moment it was to begin");
+        bail!("the new process ended before it began");
     }
-    tracing::info!("the new process has the sockets; finishing what runs");
+    tracing::info!("the new process has the sockets; finishing running requests");
     let config = Arc::clone(&running.control.view().config);
     let passing = thread::Builder::new().name("bequest".to_owned()).spawn(move || {
         let names: Vec<String> = config.listeners.iter().map(super::proxy_socket).collect();
         while let Ok(Some(connection)) = left.recv() {
             let Some(name) = names.get(connection.listener) else { continue };
             if let Err(error) = asked.pass(name, &connection) {
-                tracing::warn!(%error, "a connection is closed instead of passed on");
+                tracing::warn!(%error, "cannot hand over a connection; it is closed");
             }
         }
     });
     let passing = passing.inspect_err(
-        |error| tracing::error!(%error, "connections are closed instead of passed on"),
+        |error| tracing::error!(%error, "cannot hand over connections; they are closed"),
     );
     running.stop().await?;
     let _ = leaving.send(None);
     if let Ok(passing) = passing
         && tokio::task::spawn_blocking(move || passing.join()).await?.is_err()
     {
-        bail!("connections were not passed on to the end");
+        bail!("the handover of connections did not finish");
     }
-    tracing::info!("everything is finished");
+    tracing::info!("handover finished; all requests are done");
     Ok(())
 }

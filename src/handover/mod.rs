@@ -11,8 +11,9 @@
 //! ```
 //!
 //! Connections that arrive in between wait in the queues of the sockets, which both have. Until it
-//! says *ready* the new process may fail or die: the old one opens the store again and goes on.
-//! Only one of the two decides at any time, so that what one acknowledged the other never undoes.
+//! says *ready* the new process may fail or die: the old one opens the store again and continues.
+//! Only one of the two decides at any time, so that neither undoes an acknowledged change of the
+//! other.
 
 mod channel;
 mod giver;
@@ -29,16 +30,16 @@ use std::time::Duration;
 
 /// Version of what is said; processes that speak another refuse each other.
 const VERSION: u32 = 1;
-/// How long the old process may take to let go of everything: of the store, of the log.
+/// How long the old process may take to release everything: the store and the log.
 const LETTING_GO: Duration = Duration::from_secs(30);
-/// How long the new process may take to come up before the old one goes on by itself.
+/// How long the new process may take to start before the old one continues by itself.
 pub(crate) const COMING_UP: Duration = Duration::from_secs(60);
 
 /// A message between the two processes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "says", rename_all = "snake_case")]
 pub(crate) enum Note {
-    /// New: give me your place.
+    /// New: hand over to me.
     Ask {
         /// The sender's protocol version.
         version: u32,
@@ -52,9 +53,9 @@ pub(crate) enum Note {
     },
     /// New: I can begin.
     Ready,
-    /// Either: it will not work.
+    /// Either: the handover failed.
     Failed {
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// Old: begin.

@@ -64,12 +64,12 @@ fn is_nobody(error: &io::Error) -> bool {
 }
 
 impl Inherited {
-    /// The socket of this name, if the old process had it and nobody has taken it yet.
+    /// The socket of this name, if the old process had it and it is not taken yet.
     pub(crate) fn take(&mut self, name: &str) -> Option<OwnedFd> {
         self.sockets.remove(name)
     }
 
-    /// Says that this process does not come up; the old one goes on.
+    /// Reports that this process cannot start; the old one continues.
     pub(crate) fn give_up(&self, why: &str) {
         let _ = self.channel.send(&Note::Failed { why: why.to_owned() }, &[], &[]);
     }
@@ -78,7 +78,7 @@ impl Inherited {
     /// and this one does not want is closed.
     ///
     /// # Errors
-    /// When the old process decided to go on instead.
+    /// When the old process decided to continue instead.
     pub(crate) async fn begin(&mut self) -> anyhow::Result<()> {
         self.sockets.clear();
         let (channel, path) = (Arc::clone(&self.channel), self.path.clone());
@@ -114,7 +114,7 @@ impl Inherited {
                 Ok(Some(received)) => received,
                 Ok(None) => break,
                 Err(error) => {
-                    tracing::warn!(%error, "connections of the former process are lost");
+                    tracing::warn!(%error, "cannot receive connections of the former process");
                     break;
                 }
             };
@@ -125,7 +125,7 @@ impl Inherited {
             };
             if let Err(error) = adopt(IdleConnection { listener, socket, used, read: bytes }) {
                 // The client has left on the way, mostly.
-                tracing::debug!(%error, "a connection of the former process cannot be used");
+                tracing::debug!(%error, "cannot use a connection of the former process");
                 continue;
             }
             taken += 1;

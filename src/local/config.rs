@@ -39,7 +39,7 @@ fn findings(problems: &[Problem]) -> Vec<Finding> {
     problems.iter().map(finding).collect()
 }
 
-/// How the answers of one workload are judged.
+/// Returns the scoring settings of one workload.
 pub(super) fn judging(file: &Path, workload: &str) -> Result<Judging, String> {
     let shown = file.display();
     let loaded = Config::load(file).map_err(|problems| format!("{shown}\n{problems}"))?;

@@ -1,4 +1,5 @@
-//! What the command line asks of this program: the configuration, tokens, and its processes.
+//! Implements the command line's interface to this program: the configuration, tokens, and its
+//! processes.
 
 mod config;
 mod demo;

@@ -15,14 +15,14 @@ use stagegate_store::in_background;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, RwLock};
 
-/// What is taken out of texts, by workload.
+/// The redactors of texts, by workload.
 type Redactors = HashMap<Arc<str>, Redactor>;
 
-/// What is exported, before it is put into OpenTelemetry's words.
+/// A record to export, before its conversion to OpenTelemetry.
 pub(crate) enum Record {
     /// A request.
     Request(Box<Traced>),
-    /// What a scorer says of one.
+    /// A scorer's result for a request.
     Result(Told),
 }
 
@@ -31,19 +31,19 @@ pub(crate) enum Record {
 #[derive(Default)]
 pub(crate) struct Traces {
     running: RwLock<Option<otel::Exporter<Record>>>,
-    /// What the running one was made from.
+    /// The settings of the running exporter.
     settings: Mutex<Option<config::Tracing>>,
     redactors: Arc<Mutex<Arc<Redactors>>>,
     counts: Arc<otel::Counts>,
 }
 
-/// How requests are traced, for the data plane.
+/// Returns the data plane's tracing settings.
 pub(crate) fn settings(config: &Config) -> Option<proxy::TraceSettings> {
     let tracing = config.tracing.as_ref()?;
     Some(proxy::TraceSettings::new(tracing.sample, tracing.parents))
 }
 
-/// How traces are exported.
+/// Returns the settings of the export.
 ///
 /// # Errors
 /// When the TLS settings or the headers cannot be used.
@@ -105,7 +105,7 @@ impl Traces {
         let started = export.and_then(|export| match self.start(export) {
             Ok(started) => Some(started),
             Err(error) => {
-                tracing::error!(%error, "no exporter: traces are not exported");
+                tracing::error!(%error, "cannot start the exporter; traces are not exported");
                 None
             }
         });
@@ -153,7 +153,7 @@ impl Traces {
         }
     }
 
-    /// What was exported: spans, events; and what was not, by reason.
+    /// Returns the exported spans and events, and the dropped ones by reason.
     pub(crate) fn figures(&self) -> stagegate_telemetry::TraceGauges {
         let dropped = otel::Loss::ALL.into_iter().zip(self.counts.dropped());
         let (spans, events) = self.counts.exported();

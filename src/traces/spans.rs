@@ -117,8 +117,8 @@ fn own(traced: &Traced, redactor: &Redactor, attributes: &mut Vec<KeyValue>) {
     }
 }
 
-/// The conventions' names for who is spoken to and what is asked. The provider is the one whose
-/// protocol is spoken: of those that imitate it, nobody knows better.
+/// The conventions' names for provider and operation. The provider is the owner of the protocol;
+/// backends that imitate it cannot be recognised.
 const fn spoken(protocol: Protocol) -> Option<(&'static str, &'static str)> {
     match protocol {
         Protocol::OpenAiChat | Protocol::OpenAiResponses => Some(("openai", "chat")),
@@ -154,7 +154,8 @@ fn gen_ai(traced: &Traced, redactor: &Redactor, attributes: &mut Vec<KeyValue>) 
     }
 }
 
-/// When the answer began, and how long each stage of the backend took: it does not say when.
+/// Returns the events of a span: the start of the response, and the duration of each stage of the
+/// backend, whose start is not known.
 fn events(traced: &Traced) -> Vec<SpanEvent> {
     let event = |micros, name: &str, attributes| SpanEvent {
         time_unix_nano: after(traced, micros),

@@ -1,4 +1,5 @@
-//! What the decision log costs: CPU and bytes per record, memory, and the time of a lookup.
+//! Measures the cost of the decision log: CPU and bytes per record, memory, and the time of a
+//! lookup.
 //!
 //! `cargo run --release -p stagegate-store --example measure -- [RECORDS] [own|foreign] [DIR]`
 //!

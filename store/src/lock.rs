@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The time that a holder may take to let go: a killed process holds the lock until the system has
-/// taken it down, and one it was starting just then holds a copy for a moment.
+/// The time that a holder may take to release it: a killed process holds the lock until the system
+/// has removed it, and a child process that it was just starting holds a copy for a moment.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The interval of the tries.
 const RETRY_EVERY: Duration = Duration::from_millis(20);
 
-/// A directory that cannot be had for this process alone.
+/// A directory that cannot be locked for this process.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process holds it.
@@ -38,7 +38,7 @@ pub enum LockError {
     },
 }
 
-/// Holds the directory until dropped; the system lets go when the process dies, however it dies.
+/// Holds the directory until dropped; the system releases it when the process dies.
 #[derive(Debug)]
 pub(crate) struct DirLock {
     file: File,

@@ -1,4 +1,4 @@
-//! Whoever alters the audit log is found out.
+//! Tests that every alteration of the audit log is detected.
 #![allow(clippy::unwrap_used)]
 
 mod support;

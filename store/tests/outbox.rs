@@ -1,4 +1,5 @@
-//! The outbox: told if and only if the change was made, once, in order, and for a while.
+//! Tests of the outbox: a message is delivered if and only if its change was made, once, in order,
+//! and for a limited time.
 #![allow(clippy::unwrap_used)]
 
 mod support;

@@ -1,4 +1,4 @@
-//! What rollouts leave behind: evidence, analyses, history, recorded windows, drills.
+//! Tests of the records of rollouts: evidence, analyses, history, recorded windows, drills.
 #![allow(clippy::unwrap_used)]
 
 mod support;

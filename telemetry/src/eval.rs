@@ -15,7 +15,7 @@ pub struct EvalGauges {
     pub copies: u64,
     /// Samples of each release in each arm.
     pub arms: Vec<EvalArm>,
-    /// Judged pairs by workload and what came of them.
+    /// Judged pairs by workload and result.
     pub pairs: Vec<(String, &'static str, u64)>,
     /// Workloads, and why their scorers are not believed.
     pub doubts: Vec<(String, Option<DoubtKind>)>,
@@ -32,7 +32,7 @@ pub struct EvalJudge {
     pub scorer: String,
     /// Nano-dollars since the start.
     pub spent_nanos: u64,
-    /// Dollars today (UTC), what calls under way may cost included.
+    /// Dollars today (UTC), what calls in progress may cost included.
     pub today_usd: f64,
     /// Dollars that there are a day.
     pub daily_usd: f64,
@@ -51,6 +51,6 @@ pub struct EvalArm {
     pub mean_score: Option<f64>,
     /// Mean squared difference between confidence and correctness.
     pub brier: Option<f64>,
-    /// By how much confidence and accuracy differ.
+    /// The difference between confidence and accuracy.
     pub calibration_error: Option<f64>,
 }

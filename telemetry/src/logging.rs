@@ -53,7 +53,7 @@ pub enum LoggingError {
         /// The error of the parser.
         source: tracing_subscriber::filter::ParseError,
     },
-    /// Somebody else set a log up already.
+    /// The process has a log already.
     #[error("the process already has a log")]
     AlreadySet(#[source] tracing_subscriber::util::TryInitError),
 }

@@ -41,7 +41,7 @@ mod tests {
     use crate::logging::tests::Page;
     use crate::logging::{LogFormat, log_to};
 
-    /// What is logged of a panic whose message has a line break and an escape sequence.
+    /// Returns the log line of a panic whose message has a line break and an escape sequence.
     fn logged(format: LogFormat) -> String {
         let page = Page::default();
         let writer = page.clone();

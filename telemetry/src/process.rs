@@ -1,6 +1,6 @@
 //! Figures of the kernel about this process, under the usual Prometheus names.
 //!
-//! Read from `/proc` when somebody scrapes; where there is no `/proc`, the figures are left out.
+//! Read from `/proc` at every scrape; without `/proc`, the figures are left out.
 
 use crate::names::{self, Metric};
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! The bridge to the metrics facade: a recorder of our own, asked by [`Metric`] and label values.
 //!
-//! The recorder is not installed for the whole process. Whoever holds it counts, nobody else does,
-//! and tests can have as many as they like.
+//! The recorder is not installed for the whole process. Only its holder counts with it, and tests
+//! can have many.
 
 use crate::names::{self, Kind, Metric};
 use metrics::{Counter, Gauge, Key, KeyName, Label, Level, Metadata, Recorder, SharedString};

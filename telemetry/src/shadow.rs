@@ -18,7 +18,7 @@ struct Counted {
     duration: Cumulative,
 }
 
-/// The outcomes of copies. No client waits for a copy, so none can leave.
+/// The outcomes of copies. No client waits for a copy, so `client_gone` cannot occur.
 fn outcomes() -> impl Iterator<Item = Outcome> + Clone {
     Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::ClientGone)
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(crate) struct Spending {
     series: BTreeMap<SeriesKey, [u64; CostTruth::ALL.len()]>,
     tenants: BTreeMap<(Arc<str>, Arc<str>), TenantUse>,
-    /// By workload and scorer, as whoever asks them has counted.
+    /// By workload and scorer, as counted by the caller of the judges.
     judges: BTreeMap<(String, String), u64>,
 }
 

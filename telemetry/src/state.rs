@@ -51,7 +51,7 @@ pub struct RolloutGauges {
     pub workload: Arc<str>,
     /// Phase of its last rollout; `None` if there never was one.
     pub phase: Option<Phase>,
-    /// The step it is at, from 1; 0 while none is under way.
+    /// The step it is at, from 1; 0 while none is in progress.
     pub step: u32,
     /// The worst gate of each axis: 0 holds, 1 waits for evidence, 2 has no data, 3 is violated.
     pub axes: Vec<(Axis, u8)>,

@@ -4,7 +4,7 @@ use stagegate_rollout::Unpriced as Reason;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Models of one workload that are told apart.
+/// The most distinct models of one workload.
 const MAX_MODELS: usize = 128;
 const OTHER: &str = "other";
 

@@ -92,8 +92,8 @@ impl Quantiles {
 pub struct WindowSnapshot {
     /// The longest length.
     pub span: Span,
-    /// How far back it reaches: less than the span by up to a slot, or since the start. Divide by
-    /// this for a rate.
+    /// The time that it covers: less than the span by up to a slot, or the time since the start.
+    /// Divide by it for a rate.
     pub covers: Duration,
     /// Finished requests.
     pub requests: u64,
@@ -155,7 +155,7 @@ impl WindowSnapshot {
 /// The recent counts of one series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeriesSnapshot {
-    /// Whose counts they are.
+    /// The key of the counts.
     pub key: SeriesKey,
     /// One window for each of [`Span::ALL`], in that order.
     pub windows: [WindowSnapshot; Span::ALL.len()],

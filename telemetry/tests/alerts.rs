@@ -1,5 +1,5 @@
-//! The alert rules that ship: they work, they use metrics that exist, and somebody can look up
-//! what to do.
+//! Tests of the alert rules: they work, they use metrics that exist, and each has a section in the
+//! on-call page.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! What a scrape sees.
+//! Tests of the contents of a scrape.
 
 use stagegate_rollout::{
     Arm, Axis, Command, CostTruth, Delta, DoubtKind, Outcome, Phase, Reason, Series, SeriesKey,

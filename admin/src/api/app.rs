@@ -6,7 +6,7 @@ use stagegate_control::Control;
 use stagegate_notify::Notifier;
 use std::sync::Arc;
 
-/// Everything the API answers from; cheap to clone.
+/// The parts that the API uses; cheap to clone.
 #[derive(Clone)]
 pub struct App {
     /// The driver.
@@ -19,11 +19,11 @@ pub struct App {
     pub decisions: Option<Arc<dyn DecisionSource>>,
     /// Sampled answers; `None` when they cannot be kept.
     pub samples: Option<Arc<dyn SampleSource>>,
-    /// Who tells people; `None` without a store to remember in.
+    /// Sends messages to people; `None` without a store for the outbox.
     pub notifier: Option<Notifier>,
     /// The lines in the log about refused callers.
     pub refusals: Arc<Refusals>,
-    /// When the process started, in Unix milliseconds.
+    /// The start of the process, in Unix milliseconds.
     pub started_at_ms: u64,
 }
 

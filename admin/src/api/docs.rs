@@ -1,5 +1,5 @@
-//! `/openapi.json`, and `/docs` to browse it: one page of our own that asks nobody else for
-//! anything.
+//! `/openapi.json`, and `/docs` to browse it: a page of our own that loads nothing from other
+//! servers.
 
 use super::App;
 use axum::Router;
@@ -12,7 +12,8 @@ use std::sync::Arc;
 /// The page; it fetches `/openapi.json` and renders it.
 const PAGE: &str = include_str!("docs.html");
 
-/// Nothing from elsewhere, nothing sent elsewhere, in no frame.
+/// Content-Security-Policy of the page: it loads and sends nothing elsewhere, and is shown in no
+/// frame.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) fn routes(document: &Value) -> Router<App> {

@@ -19,7 +19,7 @@ use tower_http::request_id::RequestId;
 pub enum Kind {
     /// The request is malformed.
     BadRequest,
-    /// No token, or nobody's.
+    /// No token, or an unknown one.
     Unauthenticated,
     /// The token is good for less.
     Forbidden,
@@ -47,7 +47,7 @@ pub enum Kind {
     ReadOnly,
     /// The store or the log failed.
     Unavailable,
-    /// It took too long.
+    /// The time limit was exceeded.
     Timeout,
 }
 
@@ -115,7 +115,7 @@ impl Kind {
 /// Most problems of a text that are listed.
 const MOST_PROBLEMS: usize = 100;
 
-/// Why a request was not done.
+/// The reason why a request failed.
 #[derive(Clone, Debug)]
 pub struct ApiError {
     kind: Kind,

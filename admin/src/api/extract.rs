@@ -1,5 +1,5 @@
-//! What handlers take in: JSON bodies, query parameters, and all that comes with a change. Every
-//! refusal names the field and says what would be right.
+//! Extractors of the handlers: JSON bodies, query parameters, and the headers of a change. Every
+//! refusal names the field and gives the correction.
 
 use super::error::{ApiError, Kind};
 use crate::auth::{self, Caller};
@@ -230,7 +230,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Change<T> {
     }
 }
 
-/// Who is asking; put there by the guard.
+/// Returns the caller that the guard stored in the request.
 pub(super) fn caller(extensions: &http::Extensions) -> Result<Caller, ApiError> {
     extensions
         .get::<Caller>()

@@ -46,7 +46,7 @@ pub(super) async fn guard(
     next.run(request).await
 }
 
-/// The actor of a request that nobody's token came with.
+/// The actor of a request without a valid token.
 const UNKNOWN: &str = "unknown";
 
 fn identify(app: &App, request: &Request) -> Result<Caller, Denied> {

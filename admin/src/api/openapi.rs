@@ -16,14 +16,14 @@ use utoipa::OpenApi;
 #[openapi(
     info(
         title = "Stagegate admin API",
-        description = "Moves workloads between their stable and candidate releases, and says why each request went where it went. Errors are RFC 9457 problems. Every change is recorded before it takes effect.",
+        description = "Moves workloads between their stable and candidate releases, and explains the routing of each request. Errors are RFC 9457 problems. Every change is recorded before it takes effect.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     tags(
-        (name = "read", description = "What is in force. Role: viewer."),
+        (name = "read", description = "Configuration and state in force. Role: viewer."),
         (name = "change", description = "Moving traffic. Role: operator."),
         (name = "records", description = "Decisions and audit. Role: viewer."),
-        (name = "eval", description = "Sampled answers and what was said about them. Role: viewer; operator to score."),
+        (name = "eval", description = "Sampled responses and their scores. Role: viewer; operator to score."),
         (name = "system", description = "Probes, metrics, reload.")
     ),
     components(schemas(Problem))

@@ -24,7 +24,7 @@ use tower::ServiceExt;
 
 /// Longest wait for the end of a request's head, the first one and every later one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long running answers may finish after the shutdown signal.
+/// The time that running responses have after the shutdown signal.
 const DRAIN: Duration = Duration::from_secs(5);
 /// Pause after a failure to accept: trying again at once would spin.
 const PAUSE: Duration = Duration::from_millis(20);

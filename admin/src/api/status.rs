@@ -75,7 +75,7 @@ pub(super) fn status(app: &App) -> Status {
     }
 }
 
-/// What stands in the way of a promotion.
+/// Returns the reasons that prevent a promotion.
 fn waits(app: &App, live: &Live) -> Vec<String> {
     let active = live.split.state().rollout.as_deref().filter(|rollout| rollout.is_active());
     let name = live.split.spec().name.as_str();
@@ -83,7 +83,7 @@ fn waits(app: &App, live: &Live) -> Vec<String> {
     newest.map(|analysis| analysis.blocks.clone()).unwrap_or_default()
 }
 
-/// Why no traffic should be sent here; empty when it should. The workloads count as the
+/// Returns the reasons why the process is not ready; empty if it is. The workloads count as the
 /// configuration says: every one of them, or at least one.
 pub(super) fn not_ready_because(view: &View, plane: &DataPlaneStatus) -> Vec<String> {
     let mut reasons = process_not_ready_because(plane);
@@ -190,7 +190,7 @@ fn workload(
     }
 }
 
-/// What exactly is running: one line for each arm.
+/// Describes the running release of each arm, one line each.
 pub(super) fn running(view: &View, live: &Live, plane: &DataPlaneStatus) -> Vec<String> {
     let state = live.split.state();
     let arms = [(Arm::Stable, Some(&state.stable)), (Arm::Candidate, state.candidate.as_ref())];

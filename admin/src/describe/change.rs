@@ -1,4 +1,4 @@
-//! What the driver answered, as it goes over the wire.
+//! Converts the driver's results into wire types.
 
 use super::{change_kind, config_problem, workload};
 use stagegate_api::{
@@ -6,7 +6,7 @@ use stagegate_api::{
 };
 use stagegate_control as control;
 
-/// What a change did.
+/// The result of a change.
 #[must_use]
 pub fn changed(changed: &control::Changed) -> Changed {
     Changed {
@@ -33,7 +33,7 @@ const fn timing(timing: &control::RollbackTiming) -> RollbackTiming {
     }
 }
 
-/// What a drill found.
+/// The result of a drill.
 #[must_use]
 pub fn drill(report: &control::DrillReport) -> DrillReport {
     let check = |it: &control::DrillCheck| DrillCheck {
@@ -55,7 +55,7 @@ pub fn drill(report: &control::DrillReport) -> DrillReport {
     }
 }
 
-/// What a reload did.
+/// The result of a reload.
 #[must_use]
 pub fn reloaded(reloaded: control::Reloaded) -> Reloaded {
     Reloaded {

@@ -39,7 +39,7 @@ fn shown(comparison: &control::EvalComparison) -> EvalComparison {
     }
 }
 
-/// A comparison that somebody sent.
+/// Converts a submitted comparison.
 #[must_use]
 pub fn given_comparison(given: EvalComparison) -> control::EvalComparison {
     let case = |it: EvalCase| control::EvalCase { id: it.id, why: it.why };

@@ -9,10 +9,10 @@ use stagegate_control::{Live, View};
 use stagegate_rollout::Arm;
 use stagegate_store::RegisteredRelease;
 
-/// How much of a digest is shown where there is one line for everything.
+/// Number of characters of a digest in a one-line description.
 const DIGEST_SHOWN: usize = "sha256:".len() + 12;
 
-/// What a release is made of.
+/// The artifact of a release.
 #[must_use]
 pub fn artifact(artifact: &stagegate_config::Artifact) -> Artifact {
     Artifact {
@@ -72,7 +72,7 @@ fn shown(endpoint: &str) -> String {
     endpoint.strip_prefix("http://").unwrap_or(endpoint).to_owned()
 }
 
-/// How two releases differ, pins first.
+/// The differences between two releases, pins first.
 #[must_use]
 pub fn diff(from: &ReleaseDetail, to: &ReleaseDetail) -> ReleaseDiff {
     let mut differences = Vec::new();
@@ -99,7 +99,7 @@ pub fn diff(from: &ReleaseDetail, to: &ReleaseDetail) -> ReleaseDiff {
     }
 }
 
-/// What exactly is running on an arm, in one line.
+/// Describes the running release of an arm in one line.
 #[must_use]
 pub fn running(
     arm: Arm,

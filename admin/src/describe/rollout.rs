@@ -159,7 +159,7 @@ pub fn transition(transition: &Transition) -> TransitionDetail {
     }
 }
 
-/// Who, why and when.
+/// The actor, reason and time of an action.
 #[must_use]
 pub fn mark(mark: &Mark) -> MarkDetail {
     MarkDetail { by: mark.by.clone(), reason: mark.reason.clone(), at_ms: mark.at_ms }

@@ -55,7 +55,7 @@ pub(crate) const fn change_kind(kind: control::ChangeKind) -> api::ChangeKind {
     }
 }
 
-/// Where a request would go.
+/// The destination of a request.
 pub(crate) const fn destination(target: rollout::Target) -> api::Destination {
     match target {
         rollout::Target::Arm(rollout::Arm::Stable) => api::Destination::Stable,

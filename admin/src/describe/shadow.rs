@@ -9,7 +9,7 @@ use stagegate_rollout::{Outcome, ShadowDrop, ShadowKey, ShadowSeries};
 /// Answers from which on a 99th percentile is shown.
 const ENOUGH: u64 = 1000;
 
-/// What is known without a sample store: everything but the pairs. `copies` are those of all
+/// The report without the pairs, which need a sample store. `copies` has the copies of all
 /// workloads.
 #[must_use]
 pub fn shadow(

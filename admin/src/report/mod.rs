@@ -1,5 +1,5 @@
-//! Deploy reports: what is known of a rollout over its first hour, day or three days, written from
-//! records alone. Pure: whoever calls has read the records, and says what time it is.
+//! Deploy reports over a rollout's first hour, day or three days, written from records alone. Pure:
+//! the caller reads the records and passes the time.
 
 mod html;
 mod markdown;
@@ -28,7 +28,7 @@ pub(crate) struct Span {
     pub(crate) ms: u64,
 }
 
-/// Everything that a report is written from.
+/// The records that a report is written from.
 #[derive(Debug)]
 pub(crate) struct Records<'a> {
     pub(crate) workload: &'a str,
@@ -203,7 +203,7 @@ fn rollback(
     })
 }
 
-/// What a reader must not overlook.
+/// Lists missing facts and reservations, one line each.
 fn not_known(records: &Records<'_>, counted: &Counted, length_ms: u64) -> Vec<String> {
     let Records { rollout, watched, .. } = records;
     let mut lines = Vec::new();
@@ -272,7 +272,7 @@ fn title(report: &DeployReport) -> String {
     format!("{}: {} to {}, {span}{so_far}", report.workload, rollout.from, rollout.to)
 }
 
-/// What the report begins with.
+/// The facts at the top of the report.
 fn facts(report: &DeployReport) -> Vec<(&'static str, String)> {
     let DeployReport { rollout, counted, started, .. } = report;
     let made_of = |artifact: &Artifact| {
@@ -340,7 +340,7 @@ fn axis_name(axis: &str) -> &'static str {
     }
 }
 
-/// Why a turn was taken, and what it went against.
+/// The reason for a transition, and the overridden objections.
 fn why(transition: &TransitionDetail) -> String {
     let against = transition.against.iter().map(|line| format!("against: {line}"));
     let reason = Some(transition.mark.reason.clone()).filter(|reason| !reason.is_empty());

@@ -1,4 +1,4 @@
-//! How numbers and times are written in a report.
+//! Formats numbers and times of a report.
 
 use stagegate_api::{FigureOfArm, FigureReport};
 
@@ -59,7 +59,7 @@ pub(super) fn arm(figure: &FigureReport, arm: Option<&FigureOfArm>) -> String {
     }
 }
 
-/// How many values an arm's figure rests on.
+/// Formats the number of values behind an arm's figure.
 pub(super) fn count(arm: Option<&FigureOfArm>) -> String {
     arm.map_or_else(|| "–".to_owned(), |arm| grouped(arm.count))
 }

@@ -29,7 +29,7 @@ pub trait DecisionSource: Send + Sync + 'static {
 /// Health of the decision log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogHealth {
-    /// Whether the last write worked.
+    /// True if the last write succeeded.
     pub healthy: bool,
     /// Records that were dropped since the start rather than slow traffic.
     pub dropped: u64,

@@ -42,7 +42,8 @@ pub trait SampleSource: Send + Sync + 'static {
         by: &str,
     ) -> Result<ReviewOutcome, SamplesUnavailable>;
 
-    /// What the samples of a rollout add up to; of those before any, for an empty id.
+    /// Returns the totals of a rollout's samples; with an empty id, of the samples before any
+    /// rollout.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -54,7 +55,8 @@ pub trait SampleSource: Send + Sync + 'static {
     /// When it cannot be read.
     fn get(&self, request_id: &str) -> Result<Option<SampleDetail>, SamplesUnavailable>;
 
-    /// What came of a workload's pairs since `since_ms`, and the newest that its shadow lost.
+    /// Returns the results of a workload's pairs since `since_ms`, and the newest pairs that the
+    /// shadow lost.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -75,12 +77,12 @@ pub trait SampleSource: Send + Sync + 'static {
     ) -> Result<Vec<ScoreTaken>, SamplesUnavailable>;
 }
 
-/// What became of a review.
+/// The result of a submitted review.
 #[derive(Clone, Debug)]
 pub enum ReviewOutcome {
     /// No such sample.
     Unknown,
-    /// It has been reviewed; that stands.
+    /// It was reviewed before; the first review stands.
     Before(SampleReview),
     /// It was kept; `true` if its verdict counts.
     Kept(bool),

@@ -4,7 +4,7 @@ use stagegate_rollout::{Arm, KeyKind, Outcome, ShadowKey, ShadowSeries};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Rolling statistics of what was served.
+/// Rolling statistics of served requests.
 pub trait StatsSource: Send + Sync + 'static {
     /// The windows that end now, of every series: several lengths each.
     fn snapshot(&self) -> Vec<SeriesStats>;
@@ -14,7 +14,7 @@ pub trait StatsSource: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// What was counted of copied requests since the start.
+    /// Returns the counts of copied requests since the start.
     fn shadows(&self) -> Vec<(ShadowKey, ShadowSeries)> {
         Vec::new()
     }
@@ -31,7 +31,8 @@ pub struct SeriesStats {
     pub arm: Arm,
     /// Length of the window in seconds.
     pub seconds: u32,
-    /// How much of it traffic was counted: less than `seconds` soon after the start.
+    /// The part of the window in which traffic was counted: less than `seconds` soon after the
+    /// start.
     pub covers: Duration,
     /// Finished requests by [`Outcome::index`].
     pub outcomes: [u64; Outcome::ALL.len()],
@@ -39,7 +40,7 @@ pub struct SeriesStats {
     pub keys: [u64; KeyKind::ALL.len()],
     /// Responses whose cost is known.
     pub costed: u64,
-    /// What they cost in nano-dollars.
+    /// Their total cost in nano-dollars.
     pub spent_nanos: u64,
     /// Median, 95th and 99th percentile of the whole duration in microseconds; `None` where there
     /// are too few requests to say.
@@ -48,7 +49,7 @@ pub struct SeriesStats {
     pub first_byte_p50_us: Option<u64>,
 }
 
-/// Where `/metrics` comes from.
+/// The source of `/metrics`.
 pub trait MetricsSource: Send + Sync + 'static {
     /// The Prometheus text exposition of everything.
     fn render(&self) -> String;

@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Tests of the roles' permissions.
 
 use crate::world::{CONFIG, World};
 use http::Method;

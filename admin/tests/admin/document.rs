@@ -157,7 +157,7 @@ fn fields(schemas: &Value) -> Vec<(String, String, Value)> {
     found
 }
 
-/// Whether a property is a schema that lists its words, or may be one.
+/// Returns true if a property's schema is an enum, or may be one.
 fn is_enum(schemas: &Value, property: &Value) -> bool {
     if let Some(reference) = property["$ref"].as_str() {
         let name = reference.rsplit('/').next().unwrap();

@@ -1,4 +1,4 @@
-//! What is in force, what was decided, and why.
+//! Tests of the read routes: status, decisions and explanations.
 
 use crate::world::{CONFIG, World};
 use serde_json::{Value, json};

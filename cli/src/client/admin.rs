@@ -37,7 +37,7 @@ enum Way {
     Socket(PathBuf),
 }
 
-/// What makes a change conditional or repeatable.
+/// The headers that make a change conditional or idempotent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Conditions<'a> {
     /// Change only if the workload's last change was this epoch.
@@ -116,7 +116,7 @@ impl AdminClient {
         self.call(method, path, Some(body), conditions)
     }
 
-    /// Reads a text that is not JSON, as a page; refusals are JSON all the same.
+    /// Reads a text that is not JSON, like a page. Refusals are still JSON.
     pub fn text(&self, path: &str) -> Result<String, Failure> {
         let (status, text) = self.exchange(&Method::GET, path, None, Conditions::default())?;
         if (200..300).contains(&status) {

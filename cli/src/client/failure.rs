@@ -1,4 +1,4 @@
-//! Why a command was not done, and the exit code that says so.
+//! The reason why a command failed, and its exit code.
 
 use super::problem;
 use serde_json::Value;
@@ -6,14 +6,14 @@ use stagegate_api::Problem;
 use std::fmt;
 use std::process::ExitCode;
 
-/// Why a command was not done.
+/// The reason why a command failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// Nobody answers.
+    /// No response.
     Unreachable {
         /// The address that was tried.
         url: String,
-        /// What the system said.
+        /// The operating system's message.
         cause: String,
     },
     /// The API refused.
@@ -27,7 +27,7 @@ pub enum Failure {
     Odd {
         /// The address that was asked.
         url: String,
-        /// What it answered.
+        /// A description of the response.
         what: String,
     },
     /// Wrong usage that the parser cannot see.

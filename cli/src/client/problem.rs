@@ -68,7 +68,7 @@ pub(super) fn describe(f: &mut fmt::Formatter<'_>, problem: &Problem) -> fmt::Re
     }
 }
 
-/// What to do next, where the status alone tells it.
+/// Returns the next step to suggest, if the status alone determines it.
 const fn hint(status: u16) -> Option<&'static str> {
     Some(match status {
         401 => "give a token with --token or STAGEGATE_TOKEN; `stagegate token new` makes one",

@@ -15,7 +15,7 @@ const LISTED: usize = 1000;
 /// Characters of a text that are sent.
 const LONGEST: usize = 300;
 
-/// Where a comparison goes.
+/// The destination of a comparison.
 #[derive(Args, Debug, Default)]
 #[command(group = ArgGroup::new("of_workload").args(["workload", "named"]))]
 pub(crate) struct AttachArgs {
@@ -32,7 +32,7 @@ pub(crate) struct AttachArgs {
     /// The release that the candidate's run is of.
     #[arg(long, requires = "attach")]
     release: Option<String>,
-    /// Why, or what it is of; it is recorded.
+    /// The reason, or a description; it is recorded.
     #[arg(long, requires = "attach")]
     reason: Option<String>,
     #[command(flatten)]

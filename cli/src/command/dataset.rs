@@ -80,7 +80,7 @@ pub(crate) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Why there are fewer cases than were asked for; `None` where there are as many.
+/// Returns the reason why there are fewer cases than requested; `None` if there are as many.
 fn fewer(args: &ExportArgs, found: usize, written: usize) -> Option<String> {
     let limit = args.limit.unwrap_or(MOST);
     if written == limit || (found == written && args.limit.is_none()) {
@@ -128,7 +128,7 @@ fn extend(path: &Path, lines: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::Usage(format!("{}: cannot be written: {error}", path.display())))
 }
 
-/// Whether what is added comes onto a line of its own.
+/// Returns true if the file is empty or ends with a line feed.
 fn ends_a_line(path: &Path) -> std::io::Result<bool> {
     use std::io::{Read, Seek, SeekFrom};
     let mut file = File::open(path)?;
@@ -166,7 +166,8 @@ fn case(detail: &SampleDetail) -> Result<Option<Record>, Failure> {
     }))
 }
 
-/// What a reviewer found right is no failure, whatever the scorers say.
+/// A regression case is rejected if the reviewer found the response correct, whatever the scorers
+/// say.
 fn status(review: &SampleReview, split: Split) -> ReviewStatus {
     match split {
         Split::Regression if review.verdict == "pass" => ReviewStatus::Rejected,

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ureq::http::Method;
 
-/// How often it is looked whether more was scored.
+/// How often the command checks for new scores.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Most answers of an arm: what one page of the API lists.
 const MOST: u32 = 1000;
@@ -22,7 +22,7 @@ const MOST: u32 = 1000;
 pub(crate) struct NowArgs {
     /// The workload.
     workload: String,
-    /// How many answers of each arm, up to 1000.
+    /// Number of answers of each arm, up to 1000.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST)))]
     count: u32,
     /// Percentage points that the candidate may be worse than stable; exit code 1 where it is shown
@@ -34,7 +34,7 @@ pub(crate) struct NowArgs {
     timeout: crate::Duration,
 }
 
-/// What came in of one arm.
+/// The counts of one arm's samples.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Arm {
     /// Sampled since the command began.

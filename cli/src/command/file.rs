@@ -16,10 +16,10 @@ pub(crate) struct InitArgs {
     /// The file to write; an existing one is never touched.
     #[arg(default_value = "stagegate.yaml")]
     file: PathBuf,
-    /// Where the version that serves now listens.
+    /// URL of the current version.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9001")]
     stable: String,
-    /// Where the new version listens.
+    /// URL of the new version.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9002")]
     candidate: String,
     /// What your clients are built with. Decides where a conversation's id is looked for.

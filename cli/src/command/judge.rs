@@ -3,7 +3,7 @@
 use stagegate_eval::{HttpPost, ItemScores, Sample, Score, ScorerSpec, Sent, ask};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What one scorer says of a sample, asked once. Who says nothing leaves it unscored.
+/// Asks one scorer about a sample, once. Without a result, the sample is unscored.
 pub(crate) fn judge(spec: &ScorerSpec, sample: &Sample) -> Vec<Score> {
     if let Some(score) = spec.score(sample) {
         return vec![score];

@@ -94,12 +94,12 @@ impl Kind {
     }
 }
 
-/// Somebody.
+/// A tenant or user.
 #[derive(Args, Debug)]
 pub(crate) struct SubjectArgs {
     /// The workload.
     workload: String,
-    /// What the id names.
+    /// The kind of the id.
     kind: Kind,
     /// The id.
     id: String,
@@ -137,7 +137,7 @@ pub(crate) fn exclude(
     })
 }
 
-/// Where somebody goes once an entry about them is gone.
+/// The destination of a subject after its entry is removed.
 const AFTER_THE_ENTRY: &str =
     "wherever the rules below this one send them (lists, cohorts, weight)";
 

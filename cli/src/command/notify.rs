@@ -1,4 +1,4 @@
-//! `stagegate notify`: the channels through which people are told.
+//! `stagegate notify`: the notification channels.
 
 use crate::client::{AdminClient, Conditions, Failure, segment, typed};
 use crate::examples::examples;

@@ -49,7 +49,7 @@ pub(crate) struct ReplayArgs {
     /// The policy, where the file has several.
     #[arg(long)]
     name: Option<String>,
-    /// How far back.
+    /// The time to look back.
     #[arg(long, value_name = "DURATION", default_value = "7d")]
     since: Duration,
 }

@@ -1,4 +1,4 @@
-//! What changes would do to a workload as it is: pure, for `--dry-run`.
+//! Previews of changes for `--dry-run`: pure.
 
 use super::send::Preview;
 use crate::output::{counted, percent};

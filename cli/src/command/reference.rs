@@ -1,4 +1,4 @@
-//! What is generated from the command definitions: shell completions and the reference page.
+//! Generates shell completions and the reference page from the command definitions.
 
 use crate::client::Failure;
 use crate::local::Local;
@@ -27,7 +27,7 @@ pub(crate) struct ManArgs {
 /// Options of `reference`.
 #[derive(Args, Debug)]
 pub(crate) struct ReferenceArgs {
-    /// Which page.
+    /// The page.
     page: Page,
 }
 

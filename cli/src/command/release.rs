@@ -57,7 +57,7 @@ pub(crate) struct AddArgs {
     workload: String,
     /// Name of the release, as `v44`.
     name: String,
-    /// Where it is served, as `http://10.0.2.1:9001`; may be given several times.
+    /// URL of an endpoint, as `http://10.0.2.1:9001`; may be given several times.
     #[arg(long = "endpoint", value_name = "URL", required = true)]
     endpoints: Vec<String>,
     /// Model name and version.

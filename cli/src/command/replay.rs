@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ureq::Agent;
 use ureq::http::{HeaderName, HeaderValue, Request};
 
-/// Tries of one request that nobody answered.
+/// Attempts of one request without a response.
 const TRIES: u32 = 3;
 /// Pauses between them.
 const PAUSES: Backoff =
@@ -19,16 +19,16 @@ const PAUSES: Backoff =
 /// Most bytes of an answer that are read.
 const LARGEST: u64 = 16 << 20;
 
-/// How the requests are sent.
+/// Options for sending the requests.
 #[derive(Args, Debug)]
 pub(crate) struct Target {
-    /// Requests under way at once.
+    /// Requests in progress at once.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     concurrency: u32,
     /// Requests a second at most.
     #[arg(long, default_value_t = 10.0, value_name = "PER_SECOND")]
     rate: f64,
-    /// How long an answer may take.
+    /// Time limit of an answer.
     #[arg(long, default_value = "120s", value_name = "TIME")]
     timeout: crate::Duration,
     /// The path that is asked; guessed from the request's shape if left out.
@@ -37,7 +37,7 @@ pub(crate) struct Target {
     /// A header of every request, as `authorization: Bearer …`; none is kept with a sample.
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// Where the release answers, instead of its registered endpoints.
+    /// URL of the release, instead of its registered endpoints.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 }
@@ -49,7 +49,7 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     Ok((name, value.trim().parse().map_err(|_| wrong())?))
 }
 
-/// What is asked again.
+/// A case that is sent again.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) id: String,
@@ -76,14 +76,14 @@ impl Case {
     }
 }
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// An answer to be judged.
     Answered(Body),
     /// The release answers this with an error of its own.
     Refused(u16),
-    /// Nobody answered, or not now; why.
+    /// No response, or a temporary refusal; the reason.
     Silent(String),
 }
 
@@ -113,7 +113,7 @@ impl Target {
         })
     }
 
-    /// Where the release answers, if that was said.
+    /// Returns the URL of the release, if it was given.
     pub(crate) fn url(&self) -> Option<&str> {
         self.url.as_deref()
     }
@@ -136,7 +136,7 @@ fn bases(endpoints: &[String]) -> Result<Vec<String>, Failure> {
     endpoints.iter().map(base).collect()
 }
 
-/// Asks every case once and gives what `judge` makes of the answers, in the order of the cases.
+/// Sends every case once and returns the results of `judge`, in the order of the cases.
 pub(crate) fn replay(
     target: &Target,
     endpoints: &[String],

@@ -14,16 +14,16 @@ pub(crate) struct ReportArgs {
     /// The rollout's id, as `rollout history` lists it.
     #[arg(long, value_name = "ID", required_unless_present_any = ["workload", "named"])]
     rollout: Option<String>,
-    /// The workload, for its rollout under way or the last one.
+    /// The workload, for its rollout in progress or the last one.
     #[arg(value_name = "WORKLOAD", conflicts_with_all = ["rollout", "named"])]
     workload: Option<String>,
     /// The same as WORKLOAD.
     #[arg(short = 'w', long = "workload", value_name = "WORKLOAD", conflicts_with = "rollout")]
     named: Option<String>,
-    /// How long from the start, as `1h`, `24h` or `72h`; the whole rollout if left out.
+    /// The time from the start, as `1h`, `24h` or `72h`; the whole rollout by default.
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// How it is written; Markdown, or JSON with `-o json`, if left out.
+    /// The output format; by default Markdown, or JSON with `-o json`.
     #[arg(long, value_enum)]
     format: Option<Written>,
     /// Write it into this file.
@@ -31,7 +31,7 @@ pub(crate) struct ReportArgs {
     out: Option<PathBuf>,
 }
 
-/// How a report is written.
+/// The output format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Written {
     /// Markdown, for a ticket.

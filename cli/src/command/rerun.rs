@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What stands in the place of a found secret.
+/// The text that replaces a secret.
 const REDACTED: &str = "[redacted]";
 /// Most bytes of an answer that are scored.
 const LARGEST: usize = 16 << 20;
@@ -37,8 +37,8 @@ pub(crate) struct RerunArgs {
     /// The release that answers; with `--url` it need not be registered yet.
     #[arg(long)]
     release: String,
-    /// How many cases: the newest samples (1,000 if left out, which is the most), or the first of a
-    /// dataset (all if left out).
+    /// Number of cases: the newest samples (1,000 by default, which is the most), or the first of a
+    /// dataset (all by default).
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
     /// A frozen set, as `dataset export` writes it, instead of the newest samples: only runs of the
@@ -48,7 +48,7 @@ pub(crate) struct RerunArgs {
     /// Only this split of the dataset.
     #[arg(long, value_enum, requires = "dataset")]
     split: Option<SplitName>,
-    /// Where the run is written: JSON Lines, for `eval gate`.
+    /// Output file of the run: JSON Lines, for `eval gate`.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// The configuration, for the workload's scorers and for what is redacted.

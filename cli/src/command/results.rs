@@ -14,8 +14,8 @@ use std::process::ExitCode;
 pub(crate) struct ResultsArgs {
     #[command(flatten)]
     workload: Workload,
-    /// Id of a rollout, or `none` for what came before the first. Default: the one under way, or the
-    /// last.
+    /// Id of a rollout, or `none` for what came before the first. Default: the one in progress, or
+    /// the last.
     #[arg(long, value_name = "ID")]
     rollout: Option<String>,
     /// Show the reliability tables too: how far the backend's own confidence can be believed.

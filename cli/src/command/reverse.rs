@@ -2,7 +2,7 @@
 
 use stagegate_api::{AuditRecord, WorkloadDetail};
 
-/// How a change is taken back.
+/// The way to revert a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reverse {
     /// By this command (its words after the program's name, without a reason), with a remark.
@@ -13,7 +13,7 @@ pub(crate) enum Reverse {
     Nothing,
 }
 
-/// What takes `record` back on the workload as it is now.
+/// Returns the command that reverts `record`, given the workload's current state.
 pub(crate) fn reverse(record: &AuditRecord, now: &WorkloadDetail) -> Reverse {
     let w = now.name.as_str();
     let text = |key: &str| record.details[key].as_str().unwrap_or_default();

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use ureq::http::Method;
 
-/// How often `--watch` looks again.
+/// Refresh interval of `--watch`.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// The commands below `rollout`.

@@ -91,7 +91,7 @@ pub(crate) struct AddArgs {
     /// It was wrong.
     #[arg(long)]
     fail: bool,
-    /// What the verdict is filed under.
+    /// The scorer name under which the verdict is stored.
     #[arg(long, default_value = "human")]
     name: String,
     /// The reason.

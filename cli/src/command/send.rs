@@ -11,7 +11,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 use ureq::http::Method;
 
-/// What makes a change safe to try, to race and to repeat.
+/// Options for dry runs, conditional changes and idempotent retries.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ConditionArgs {
     /// Show what would change and for whom, and send nothing.
@@ -46,14 +46,14 @@ pub(crate) struct Order<'a, B> {
     pub(crate) conditions: &'a ConditionArgs,
 }
 
-/// What a change would do, as far as the state tells.
+/// The expected effect of a change, computed from the state.
 #[derive(Debug, Default)]
 pub(crate) struct Preview {
-    /// What, from and to.
+    /// The changes: name, old value, new value.
     moves: Vec<[String; 3]>,
-    /// Whom it moves, one line each.
+    /// The affected subjects, one line each.
     who: Vec<String>,
-    /// Why the server would refuse it.
+    /// The reasons for which the server would refuse it.
     refused: Vec<String>,
 }
 
@@ -66,7 +66,7 @@ impl Preview {
         }
     }
 
-    /// Somebody is moved, or is not.
+    /// Adds a line about an affected subject.
     pub(crate) fn who(&mut self, line: impl Into<String>) {
         self.who.push(line.into());
     }
@@ -78,8 +78,8 @@ impl Preview {
 }
 
 impl<B: Serialize> Order<'_, B> {
-    /// Sends the change and prints what it did; with `--dry-run` prints what `preview` makes of the
-    /// workload as it is.
+    /// Sends the change and prints its result; with `--dry-run` prints the preview for the
+    /// workload's current state.
     pub(crate) fn run(
         self,
         client: &AdminClient,
@@ -137,7 +137,7 @@ impl<B: Serialize> Order<'_, B> {
     }
 }
 
-/// Where the rules send somebody now, as `v43 (candidate): …`.
+/// Returns the current destination of a subject, as `v43 (candidate): …`.
 pub(crate) fn goes_to(
     client: &AdminClient,
     workload: &str,
@@ -151,7 +151,7 @@ pub(crate) fn goes_to(
     Ok(format!("{release} ({}): {}", said.target, said.words))
 }
 
-/// The path of somebody below a workload.
+/// The path of a subject below a workload.
 pub(crate) fn below(parts: &[&str]) -> String {
     parts.iter().fold(String::new(), |path, part| path + "/" + &segment(part))
 }

@@ -17,7 +17,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How often `--watch` looks again.
+/// Refresh interval of `--watch`.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
 
 /// Options of `status`.
@@ -206,7 +206,7 @@ fn workload_text(workload: &WorkloadStatus, now_ms: u64) -> String {
     text
 }
 
-/// What needs a person: the kill switch, a rollback, endpoints that do not answer.
+/// Returns the facts that need a person: a kill, a rollback, unhealthy endpoints.
 fn alarms(workload: &WorkloadStatus, now_ms: u64) -> Vec<String> {
     let mut alarms = Vec::new();
     if let Some(killed) = &workload.killed {
@@ -287,7 +287,7 @@ fn decided_per_request(workload: &WorkloadStatus) -> Option<String> {
     })
 }
 
-/// What a row shows of a window.
+/// Formats one cell of a row from a window.
 type Cell = fn(&Window) -> String;
 
 /// One row per measure, one block of columns per arm, one column per window.

@@ -42,7 +42,7 @@ pub(crate) struct ForceArgs {
     /// The arm the requests go to.
     #[arg(long, default_value = "candidate")]
     arm: ArmArg,
-    /// How long the header is valid.
+    /// Validity of the header.
     #[arg(long = "for", value_name = "DURATION", default_value = "1h")]
     lasting: Duration,
     /// The workload's `force.secret`; better given in the environment than on the command line.

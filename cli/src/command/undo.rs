@@ -30,7 +30,7 @@ pub(crate) struct UndoArgs {
 /// The words of the command to run, with the program's name; `None` where the person declined.
 ///
 /// # Errors
-/// When there is nothing to take back, no command does it, or nobody can answer.
+/// When there is nothing to revert, no command reverts it, or no person can answer.
 pub(crate) fn run(
     client: &AdminClient,
     args: &UndoArgs,

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// and says so: a restart must not end the watch.
 ///
 /// # Errors
-/// When the first look fails, or a later one for another reason than that nobody answers.
+/// When the first look fails, or a later one fails although the server answers.
 pub(crate) fn watch(
     every: Duration,
     look: impl Fn() -> Result<String, Failure>,

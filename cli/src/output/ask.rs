@@ -3,7 +3,7 @@
 use super::escape;
 use std::io::{BufRead, IsTerminal, Write};
 
-/// Whether somebody can answer: standard input is a terminal.
+/// Returns true if standard input is a terminal, so that a person can answer.
 pub(crate) fn somebody_there() -> bool {
     std::io::stdin().is_terminal()
 }

@@ -4,7 +4,7 @@
 //! characters, and a reader is misled by characters that reverse the direction of text. Both are
 //! shown as `\u{1b}` instead.
 
-/// Whether a terminal could obey the character or show what follows in another order.
+/// Returns true if a terminal could execute the character or reorder the text after it.
 fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c,

@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
 
-/// How often a spinner turns.
+/// Time between two frames of a spinner.
 const TURN_EVERY: Duration = Duration::from_millis(120);
 
 /// A bar, or nothing where standard error is no terminal. It disappears when it is dropped.
@@ -22,7 +22,7 @@ impl Progress {
         Self(bar)
     }
 
-    /// A spinner, where nobody knows how much there is to do.
+    /// A spinner, for work of unknown length.
     pub(crate) fn spinner(what: &'static str) -> Self {
         let bar = ProgressBar::with_draw_target(None, target());
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {

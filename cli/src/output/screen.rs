@@ -18,7 +18,7 @@ pub(crate) fn columns() -> usize {
     terminal.or_else(given).filter(|columns| *columns >= 40).unwrap_or(unknown)
 }
 
-/// Whether a screen can be drawn again: standard output is a terminal.
+/// Returns true if standard output is a terminal, so that the screen can be redrawn.
 pub(crate) fn can_redraw() -> bool {
     std::io::stdout().is_terminal()
 }

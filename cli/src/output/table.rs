@@ -8,8 +8,9 @@ const LONGEST_CELL: usize = 300;
 /// Narrower a column never gets.
 const NARROWEST: usize = 8;
 
-/// Rows under a head, columns two blanks apart. Where they do not fit the width, cells of the widest
-/// columns go on in the next line. Columns that are `whole`, as ids, are never broken: they are copied.
+/// Rows under a head, columns two blanks apart. If they do not fit the width, cells of the widest
+/// columns wrap to the next line. Columns that are `whole`, like ids, are never broken, so that
+/// they can be copied.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
     right: Vec<usize>,

@@ -1,4 +1,4 @@
-//! What answers cost.
+//! Checks the prices and the budget.
 
 use super::members::{ids, read_text};
 use crate::CostSettings;

@@ -1,4 +1,4 @@
-//! What is scored of live traffic, and whether the parts agree.
+//! Checks the settings for scoring live traffic, and their consistency.
 
 use crate::raw::{Definition, RawEval, RawJudge, RawRedact, RawSampling};
 use crate::read::{At, Context, plain};

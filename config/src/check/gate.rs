@@ -87,7 +87,7 @@ fn measure(raw: &RawGate, whole: &Site, cx: &mut Context<'_>) -> Option<Measure>
     })
 }
 
-/// Which time is measured; only times have one.
+/// The time that a latency gate measures; only latency measures have one.
 fn timing(raw: &RawGate, measure: Option<MeasureName>, cx: &mut Context<'_>) -> Option<Timing> {
     let is_time = matches!(measure, Some(MeasureName::Quantile(_) | MeasureName::TailRatio));
     let given = [raw.stage.as_ref().map(|at| &at.site), raw.of.as_ref().map(|at| &at.site)];
@@ -185,7 +185,7 @@ fn ratio(
     })
 }
 
-/// What the limit compares with, if that is among what is possible.
+/// The comparison that the limit uses, if it is one of the possible ones.
 fn compared(
     raw: &RawGate,
     usual: Against,

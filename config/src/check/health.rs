@@ -5,7 +5,7 @@ use crate::read::{At, Context, plain};
 use stagegate_settings::{Health, Probe};
 use std::time::Duration;
 
-/// How long a health check may take when nothing is said.
+/// The default time limit of a health check.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) fn health(raw: RawHealth, cx: &mut Context<'_>) -> Option<Health> {

@@ -1,4 +1,4 @@
-//! What is known to be right, and who compares answers with it.
+//! Checks the labelled set and the scorer that compares responses with it.
 
 use super::members::read_text;
 use crate::raw::RawLabelled;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// Largest labelled set.
 const MAX_FILE: u64 = 256 << 20;
-/// Who compares where nobody is named.
+/// The default name of the comparing scorer.
 const USUAL: &str = "labelled";
 
 pub(crate) fn labelled(

@@ -18,7 +18,7 @@ pub(crate) struct Ids {
     entries: Vec<Entry>,
 }
 
-/// Where an id is written: an entry of the list and, in a file, a line.
+/// The place of an id: an entry of the list and, in a file, a line.
 #[derive(Clone, Copy)]
 struct Origin {
     entry: u32,
@@ -55,7 +55,7 @@ impl Ids {
         }
     }
 
-    /// Where an id is written, for warnings.
+    /// The place of an id, for warnings.
     pub(crate) fn site(&self, index: usize) -> Option<&Site> {
         self.entries.get(self.origins.get(index)?.entry as usize).map(|entry| &entry.site)
     }

@@ -8,9 +8,9 @@ use crate::{Channel, ChannelTarget, Secret};
 use stagegate_rollout::{Severity, WorkloadName};
 use std::collections::{BTreeSet, HashMap};
 
-/// Where PagerDuty takes events.
+/// URL of PagerDuty's events.
 const PAGERDUTY: &str = "https://events.pagerduty.com/v2/enqueue";
-/// Where Alertmanager takes alerts, below its address.
+/// Path of Alertmanager's alerts, below its address.
 const ALERTS: &str = "/api/v2/alerts";
 
 /// Every channel. `declared` are the workloads of the file; without them (they are wrong) the

@@ -1,11 +1,11 @@
-//! Where the parts of a policy are written.
+//! Places of the parts of a policy in the file.
 
 use crate::read::Site;
 
-/// Where the keys of a mapping are written.
+/// Places of a mapping's keys.
 pub(super) type Keys = Vec<(&'static str, Site)>;
 
-/// Where an item of a list is written, and its keys.
+/// Place of a list item and of its keys.
 pub(super) struct Item {
     pub(super) whole: Site,
     pub(super) keys: Keys,

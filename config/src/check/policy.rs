@@ -1,7 +1,7 @@
 //! Policies: steps and gates, and whether they make sense together.
 //!
-//! What a policy as a whole may be is decided by [`Policy::check`]; here its words are turned into
-//! its values, and its problems are put where the user wrote the part that is at odds.
+//! [`Policy::check`] decides if a policy as a whole is valid. This module converts its text into
+//! values and reports each problem at the line of the wrong part.
 
 use super::gate;
 use super::places::{Item, Keys, keys};
@@ -25,9 +25,9 @@ pub(crate) struct Policies {
     /// Names that were written, also those of policies with problems.
     declared: BTreeMap<Arc<str>, Site>,
     used: BTreeSet<Arc<str>>,
-    /// Whether `policies` could be read at all.
+    /// True if `policies` could be read.
     readable: bool,
-    /// Whether every policy could.
+    /// True if every policy could be read.
     whole: bool,
 }
 
@@ -72,7 +72,7 @@ impl Policies {
         found
     }
 
-    /// All policies; `None` when one could not be read. Doubts about the rest are told first.
+    /// All policies; `None` when one could not be read. Warnings about the rest are reported first.
     pub(crate) fn finish(self, cx: &mut Context<'_>) -> Option<BTreeMap<Arc<str>, Arc<Policy>>> {
         for (name, site) in &self.declared {
             // `default` is what every workload has that names none, now or later.
@@ -84,7 +84,7 @@ impl Policies {
     }
 }
 
-/// Where the parts of a policy are written. What was left out is at what it belongs to.
+/// Places of the parts of a policy. A missing part has the place of its parent.
 struct Sites {
     whole: Site,
     keys: Keys,

@@ -1,4 +1,4 @@
-//! What is scored of live traffic, and how.
+//! Keys for the scoring of live traffic.
 
 use crate::read::{choice, raw};
 use crate::scalar::{FilePath, Int, JsonPointer, Line, Margin, Wait};
@@ -6,7 +6,8 @@ use crate::{Rate, Size};
 use stagegate_rollout::Weight;
 
 raw! {
-    /// How much of each arm is scored. A conversation is in with all its turns or not at all.
+    /// The share of each arm's responses that is scored. A conversation is sampled with all its
+    /// turns or not at all.
     pub(crate) struct RawSampling {
         /// Share of stable's conversations. With `scorers` 2%, without them 0%.
         stable: Weight = optional,
@@ -25,8 +26,8 @@ raw! {
         /// JSON Lines with `input` and `expected`, or those of `stagegate dataset export`. Read again
         /// when the file changes.
         file: FilePath = required,
-        /// Which of `scorers` says whether an answer is the expected one. Without it, one that is
-        /// equal is, as by the scorer `equals`.
+        /// The scorer, one of `scorers`, that compares a response with the expected one. By default
+        /// they must be equal, as with the scorer `equals`.
         scorer: Line = optional,
     }
 }
@@ -61,19 +62,19 @@ raw! {
         max_age: Wait = default("7d"),
         /// Above this many, the oldest samples are removed.
         max_samples: Int<1, 100_000_000> = default("100000"),
-        /// When scorers are not believed. What they say is no evidence then, and the gates on
-        /// accuracy let nothing pass.
+        /// The limits beyond which scorers are not believed. Then their scores are no evidence, and
+        /// the gates on accuracy permit no promotion.
         judge: RawJudge = default("{}"),
     }
 }
 
 raw! {
-    /// When scorers are not believed.
+    /// The limits beyond which scorers are not believed.
     pub(crate) struct RawJudge {
-        /// How long samples may wait without any getting a verdict.
+        /// The longest time without any verdict while samples wait.
         silence: Wait = default("3m"),
-        /// What counts as present, where the present is compared; at least 1s. What is usual are the
-        /// 24 such times before it.
+        /// Length of the current window in comparisons over time; at least 1s. The usual values are
+        /// those of the 24 windows before it.
         window: Wait = default("15m"),
         /// Fewest samples on each side of a comparison.
         samples: Int<1, 1_000_000> = default("200"),

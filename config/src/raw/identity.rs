@@ -1,4 +1,4 @@
-//! Where a request's identity comes from.
+//! Keys for the sources of a request's identity.
 
 use crate::read::{At, choice, raw, words};
 use crate::scalar::{
@@ -19,7 +19,7 @@ raw! {
         user: Vec<At<RawSource>> = default("[]"),
         /// Sources of the conversation id; here `learned` is possible too.
         conversation: Vec<At<RawSource>> = default("[]"),
-        /// How tokens are verified; needed by `jwt` sources.
+        /// The verification of tokens; needed by `jwt` sources.
         jwt: RawJwt = optional,
         /// Bytes of a JSON request body that are held back at most while `body` and `learned` sources
         /// look for an id in it, up to 16MiB. An id that comes later is counted in
@@ -61,13 +61,13 @@ choice! {
 raw! {
     /// A segment of the path.
     pub(crate) struct RawSegment {
-        /// Which one; 1 is the first.
+        /// Its number; 1 is the first.
         segment: Int<1, 64> = required,
     }
 }
 
 raw! {
-    /// How tokens are verified: `jwks`, `public_key` or `secret` must be given.
+    /// The verification of tokens: `jwks`, `public_key` or `secret` must be given.
     pub(crate) struct RawJwt {
         /// JSON Web Key Set file.
         jwks: FilePath = optional,
@@ -98,7 +98,7 @@ words! {
 }
 
 words! {
-    /// Which name (subjectAltName) of a certificate is meant.
+    /// The kind of name (subjectAltName) of a certificate.
     CertificateName, |name| name.label(), {
         /// The first URI, else the first DNS name, else the first e-mail address.
         San,

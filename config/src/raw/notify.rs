@@ -1,4 +1,4 @@
-//! Who is told of what happens.
+//! Keys for the receivers of messages.
 
 use crate::notify::ChannelKind;
 use crate::read::{At, raw, words};
@@ -10,15 +10,15 @@ raw! {
     pub(crate) struct RawChannel {
         /// Its name, for `stagegate notify test`.
         name: ChannelName = required,
-        /// What it is.
+        /// The kind of receiver.
         r#type: ChannelKind = required,
-        /// Where to post, `http://…` or `https://…`; never shown. Required but for `pagerduty`,
-        /// where it is PagerDuty's own. For `alertmanager` the address before `/api/v2/alerts`.
+        /// The URL to post to, `http://…` or `https://…`; never shown. Required except for
+        /// `pagerduty`, which has its own. For `alertmanager` the address before `/api/v2/alerts`.
         url: ChannelUrl = optional,
         /// Routing key of a PagerDuty integration; `pagerduty` needs it, the others have none.
         key: ChannelKey = optional,
-        /// What a `webhook` signs its messages with, at least 16 characters. Without it they are
-        /// not signed.
+        /// The key with which a `webhook` signs its messages, at least 16 characters. Without it
+        /// they are not signed.
         secret: ChannelSecret = optional,
         /// Only notices of gates with these owners, and those that have no owner. By default all.
         owners: Vec<At<Line>> = default("[]"),
@@ -31,7 +31,7 @@ raw! {
 }
 
 words! {
-    /// How much something matters.
+    /// The severity of a notice.
     Severity, |severity| severity.label(), {
         /// Good to know.
         Info,
@@ -43,7 +43,7 @@ words! {
 }
 
 words! {
-    /// What a channel is.
+    /// The kind of a channel's receiver.
     ChannelKind, |kind| kind.label(), {
         /// Anything that takes Stagegate's own JSON, signed.
         Webhook,

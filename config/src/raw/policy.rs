@@ -6,7 +6,7 @@ use crate::scalar::{Bound, Chance, Int, Line, Margin, MeasureName, Owner, Ratio,
 use stagegate_rollout::{Axis, ErrorClass, OfflineReport, Severity, Then, Weight};
 
 raw! {
-    /// What a rollout must go through. What is left out is taken from the built-in policy; a policy
+    /// The steps and gates of a rollout. Missing keys are taken from the built-in policy; a policy
     /// named `default` replaces it.
     pub(crate) struct RawPolicy {
         /// The steps in order, each opening further; the last one is 100% and watches. By default
@@ -16,13 +16,15 @@ raw! {
         /// Conditions that must hold to promote. One that is violated without a break for its `for`
         /// rolls back, or alerts. By default those of the built-in policy.
         gates: Vec<At<RawGate>> = optional,
-        /// What happens while a gate has nothing to measure. It never promotes and never rolls back.
+        /// The reaction while a gate has nothing to measure. It never promotes and never rolls
+        /// back.
         on_no_data: RawNoData = default("{}"),
         /// The kill switch must have been exercised within this time before a rollout starts, or
         /// `off`.
         drill_within: OrOff<Wait> = default("7d"),
-        /// Whether a rollout wants an offline eval report of its release that held, attached by
-        /// `stagegate eval gate --attach`. One that fell stands in the way whatever this says.
+        /// When a rollout needs an offline eval report of its release that held, attached by
+        /// `stagegate eval gate --attach`. A report that fell prevents a promotion, whatever this
+        /// key says.
         offline_report: OfflineReport = default("with_scorers"),
         /// Chance that a candidate no worse than its limits is ever rolled back in one step, shared
         /// by all gates that roll back; at most 0.5.
@@ -33,20 +35,21 @@ raw! {
 }
 
 raw! {
-    /// One tier of a rollout. Nothing is ever promoted by time: `hold` and `requests` are the least
-    /// before somebody may.
+    /// One tier of a rollout. Nothing is ever promoted by time: `hold` and `requests` are the
+    /// minimum before a person may promote.
     pub(crate) struct RawStep {
         /// The candidate's share.
         weight: Weight = required,
         /// How long the step must have been observed before a promotion. Time in which nothing was
         /// watched does not count.
         hold: Time = default("0s"),
-        /// How many requests of the candidate a promotion needs.
+        /// The minimum number of candidate requests for a promotion.
         requests: Int<0, 1_000_000_000> = default("0"),
-        /// How many scored responses of the candidate a promotion needs, if there are gates on the
-        /// eval axis; a gate's own minimum counts where it is higher.
+        /// The minimum number of scored candidate responses for a promotion, if there are gates on
+        /// the eval axis. A gate's own minimum counts if it is higher.
         scored: Int<0, 1_000_000_000> = default("0"),
-        /// How long the last step is watched before the candidate becomes stable. Only there.
+        /// How long the last step is watched before the candidate becomes stable. Only for the last
+        /// step.
         watch: Time = default("0s"),
         /// How long a gate without a `for` must be violated to act, up to 24h. By default 5m in the
         /// first two steps and 10m from the third on.
@@ -65,48 +68,49 @@ raw! {
         /// `output_tokens_per_request`, `daily_projection`, and `burn_rate_1h` and `spend_1h` with
         /// any window from 1m to 24h (cost).
         measure: MeasureName = optional,
-        /// Which failures, on the error axis.
+        /// The class of failures, on the error axis.
         class: ErrorClass = optional,
-        /// Which time, on the latency axis. By default `total`.
+        /// The measured time, on the latency axis. By default `total`.
         of: TimingWord = optional,
         /// A stage that the backend names in `Server-Timing`, instead of `of`.
         stage: Line = optional,
-        /// What a `margin` or `ratio` compares with. A margin is always against `stable`.
+        /// The reference of a `margin` or `ratio`. A margin is always against `stable`.
         against: Against = optional,
         /// Percentage points that the candidate may be worse than stable.
         margin: Margin = optional,
-        /// How many times what it is compared with.
+        /// The permitted multiple of the reference value.
         ratio: Ratio = optional,
         /// Not above this: a share, a duration, dollars, or a number.
         max: Bound = optional,
         /// Not below this: a share.
         min: Bound = optional,
-        /// How many of the candidate's responses (scored ones on the eval axis) it takes before the
-        /// gate acts. By default 100.
+        /// The minimum number of candidate responses (scored ones on the eval axis) before the gate
+        /// acts. By default 100.
         requests: Int<1, 1_000_000_000> = optional,
-        /// How many scored responses a promotion needs, on the eval axis. By default 5000.
+        /// The minimum number of scored responses for a promotion, on the eval axis. By default
+        /// 5000.
         scored: Int<0, 1_000_000_000> = optional,
         /// How long it must be violated without a break, up to 24h. By default the step's
         /// `violated_for`.
         r#for: Wait = optional,
-        /// What a violation does.
+        /// The effect of a violation.
         then: Then = default("rollback"),
-        /// Who is told.
+        /// The owner who is alerted.
         owner: Owner = optional,
-        /// How loudly. By default `critical` for a rollback and `warning` for an alert.
+        /// The severity. By default `critical` for a rollback and `warning` for an alert.
         severity: Severity = optional,
     }
 }
 
 raw! {
-    /// What happens while a gate has nothing to measure.
+    /// The reaction while a gate has nothing to measure.
     pub(crate) struct RawNoData {
-        /// The owner is told after this time.
+        /// The time after which the owner is notified.
         alert_after: Time = default("10m"),
     }
 }
 
-/// Which time a latency gate measures.
+/// The time that a latency gate measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimingWord {
     Total,
@@ -114,7 +118,7 @@ pub(crate) enum TimingWord {
     BetweenChunks,
 }
 
-/// What a limit compares with.
+/// The reference that a limit compares with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Against {
     Stable,
@@ -133,7 +137,7 @@ impl Against {
 }
 
 words! {
-    /// Which time a latency gate measures.
+    /// The time that a latency gate measures.
     TimingWord, |timing| match timing {
         TimingWord::Total => "total",
         TimingWord::FirstByte => "first_byte",
@@ -149,7 +153,7 @@ words! {
 }
 
 words! {
-    /// What a limit compares with.
+    /// The reference that a limit compares with.
     Against, |against| against.label(), {
         /// The stable release, at the same time.
         Stable,
@@ -175,11 +179,11 @@ words! {
 }
 
 words! {
-    /// Whether a rollout wants an offline eval report of its release.
+    /// When a rollout needs an offline eval report of its release.
     OfflineReport, |asked| asked.label(), {
         /// Always.
         Required,
-        /// Where the workload has scorers.
+        /// If the workload has scorers.
         WithScorers,
         /// Never.
         Optional,
@@ -187,7 +191,7 @@ words! {
 }
 
 words! {
-    /// Which failures an error rate counts.
+    /// The class of failures that an error rate counts.
     ErrorClass, |class| class.label(), {
         /// Likely to work when tried again: connection failures, timeouts, 408, 425, 429, 503, 529.
         Transient,
@@ -203,7 +207,7 @@ words! {
 }
 
 words! {
-    /// What a violated gate does.
+    /// The effect of a violated gate.
     Then, |then| then.label(), {
         /// Puts the last good release back, by itself.
         Rollback,

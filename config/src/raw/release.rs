@@ -12,10 +12,10 @@ use crate::scalar::{
 raw! {
     /// One immutable version of a workload's backend.
     pub(crate) struct RawRelease {
-        /// Where it is served: `http://host:port`, `https://host:port`, `h2c://host:port` or
+        /// Its endpoints: `http://host:port`, `https://host:port`, `h2c://host:port` or
         /// `h2://host:port` for HTTP/2 without and with TLS, `unix:/path` or `h2+unix:/path`.
         endpoints: NonEmpty<Endpoint> = required,
-        /// What it is made of: the pins that make it immutable.
+        /// The pins of the release, which make it immutable.
         artifact: RawArtifact = default("{}"),
         /// TLS towards its endpoints; by default the workload's.
         upstream_tls: RawUpstreamTls = optional,

@@ -36,7 +36,7 @@ impl Definition {
     }
 }
 
-/// What a type of scorer is described by, around checks and inside of them.
+/// The names under which the types of a scorer are described: outside and inside of checks.
 const SCORER: &str = "scorer";
 const CHECK: &str = "check";
 

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 raw! {
     /// The whole file.
     pub(crate) struct RawConfig {
-        /// Where client traffic is accepted.
+        /// The listeners for client traffic.
         listeners: NonEmpty<RawListener> = required,
         /// The control plane: REST API, metrics, health.
         admin: RawAdmin = default("{}"),
@@ -26,7 +26,7 @@ raw! {
         path: PathSpelling = default("strict"),
         /// Worker threads of the data plane; `auto` means one a core.
         workers: Workers = default("auto"),
-        /// How long running responses may finish after a stop signal.
+        /// The time that running responses have to finish after a stop signal.
         drain_timeout: Time = default("30s"),
         /// Limits of client connections.
         limits: ConnLimits = default("{}"),
@@ -38,16 +38,16 @@ raw! {
         resolve_every: Wait = default("30s"),
         /// Limits of scoring.
         eval: RawEval = default("{}"),
-        /// Who is told of what happens. Nobody, by default.
+        /// The receivers of messages. None by default.
         notify: Vec<At<RawChannel>> = default("[]"),
-        /// Where traces of requests go, for an OpenTelemetry collector. Nowhere, by default.
+        /// The OpenTelemetry collector for traces of requests. None by default.
         tracing: RawTracing = optional,
         /// Feature flags, for OpenFeature SDKs. None, by default.
         flags: RawFlags = optional,
         /// The agent workflows behind the proxy, by name. A request belongs to the most specific
         /// match.
         workloads: Map<WorkloadName, RawWorkload> = required,
-        /// What rollouts must go through, by name. `default` is built in and may be replaced.
+        /// The policies of rollouts, by name. `default` is built in and may be replaced.
         policies: Map<PolicyName, RawPolicy> = default("{}"),
     }
 }
@@ -74,7 +74,7 @@ raw! {
     pub(crate) struct RawAdmin {
         /// IP address and port. Without tokens it must be a loopback address.
         address: SocketAddr = default("127.0.0.1:9900"),
-        /// Who may use it. Without tokens, anyone on this machine may.
+        /// The tokens that give access. Without tokens, anyone on this machine has access.
         tokens: Vec<At<RawToken>> = default("[]"),
         /// Which workloads need a stable endpoint that is not unhealthy for `/readyz` to say yes.
         /// `/readyz/WORKLOAD` answers for one of them.
@@ -87,7 +87,7 @@ raw! {
     pub(crate) struct RawToken {
         /// Name that appears as actor in the audit.
         name: TokenName = required,
-        /// What the caller may do.
+        /// The permissions of the caller.
         role: Role = required,
         /// SHA-256 of the token, `sha256:` and 64 hex digits.
         hash: TokenHash = required,
@@ -118,7 +118,7 @@ leaf! {
 leaf! {
     /// The record of every routing decision, for `explain`.
     DecisionLog {
-        /// Whether it is written.
+        /// True if it is written.
         enabled: bool = default("true"),
         /// Records older than this are removed.
         max_age: Wait = default("7d"),
@@ -140,7 +140,7 @@ leaf! {
 }
 
 words! {
-    /// What a token permits.
+    /// The permissions of a token.
     Role, |role| role.label(), {
         /// Reading.
         Viewer,
@@ -162,7 +162,7 @@ words! {
 }
 
 words! {
-    /// What happens to a client's own forwarding headers.
+    /// The handling of a client's own forwarding headers.
     Forwarded, |forwarded| forwarded.label(), {
         /// Kept and appended to when the peer is a trusted proxy, dropped otherwise.
         Trusted,

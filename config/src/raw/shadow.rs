@@ -25,8 +25,8 @@ raw! {
         body: SizeIn<1, { 64 << 20 }> = default("1MiB"),
         /// Time for a copy, from connecting to the end of its answer.
         timeout: Wait = default("60s"),
-        /// Whether both answers are judged by the workload's `scorers`, as a pair that counts apart
-        /// from everything live; at most `sampling.max_rate`.
+        /// True if both responses are scored by the workload's `scorers`, as a pair that is counted
+        /// apart from live traffic; at most `sampling.max_rate`.
         score: bool = default("true"),
     }
 }

@@ -1,4 +1,4 @@
-//! What answers are asked for: how they ended and what they cost.
+//! Keys for the classes and the cost of responses.
 
 use crate::read::{At, Map, leaf, raw, words};
 use crate::scalar::{ErrorName, Member, PriceSource, Status, Usd};
@@ -6,25 +6,25 @@ use stagegate_rollout::Outcome;
 use stagegate_signals::{Provider, Rules};
 
 leaf! {
-    /// How answers end, where the defaults do not fit. A code goes before a status.
+    /// The classes of responses, where the defaults do not fit. A code has priority over a status.
     Rules {
         /// Classes by HTTP status.
         status: Map<Status, Outcome> = default("{}"),
         /// Classes by error code or type, as bodies name it.
         codes: Map<ErrorName, Outcome> = default("{}"),
-        /// Where the provider of the model stands.
+        /// The position of the model's provider.
         provider: Provider = default("behind"),
     }
 }
 
 raw! {
-    /// What answers cost and what may be spent.
+    /// The prices and the budget of a workload.
     pub(crate) struct RawCost {
-        /// What may be spent in a day, in US dollars.
+        /// The daily budget in US dollars.
         daily_budget: Usd = optional,
-        /// What tokens cost: `builtin` for the list that came with this version, or `file:` and the
-        /// path of a newer one (`prices.json` of the project genai-prices), read again with every
-        /// reload.
+        /// The price list of tokens: `builtin` for the list that came with this version, or `file:`
+        /// and the path of a newer one (`prices.json` of the project genai-prices), read again with
+        /// every reload.
         prices: PriceSource = default("builtin"),
         /// Tenants whose use is counted each on its own, at most 100; everyone else's counts as
         /// `other`.
@@ -47,7 +47,7 @@ words! {
 }
 
 words! {
-    /// Where the provider of the model stands.
+    /// The position of the model's provider.
     Provider, |place| place.label(), {
         /// Behind the agent: that it is overloaded is `external`.
         Behind,

@@ -12,7 +12,7 @@ raw! {
         /// File of the authorities that sign clients' certificates, in PEM form. Clients are asked
         /// for a certificate if it is given.
         client_ca: FilePath = optional,
-        /// Whether clients must show one; by default they must.
+        /// If clients need a certificate; `required` by default.
         client_auth: ClientAuth = optional,
     }
 }
@@ -39,13 +39,13 @@ raw! {
         key: FilePath = optional,
         /// Name that endpoints must have, sent as SNI. By default the one in their URL.
         server_name: HostName = optional,
-        /// Whether endpoints' certificates are verified.
+        /// True if endpoints' certificates are verified.
         verify: bool = default("true"),
     }
 }
 
 words! {
-    /// Whether clients must show a certificate.
+    /// If clients need a certificate.
     ClientAuth, |auth| auth.label(), {
         /// Clients without one may ask too.
         Optional,

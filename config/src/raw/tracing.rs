@@ -1,4 +1,4 @@
-//! Where traces go.
+//! Keys for the export of traces.
 
 use super::RawUpstreamTls;
 use crate::TraceProtocol;
@@ -14,20 +14,20 @@ raw! {
         /// The collector, `http://…` or `https://…`. With `http/protobuf` a path goes before
         /// `/v1/traces` and `/v1/logs`.
         endpoint: CollectorUrl = required,
-        /// How it is spoken to.
+        /// The protocol.
         protocol: TraceProtocol = default("http/protobuf"),
         /// Share of the requests without a trace of their own of which one is kept. A client that
         /// has begun a trace has decided already.
         sample: Weight = default("1%"),
-        /// Whose traces are continued.
+        /// The parents whose traces are continued.
         parents: TraceParents = default("any"),
         /// Header fields that the collector wants, keys for example; never shown.
         headers: Map<HeaderName, SecretHeader> = default("{}"),
-        /// How long one call to the collector may take.
+        /// The time limit of one call to the collector.
         timeout: Wait = default("10s"),
         /// The `service.name` of the traces.
         service_name: Line = default("stagegate"),
-        /// What else this process is known by, like `deployment.environment.name`.
+        /// Further resource attributes of this process, like `deployment.environment.name`.
         resource: Map<AttributeName, Line> = default("{}"),
         /// TLS towards an `https://` collector.
         tls: RawUpstreamTls = optional,
@@ -35,7 +35,7 @@ raw! {
 }
 
 words! {
-    /// How a collector is spoken to.
+    /// The protocol of a collector.
     TraceProtocol, |protocol| protocol.label(), {
         /// OTLP/HTTP, port 4318 as a rule.
         Http,
@@ -45,13 +45,14 @@ words! {
 }
 
 words! {
-    /// Whose traces are continued. A client whose trace is continued also says whether it is kept.
+    /// The parents whose traces are continued. A client whose trace is continued also decides if it
+    /// is sampled.
     TraceParents, |parents| parents.label(), {
         /// Every client's.
         Any,
         /// Those of `trusted_proxies`.
         Trusted,
-        /// Nobody's.
+        /// No client's.
         None,
     }
 }

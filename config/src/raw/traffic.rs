@@ -1,4 +1,4 @@
-//! How requests are matched, forwarded, limited and retried.
+//! Keys for matching, forwarding, limits and retries of requests.
 
 use crate::read::{Content, Context, Cursor, Map, Read, Shape, choice, leaf, raw, words};
 use crate::scalar::{HeaderName, HeaderValue, HostName, Int, PathPrefix, UrlPath, Wait};
@@ -92,7 +92,7 @@ raw! {
         tcp: bool = optional,
         /// Time between two checks.
         every: Wait = default("5s"),
-        /// How long one check may take. By default 2s, or `every` where that is shorter.
+        /// The time limit of one check. By default 2s, or `every` if that is shorter.
         timeout: Wait = optional,
         /// Good checks in a row that make an endpoint healthy.
         healthy: Int<1, 100> = default("1"),
@@ -133,15 +133,15 @@ impl Read for RawProbe {
 }
 
 leaf! {
-    /// When a request is sent again.
+    /// Retries of requests.
     Retry {
-        /// Which requests are replayed when a kept connection turned out to be closed.
+        /// The requests that are replayed if a kept connection turns out to be closed.
         stale: StaleRetry = default("idempotent"),
-        /// How often connecting is tried in all.
+        /// Attempts to connect, in all.
         connect_attempts: Int<1, 10> = default("2"),
-        /// Whether an answer 503 is asked for again, where the request can be replayed.
+        /// True if a 503 response is retried, where the request can be replayed.
         unavailable: bool = default("false"),
-        /// How often one request is sent again at most, stale connections not counted.
+        /// The most retries of one request, stale connections not counted.
         attempts: Int<0, 10> = default("2"),
         /// Retries as a share of requests lately; above it failures go to the client.
         budget: Weight = default("20%"),
@@ -153,8 +153,8 @@ leaf! {
 }
 
 leaf! {
-    /// When an endpoint that fails real requests is left out. One request tries it afterwards; the
-    /// last endpoint there is, is never left out.
+    /// Ejection of endpoints that fail real requests. After it, one request tries the endpoint
+    /// again. The last endpoint is never ejected.
     Ejection {
         /// Failed requests in a row (5xx, connection failures, timeouts) that eject it.
         failures: Int<1, 1000> = default("5"),
@@ -187,7 +187,7 @@ leaf! {
 }
 
 words! {
-    /// Whether a request that finds no connection to the candidate goes to stable.
+    /// The destination of a request that finds no connection to the candidate.
     FallbackToStable, |when| when.label(), {
         /// It fails.
         Never,
@@ -197,10 +197,10 @@ words! {
 }
 
 choice! {
-    /// What the backend sees as `Host`.
+    /// The `Host` header that the backend receives.
     pub(crate) enum RawHostHeader {
         words {
-            /// What the client sent.
+            /// The client's own.
             "preserve" => Preserve,
             /// The endpoint's own host and port.
             "endpoint" => Endpoint,
@@ -233,7 +233,7 @@ impl From<Map<HeaderName, HeaderValue>> for Vec<(String, String)> {
 }
 
 words! {
-    /// Which requests are replayed when a kept connection turned out to be closed.
+    /// The requests that are replayed if a kept connection turns out to be closed.
     StaleRetry, |stale| stale.label(), {
         /// Those whose method is idempotent.
         Idempotent,

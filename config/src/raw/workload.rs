@@ -15,11 +15,11 @@ use stagegate_signals::Rules;
 raw! {
     /// One agent workflow behind the proxy.
     pub(crate) struct RawWorkload {
-        /// Which requests are the workload's: those that fit at least one entry.
+        /// The requests of the workload: those that match at least one entry.
         r#match: NonEmpty<Match> = required,
-        /// What the backend speaks.
+        /// The protocol of the backend.
         protocol: Protocol = default("auto"),
-        /// Where tenant, user and conversation of a request come from.
+        /// The sources of a request's tenant, user and conversation.
         identity: RawIdentity = default("{}"),
         /// The backend's versions by name. A release is immutable once it took traffic: another
         /// artifact needs another name.
@@ -32,60 +32,61 @@ raw! {
         /// Share of targeting keys that go to the candidate when the workload is first seen; from
         /// then on the admin API moves it.
         weight: Weight = default("0%"),
-        /// What a decision is sticky by. A request without that identity is decided by its own id.
+        /// The identity that decisions are sticky by. A request without that identity is decided by
+        /// its own id.
         sticky: Sticky = default("conversation"),
-        /// What is hashed before the key. By default every rollout has another.
+        /// The salt that is hashed before the key. By default every rollout has another.
         salt: Salt = optional,
-        /// What a rollback does to conversations on the candidate.
+        /// The effect of a rollback on conversations on the candidate.
         on_rollback: OnRollback = default("migrate"),
-        /// What a rollout of this workload must go through: a name of `policies`.
+        /// The policy of this workload's rollouts: a name from `policies`.
         policy: PolicyName = default("default"),
         /// Lists of tenants that are switched on as one, in the order they open.
         cohorts: Vec<At<RawCohort>> = default("[]"),
         /// Tenants by group that stay on stable until opted in. An exclusion wins over a cohort.
         exclusions: Map<GroupName, Vec<At<Member>>> = default("{}"),
-        /// Who always gets the candidate while it is open.
+        /// Tenants and users who always get the candidate while it is open.
         allow: RawMembers = default("{}"),
-        /// Who never gets the candidate.
+        /// Tenants and users who never get the candidate.
         deny: RawMembers = default("{}"),
-        /// What happens while the workload is killed.
+        /// The response while the workload is killed.
         kill_switch: RawKillSwitch = default("{}"),
         /// Active health checks of every endpoint, or `off`.
         health: OrOff<RawHealth> = default("{}"),
         /// TLS towards `https:` and `h2:` endpoints.
         upstream_tls: RawUpstreamTls = default("{}"),
-        /// When an endpoint is left out for failing real requests, or `off`.
+        /// Ejection of endpoints that fail real requests, or `off`.
         ejection: OrOff<Ejection> = default("{}"),
         /// Timeouts towards the backend.
         timeouts: Timeouts = default("{}"),
         /// Limits of requests.
         limits: Limits = default("{}"),
-        /// When a request is sent again; never once a byte of the response was seen.
+        /// Retries of requests; never after a byte of the response was seen.
         retry: Retry = default("{}"),
-        /// Whether a request that finds no connection to the candidate goes to stable.
+        /// The destination of a request that finds no connection to the candidate.
         fallback_to_stable: FallbackToStable = default("never"),
-        /// What the backend sees as `Host`.
+        /// The `Host` header that the backend receives.
         host_header: RawHostHeader = default("preserve"),
         /// Lets testers choose the arm with a signed header.
         force: RawForce = optional,
-        /// How answers end, by status and by what their bodies say.
+        /// The classes of responses, by status and by the contents of their bodies.
         outcomes: Rules = default("{}"),
-        /// What answers cost and what may be spent.
+        /// The prices and the budget of the workload.
         cost: RawCost = default("{}"),
-        /// How much of each arm is scored; nothing, by default, unless there are scorers.
+        /// The share of each arm that is scored; nothing by default, unless there are scorers.
         sampling: RawSampling = default("{}"),
-        /// Who judges the sampled answers. The verdicts of those with `gate: true` are joined: a
+        /// The scorers of sampled responses. The verdicts of those with `gate: true` are joined: a
         /// sample passes if it passes all of them.
         scorers: Vec<At<Definition>> = default("[]"),
-        /// What is known to be right: what `labelled_accuracy` is measured with, besides what people
-        /// say.
+        /// Requests with their correct responses, for `labelled_accuracy`. Reviews by people count
+        /// for it too.
         labelled: RawLabelled = optional,
-        /// What is taken out of samples before they are kept.
+        /// Parts that are removed from samples before they are stored.
         redact: Vec<At<RawRedact>> = default("[]"),
-        /// Where answers say how sure the backend is, from 0 to 1; the header `Agent-Confidence`
-        /// goes before it.
+        /// JSON pointer to the backend's confidence in a response, from 0 to 1; the header
+        /// `Agent-Confidence` has priority.
         confidence: JsonPointer = optional,
-        /// Copies requests that stable serves to another release, whose answers nobody gets.
+        /// Copies requests that stable serves to another release. Its responses reach no client.
         shadow: RawShadow = optional,
     }
 }
@@ -113,13 +114,13 @@ raw! {
 raw! {
     /// The kill switch.
     pub(crate) struct RawKillSwitch {
-        /// Where requests go while the workload is killed.
+        /// The destination of requests while the workload is killed.
         fallback: RawFallback = default("stable"),
     }
 }
 
 choice! {
-    /// Where a killed workload's requests go.
+    /// The destination of a killed workload's requests.
     pub(crate) enum RawFallback {
         words {
             /// The stable release.
@@ -157,7 +158,7 @@ raw! {
 }
 
 words! {
-    /// What the backend speaks.
+    /// The protocol of the backend.
     Protocol, |protocol| protocol.label(), {
         /// Recognised per request.
         Auto,
@@ -181,7 +182,7 @@ words! {
 }
 
 words! {
-    /// What a decision is sticky by: the identity whose hash decides.
+    /// The identity that decisions are sticky by: its hash decides.
     Sticky, |sticky| sticky.label(), {
         /// The conversation.
         Conversation,
@@ -195,7 +196,7 @@ words! {
 }
 
 words! {
-    /// What a rollback does to conversations on the candidate.
+    /// The effect of a rollback on conversations on the candidate.
     OnRollback, |on_rollback| on_rollback.label(), {
         /// Running responses finish; the conversation's next request goes to stable.
         Migrate,

@@ -1,4 +1,5 @@
-//! What reading and checking share: where problems go, and the world outside the text.
+//! The context of reading and checking: it collects problems and gives access to files and
+//! environment.
 
 use super::cursor::Site;
 use super::env::{EnvError, substitute};
@@ -59,8 +60,8 @@ impl<'a> Context<'a> {
         self.push(problem);
     }
 
-    /// Whether something is already reported at `key` or below it: then what hangs on it need not be
-    /// reported as well.
+    /// Returns true if a problem is already reported at `key` or below it. Then problems that
+    /// depend on it need not be reported.
     pub(crate) fn reported(&self, key: &str) -> bool {
         self.problems.iter().any(|problem| {
             let below = problem.key.strip_prefix(key);
@@ -98,7 +99,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Where a site is, for those who outlive the reading.
+    /// Converts a site into a place that outlives the reading.
     pub(crate) fn place(&self, site: &Site) -> Place {
         Place {
             file: Arc::clone(&self.file),

@@ -5,7 +5,7 @@ use super::node::{Content, Mark, Node};
 /// Longest value repeated in a message, in characters.
 const MAX_SHOWN: usize = 80;
 
-/// Where a value is written and how, kept for messages after reading.
+/// The place and text of a value, kept for messages after reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Site {
     pub(crate) mark: Mark,
@@ -40,7 +40,7 @@ pub(crate) fn plain<T>(at: Option<At<T>>) -> Option<T> {
 /// One node and the way to it.
 pub(crate) struct Cursor<'n> {
     pub(crate) node: &'n Node,
-    /// Where the node's key is (or the node itself, in a list).
+    /// The place of the node's key (or of the node itself, in a list).
     pub(crate) mark: Mark,
     pub(crate) path: String,
 }
@@ -66,7 +66,7 @@ impl<'n> Cursor<'n> {
         Self { node, mark: node.mark, path: format!("{}[{index}]", self.path) }
     }
 
-    /// What messages about this node need. A block of lines is best found by its key.
+    /// The site of this node, for messages. A block of lines is best found by its key.
     pub(crate) fn site(&self, secret: bool) -> Site {
         let (mark, written) = match &self.node.content {
             Content::Scalar { .. } if self.node.is_null() => (self.mark, None),

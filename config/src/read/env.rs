@@ -1,7 +1,7 @@
 //! `${NAME}` and `${NAME:-default}` in values. Substitution happens after the YAML is read, so a
 //! value from the environment can never add keys.
 
-/// What is wrong with a substitution.
+/// A problem with a substitution.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum EnvError {
     /// No such variable, and no default.

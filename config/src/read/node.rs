@@ -38,7 +38,7 @@ pub(crate) struct Key {
 }
 
 impl Node {
-    /// Whether nothing is written: `key:`, `~` or `null`.
+    /// Returns true if the value is empty: `key:`, `~` or `null`.
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.content, Content::Scalar { text, plain: true }
             if matches!(text.as_str(), "" | "~" | "null"))
@@ -52,7 +52,7 @@ impl Node {
         }
     }
 
-    /// What kind of value this is, for messages.
+    /// The kind of this value, for messages.
     pub(crate) const fn kind(&self) -> &'static str {
         match self.content {
             Content::Scalar { .. } => "a single value",

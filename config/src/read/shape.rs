@@ -1,4 +1,4 @@
-//! What raw values look like: the one description behind the JSON Schema and the reference.
+//! The shapes of raw values, from which the JSON Schema and the reference are generated.
 
 /// The form of a value.
 pub(crate) enum Shape {
@@ -26,13 +26,13 @@ pub(crate) enum Shape {
 
 /// A single value's form.
 pub(crate) struct Scalar {
-    /// What it is called in messages and tables: `duration`.
+    /// Its name in messages and tables: `duration`.
     pub(crate) name: &'static str,
-    /// What it is in JSON.
+    /// Its type in JSON.
     pub(crate) json: Json,
 }
 
-/// What a single value is in JSON Schema.
+/// The type of a single value in JSON Schema.
 #[derive(Clone, Copy)]
 pub(crate) enum Json {
     Bool,
@@ -63,12 +63,12 @@ pub(crate) struct Field {
 /// One type of a `Typed` mapping.
 pub(crate) struct TypeForm {
     pub(crate) name: &'static str,
-    /// Whether `not-` may stand before the name.
+    /// True if `not-` may stand before the name.
     pub(crate) negatable: bool,
     pub(crate) doc: &'static str,
     /// A whole mapping, in one line of YAML.
     pub(crate) example: String,
-    /// How many of the fields other types have as well; they come first.
+    /// Number of fields that other types have as well; they come first.
     pub(crate) shared: usize,
     pub(crate) fields: Vec<Field>,
 }
@@ -79,7 +79,7 @@ pub(crate) struct Form {
     pub(crate) doc: String,
 }
 
-/// Whether a key must be there.
+/// If a key is required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
     Required,

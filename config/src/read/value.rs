@@ -6,10 +6,10 @@ use super::shape::Shape;
 
 /// A type that can be read from the tree and that can say what it looks like.
 pub(crate) trait Read: Sized {
-    /// Whether messages must not show the value.
+    /// True if messages must not show the value.
     const SECRET: bool = false;
 
-    /// What the value looks like, for the schema and the reference.
+    /// The shape of the value, for the schema and the reference.
     fn shape() -> Shape;
 
     /// The value, or `None` when something was wrong with it, which is then reported.

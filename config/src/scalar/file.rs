@@ -59,7 +59,7 @@ impl FromText for Member {
     }
 }
 
-/// Whether a text can be an id: something a header can carry without being trimmed.
+/// Returns true if a text can be an id: a header can carry it unchanged.
 pub(crate) fn is_id(text: &str) -> bool {
     (1..=256).contains(&text.chars().count())
         && text.trim() == text

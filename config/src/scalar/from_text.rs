@@ -1,13 +1,13 @@
-//! How a single value is read from text, and what is said when it cannot be.
+//! Reads a single value from text, and describes errors.
 
 use crate::read::{Content, Context, Cursor, Json, Read, Scalar, Shape};
 use std::borrow::Cow;
 
-/// Why a text is not the wanted value.
+/// The reason why a text is not a valid value.
 pub(crate) struct Wrong {
     /// `is not a duration`.
     message: Cow<'static, str>,
-    /// What to write, when the type's own hint does not fit.
+    /// A correction, if the type's own hint does not fit.
     hint: Option<Cow<'static, str>>,
 }
 
@@ -20,7 +20,7 @@ impl Wrong {
         Self { message: message.into(), hint: Some(hint.into()) }
     }
 
-    /// What is wrong and what would be right, where there is no file to point into; `hint` is the
+    /// The problem and the correction, for values that do not come from a file; `hint` is the
     /// type's own.
     pub(crate) fn in_words(self, hint: &'static str) -> String {
         format!("{}; {}", self.message, self.hint.unwrap_or(Cow::Borrowed(hint)))
@@ -42,13 +42,13 @@ impl From<String> for Wrong {
 /// A type that is written as a single value. Messages must not repeat the text: it may come from
 /// the environment, and the value as written is shown anyway.
 pub(crate) trait FromText: Sized {
-    /// What it is called: `duration`.
+    /// Its name: `duration`.
     const NAME: &'static str;
-    /// What it is in JSON.
+    /// Its type in JSON.
     const JSON: Json;
-    /// What to write instead of a wrong value.
+    /// The correction of a wrong value.
     const HINT: &'static str;
-    /// Whether messages must not show it.
+    /// True if messages must not show it.
     const SECRET: bool = false;
 
     fn from_text(text: &str) -> Result<Self, Wrong>;

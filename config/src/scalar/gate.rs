@@ -1,4 +1,4 @@
-//! What policies are written in: measures, limits, margins, ratios, chances.
+//! The scalars of policies: measures, limits, margins, ratios, chances.
 
 use super::from_text::{FromText, Wrong};
 use crate::Time;
@@ -6,8 +6,8 @@ use crate::read::{Json, suggestion};
 use stagegate_rollout::{Amount, Measure, Quantile, ReleaseName, SimpleMeasure};
 use std::sync::Arc;
 
-/// A plain decimal number: digits, and digits after a point. No sign and no exponent, so that
-/// nobody has to guess.
+/// A plain decimal number: digits, and digits after a point. No sign and no exponent, so that it is
+/// unambiguous.
 fn decimal(text: &str) -> Option<f64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |s: &str| (1..=12).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_digit());
@@ -42,7 +42,7 @@ macro_rules! names {
 names! {
     /// Name of a policy.
     PolicyName "policy name",
-    /// Who is told.
+    /// Name of the owner who is alerted.
     Owner "name of an owner",
 }
 
@@ -105,7 +105,7 @@ impl FromText for MeasureName {
     }
 }
 
-/// What `max` and `min` hold; which form fits depends on the measure.
+/// The value of `max` or `min`; the measure determines which form is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bound {
     /// `2%`, as 0.02.
@@ -135,7 +135,7 @@ impl FromText for Bound {
     }
 }
 
-/// How much worse than stable is still good: a difference of shares.
+/// The permitted difference to stable: a difference of shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Margin(pub(crate) Amount);
 
@@ -150,7 +150,7 @@ impl FromText for Margin {
     }
 }
 
-/// How many times another value.
+/// A multiple of another value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ratio(pub(crate) Amount);
 

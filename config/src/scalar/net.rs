@@ -34,7 +34,7 @@ texts! {
     /// An IP address or a DNS name, in lower case; an IPv6 address without brackets.
     HostName: "host name", Json::Text, "write a name like `agents.example.com`",
         "is not a host name", |text| HostName::parse(text).map(|name| name.0);
-    /// What a path starts with.
+    /// The beginning of a path.
     PathPrefix: "path prefix", Json::Pattern("^/"),
         "write the beginning of a path, like `/support/`",
         "is not a path that begins with `/` and has no query",

@@ -12,7 +12,8 @@ texts! {
         |text| TokenName::from_text(text).ok().map(|name| name.0);
 }
 
-/// Where messages are posted. Whoever knows a chat's webhook can write there, so it is a secret.
+/// The URL that messages are posted to. It is a secret, because everyone who knows a chat webhook
+/// can write there.
 #[derive(Clone)]
 pub(crate) struct ChannelUrl(pub(crate) Secret);
 
@@ -65,7 +66,7 @@ impl FromText for ChannelKey {
     }
 }
 
-/// What a webhook's messages are signed with.
+/// The key that signs a webhook's messages.
 #[derive(Clone)]
 pub(crate) struct ChannelSecret(pub(crate) Secret);
 

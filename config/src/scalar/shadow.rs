@@ -1,4 +1,4 @@
-//! What may be served twice.
+//! Methods and paths that are safe to be served twice.
 
 use super::from_text::{FromText, Wrong, texts};
 use super::net::{UrlPath, is_token};

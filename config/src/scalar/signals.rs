@@ -52,7 +52,7 @@ impl FromText for Usd {
     }
 }
 
-/// Where prices come from.
+/// The source of prices.
 #[derive(Clone)]
 pub(crate) enum PriceSource {
     /// This version's own list.

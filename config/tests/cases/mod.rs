@@ -4,7 +4,7 @@
 pub(crate) struct Case {
     /// The part of the base file that is replaced.
     pub(crate) from: &'static str,
-    /// What it is replaced with.
+    /// The replacement.
     pub(crate) to: &'static str,
     /// The key the problem names.
     pub(crate) key: &'static str,

@@ -1,4 +1,4 @@
-//! What a drill checks.
+//! The checks of a drill.
 
 use super::report::{DrillCheck, DrillOrder};
 use crate::ports::Settled;
@@ -7,7 +7,7 @@ use stagegate_rollout::{Arm, Fallback, KillState, Split, Target, Who};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// How many made-up callers the plan is asked about.
+/// Number of made-up callers for the check of the plan.
 const ASKED: usize = 1000;
 
 /// The workload with its switch on and stable behind it.
@@ -43,7 +43,7 @@ pub(super) fn asked(split: &Split) -> DrillCheck {
     check("the plan leads nobody away from stable", to_candidate == 0, seen)
 }
 
-/// What the workers did while the switch was on.
+/// Checks that the workers followed while the switch was on.
 pub(super) fn carried(
     timing: &RollbackTiming,
     last: &Settled,

@@ -3,28 +3,28 @@
 use crate::{IdempotencyKey, Precondition, RollbackTiming};
 use serde::{Deserialize, Serialize};
 
-/// A drill that somebody wants held.
+/// The request for a drill.
 #[derive(Clone, Debug)]
 pub struct DrillOrder {
-    /// Who.
+    /// The actor.
     pub actor: String,
-    /// On which workload.
+    /// The workload.
     pub workload: String,
-    /// Why; may be empty.
+    /// The reason; may be empty.
     pub reason: String,
-    /// What the caller believes the state to be.
+    /// The caller's precondition.
     pub precondition: Precondition,
     /// The caller's key, to ask again without doing it again.
     pub idempotency: Option<IdempotencyKey<DrillReport>>,
 }
 
-/// What a drill of the kill switch found. It is recorded whether it passed or not; field names are
+/// The result of a kill switch drill. It is recorded even if the drill failed. Field names are
 /// those of the stored JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DrillReport {
     /// The workload.
     pub workload: String,
-    /// Whether every check passed.
+    /// True if every check passed.
     pub passed: bool,
     /// When it began, in Unix milliseconds.
     pub at_ms: u64,
@@ -34,11 +34,11 @@ pub struct DrillReport {
     pub epoch: u64,
     /// Number of the audit entry of its end.
     pub audit_seq: u64,
-    /// Who held it.
+    /// The actor who ran it.
     pub actor: String,
     /// The reason that was recorded; empty if none was given.
     pub reason: String,
-    /// How fast the data plane followed the switch.
+    /// The timing of the data plane after the switch.
     pub timing: RollbackTiming,
     /// The checks, in order.
     pub checks: Vec<DrillCheck>,
@@ -47,10 +47,10 @@ pub struct DrillReport {
 /// One check of a drill.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrillCheck {
-    /// What must hold.
+    /// The condition that must hold.
     pub check: String,
-    /// Whether it did.
+    /// True if it held.
     pub passed: bool,
-    /// What was seen.
+    /// The observation.
     pub seen: String,
 }

@@ -29,17 +29,17 @@ pub trait DataPlane: Send + Sync + 'static {
     fn probe(&self, workload: WorkloadName, release: ReleaseName) -> BoxFuture<'_, Vec<Probed>>;
 }
 
-/// What probing one endpoint found.
+/// The result of a probe of one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probed {
     /// `host:port` as configured.
     pub address: String,
-    /// How long a warm answer took, or what went wrong.
+    /// The duration of a warm response, or the error.
     pub answered: Result<Duration, String>,
 }
 
-/// What [`DataPlane::prepare`] built. Only the data plane knows what is inside; it gets it back
-/// with the [`Publication`] that follows, or dropped when the reload fails after all.
+/// The result of [`DataPlane::prepare`]. Only the data plane knows its contents. The data plane
+/// gets it back with the next [`Publication`]; if the reload fails, it is dropped.
 pub type Prepared = Box<dyn std::any::Any + Send>;
 
 /// A configuration the data plane cannot serve, for example an endpoint that does not resolve.
@@ -53,7 +53,7 @@ pub struct Publication {
     pub epoch: u64,
     /// The configuration in force.
     pub config: Arc<Config>,
-    /// What was prepared for `config`; `None` when the configuration is the one of the plan before.
+    /// The prepared parts for `config`; `None` if the configuration did not change.
     pub prepared: Option<Prepared>,
     /// One split for each workload, in the order of `config.workloads`.
     pub splits: Vec<Arc<Split>>,
@@ -61,20 +61,20 @@ pub struct Publication {
     pub cut: Option<WorkloadName>,
 }
 
-/// How far the workers have followed a publication.
+/// The workers' acknowledgement of a publication.
 #[derive(Clone, Copy, Debug)]
 pub struct Settled {
-    /// When the last request was sent to the workload's candidate, as seen when the epoch had
+    /// When the last request was sent to the workload's candidate, read after the epoch had
     /// settled; `None` if none ever was.
     pub last_candidate_request: Option<Instant>,
     /// Workers that route by the epoch or a later one.
     pub acknowledged_workers: u32,
-    /// Workers there are.
+    /// Number of workers.
     pub workers: u32,
 }
 
 impl Settled {
-    /// Whether every worker follows.
+    /// Returns true if every worker acknowledged.
     #[must_use]
     pub const fn all_followed(&self) -> bool {
         self.acknowledged_workers >= self.workers
@@ -91,7 +91,7 @@ impl Settled {
 /// A snapshot of the data plane.
 #[derive(Clone, Debug, Default)]
 pub struct DataPlaneStatus {
-    /// Whether it is shutting down.
+    /// True if it is shutting down.
     pub draining: bool,
     /// Its threads.
     pub workers: Vec<WorkerStatus>,
@@ -110,7 +110,7 @@ pub struct ReleaseHealth {
     pub endpoints: Vec<EndpointStatus>,
 }
 
-/// What active health checks say of an endpoint.
+/// The result of an endpoint's active health checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
     /// It answers.
@@ -126,7 +126,7 @@ pub enum Health {
 pub struct EndpointStatus {
     /// `host:port` as configured.
     pub address: String,
-    /// What health checks say.
+    /// The result of the health checks.
     pub health: Health,
 }
 
@@ -139,7 +139,7 @@ pub struct WorkerStatus {
     pub epoch: u64,
     /// Client connections it holds.
     pub connections: u64,
-    /// Requests it is carrying now.
+    /// Its requests in progress.
     pub in_flight: u64,
     /// False once its thread has ended by an error: it gets no connections any more.
     pub alive: bool,

@@ -1,10 +1,10 @@
-//! Port: the one who knows whether scorers can be believed.
+//! Port: doubts about scorers.
 
 use stagegate_rollout::Doubt;
 
-/// Who knows whether a workload's scorers can be believed. Called while steering: must be quick, and
+/// Reports doubts about a workload's scorers. Called while steering, so it must be quick and must
 /// never wait for a disk.
 pub trait DoubtSource: Send + Sync + 'static {
-    /// Why what they say is not to be believed now, if it is not.
+    /// Returns the doubt about the workload's scorers, if there is one.
     fn doubt(&self, workload: &str) -> Option<Doubt>;
 }

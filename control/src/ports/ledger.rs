@@ -1,4 +1,4 @@
-//! Port: the ledger. Every change of state is one entry of it, hash-chained by whoever keeps it.
+//! Port: the ledger. Every change of state is one entry, and the ledger chains the entries by hash.
 //!
 //! An entry is a result: state after, audit entry, attachments. It is computed by the pure core
 //! against the newest state and is never run again.
@@ -10,7 +10,7 @@ use stagegate_store::{NewChange, Recorded, Saved};
 /// Number of a plan. Every change that requests are decided by makes the next one.
 pub type Epoch = u64;
 
-/// Where changes are recorded, one after the other.
+/// Records changes, one after the other.
 pub trait Ledger: Send + Sync + 'static {
     /// Records a change as a whole if `expected` is the newest epoch; its own epoch is
     /// [`NewChange::epoch_after`]. The number of the audit entry is filled in where the change
@@ -18,7 +18,7 @@ pub trait Ledger: Send + Sync + 'static {
     /// is that answer.
     ///
     /// # Errors
-    /// [`StoreAccessError::Conflict`] when somebody else recorded a newer epoch, other errors when
+    /// [`StoreAccessError::Conflict`] when a newer epoch was recorded in between, other errors when
     /// the change is refused or the ledger cannot be written. Nothing is recorded then.
     fn append(
         &self,

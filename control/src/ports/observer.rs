@@ -18,7 +18,7 @@ pub enum Event {
     RolledBack {
         /// The workload.
         workload: WorkloadName,
-        /// Which change did it.
+        /// The action of the change.
         action: Action,
         /// The axis to blame; set when the evidence did it by itself.
         axis: Option<Axis>,
@@ -30,28 +30,28 @@ pub enum Event {
     },
     /// The steering loop looked at the rollouts.
     Steered {
-        /// How every workload's rollout stands, in the order of the configuration.
+        /// The figures of every workload's rollout, in the order of the configuration.
         rollouts: Vec<RolloutFigures>,
     },
     /// The configuration was read again.
     Reloaded {
-        /// Whether it was taken over.
+        /// True if it was applied.
         ok: bool,
-        /// When, in Unix milliseconds.
+        /// The time, in Unix milliseconds.
         at_ms: u64,
     },
     /// A commit in the store failed; nothing changed.
     StoreFailed,
 }
 
-/// How a workload's rollout stands, as figures.
+/// The figures of a workload's rollout.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RolloutFigures {
     /// The workload.
     pub workload: WorkloadName,
     /// Phase of its last rollout; `None` if there never was one.
     pub phase: Option<Phase>,
-    /// The step it is at, from 1; 0 while none is under way.
+    /// The step it is at, from 1; 0 while none is in progress.
     pub step: u32,
     /// The worst state of any gate of each axis, by [`Axis::ALL`].
     pub axes: [GateFigure; Axis::ALL.len()],
@@ -65,7 +65,8 @@ pub enum GateFigure {
     Ok,
     /// A gate has not enough evidence yet.
     Waiting,
-    /// A gate has had nothing to measure for so long that somebody was told, or nobody to believe.
+    /// A gate had nothing to measure for so long that its owner was notified, or its scorers are
+    /// not believed.
     NoData,
     /// A gate is violated.
     Violated,
@@ -103,7 +104,7 @@ impl RolloutFigures {
     }
 }
 
-/// Who is told of [`Event`]s. Called synchronously: must be quick.
+/// Receives [`Event`]s. Called synchronously, so it must be quick.
 pub trait Observer: Send + Sync + 'static {
     /// Takes note.
     fn on(&self, event: &Event);

@@ -6,7 +6,7 @@ use stagegate_config::Config;
 use stagegate_store::AuditFilter;
 use std::collections::BTreeMap;
 
-/// How many audit entries are searched for the workloads' last changes.
+/// Number of audit entries that are searched for the workloads' last changes.
 const SEARCHED: usize = 10_000;
 
 /// Epoch of each workload's last change, from the audit, so that an `ETag` outlives a restart. A
@@ -43,7 +43,7 @@ pub(super) async fn last_changes(
         .await
 }
 
-/// Whether an entry that made a new plan changed this workload.
+/// Returns true if an entry that made a new plan changed this workload.
 fn touches(entry: &stagegate_store::AuditEntry, name: &str) -> bool {
     // A drill makes plans, and changes nothing that a person could rely on.
     if entry.action == Action::Drill.label() {

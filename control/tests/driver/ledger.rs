@@ -1,4 +1,4 @@
-//! What every ledger must do, and what the driver makes of one that does not.
+//! Tests of the ledger contract, and of the driver with a failing ledger.
 
 use crate::memory::Memory;
 use crate::plane::CONFIG;

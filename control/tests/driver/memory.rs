@@ -20,7 +20,7 @@ struct Inner {
 struct Kept {
     saved: Saved,
     changes: Vec<NewChange>,
-    /// What it answers instead of recording anything.
+    /// The error that it returns instead of recording anything.
     down: Option<String>,
 }
 

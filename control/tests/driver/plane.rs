@@ -40,7 +40,7 @@ workloads:
     stable: b1
 "#;
 
-/// A stand-in data plane that remembers what it was told.
+/// A stand-in data plane that records its calls.
 #[derive(Default)]
 pub(crate) struct Plane {
     pub(crate) published: Mutex<Vec<Published>>,
@@ -48,7 +48,7 @@ pub(crate) struct Plane {
     pub(crate) refuses: Mutex<Option<String>>,
     /// Workers that never follow.
     pub(crate) stuck: Mutex<u32>,
-    /// Whether nobody ever hears of the workers again.
+    /// True if the workers never answer again.
     pub(crate) hangs: Mutex<bool>,
     /// Endpoints that do not answer a probe.
     pub(crate) asleep: Mutex<Vec<String>>,

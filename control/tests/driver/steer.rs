@@ -19,7 +19,7 @@ fn config() -> String {
     format!("{config}{policies}")
 }
 
-/// What one worker hands over.
+/// Returns the delta of one worker.
 fn served(release: &str, arm: Arm, outcome: Outcome, requests: u64) -> Delta {
     let mut series = Series::default();
     series.outcomes[outcome.index()] = requests;
@@ -34,7 +34,7 @@ struct Steered {
 }
 
 impl Steered {
-    /// A rollout of `v2` under way, and the loop that steers it.
+    /// A rollout of `v2` in progress, and the loop that steers it.
     async fn open() -> Self {
         Self::over(|ledger| ledger).await
     }

@@ -57,8 +57,8 @@ impl Budget {
         Self::resumed(daily, 0, Nanos(0))
     }
 
-    /// An account that has spent something on a day since 1970. What was promised to calls that
-    /// never came back has to be in it: nobody knows what they cost.
+    /// An account that has spent something on a day since 1970. It must include the reserved cost
+    /// of calls that never returned, because their real cost is unknown.
     #[must_use]
     pub const fn resumed(daily: Nanos, day: u64, spent: Nanos) -> Self {
         Self { daily, day, spent, reserved: Nanos(0), refused: None }
@@ -116,7 +116,7 @@ impl Budget {
     }
 
     /// The day of the last call, since 1970, and the most that has been spent in it if every call
-    /// under way costs what was reserved for it: what a restart goes on from.
+    /// in progress costs its reserved amount: a restart continues from these.
     #[must_use]
     pub const fn committed(&self) -> (u64, Nanos) {
         (self.day, self.spent.plus(self.reserved))

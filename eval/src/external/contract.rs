@@ -34,8 +34,8 @@ pub struct Ask<'a> {
 }
 
 impl<'a> Item<'a> {
-    /// What a scorer is told of a sample. `output` is the text of a message (its first
-    /// alternative), or the body of another answer; null for bytes that cannot be read.
+    /// Builds the item that a scorer receives for a sample. `output` is the text of a message (its
+    /// first alternative), or the body of another answer; null for bytes that cannot be read.
     #[must_use]
     pub fn of(sample: &'a Sample) -> Self {
         let output = match &sample.output {
@@ -101,7 +101,7 @@ pub enum Sent {
         after_ms: Option<u64>,
         /// The reason.
         why: String,
-        /// True if whoever was asked may have worked all the same, and want money for it.
+        /// True if the receiver may have done the work anyway and may charge for it.
         worked: bool,
     },
     /// Nothing was scored, and trying again would change nothing.

@@ -3,8 +3,8 @@
 use crate::hash::digest;
 use crate::{Sample, ScorerSpec};
 
-/// `<id>:<scorer>:<version>`: whoever sees one again has answered it already. For several samples
-/// at once the id is a digest of theirs, in order.
+/// `<id>:<scorer>:<version>`: a scorer that receives a key again has answered it already. For
+/// several samples at once the id is a digest of theirs, in order.
 #[must_use]
 pub fn idempotency_key(spec: &ScorerSpec, samples: &[&Sample]) -> String {
     let id = match samples {

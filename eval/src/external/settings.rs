@@ -1,21 +1,21 @@
-//! What the two kinds of external scorer are told.
+//! Settings of the two kinds of external scorer.
 
 use crate::{Hidden, Nanos};
 
 /// A scorer behind the contract `score/1`.
 #[derive(Clone, Debug)]
 pub struct HttpScorer {
-    /// Where items are posted.
+    /// The URL that items are posted to.
     pub url: String,
-    /// What requests are signed with, if they are.
+    /// The key that signs requests, if they are signed.
     pub secret: Option<Hidden>,
-    /// How long an answer may take, in milliseconds.
+    /// The time limit of a response, in milliseconds.
     pub timeout_ms: u64,
     /// Most items of a request.
     pub batch: usize,
     /// Most requests at a time.
     pub concurrency: usize,
-    /// From where on a bare number is a pass.
+    /// The lowest number that is a pass.
     pub threshold: f64,
 }
 
@@ -28,17 +28,17 @@ pub struct RubricScorer {
     pub api_key: Option<Hidden>,
     /// The model's name, pinned.
     pub model: String,
-    /// What is judged by.
+    /// The rubric that the model judges by.
     pub rubric: String,
-    /// How long an answer may take, in milliseconds.
+    /// The time limit of a response, in milliseconds.
     pub timeout_ms: u64,
     /// Most requests at a time.
     pub concurrency: usize,
     /// Most tokens of an answer.
     pub max_tokens: u64,
-    /// From where on a score is a pass; without it the judge's own `pass` counts.
+    /// The lowest score that is a pass; without it the judge's own `pass` counts.
     pub threshold: Option<f64>,
-    /// What tokens cost; needed for a budget.
+    /// The prices of tokens; needed for a budget.
     pub prices: Option<TokenPrices>,
     /// Most that may be spent in a day (UTC).
     pub daily_budget: Option<Nanos>,
@@ -54,7 +54,7 @@ pub struct TokenPrices {
 }
 
 impl TokenPrices {
-    /// What so many tokens cost, rounded up.
+    /// Returns the cost of so many tokens, rounded up.
     #[must_use]
     pub fn of(&self, input: u64, output: u64) -> Nanos {
         let cost = |price: Nanos, tokens: u64| u128::from(price.0) * u128::from(tokens);

@@ -110,8 +110,8 @@ impl Message {
 }
 
 impl Choice {
-    /// Why it ended, in the common vocabulary. A Gemini or Responses answer that asks for tools
-    /// says that it is done; the calls tell better.
+    /// The reason why it ended, in the common vocabulary. A Gemini or Responses answer that asks
+    /// for tools reports that it is done, so its calls are checked too.
     #[must_use]
     pub fn finish(&self) -> Option<Finish> {
         match Finish::of(self.finish_reason.as_deref()?)? {

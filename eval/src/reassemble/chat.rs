@@ -78,7 +78,7 @@ impl Chat {
     }
 }
 
-/// Token probabilities are lists that go on.
+/// Appends token probabilities, which are lists.
 fn logprobs(choice: &mut Map<String, Value>, more: Map<String, Value>) {
     let held = choice.entry("logprobs").or_insert_with(|| json!({}));
     let Some(held) = held.as_object_mut() else { return };

@@ -74,7 +74,7 @@ impl Gemini {
     }
 }
 
-/// Text goes on in the part before it if that is text of the same kind.
+/// Appends text to the part before it if that is text of the same kind.
 fn push(parts: &mut Vec<Value>, part: Value) {
     let only_text = |part: &Value| {
         part.as_object().is_some_and(|map| map.keys().all(|key| key == "text" || key == "thought"))

@@ -214,7 +214,7 @@ mod tests {
     use super::parse;
     use serde_json::json;
 
-    /// Every beginning of some documents, with what jiter makes of it.
+    /// Every prefix of some documents, with jiter's result for it.
     const JITER: &str = include_str!("../../tests/corpus/partial.json");
 
     #[test]

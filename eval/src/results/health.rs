@@ -1,5 +1,5 @@
-//! Whether the judge can be believed. A judge that is silent, that changed its mind, or that scores
-//! one arm more than the other says nothing about a release, whatever its figures are.
+//! Health of the judge. A judge that is silent, that changed its mind, or that scores one arm more
+//! than the other gives no evidence about a release, whatever its figures are.
 
 use crate::Tally;
 
@@ -18,7 +18,7 @@ pub struct JudgeCounts {
     pub unanswered: u64,
 }
 
-/// From where on a judge is not believed.
+/// The limits beyond which a judge is not believed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HealthLimits {
     /// The time for which samples may wait without any being scored, in milliseconds.

@@ -1,5 +1,5 @@
-//! Whether two arms were asked the same. Accuracy over all hides that one arm has the harder
-//! tenants: slice by slice it shows.
+//! Comparison of the tenants of both arms. A total accuracy hides that one arm has the harder
+//! tenants; the slices show it.
 
 use super::tally::{Tally, ratio};
 use stagegate_sequential::{Alpha, Tally as Units, interval};

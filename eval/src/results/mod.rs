@@ -1,5 +1,5 @@
-//! What scores add up to. Everything is integers and merges by addition, so that workers, windows
-//! and a fleet can add their parts in any order and get the same.
+//! Totals of scores. Everything is integers and merges by addition, so that workers, windows and a
+//! fleet can add their parts in any order and get the same.
 
 pub(crate) mod health;
 pub(crate) mod mix;

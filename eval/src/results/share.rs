@@ -1,4 +1,4 @@
-//! A share with its bounds, so that nobody takes 38 of 40 for 95%.
+//! A share with its bounds, so that 38 of 40 is not read as exactly 95%.
 
 use serde::{Deserialize, Serialize};
 use stagegate_sequential::{Alpha, Tally, interval};

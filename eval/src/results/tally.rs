@@ -43,7 +43,7 @@ pub struct Tally {
     pub passed: u64,
     /// Scored samples that failed.
     pub failed: u64,
-    /// Samples that nobody could judge.
+    /// Samples that no scorer could judge.
     pub unscored: u64,
     /// Of those with a known right answer, how many passed.
     pub labelled_passed: u64,

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 pub struct Settled {
     /// Its id.
     pub id: String,
-    /// When it was asked for.
+    /// The time of its request.
     pub at_ms: u64,
     /// Its verdict.
     pub verdict: Verdict,

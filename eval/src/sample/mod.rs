@@ -37,7 +37,7 @@ pub struct Sample {
     /// The cohort of that tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cohort: Option<String>,
-    /// The rollout that was under way, or the last one.
+    /// The rollout that was in progress, or the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<String>,
     /// The trace it is part of.
@@ -71,8 +71,8 @@ pub struct Sample {
     pub metadata: BTreeMap<String, Value>,
 }
 
-/// Why an exchange was picked. Only `random` feeds gates: everything else is picked because of what
-/// it is, and would tell of itself and not of the traffic.
+/// The reason why an exchange was sampled. Only `random` samples feed gates: all others are
+/// selected for a property of theirs and do not represent the traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SampleReason {
@@ -106,7 +106,7 @@ pub enum Output {
     Json(Value),
     /// Text that is not JSON.
     Text(String),
-    /// Bytes that nobody can judge: their number, and why they are not here.
+    /// Bytes that cannot be judged: their number, and the reason why they are not kept.
     Opaque {
         /// The number of captured bytes.
         bytes: u64,

@@ -6,8 +6,8 @@ use serde_json::Value;
 use std::borrow::Cow;
 
 impl Sample {
-    /// Why the answer cannot be judged by what it says: it is cut, it is an error (which is another
-    /// axis' business), or its end never came. `None` where it can.
+    /// Returns the reason why the response cannot be judged by its text: it is truncated, it is an
+    /// error (which belongs to another axis), or its end never came. `None` if it can be judged.
     #[must_use]
     pub fn unreadable(&self) -> Option<Cow<'static, str>> {
         if self.truncated.response {

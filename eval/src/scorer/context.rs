@@ -3,13 +3,13 @@
 use super::problem::Problem;
 use serde_json::Value;
 
-/// Where `file:` texts come from; the error says in words why there is none.
+/// Reads `file:` texts; the error describes why there is none.
 pub(crate) type Files<'a> = &'a dyn Fn(&str) -> Result<String, String>;
 
 /// Collects problems, and gives the texts of files.
 pub(crate) struct Context<'a> {
     pub(crate) files: Files<'a>,
-    /// How many sets the reader is inside of.
+    /// Number of sets around the current position.
     pub(crate) depth: usize,
     pub(crate) problems: Vec<Problem>,
 }
@@ -20,11 +20,11 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Where a value is, and what a right one looks like.
+/// The place of a value, and the form of a correct one.
 pub(crate) struct Spot {
     /// JSON pointer to the value.
     pub(crate) path: String,
-    /// What to write instead of a wrong value.
+    /// The correction of a wrong value.
     pub(crate) hint: String,
 }
 

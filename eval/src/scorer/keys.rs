@@ -14,7 +14,7 @@ pub struct ScorerKey {
     pub name: &'static str,
     /// Its meaning, in sentences.
     pub doc: String,
-    /// Whether it must be there.
+    /// If it is required.
     pub need: KeyNeed,
     /// A valid value, in JSON; a text may be without quotes.
     pub example: &'static str,
@@ -24,7 +24,7 @@ pub struct ScorerKey {
     pub shape: KeyShape,
 }
 
-/// Whether a key must be there.
+/// If a key is required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyNeed {
     /// It must be there.
@@ -97,7 +97,7 @@ macro_rules! need {
 
 pub(crate) use {keys, need};
 
-/// What a declaration says of a key besides its form.
+/// The declaration of a key, besides its form.
 pub(crate) struct Declared {
     pub(crate) name: &'static str,
     pub(crate) doc: &'static str,
@@ -112,7 +112,7 @@ impl Declared {
         ScorerKey { name, doc, need, example, form: T::name(), shape: T::shape() }
     }
 
-    /// The first sentence of the meaning, to go on with in another one.
+    /// The first sentence of the meaning, for use inside another sentence.
     fn meaning(&self) -> String {
         let doc = self.doc.split_whitespace().collect::<Vec<_>>().join(" ");
         let first = doc.split_once(". ").map_or(doc.as_str(), |(first, _)| first);

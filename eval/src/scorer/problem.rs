@@ -9,9 +9,9 @@ pub struct Problem {
     pub key: String,
     /// The wrong value, shortened; `None` where the key itself is wrong or the value is a secret.
     pub value: Option<String>,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
-    /// What would be right.
+    /// The correction.
     pub hint: String,
 }
 

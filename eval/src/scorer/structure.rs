@@ -61,14 +61,14 @@ fn valid(schema: &Validator, json: &Value) -> Found {
     }
 }
 
-/// Where it is wrong, and how; never the whole value.
+/// The place and kind of the error; never the whole value.
 pub(super) fn at(error: &jsonschema::ValidationError<'_>) -> String {
     let place = error.instance_path().to_string();
     let place = if place.is_empty() { "the whole".to_owned() } else { place };
     format!("{place}: {}", shown(&error.to_string()))
 }
 
-/// Where JSON may begin in a text: as often as this is tried.
+/// The most places in a text at which JSON may begin and is tried.
 const TRIES: usize = 64;
 
 fn contained(sample: &Sample, schema: Option<&Validator>) -> Found {

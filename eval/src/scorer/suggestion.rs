@@ -1,4 +1,4 @@
-//! Words that somebody may have meant.
+//! Suggests similar words for a misspelled one.
 
 /// The word among `words` that is nearest to `text`; `None` where none is near.
 #[must_use]

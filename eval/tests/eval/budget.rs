@@ -1,4 +1,4 @@
-//! What judging may cost in a day.
+//! Tests of the daily budget of a judge.
 
 use proptest::prelude::*;
 use stagegate_eval::{Broke, Budget, Nanos};

@@ -1,4 +1,4 @@
-//! What each built-in scorer says.
+//! Tests of each built-in scorer.
 
 use crate::support::{chat, judged, sample, says};
 use serde_json::{Value, json};

@@ -12,7 +12,7 @@ fn replied(status: u16, body: &str) -> Replied {
     Replied { status, retry_after_ms: None, body: body.as_bytes().to_vec() }
 }
 
-/// What one item's answer means.
+/// Returns the scores of one item's result.
 fn one(result: &Value) -> ItemScores {
     let body = json!({ "results": [result] }).to_string();
     match answered("s", 0.5, &["a"], &replied(200, &body)) {

@@ -1,4 +1,4 @@
-//! What a wrong definition is told.
+//! Tests of the messages for wrong definitions.
 
 use crate::support::no_files;
 use serde_json::{Value, json};

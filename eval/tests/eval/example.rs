@@ -35,7 +35,7 @@ impl Script {
         ScorerSpec::read(&definition, &no_files).expect("good")
     }
 
-    /// What the scorer says of each.
+    /// Returns the score of each sample.
     fn judges(&self, samples: &[Sample]) -> Vec<Score> {
         let samples: Vec<&Sample> = samples.iter().collect();
         let sent = ask(&self.spec(SECRET), &samples, now(), &HttpPost::default());

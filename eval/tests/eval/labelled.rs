@@ -1,4 +1,4 @@
-//! Labelled sets: what is right, by what was asked.
+//! Tests of labelled sets: correct responses by request.
 
 use crate::support::{no_rules, says};
 use serde_json::{Value, json};

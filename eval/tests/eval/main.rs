@@ -1,4 +1,4 @@
-//! Samples, scorers and results, told as stories.
+//! Tests of samples, scorers and results.
 // Figures that a test measured are printed.
 #![allow(clippy::print_stdout)]
 

@@ -1,4 +1,4 @@
-//! How many scores a core gives. The figure is printed; what must hold is far below it.
+//! Measures the scores per second of a core. The figure is printed; what must hold is far below it.
 
 use crate::support::{chat, sample, scorer};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What scores add up to.
+//! Tests of the totals of scores.
 
 use proptest::prelude::*;
 use stagegate_eval::{

@@ -1,4 +1,4 @@
-//! What the stories are told with.
+//! Helpers of these tests.
 
 use serde_json::{Value, json};
 use stagegate_eval::{
@@ -77,7 +77,7 @@ pub(crate) fn scorer(mut definition: Value) -> ScorerSpec {
     ScorerSpec::read(&definition, &no_files).unwrap_or_else(|e| panic!("{definition}: {e}"))
 }
 
-/// What a built-in scorer makes of a sample.
+/// Scores a sample with a built-in scorer.
 pub(crate) fn judged(definition: Value, sample: &Sample) -> Score {
     scorer(definition).score(sample).expect("a built-in scorer")
 }

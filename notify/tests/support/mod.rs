@@ -55,7 +55,7 @@ pub(crate) fn channel(name: &str, target: Target) -> Channel {
     Channel { name: name.to_owned(), target, filter: Filter::default() }
 }
 
-/// What a receiver does with one request.
+/// The reaction of a receiver to one request.
 #[derive(Clone, Debug)]
 pub(crate) enum Does {
     /// Answers with a status line's end, further header lines and a body.
@@ -138,7 +138,7 @@ impl Receiver {
         Self { url, state }
     }
 
-    /// What arrived so far.
+    /// Returns the requests received so far.
     pub(crate) fn got(&self) -> Vec<Got> {
         self.state.0.lock().unwrap().clone()
     }

@@ -30,11 +30,11 @@ impl Check {
     }
 }
 
-/// How long an endpoint took to answer when it was warm: it is asked twice, and the second answer
+/// Measures how long a warm endpoint takes to answer. It is asked twice and the second answer
 /// counts, because the first may have had to wake it up.
 ///
 /// # Errors
-/// What went wrong, in words.
+/// A description of the problem.
 pub(crate) async fn warm(
     address: &Address,
     probe: &Probe,

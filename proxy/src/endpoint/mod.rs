@@ -27,7 +27,7 @@ pub(crate) struct Endpoint {
     pub(crate) id: u64,
     pub(crate) address: Address,
     healthy: AtomicBool,
-    /// How it did with real requests.
+    /// Its results with real requests.
     pub(crate) standing: Standing,
     /// Requests under way to it, for their limit.
     pub(crate) requests: Arc<Budget>,
@@ -113,7 +113,7 @@ impl EndpointSet {
         self.endpoints.iter().any(|endpoint| endpoint.is_healthy())
     }
 
-    /// Whether a healthy endpoint is left beside those in `tried`.
+    /// Returns true if a healthy endpoint is left that is not in `tried`.
     pub(crate) fn any_left(&self, tried: &[usize]) -> bool {
         (0..self.endpoints.len()).any(|at| self.is_left(at, tried))
     }
@@ -217,7 +217,11 @@ async fn keep_checking(
                 }
                 if endpoint.healthy.swap(ready, Ordering::Relaxed) != ready {
                     let health = if ready { "healthy" } else { "unhealthy" };
-                    tracing::warn!(endpoint = &*endpoint.address.name, health, "endpoint changed");
+                    tracing::warn!(
+                        endpoint = &*endpoint.address.name,
+                        health,
+                        "endpoint health changed"
+                    );
                 }
             }
         }

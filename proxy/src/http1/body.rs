@@ -91,7 +91,7 @@ impl BodyReader {
     /// Takes the next piece off the front of `input`. Call until [`Piece::More`] or [`Piece::End`].
     ///
     /// # Errors
-    /// A [`BodyError`] when the framing is broken; neither side may go on.
+    /// A [`BodyError`] when the framing is broken; neither side may continue.
     pub(crate) fn read<'a>(&mut self, input: &mut &'a [u8]) -> Result<Piece<'a>, BodyError> {
         match self.state {
             State::Done => Ok(Piece::End),

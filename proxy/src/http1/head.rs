@@ -14,7 +14,7 @@ pub(crate) struct HeadLimits {
 
 /// Fields that fit the parser's stack table.
 pub(super) const MAX_FIELDS: usize = 1000;
-/// A head that is refused: what the client is told.
+/// A refused head, with the answer to the client.
 pub(crate) type Bad = Problem;
 
 /// Outcome of parsing bytes that may not be complete yet.
@@ -24,10 +24,10 @@ pub(crate) enum Status<T> {
     Partial,
 }
 
-/// How the end of a body is found.
+/// The framing of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyLength {
-    /// There is none.
+    /// No body.
     None,
     /// So many bytes.
     Bytes(u64),

@@ -1,4 +1,4 @@
-//! Request heads: what they ask for, and how long the body is.
+//! Request heads: their fields, and the length of the body.
 
 use super::field::{Field, Known, tokens};
 use super::head::{

@@ -1,4 +1,4 @@
-//! Response heads: what they say, and how long the body is.
+//! Response heads: their fields, and the length of the body.
 
 use super::field::{Field, Known, first, tokens};
 use super::head::{

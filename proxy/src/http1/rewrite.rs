@@ -1,5 +1,5 @@
-//! The head that goes on: what came, less what is about the connection it came on, plus what the
-//! proxy has to say. Runs of untouched fields are copied as they came, order and case included.
+//! The forwarded head: the received fields, without those of the connection, plus the proxy's own.
+//! Runs of untouched fields are copied unchanged, order and case included.
 
 use super::field::{Field, Known};
 use super::forwarded::append_elements;
@@ -46,7 +46,7 @@ pub(crate) struct ForwardTo<'a> {
     pub(crate) changes: Option<&'a RequestChanges>,
     /// A member of the body is changed, so that its length is not known.
     pub(crate) edits: bool,
-    /// The request's place in a trace; without it the client's own fields go on as they came.
+    /// The request's place in a trace; without it the client's own fields are forwarded unchanged.
     pub(crate) trace: Option<Onward>,
 }
 
@@ -182,7 +182,7 @@ fn list_field<'a>(
     out.extend_from_slice(b"\r\n");
 }
 
-/// How the answer goes to the client.
+/// The framing of the response to the client.
 pub(crate) struct ResponseFraming<'a> {
     pub(crate) request_id: &'a str,
     /// The body is sent chunked.

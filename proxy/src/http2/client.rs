@@ -52,7 +52,7 @@ impl Connection {
             && !matches!(ready, Poll::Ready(Err(_)))
     }
 
-    /// Returns whether no request is under way.
+    /// Returns whether no request is in progress.
     pub(crate) fn is_idle(&self) -> bool {
         self.driver.streams.get() == 0
     }

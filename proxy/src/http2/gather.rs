@@ -9,13 +9,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// From so many bytes on they leave before more are taken.
+/// The size from which the bytes are sent before more are taken.
 const FULL: usize = 32 * 1024;
 /// Memory that is kept while nothing waits.
 const KEPT: usize = 4 * 1024;
 
-/// A connection whose writes wait for [`Gather::poll_send`]. Frames are flushed one by one by whoever
-/// makes them; with TLS each would be a record and a system call of its own.
+/// A connection whose writes wait for [`Gather::poll_send`]. Otherwise each frame would be flushed
+/// alone; with TLS that is a record and a system call for each.
 #[derive(Clone, Debug)]
 pub(crate) struct Gather(Rc<RefCell<Inner>>);
 

@@ -1,7 +1,7 @@
 //! Heads in both notations, without any IO.
 //!
-//! What is malformed in a way that HTTP/1.1 could not even express (a line end inside a value) is
-//! refused here; all else is left to the HTTP/1.1 parser that reads the result (RFC 9113 8.2, 8.3).
+//! Malformed fields that HTTP/1.1 cannot express (a line end inside a value) are refused here. The
+//! HTTP/1.1 parser that reads the result checks all else (RFC 9113 8.2, 8.3).
 
 use crate::http1::{BodyLength, Known, RequestHead, ResponseHead};
 use h2::ext::Protocol;
@@ -10,10 +10,10 @@ use http::header::{
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, uri};
 
-/// How a body is written in HTTP/1.1.
+/// The framing of a body in HTTP/1.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// There is none.
+    /// No body.
     None,
     /// As it is; its length is in the head.
     Counted,

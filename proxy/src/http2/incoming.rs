@@ -25,7 +25,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Requests under way.
+    /// Requests in progress.
     pub(crate) fn active(&self) -> usize {
         self.active.get()
     }
@@ -35,12 +35,12 @@ impl Tally {
         self.turns.set(self.turns.get().wrapping_add(1));
     }
 
-    /// How often the connection had its turn.
+    /// Returns the number of turns of the connection.
     pub(crate) fn turns(&self) -> u32 {
         self.turns.get()
     }
 
-    /// How many requests the client took back since the last call.
+    /// Returns the number of requests that the client cancelled since the last call.
     pub(crate) fn take_cancelled(&self) -> u32 {
         self.cancelled.take()
     }

@@ -14,7 +14,7 @@ use tokio::io::ReadBuf;
 pub(super) struct Inlet {
     body: RecvStream,
     framing: Framing,
-    /// Head, chunk sizes, trailers: what is not body data.
+    /// Text that is not body data: head, chunk sizes, trailers.
     text: Vec<u8>,
     at: usize,
     /// Goes after `text`. The window is given back as this is read.
@@ -57,7 +57,7 @@ impl Inlet {
         }
     }
 
-    /// Hands out what is here; false when nothing is.
+    /// Hands out available bytes; false if there are none.
     fn read_ready(&mut self, buffer: &mut ReadBuf<'_>) -> io::Result<bool> {
         if !self.text.is_empty() {
             let text = &self.text[self.at..];

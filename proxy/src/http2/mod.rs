@@ -6,8 +6,8 @@
 //! spoken on either side, the same code routes, decides, counts, limits and checks, and the strict
 //! HTTP/1.1 parser judges every head.
 //!
-//! Nothing is gathered here: a body byte is taken from HTTP/2's window when somebody reads it, and
-//! taken from a writer when the window has room for it.
+//! Nothing is buffered here: a body byte is taken from HTTP/2's window when it is read, and taken
+//! from a writer when the window has room for it.
 
 mod client;
 mod driver;
@@ -31,11 +31,11 @@ use std::io;
 /// The connection preface of a client with prior knowledge (RFC 9113 3.4).
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Bytes of one body that may be under way before somebody reads them.
+/// Bytes of one body that may be in transit before they are read.
 pub(crate) const STREAM_WINDOW: u32 = 64 * 1024;
 /// Exchanges on one connection at a time.
 pub(crate) const MAX_STREAMS: u32 = 128;
-/// As much as all exchanges together: one that nobody reads never stops another.
+/// As much as all exchanges together, so that an unread exchange never stops another.
 pub(crate) const CONNECTION_WINDOW: u32 = STREAM_WINDOW * MAX_STREAMS;
 /// Body bytes of one exchange that wait to be sent.
 pub(crate) const SEND_BUFFER: usize = 64 * 1024;

@@ -44,7 +44,7 @@ enum Sent {
 
 #[derive(Debug)]
 enum ResponseState {
-    /// Nothing was asked yet.
+    /// No request yet.
     None,
     Waiting(ResponseFuture),
     /// An interim answer's text, to be read before anything else.

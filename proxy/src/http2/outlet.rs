@@ -97,7 +97,8 @@ impl Outlet {
         Ok(())
     }
 
-    /// How many of `wanted` bytes the windows have room for; the task is woken when it is none now.
+    /// Returns how many of `wanted` bytes the windows have room for. If there is no room, the task
+    /// is woken later.
     fn poll_room(&mut self, cx: &mut Context<'_>, wanted: usize) -> io::Result<usize> {
         self.stream.reserve_capacity(wanted);
         loop {

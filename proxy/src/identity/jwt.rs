@@ -186,7 +186,8 @@ impl std::fmt::Debug for Jwt {
     }
 }
 
-/// Whether an RSA key has fewer than 2048 bits. A key in DER holds its modulus and little else.
+/// Returns true if an RSA key has fewer than 2048 bits. A key in DER holds its modulus and little
+/// else.
 fn is_short(key: &DecodingKey) -> bool {
     let modulus = match (key.family(), key.kind()) {
         (AlgorithmFamily::Rsa, DecodingKeyKind::SecretOrDer(der)) => der.len(),

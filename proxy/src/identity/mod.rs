@@ -1,4 +1,4 @@
-//! Who asks: tenant, user and conversation from the places a workload names.
+//! Identity of a request: tenant, user and conversation from the sources that a workload names.
 
 mod ids;
 mod json;
@@ -21,11 +21,11 @@ use percent::percent_decoded;
 use reading::{Reading, plain};
 use stagegate_settings::{Identity as Sources, Source};
 
-/// Where a workload's identities come from; the first place that has one wins.
+/// The sources of a workload's identities; the first source that has one wins.
 #[derive(Clone, Copy)]
 pub(crate) struct Identity<'a> {
     pub(crate) sources: &'a Sources,
-    /// How bearer tokens are verified; without it no token is an identity.
+    /// The verification of bearer tokens; without it no token is an identity.
     pub(crate) jwt: Option<&'a Jwt>,
 }
 
@@ -41,7 +41,7 @@ pub(crate) enum Body<'a> {
     Whole(&'a [u8]),
 }
 
-/// What one request's identities came out as.
+/// The identities found in one request.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) tenant: Option<String>,

@@ -17,7 +17,7 @@ use stagegate_signals::{Cost, End, Failure, Passed, Rules, Signals, Usage};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// A request under way.
+/// A request in progress.
 pub(super) struct Call {
     pub(super) id: String,
     /// An id of our own where the request's is the client's: what decides is nobody's choice.
@@ -63,7 +63,7 @@ pub(super) struct Decision {
     detail: Option<String>,
     key: KeyKind,
     bucket: Option<u32>,
-    /// Which of the workload's releases serves; none when the proxy answers itself.
+    /// The role of the release that serves; `None` if the proxy answers itself.
     pub(super) role: Option<Role>,
 }
 
@@ -159,7 +159,7 @@ impl Call {
         }
     }
 
-    /// When it came, in Unix milliseconds.
+    /// Returns the arrival time, in Unix milliseconds.
     pub(super) fn at_ms(&self) -> u64 {
         self.at_ms
     }
@@ -383,8 +383,8 @@ pub(super) fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as u64)
 }
 
-/// How a backend's answer ended. A failure it names goes before a client that leaves because of
-/// it, and before the way it broke off.
+/// Returns the outcome of a backend's response. A failure named in the body has priority over a
+/// client that leaves because of it, and over a truncated response.
 pub(super) fn outcome(rules: &Rules, status: u16, failure: Option<&Failure>, end: End) -> Outcome {
     let said = rules.outcome(status, failure);
     match end {
@@ -412,7 +412,7 @@ pub(super) fn cost(
     })
 }
 
-/// Why a cost is not known, and of which model.
+/// Returns the reason for an unknown cost, and the model.
 fn unpriced(cost: Option<Cost>, signals: Option<&Signals>) -> Option<(Unpriced, &str)> {
     let why = cost?.unpriced?;
     Some((why, signals.and_then(Signals::model).unwrap_or("")))

@@ -102,8 +102,8 @@ impl Client {
         shrink([&mut self.input, &mut self.up, &mut self.down]);
     }
 
-    /// Returns whether another process takes the connection over as soon as no request is under
-    /// way.
+    /// Returns whether another process takes the connection over as soon as no request is in
+    /// progress.
     pub(super) fn is_handed_over(&self) -> bool {
         self.portable && self.worker.draining.get() && self.worker.shared.handover.get().is_some()
     }

@@ -28,7 +28,7 @@ pub(crate) async fn connection(worker: Rc<Worker>, arrival: Arrival, live: Live)
     serve(worker, welcomed, from, watch, live).await;
 }
 
-/// How a connection was accepted.
+/// The origin of an accepted connection.
 pub(super) struct Accepted {
     /// Its listener's place in the order in which listeners were added.
     pub(super) listener: usize,

@@ -1,4 +1,4 @@
-//! Waiting for the next request head of a connection.
+//! Waits for the next request head of a connection.
 
 use super::client::{Client, More};
 use crate::http1::{HeadLimits, Status};

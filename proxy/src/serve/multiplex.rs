@@ -25,7 +25,7 @@ use std::time::Duration;
 const MAX_CANCELLED: u32 = 400;
 /// Time after which they are forgotten.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(10);
-/// Time a connection has to end after it was told to.
+/// The time that a connection has to end after GOAWAY.
 const GOAWAY_GRACE: Duration = Duration::from_secs(5);
 /// Turns of others within which the connection has one of its own.
 const MAX_TURNS: u32 = 16;
@@ -34,7 +34,7 @@ const MAX_PENDING_RESETS: usize = 20;
 /// Streams that we had to reset because the client broke the rules.
 const MAX_BROKEN: usize = 64;
 
-/// A connection under way.
+/// A connection in progress.
 struct Multiplex {
     worker: Rc<Worker>,
     context: Rc<ConnContext>,
@@ -42,9 +42,9 @@ struct Multiplex {
     out: Gather,
     tally: Rc<Tally>,
     live: Rc<Live>,
-    /// The client was told that nothing more is taken.
+    /// True if GOAWAY was sent.
     told: bool,
-    /// Nothing is under way.
+    /// Nothing is in progress.
     idle: bool,
     /// It was ended for a flood.
     calmed: bool,

@@ -8,16 +8,16 @@ use stagegate_signals::{
 };
 use std::time::Instant;
 
-/// What the answer is one to.
+/// The request that the response belongs to.
 #[derive(Clone, Copy)]
 pub(in crate::serve) struct Asked<'a> {
     /// Method of the request.
     pub(in crate::serve) method: &'a str,
     /// Path and query.
     pub(in crate::serve) path: &'a str,
-    /// The stage of an outer request that the request is, by its own word.
+    /// The name of the stage that this request is, from its own header.
     pub(in crate::serve) stage: Option<&'a [u8]>,
-    /// The request goes on with a stream of events that broke off.
+    /// True if the request resumes a stream of events that broke off.
     pub(in crate::serve) resumes: bool,
 }
 
@@ -27,9 +27,9 @@ pub(in crate::serve) struct Observed {
     scanner: Option<Scanner>,
     /// Names and microseconds, from the head and the trailers.
     pub(super) stages: Vec<(String, u64)>,
-    /// The stage of an outer request that this request is, by its own word.
+    /// The name of the stage that this request is, from its own header.
     pub(super) is_stage: Option<String>,
-    /// The backend's own word on the cost, in nano-dollars.
+    /// The cost that the backend states, in nano-dollars.
     pub(super) stated: Option<u64>,
     /// A cost was stated that is no amount.
     pub(super) unreadable: bool,
@@ -37,7 +37,7 @@ pub(in crate::serve) struct Observed {
     pub(super) request_bytes: u64,
     /// The answer is gRPC's: its status is in `grpc-status`.
     is_grpc: bool,
-    /// What `grpc-status` said, in the head or in the trailers.
+    /// The failure in `grpc-status`, from the head or the trailers.
     grpc: Option<Failure>,
     is_stream: bool,
     /// The answer comes as long as it is made: it may pause for long.

@@ -5,7 +5,7 @@ use super::head::Head;
 use crate::problem_answer::answer_at_once;
 use crate::transport::Stream;
 
-/// How serving a connection ended.
+/// The result of serving a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Served {
     /// It is closed.

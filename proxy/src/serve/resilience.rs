@@ -102,7 +102,7 @@ impl Client {
         let (standing, name) = (&endpoint.standing, &*endpoint.address.authority);
         if good {
             if standing.succeeded(picked.admitted) {
-                tracing::warn!(endpoint = name, "endpoint proved itself and is back");
+                tracing::warn!(endpoint = name, "endpoint answered a trial request and is back");
             }
         } else if let Some(rule) = rule
             && standing.failed(picked.admitted, rule, self.worker.watches.now_ms())

@@ -13,7 +13,7 @@ use stagegate_rollout::{Arm, Outcome, Reason};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// How a try ended: the status of its answer, or what kept it from having one.
+/// Returns the result of an attempt: the status of its response, or the reason why it has none.
 const fn result(end: &End, status: u16) -> (u16, Option<&'static str>) {
     match end {
         End::Done { .. } | End::Upgraded => (status, None),
@@ -28,7 +28,7 @@ const fn result(end: &End, status: u16) -> (u16, Option<&'static str>) {
 }
 
 impl Call {
-    /// The request's workload is known: its trace goes on, or one begins.
+    /// Continues the request's trace or begins one, after its workload is known.
     pub(super) fn begin_trace(
         &mut self,
         worker: &Worker,
@@ -95,7 +95,7 @@ impl Call {
         }
     }
 
-    /// The request was counted: a sampled one is told of.
+    /// Ends the trace after the request was counted, and reports a sampled one.
     pub(super) fn end_trace(
         &self,
         worker: &Worker,

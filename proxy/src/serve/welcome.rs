@@ -43,7 +43,7 @@ pub(super) async fn welcome(
 ) -> Result<Welcomed, Option<&'static str>> {
     let Arrival { socket, peer, listener, begun } = arrival;
     let mut plain = socket.into_plain().map_err(|error| {
-        tracing::warn!(%error, "connection cannot be served");
+        tracing::warn!(%error, "cannot serve a connection");
         None
     })?;
     plain.put_back(begun.read);

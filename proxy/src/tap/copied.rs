@@ -15,7 +15,7 @@ pub struct Copied {
     pub content_type: String,
     /// The `Content-Encoding` header; empty if there was none.
     pub content_encoding: String,
-    /// Whether there was more.
+    /// True if the body was longer.
     pub truncated: bool,
     most: usize,
     reserved: usize,

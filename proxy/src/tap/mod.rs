@@ -1,8 +1,8 @@
-//! Copies of sampled exchanges, for whoever scores them.
+//! Copies of sampled exchanges, for scoring.
 //!
-//! A tap keeps bounded copies of what passes and hands them over when the answer is done. It never
-//! makes anybody wait: what finds no room, here or at the other end, is dropped and counted. Which
-//! exchanges are picked, and what becomes of the copies, others decide.
+//! A tap keeps bounded copies of the passing bytes and hands them over when the answer is complete.
+//! Nothing waits for it: a copy that finds no room, here or at the receiver, is dropped and
+//! counted. The selection of exchanges and the use of the copies are decided elsewhere.
 
 mod copied;
 mod outlet;
@@ -25,7 +25,7 @@ use std::sync::atomic::Ordering;
 /// Requests that carry this header are a scorer's own: scoring them would go round in circles.
 pub(crate) const EVAL_HEADER: &str = "stagegate-eval";
 
-/// The copy of an exchange under way.
+/// The copy of an exchange in progress.
 pub(crate) struct Tap {
     /// With the one who sends the request while it is being sent.
     pub(crate) request: Option<Copied>,
@@ -98,7 +98,7 @@ impl Tap {
         self.request.take()
     }
 
-    /// The whole body of the request, where nobody else sends it.
+    /// Copies the whole body of a shadow request.
     pub(crate) fn copy_request(&mut self, body: &[u8]) {
         if let Some(request) = &mut self.request {
             request.add(body);
@@ -123,7 +123,7 @@ impl Tap {
         }
     }
 
-    /// Hands the copy over; `told` is what else is known of the exchange.
+    /// Hands the copy over; `told` has the other facts of the exchange.
     pub(crate) fn finish(self, told: Exchange) {
         let Some(request) = self.request else { return };
         let outlet = self.outlet;
@@ -154,13 +154,13 @@ impl Tap {
     }
 }
 
-/// Whether an answer is worth scoring: failures, and answers that break off, have an axis of their
-/// own, and a client that left says nothing of the answer.
+/// Returns true if a response is worth scoring. Failures and truncated responses have an axis of
+/// their own, and a client that left says nothing about the response.
 pub(crate) fn is_worth_scoring(end: End, status: u16) -> bool {
     end == End::Complete && (200..300).contains(&status)
 }
 
-/// What is known of an exchange besides its bytes.
+/// The facts of an exchange besides its bytes.
 pub(crate) struct Exchange {
     pub(crate) id: String,
     pub(crate) at_ms: u64,

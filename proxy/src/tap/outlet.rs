@@ -1,4 +1,4 @@
-//! The way of copies from the data plane to whoever scores them, and what is dropped on it.
+//! The outlet of copies from the data plane to scoring, and its drop counts.
 
 use super::Tapped;
 use super::room::Room;
@@ -10,16 +10,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Why a picked exchange was dropped.
+/// The reason why a selected exchange was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TapDrop {
     /// More than are wanted a second were picked.
     Rate,
     /// All copies together would have been too large.
     Memory,
-    /// Whoever scores is behind.
+    /// Scoring is behind.
     Queue,
-    /// Nobody scores any more.
+    /// Scoring has ended.
     Shutdown,
     /// Judging may not cost more today.
     Budget,
@@ -43,7 +43,7 @@ impl TapDrop {
     }
 }
 
-/// The way of copies to whoever scores them: one for all workers.
+/// The outlet of copies to scoring: one for all workers.
 pub struct Outlet {
     room: Arc<Room>,
     dropped: [AtomicU64; TapDrop::ALL.len()],
@@ -73,7 +73,7 @@ impl Outlet {
         })
     }
 
-    /// How many answers of a workload are wanted at once; the same value for every plan.
+    /// Returns the samples still wanted of a workload; the same value for every plan.
     pub fn wanted(&self, workload: &str) -> Arc<Wanted> {
         self.wanted.workload(workload)
     }
@@ -103,7 +103,7 @@ impl Outlet {
         self.sender.store(None);
     }
 
-    /// How many were dropped so far, by [`TapDrop::ALL`].
+    /// Returns the dropped copies so far, by [`TapDrop::ALL`].
     #[must_use]
     pub fn dropped(&self) -> [u64; TapDrop::ALL.len()] {
         std::array::from_fn(|at| self.dropped[at].load(Ordering::Relaxed))

@@ -1,4 +1,4 @@
-//! Which exchanges of a workload are copied.
+//! Selects the exchanges of a workload that are copied.
 
 use super::{Copied, Outlet};
 use crate::quota::Quota;
@@ -10,20 +10,20 @@ use std::sync::atomic::AtomicBool;
 /// Says of an arm and a conversation or request id whether the exchange is copied.
 pub type Picks = Arc<dyn Fn(Arm, &str) -> bool + Send + Sync>;
 
-/// Which exchanges of a workload are copied, and how much of each.
+/// The selection of exchanges that are copied, and the limits of each copy.
 #[derive(Clone)]
 pub struct TapSettings {
-    /// Whether an exchange of this arm, with this conversation or request id, is copied. Runs on
+    /// Decides if an exchange of this arm, with this conversation or request id, is copied. Runs on
     /// the request path: it must be quick and take no lock.
     pub picks: Picks,
-    /// How many exchanges of each arm are copied a second at most, by [`Arm::index`]. What is over
-    /// it is dropped whatever it is, so that at any load copies cost a bounded part of a core.
+    /// The highest rate of copied exchanges of each arm, by [`Arm::index`]. All exchanges above it
+    /// are dropped, so that at any load copies cost a bounded part of a core.
     pub quotas: Arc<[Quota; 2]>,
     /// Most bytes that are kept of a request, and of an answer.
     pub per_message: usize,
     /// While it is set nothing is copied, and what would have been is counted as dropped.
     pub paused: Arc<AtomicBool>,
-    /// Where copies go.
+    /// The receiver of copies.
     pub outlet: Arc<Outlet>,
 }
 

@@ -5,7 +5,7 @@ use crate::trace::TraceContext;
 use stagegate_rollout::Arm;
 use std::sync::Arc;
 
-/// Why an exchange was copied.
+/// The reason why an exchange was copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TapReason {
     /// By the hash of its conversation.
@@ -19,7 +19,7 @@ pub enum TapReason {
 pub struct Tapped {
     /// The request's id; of a copied request one of its own.
     pub id: String,
-    /// Why it was copied.
+    /// The reason for the copy.
     pub reason: TapReason,
     /// Id of the other half of the pair, where there may be one.
     pub pair: Option<String>,
@@ -45,9 +45,9 @@ pub struct Tapped {
     pub duration_us: u64,
     /// Microseconds to the answer's head.
     pub first_byte_us: u64,
-    /// Tokens read and written, where the answer told.
+    /// Tokens read and written, if the response reports them.
     pub tokens: Option<(u64, u64)>,
-    /// What it cost in nano-dollars, where that is known.
+    /// Its cost in nano-dollars, if known.
     pub cost_nanos: Option<u64>,
     /// `Agent-Confidence` of the answer's head or trailers.
     pub confidence: Option<String>,

@@ -1,4 +1,4 @@
-//! What an endpoint must prove, and what is shown to it.
+//! TLS towards endpoints: their verification, and our own certificate.
 
 use super::{H2, HTTP_11, TlsError, provider};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};

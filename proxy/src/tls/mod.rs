@@ -27,7 +27,7 @@ pub enum TlsError {
     Certificate {
         /// Its place in the list, from 1.
         number: usize,
-        /// What is wrong.
+        /// The problem.
         why: rustls::Error,
     },
     /// The authorities that sign the other side's certificates.

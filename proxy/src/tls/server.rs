@@ -1,4 +1,4 @@
-//! What a listener presents to its clients, and what it asks of them.
+//! TLS of a listener: its certificates, and the verification of clients.
 
 use super::{H2, HTTP_11, Names, TlsError, provider};
 use rustls::server::{

@@ -3,7 +3,7 @@
 
 use crate::http1::tokens;
 
-/// Most members and bytes that whoever passes baggage on must keep whole (W3C Baggage 3.3.2).
+/// The most members and bytes of baggage that must be passed on whole (W3C Baggage 3.3.2).
 const MAX_MEMBERS: usize = 64;
 const MAX_BYTES: usize = 8192;
 /// Members that only the proxy may say.

@@ -5,7 +5,7 @@ use crate::ids::{HEX, Ids};
 
 /// Bytes of a `traceparent` of version 00.
 const LENGTH: usize = 55;
-/// Whoever sent it keeps its own part of the trace.
+/// The flag of a sampled trace: its sender keeps its own part.
 const SAMPLED: u8 = 1;
 /// The last seven bytes of the trace id are random.
 const RANDOM: u8 = 2;
@@ -61,7 +61,7 @@ impl TraceContext {
         Self { span_id: span_id(ids), ..self }
     }
 
-    /// Whether the trace is kept.
+    /// Returns true if the trace is sampled.
     #[must_use]
     pub const fn is_sampled(self) -> bool {
         self.flags & SAMPLED != 0

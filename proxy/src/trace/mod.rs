@@ -1,9 +1,9 @@
-//! A request's place in a distributed trace, and what is told of it to whoever exports traces.
+//! A request's place in a distributed trace, and the record of it for export.
 //!
-//! Where tracing is off, a request costs a look at an option. Where it is on, every request's
-//! context goes on to the endpoint, and of the sampled ones a record is made: it goes from the
-//! worker with its next report, and nothing waits for it. Records hold names, numbers and times,
-//! and never a header, a body or a query.
+//! With tracing off, a request checks one option. With tracing on, every request's context is sent
+//! to the endpoint, and every sampled request makes a record. The record leaves the worker with its
+//! next report, and nothing waits for it. Records hold names, numbers and times, and never a
+//! header, a body or a query.
 
 mod baggage;
 mod context;

@@ -1,12 +1,12 @@
-//! The part of a trace that goes on to the endpoint.
+//! The part of a trace that is sent to the endpoint.
 
 use super::TraceContext;
 
-/// What goes on to the endpoint.
+/// The trace context that is sent to the endpoint.
 #[derive(Clone, Copy)]
 pub(crate) struct Onward {
     /// The span that the endpoint's work is part of.
     pub(crate) context: TraceContext,
-    /// The client's `tracestate` goes on too: it belongs to the trace that is continued.
+    /// True if the client's `tracestate` is sent too: it belongs to the continued trace.
     pub(crate) state: bool,
 }

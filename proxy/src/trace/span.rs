@@ -1,4 +1,4 @@
-//! One request's span under way, and those of its tries.
+//! One request's span in progress, and those of its tries.
 
 use super::TraceContext;
 use super::onward::Onward;
@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 /// Longest path and host that are kept of a request.
 const MAX_TEXT: usize = 1024;
-/// Most tries that are told apart.
+/// The most attempts that are recorded separately.
 const MAX_ATTEMPTS: usize = 16;
 
-/// How requests are traced.
+/// The tracing settings of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceSettings {
-    /// Whose traces are continued.
+    /// The parents whose traces are continued.
     pub parents: TraceParents,
     /// Traces that begin here are kept if the random part of their id, 56 bits, is at least this.
     threshold: u64,
@@ -40,13 +40,13 @@ pub(crate) struct Trace {
     pub(crate) context: TraceContext,
     /// The client's span.
     pub(crate) parent: Option<[u8; 8]>,
-    /// The span of the try under way.
+    /// The span of the try in progress.
     attempt: TraceContext,
-    /// What is kept of it, if it is sampled, until it ends.
+    /// The recorded facts of a sampled request, until it ends.
     kept: Cell<Option<Box<Kept>>>,
 }
 
-/// What is kept of a sampled request before it ends.
+/// The recorded facts of a sampled request before it ends.
 #[derive(Default)]
 pub(crate) struct Kept {
     pub(crate) method: &'static str,
@@ -55,9 +55,9 @@ pub(crate) struct Kept {
     pub(crate) scheme: &'static str,
     pub(crate) http_version: &'static str,
     pub(crate) attempts: Vec<TracedAttempt>,
-    /// When the try under way began.
+    /// The start of the current attempt.
     began_us: u64,
-    /// Why the proxy answered itself.
+    /// The reason why the proxy answered itself.
     pub(crate) problem: Option<&'static str>,
     pub(crate) protocol: Option<Protocol>,
     pub(crate) model: Option<String>,
@@ -106,12 +106,12 @@ impl Trace {
         }
     }
 
-    /// What goes on to the endpoint with the try under way.
+    /// Returns the trace context that is sent to the endpoint with the current attempt.
     pub(crate) fn onward(&self) -> Onward {
         Onward { context: self.attempt, state: self.parent.is_some() }
     }
 
-    /// The try under way is over.
+    /// The try in progress is over.
     pub(crate) fn attempt_ends(
         &mut self,
         endpoint: &Arc<str>,
@@ -131,7 +131,7 @@ impl Trace {
         });
     }
 
-    /// What the answer says about itself.
+    /// Records the signals of the response.
     pub(crate) fn answered(&mut self, signals: Option<&Signals>) {
         if let (Some(kept), Some(signals)) = (self.kept(), signals) {
             kept.protocol = Some(signals.protocol);
@@ -218,9 +218,9 @@ pub struct Traced {
     pub status: u16,
     /// The class it counts under.
     pub outcome: Outcome,
-    /// Why the proxy answered itself.
+    /// The reason why the proxy answered itself.
     pub problem: Option<&'static str>,
-    /// What the answer was written in.
+    /// The protocol of the response.
     pub protocol: Option<Protocol>,
     /// The model that answered.
     pub model: Option<String>,
@@ -228,7 +228,7 @@ pub struct Traced {
     pub response_id: Option<String>,
     /// Tokens.
     pub usage: Option<Usage>,
-    /// What it cost.
+    /// Its cost.
     pub cost: Option<Cost>,
     /// The backend's stages: names and microseconds.
     pub stages: Vec<(String, u64)>,
@@ -243,12 +243,12 @@ pub struct TracedAttempt {
     pub span_id: [u8; 8],
     /// The endpoint's name.
     pub endpoint: Arc<str>,
-    /// When it began.
+    /// The start.
     pub began_us: u64,
-    /// When it was over.
+    /// The end.
     pub ended_us: u64,
     /// Status of its answer; 0 when there was none.
     pub status: u16,
-    /// Why it failed, other than by its status.
+    /// The failure, other than its status.
     pub failure: Option<&'static str>,
 }

@@ -50,8 +50,8 @@ impl ListenerState {
         }
     }
 
-    /// Returns whether another process can go on with its connections: what TLS or a PROXY header
-    /// said belongs to the process that read it.
+    /// Returns true if another process can take over its connections. The state of TLS and of a
+    /// PROXY header belongs to the process that read it.
     pub(crate) fn is_portable(&self) -> bool {
         self.tls.is_none() && !self.proxy_protocol
     }
@@ -62,7 +62,7 @@ impl ListenerState {
 pub(crate) enum Peer {
     /// A peer with an IP address.
     Ip(IpAddr),
-    /// A process on this machine, over a Unix socket: whoever the file's permissions let in.
+    /// A process on this machine, over a Unix socket, let in by the file's permissions.
     Local,
 }
 

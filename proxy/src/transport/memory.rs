@@ -86,7 +86,7 @@ impl Remote {
         }
     }
 
-    /// Sends no more, and goes on reading.
+    /// Closes the sending side, and still reads.
     pub(crate) fn end(&self) {
         let mut state = lock(&self.0);
         state.ended = true;
@@ -210,7 +210,7 @@ pub(crate) enum Reach {
     Accepts,
     /// They are refused.
     Refuses,
-    /// Nobody answers, until that changes.
+    /// No response, until that changes.
     Silent,
 }
 

@@ -64,7 +64,7 @@ impl Plain {
         Ok((socket, self.ahead))
     }
 
-    /// Makes the close that follows a reset, so that nobody takes it for a proper end.
+    /// Resets the connection when it is closed, so that the peer does not take it for a proper end.
     pub(crate) fn reset_on_close(&self) {
         match &self.socket {
             Socket::Tcp(stream) => {

@@ -143,7 +143,7 @@ impl Counts {
     }
 }
 
-/// Requests that a failure rate is a share of. Who went away blames nobody.
+/// The requests that a failure rate is a share of. Requests whose client left are not counted.
 pub(super) fn blamable(series: &Series) -> u64 {
     series.requests() - series.outcomes[Outcome::ClientGone.index()]
 }

@@ -16,8 +16,8 @@ use sha2::{Digest, Sha256};
 
 /// The interval in which the tests start to bet on a change anew, in milliseconds of observed time.
 const BLOCK_MS: u64 = 300_000;
-/// A tick never counts for more observed time than this, in milliseconds: a tick that claims more
-/// is a gap in which nobody looked.
+/// The longest observed time of one tick, in milliseconds: a longer tick is a gap without
+/// observation.
 const LONGEST_TICK_MS: u64 = 120_000;
 
 /// Facts around a workload's requests that are not counted with them.
@@ -51,9 +51,9 @@ impl Total {
 
 /// Counts, clocks and tests of one step of one rollout.
 ///
-/// It belongs to that step alone: [`Evidence::observe`] begins anew for any other, so that no
-/// rollout and no step inherits what was counted before it. Written to the store every few seconds;
-/// after a crash it goes on from there, and the time in between was not observed.
+/// It belongs to that step alone: [`Evidence::observe`] starts empty for any other, so that no
+/// rollout and no step inherits earlier counts. Written to the store every few seconds. After a
+/// crash it continues from there, and the time in between was not observed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     rollout: RolloutId,

@@ -1,5 +1,5 @@
-//! What both arms did over a span of time, axis by axis, each figure with its interval. For people
-//! who look back: no gate decides by it.
+//! Figures of both arms over a span of time, axis by axis, each with its interval. They are for
+//! people who look back: no gate decides by them.
 
 use super::counts::{NANOS, blamable};
 use super::measurement::Estimate;

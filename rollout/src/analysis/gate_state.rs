@@ -53,7 +53,7 @@ pub enum GateState {
         /// For how long, in milliseconds of observed time.
         for_ms: u64,
     },
-    /// There was nothing to measure for the time after which the owner is told.
+    /// There was nothing to measure for the time after which the owner is notified.
     NoData {
         /// Since when, in Unix milliseconds.
         since_ms: u64,

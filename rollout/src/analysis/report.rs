@@ -50,7 +50,8 @@ pub struct Analysis {
     /// The reason not to believe the scorers, if a gate needs them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
-    /// The candidate has finished no request for the time after which the owner is told.
+    /// True if the candidate has finished no request for the time after which the owner is
+    /// notified.
     pub silent: bool,
     /// The split of the keys.
     pub split: SplitReading,

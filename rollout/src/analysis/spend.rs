@@ -1,5 +1,5 @@
-//! What a workload spends, and what it usually spends: the part of the cost axis that blames no
-//! release. It belongs to the workload and outlives rollouts.
+//! The spend of a workload, and its usual spend: the part of the cost axis that blames no release.
+//! It belongs to the workload and outlives rollouts.
 
 use crate::policy::{Gate, Limit, Measure};
 use serde::{Deserialize, Serialize};

@@ -150,8 +150,8 @@ impl Test {
     }
 }
 
-/// What a mean must not exceed: the limit itself, or stable's mean so far, made dearer by two
-/// standard errors because it is an estimate too. None while stable has too few values.
+/// Returns the upper limit of a mean: the limit itself, or stable's mean so far plus two standard
+/// errors, because it is an estimate too. `None` while stable has too few values.
 pub(super) fn mean_limit(gate: &Gate, stable: &Counts) -> Option<f64> {
     match gate.limit {
         Limit::Max(most) => Some(most.get()),

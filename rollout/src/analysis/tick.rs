@@ -3,16 +3,16 @@
 use crate::{Doubt, Series, Weight};
 use serde::{Deserialize, Serialize};
 
-/// What was counted since the tick before: about a second of one workload while driving a rollout,
-/// about a minute when recorded to be replayed.
+/// The counts since the previous tick: about a second of one workload while driving a rollout,
+/// about a minute when recorded for replay.
 ///
-/// A tick belongs to one step of one rollout: whoever feeds it ends it where the state changes.
+/// A tick belongs to one step of one rollout: the caller ends it where the state changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tick {
     /// End of the tick, in Unix milliseconds.
     pub at_ms: u64,
-    /// For how much of the time since the tick before traffic was watched, in milliseconds. Time
-    /// in which nobody counted is not observed.
+    /// The part of the time since the previous tick in which traffic was watched, in milliseconds.
+    /// Time without counting is not observed.
     pub observed_ms: u64,
     /// The weight in force.
     pub weight: Weight,

@@ -80,8 +80,8 @@ impl fmt::Display for GateId {
 impl Gate {
     /// The default minimum of requests for a trigger, so that one failure is no rate.
     pub const LEAST_REQUESTS: u64 = 100;
-    /// What a promotion needs on the eval axis where nothing is said: with a margin of one
-    /// percentage point, a candidate as good as stable passes one look in 94 of 100 cases.
+    /// The default minimum of scored responses for a promotion on the eval axis. With a margin of
+    /// one percentage point, a candidate as good as stable passes one look in 94 of 100 cases.
     pub const LEAST_SCORED: u64 = 5000;
 
     /// A gate that rolls back, with the usual minimums.

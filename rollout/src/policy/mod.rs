@@ -51,7 +51,7 @@ pub struct Policy {
     pub steps: Vec<Step>,
     /// The gates; the order is that of tables.
     pub gates: Vec<Gate>,
-    /// The time for which a gate may be without anything to measure before its owner is told.
+    /// The longest time without anything to measure before a gate's owner is notified.
     pub no_data_alert_ms: u64,
     /// The kill switch must have been exercised within this time before a start; absent: not asked.
     pub drill_within_ms: Option<u64>,

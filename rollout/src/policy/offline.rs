@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 pub enum OfflineReport {
     /// Always.
     Required,
-    /// Where the workload has scorers: whoever can score answers can score a frozen set before any
-    /// traffic.
+    /// If the workload has scorers: they can also score a frozen set before any traffic.
     #[default]
     WithScorers,
     /// Never.

@@ -14,7 +14,7 @@ pub enum Effect {
     Publish,
     /// Abort running responses of the candidate too.
     Cut,
-    /// Tell somebody; at the latest together with the record, so that a crash loses neither.
+    /// Send a notice, at the latest together with the record, so that a crash loses neither.
     Notify(Box<Notice>),
 }
 

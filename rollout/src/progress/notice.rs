@@ -59,10 +59,10 @@ impl NoticeKind {
     }
 }
 
-/// Something that somebody should know.
+/// A notice to people about an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// The same event has the same id, also after a crash in between: what is told twice can be
+    /// The same event has the same id, also after a crash in between, so that duplicates can be
     /// recognised.
     pub id: String,
     /// The key that an open problem and its end share. A pager opens and closes by it.
@@ -75,9 +75,9 @@ pub struct Notice {
     pub axis: Option<Axis>,
     /// The gate it is about.
     pub gate: Option<GateId>,
-    /// The owner, who is notified; absent for nobody in particular.
+    /// The owner, who is notified; absent if there is none.
     pub owner: Option<Arc<str>>,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
     /// The rollout.
     pub rollout: String,

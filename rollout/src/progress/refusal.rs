@@ -5,7 +5,7 @@ use crate::{AnalysisId, Phase, ReleaseName, RolloutId, Verdict, Weight};
 /// A rollout command that makes no sense in the present state; nothing changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RolloutRefusal {
-    /// A rollout is under way.
+    /// A rollout is in progress.
     #[error("rollout {id} is {phase}: abort it, or let it complete, before another one starts")]
     Active {
         /// The rollout.
@@ -13,7 +13,7 @@ pub enum RolloutRefusal {
         /// Its state.
         phase: Phase,
     },
-    /// No rollout is under way.
+    /// No rollout is in progress.
     #[error("no rollout is under way: `rollout start` begins one")]
     None,
     /// No such release.
@@ -33,7 +33,7 @@ pub enum RolloutRefusal {
     /// The policy makes no sense.
     #[error("the policy cannot be used: {0}")]
     Policy(String),
-    /// Nobody looked whether everything is ready.
+    /// There was no pre-flight check.
     #[error("nothing is known of the releases' readiness: the pre-flight checks did not run")]
     NoPreflight,
     /// Something is missing before the start.
@@ -78,7 +78,7 @@ pub enum RolloutRefusal {
     OtherEvidence {
         /// The analysis that was offered.
         analysis: AnalysisId,
-        /// The rollout under way.
+        /// The rollout in progress.
         id: RolloutId,
         /// Its step, from 0.
         step: usize,

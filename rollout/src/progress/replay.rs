@@ -1,8 +1,8 @@
 //! A replay: the effects of another policy on recorded counts.
 //!
-//! The recorded traffic is what it was: nobody can say what a larger weight would have shown. So
-//! the weights are the recorded ones, and each is judged as the policy's step of that weight. A
-//! replay ends where the policy rolls back: what came after would not have been.
+//! The recorded traffic cannot show the effect of a larger weight. So the weights are the recorded
+//! ones, and each is judged as the policy's step of that weight. A replay ends where the policy
+//! rolls back, because later traffic would have been different.
 
 use super::{Mark, Phase, Rollout, RolloutId, Status};
 use crate::{
@@ -29,7 +29,7 @@ pub struct Recording<'a> {
 /// Something the policy would have said or done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReplayEvent {
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
     /// The policy's step, from 0.
     pub step: usize,

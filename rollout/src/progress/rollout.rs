@@ -13,7 +13,7 @@ use std::fmt;
 pub enum Phase {
     /// At a step below 100%, gathering evidence.
     Progressing,
-    /// As before, but nobody may promote it and it does not complete.
+    /// As before, but it cannot be promoted and does not complete.
     Paused,
     /// At 100%, with triggers armed.
     Watching,
@@ -49,7 +49,7 @@ impl Phase {
         }
     }
 
-    /// True if the rollout is under way: its gates are judged, and plain weights are not free.
+    /// True if the rollout is in progress: its gates are judged, and plain weights are not free.
     #[must_use]
     pub const fn is_active(self) -> bool {
         matches!(self, Self::Progressing | Self::Paused | Self::Watching)
@@ -69,7 +69,7 @@ pub struct Mark {
     pub by: String,
     /// Their reason; may be empty.
     pub reason: String,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
 }
 
@@ -154,7 +154,8 @@ pub struct Status {
     pub alarms: BTreeMap<GateId, Alarm>,
     /// When an outage that hits both arms alike was first seen, in Unix milliseconds.
     pub outage_ms: Option<u64>,
-    /// Since when somebody knows that the candidate has no traffic at all, in Unix milliseconds.
+    /// When the owner was notified that the candidate has no traffic, in Unix milliseconds; `None`
+    /// while it has traffic.
     #[serde(default)]
     pub silent_ms: Option<u64>,
     /// The notified doubt about the scorers.
@@ -171,7 +172,7 @@ pub struct Rollout {
     pub from: ReleaseName,
     /// The candidate.
     pub to: ReleaseName,
-    /// The policy in force: a copy, so that a reload does not move limits of a rollout under way.
+    /// The policy in force: a copy, so that a reload does not move limits of a rollout in progress.
     pub policy: Policy,
     /// Position of the current step in the policy, from 0.
     pub step: usize,
@@ -183,7 +184,7 @@ pub struct Rollout {
     pub since: Mark,
     /// The actor, the reason and the time of the start.
     pub started: Mark,
-    /// Gates that cannot be measured and were waived at the start: they keep nobody from promoting.
+    /// Gates that cannot be measured and were waived at the start. They do not prevent a promotion.
     #[serde(default)]
     pub waived: Vec<GateId>,
     /// The last recorded state of the evidence.
@@ -211,7 +212,7 @@ impl Rollout {
         self.step + 1 >= self.policy.steps.len()
     }
 
-    /// True if it is under way.
+    /// True if it is in progress.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.phase.is_active()

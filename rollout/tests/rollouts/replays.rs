@@ -1,4 +1,4 @@
-//! What another policy would have done, and what a policy can do at all.
+//! Tests of replays with another policy, and of the outlook of a policy.
 
 use crate::traffic::{Behaviour, Even, series};
 use crate::world::{HOUR, MINUTE, quick};

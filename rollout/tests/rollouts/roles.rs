@@ -1,4 +1,4 @@
-//! What a rollout does to the roles of a workload, and what reloads and old states do to it.
+//! Tests of a workload's roles: changes by a rollout, by reloads and by old states.
 
 use crate::traffic::{Behaviour, Even};
 use crate::world::{SECOND, World, quick};

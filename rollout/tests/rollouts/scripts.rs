@@ -12,7 +12,7 @@ use stagegate_rollout::{
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// One script under way.
+/// One script in progress.
 struct Player {
     world: World<Even>,
     policy: Policy,

@@ -10,7 +10,7 @@ use stagegate_rollout::{
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// How many rollouts each of the two tests simulates; `STAGEGATE_SIMULATIONS` asks for more.
+/// Number of simulated rollouts of each of the two tests; `STAGEGATE_SIMULATIONS` changes it.
 fn runs() -> u64 {
     let asked = std::env::var("STAGEGATE_SIMULATIONS").ok().and_then(|it| it.parse().ok());
     asked.map_or(1000, |asked: u64| asked.max(1000))
@@ -21,7 +21,7 @@ struct Run {
     seed: u64,
     dice: Seeded,
     world: World<Seeded>,
-    /// What the store has of the evidence: up to a few ticks old.
+    /// The stored evidence: up to a few ticks old.
     stored: Option<Evidence>,
     tally: BTreeMap<&'static str, u64>,
     /// A calm run: the candidate is mostly good and people want it to get through.

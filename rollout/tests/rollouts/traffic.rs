@@ -2,7 +2,7 @@
 
 use stagegate_rollout::{Outcome, Reason, Series};
 
-/// How an arm answers. Shares are of its requests.
+/// The behaviour of an arm. Shares are of its requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Behaviour {
     pub(crate) permanent: f64,
@@ -56,7 +56,8 @@ impl Behaviour {
 
 /// Turns shares into counts.
 pub(crate) trait Draw {
-    /// How many of `n`, each with chance `share`. `what` tells the draws of one arm apart.
+    /// Draws the number of successes among `n`, each with chance `share`. `what` separates the
+    /// draws of one arm.
     fn of(&mut self, what: usize, n: u64, share: f64) -> u64;
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn spec() -> WorkloadSpec {
     spec.check().expect("consistent")
 }
 
-/// What the checks before a start find when all is well.
+/// Pre-flight checks that all passed.
 pub(crate) fn ready(now_ms: u64) -> Preflight {
     Preflight {
         candidate: Readiness::Ready,
@@ -82,7 +82,7 @@ pub(crate) struct World<D> {
     keys: u64,
     /// Keys above the weight only: a split that does not do what it should.
     pub(crate) lost_keys: bool,
-    /// What is told of the judge.
+    /// The doubt about the judge.
     pub(crate) doubt: Option<Doubt>,
 }
 

@@ -18,8 +18,8 @@ impl Book {
         }
     }
 
-    /// What the first verdict on a sample counts for of who knows what is right. Only random
-    /// samples count.
+    /// Counts the first verdict on a sample from a labelled set or a person. Only random samples
+    /// count.
     pub(crate) fn labelled(
         &mut self,
         id: &str,

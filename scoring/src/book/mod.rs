@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 /// Conversations of which it is remembered that a turn was counted.
 const CONVERSATIONS: usize = 200_000;
-/// Scores that wait to be told.
+/// The most scores that wait for export.
 const MAX_TOLD: usize = 4096;
 
 /// Sums of samples are kept for 400 days after the last one.
@@ -83,7 +83,7 @@ impl Book {
         *self.dropped.entry(why).or_default() += count;
     }
 
-    /// Keeps scores that are told of elsewhere, as many as there is room for.
+    /// Keeps scores for export, as many as there is room for.
     fn tell(&mut self, subject: Option<&Arc<Subject>>, scores: &[Score], at_ms: u64) {
         let Some(subject) = subject else { return };
         let room = MAX_TOLD.saturating_sub(self.told.len());

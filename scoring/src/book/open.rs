@@ -25,7 +25,7 @@ pub(super) struct Open {
     reason: SampleReason,
     /// The pair that it is one half of.
     pub(super) pair: Option<NewPair>,
-    /// True if it is known what is right.
+    /// True if the correct response is known.
     expected: bool,
     confidence: Option<f64>,
     /// The subject of its exported scores, if any.
@@ -79,7 +79,7 @@ impl Open {
         self.reason != SampleReason::Shadow
     }
 
-    /// Waits for nobody any more: whoever has not spoken leaves it unscored.
+    /// Stops waiting: scorers without a result leave the sample unscored.
     pub(super) fn give_up(&mut self) {
         let missing = std::mem::take(&mut self.awaited);
         let late = missing.iter().map(|name| Score::unscored(name, "no scores in time"));
@@ -119,8 +119,8 @@ impl Open {
         self.scores.iter().filter(|_| self.reason == SampleReason::Random)
     }
 
-    /// Why a person should look at it: it failed, its scorers do not agree, or the backend was not
-    /// sure of it.
+    /// Returns the reason for a review: it failed, its scorers do not agree, or the backend was not
+    /// confident.
     pub(super) fn doubt(&self) -> Option<&'static str> {
         let said = |pass| self.scores.iter().any(|score| score.pass == Some(pass));
         if Score::together(&self.gating()) == Some(false) || (said(false) && !said(true)) {

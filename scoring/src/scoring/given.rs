@@ -73,8 +73,8 @@ impl Scoring {
         Ok(scored)
     }
 
-    /// Takes a review. A sample is reviewed once, and its verdict counts if it is the first of who
-    /// knows what is right.
+    /// Takes a review. A sample is reviewed once. Its verdict counts if it is the first of a
+    /// labelled set or a person.
     ///
     /// # Errors
     /// When it cannot be kept.

@@ -47,8 +47,8 @@ impl Scoring {
         self.reader().review_of(id)
     }
 
-    /// What came of a workload's pairs since `since_ms`, and the newest `lost` ones of which only
-    /// stable's answer passed.
+    /// Returns the results of a workload's pairs since `since_ms`, and the newest `lost` pairs of
+    /// which only stable's response passed.
     ///
     /// # Errors
     /// When they cannot be read.

@@ -1,4 +1,4 @@
-//! What is known to be right: labelled sets, and people.
+//! Tests of known correct responses: labelled sets, and people.
 
 use crate::{LIMITS, Scripted, World, http_gate, json_gate, rules, sample, spec};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Live scoring on fake time, with scorers that answer as they are told.
+//! Tests of live scoring on fake time, with scripted scorers.
 
 mod known;
 mod results;
@@ -346,7 +346,7 @@ fn a_judge_that_does_not_say_what_it_cost_has_cost_the_most_it_could() {
     assert!(spent.0 > 5_000_000, "512 tokens of answer alone: {spent:?}");
 }
 
-/// Hangs up on whoever asks, as a process that is killed does: the call never comes back.
+/// A killed scorer process: it closes every connection, so the call never returns.
 struct Killed;
 
 impl Post for Killed {

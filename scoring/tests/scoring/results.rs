@@ -1,4 +1,4 @@
-//! What samples add up to, and finding them.
+//! Tests of the totals of samples, and of searching samples.
 
 use crate::{LIMITS, World, json_gate, rules, sample};
 use serde_json::json;

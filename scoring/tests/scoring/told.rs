@@ -1,4 +1,4 @@
-//! Scores that are told of elsewhere: those of traced requests, each once.
+//! Tests of the export of scores of traced requests, each once.
 
 use super::{World, http_gate, json_gate, sample};
 use stagegate_eval::{Sample, Score};
@@ -10,7 +10,7 @@ fn traced(id: &str, answer: &str) -> Sample {
     Sample { traceparent: Some(TRACEPARENT.to_owned()), ..sample(id, 1, answer) }
 }
 
-/// Ids, names and verdicts of what is told now.
+/// Ids, names and verdicts of the exported scores.
 fn told(world: &World) -> Vec<(String, String, Option<bool>)> {
     let told = world.scoring.told().into_iter();
     told.map(|it| {

@@ -9,7 +9,7 @@ use stagegate_sequential::{Alpha, Tally, interval, plan, promotion};
 const MARGIN: f64 = 0.01;
 /// Stable's scored responses per candidate's.
 const STABLE: u64 = 10;
-/// The normal approximation's error that is put up with, in the probability to pass.
+/// The accepted error of the normal approximation, in the probability to pass.
 const APPROXIMATION: f64 = 0.02;
 
 /// One row of the table: candidates of one drift at one size.
@@ -17,13 +17,13 @@ const APPROXIMATION: f64 = 0.02;
 pub struct Row {
     /// Scored candidate responses.
     pub units: u64,
-    /// How much more often it fails than stable, in shares.
+    /// The difference of its failure share to stable's.
     pub drift: f64,
-    /// How often the look passes.
+    /// Counts of looks that pass.
     pub passed: Tally,
-    /// How often the naive rule "observed drift below the margin" would pass.
+    /// Counts of looks that pass the naive rule "observed drift below the margin".
     pub naive: Tally,
-    /// How often the plan says it passes.
+    /// The probability that the plan predicts.
     pub planned: f64,
 }
 

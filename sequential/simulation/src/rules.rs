@@ -1,4 +1,4 @@
-//! Who watches: our e-process, and two rules that people use instead.
+//! The rules under test: our e-process, and two rules that people use instead.
 
 use crate::scenario::{Counting, NORMAL, Reference, Scenario, Units, conversations};
 use crate::stream::Event;
@@ -61,11 +61,11 @@ pub enum Rule {
     Evidence {
         /// The test.
         test: Box<Test>,
-        /// How it is fed.
+        /// The way of counting.
         counting: Counting,
-        /// Whether responses hang together.
+        /// If responses are correlated.
         units: Units,
-        /// Whether later beginnings are bet on.
+        /// True if it also bets on later changes.
         restarts: bool,
     },
     /// A naive rule: total counts and a decision by them.
@@ -74,7 +74,7 @@ pub enum Rule {
         reference: Reference,
         /// Candidate failures and responses, stable's failures and responses.
         counts: [f64; 4],
-        /// Whether it is the z-test.
+        /// True for the z-test.
         z_test: bool,
     },
 }

@@ -6,7 +6,7 @@ use crate::scenario::{HORIZON, Scenario};
 use crate::stream::Stream;
 use stagegate_sequential::InvalidParameter;
 
-/// How one rule did in one run.
+/// The result of one rule in one run.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome {
     /// The counted candidate response at which it rolled back, from 1 on.

@@ -1,4 +1,4 @@
-//! What the traffic of a rollout is like.
+//! Scenarios: the traffic of a simulated rollout.
 
 use stagegate_sequential::DesignEffect;
 
@@ -9,7 +9,7 @@ pub const HORIZON: u64 = 20_000;
 /// Candidate responses in five minutes, if a step of [`HORIZON`] takes a day.
 pub const BLOCK: u64 = HORIZON / 288;
 
-/// What the candidate is compared with.
+/// The reference that the candidate is compared with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reference {
     /// A limit on the failure share, [`NORMAL`].
@@ -18,7 +18,7 @@ pub enum Reference {
     Stable,
 }
 
-/// How load and failure rate go over the day.
+/// The course of load and failure rate over the day.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Day {
     /// All the same.
@@ -36,7 +36,7 @@ pub enum Split {
     Ramp,
 }
 
-/// Which responses hang together.
+/// The correlation between responses.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Units {
     /// None.
@@ -45,7 +45,7 @@ pub enum Units {
     Conversations,
 }
 
-/// When scores come.
+/// The arrival of scores.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scores {
     /// With the response.
@@ -57,7 +57,7 @@ pub enum Scores {
     LateAsTheyCome,
 }
 
-/// Whether both arms get the same kinds of task.
+/// The kinds of task of each arm.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mix {
     /// They do.
@@ -66,7 +66,7 @@ pub enum Mix {
     Shifted,
 }
 
-/// How the e-process is fed.
+/// The way in which the e-process counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Counting {
     /// As the product does: slices apart, a conversation one unit (against a limit by the share of
@@ -78,7 +78,7 @@ pub enum Counting {
     Careless,
 }
 
-/// How the traffic of a rollout behaves, and what watches it.
+/// The traffic of a rollout, and the way of counting.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// Its name in tables and files.
@@ -87,21 +87,21 @@ pub struct Scenario {
     pub reference: Reference,
     /// The candidate's share.
     pub split: Split,
-    /// By how much the candidate's failure rate differs from stable's from [`Self::from`] on.
+    /// The factor between the candidate's failure rate and stable's from [`Self::from`] on.
     pub ratio: f64,
     /// The candidate response with which the difference begins.
     pub from: u64,
     /// Load and failures over the day.
     pub day: Day,
-    /// What hangs together.
+    /// The correlated responses.
     pub units: Units,
-    /// When scores come.
+    /// The arrival of scores.
     pub scores: Scores,
     /// Kinds of task.
     pub mix: Mix,
-    /// How the e-process is fed.
+    /// The way in which the e-process counts.
     pub counting: Counting,
-    /// Whether the figures are promised: false for those that show what carelessness costs.
+    /// True if the figures are promised; false if the scenario shows the effect of wrong counting.
     pub promised: bool,
     /// The promised median of counted candidate responses until a rollback.
     pub median_at_most: Option<u64>,
@@ -138,7 +138,7 @@ impl Scenario {
         self
     }
 
-    /// Whether a rollback would be a mistake.
+    /// Returns true if a rollback would be a mistake.
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.ratio <= 1.0
@@ -281,14 +281,14 @@ pub mod conversations {
 
     /// Turns on average; at least one, geometric.
     pub const TURNS: f64 = 5.0;
-    /// How many conversations are bad.
+    /// Share of bad conversations.
     pub const BAD: f64 = 0.1;
     /// The factor in a bad one.
     pub const FACTOR_BAD: f64 = 5.0;
     /// The factor in the others, so that the mean is [`NORMAL`].
     pub const FACTOR_OTHER: f64 = (1.0 - BAD * FACTOR_BAD) / (1.0 - BAD);
 
-    /// What one turn is worth.
+    /// Returns the design effect of these conversations.
     ///
     /// # Errors
     /// Never with these constants.

@@ -16,19 +16,19 @@ const DELAY: (f64, f64) = (20.0, 400.0);
 /// One candidate response, and what stable served meanwhile.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Event {
-    /// Whether the candidate's response failed.
+    /// True if the candidate's response failed.
     pub failed: bool,
-    /// Which slice it was of.
+    /// The number of its slice.
     pub slice: usize,
     /// Stable's `(failures, responses)` per slice.
     pub stable: [(u64, u64); 2],
-    /// Whether it is the first turn of its conversation.
+    /// True if it is the first turn of its conversation.
     pub first_turn: bool,
     /// Stable's failures and responses among first turns.
     pub stable_first_turns: (u64, u64),
     /// If it is the last turn of its conversation: the share of the turns that failed.
     pub conversation: Option<f64>,
-    /// Whether five minutes are over with it.
+    /// True if it ends a block of five minutes.
     pub ends_block: bool,
     /// Failed candidate responses since the change that were served when this one is consumed.
     pub failures_served: u64,
@@ -56,7 +56,7 @@ struct Talk {
 }
 
 impl Talk {
-    /// How much more often than others the next turn fails, and whether it is the first.
+    /// Returns the failure factor of the next turn, and true if it is the first turn.
     fn next(&mut self, rng: &mut Rng) -> (f64, bool) {
         let first = self.turns_left == 0;
         if first {

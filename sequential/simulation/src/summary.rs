@@ -1,4 +1,4 @@
-//! What thousands of runs of one scenario come to, and whether it is what was promised.
+//! Summary of thousands of runs of one scenario, checked against the promises.
 
 use crate::rng::Rng;
 use crate::rules::RuleKind;
@@ -8,30 +8,30 @@ use anyhow::Result;
 use serde::Serialize;
 use stagegate_sequential::{Alpha, Tally, interval, plan};
 
-/// How sure the bounds are: 95%, one-sided.
+/// Confidence of the bounds: 95%, one-sided.
 const BOUNDS: Alpha = Alpha::PROMOTION;
 
-/// How far the plan's median may be off.
+/// The permitted error of the planned median.
 const PLANNED_WITHIN: f64 = 0.25;
 
-/// How one rule did in one scenario.
+/// The results of one rule in one scenario.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
     /// The scenario's name.
     pub scenario: String,
     /// The rule's name.
     pub rule: &'static str,
-    /// Whether the figures are promised.
+    /// True if the figures are promised.
     pub promised: bool,
-    /// How many runs.
+    /// Number of runs.
     pub runs: u64,
     /// The false alarms the rule promises, if it does.
     pub alpha: Option<f64>,
     /// Share of runs in which a good candidate was rolled back (also: before it became bad).
     pub false_rollback_rate: f64,
-    /// What that share is at most, with 95% confidence (Clopper and Pearson).
+    /// Upper bound of that share, with 95% confidence (Clopper and Pearson).
     pub false_rollback_upper: f64,
-    /// What it is at least.
+    /// Lower bound of that share.
     pub false_rollback_lower: f64,
     /// Share of runs in which a bad candidate was rolled back; `None` of a good one.
     pub detected: Option<f64>,
@@ -40,9 +40,9 @@ pub struct Summary {
     pub median_detection: Option<u64>,
     /// The same for nine in ten.
     pub p90_detection: Option<u64>,
-    /// What `plan` says the median is, for plain traffic.
+    /// The median that `plan` predicts, for plain traffic.
     pub planned_median: Option<u64>,
-    /// What the median must be at most.
+    /// The largest permitted median.
     pub median_at_most: Option<u64>,
     /// Failed candidate responses served from the change until the rollback or the step's end, on
     /// average.
@@ -112,7 +112,7 @@ fn summarise(scenario: &Scenario, rule: RuleKind, outcomes: &[Outcome]) -> Resul
     })
 }
 
-/// What `plan` would have told beforehand; `None` of traffic it does not know.
+/// Returns the prediction of `plan`; `None` for traffic that it does not model.
 fn planned(scenario: &Scenario) -> Result<Option<u64>> {
     let Split::Fixed(weight) = scenario.split else { return Ok(None) };
     let plain = Scenario::plain(scenario.reference, weight, scenario.ratio);

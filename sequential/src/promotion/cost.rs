@@ -40,7 +40,7 @@ impl Moments {
         }
     }
 
-    /// How many units.
+    /// Number of units.
     #[must_use]
     pub const fn count(self) -> f64 {
         self.count
@@ -67,7 +67,7 @@ impl Moments {
     }
 }
 
-/// Whether the candidate's mean is less than `limit` times stable's (1.2: at most a fifth more).
+/// Tests if the candidate's mean is less than `limit` times stable's (1.2: at most a fifth more).
 ///
 /// The test of `mean_c - limit * mean_s < 0` by its standard error (Fieller 1954): no logarithm,
 /// so it also holds where many units cost nothing. Until both arms have two units nothing passes.

@@ -28,7 +28,7 @@ pub struct Looks {
 pub struct Look {
     /// The how-manieth it is, from 0 on.
     pub index: u32,
-    /// How much of alpha it may use.
+    /// The part of alpha that it may use.
     pub alpha: Alpha,
 }
 
@@ -49,13 +49,13 @@ impl Looks {
         self.next_at
     }
 
-    /// How many were taken.
+    /// Number of looks taken.
     #[must_use]
     pub const fn taken(&self) -> u32 {
         self.taken
     }
 
-    /// What the next look may use, due or not.
+    /// Returns the alpha of the next look, due or not.
     #[must_use]
     pub fn next(&self) -> Look {
         // 0.9, 0.05, 0.025, ...; after 1000 halvings a float has none left, which passes nothing.

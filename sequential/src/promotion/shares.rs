@@ -6,7 +6,7 @@ use crate::risk_difference::score;
 use crate::special::{beta_cdf, normal_cdf};
 use crate::tally::Tally;
 
-/// Whether the failure share is below `limit`: the exact binomial test.
+/// Tests if the failure share is below `limit`: the exact binomial test.
 ///
 /// # Errors
 /// When `limit` is not strictly between 0 and 1.
@@ -21,7 +21,7 @@ pub fn against_limit(candidate: Tally, limit: f64) -> Result<NonInferiority, Inv
     Ok(NonInferiority { p_value })
 }
 
-/// Whether the candidate's failure share is less than `margin` above stable's: the score test of
+/// Tests if the candidate's failure share is less than `margin` above stable's: the score test of
 /// Farrington and Manning (1990).
 ///
 /// `margin` is a difference of shares: 0.01 is one percentage point. With no failure in either arm

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// When an endpoint that fails real requests is left out.
+/// The ejection of endpoints that fail real requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ejection {
     /// Failed or slow requests in a row that eject it, at least 1.

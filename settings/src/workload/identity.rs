@@ -17,10 +17,10 @@ pub struct Identity {
     pub user: Vec<Source>,
     /// Sources of the conversation id.
     pub conversation: Vec<Source>,
-    /// Whether conversation ids that backends issue are recognised in requests and learned from
+    /// True if conversation ids that backends issue are recognised in requests and learned from
     /// responses.
     pub learned: bool,
-    /// How tokens are verified; present whenever a source reads a token.
+    /// The verification of tokens; present whenever a source reads a token.
     pub jwt: Option<Jwt>,
     /// Bytes of a request body that are held back at most while an identity is looked for in it.
     pub max_inspect_bytes: usize,
@@ -116,7 +116,7 @@ impl CertificateName {
     }
 }
 
-/// How tokens are verified. A token that cannot be verified is no identity.
+/// The verification of tokens. A token that cannot be verified is no identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Jwt {
     /// JSON Web Key Set file.

@@ -24,7 +24,7 @@ pub enum HostPattern {
 }
 
 impl HostPattern {
-    /// Whether `host` (lower case, without port) fits.
+    /// Returns true if `host` (lower case, without port) matches.
     #[must_use]
     pub fn matches(&self, host: &str) -> bool {
         match self {

@@ -25,7 +25,7 @@ pub use timeouts::Timeouts;
 use stagegate_rollout::{ForceKey, WorkloadName};
 use stagegate_signals::Rules;
 
-/// How the data plane treats the requests of one workload. The split between releases and the
+/// The data plane's settings for the requests of one workload. The split between releases and the
 /// releases themselves are not part of it.
 #[derive(Clone, Debug)]
 pub struct Workload {
@@ -47,11 +47,11 @@ pub struct Workload {
     pub force: Option<ForceKey>,
     /// The `Host` that endpoints see.
     pub host_header: HostHeader,
-    /// When a request is sent again.
+    /// The retries of requests.
     pub retry: Retry,
-    /// When an endpoint is left out for failing real requests; `None` when never.
+    /// The ejection of endpoints that fail real requests; `None` if they are never ejected.
     pub ejection: Option<Ejection>,
-    /// Whether a request that finds no connection to the candidate goes to stable.
+    /// The destination of a request that finds no connection to the candidate.
     pub fallback_to_stable: FallbackToStable,
     /// Classes of finished requests, where the defaults do not fit.
     pub outcomes: Rules,

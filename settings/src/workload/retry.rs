@@ -3,16 +3,16 @@
 use stagegate_rollout::Weight;
 use std::time::Duration;
 
-/// When a request is sent again; never once a byte of the response was seen.
+/// The retries of requests; never after a byte of the response was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
     /// Requests that are replayed when a kept connection turned out to be closed.
     pub stale: StaleRetry,
     /// Most endpoints that are tried for a connection, at least 1.
     pub connect_attempts: u32,
-    /// Whether an answer 503 is asked for again, where the request can be replayed.
+    /// True if a 503 response is retried, where the request can be replayed.
     pub unavailable: bool,
-    /// How often one request is sent again at most.
+    /// The most retries of one request.
     pub attempts: u32,
     /// Retries as a share of requests.
     pub budget: Weight,
@@ -60,7 +60,7 @@ impl StaleRetry {
     }
 }
 
-/// Whether a request that finds no connection to the candidate goes to stable.
+/// The destination of a request that finds no connection to the candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum FallbackToStable {
     /// It fails.

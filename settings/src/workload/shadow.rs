@@ -1,7 +1,6 @@
 //! Requests that are copied to another release.
 //!
-//! Nothing is copied that was not listed as safe: whoever lists a method and a path says that the
-//! backend may serve it twice.
+//! Only methods and paths that are listed as safe are copied: the backend may serve them twice.
 
 use stagegate_rollout::{ReleaseName, Weight};
 use std::fmt;
@@ -25,12 +24,12 @@ pub struct Shadow {
     pub body: u64,
     /// Time for a copy, from connecting to the end of its answer.
     pub timeout: Duration,
-    /// Whether both answers are scored, where the workload has scorers.
+    /// True if both responses are scored, where the workload has scorers.
     pub score: bool,
 }
 
 impl Shadow {
-    /// Whether requests like this one may be served twice.
+    /// Returns true if requests like this one may be served twice.
     #[must_use]
     pub fn is_safe(&self, method: &str, target: &str) -> bool {
         let path = target.split('?').next().unwrap_or_default();
@@ -69,7 +68,7 @@ impl fmt::Display for SafePath {
     }
 }
 
-/// Whether a backend may read `..` in it.
+/// Returns true if a backend may read `..` in it.
 fn may_climb(path: &str) -> bool {
     let encoded_dot = |at: &[u8]| at.eq_ignore_ascii_case(b"%2e");
     path.contains("..") || path.as_bytes().windows(3).any(encoded_dot)

@@ -1,4 +1,4 @@
-//! What answers cost: exact in nano-dollars, with a word on how that is known.
+//! Tests of costs: exact in nano-dollars, with the way in which they are known.
 
 use crate::bodies::{self, JSON, SSE, answer, scan, scan_pieces};
 use stagegate_rollout::CostTruth;

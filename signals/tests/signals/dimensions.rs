@@ -1,5 +1,5 @@
-//! What a price depends on beside tokens: lives of caches, tiers, tools, names, and how often an
-//! answer was made.
+//! Tests of what a price depends on beside tokens: cache lifetimes, tiers, tools, names, and the
+//! number of answers.
 
 use crate::bodies::{self, BINARY, JSON, SSE, answer, event, scan};
 use stagegate_rollout::{CostTruth, Unpriced};

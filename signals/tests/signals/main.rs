@@ -1,4 +1,5 @@
-//! What answers of five protocols say, in the shapes their SDKs' types and recorded exchanges have.
+//! Tests with responses of five protocols, in the shapes of their SDKs' types and of recorded
+//! exchanges.
 
 mod bodies;
 mod costs;

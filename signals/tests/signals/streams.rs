@@ -11,7 +11,7 @@ fn names(signals: &Signals) -> Vec<String> {
     signals.failure.iter().flat_map(stagegate_signals::Failure::names).map(str::to_owned).collect()
 }
 
-/// What a body counts as, under the default rules.
+/// Returns the outcome of a body under the default rules.
 fn outcome(status: u16, signals: &Signals) -> Outcome {
     Rules::default().outcome(status, signals.failure.as_ref())
 }

@@ -92,8 +92,8 @@ fn numbers_in(dir: &Path) -> Result<Vec<u64>, LogError> {
     Ok(numbers)
 }
 
-/// Gets a block file without a readable header out of the way: removes it if it has no blocks, else
-/// keeps it under another name for whoever wants to look. Tells whether it was kept.
+/// Handles a block file without a readable header: removes it if it has no blocks, else renames it
+/// for inspection. Returns true if it was kept.
 fn set_aside_or_remove(path: &Path) -> Result<bool, LogError> {
     let len = fs::metadata(path).map_err(LogError::io("read", path))?.len();
     if len <= super::growing::HEADER as u64 {

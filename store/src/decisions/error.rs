@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// operator: see [`crate::LogStatus`].
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The directory cannot be had.
+    /// The directory cannot be locked.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// A file cannot be read or written.

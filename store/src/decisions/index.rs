@@ -11,8 +11,8 @@ use std::hash::Hasher;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// What ids are hashed with; every segment draws its own, so that no client can choose ids that
-/// all collide.
+/// The key with which ids are hashed. Every segment draws its own, so that no client can choose ids
+/// that all collide.
 pub(super) type Key = [u8; 16];
 
 /// Entries in a page: 4 KiB.

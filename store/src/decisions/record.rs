@@ -57,9 +57,9 @@ pub struct OwnedSpent {
     pub truth: CostTruth,
     /// Nano-dollars; none when the cost is unknown.
     pub nanos: Option<u64>,
-    /// Input tokens, cached or not, 0 if none were told.
+    /// Input tokens, cached or not; 0 if none were reported.
     pub input: u64,
-    /// Output tokens, 0 if none were told.
+    /// Output tokens; 0 if none were reported.
     pub output: u64,
 }
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-/// How much is kept. Whole segments are deleted: records may stay for a thirty-second part of
-/// `max_age` longer, and up to such a part of `max_bytes` (64 MiB at most) goes at once.
+/// The retention of segments. Whole segments are deleted: records may stay for a thirty-second part
+/// of `max_age` longer, and up to such a part of `max_bytes` (64 MiB at most) goes at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Records are deleted when they are older.

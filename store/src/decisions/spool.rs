@@ -1,10 +1,10 @@
 //! Records of a process that no longer has the log: it has given the directory away and still
 //! finishes what it began.
 //!
-//! It writes them to a file of its own beside the log, as they are, and holds a lock on the file
-//! for as long as it lives. Whoever has the log takes over the files that nobody holds any more and
-//! removes them: after the writer has ended, however it ended. A crash between the two makes some
-//! records double; none is lost for it.
+//! It writes them to a file of its own beside the log, unchanged, and holds a lock on the file for
+//! as long as it lives. The owner of the log takes over files that are no longer locked and removes
+//! them: after the writer has ended, in whatever way. A crash between the two duplicates some
+//! records; none is lost.
 
 use super::{DecisionLog, LogError};
 use stagegate_rollout::{RecordBatch, records};

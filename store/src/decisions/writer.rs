@@ -160,7 +160,7 @@ impl Writer {
     }
 }
 
-/// However the writer ends, nobody must wait for it any more.
+/// Closes the queue when the writer ends, in whatever way, so that nothing waits for it.
 struct End(Arc<Shared>);
 
 impl Drop for End {

@@ -3,7 +3,7 @@
 use super::{SampleStore, SamplesError};
 use rusqlite::{OptionalExtension as _, Row, params};
 
-/// Bodies that one search reads at most, in bytes. It goes on where it stopped.
+/// The most bytes of bodies that one search reads. The next search continues from there.
 const SEARCHED: usize = 64 << 20;
 
 /// A filter of samples. A part that is `None` or false does not matter.
@@ -21,10 +21,10 @@ pub struct SampleFilter {
     pub tenant: Option<String>,
     /// Only those that this scorer or person said something about.
     pub scorer: Option<String>,
-    /// Only those that were failed: by that scorer if one is named, else by a gating one or by who
-    /// knew what is right.
+    /// Only failed samples: failed by that scorer if one is named, else by a gating one, a labelled
+    /// set or a person.
     pub failed: bool,
-    /// Only those that wait for a person: in doubt, and nobody has said what is right.
+    /// Only samples that wait for a review: in doubt, and without a known correct response.
     pub waiting: bool,
     /// Only those from this time on, in Unix milliseconds.
     pub since_ms: Option<u64>,
@@ -64,7 +64,7 @@ pub struct StoredSample {
     pub open: bool,
     /// Joint verdict of the gating scorers.
     pub pass: Option<bool>,
-    /// First verdict of who knew what is right: a person or a labelled set.
+    /// The first verdict of a labelled set or a person.
     pub label: Option<bool>,
     /// The tenant who asked.
     pub tenant: Option<String>,

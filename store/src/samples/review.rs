@@ -22,7 +22,7 @@ pub struct NewReview {
 pub struct StoredReview {
     /// A stored review, with its author.
     pub said: NewReview,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
 }
 
@@ -33,9 +33,9 @@ pub enum Reviewed {
     Unknown,
     /// It has been reviewed; that stands.
     Before(StoredReview),
-    /// It was kept; `first` if nobody had said what is right.
+    /// It was kept; `first` if no correct response was known before.
     Kept {
-        /// True if it is the first verdict of who knows what is right.
+        /// True if it is the first verdict of a labelled set or a person.
         first: bool,
     },
 }

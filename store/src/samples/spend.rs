@@ -1,6 +1,6 @@
-//! What judges have spent. A row says the most that can have been spent on its day: it is written
-//! before a call, with all that the call may cost, and again after it, with what it did cost. So a
-//! process that dies in between has rather counted too much.
+//! The spend of the judges. A row holds the most that can have been spent on its day. It is written
+//! before a call with the highest possible cost, and again after the call with the real cost. A
+//! process that dies in between leaves a count that is too high, never too low.
 
 use super::{FILE, SamplesError, connect};
 use rusqlite::{Connection, params};
@@ -16,7 +16,7 @@ pub struct JudgeSpend {
     pub account: String,
     /// Days since 1970, UTC.
     pub day: u64,
-    /// Nano-dollars, those of calls under way included.
+    /// Nano-dollars, those of calls in progress included.
     pub nanos: u64,
 }
 

@@ -8,7 +8,7 @@ use rusqlite::params;
 pub struct StoredTally {
     /// The workload.
     pub workload: String,
-    /// The rollout that was under way or the last; empty before the first.
+    /// The rollout that was in progress or the last; empty before the first.
     pub rollout: String,
     /// The release that answered.
     pub release: String,

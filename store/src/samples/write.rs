@@ -60,7 +60,7 @@ pub enum Closing {
     Before,
     /// It is concluded.
     Now {
-        /// True if the verdict of the labelled set is the first that knew what is right.
+        /// True if the verdict of the labelled set is the first one, before any person's.
         labelled: bool,
     },
 }
@@ -90,7 +90,7 @@ impl NewScore {
     }
 }
 
-/// A sample's `seq`, and what was said of it by who knew what is right.
+/// A sample's `seq`, and the first verdict of a labelled set or a person.
 pub(super) fn known(
     db: &Connection,
     id: &str,
@@ -134,8 +134,8 @@ impl SampleStore {
         Ok(new)
     }
 
-    /// Keeps what the scorers said of samples, all or none. Gives for each what became of it: a
-    /// sample is concluded once, whatever happens in between.
+    /// Stores the scores of samples, all or none, and returns the result for each. A sample is
+    /// concluded once, whatever happens in between.
     ///
     /// # Errors
     /// When it cannot be written.

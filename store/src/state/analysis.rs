@@ -15,7 +15,7 @@ pub struct NewAnalysis {
     pub rollout: String,
     /// Index of the step, from 0.
     pub step: u32,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
     /// The verdict's label.
     pub verdict: String,

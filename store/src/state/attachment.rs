@@ -14,8 +14,7 @@ use stagegate_rollout::{ReleaseName, WorkloadName, WorkloadState};
 /// [`Store::record`](super::Store::record).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attachment {
-    /// A release that somebody registers while the program runs; whoever makes the change is
-    /// remembered as the one who did.
+    /// A release registered at run time; the actor of the change is stored as its registrant.
     AddRelease(NewRelease),
     /// The releases that the configuration file declares; refused as a whole when a used one would
     /// change.
@@ -36,8 +35,8 @@ pub enum Attachment {
         /// The analysis' id.
         id: String,
     },
-    /// A workload's state in which only a rollout's own book-keeping changed. No request is decided
-    /// by it, so no new plan comes of it; it may be recorded under the last epoch.
+    /// A workload's state in which only a rollout's own book-keeping changed. It decides no
+    /// request, so it makes no new plan and may be recorded under the last epoch.
     State {
         /// The workload.
         workload: WorkloadName,
@@ -56,8 +55,8 @@ pub enum Attachment {
     Drill(NewDrill),
     /// An offline comparison of a release.
     EvalReport(NewEvalReport),
-    /// A message that tells of the change: sent if and only if the change was made, and left out
-    /// where its channel was told before.
+    /// A message about the change: sent if and only if the change was made, and left out if its
+    /// channel received it before.
     Tell(NewMessage),
 }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// An audit entry before it has a place in the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewAudit {
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
     /// The actor: the name of a token, or of a part of the program.
     pub actor: String,
@@ -39,7 +39,7 @@ pub struct NewAudit {
 pub struct AuditEntry {
     /// Its number, from 1 without gaps.
     pub seq: u64,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
     /// The actor: the name of a token, or of a part of the program.
     pub actor: Arc<str>,
@@ -53,7 +53,7 @@ pub struct AuditEntry {
     pub summary: String,
     /// The epoch before it.
     pub epoch_before: u64,
-    /// The epoch after it; the same unless a new plan came of it.
+    /// The epoch after it; the same unless it made a new plan.
     pub epoch: u64,
     /// The request's details, as the JSON text that was hashed.
     #[serde(serialize_with = "as_json")]

@@ -14,7 +14,7 @@ pub struct NewChange {
     pub entry: NewAudit,
     /// States of workloads after the change.
     pub states: Vec<(WorkloadName, WorkloadState)>,
-    /// Whether a new plan comes of it. A change with states always makes one.
+    /// True if it makes a new plan. A change with states always makes one.
     pub makes_a_plan: bool,
     /// The answer to keep under the caller's key, if there is one.
     pub answer: Option<NewIdempotency>,
@@ -66,10 +66,10 @@ impl Store {
 
     /// Records a change, durably and as a whole.
     ///
-    /// `states` are the workloads' states after it and `epoch` the number of the plan that comes of
-    /// it: one more than the last. What made no new plan (a refusal, a failed login) comes without
-    /// states and with the last epoch; a new plan without new states (a reload) is fine too. The
-    /// releases that the states name are marked as used from now on.
+    /// `states` are the workloads' states after it and `epoch` the number of its plan: one more
+    /// than the last. A change without a new plan (a refusal, a failed login) has no states and the
+    /// last epoch; a new plan without new states (a reload) is valid too. The releases that the
+    /// states name are marked as used from now on.
     ///
     /// # Errors
     /// When the epoch does not follow, the idempotency key is taken or the disk refuses. Nothing

@@ -9,7 +9,7 @@ use stagegate_rollout::WorkloadName;
 pub struct NewDrill {
     /// The workload.
     pub workload: WorkloadName,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
     /// The actor.
     pub actor: String,

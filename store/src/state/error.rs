@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// A refusal of the state store. Nothing changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The data directory cannot be had.
+    /// The data directory cannot be locked.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// The database cannot be opened.

@@ -1,4 +1,4 @@
-//! Snapshots of a rollout's evidence: what a restart goes on counting from.
+//! Snapshots of a rollout's evidence, from which a restart continues.
 //!
 //! A snapshot is opaque JSON under the workload, the rollout and the step it was gathered in, and
 //! is only ever given back for exactly these: no rollout and no step inherits another's counts.
@@ -18,7 +18,7 @@ pub struct EvidenceSnapshot {
     pub rollout: String,
     /// Index of the step, from 0.
     pub step: u32,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
     /// The evidence, as JSON.
     pub body: String,

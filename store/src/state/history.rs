@@ -1,10 +1,10 @@
-//! The history of rollouts: one row each, replaced as it goes on.
+//! The history of rollouts: one row each, replaced as the rollout proceeds.
 
 use super::{Store, StoreError};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use stagegate_rollout::WorkloadName;
 
-/// A rollout and what became of it.
+/// A rollout with its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RolloutRecord {
     /// The workload.
@@ -13,7 +13,7 @@ pub struct RolloutRecord {
     pub rollout: String,
     /// When it began, in Unix milliseconds.
     pub started_ms: u64,
-    /// When it ended, in Unix milliseconds; `None` while it goes on.
+    /// When it ended, in Unix milliseconds; `None` while it is in progress.
     pub ended_ms: Option<u64>,
     /// Label of its present or last phase.
     pub phase: String,

@@ -18,7 +18,7 @@ use std::time::Duration;
 pub struct NewMessage {
     /// Name of the channel.
     pub channel: String,
-    /// Id of what it tells. A channel is told the same once, however often it is enqueued.
+    /// Id of its notice. A channel receives a notice once, however often it is enqueued.
     pub notice: String,
     /// The subject. Messages about the same subject are sent in their order.
     pub topic: String,
@@ -79,7 +79,7 @@ impl Ending {
 pub struct Lost {
     /// Name of the channel.
     pub channel: String,
-    /// Id of what it would have told.
+    /// Id of its notice.
     pub notice: String,
     /// The error of the last try, if there was one.
     pub error: Option<String>,
@@ -129,8 +129,8 @@ impl Store {
 }
 
 impl Outbox {
-    /// Enqueues messages that belong to no change. How many were new: a channel is told the same
-    /// once.
+    /// Enqueues messages that belong to no change. Returns the number of new ones: a channel
+    /// receives each notice once.
     ///
     /// # Errors
     /// When the file cannot be written; nothing is enqueued then.

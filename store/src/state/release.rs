@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use stagegate_rollout::{ReleaseName, WorkloadName};
 
-/// A release as the configuration declares it, or as somebody registers it.
+/// A release as declared in the configuration or registered at run time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRelease {
     /// Its workload.
@@ -40,7 +40,7 @@ pub struct RegisteredRelease {
     pub registered_by: String,
     /// When it first was stable or candidate, in Unix milliseconds; from then on it cannot change.
     pub used_ms: Option<u64>,
-    /// True if somebody registered it while the program ran; then it stays without the file.
+    /// True if it was registered at run time; then it stays even without the file.
     pub run_time: bool,
 }
 

@@ -27,7 +27,7 @@ pub struct Broken {
 /// A chain that does not hold, or cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// Somebody or something altered it.
+    /// The log was altered.
     #[error(transparent)]
     Broken(#[from] Broken),
     /// The store failed.

@@ -1,4 +1,5 @@
-//! What the tests of both stores share: a workload, its changes, records, and processes to kill.
+//! Helpers that the tests of both stores share: a workload, its changes, records, and processes to
+//! kill.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use stagegate_rollout::{

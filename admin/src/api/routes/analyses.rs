@@ -1,4 +1,4 @@
-//! What the gates were seen to say.
+//! Recorded analyses of the gates.
 
 use super::reads::find;
 use crate::api::App;
@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 /// Most analyses of one answer.
 const MOST: usize = 1000;
 
-/// Which analyses to list.
+/// The filter for analyses.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -58,7 +58,7 @@ pub(super) async fn analyses(
 #[utoipa::path(get, path = "/v1/workloads/{workload}/analyses/{analysis}", tag = "records",
     params(("workload" = String, Path, description = "Name of the workload"),
         ("analysis" = String, Path, description = "The analysis' id")),
-    responses((status = 200, description = "What was measured.", body = KeptAnalysis)))]
+    responses((status = 200, description = "The analysis.", body = KeptAnalysis)))]
 pub(super) async fn analysis(
     State(app): State<App>,
     Segments((name, id)): Segments<(String, String)>,

@@ -1,4 +1,4 @@
-//! Moving traffic: weight, rollback, kill switch, cohorts.
+//! Routes that move traffic: weight, rollback, kill switch, cohorts.
 
 use crate::api::App;
 use crate::api::error::ApiError;

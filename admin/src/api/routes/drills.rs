@@ -1,4 +1,4 @@
-//! Trying the kill switch.
+//! The route of kill switch drills.
 
 use crate::api::App;
 use crate::api::error::ApiError;
@@ -16,7 +16,7 @@ use stagegate_api::{DrillReport, OptionalReason};
 #[utoipa::path(post, path = "/v1/workloads/{workload}/drill", tag = "change",
     params(("workload" = String, Path, description = "Name of the workload")),
     request_body = Option<OptionalReason>,
-    responses((status = 200, description = "Held.", body = DrillReport)))]
+    responses((status = 200, description = "The result of the drill.", body = DrillReport)))]
 pub(super) async fn drill(
     State(app): State<App>,
     Segments(workload): Segments<String>,

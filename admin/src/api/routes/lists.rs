@@ -1,4 +1,4 @@
-//! Who takes part: exclusion groups, opt-in, allow and deny lists.
+//! Routes for exclusion groups, opt-in, and the allow and deny lists.
 
 use super::changes::carry_out;
 use crate::api::App;
@@ -35,7 +35,7 @@ pub(super) async fn unexclude(app: State<App>, path: Listed, change: Plain) -> A
     .await
 }
 
-/// Lets an excluded tenant take part from now on.
+/// Opts an excluded tenant in.
 #[utoipa::path(post, path = "/v1/workloads/{workload}/exclusions/{tenant}/opt-in", tag = "change",
     params(("workload" = String, Path, description = "Name of the workload"),
         ("tenant" = String, Path, description = "Tenant id, percent-encoded")),

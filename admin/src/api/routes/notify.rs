@@ -1,4 +1,4 @@
-//! Channels through which people are told: how they do, and a way to try them out.
+//! Routes for the status and the test of notification channels.
 
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
@@ -26,12 +26,12 @@ pub(super) async fn channels(State(app): State<App>) -> Result<Json<Channels>, A
 
 /// Sends a test message through a channel, at once.
 ///
-/// Neither the channel's filter nor its queue matters. If the message arrives, what waits for the
-/// channel is sent at once too. That it did not arrive is told in the answer.
+/// The channel's filter and queue are ignored. If the message arrives, the messages that wait for
+/// the channel are sent at once too. If it does not arrive, the answer says so.
 #[utoipa::path(post, path = "/v1/notify/{channel}/test", tag = "system",
     params(("channel" = String, Path, description = "The channel's name")),
     request_body = Option<OptionalReason>,
-    responses((status = 200, description = "It was tried.", body = ChannelTested)))]
+    responses((status = 200, description = "The result of the test.", body = ChannelTested)))]
 pub(super) async fn test_channel(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,

@@ -24,7 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 use utoipa::IntoParams;
 
-/// What a plan is made for.
+/// The assumptions of a plan.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -37,7 +37,7 @@ pub(super) struct PlanQuery {
     policy: Option<String>,
 }
 
-/// How long each step of a rollout will take, what it can find, and what it will cost.
+/// The duration and cost of each step of a rollout, and the regression it can detect.
 #[utoipa::path(get, path = "/v1/workloads/{workload}/plan", tag = "read",
     params(("workload" = String, Path, description = "Name of the workload"), PlanQuery),
     responses((status = 200, description = "Step by step.", body = Outlook)))]
@@ -117,7 +117,7 @@ fn step(step: PlannedStep) -> StepOutlook {
     }
 }
 
-/// What another policy would have done with what was recorded.
+/// Replays a policy on recorded traffic.
 ///
 /// The weights are those of the time; a replay ends where the policy would have rolled back.
 #[utoipa::path(post, path = "/v1/workloads/{workload}/gates/replay", tag = "read",
@@ -168,7 +168,7 @@ pub(super) async fn replay_gates(
 /// Largest text of policies in bytes.
 const MAX_TEXT: usize = 256 * 1024;
 
-/// What was recorded of one pair of releases.
+/// The recorded traffic of one pair of releases.
 struct Run {
     from: ReleaseName,
     to: ReleaseName,
@@ -212,8 +212,8 @@ fn judge(
     })
 }
 
-/// What a whole file needs beside policies. It comes after the text, so that its lines keep their
-/// numbers.
+/// The keys that a valid file needs in addition to policies. They are appended, so the line numbers
+/// of the text do not change.
 const REST: &str = "
 listeners: [{ address: '127.0.0.1:1' }]
 workloads:

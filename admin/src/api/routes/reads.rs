@@ -1,4 +1,4 @@
-//! Reading what is in force.
+//! Routes that read the state in force.
 
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
@@ -12,7 +12,7 @@ use http::header;
 use stagegate_api::{Cohorts, ExplainRequest, Explanation, Status, WorkloadDetail, Workloads};
 use stagegate_control::{Live, View};
 
-/// Everything a person on call looks at first.
+/// The state that a person on call needs first.
 #[utoipa::path(get, path = "/v1/status", tag = "read",
     responses((status = 200, description = "The state of this Stagegate.", body = Status)))]
 pub(super) async fn status(State(app): State<App>) -> Json<Status> {
@@ -56,11 +56,11 @@ pub(super) async fn cohorts(
     Ok(tagged(live, describe::cohorts(live)))
 }
 
-/// Where a request would go, and why.
+/// The destination of a request, and the reason.
 ///
 /// A dry run of the current plan: nothing is sent, recorded or changed.
 #[utoipa::path(post, path = "/v1/explain", tag = "read", request_body = ExplainRequest,
-    responses((status = 200, description = "What the plan says.", body = Explanation)))]
+    responses((status = 200, description = "The decision.", body = Explanation)))]
 pub(super) async fn explain(
     State(app): State<App>,
     Body(request): Body<ExplainRequest>,

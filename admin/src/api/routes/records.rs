@@ -1,4 +1,4 @@
-//! What was decided and who changed what.
+//! Routes for the decision log and the audit log.
 
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
@@ -18,7 +18,7 @@ use utoipa::IntoParams;
 /// Most rows of one answer.
 const MAX_ROWS: usize = 1000;
 
-/// Which decisions to list.
+/// The filter for decisions.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -38,10 +38,10 @@ pub(super) struct DecisionQuery {
     limit: Option<usize>,
 }
 
-/// Why one request went where it went.
+/// The decision for one request, and its reason.
 #[utoipa::path(get, path = "/v1/decisions/{request_id}", tag = "records",
     params(("request_id" = String, Path, description = "The request's id")),
-    responses((status = 200, description = "The record, and the same in words.", body = DecisionExplained)))]
+    responses((status = 200, description = "The record and its explanation.", body = DecisionExplained)))]
 pub(super) async fn decision(
     State(app): State<App>,
     Segments(request_id): Segments<String>,
@@ -119,7 +119,7 @@ async fn ask<T: Send + 'static>(
         .map_err(|error| ApiError::new(Kind::Unavailable, error.to_string()))
 }
 
-/// Which audit records to list.
+/// The filter for audit records.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -135,7 +135,7 @@ pub(super) struct AuditQuery {
     limit: Option<usize>,
 }
 
-/// Who changed what, and why.
+/// The audit log.
 #[utoipa::path(get, path = "/v1/audit", tag = "records", params(AuditQuery),
     responses((status = 200, description = "Newest first.", body = Audit)))]
 pub(super) async fn audit(
@@ -153,7 +153,7 @@ pub(super) async fn audit(
 
 /// Recomputes the audit's hash chain.
 #[utoipa::path(get, path = "/v1/audit/verify", tag = "records",
-    responses((status = 200, description = "Whether the audit is whole.", body = AuditCheck)))]
+    responses((status = 200, description = "The result of the check.", body = AuditCheck)))]
 pub(super) async fn verify_audit(State(app): State<App>) -> Result<Json<AuditCheck>, ApiError> {
     // Beside the driver's connection: a rollback must not wait for a long check.
     let reader = app.control.read(|store| Ok(store.audit_reader()?)).await?;

@@ -59,7 +59,7 @@ pub(super) async fn release(
     Ok(tagged(live, detail))
 }
 
-/// Which two releases to compare.
+/// The two releases to compare.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Pair {
@@ -67,12 +67,12 @@ pub(super) struct Pair {
     to: String,
 }
 
-/// How two releases differ.
+/// The differences between two releases.
 #[utoipa::path(get, path = "/v1/workloads/{workload}/releases/diff", tag = "read",
     params(("workload" = String, Path, description = "Name of the workload"),
         ("from" = String, Query, description = "The first release"),
         ("to" = String, Query, description = "The second release")),
-    responses((status = 200, description = "What differs.", body = ReleaseDiff)))]
+    responses((status = 200, description = "The differences.", body = ReleaseDiff)))]
 pub(super) async fn diff(
     State(app): State<App>,
     Segments(workload): Segments<String>,

@@ -15,18 +15,18 @@ use stagegate_rollout::{Analysis, ReleaseName, Rollout, Tick, WorkloadName};
 use stagegate_store::{Store, WindowReader};
 use utoipa::IntoParams;
 
-/// What a page may do: show its own style, and nothing else.
+/// The Content-Security-Policy of a report page: its own style is allowed, nothing else.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
 );
 
-/// Which report.
+/// The span and format of a report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ReportQuery {
-    /// How long from the start: `1h`, `24h`, `72h`, or any time in `m`, `h` or `d`; the whole
-    /// rollout without it.
+    /// The time from the start: `1h`, `24h`, `72h`, or any time in `m`, `h` or `d`; the whole
+    /// rollout by default.
     until: Option<String>,
     /// `json` (the default), `md` or `html`.
     format: Option<String>,
@@ -94,7 +94,7 @@ fn span(text: &str) -> Result<Span, ApiError> {
     Ok(Span { name: text.to_owned(), ms })
 }
 
-/// What the state store has about the rollout.
+/// The stored data of a rollout.
 struct Kept {
     body: String,
     analyses: Vec<String>,

@@ -1,4 +1,4 @@
-//! What samples add up to.
+//! Totals of the scored samples.
 
 use super::reads::find;
 use super::samples::ask;
@@ -11,17 +11,17 @@ use serde::Deserialize;
 use stagegate_api::EvalResults;
 use utoipa::IntoParams;
 
-/// Which results.
+/// The rollout whose results are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ResultsQuery {
-    /// Id of a rollout; `none` for what was counted before the first. Default: the one under way, or
-    /// the last.
+    /// Id of a rollout; `none` for what was counted before the first. Default: the one in progress,
+    /// or the last.
     rollout: Option<String>,
 }
 
-/// What the sampled answers of a workload add up to, by arm, cohort and tenant.
+/// The totals of a workload's samples, by arm, cohort and tenant.
 ///
 /// Figures begin anew with each rollout and survive a restart.
 #[utoipa::path(get, path = "/v1/workloads/{workload}/eval", tag = "eval",

@@ -1,4 +1,4 @@
-//! Samples that wait for a person, and what they say.
+//! Routes for samples that wait for a review, and for reviews.
 
 use super::records::rows;
 use super::samples::ask;
@@ -17,22 +17,22 @@ use utoipa::IntoParams;
 /// Longest note, in characters.
 const MAX_NOTE: usize = 2000;
 
-/// Which samples wait.
+/// The filter for samples that wait for a review.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ReviewsQuery {
     /// Only those of this workload.
     workload: Option<String>,
-    /// Where to go on: `next` of the page before.
+    /// The start of the page: `next` of the page before.
     cursor: Option<u64>,
     /// At most so many, 1 to 1000.
     #[param(minimum = 1, maximum = 1000, default = 50)]
     limit: Option<usize>,
 }
 
-/// Samples that wait for a person: failed, disagreed about or unsure, and nobody has said what is
-/// right.
+/// Samples that wait for a review: failed, unsure, or with disagreeing scorers, and without a known
+/// correct response.
 #[utoipa::path(get, path = "/v1/reviews", tag = "eval", params(ReviewsQuery),
     responses((status = 200, description = "Newest first; without arm and release.", body = Reviews)))]
 pub(super) async fn reviews(
@@ -45,12 +45,12 @@ pub(super) async fn reviews(
     ask(&app, move |source| source.waiting(&filter, limit)).await.map(Json)
 }
 
-/// Says whether an answer was right, and what would have been. A sample is reviewed once; the first
-/// verdict of who knows what is right counts for labelled accuracy.
+/// Records if an answer was right, and the correct one. A sample is reviewed once. The first
+/// verdict of a labelled set or a person counts for labelled accuracy.
 #[utoipa::path(post, path = "/v1/reviews/{request_id}", tag = "eval", request_body = GiveReview,
     params(("request_id" = String, Path, description = "The request's id")),
-    responses((status = 200, description = "What became of it.", body = ReviewTaken),
-        (status = 409, description = "It has been reviewed; that stands.")))]
+    responses((status = 200, description = "The result.", body = ReviewTaken),
+        (status = 409, description = "It was reviewed before; the first review stands.")))]
 pub(super) async fn give(
     State(app): State<App>,
     Segments(request_id): Segments<String>,

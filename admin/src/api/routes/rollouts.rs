@@ -18,13 +18,13 @@ use stagegate_rollout::{AnalysisId, Command, Policy, ReleaseName, Rollout};
 /// Most rollouts of one answer.
 const MOST: usize = 100;
 
-/// Begins a rollout at the policy's first step.
+/// Starts a rollout at the policy's first step.
 ///
-/// Candidate and rollback target are probed first. If anything is missing the answer is 409 and
-/// names all of it; `override` with a reason starts all the same.
+/// Candidate and rollback target are probed first. If anything is missing, the answer is 409 and
+/// names all of it; `override` with a reason starts anyway.
 #[utoipa::path(post, path = "/v1/workloads/{workload}/rollouts", tag = "change",
     params(("workload" = String, Path, description = "Name of the workload")),
-    request_body = StartRollout, responses((status = 200, description = "Begun.", body = Changed)))]
+    request_body = StartRollout, responses((status = 200, description = "Started.", body = Changed)))]
 pub(super) async fn start(
     State(app): State<App>,
     Segments(workload): Segments<String>,
@@ -45,7 +45,7 @@ pub(super) async fn start(
     carry_out(&app, order).await
 }
 
-/// Goes to the next step.
+/// Promotes to the next step.
 ///
 /// Needs the verdict `pass`. With `expect` it is refused when verdict or gates are not as they were
 /// in that analysis; the problem then holds the newest one.
@@ -70,7 +70,7 @@ pub(super) async fn promote(
     })
 }
 
-/// Stops the rollout where it is; its triggers stay armed.
+/// Pauses the rollout at its step; gates still roll it back.
 #[utoipa::path(post, path = "/v1/workloads/{workload}/rollouts/current/pause", tag = "change",
     params(("workload" = String, Path, description = "Name of the workload")),
     request_body = Option<OptionalReason>, responses((status = 200, description = "Paused.", body = Changed)))]
@@ -82,7 +82,7 @@ pub(super) async fn pause(
     plain(&app, workload, change, Command::Pause).await
 }
 
-/// Lets a paused rollout go on.
+/// Resumes a paused rollout.
 #[utoipa::path(post, path = "/v1/workloads/{workload}/rollouts/current/resume", tag = "change",
     params(("workload" = String, Path, description = "Name of the workload")),
     request_body = Option<OptionalReason>, responses((status = 200, description = "Resumed.", body = Changed)))]
@@ -119,7 +119,7 @@ async fn plain(
     carry_out(app, change.order(workload, command, reason)).await
 }
 
-/// A reason, which whoever insists must give.
+/// Returns the reason, which is required if the caller overrides.
 fn reason_for(insists: bool, given: Option<&str>) -> Result<String, ApiError> {
     match given {
         given if !insists => optional_reason(given),
@@ -127,10 +127,10 @@ fn reason_for(insists: bool, given: Option<&str>) -> Result<String, ApiError> {
     }
 }
 
-/// The rollout under way, or the last one that ended.
+/// The rollout in progress, or the last one that ended.
 #[utoipa::path(get, path = "/v1/workloads/{workload}/rollouts/current", tag = "read",
     params(("workload" = String, Path, description = "Name of the workload")),
-    responses((status = 200, description = "How it stands.", body = RolloutDetail,
+    responses((status = 200, description = "The rollout.", body = RolloutDetail,
         headers(("etag" = String, description = "The workload's epoch, for If-Match")))))]
 pub(super) async fn current(
     State(app): State<App>,

@@ -17,7 +17,7 @@ use utoipa::IntoParams;
 /// Most scores of one request.
 const MAX_SCORES: usize = 1000;
 
-/// Which samples to list.
+/// The filter for samples.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -47,7 +47,7 @@ pub(super) struct SamplesQuery {
     since_ms: Option<u64>,
     /// Only those before this time, in Unix milliseconds.
     until_ms: Option<u64>,
-    /// Where to go on: `next` of the page before.
+    /// The start of the page: `next` of the page before.
     cursor: Option<u64>,
     /// At most so many, 1 to 1000.
     #[param(minimum = 1, maximum = 1000, default = 50)]
@@ -97,7 +97,7 @@ fn reasons(text: &str) -> Result<Vec<String>, ApiError> {
 /// One sample with its scores.
 #[utoipa::path(get, path = "/v1/samples/{request_id}", tag = "eval",
     params(("request_id" = String, Path, description = "The request's id")),
-    responses((status = 200, description = "Request, answer, and what was said.", body = SampleDetail)))]
+    responses((status = 200, description = "Request, response and scores.", body = SampleDetail)))]
 pub(super) async fn sample(
     State(app): State<App>,
     Segments(request_id): Segments<String>,
@@ -120,7 +120,7 @@ pub(super) async fn sample(
 #[utoipa::path(put, path = "/v1/workloads/{workload}/sampling/wanted", tag = "eval",
     params(("workload" = String, Path, description = "Name of the workload")),
     request_body = WantedSamples,
-    responses((status = 200, description = "So many from now on.", body = WantedSamples)))]
+    responses((status = 200, description = "The numbers in force.", body = WantedSamples)))]
 pub(super) async fn want(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
@@ -151,7 +151,7 @@ pub(super) async fn want(
 
 /// Gives scores from outside: a person's verdicts, or what a scorer promised to say later.
 #[utoipa::path(post, path = "/v1/scores", tag = "eval", request_body = GiveScores,
-    responses((status = 200, description = "What became of each.", body = ScoresTaken)))]
+    responses((status = 200, description = "The result of each.", body = ScoresTaken)))]
 pub(super) async fn scores(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,

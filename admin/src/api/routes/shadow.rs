@@ -12,7 +12,7 @@ use serde::Deserialize;
 use stagegate_api::ShadowReport;
 use utoipa::IntoParams;
 
-/// Which pairs to count.
+/// The filter for pairs.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

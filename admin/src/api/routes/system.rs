@@ -13,14 +13,14 @@ use http::{StatusCode, header};
 use stagegate_api::{Identity, Reload, ReloadPlan, Reloaded};
 use stagegate_control::ReloadOrder;
 
-/// Whether the process runs at all.
+/// Liveness probe: the process runs.
 #[utoipa::path(get, path = "/livez", tag = "system",
     responses((status = 200, description = "It runs.", body = String, content_type = "text/plain")))]
 pub(super) async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// Whether traffic should be sent here.
+/// Readiness probe: the process can take traffic.
 ///
 /// Ready means: a plan is published, no shutdown has begun, a worker thread is alive, and every
 /// workload has a stable endpoint that is healthy or not checked yet; with `admin.ready: any` one
@@ -57,7 +57,7 @@ pub(super) async fn readyz_of(
 
 /// Metrics in the Prometheus text format.
 #[utoipa::path(get, path = "/metrics", tag = "system",
-    responses((status = 200, description = "Everything that is counted.", body = String,
+    responses((status = 200, description = "All metrics.", body = String,
         content_type = "text/plain; version=0.0.4")))]
 pub(super) async fn metrics(State(app): State<App>) -> Response {
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
@@ -68,7 +68,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
     }
 }
 
-/// Who the token belongs to.
+/// The owner and role of the token.
 #[utoipa::path(get, path = "/v1/whoami", tag = "system",
     responses((status = 200, description = "The caller.", body = Identity)))]
 pub(super) async fn whoami(Extension(caller): Extension<Caller>) -> Json<Identity> {

@@ -4,7 +4,7 @@ use super::written::Written;
 use crate::read::{Context, Site, join};
 use stagegate_rollout::SpecError;
 
-/// Puts a contradiction where the user wrote the part that is at odds.
+/// Reports a contradiction at the part of the file that causes it.
 pub(super) fn contradiction(error: &SpecError, sites: &Written, cx: &mut Context<'_>) {
     let at = |site: &Option<Site>| site.clone().unwrap_or_else(|| sites.whole.clone());
     match error {

@@ -1,4 +1,4 @@
-//! What is allowed in a workload but doubtful.
+//! Warnings: parts of a workload that are allowed but doubtful.
 
 use super::written::Written;
 use crate::Workload;

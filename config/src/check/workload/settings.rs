@@ -1,4 +1,4 @@
-//! What the data plane is told of a workload.
+//! Builds the data plane's settings of a workload.
 
 use crate::check::{health, identity, shadow};
 use crate::raw::RawWorkload;

@@ -1,4 +1,4 @@
-//! Where the parts of a workload are written, for what is found later.
+//! Places of the parts of a workload in the file, for problems that are found later.
 
 use crate::check::members::Ids;
 use crate::raw::RawWorkload;
@@ -6,7 +6,7 @@ use crate::read::{At, Site};
 use stagegate_rollout::{CohortName, GroupName};
 use std::collections::BTreeMap;
 
-/// Where the parts of a workload are written.
+/// Places of the parts of a workload.
 pub(super) struct Written {
     pub(super) stable: Option<Site>,
     pub(super) candidate: Option<Site>,
@@ -22,7 +22,7 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// What can be told before the lists are read.
+    /// The places that are known before the lists are read.
     pub(super) fn of(raw: &RawWorkload, whole: Site) -> Self {
         fn site<T>(at: Option<&At<T>>) -> Option<Site> {
             at.map(|at| at.site.clone())

@@ -38,9 +38,9 @@ impl JwtCache {
     const MAX_BYTES: usize = 4 << 20;
     /// A longer token is checked with every request.
     const LONGEST: usize = 16 << 10;
-    /// How long a good token is not checked again.
+    /// How long the result for a good token is cached.
     const KEEP_MS: u64 = 60_000;
-    /// How long a bad token is not checked again.
+    /// How long the result for a bad token is cached.
     const KEEP_BAD_MS: u64 = 1_000;
 
     /// The claims of the token in `header`, if a configured key signed it and it is valid at `now`.

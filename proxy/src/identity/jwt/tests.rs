@@ -1,4 +1,4 @@
-//! Which tokens are an identity, and which are none.
+//! Tests of valid and invalid tokens.
 
 use super::{Jwt, JwtError, JwtFiles};
 use base64::Engine as _;

@@ -18,7 +18,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// Bytes of later requests that are read while one is under way.
+/// Bytes of later requests that are read while one is in progress.
 const MAX_AHEAD: usize = 64 * 1024;
 
 impl Exchange<'_> {

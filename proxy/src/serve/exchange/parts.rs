@@ -16,7 +16,7 @@ use stagegate_settings::{Retry, Timeouts};
 use std::io::Write as _;
 use std::time::Duration;
 
-/// How an exchange ended.
+/// The end of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::serve) enum End {
     /// The whole answer reached the client.
@@ -44,7 +44,7 @@ pub(in crate::serve) enum End {
     Upgraded,
 }
 
-/// An exchange under way.
+/// An exchange in progress.
 pub(in crate::serve) struct Exchange<'a> {
     pub(in crate::serve) worker: &'a Worker,
     pub(in crate::serve) watch: &'a Watched,
@@ -290,7 +290,7 @@ pub(in crate::serve::exchange) struct Response {
     pub(in crate::serve::exchange) keep_client: bool,
 }
 
-/// How the answer's body goes to the client.
+/// The framing of the response's body to the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::serve::exchange) enum Coding {
     /// As it is.

@@ -24,7 +24,7 @@ fn name_of(protocol: &[u8]) -> &[u8] {
 }
 
 impl Exchange<'_> {
-    /// Takes a head in: an interim one goes on, the final one says how the rest does.
+    /// Takes a head: an interim one is passed on, the final one determines the framing of the rest.
     pub(super) fn take_head(&mut self, bytes: &[u8], head: &ResponseHead) -> Result<(), End> {
         let receiving = &mut self.receiving;
         if head.is_interim() {
@@ -102,8 +102,8 @@ impl Exchange<'_> {
         }
     }
 
-    /// How long to wait before the request is sent again instead of passing this answer on; none
-    /// when it is not to be.
+    /// Returns the wait before the request is retried instead of passing this response on; `None`
+    /// if it is not retried.
     fn worth_another(&mut self, bytes: &[u8], head: &ResponseHead) -> Option<Duration> {
         let (settings, number) = self.retry?;
         if !self.sending.is_replayable() || self.receiving.interim > 0 {

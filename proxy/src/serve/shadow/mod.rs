@@ -1,4 +1,4 @@
-//! Copies of requests for another release, whose answers nobody gets.
+//! Copies of requests for another release. Its responses reach no client.
 //!
 //! A worker copies a request while it sends it, within bounds, and offers the copy to the one
 //! thread that sends copies. Neither the request nor its client ever waits for any of it: a copy
@@ -45,7 +45,7 @@ impl Client {
         }
     }
 
-    /// Has both answers scored as a pair, where they are to be.
+    /// Marks both responses for scoring as a pair, if pairs are scored.
     fn pair(
         &self,
         settings: &Shadowing,
@@ -69,8 +69,9 @@ impl Client {
         shadow.scored = Some(Scored { id, at_ms, tenant, tap: of_copy });
     }
 
-    /// Returns whether the request is picked. What somebody forced, and what a scorer asks, says
-    /// nothing of the traffic; who is kept off new releases is kept off them here too.
+    /// Returns true if the request is copied. Forced requests and scorers' requests are not copied,
+    /// because they do not represent the traffic. Tenants that are kept off new releases are not
+    /// copied either.
     fn is_shadowed(&self, settings: &Shadowing, call: &Call, decision: &Decision) -> bool {
         let (split, who) = (&decision.workload().split, call.who());
         decision.role == Some(Role::Arm(Arm::Stable))

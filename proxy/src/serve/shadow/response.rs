@@ -12,7 +12,7 @@ use std::time::Instant;
 
 const LIMITS: HeadLimits = HeadLimits { bytes: 64 * 1024, fields: usize::MAX };
 
-/// An answer under way.
+/// An answer in progress.
 pub(super) struct ShadowResponse<'a> {
     worker: &'a Worker,
     copy: &'a Shadow,
@@ -33,7 +33,7 @@ pub(super) struct ShadowResponse<'a> {
     pub(super) first_byte_us: u64,
 }
 
-/// How an answer ended.
+/// The end of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ended {
     pub(super) how: End,

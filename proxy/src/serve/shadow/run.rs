@@ -15,8 +15,8 @@ use tokio::sync::mpsc;
 /// Time between two looks at unused connections.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// Sends copies on this thread until it is told to end. Copies under way then end at once: nobody
-/// waits for them.
+/// Sends copies on this thread until it is stopped. Copies in progress then end at once, because
+/// nothing waits for them.
 ///
 /// # Errors
 /// When the runtime cannot be built.

@@ -1,4 +1,4 @@
-//! One copy to its release, once, and what becomes of it.
+//! Sends one copy to its release, once, and reports the result.
 
 use super::super::call::{cost, outcome, outcome_of, unix_ms};
 use super::super::connect::open_any;
@@ -31,7 +31,7 @@ enum Fate {
     },
     /// There was no answer.
     Failed(Problem),
-    /// It was not sent, as far as anybody knows.
+    /// It was dropped, and probably not sent.
     Dropped(ShadowDrop),
     /// Nothing was sent, and the plan has changed: look again.
     Outdated,
@@ -76,7 +76,7 @@ struct To<'a> {
 }
 
 impl<'a> To<'a> {
-    /// None where the plan does not have the copy sent any more.
+    /// `None` if the plan no longer permits the copy.
     fn of(worker: &'a Worker, plan: &'a CurrentPlan, copy: &Shadow) -> Option<Self> {
         let workload = plan.workloads.iter().find(|it| it.prepared.name == copy.workload)?;
         let release = workload.shadow.as_deref().filter(|it| it.name == copy.release)?;
@@ -84,7 +84,7 @@ impl<'a> To<'a> {
         Some(Self { worker, plan, workload, release, timeout })
     }
 
-    /// Tries once, within the time there is.
+    /// Makes one attempt within the time left.
     async fn attempt(self, copy: &Shadow, scored: &mut Option<Scored>, began: Instant) -> Fate {
         let Self { worker, plan, workload, release, .. } = self;
         let load = |endpoint: &Endpoint| worker.pools.borrow().in_flight(endpoint.id);
@@ -197,7 +197,7 @@ impl<'a> To<'a> {
 /// The evaluation of one answer.
 struct Told {
     outcome: Outcome,
-    /// It is worth scoring.
+    /// True if it is worth scoring.
     is_good: bool,
     status: u16,
     first_byte_us: u64,
@@ -205,7 +205,7 @@ struct Told {
     cost: Option<Cost>,
 }
 
-/// Counts a copy as under way at an endpoint until it is dropped.
+/// Counts a copy as in progress at an endpoint until it is dropped.
 struct UnderWay<'a>(&'a Worker, u64);
 
 impl<'a> UnderWay<'a> {
@@ -221,7 +221,7 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// Why an exchange did not come to an answer's end.
+/// The reason why an exchange ended before its response did.
 enum Halt {
     /// Nothing was sent, and the plan has changed.
     Outdated,

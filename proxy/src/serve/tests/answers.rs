@@ -1,4 +1,4 @@
-//! Answers: where they end, and what becomes of those that break their word.
+//! Tests of responses: their ends, and responses that break their framing.
 
 use super::{GET, OK, Sim};
 use stagegate_rollout::Outcome;

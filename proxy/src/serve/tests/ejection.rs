@@ -18,7 +18,7 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// Two endpoints, of which the first has just failed 20 requests that were under way together.
+/// Two endpoints, of which the first has just failed 20 requests that were in progress together.
 fn failed() -> Sim {
     let sim = Sim::with(|setup: &mut Setup| {
         setup.two_endpoints();

@@ -1,4 +1,4 @@
-//! Request heads: what is refused, what goes on, and what stays behind.
+//! Tests of request heads: refused ones, forwarded fields and removed fields.
 
 use super::{GET, OK, Sim};
 use std::time::Duration;

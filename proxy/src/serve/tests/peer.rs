@@ -40,7 +40,7 @@ impl Peer {
         bytes.as_ref().iter().for_each(|byte| self.sends([*byte]));
     }
 
-    /// Sends no more, and goes on reading.
+    /// Closes the sending side, and still reads.
     pub(super) fn ends(&self) {
         self.remote.end();
         self.sim.runs();

@@ -9,7 +9,7 @@ const ASKS: &str =
 const SWITCHES: &str =
     "HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
-/// A tunnel under way.
+/// A tunnel in progress.
 fn tunnel(sim: &Sim) -> (Peer, Peer) {
     let client = sim.client();
     client.sends(ASKS);
