@@ -42,7 +42,7 @@ impl Filter {
 
     fn block(&self, key: u64) -> &[AtomicU32] {
         let blocks = (self.words.len() / BLOCK) as u64;
-        let at = ((key >> 32) * blocks >> 32) as usize * BLOCK;
+        let at = (((key >> 32) * blocks) >> 32) as usize * BLOCK;
         &self.words[at..at + BLOCK]
     }
 

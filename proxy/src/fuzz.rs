@@ -97,7 +97,8 @@ pub fn json_pointer(bytes: &[u8]) {
         let found = string_at(bytes, pointer);
         let Some(document) = &document else { continue };
         let expected = match document.pointer(pointer) {
-            Some(serde_json::Value::String(text)) => Some(text.clone()),
+            // An empty text is no id.
+            Some(serde_json::Value::String(text)) => Some(text.clone()).filter(|it| !it.is_empty()),
             Some(serde_json::Value::Number(number)) => number
                 .as_u64()
                 .map(|n| n.to_string())

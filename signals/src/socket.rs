@@ -102,7 +102,7 @@ impl Socket {
     }
 
     /// Bytes from the client.
-    pub fn from_client(&mut self, bytes: &[u8]) {
+    pub fn client_sent(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while let Some(piece) = self.up.next(&mut rest) {
             match piece {
@@ -122,7 +122,7 @@ impl Socket {
     }
 
     /// Bytes from the backend. `made` gets what each answer used that came to its end.
-    pub fn from_backend(&mut self, bytes: &[u8], mut made: impl FnMut(&Signals)) {
+    pub fn backend_sent(&mut self, bytes: &[u8], mut made: impl FnMut(&Signals)) {
         let mut rest = bytes;
         while let Some(piece) = self.down.next(&mut rest) {
             match piece {

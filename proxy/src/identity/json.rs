@@ -38,7 +38,7 @@ impl At<'_> {
         if self.0.is_empty() { Reading::Unreadable } else { Reading::Nothing }
     }
 
-    fn id(&self, id: impl ToString) -> Reading {
+    fn id(&self, id: &impl ToString) -> Reading {
         if self.0.is_empty() { Reading::Id(id.to_string()) } else { Reading::Nothing }
     }
 }
@@ -94,15 +94,15 @@ impl<'de> Visitor<'de> for At<'_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(self.id(text))
+        Ok(self.id(&text))
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(self.id(number))
+        Ok(self.id(&number))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(self.id(number))
+        Ok(self.id(&number))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {

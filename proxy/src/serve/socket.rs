@@ -44,16 +44,16 @@ impl<'a> Watcher<'a> {
         self.socket.is_some()
     }
 
-    pub(super) fn from_client(&mut self, bytes: &[u8]) {
+    pub(super) fn client_sent(&mut self, bytes: &[u8]) {
         if let Some(socket) = &mut self.socket {
-            socket.from_client(bytes);
+            socket.client_sent(bytes);
         }
     }
 
-    pub(super) fn from_backend(&mut self, bytes: &[u8]) {
+    pub(super) fn backend_sent(&mut self, bytes: &[u8]) {
         let Self { socket, worker, decision, now_s, used } = self;
         if let Some(socket) = socket {
-            socket.from_backend(bytes, |made| used.add(worker, decision, *now_s, made));
+            socket.backend_sent(bytes, |made| used.add(worker, decision, *now_s, made));
         }
     }
 

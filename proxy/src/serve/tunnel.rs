@@ -116,7 +116,7 @@ impl Client {
         through: Through<'_, '_>,
     ) -> Passage {
         let Through { ahead, idle, watcher, mut leaving } = through;
-        watcher.from_client(&ahead);
+        watcher.client_sent(&ahead);
         let mut up = Way { pending: ahead, ..Way::default() };
         let mut down = Way::default();
         let mut left = None;
@@ -126,9 +126,9 @@ impl Client {
             let worker = &self.worker;
             let mut buffer = worker.read_buffer.borrow_mut();
             let stream = &mut self.stream;
-            let seen = &mut |bytes: &[u8]| watcher.from_client(bytes);
+            let seen = &mut |bytes: &[u8]| watcher.client_sent(bytes);
             let went_up = up.poll(cx, stream, upstream, &mut buffer, seen);
-            let seen = &mut |bytes: &[u8]| watcher.from_backend(bytes);
+            let seen = &mut |bytes: &[u8]| watcher.backend_sent(bytes);
             let went_down = match went_up {
                 Ok(_) => down.poll(cx, upstream, stream, &mut buffer, seen),
                 Err(_) => Ok(false),

@@ -31,7 +31,7 @@ fn read(bytes: &[u8], size: usize) -> (Vec<Signals>, Ended) {
     let mut socket = Socket::new(Protocol::Auto, REALTIME);
     let mut made = Vec::new();
     for piece in bytes.chunks(size) {
-        socket.from_backend(piece, |signals| made.push(signals.clone()));
+        socket.backend_sent(piece, |signals| made.push(signals.clone()));
     }
     let ended = socket.finish(Some(Side::Backend), |signals| made.push(signals.clone()));
     (made, ended)
@@ -72,7 +72,7 @@ fn responses_over_a_socket_name_their_model_and_their_failure() {
     let bytes = [frame(0x81, text.as_bytes()), frame(0x81, failed.as_bytes())].concat();
     let mut socket = Socket::new(Protocol::Auto, "/v1/responses");
     let mut models = Vec::new();
-    socket.from_backend(&bytes, |made| models.push(made.model().unwrap_or("").to_owned()));
+    socket.backend_sent(&bytes, |made| models.push(made.model().unwrap_or("").to_owned()));
     assert_eq!(models, ["gpt-4.1"]);
     let ended = socket.finish(None, |_| {});
     assert_eq!(class(&ended), Outcome::Permanent);
@@ -125,10 +125,10 @@ fn closes_count_by_their_codes_and_by_who_sent_them() {
 fn a_client_that_leaves_is_gone_only_while_it_waits() {
     for (answered, expected) in [(false, End::ClientGone), (true, End::Complete)] {
         let mut socket = Socket::new(Protocol::Auto, REALTIME);
-        socket.from_client(&[0x81, 0x82, 0, 0, 0, 0, b'{', b'}']);
+        socket.client_sent(&[0x81, 0x82, 0, 0, 0, 0, b'{', b'}']);
         assert!(socket.awaits_an_answer());
         if answered {
-            socket.from_backend(&frame(0x81, b"{}"), |_| {});
+            socket.backend_sent(&frame(0x81, b"{}"), |_| {});
         }
         assert_eq!(socket.finish(Some(Side::Client), |_| {}).end, expected);
     }

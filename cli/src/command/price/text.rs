@@ -32,7 +32,7 @@ pub(super) fn json(it: &Explanation, stated: Option<u64>) -> Value {
         "lines": lines.collect::<Vec<_>>(),
         "usd_per_request": dollars(it.request),
         "usd": it.nanos.map(dollars),
-        "truth": it.truth.map(|truth| truth.label()),
+        "truth": it.truth.map(stagegate_rollout::CostTruth::label),
         "unknown_because": it.unpriced.map(Unpriced::label),
         "stated_usd": stated.map(dollars),
         "failure": it.failure,
