@@ -85,6 +85,16 @@ pub(super) enum Verdict {
     Changes(String),
 }
 
+/// The releases that the file declares, as the registry wants them.
+pub(super) fn declared(config: &Config) -> Vec<NewRelease> {
+    let mut set = Vec::new();
+    for workload in &config.workloads {
+        let from_file = workload.releases.iter().filter(|(_, it)| it.origin == Origin::File);
+        set.extend(from_file.map(|(name, release)| entry(&workload.spec.name, name, release)));
+    }
+    set
+}
+
 /// The release as the store's registry wants it.
 pub(super) fn entry(workload: &WorkloadName, name: &ReleaseName, release: &Release) -> NewRelease {
     NewRelease {

@@ -5,8 +5,8 @@
 //! waiting.
 
 use super::{
-    Action, Control, Inner, Live, ReloadStatus, Reloaded, StoreAccessError, View, now_ms,
-    reconcile, registry, start,
+    Action, Control, Inner, Live, ReloadOrder, ReloadStatus, Reloaded, StoreAccessError, View,
+    now_ms, reconcile, registry,
 };
 use crate::ports::{Event, PrepareError, Prepared};
 use serde_json::json;
@@ -34,17 +34,6 @@ pub enum ReloadError {
     /// A defect of the program.
     #[error("the reload was lost: {0}")]
     Lost(String),
-}
-
-/// A reload as it was asked for.
-#[derive(Clone, Debug, Default)]
-pub struct ReloadOrder {
-    /// Who or what asks.
-    pub actor: String,
-    /// Why; may be empty.
-    pub reason: String,
-    /// The caller insists on a stable release that was rolled back; needs a reason.
-    pub overriding: bool,
 }
 
 /// The configuration file as it is now.
@@ -157,7 +146,7 @@ impl Inner {
             states: done.changed,
             makes_a_plan: true,
             answer: None,
-            attachments: vec![Attachment::Declared(start::releases(&config))],
+            attachments: vec![Attachment::Declared(registry::declared(&config))],
         };
         self.append(view.epoch, change).await?;
         let mut desk = self.desk();

@@ -22,11 +22,10 @@ use super::{
 use crate::ports::{DataPlane, Event, Ledger, Observer, PrepareError, Prepared, Publication};
 use last_changes::last_changes;
 use serde_json::json;
-use stagegate_config::{Config, Loaded, Origin, Problem};
+use stagegate_config::{Config, Loaded, Problem};
 use stagegate_rollout::{Split, WorkloadName, WorkloadState};
 use stagegate_store::{
-    Attachment, AuditFilter, NewAudit, NewChange, NewRelease, RegisteredRelease, Saved, Store,
-    StoreError,
+    Attachment, AuditFilter, NewAudit, NewChange, RegisteredRelease, Saved, Store, StoreError,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -335,7 +334,7 @@ pub(super) async fn bring_up(
         states: done.changed,
         makes_a_plan: is_new,
         answer: None,
-        attachments: vec![Attachment::Declared(releases(config))],
+        attachments: vec![Attachment::Declared(registry::declared(config))],
     };
     let store_error = match ledger.append(saved.epoch, change).await {
         Ok(_) => None,
@@ -365,16 +364,4 @@ fn safe_plan(remembered: Option<&Remembered>, config: &Config, because: Option<S
         safe_start: because,
         store_error: None,
     }
-}
-
-/// The releases that the file declares, as the registry wants them.
-pub(super) fn releases(config: &Config) -> Vec<NewRelease> {
-    let mut set = Vec::new();
-    for workload in &config.workloads {
-        let declared = workload.releases.iter().filter(|(_, it)| it.origin == Origin::File);
-        set.extend(
-            declared.map(|(name, release)| registry::entry(&workload.spec.name, name, release)),
-        );
-    }
-    set
 }

@@ -39,6 +39,7 @@ mod retry;
 mod roster;
 mod route;
 mod run;
+mod runtime;
 mod serve;
 mod shadow;
 mod shadow_copy;

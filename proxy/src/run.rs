@@ -1,5 +1,6 @@
 //! A worker's thread: takes connections and questions until it has drained.
 
+use crate::runtime::local_runtime;
 use crate::serve;
 use crate::shadow_copy::Shadow;
 use crate::shared::Shared;
@@ -15,17 +16,6 @@ use tokio::sync::mpsc;
 
 /// Time between two looks at unused upstream connections.
 const SWEEP_MS: u64 = 5_000;
-
-/// The runtime of a thread whose tasks stay on it.
-///
-/// # Errors
-/// When the system refuses.
-pub(crate) fn runtime() -> std::io::Result<tokio::runtime::LocalRuntime> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build_local(tokio::runtime::LocalOptions::default())
-}
 
 /// Runs a worker on this thread until it has drained. One that ends otherwise, by an error or a
 /// panic outside of its connections' tasks, is dead from then on: the log says so, and nothing is
@@ -83,7 +73,7 @@ fn worker(
     index: usize,
     messages: mpsc::UnboundedReceiver<Message>,
 ) -> std::io::Result<()> {
-    let runtime = runtime()?;
+    let runtime = local_runtime()?;
     let worker = Rc::new(Worker::new(shared, Some(index)));
     runtime.block_on(work(Rc::clone(&worker), messages));
     worker.report();

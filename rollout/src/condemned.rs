@@ -2,20 +2,9 @@
 //!
 //! A rollback by a person condemns nothing: whoever opens the release again decides as they did.
 
-use crate::{Closed, Mark, OnRollback, ReleaseName, Rollout, Weight, WorkloadSpec, WorkloadState};
-use serde::{Deserialize, Serialize};
-
-/// A release that a gate rolled back. It gets traffic again only by a command that overrides this
-/// with a reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Condemned {
-    /// The rollback: its actor, reason and time.
-    #[serde(flatten)]
-    pub by: Mark,
-    /// The override that let it in again since, if there was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub let_in: Option<Mark>,
-}
+use crate::{
+    Closed, Condemned, Mark, OnRollback, ReleaseName, Rollout, Weight, WorkloadSpec, WorkloadState,
+};
 
 impl WorkloadState {
     /// The rollback that keeps `release` from getting traffic; `None` once an override has let it

@@ -1,7 +1,7 @@
 //! The runtime state of one workload. Commands change it, and the store keeps it.
 
 use crate::{
-    CohortName, Condemned, GroupName, Members, ReleaseName, Rollout, Salt, Weight, WorkloadSpec,
+    CohortName, GroupName, Mark, Members, ReleaseName, Rollout, Salt, Weight, WorkloadSpec,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -172,4 +172,16 @@ impl WorkloadState {
         spec.exclusions.values().any(|tenants| any(tenants))
             || self.excluded.values().any(|tenants| !tenants.is_empty())
     }
+}
+
+/// A release that a gate rolled back. It gets traffic again only by a command that overrides this
+/// with a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condemned {
+    /// The rollback: its actor, reason and time.
+    #[serde(flatten)]
+    pub by: Mark,
+    /// The override that let it in again since, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub let_in: Option<Mark>,
 }

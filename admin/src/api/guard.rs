@@ -5,7 +5,6 @@
 
 use super::App;
 use super::error::{ApiError, Kind};
-use super::server::SameUser;
 use super::slots::Seat;
 use crate::auth::{self, Asked, Caller, Denied};
 use axum::extract::{ConnectInfo, Request, State};
@@ -15,6 +14,10 @@ use http::{HeaderName, Method, header};
 use serde_json::json;
 use stagegate_config::Role;
 use std::net::SocketAddr;
+
+/// The caller came by the Unix socket, which only programs of the same user can open.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SameUser;
 
 /// Longest part of a path that a record or a log line has.
 const SHOWN: usize = 200;

@@ -29,10 +29,6 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// Pause after a failure to accept: trying again at once would spin.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The caller came by the Unix socket, which only programs of the same user can open.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SameUser;
-
 /// A place where the API is asked.
 #[derive(Debug)]
 enum Door {
@@ -108,7 +104,7 @@ async fn accept(door: Door, router: Router, graceful: &GracefulShutdown) {
                 let slot = slots.enter();
                 let seat = slot.seat();
                 let mark = |request: &mut Request<Incoming>| {
-                    request.extensions_mut().insert(SameUser);
+                    request.extensions_mut().insert(super::guard::SameUser);
                 };
                 spawn(stream, slot, service(router.clone(), seat, mark), graceful);
             }),

@@ -14,8 +14,6 @@ use ureq::http::{Method, Request, Uri};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The admin API is near; if it does not take a connection soon, it is not there.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-/// Answers are pages at most; more is not from an admin API.
-pub(super) const LARGEST_ANSWER: u64 = 32 * 1024 * 1024;
 /// Where the API is if nothing else is said.
 const DEFAULT: &str = "http://127.0.0.1:9900";
 /// The socket of a server that was started here with the default `data_dir`.
@@ -194,7 +192,7 @@ impl AdminClient {
         };
         let mut response = result.map_err(unreachable)?;
         let status = response.status().as_u16();
-        let text = response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_string();
+        let text = response.body_mut().with_config().limit(socket::LARGEST_ANSWER).read_to_string();
         Ok((status, text.map_err(unreachable)?))
     }
 }

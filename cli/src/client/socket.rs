@@ -1,11 +1,12 @@
 //! One exchange of HTTP/1.1 over a Unix socket.
 
-use super::admin::LARGEST_ANSWER;
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+/// Answers are pages at most; more is not from an admin API.
+pub(super) const LARGEST_ANSWER: u64 = 32 * 1024 * 1024;
 /// A rollback waits until every worker follows; nothing else takes long.
 const PATIENCE: Duration = Duration::from_secs(30);
 

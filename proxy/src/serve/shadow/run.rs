@@ -2,7 +2,7 @@
 //! counts, and follows plans as workers do.
 
 use super::send::send;
-use crate::run;
+use crate::runtime::local_runtime;
 use crate::shadow_copy::Shadow;
 use crate::shared::Shared;
 use crate::worker::{HAND_OVER, Message, Worker};
@@ -25,7 +25,7 @@ pub(crate) fn shadows(
     messages: &mut mpsc::UnboundedReceiver<Message>,
     copies: &mut mpsc::Receiver<Box<Shadow>>,
 ) -> std::io::Result<()> {
-    let runtime = run::runtime()?;
+    let runtime = local_runtime()?;
     let worker = Rc::new(Worker::new(shared, None));
     runtime.block_on(work(&worker, messages, copies));
     drop(runtime);
