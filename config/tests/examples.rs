@@ -44,9 +44,11 @@ fn every_example_is_read_without_problems() {
         if name.ends_with(".yaml") {
             let loaded = load(&name);
             let doubts: Vec<_> = loaded.warnings.iter().map(|w| w.key.as_str()).collect();
-            // That nobody has a token is the one doubt an example on loopback may raise.
+            // That nobody has a token is the one doubt an example on loopback may raise. The least
+            // that works names no conversation, and `check` says so.
+            let least = |key: &str| name == "minimal.yaml" && key == "workloads.agent.candidate";
             assert!(
-                doubts.iter().all(|key| *key == "admin.tokens"),
+                doubts.iter().all(|key| *key == "admin.tokens" || least(key)),
                 "{name}: {:?}",
                 loaded.warnings
             );
