@@ -39,7 +39,7 @@ enum Coding {
 
 /// The codings of a body, in the order in which they were applied.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Codings {
+pub(crate) struct Codings {
     list: [Option<Coding>; MAX_CODINGS],
     count: usize,
 }
@@ -47,8 +47,7 @@ pub struct Codings {
 impl Codings {
     /// The codings that a `Content-Encoding` names; none if one of them is not understood, or if
     /// there are too many.
-    #[must_use]
-    pub fn of(value: &[u8]) -> Option<Self> {
+    pub(crate) fn of(value: &[u8]) -> Option<Self> {
         let mut codings = Self::default();
         for name in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
             let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
@@ -68,8 +67,7 @@ impl Codings {
     }
 
     /// Returns true if the body has no content coding.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
+    pub(crate) const fn is_empty(self) -> bool {
         self.count == 0
     }
 
@@ -77,7 +75,7 @@ impl Codings {
     ///
     /// # Errors
     /// When there is no coding, or no memory for one.
-    pub fn decoder<T: Plain>(self, body: T) -> io::Result<Decoder<T>> {
+    pub(crate) fn decoder<T: Plain>(self, body: T) -> io::Result<Decoder<T>> {
         let mut to = To::Body(Box::new(body));
         for coding in self.list.into_iter().flatten() {
             to = To::Decoder(Box::new(Decoder::new(coding, to)?));

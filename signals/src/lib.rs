@@ -35,10 +35,11 @@ mod tariff;
 mod text;
 mod tier;
 mod timing;
+mod uncoded;
 mod usage;
 mod words;
 
-pub use coding::{Codings, Decoder, Plain};
+pub use coding::{Decoder, Plain};
 pub use cost::{Cost, Passed};
 pub use explain::{Explanation, Line, explain};
 pub use failure::Failure;
@@ -52,4 +53,5 @@ pub use socket::{Ended, Side, Socket};
 pub use tariff::Tariff;
 pub use tier::Tier;
 pub use timing::{MAX_STAGES, Stage, server_timing, stage_name};
+pub use uncoded::Uncoded;
 pub use usage::{Part, Parts, Usage, Whole};

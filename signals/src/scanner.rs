@@ -1,7 +1,6 @@
 //! One response's body on its way: fed as it passes, asked at the end.
 
 use crate::body::Body;
-use crate::coding::{Codings, Decoder};
 use crate::collected::Sure;
 use crate::failure::Failure;
 use crate::found::MAX_NAME;
@@ -9,6 +8,7 @@ use crate::generation::{Makes, makes};
 use crate::protocol::{Media, Protocol, model_in_path};
 use crate::text::Text;
 use crate::tier::Tier;
+use crate::uncoded::Uncoded;
 use crate::usage::Usage;
 
 /// The facts from the head of a response whose body may be scanned.
@@ -101,19 +101,13 @@ impl Signals {
 /// Scans one body. Holds less than two KiB, whatever passes; a decompressor adds its window.
 #[derive(Debug)]
 pub struct Scanner {
-    source: Source,
+    source: Uncoded<Body>,
     protocol: Protocol,
     path_protocol: Protocol,
     path_model: Option<String>,
     unreadable: bool,
     makes: Makes,
     is_posted: bool,
-}
-
-#[derive(Debug)]
-enum Source {
-    Plain(Box<Body>),
-    Coded(Decoder<Body>),
 }
 
 impl Scanner {
@@ -125,17 +119,13 @@ impl Scanner {
         if answer.protocol == Protocol::Plain && !is_grpc_web {
             return None;
         }
-        let body = Body::new(media);
         let path_protocol = match answer.protocol {
             Protocol::Auto => Protocol::of_path(answer.path),
             known => known,
         };
-        let (source, unreadable) = match Codings::of(answer.content_encoding) {
-            Some(codings) if codings.is_empty() => (Source::Plain(Box::new(body)), false),
-            codings => match codings.and_then(|codings| codings.decoder(body).ok()) {
-                Some(decoder) => (Source::Coded(decoder), false),
-                None => (Source::Plain(Box::new(Body::Sealed)), true),
-            },
+        let (source, unreadable) = match Uncoded::new(answer.content_encoding, Body::new(media)) {
+            Some(source) => (source, false),
+            None => (Uncoded::Plain(Box::new(Body::Sealed)), true),
         };
         Some(Self {
             source,
@@ -154,43 +144,31 @@ impl Scanner {
 
     /// Takes the next bytes of the body, without transfer coding, in any cut.
     pub fn feed(&mut self, bytes: &[u8]) {
-        match &mut self.source {
-            Source::Plain(body) => body.feed(bytes),
-            Source::Coded(decoder) => {
-                if !self.unreadable && !decoder.feed(bytes) {
-                    self.unreadable = true;
-                }
-            }
+        if !self.unreadable {
+            self.unreadable = !self.source.feed(bytes);
         }
     }
 
     /// Bytes that were decompressed so far: the work that the body made; 0 where it is not compressed.
     #[must_use]
     pub fn inflated(&self) -> u64 {
-        match &self.source {
-            Source::Plain(_) => 0,
-            Source::Coded(decoder) => decoder.inflated(),
-        }
+        self.source.inflated()
     }
 
     /// Returns whether further bytes would be decompressed.
     #[must_use]
     pub fn is_inflating(&self) -> bool {
-        matches!(self.source, Source::Coded(_)) && !self.unreadable
+        self.source.is_coded() && !self.unreadable
     }
 
     /// Decompresses no more: what follows counts as unreadable.
     pub fn give_up(&mut self) {
-        self.unreadable |= matches!(self.source, Source::Coded(_));
+        self.unreadable |= self.source.is_coded();
     }
 
     /// Returns the signals of the body. Call once, after the last byte.
     pub fn finish(&mut self, end: End) -> Signals {
-        let body = match &mut self.source {
-            Source::Plain(body) => Some(&mut **body),
-            Source::Coded(decoder) => decoder.flush(),
-        };
-        let (collected, events) = body.map(Body::end).unwrap_or_default();
+        let (collected, events) = self.source.reader().map(Body::end).unwrap_or_default();
         let shown = match (self.protocol, collected.shape) {
             (Protocol::Auto, Protocol::Auto) => self.path_protocol,
             (Protocol::Auto, shape) => shape,

@@ -5,7 +5,7 @@ use super::grpc::{Messages, is_a2a};
 use super::members::{Name, Reader, Text, Told};
 use super::rules::ISSUED;
 use crate::http1::ResponseHead;
-use stagegate_signals::{Codings, Decoder, Plain};
+use stagegate_signals::{Plain, Uncoded};
 use std::sync::Arc;
 
 /// Ids that are learned from one response at most.
@@ -38,8 +38,7 @@ pub(crate) struct Learner(Source);
 
 #[derive(Debug)]
 enum Source {
-    Plain(Box<Body>),
-    Coded(Decoder<Body>),
+    Documents(Uncoded<Body>),
     /// A2A by gRPC.
     Messages(Messages),
 }
@@ -116,20 +115,13 @@ impl Learner {
         let layout = Layout::of(field("content-type"))?;
         let documents = Documents::new(Reader::new(Arc::clone(&ISSUED.names)), layout);
         let body = Body { documents, found: Found::default() };
-        Some(Self(match Codings::of(field("content-encoding"))? {
-            codings if codings.is_empty() => Source::Plain(Box::new(body)),
-            codings => Source::Coded(codings.decoder(body).ok()?),
-        }))
+        Uncoded::new(field("content-encoding"), body).map(|body| Self(Source::Documents(body)))
     }
 
     /// Takes more of the body and gives the ids in it; false once nothing more can be learned.
     pub(crate) fn feed(&mut self, data: &[u8], mut learn: impl FnMut(String)) -> bool {
         let (goes_on, body) = match &mut self.0 {
-            Source::Plain(body) => {
-                body.take(data);
-                (true, Some(&mut **body))
-            }
-            Source::Coded(decoder) => (decoder.feed(data), decoder.flush()),
+            Source::Documents(body) => (body.feed(data), body.reader()),
             Source::Messages(messages) => {
                 messages.feed(data, |id| learn(id.to_owned()));
                 return true;

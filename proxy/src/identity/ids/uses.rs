@@ -5,7 +5,7 @@ use super::grpc::{Messages, is_a2a};
 use super::members::{Name, Reader, Text, Told};
 use super::rules::{Id, USED};
 use crate::http1::RequestHead;
-use stagegate_signals::{Codings, Decoder, Plain};
+use stagegate_signals::{Plain, Uncoded};
 use std::sync::Arc;
 
 /// Ids of one request that are looked up at most, of conversations and of other things each.
@@ -75,8 +75,7 @@ pub(crate) struct BodyScan(Source);
 
 #[derive(Debug)]
 enum Source {
-    Plain(Box<Body>),
-    Coded(Decoder<Body>),
+    Documents(Uncoded<Body>),
     /// A2A by gRPC.
     Messages(Messages),
     /// Cannot be looked into any more.
@@ -119,28 +118,18 @@ impl BodyScan {
         let layout = Layout::of(content_type)?;
         let documents = Documents::new(Reader::new(Arc::clone(&USED.names)), layout);
         let body = Body { documents, found: Found::default() };
-        Some(Self(match Codings::of(content_encoding) {
-            Some(codings) if codings.is_empty() => Source::Plain(Box::new(body)),
-            codings => codings
-                .and_then(|codings| codings.decoder(body).ok())
-                .map_or(Source::Sealed, Source::Coded),
-        }))
+        Some(Self(Uncoded::new(content_encoding, body).map_or(Source::Sealed, Source::Documents)))
     }
 
     /// Takes the next bytes of the body; adds what they hold to `uses`. True if there was anything.
     pub(crate) fn feed(&mut self, bytes: &[u8], uses: &mut Uses) -> bool {
         let body = match &mut self.0 {
-            Source::Plain(body) => {
-                body.take(bytes);
-                Some(&mut **body)
-            }
-            Source::Coded(decoder) => {
-                let goes_on = decoder.feed(bytes);
-                if !goes_on {
+            Source::Documents(body) => {
+                if !body.feed(bytes) {
                     self.0 = Source::Sealed;
                     return false;
                 }
-                decoder.flush()
+                body.reader()
             }
             Source::Messages(messages) => {
                 let before = uses.others.len();
