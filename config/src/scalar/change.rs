@@ -3,9 +3,9 @@
 use super::from_text::{FromText, Wrong};
 use crate::read::Json;
 
-/// Characters of a query that need no escape, plus `%`, without those that separate parameters.
-fn is_query(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%!$'()*,;:@/?+".contains(&b))
+/// A character of a query that needs no escape, or `%`, but none that separates parameters.
+fn is_query(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$'()*,;:@/?+".contains(&byte)
 }
 
 /// The name of a parameter of a query.
@@ -18,7 +18,7 @@ impl FromText for QueryName {
     const HINT: &'static str = "write a name like `variant`, percent-encoded where needed";
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
-        let valid = !text.is_empty() && is_query(text);
+        let valid = !text.is_empty() && text.bytes().all(is_query);
         valid.then(|| Self(text.to_owned())).ok_or_else(|| "is not a name in a query".into())
     }
 }
@@ -33,8 +33,7 @@ impl FromText for QueryValue {
     const HINT: &'static str = "percent-encode other characters, like `%20` for a blank";
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
-        let valid = is_query(text)
-            || text.bytes().all(|b| is_query(&char::from(b).to_string()) || b == b'=');
+        let valid = text.bytes().all(|b| is_query(b) || b == b'=');
         valid.then(|| Self(text.to_owned())).ok_or_else(|| "is not a value in a query".into())
     }
 }

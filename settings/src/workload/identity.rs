@@ -39,7 +39,7 @@ impl Default for Identity {
             conversation: Vec::new(),
             learned: false,
             jwt: None,
-            max_inspect_bytes: 32 << 20,
+            max_inspect_bytes: 16 << 20,
             conversation_idle: Duration::from_secs(24 * 3600),
             conversation_memory: 16 << 20,
         }
