@@ -16,8 +16,8 @@
 
 use sha2::{Digest, Sha256};
 use stagegate_config::{Role, Token};
+use stagegate_sealed::{bearer, owner};
 use std::net::IpAddr;
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 /// The actor of every request while no token is configured.
 pub const LOCAL_ACTOR: &str = "local";
@@ -85,19 +85,8 @@ impl Denied {
 /// When the header is absent or malformed, or the token is unknown.
 pub fn authenticate(tokens: &[Token], authorization: Option<&[u8]>) -> Result<Caller, Denied> {
     let header = authorization.ok_or(Denied::NoToken)?;
-    let (scheme, text) = header.split_at_checked(7).ok_or(Denied::Malformed)?;
-    if !scheme.eq_ignore_ascii_case(b"bearer ") {
-        return Err(Denied::Malformed);
-    }
-    let hash: [u8; 32] = Sha256::digest(text.trim_ascii()).into();
-    // Every token is compared to the end, so that the time tells nothing about which one it was
-    // or how much of it was right.
-    let mut found = u32::MAX;
-    for (index, token) in tokens.iter().enumerate() {
-        let same: Choice = token.hash.as_bytes().ct_eq(&hash);
-        found.conditional_assign(&(index as u32), same);
-    }
-    let token = tokens.get(found as usize).ok_or(Denied::UnknownToken)?;
+    let text = bearer(header).ok_or(Denied::Malformed)?;
+    let token = owner(tokens, |token| token.hash.as_bytes(), text).ok_or(Denied::UnknownToken)?;
     Ok(Caller { actor: token.name.clone(), role: token.role })
 }
 

@@ -13,6 +13,7 @@ use hmac::{Hmac, Mac};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use sha2::{Digest, Sha256};
+use stagegate_sealed::{bearer, owner};
 use stagegate_settings as settings;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -73,7 +74,9 @@ impl Access {
         if settings.clients.is_empty() {
             return local(headers).map(|()| LOCAL.to_owned());
         }
-        let client = by_key(settings, key(headers).ok_or(Denied::NoKey)?)?;
+        let key = key(headers).ok_or(Denied::NoKey)?;
+        let client = owner(&settings.clients, |client| &client.hash, key);
+        let client = client.ok_or(Denied::UnknownKey)?;
         self.limit(client, now)?;
         Ok(client.name.clone())
     }
@@ -140,23 +143,7 @@ fn key(headers: &HeaderMap) -> Option<&[u8]> {
     if let Some(value) = headers.get("x-api-key") {
         return Some(value.as_bytes().trim_ascii());
     }
-    let (scheme, key) = headers.get(AUTHORIZATION)?.as_bytes().split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
-}
-
-fn by_key<'s>(
-    settings: &'s settings::Flags,
-    key: &[u8],
-) -> Result<&'s settings::FlagClient, Denied> {
-    let hash: [u8; 32] = Sha256::digest(key).into();
-    // Every client is compared, so that the time tells nothing.
-    let mut found = None;
-    for client in &settings.clients {
-        if bool::from(client.hash.ct_eq(&hash)) {
-            found = Some(client);
-        }
-    }
-    found.ok_or(Denied::UnknownKey)
+    bearer(headers.get(AUTHORIZATION)?.as_bytes())
 }
 
 /// A page of another site must be on the list.

@@ -47,6 +47,7 @@ pub(super) const ALLOWED: &[Arrow] = &[
     arrow("notify", "timing", "failed messages wait, moments are written in one way"),
     arrow("notify", "sealed", "a receiver's key is hidden, a message is signed"),
     arrow("ofrep", "flags", "it evaluates them"),
+    arrow("ofrep", "sealed", "it finds the owner of a key"),
     arrow("ofrep", "settings", "it runs on them"),
     // Control plane.
     arrow("control", "config", "a reload reads the file, a release is prepared from it"),
@@ -61,6 +62,7 @@ pub(super) const ALLOWED: &[Arrow] = &[
     arrow("admin", "control", "routes hand commands over and read the state"),
     arrow("admin", "notify", "it shows the health of channels and tests them"),
     arrow("admin", "rollout", "it shows states and analyses, reports are made of its figures"),
+    arrow("admin", "sealed", "it finds the owner of a token"),
     arrow("admin", "store", "it lists the audit log and the decisions"),
     // The command line: a client of the admin API.
     arrow("cli", "api", "it reads and writes the wire types"),
