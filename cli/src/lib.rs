@@ -19,6 +19,7 @@ pub mod output;
 mod process;
 mod run;
 mod tree;
+mod unshown;
 
 pub use duration::Duration;
 pub use line::check_line;

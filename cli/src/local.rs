@@ -97,7 +97,7 @@ pub enum Role {
 }
 
 /// A new token of the admin API.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NewToken {
     /// The token itself.
     pub text: String,
@@ -105,4 +105,11 @@ pub struct NewToken {
     pub hash: String,
     /// The line for `admin.tokens`.
     pub config_line: String,
+}
+
+/// The token itself is not shown.
+impl std::fmt::Debug for NewToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewToken").field("config_line", &self.config_line).finish_non_exhaustive()
+    }
 }

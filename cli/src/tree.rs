@@ -11,6 +11,7 @@ use crate::local::Local;
 use crate::output::Format;
 use crate::output::colour::When;
 use crate::process::{AgentArgs, DemoArgs, ServeArgs};
+use crate::unshown::Unshown;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -38,7 +39,7 @@ pub(crate) struct GlobalArgs {
     /// Bearer token for the admin API.
     #[arg(long, global = true, env = "STAGEGATE_TOKEN", hide_env_values = true)]
     #[arg(value_name = "TOKEN", help_heading = "Global options")]
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<Unshown>,
     /// A table for people, or the API's JSON for programs.
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
     #[arg(value_name = "FORMAT", help_heading = "Global options")]
@@ -190,7 +191,12 @@ impl Command {
     /// Runs a command that ends by itself.
     pub(crate) fn run(self, global: &GlobalArgs, local: &dyn Local) -> Result<ExitCode, Failure> {
         let format = global.output;
-        let client = || AdminClient::reaching(global.admin.as_deref(), global.token.as_deref());
+        let client = || {
+            AdminClient::reaching(
+                global.admin.as_deref(),
+                global.token.as_ref().map(Unshown::expose),
+            )
+        };
         match self {
             // These run until they are asked to end.
             Self::Serve(_) | Self::Demo(_) | Self::DemoAgent(_) => Ok(ExitCode::SUCCESS),

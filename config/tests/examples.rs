@@ -36,6 +36,26 @@ fn load(name: &str) -> Loaded {
     Config::parse(&text, name, examples(), &env).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
+/// Every secret of the full example, in everything that is made of the file.
+#[test]
+fn no_secret_of_a_configuration_is_in_debug_output() {
+    let secret = |name: &str| match name {
+        "SLACK_URL" => Some("https://hooks.example.com/services/CANARY".to_owned()),
+        name if name.ends_with("_HASH") => env(name),
+        _ => Some("CANARY-0123456789abcdef".to_owned()),
+    };
+    let text = std::fs::read_to_string(examples().join("full.yaml")).expect("the example exists");
+    let loaded = Config::parse(&text, "full.yaml", examples(), &secret);
+    let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+    let shown = format!("{loaded:?} {:?}", loaded.config.written);
+    assert!(shown.contains("PagerDuty") || shown.len() > 10_000, "it shows the rest");
+    assert!(
+        !shown.contains("CANARY"),
+        "at {:?}",
+        shown.find("CANARY").map(|at| &shown[at - 80..at])
+    );
+}
+
 #[test]
 fn every_example_is_read_without_problems() {
     let mut seen = 0;

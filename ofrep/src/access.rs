@@ -13,10 +13,9 @@ use hmac::{Hmac, Mac};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use sha2::{Digest, Sha256};
-use stagegate_sealed::{bearer, owner};
+use stagegate_sealed::{bearer, is_loopback_authority, owner};
 use stagegate_settings as settings;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
@@ -155,10 +154,5 @@ fn origin(settings: &settings::Flags, headers: &HeaderMap) -> Result<(), Denied>
 
 fn local(headers: &HeaderMap) -> Result<(), Denied> {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let authority = host.and_then(|host| host.parse::<http::uri::Authority>().ok());
-    let name = authority.as_ref().map(http::uri::Authority::host).unwrap_or_default();
-    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    let loopback =
-        name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|it| it.is_loopback());
-    if loopback { Ok(()) } else { Err(Denied::ForeignHost) }
+    if host.is_some_and(is_loopback_authority) { Ok(()) } else { Err(Denied::ForeignHost) }
 }

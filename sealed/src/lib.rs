@@ -1,10 +1,12 @@
-//! Texts that are never shown, keys that a caller presents, and the signature by which a receiver knows
-//! that a message is ours.
+//! Texts that are never shown, keys that a caller presents, names by which a caller without a key may
+//! ask, and the signature by which a receiver knows that a message is ours.
 
 mod hidden;
+mod loopback;
 mod presented;
 mod signature;
 
 pub use hidden::Hidden;
+pub use loopback::is_loopback_authority;
 pub use presented::{bearer, owner};
 pub use signature::{SIGNATURE_HEADER, signature};

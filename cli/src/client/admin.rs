@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use super::{problem, socket};
+use crate::unshown::Unshown;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -24,7 +25,7 @@ const NEAR: &str = "stagegate-data/admin.sock";
 pub struct AdminClient {
     way: Way,
     base: String,
-    token: Option<String>,
+    token: Option<Unshown>,
 }
 
 /// The way to the API.
@@ -58,7 +59,8 @@ impl AdminClient {
 
     /// A client of the API at `admin`; connects when it is first used.
     pub fn new(admin: &str, token: Option<&str>) -> Result<Self, Failure> {
-        let token = token.filter(|token| !token.is_empty()).map(str::to_owned);
+        let token =
+            token.filter(|token| !token.is_empty()).map(|token| Unshown::from(token.to_owned()));
         if let Some(path) = admin.strip_prefix("unix:") {
             if path.is_empty() {
                 return Err(Failure::Usage(format!(
@@ -168,7 +170,7 @@ impl AdminClient {
         let mut request = Request::builder().method(method).uri(&url);
         request = request.header("accept", "application/json");
         if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Bearer {token}"));
+            request = request.header("authorization", format!("Bearer {}", token.expose()));
         }
         if let Some(epoch) = conditions.if_match {
             request = request.header("if-match", format!("\"{epoch}\""));
@@ -208,8 +210,9 @@ impl AdminClient {
         conditions: Conditions<'_>,
     ) -> Result<(u16, String), Failure> {
         let mut fields = vec![("accept", "application/json".to_owned())];
-        fields
-            .extend(self.token.as_ref().map(|token| ("authorization", format!("Bearer {token}"))));
+        fields.extend(
+            self.token.as_ref().map(|it| ("authorization", format!("Bearer {}", it.expose()))),
+        );
         fields.extend(conditions.if_match.map(|epoch| ("if-match", format!("\"{epoch}\""))));
         let key = conditions.idempotency_key.map(str::to_owned);
         fields.extend(key.map(|key| ("idempotency-key", key)));

@@ -46,7 +46,10 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let wrong = || format!("`{text}` is no header: write one like `authorization: Bearer x`");
     let (name, value) = text.split_once(':').ok_or_else(wrong)?;
     let name = name.trim().parse().map_err(|_| wrong())?;
-    Ok((name, value.trim().parse().map_err(|_| wrong())?))
+    let mut value: HeaderValue = value.trim().parse().map_err(|_| wrong())?;
+    // It is a key, most likely.
+    value.set_sensitive(true);
+    Ok((name, value))
 }
 
 /// A case that is sent again.

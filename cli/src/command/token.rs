@@ -6,6 +6,7 @@ use crate::client::Failure;
 use crate::examples::examples;
 use crate::local::{Local, Role};
 use crate::output::{self, Format};
+use crate::unshown::Unshown;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use stagegate_rollout::{Arm, ForceKey, WorkloadName};
@@ -47,7 +48,7 @@ pub(crate) struct ForceArgs {
     lasting: Duration,
     /// The workload's `force.secret`; better given in the environment than on the command line.
     #[arg(long, env = "STAGEGATE_FORCE_SECRET", hide_env_values = true)]
-    secret: String,
+    secret: Unshown,
 }
 
 /// One side of the split.
@@ -95,7 +96,7 @@ fn new(local: &dyn Local, args: &NewArgs, format: Format) -> Result<ExitCode, Fa
 }
 
 fn force(args: &ForceArgs, now: u64, format: Format) -> Result<ExitCode, Failure> {
-    let Some(key) = ForceKey::new(args.secret.as_bytes()) else {
+    let Some(key) = ForceKey::new(args.secret.expose().as_bytes()) else {
         return Err(Failure::Usage(
             "--secret is too short: it is the workload's `force.secret`, 16 bytes or more"
                 .to_owned(),

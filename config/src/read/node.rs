@@ -18,7 +18,6 @@ pub(crate) struct Node {
     pub(crate) depth: u32,
 }
 
-#[derive(Debug)]
 pub(crate) enum Content {
     /// Text; `plain` when it is written without quotes.
     Scalar {
@@ -28,6 +27,19 @@ pub(crate) enum Content {
     List(Vec<Rc<Node>>),
     /// Entries in the order of the file, duplicates included.
     Map(Vec<(Key, Rc<Node>)>),
+}
+
+/// Texts are not shown: some of them are secrets.
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Scalar { .. } => f.write_str("Scalar"),
+            Self::List(items) => f.debug_list().entries(items).finish(),
+            Self::Map(entries) => {
+                f.debug_map().entries(entries.iter().map(|(key, node)| (&key.text, node))).finish()
+            }
+        }
+    }
 }
 
 /// A mapping's key.
