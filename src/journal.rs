@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Journal {
     dir: PathBuf,
     retention: Retention,
-    /// Held for a hand-over to a queue; for a write while the process ends.
+    /// Held for a hand-over to a queue.
     outlet: Mutex<Outlet>,
     /// Closing waits for readers; records do not.
     log: RwLock<Option<DecisionLog>>,
@@ -55,14 +55,14 @@ impl Journal {
 
     /// Takes records, without waiting for anything.
     pub(crate) fn append(&self, records: RecordBatch) {
-        match &mut *self.outlet() {
+        match &*self.outlet() {
             Outlet::Log(log) => {
                 log.try_append(records);
             }
             Outlet::Spool(spool) => {
-                if let Err(error) = spool.append(&records) {
-                    let lost = records.len();
-                    tracing::warn!(%error, lost, "cannot write late decisions; they are lost");
+                let lost = records.len();
+                if !spool.try_append(records) {
+                    tracing::warn!(lost, "the disk is too slow for late decisions; they are lost");
                 }
             }
             Outlet::Nowhere => {}
@@ -89,8 +89,9 @@ impl Journal {
     pub(crate) fn reopen(&self) -> anyhow::Result<()> {
         let log = DecisionLog::open(&self.dir, self.retention)
             .with_context(|| format!("no decision log in {}", self.dir.display()))?;
-        // Dropping a spool lets go of it: the next look takes it over.
-        *self.outlet() = Outlet::Log(log.writer());
+        // Dropping a spool writes what it has and lets go of it: the next look takes it over.
+        let before = std::mem::replace(&mut *self.outlet(), Outlet::Log(log.writer()));
+        drop(before);
         *self.log.write().unwrap_or_else(PoisonError::into_inner) = Some(log);
         Ok(())
     }
@@ -101,6 +102,14 @@ impl Journal {
 
     /// Waits until everything accepted so far is written.
     pub(crate) fn flush(&self) {
+        let late = match &*self.outlet() {
+            Outlet::Spool(spool) => spool.flusher(),
+            Outlet::Log(_) | Outlet::Nowhere => None,
+        };
+        // Not while the outlet is held: workers hand over meanwhile.
+        if let Some(late) = late {
+            late.wait();
+        }
         self.with(DecisionLog::flush);
     }
 

@@ -43,6 +43,9 @@ pub enum StoreAccessError {
         "the state store does not answer: ask again later; traffic goes on under the plan in force"
     )]
     Silent,
+    /// Too many questions at a time.
+    #[error("too many others ask the state store: ask again in a moment")]
+    Busy,
     /// The store is on its way to the process that takes this one's place.
     #[error(
         "this Stagegate is handing over to a new process and takes no changes: ask again in a few seconds, the new one answers then"

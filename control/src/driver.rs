@@ -10,7 +10,7 @@ use super::unrecorded_file::UnrecordedFile;
 use super::{StoreAccessError, StoreStatus, View};
 use stagegate_notify::Notifier;
 use stagegate_rollout::Doubt;
-use stagegate_store::Store;
+use stagegate_store::{Reader, Store};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -90,16 +90,26 @@ impl Control {
         }
     }
 
-    /// Reads from the state store, on the blocking pool. Works in a safe start too.
+    /// Reads from the state store, on the blocking pool, over a connection of its own: no change waits
+    /// for it, and it waits for none. Works in a safe start too.
     ///
     /// # Errors
-    /// When the store cannot be read, or there is none.
+    /// When the store cannot be read, too many others read, or there is no store.
     pub async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Store) -> Result<T, StoreAccessError> + Send + 'static,
     ) -> Result<T, StoreAccessError> {
         let store = self.inner.store.as_ref().ok_or(StoreAccessError::ReadOnly)?;
-        store.with(|store| work(store)).await
+        store.ask(work).await
+    }
+
+    /// Opens a reader of the state store, for work that takes long. Blocks on the disk: it is for
+    /// threads of their own.
+    ///
+    /// # Errors
+    /// When the store cannot be opened once more, or there is none.
+    pub fn reader(&self) -> Result<Reader, StoreAccessError> {
+        self.inner.store.as_ref().ok_or(StoreAccessError::ReadOnly)?.reader()
     }
 
     /// From now on `doubts` says whether scorers are believed. Only the first one counts.

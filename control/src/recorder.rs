@@ -6,6 +6,7 @@
 
 use super::Inner;
 use super::now_ms;
+use crate::ports::Event;
 use stagegate_config::Measurements;
 use stagegate_rollout::WorkloadName;
 use stagegate_store::{EvidenceSnapshot, MeasuredRetention, NewAnalysis, RecordedWindow, Store};
@@ -18,6 +19,10 @@ use tokio::task::JoinHandle;
 const ROOM: usize = 1000;
 /// How long the end of the process waits for queued records.
 const END: Duration = Duration::from_secs(5);
+/// Pause before the recorder is begun again.
+const AGAIN: Duration = Duration::from_millis(200);
+/// Longest time between two of its looks while nothing is to be stored.
+const SAY_EVERY: Duration = Duration::from_secs(5);
 
 /// Evidence and spending of one moment.
 #[derive(Debug)]
@@ -47,15 +52,15 @@ struct Shared {
 #[derive(Debug)]
 pub(super) struct Recorder {
     shared: Arc<Shared>,
-    task: JoinHandle<()>,
+    task: Option<JoinHandle<()>>,
 }
 
 impl Recorder {
     /// Begins to write into the store of `inner`.
     pub(super) fn begin(inner: &Arc<Inner>) -> Self {
         let shared = Arc::new(Shared::default());
-        let task = tokio::spawn(run(Arc::clone(inner), Arc::clone(&shared)));
-        Self { shared, task }
+        let task = tokio::spawn(keep_running(Arc::clone(inner), Arc::clone(&shared)));
+        Self { shared, task: Some(task) }
     }
 
     /// Hands analyses and windows over.
@@ -83,12 +88,22 @@ impl Recorder {
     }
 
     /// Ends, after what was handed over is written or the store takes too long.
-    pub(super) async fn end(self) {
-        self.shared.lock().over = true;
-        self.shared.more.notify_one();
-        if tokio::time::timeout(END, self.task).await.is_err() {
+    pub(super) async fn end(mut self) {
+        let task = self.task.take();
+        drop(self);
+        if let Some(task) = task
+            && tokio::time::timeout(END, task).await.is_err()
+        {
             tracing::warn!("measurements are not stored: the state store does not answer");
         }
+    }
+}
+
+/// Whoever has it no more, hands nothing over: a steering loop that panicked, too.
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.shared.lock().over = true;
+        self.shared.more.notify_one();
     }
 }
 
@@ -107,8 +122,21 @@ impl Shared {
     }
 }
 
+/// Runs the recorder to its end. After a panic it is begun again: what it held then is lost.
+async fn keep_running(inner: Arc<Inner>, shared: Arc<Shared>) {
+    loop {
+        let run = tokio::spawn(run(Arc::clone(&inner), Arc::clone(&shared)));
+        if run.await.is_ok() {
+            return inner.observer.on(&Event::RecorderEnded);
+        }
+        tracing::error!("the recorder of measurements has panicked and is begun again");
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
 async fn run(inner: Arc<Inner>, shared: Arc<Shared>) {
     loop {
+        inner.observer.on(&Event::Recorded);
         let work = std::mem::take(&mut *shared.lock());
         let over = work.over;
         let nothing = work.analyses.is_empty() && work.windows.is_empty();
@@ -116,7 +144,8 @@ async fn run(inner: Arc<Inner>, shared: Arc<Shared>) {
             if over {
                 return;
             }
-            shared.more.notified().await;
+            // It says now and then that it is there.
+            let _ = tokio::time::timeout(SAY_EVERY, shared.more.notified()).await;
             continue;
         }
         if work.dropped > 0 {

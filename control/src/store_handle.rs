@@ -1,11 +1,14 @@
 //! The SQLite store, for callers that must not block. It is the ledger of a process on its own.
 //!
-//! One connection, one lock: the store's calls run on the blocking pool one after the other.
+//! One connection, one lock: what changes something runs on the blocking pool one after the other.
+//! Questions of people have connections of their own, a few at a time, so that none of them keeps a
+//! change waiting, and a write that hangs keeps no question waiting.
 
 use super::StoreAccessError;
 use super::ports::{BoxFuture, Epoch, Ledger};
 use stagegate_store::{
-    AuditEntry, AuditFilter, NewChange, Presence, Recorded, Saved, Store, StoreError,
+    AuditEntry, AuditFilter, NewChange, Presence, Reader, Readers, Recorded, Saved, Store,
+    StoreError,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,6 +18,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The longest time for an answer.
 const LONGEST: Duration = Duration::from_secs(30);
+/// Most questions at a time.
+const QUESTIONS: usize = 4;
+/// How long a question waits for others.
+const QUESTION_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A shared handle on the store; cheap to clone.
 #[derive(Clone)]
@@ -25,6 +32,9 @@ pub(super) struct StoreHandle {
     turn: Arc<Semaphore>,
     /// Where its files are; `None` while another process has it.
     presence: Arc<Mutex<Option<Presence>>>,
+    /// Opens connections for questions; `None` while another process has the store.
+    readers: Arc<Mutex<Option<Readers>>>,
+    questions: Arc<Semaphore>,
     /// The newest epoch that was recorded through this handle.
     newest: Arc<watch::Sender<Epoch>>,
 }
@@ -34,6 +44,8 @@ impl StoreHandle {
         let (newest, _) = watch::channel(0);
         Self {
             presence: Arc::new(Mutex::new(Some(store.presence()))),
+            readers: Arc::new(Mutex::new(Some(store.readers()))),
+            questions: Arc::new(Semaphore::new(QUESTIONS)),
             store: Arc::new(Mutex::new(Some(store))),
             turn: Arc::new(Semaphore::new(1)),
             newest: Arc::new(newest),
@@ -46,6 +58,7 @@ impl StoreHandle {
 
     /// Closes the store and releases its directory. Blocks until its users are done.
     pub(super) fn release(&self) {
+        *self.readers.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *self.lock() = None;
         *self.presence.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -59,7 +72,49 @@ impl StoreHandle {
     /// Takes a store again after a failed handover.
     pub(super) fn take_back(&self, store: Store) {
         *self.presence.lock().unwrap_or_else(PoisonError::into_inner) = Some(store.presence());
+        *self.readers.lock().unwrap_or_else(PoisonError::into_inner) = Some(store.readers());
         *self.lock() = Some(store);
+    }
+
+    /// Answers a question over a connection of its own, on the blocking pool. Waits for no change.
+    ///
+    /// # Errors
+    /// [`StoreAccessError::Busy`] when too many others ask, [`StoreAccessError::Silent`] when it takes
+    /// too long, and the errors of `work`.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, StoreAccessError> + Send + 'static,
+    ) -> Result<T, StoreAccessError> {
+        let place = Arc::clone(&self.questions).acquire_owned();
+        let place = tokio::time::timeout(QUESTION_PATIENCE, place).await;
+        let place = place.map_err(|_| StoreAccessError::Busy)?;
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let readers = readers.ok_or(StoreAccessError::HandingOver)?;
+        let handle = self.clone();
+        let ask = move || {
+            // The question keeps its place to its end, also when nobody waits for the answer.
+            let _place = place;
+            match readers.open() {
+                Ok(reader) => work(&reader),
+                // The file is not there under its name. The one that is open can still be read.
+                Err(StoreError::Gone(_)) => match handle.lock().as_ref() {
+                    Some(store) => work(store),
+                    None => Err(StoreAccessError::HandingOver),
+                },
+                Err(error) => Err(error.into()),
+            }
+        };
+        let answer = tokio::task::spawn_blocking(ask);
+        tokio::time::timeout(LONGEST, answer)
+            .await
+            .map_err(|_| StoreAccessError::Silent)?
+            .map_err(|error| StoreAccessError::Store(format!("its thread failed: {error}")))?
+    }
+
+    /// Opens a reader of its own. Blocks on the disk.
+    pub(super) fn reader(&self) -> Result<Reader, StoreAccessError> {
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(readers.ok_or(StoreAccessError::HandingOver)?.open()?)
     }
 
     /// Asks the store, on the blocking pool.

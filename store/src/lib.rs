@@ -21,7 +21,7 @@ mod state;
 pub use background::in_background;
 pub use decisions::{
     DecisionLog, Dropped, Filter, LogError, LogStatus, LogWriter, OwnedRecord, OwnedSpent, Recent,
-    Retention, Spool,
+    Retention, Spool, SpoolFlush,
 };
 pub use lock::{LockError, Presence};
 pub use samples::{
@@ -30,9 +30,9 @@ pub use samples::{
     StoredReview, StoredSample, StoredScore, StoredTally,
 };
 pub use state::{
-    Attachment, AuditEntry, AuditFilter, AuditReader, Broken, ChangedRelease, ChannelRecord,
-    Ending, EvidenceSnapshot, Forgotten, Lost, MeasuredRetention, Message, NewAnalysis, NewAudit,
-    NewChange, NewDrill, NewEvalReport, NewIdempotency, NewMessage, NewRelease, Outbox, Recorded,
-    RecordedWindow, RegisteredRelease, RolloutRecord, Saved, Store, StoreError, StoredAnalysis,
-    StoredEvalReport, StoredResponse, Verified, VerifyError, WindowReader,
+    Attachment, AuditEntry, AuditFilter, Broken, ChangedRelease, ChannelRecord, Ending,
+    EvidenceSnapshot, Forgotten, Lost, MeasuredRetention, Message, NewAnalysis, NewAudit,
+    NewChange, NewDrill, NewEvalReport, NewIdempotency, NewMessage, NewRelease, Outbox, Reader,
+    Readers, Recorded, RecordedWindow, RegisteredRelease, RolloutRecord, Saved, Store, StoreError,
+    StoredAnalysis, StoredEvalReport, StoredResponse, Verified, VerifyError,
 };

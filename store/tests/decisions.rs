@@ -407,11 +407,12 @@ fn what_another_process_finished_is_taken_over_once_it_has_ended() {
     let dir = TempDir::new().unwrap();
     let log = DecisionLog::open(dir.path(), PLENTY).unwrap();
     let late = ids(0, 3000);
-    let mut spool = Spool::create(dir.path()).unwrap();
+    let spool = Spool::create(dir.path()).unwrap();
     for some in late.chunks(700) {
         let records = some.iter().map(|(id, at_ms)| record(id, *at_ms, "acme"));
-        spool.append(&batch(records)).unwrap();
+        assert!(spool.try_append(batch(records)));
     }
+    spool.flusher().unwrap().wait();
     assert_eq!(log.take_over(dir.path()).unwrap(), 0, "it is still being written");
     assert_eq!(log.get(&late[0].0).unwrap(), None);
     drop(spool);

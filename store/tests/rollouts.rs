@@ -9,8 +9,8 @@ use stagegate_rollout::{
     WorkloadSpec, step,
 };
 use stagegate_store::{
-    Attachment, EvidenceSnapshot, MeasuredRetention, NewAnalysis, NewDrill, NewRelease,
-    RecordedWindow, RolloutRecord, Store, StoreError,
+    Attachment, AuditFilter, EvidenceSnapshot, MeasuredRetention, NewAnalysis, NewDrill,
+    NewRelease, RecordedWindow, RolloutRecord, Store, StoreError,
 };
 use support::{any_below, at_weight, child, child_dir, entry, initial, say, spec};
 use tempfile::TempDir;
@@ -223,9 +223,8 @@ fn a_rollout_comes_back_as_it_was_left() {
     let found = store.evidence(&name, rollout.id.as_str(), 0).unwrap().expect("kept");
     assert_eq!(serde_json::from_str::<Evidence>(&found.body).unwrap(), evidence);
     let mut ticks: Vec<Tick> = Vec::new();
-    let reader = store.window_reader().unwrap();
-    reader
-        .each(&name, 0, u64::MAX, |it| ticks.push(serde_json::from_str(&it.body).unwrap()))
+    store
+        .each_window(&name, 0, u64::MAX, |it| ticks.push(serde_json::from_str(&it.body).unwrap()))
         .unwrap();
     assert_eq!(ticks, [tick]);
 }
@@ -254,19 +253,23 @@ fn recorded_windows_are_read_back_in_order_beside_the_store() {
     store.record_windows(&windows).unwrap();
     let again = RecordedWindow { body: "{\"ok\":0}".to_owned(), ..window(MINUTE) };
     store.record_windows(std::slice::from_ref(&again)).unwrap();
-    let reader = store.window_reader().unwrap();
+    let reader = store.readers().open().unwrap();
     let mut read = Vec::new();
-    reader.each(&agent(), MINUTE, 3 * MINUTE, |it| read.push(it)).unwrap();
+    reader.each_window(&agent(), MINUTE, 3 * MINUTE, |it| read.push(it)).unwrap();
     assert_eq!(read, [again, window(2 * MINUTE)]);
     // A change is not kept waiting by a reader in the middle of its work.
     let mut epoch = 0;
     reader
-        .each(&agent(), 0, u64::MAX, |_| {
+        .each_window(&agent(), 0, u64::MAX, |_| {
             epoch += 1;
             store.commit(&entry("meanwhile"), &[], epoch, None).unwrap();
         })
         .unwrap();
     assert_eq!(epoch, 3);
+    // Nor is a reader by a change; and it sees each that was committed before it asks.
+    assert_eq!(reader.audit(&AuditFilter::default(), 9).unwrap().len(), 3);
+    assert_eq!(reader.verify_audit().unwrap().entries, 3);
+    assert!(reader.readers().open().is_ok());
 }
 
 #[test]

@@ -40,6 +40,10 @@ pub enum Event {
         /// The time, in Unix milliseconds.
         at_ms: u64,
     },
+    /// The recorder of measurements has nothing to do, or has done it.
+    Recorded,
+    /// The recorder ended: another process has the store.
+    RecorderEnded,
     /// A commit in the store failed; nothing changed.
     StoreFailed,
 }

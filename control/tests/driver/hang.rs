@@ -41,12 +41,18 @@ async fn in_time(world: &World, command: Command) -> Changed {
 
 /// Waits until the ledger has as many changes.
 async fn recorded(memory: &Memory, wanted: usize) -> Vec<String> {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while memory.changes().len() < wanted {
-        assert!(Instant::now() < deadline, "never recorded: {:?}", memory.changes());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    memory.until(|changes| changes.len() >= wanted).await;
     memory.changes().into_iter().map(|it| it.entry.action).collect()
+}
+
+/// Waits until nothing is left to record. A file tells nobody that it goes.
+async fn note_is_gone(world: &World) {
+    let path = world.dir.path().join("data").join(FILE);
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    while path.exists() {
+        assert!(std::time::Instant::now() < deadline, "the file stays");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -76,7 +82,7 @@ async fn rollback_and_kill_are_in_force_before_they_are_recorded() {
     // All is well again.
     let revived = in_time(&world, Command::Revive).await;
     assert!(revived.recorded && revived.audit_seq > 0);
-    assert!(!world.dir.path().join("data").join(FILE).exists());
+    note_is_gone(&world).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,9 +114,8 @@ async fn a_change_that_gives_traffic_is_told_what_is_in_force() {
 
     memory.hang(false);
     recorded(&memory, before + 1).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(memory.changes().len(), before + 1);
-    assert_eq!(world.last_plan().1.weight().to_string(), "20%");
+    world.plane.until("20%", async || world.last_plan().1.weight().to_string() == "20%").await;
+    assert_eq!(memory.changes().len(), before + 1, "the other one was refused for good");
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +129,8 @@ async fn a_late_commit_opens_nothing_that_was_taken_out() {
     memory.hang(false);
     let actions = recorded(&memory, before + 2).await;
     assert_eq!(actions[before..], ["set_weight", "rollback"]);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let epoch = memory.latest().await.unwrap().epoch;
+    world.plane.until("the last plan", async || world.last_plan().0 == epoch).await;
     let published = world.plane.published.lock().unwrap();
     let after = &published[plans - 1..];
     assert!(after.len() > 1, "the records are plans of their own");
@@ -146,7 +152,7 @@ async fn an_order_that_changes_nothing_now_holds_against_a_late_commit() {
     recorded(&memory, before + 1).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(memory.changes().len(), before + 1, "repeats do not pile up");
-    assert!(!world.dir.path().join("data").join(FILE).exists(), "nothing is left to record");
+    note_is_gone(&world).await;
 }
 
 fn key(fingerprint: &str) -> IdempotencyKey<Changed> {
@@ -190,16 +196,10 @@ async fn what_was_not_recorded_outlives_the_process() {
         !world.plane.published.lock().unwrap()[0].splits[0].state().is_open(),
         "from the start"
     );
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while world.newest("ada").await.is_none_or(|it| it.action != "rollback") {
-        assert!(Instant::now() < deadline, "never recorded");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let is_recorded = async || world.newest("ada").await.is_some_and(|it| it.action == "rollback");
+    world.plane.until("the record", is_recorded).await;
+    note_is_gone(&world).await;
     let path = world.dir.path().join("data").join(FILE);
-    while path.exists() {
-        assert!(Instant::now() < deadline, "the file stays");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
     // One that was recorded, and whose file stayed, is not recorded again.
     std::fs::write(&path, &text).unwrap();
     world.execute(weight("10%"), None).await.unwrap();

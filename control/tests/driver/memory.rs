@@ -4,6 +4,7 @@ use stagegate_control::StoreAccessError;
 use stagegate_control::ports::{BoxFuture, Epoch, Ledger};
 use stagegate_store::{AuditEntry, NewChange, Recorded, Saved, StoredResponse};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// A ledger in memory. Cheap to clone.
@@ -46,6 +47,14 @@ impl Memory {
         self.0.kept.lock().unwrap().changes.clone()
     }
 
+    /// Waits until what was recorded is as `wanted` says.
+    pub(crate) async fn until(&self, wanted: impl Fn(&[NewChange]) -> bool) {
+        let mut newest = self.0.newest.subscribe();
+        let recorded = newest.wait_for(|_| wanted(&self.0.kept.lock().unwrap().changes));
+        let recorded = tokio::time::timeout(Duration::from_secs(60), recorded).await;
+        assert!(recorded.is_ok(), "never recorded: {:?}", self.changes());
+    }
+
     fn record(&self, expected: Epoch, change: NewChange) -> Result<Recorded, StoreAccessError> {
         let mut kept = self.0.kept.lock().unwrap();
         if let Some(why) = &kept.down {
@@ -82,6 +91,7 @@ impl Memory {
             hash: String::new(),
         };
         kept.changes.push(change);
+        drop(kept);
         self.0.newest.send_replace(epoch);
         Ok(Recorded::Now(entry))
     }

@@ -10,6 +10,7 @@ use stagegate_control::ports::{
 use stagegate_rollout::{ReleaseName, Split, WorkloadName};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
 /// Two workloads: `agent` with everything, `batch` with one release.
 pub(crate) const CONFIG: &str = r#"
@@ -53,7 +54,30 @@ pub(crate) struct Plane {
     /// Endpoints that do not answer a probe.
     pub(crate) asleep: Mutex<Vec<String>>,
     config: Mutex<Option<Arc<Config>>>,
+    /// Told of each publication.
+    changed: Notify,
 }
+
+impl Plane {
+    /// Waits until `holds` does; it is asked again after each publication. A record that comes late is
+    /// a publication too.
+    pub(crate) async fn until(&self, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+        let waited = tokio::time::timeout(PATIENCE, async {
+            loop {
+                let mut changed = std::pin::pin!(self.changed.notified());
+                changed.as_mut().enable();
+                if holds().await {
+                    return;
+                }
+                changed.await;
+            }
+        });
+        waited.await.unwrap_or_else(|_| panic!("gave up waiting for: {what}"));
+    }
+}
+
+/// How long a test waits for a condition.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Published {
     pub(crate) epoch: u64,
@@ -88,6 +112,7 @@ impl DataPlane for Plane {
             cut: plan.cut,
             at: Instant::now(),
         });
+        self.changed.notify_waiters();
     }
 
     fn settled(&self, _: WorkloadName, _: Duration) -> BoxFuture<'_, Settled> {

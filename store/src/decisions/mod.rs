@@ -31,7 +31,7 @@ mod writer;
 pub use error::LogError;
 pub use record::{Filter, OwnedRecord, OwnedSpent, Recent};
 pub use shared::Retention;
-pub use spool::Spool;
+pub use spool::{Spool, SpoolFlush};
 pub use status::{Dropped, LogStatus};
 
 use crate::background::in_background;

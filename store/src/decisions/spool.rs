@@ -7,10 +7,14 @@
 //! records; none is lost.
 
 use super::{DecisionLog, LogError};
+use crate::background::in_background;
 use stagegate_rollout::{RecordBatch, records};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread::{self, JoinHandle};
 
 /// The extension of the files.
 const PREFIX: &str = "late-";
@@ -19,39 +23,105 @@ const SUFFIX: &str = ".records";
 const NAMES: u32 = 100;
 /// Bytes handed to the log at once.
 const BATCH: usize = 256 * 1024;
+/// Batches that wait for the disk. Each worker hands one over every quarter of a second.
+const ROOM: usize = 1024;
 
-/// A file that takes records.
+/// A file that takes records. A thread of its own writes them: whoever hands them over waits for no
+/// disk.
 #[derive(Debug)]
 pub struct Spool {
-    file: File,
+    queue: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Waits for the spool's disk, apart from the spool.
+#[derive(Debug)]
+pub struct SpoolFlush(SyncSender<Job>);
+
+#[derive(Debug)]
+enum Job {
+    Write(RecordBatch),
+    /// Answered once everything before it is written.
+    Flush(SyncSender<()>),
 }
 
 impl Spool {
     /// Creates one in `dir` for this process.
     ///
     /// # Errors
-    /// When the file cannot be created.
+    /// When the file cannot be created, or there is no thread.
     pub fn create(dir: &Path) -> io::Result<Self> {
-        for number in 0..NAMES {
-            let name = format!("{PREFIX}{}-{number}{SUFFIX}", std::process::id());
-            match File::create_new(dir.join(name)) {
-                Ok(file) => {
-                    file.lock()?;
-                    return Ok(Self { file });
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(io::ErrorKind::AlreadyExists.into())
+        let file = create(dir)?;
+        let (queue, jobs) = mpsc::sync_channel(ROOM);
+        let thread = thread::Builder::new().name("spool".to_owned()).spawn(move || {
+            in_background();
+            write_all(file, &jobs);
+        })?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
-    /// Writes a batch.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn append(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        self.file.write_all(batch.as_bytes())
+    /// Takes a batch, without waiting. False if it was dropped for want of room.
+    pub fn try_append(&self, batch: RecordBatch) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.try_send(Job::Write(batch)).is_ok())
+    }
+
+    /// What waits until everything taken so far is written.
+    #[must_use]
+    pub fn flusher(&self) -> Option<SpoolFlush> {
+        self.queue.clone().map(SpoolFlush)
+    }
+}
+
+impl SpoolFlush {
+    /// Waits until everything taken so far is written.
+    pub fn wait(self) {
+        let (done, written) = mpsc::sync_channel(1);
+        if self.0.send(Job::Flush(done)).is_ok() {
+            let _ = written.recv();
+        }
+    }
+}
+
+/// Writes what was taken, and lets go of the file.
+impl Drop for Spool {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn create(dir: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true).mode(0o600);
+    for number in 0..NAMES {
+        let name = format!("{PREFIX}{}-{number}{SUFFIX}", std::process::id());
+        match options.open(dir.join(name)) {
+            Ok(file) => {
+                file.lock()?;
+                return Ok(file);
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+fn write_all(mut file: File, jobs: &Receiver<Job>) {
+    for job in jobs {
+        match job {
+            Job::Write(batch) => {
+                if let Err(error) = file.write_all(batch.as_bytes()) {
+                    let lost = batch.len();
+                    tracing::warn!(%error, lost, "cannot write late decisions; they are lost");
+                }
+            }
+            Job::Flush(done) => {
+                let _ = done.send(());
+            }
+        }
     }
 }
 

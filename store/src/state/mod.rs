@@ -18,6 +18,7 @@ mod history;
 mod idempotency;
 mod number;
 mod outbox;
+mod reader;
 mod release;
 mod retention;
 mod schema;
@@ -39,10 +40,11 @@ pub use evidence::EvidenceSnapshot;
 pub use history::RolloutRecord;
 pub use idempotency::{NewIdempotency, StoredResponse};
 pub use outbox::{ChannelRecord, Ending, Lost, Message, NewMessage, Outbox};
+pub use reader::{Reader, Readers};
 pub use release::{NewRelease, RegisteredRelease};
 pub use retention::{Forgotten, MeasuredRetention};
-pub use verify::{AuditReader, Broken, Verified, VerifyError};
-pub use window::{RecordedWindow, WindowReader};
+pub use verify::{Broken, Verified, VerifyError};
+pub use window::RecordedWindow;
 
 use crate::lock::{DirLock, Presence};
 use crate::private;
@@ -51,6 +53,7 @@ use stagegate_rollout::{WorkloadName, WorkloadState};
 use std::collections::BTreeMap;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use witness::{Found, Witness};
 
 /// Name of the database file inside the data directory.
@@ -64,9 +67,10 @@ pub struct Store {
     db: Connection,
     dir: PathBuf,
     presence: Presence,
-    /// How far the history goes, as far as this process knows.
-    known: Witness,
-    _lock: DirLock,
+    /// How far the history goes, as far as this process knows. Readers share it.
+    known: Arc<Mutex<Witness>>,
+    /// None of a reader.
+    _lock: Option<DirLock>,
 }
 
 /// The state after the last committed change.
@@ -114,7 +118,8 @@ impl Store {
         };
         let known = is_whole(dir, &path, &db, witness)?;
         let presence = lock.presence(dir, &[path]);
-        Ok(Self { db, dir: dir.to_owned(), presence, known, _lock: lock })
+        let known = Arc::new(Mutex::new(known));
+        Ok(Self { db, dir: dir.to_owned(), presence, known, _lock: Some(lock) })
     }
 
     /// The directory that the store is in.
@@ -133,12 +138,17 @@ impl Store {
     /// still tells most losses.
     fn witness(&mut self) {
         let noted = Witness::of(&self.db).map_err(|error| error.to_string()).and_then(|now| {
-            self.known = now;
-            self.known.write(&self.dir).map_err(|error| error.to_string())
+            let written = now.write(&self.dir).map_err(|error| error.to_string());
+            *self.known() = now;
+            written
         });
         if let Err(error) = noted {
             tracing::warn!(error, "{} cannot be written", witness::FILE);
         }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Witness> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everything the last committed change left behind.

@@ -1,7 +1,6 @@
 //! Checking the audit chain from its first entry to its last.
 
 use super::{AuditEntry, Store, StoreError};
-use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 
 /// A chain in which nothing was altered, removed or moved.
@@ -35,43 +34,18 @@ pub enum VerifyError {
     Store(#[from] StoreError),
 }
 
-/// A view of the audit log of its own, so that a long check keeps no change waiting.
-#[derive(Debug)]
-pub struct AuditReader {
-    db: Connection,
-    /// Entries that there were, and the hash of the last of them.
-    known: (u64, String),
-}
-
 impl Store {
-    /// Opens a reader beside this store.
-    ///
-    /// # Errors
-    /// When the file cannot be opened a second time.
-    pub fn audit_reader(&self) -> Result<AuditReader, StoreError> {
-        let opening = StoreError::doing("opening the audit log");
-        let path = self.db.path().unwrap_or_default();
-        let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let known = (self.known.entries, self.known.head.clone());
-        let db = Connection::open_with_flags(path, read_only).map_err(opening)?;
-        Ok(AuditReader { db, known })
-    }
-
-    /// Recomputes every hash of the audit chain and compares its end with the recorded one.
+    /// Recomputes every hash of the audit chain and compares its end with the recorded one, over the
+    /// entries there are when it begins.
     ///
     /// # Errors
     /// [`VerifyError::Broken`] with the first entry that does not hold.
     pub fn verify_audit(&self) -> Result<Verified, VerifyError> {
-        self.audit_reader()?.verify()
-    }
-}
-
-impl AuditReader {
-    /// As [`Store::verify_audit`], over the entries there are when it begins.
-    ///
-    /// # Errors
-    /// [`VerifyError::Broken`] with the first entry that does not hold.
-    pub fn verify(&self) -> Result<Verified, VerifyError> {
+        // Asked before the snapshot, which then has at least these entries.
+        let (known_entries, known_head) = {
+            let known = self.known();
+            (known.entries, known.head.clone())
+        };
         let reading = StoreError::doing("verifying the audit log");
         let columns = AuditEntry::COLUMNS;
         // One snapshot, so that an entry made meanwhile is no break.
@@ -96,13 +70,13 @@ impl AuditReader {
             if entry.hash != entry.expected_hash() {
                 return Err(broken("its hash does not fit its contents".to_owned()).into());
             }
-            if seq == self.known.0 && entry.hash != self.known.1 {
+            if seq == known_entries && entry.hash != known_head {
                 return Err(broken("it is not the entry that was recorded".to_owned()).into());
             }
             sound = Verified { entries: seq, head: entry.hash };
         }
-        if sound.entries < self.known.0 {
-            let why = format!("the chain ends here, but {} entries were recorded", self.known.0);
+        if sound.entries < known_entries {
+            let why = format!("the chain ends here, but {known_entries} entries were recorded");
             return Err(Broken { seq: sound.entries + 1, why }.into());
         }
         let (entries, hash): (u64, String) = db

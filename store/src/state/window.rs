@@ -1,7 +1,7 @@
 //! The counts, minute by minute, for replays of other policies.
 
 use super::{Store, StoreError, body};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rusqlite::{TransactionBehavior, params};
 use stagegate_rollout::{ReleaseName, WorkloadName};
 
 /// The counts of a workload's arms in a minute, or until its roles or weight changed.
@@ -18,10 +18,6 @@ pub struct RecordedWindow {
     /// The counts of both arms, as JSON.
     pub body: String,
 }
-
-/// A view of the recorded windows of its own, so that a long look back keeps no change waiting.
-#[derive(Debug)]
-pub struct WindowReader(Connection);
 
 impl Store {
     /// Records windows, all or none; one that is there already is replaced.
@@ -51,25 +47,12 @@ impl Store {
         change.commit().map_err(recording)
     }
 
-    /// Opens a reader beside this store.
-    ///
-    /// # Errors
-    /// When the file cannot be opened a second time.
-    pub fn window_reader(&self) -> Result<WindowReader, StoreError> {
-        let opening = StoreError::doing("opening the recorded windows");
-        let path = self.db.path().unwrap_or_default();
-        let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Connection::open_with_flags(path, read_only).map(WindowReader).map_err(opening)
-    }
-}
-
-impl WindowReader {
     /// Hands over the windows of a workload that ended from `from_ms` on and before `until_ms`,
     /// oldest first and one at a time: weeks of them need no memory.
     ///
     /// # Errors
     /// When the file cannot be read or a window is damaged.
-    pub fn each(
+    pub fn each_window(
         &self,
         workload: &WorkloadName,
         from_ms: u64,
@@ -78,7 +61,7 @@ impl WindowReader {
     ) -> Result<(), StoreError> {
         let reading = StoreError::doing("reading recorded windows");
         let mut rows = self
-            .0
+            .db
             .prepare(
                 "SELECT at_ms, stable, candidate, body FROM recorded_window
                  WHERE workload = ?1 AND at_ms >= ?2 AND at_ms < ?3 ORDER BY at_ms",
