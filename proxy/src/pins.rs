@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash as _, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Parts of the memory that are locked apart.
 const SHARDS: usize = 64;
@@ -21,7 +21,7 @@ pub(crate) struct Pin {
     pub(crate) release: u32,
     /// The generation of the candidate in which the pin was made, its lower half.
     pub(crate) generation: u32,
-    /// Unix seconds of its last use.
+    /// When it was last used, by [`Pins::steady_s`].
     pub(crate) used_s: u32,
 }
 
@@ -58,6 +58,14 @@ pub(crate) struct Pins {
     shards: Vec<Mutex<Shard>>,
     seed: OnceLock<Seed>,
     put: AtomicUsize,
+    clock: SteadyClock,
+}
+
+/// Seconds that go on evenly, whatever is done to the wall clock: from the wall clock of the start.
+#[derive(Clone, Copy, Debug)]
+struct SteadyClock {
+    begun: Instant,
+    begun_s: u64,
 }
 
 impl Pins {
@@ -66,7 +74,20 @@ impl Pins {
 
     pub(crate) fn new() -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, seed: OnceLock::new(), put: AtomicUsize::new(0) }
+        let clock = SteadyClock { begun: Instant::now(), begun_s: wall_s() };
+        Self { shards, seed: OnceLock::new(), put: AtomicUsize::new(0), clock }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn beginning_at(begun_s: u64) -> Self {
+        Self { clock: SteadyClock { begun: Instant::now(), begun_s }, ..Self::new() }
+    }
+
+    /// The time at `at` in seconds by which conversations are forgotten. No jump of the wall clock
+    /// makes any of them older.
+    pub(crate) fn steady_s(&self, at: Instant) -> u64 {
+        let SteadyClock { begun, begun_s } = self.clock;
+        begun_s + at.saturating_duration_since(begun).as_secs()
     }
 
     /// Takes over the secret of a process before; false if another one is in use.
@@ -138,6 +159,11 @@ impl Pins {
         let at = key as usize % SHARDS;
         self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Unix seconds.
+pub(crate) fn wall_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 impl Shard {

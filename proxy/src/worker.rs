@@ -1,6 +1,7 @@
 //! One worker: a thread with its own runtime, connections, pools and counts.
 
 use crate::buffers::Buffers;
+use crate::flooders::Flooders;
 use crate::http1::Field;
 use crate::identity::JwtCache;
 use crate::ids::Ids;
@@ -69,6 +70,10 @@ pub(crate) struct Worker {
     pub(crate) ids: RefCell<Ids>,
     /// What may still be decompressed to read usage.
     pub(crate) inflating: Inflating,
+    /// The same for requests.
+    pub(crate) inflating_requests: Inflating,
+    /// Clients whose HTTP/2 connections were ended for a flood.
+    pub(crate) flooders: Flooders,
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
     /// Memory for the fields of an answer's head, used again.
     pub(crate) answer_fields: Cell<Vec<Field>>,
@@ -102,6 +107,8 @@ impl Worker {
             tokens: RefCell::default(),
             ids: RefCell::new(Ids::new(seed)),
             inflating: Inflating::default(),
+            inflating_requests: Inflating::default(),
+            flooders: Flooders::default(),
             answer_fields: Cell::default(),
             read_buffer: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
             buffers: RefCell::default(),

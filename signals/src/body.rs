@@ -27,8 +27,6 @@ pub(crate) enum Body {
     },
     /// Only its trailers are read.
     GrpcWeb(GrpcWeb),
-    /// Cannot be looked into.
-    Sealed,
 }
 
 impl Body {
@@ -54,7 +52,6 @@ impl Body {
             Self::Events { events, collected } => events.feed(bytes, collected),
             Self::EventStream { stream, collected } => stream.feed(bytes, collected),
             Self::GrpcWeb(body) => body.feed(bytes),
-            Self::Sealed => {}
         }
     }
 
@@ -81,7 +78,6 @@ impl Body {
             Self::GrpcWeb(body) => {
                 (Collected { failure: body.failure(), ..Collected::default() }, 0)
             }
-            Self::Sealed => (Collected::default(), 0),
         }
     }
 }

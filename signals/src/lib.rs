@@ -48,7 +48,7 @@ pub use prices::{Prices, PricesError};
 pub use protocol::{Protocol, model_in_path};
 pub use rates::{Rates, Wanted};
 pub use rules::{Provider, Rules};
-pub use scanner::{Answer, End, Scanner, Signals};
+pub use scanner::{Answer, End, PlainScanner, Scanner, Signals};
 pub use socket::{Ended, Side, Socket};
 pub use tariff::Tariff;
 pub use tier::Tier;

@@ -1,6 +1,7 @@
 //! One response's body on its way: fed as it passes, asked at the end.
 
 use crate::body::Body;
+use crate::coding::Plain;
 use crate::collected::Sure;
 use crate::failure::Failure;
 use crate::found::MAX_NAME;
@@ -85,6 +86,20 @@ impl Signals {
         }
     }
 
+    /// What a body says that could not be read at all.
+    #[must_use]
+    pub fn unread() -> Self {
+        let nothing = Usage::default();
+        Self {
+            usage: None,
+            is_generation: false,
+            is_final: false,
+            unreadable: true,
+            path_model: None,
+            ..Self::of_usage(Protocol::Auto, "", Tier::default(), nothing)
+        }
+    }
+
     /// The model that answered, by the body's word or else the path's.
     #[must_use]
     pub fn model(&self) -> Option<&str> {
@@ -98,20 +113,20 @@ impl Signals {
     }
 }
 
-/// Scans one body. Holds less than two KiB, whatever passes; a decompressor adds its window.
+/// Scans one body without content codings. Holds less than two KiB, whatever passes.
 #[derive(Debug)]
-pub struct Scanner {
-    source: Uncoded<Body>,
+pub struct PlainScanner {
+    body: Body,
     protocol: Protocol,
     path_protocol: Protocol,
     path_model: Option<String>,
-    unreadable: bool,
     makes: Makes,
     is_posted: bool,
 }
 
-impl Scanner {
-    /// A scanner for the body of `answer`; none for one that carries no signals.
+impl PlainScanner {
+    /// A scanner for the body of `answer`, whose coding the caller undoes; none for one that carries
+    /// no signals.
     #[must_use]
     pub fn new(answer: &Answer<'_>) -> Option<Self> {
         let media = Media::of(answer.content_type)?;
@@ -123,16 +138,11 @@ impl Scanner {
             Protocol::Auto => Protocol::of_path(answer.path),
             known => known,
         };
-        let (source, unreadable) = match Uncoded::new(answer.content_encoding, Body::new(media)) {
-            Some(source) => (source, false),
-            None => (Uncoded::Plain(Box::new(Body::Sealed)), true),
-        };
         Some(Self {
-            source,
+            body: Body::new(media),
             protocol: answer.protocol,
             path_protocol,
             path_model: model_in_path(answer.path),
-            unreadable,
             makes: if answer.resumes || is_grpc_web {
                 Makes::Nothing
             } else {
@@ -142,33 +152,10 @@ impl Scanner {
         })
     }
 
-    /// Takes the next bytes of the body, without transfer coding, in any cut.
-    pub fn feed(&mut self, bytes: &[u8]) {
-        if !self.unreadable {
-            self.unreadable = !self.source.feed(bytes);
-        }
-    }
-
-    /// Bytes that were decompressed so far: the work that the body made; 0 where it is not compressed.
-    #[must_use]
-    pub fn inflated(&self) -> u64 {
-        self.source.inflated()
-    }
-
-    /// Returns whether further bytes would be decompressed.
-    #[must_use]
-    pub fn is_inflating(&self) -> bool {
-        self.source.is_coded() && !self.unreadable
-    }
-
-    /// Decompresses no more: what follows counts as unreadable.
-    pub fn give_up(&mut self) {
-        self.unreadable |= self.source.is_coded();
-    }
-
-    /// Returns the signals of the body. Call once, after the last byte.
-    pub fn finish(&mut self, end: End) -> Signals {
-        let (collected, events) = self.source.reader().map(Body::end).unwrap_or_default();
+    /// Returns the signals of the body. Call once, after the last byte; `unreadable` says that not
+    /// all of it could be shown to the scanner.
+    pub fn finish(&mut self, end: End, unreadable: bool) -> Signals {
+        let (collected, events) = self.body.end();
         let shown = match (self.protocol, collected.shape) {
             (Protocol::Auto, Protocol::Auto) => self.path_protocol,
             (Protocol::Auto, shape) => shape,
@@ -183,7 +170,7 @@ impl Scanner {
                 Makes::Nothing => false,
             };
         // What could not be read to its end may have gone on after the last usage.
-        let is_whole = !self.unreadable || (collected.sure == Sure::Final && events > 0);
+        let is_whole = !unreadable || (collected.sure == Sure::Final && events > 0);
         let is_counted = is_generation && is_whole && !collected.counts.is_empty();
         Signals {
             protocol: shown,
@@ -198,7 +185,7 @@ impl Scanner {
             },
             failure: collected.failure,
             events,
-            unreadable: self.unreadable,
+            unreadable,
             model: collected.model,
             path_model: self.path_model.take(),
             id: collected.id,
@@ -206,13 +193,55 @@ impl Scanner {
     }
 }
 
+impl Plain for PlainScanner {
+    fn take(&mut self, bytes: &[u8]) {
+        self.body.take(bytes);
+    }
+}
+
+/// Scans one body behind its content codings. A decompressor adds its window.
+#[derive(Debug)]
+pub struct Scanner {
+    source: Uncoded<PlainScanner>,
+    unreadable: bool,
+}
+
+impl Scanner {
+    /// A scanner for the body of `answer`; none for one that carries no signals.
+    #[must_use]
+    pub fn new(answer: &Answer<'_>) -> Option<Self> {
+        let source = Uncoded::new(answer.content_encoding, PlainScanner::new(answer)?);
+        let unreadable = source.is_none();
+        let source = match source {
+            Some(source) => source,
+            None => Uncoded::Plain(Box::new(PlainScanner::new(answer)?)),
+        };
+        Some(Self { source, unreadable })
+    }
+
+    /// Takes the next bytes of the body, without transfer coding, in any cut.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        if !self.unreadable {
+            self.unreadable = !self.source.feed(bytes);
+        }
+    }
+
+    /// Returns the signals of the body. Call once, after the last byte.
+    pub fn finish(&mut self, end: End) -> Signals {
+        match self.source.reader() {
+            Some(scanner) => scanner.finish(end, self.unreadable),
+            None => Signals::unread(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Body, Scanner};
+    use super::{PlainScanner, Scanner};
 
     #[test]
     fn a_scanner_stays_small() {
-        let bytes = size_of::<Scanner>() + size_of::<Body>();
+        let bytes = size_of::<Scanner>() + size_of::<PlainScanner>();
         assert!(bytes <= 2048, "{bytes} bytes for every stream under way");
     }
 }

@@ -15,12 +15,24 @@ use stagegate_settings::{Jwt as JwtSettings, JwtAlgorithm};
 use std::collections::HashMap;
 
 /// The key files that the settings name, as they were read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct JwtFiles {
     /// A JWKS document.
     pub jwks: Option<Vec<u8>>,
     /// A public key in PEM.
     pub public_key: Option<Vec<u8>>,
+}
+
+/// The contents are not shown: a key set may hold secret keys.
+impl std::fmt::Debug for JwtFiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { jwks, public_key } = self;
+        let size = |file: &Option<Vec<u8>>| file.as_ref().map(Vec::len);
+        f.debug_struct("JwtFiles")
+            .field("jwks_bytes", &size(jwks))
+            .field("public_key_bytes", &size(public_key))
+            .finish()
+    }
 }
 
 const fn algorithm(algorithm: JwtAlgorithm) -> Algorithm {

@@ -16,6 +16,7 @@ pub(crate) use jwt::{JwtCache, Moment};
 pub(crate) use screen::{Claims, screen};
 
 use crate::http1::RequestHead;
+use crate::spelling;
 use crate::tls::Names;
 use percent::percent_decoded;
 use reading::{Reading, plain};
@@ -132,10 +133,57 @@ fn cookie(head: &[u8], request: &RequestHead, name: &str) -> Reading {
     Reading::of(text.trim_matches('"').to_owned())
 }
 
+/// A segment of the path in the form by which requests are routed. Where another server may read
+/// another one there, it is not known whom the backend sees.
 fn segment(target: &str, n: usize) -> Reading {
-    let path = target.split('?').next().unwrap_or("");
-    let Some(text) = path.split('/').filter(|part| !part.is_empty()).nth(n) else {
-        return Reading::Nothing;
+    let raw = target.split('?').next().unwrap_or("");
+    let read = |path: &str| {
+        let text = path.split('/').filter(|part| !part.is_empty()).nth(n)?;
+        Some(percent_decoded(text).map(std::borrow::Cow::into_owned))
     };
-    percent_decoded(text).map_or(Reading::Unreadable, |text| Reading::of(text.into_owned()))
+    let found = read(&spelling::path(raw));
+    // Readings are in lower case.
+    let lower = |text: Option<Option<String>>| text.map(|it| it.map(|it| it.to_lowercase()));
+    let shown = lower(found.clone());
+    if spelling::readings(raw, 0).iter().any(|other| lower(read(other)) != shown) {
+        return Reading::Unreadable;
+    }
+    match found {
+        None => Reading::Nothing,
+        Some(None) => Reading::Unreadable,
+        Some(Some(text)) => Reading::of(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reading, segment};
+
+    #[test]
+    fn a_segment_is_read_as_the_path_is_routed() {
+        for (target, expected) in [
+            ("/t/Acme/chat?x=/t/no", "Acme"),
+            ("//t//Acme/chat", "Acme"),
+            ("/./t/Acme", "Acme"),
+            ("/t/%41cme/chat", "Acme"),
+            ("/t/%C3%A9%20x", "é x"),
+        ] {
+            assert!(matches!(segment(target, 1), Reading::Id(id) if id == expected), "{target}");
+        }
+        assert!(matches!(segment("/t", 1), Reading::Nothing));
+        assert!(matches!(segment("/", 1), Reading::Nothing));
+        // Some servers see somebody else there.
+        for target in [
+            "/t/acme/../medco",
+            "/t/medco/..",
+            "/t/acme%2fmedco",
+            "/t%2facme/medco",
+            "/t/acme;x=medco",
+            "/t/acme%00medco",
+            "/t\\acme/medco",
+            "/t/%2561cme",
+        ] {
+            assert!(matches!(segment(target, 1), Reading::Unreadable), "{target}");
+        }
+    }
 }

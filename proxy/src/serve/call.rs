@@ -168,6 +168,11 @@ impl Call {
         self.at_ms / 1000
     }
 
+    /// When it came, by the clock of pins.
+    pub(super) fn steady_s(&self, pins: &Pins) -> u64 {
+        pins.steady_s(self.started)
+    }
+
     /// The request's id for decisions: never of the client's choice.
     pub(super) fn own_id(&self) -> &str {
         if self.own.is_empty() { &self.id } else { &self.own }

@@ -35,16 +35,16 @@ impl Client {
             key.verify(&settings.name, std::str::from_utf8(header).ok()?, call.now_s()).ok()
         });
         let pins = &self.worker.shared.pins;
-        let issued = pinned(workload, &call.uses, pins, call.now_s());
+        let issued = pinned(workload, &call.uses, pins, call.steady_s(pins));
         let began = || {
             let conversation = call.found.conversation.as_deref();
             let conversation = conversation.filter(|_| keeps_pins(workload))?;
-            pin_of(workload, conversation, pins, call.now_s())
+            pin_of(workload, conversation, pins, call.steady_s(pins))
         };
         let pinned = issued.or_else(began);
         let choice = workload.split.choose(&call.who(), forced, pinned);
         let conversation = call.found.conversation.as_deref();
-        let choice = stay(workload, pins, conversation, choice, call.now_s());
+        let choice = stay(workload, pins, conversation, choice, call.steady_s(pins));
         // When it is decided and not when it is answered: a slow candidate answers late, and its
         // keys would seem to be missing.
         if let Some(bucket) = choice.bucket.filter(|_| workload.watches_its_split()) {
@@ -78,7 +78,7 @@ impl Client {
         if let (Some(id), true) =
             (&call.found.conversation, begins && finishes_conversations(workload))
         {
-            decision.pin(pins, id, call.now_s());
+            decision.pin(pins, id, call.steady_s(pins));
         }
         Route::To(decision)
     }

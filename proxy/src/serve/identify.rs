@@ -73,13 +73,15 @@ impl Client {
             return Ok(true);
         }
         *expect = false;
-        let (worker, now_s) = (std::rc::Rc::clone(&self.worker), call.now_s());
+        let worker = std::rc::Rc::clone(&self.worker);
+        let now_s = call.steady_s(&worker.shared.pins);
         let (mut held, mut seen) = (Held::default(), 0);
         let uses = &mut call.uses;
         let read = self.read_body(limit, &mut held, |data| {
             seen += data.len() as u64;
             let Some(scan) = &mut scan else { return false };
-            let new = scan.feed(data, uses);
+            let budget = (&worker.inflating_requests, worker.watches.now_ms());
+            let new = scan.feed(data, uses, budget);
             new && !members && pinned(workload, uses, &worker.shared.pins, now_s).is_some()
         });
         let read = read.await?;
@@ -97,7 +99,7 @@ impl Client {
         }
         if read == Read::Cut {
             call.identity_late |= members;
-            call.late = scan.map(|scan| Box::new(LateScan::new(scan, seen)));
+            call.late = scan.map(|scan| Box::new(LateScan::new(scan, worker, seen)));
         }
         Ok(true)
     }
@@ -106,7 +108,7 @@ impl Client {
     fn scan(&self, workload: &Workload, call: &Call) -> Option<BodyScan> {
         let pins = &self.worker.shared.pins;
         if !workload.prepared.settings.identity.learned
-            || pinned(workload, &call.uses, pins, call.now_s()).is_some()
+            || pinned(workload, &call.uses, pins, call.steady_s(pins)).is_some()
         {
             return None;
         }

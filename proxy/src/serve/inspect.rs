@@ -5,8 +5,10 @@ use super::client::{Client, More};
 use crate::http1::{BodyLength, BodyReader, Piece};
 use crate::identity::{BodyScan, Uses};
 use crate::problem::Problem;
+use crate::worker::Worker;
 use std::borrow::Cow;
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes of bodies that all requests together hold back while an identity is looked for in them.
@@ -46,9 +48,9 @@ pub(super) enum Read {
 }
 
 /// A scan of a body that goes on after the decision.
-#[derive(Debug)]
 pub(super) struct LateScan {
     scan: BodyScan,
+    worker: Rc<Worker>,
     /// Bytes of the body that the scan has seen.
     skip: u64,
     /// An id came too late to decide.
@@ -56,8 +58,8 @@ pub(super) struct LateScan {
 }
 
 impl LateScan {
-    pub(super) fn new(scan: BodyScan, seen: u64) -> Self {
-        Self { scan, skip: seen, found: false }
+    pub(super) fn new(scan: BodyScan, worker: Rc<Worker>, seen: u64) -> Self {
+        Self { scan, worker, skip: seen, found: false }
     }
 
     /// Takes the next bytes of the body, from its beginning on.
@@ -65,7 +67,8 @@ impl LateScan {
         let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(data.len());
         self.skip -= skipped as u64;
         if !self.found && skipped < data.len() {
-            self.found = self.scan.feed(&data[skipped..], &mut Uses::default());
+            let budget = (&self.worker.inflating_requests, self.worker.watches.now_ms());
+            self.found = self.scan.feed(&data[skipped..], &mut Uses::default(), budget);
         }
     }
 }

@@ -74,6 +74,10 @@ pub(super) async fn connection(
         .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
         .max_local_error_reset_streams(Some(MAX_BROKEN))
         .enable_connect_protocol();
+    let pause = worker.flooders.pause(&context.forwarding.peer, worker.watches.now_ms());
+    if !pause.is_zero() {
+        tokio::time::sleep(pause).await;
+    }
     watch.set(header_timeout);
     let out = Gather::new(conn);
     let mut handshake = pin!(builder.handshake(out.clone()));
@@ -154,6 +158,7 @@ impl Multiplex {
             self.calmed = true;
             self.worker.stats.borrow_mut().refuse(None, "http2_flood");
             connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            self.remember_flood();
             self.tell();
         }
         if self.worker.draining.get() && !self.told {
@@ -162,7 +167,14 @@ impl Multiplex {
         }
         match connection.poll_accept(cx) {
             Poll::Ready(Some(Ok(request))) => return Poll::Ready(Some(request)),
-            Poll::Ready(_) => return Poll::Ready(None),
+            Poll::Ready(Some(Err(error))) => {
+                // Limits of the library: resets before we look, headers without end and the like.
+                if !self.calmed && error.is_go_away() && error.is_library() {
+                    self.remember_flood();
+                }
+                return Poll::Ready(None);
+            }
+            Poll::Ready(None) => return Poll::Ready(None),
             Poll::Pending => {}
         }
         if let Poll::Ready(Err(_)) = self.out.poll_send(cx) {
@@ -187,6 +199,14 @@ impl Multiplex {
         self.tell();
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// The client's next connections wait. Behind a trusted proxy are many clients.
+    fn remember_flood(&self) {
+        let from = &self.context.forwarding;
+        if !from.trusted {
+            self.worker.flooders.note(&from.peer, self.worker.watches.now_ms());
+        }
     }
 
     fn tell(&mut self) {

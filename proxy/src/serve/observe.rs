@@ -1,10 +1,13 @@
 //! Usage, stages and cost that an answer states, read while it passes. No body is kept or changed.
 
 use crate::http1::{BodyLength, ResponseHead};
+use crate::identity::Learner;
+use crate::inflating::Reading;
 use crate::plan::SignalSettings;
 use crate::worker::Worker;
 use stagegate_signals::{
-    Answer, End, Failure, MAX_STAGES, Scanner, Signals, Stage, parse_usd, server_timing, stage_name,
+    Answer, End, Failure, MAX_STAGES, Plain, PlainScanner, Signals, Stage, Uncoded, parse_usd,
+    server_timing, stage_name,
 };
 use std::time::Instant;
 
@@ -19,12 +22,36 @@ pub(in crate::serve) struct Asked<'a> {
     pub(in crate::serve) stage: Option<&'a [u8]>,
     /// True if the request resumes a stream of events that broke off.
     pub(in crate::serve) resumes: bool,
+    /// True if ids of the answer are learned.
+    pub(in crate::serve) learns: bool,
+}
+
+/// What looks into the body of one answer. The body is decompressed once for both.
+#[derive(Debug)]
+struct Readers {
+    scanner: Option<PlainScanner>,
+    learner: Option<Learner>,
+}
+
+impl Plain for Readers {
+    fn take(&mut self, bytes: &[u8]) {
+        if let Some(scanner) = &mut self.scanner {
+            scanner.take(bytes);
+        }
+        if let Some(learner) = &mut self.learner {
+            learner.take(bytes);
+        }
+    }
 }
 
 /// The facts read from one answer so far.
 #[derive(Default)]
 pub(in crate::serve) struct Observed {
-    scanner: Option<Scanner>,
+    readers: Option<Uncoded<Readers>>,
+    /// Ids are learned from the rest of the body.
+    learns: bool,
+    /// The rest of the body is not looked into: it cannot be decompressed, or not any more.
+    sealed: bool,
     /// Names and microseconds, from the head and the trailers.
     pub(super) stages: Vec<(String, u64)>,
     /// The name of the stage that this request is, from its own header.
@@ -81,14 +108,32 @@ impl Observed {
             content_encoding.is_empty() || content_encoding.eq_ignore_ascii_case(b"identity");
         self.takes_comments = self.is_stream && identity;
         self.is_long = self.is_stream || self.is_grpc || is_streamed(content_type);
-        self.scanner = Scanner::new(&Answer {
+        let answer = Answer {
             protocol: settings.protocol,
             method: asked.method.as_bytes(),
             path: asked.path,
             resumes: asked.resumes,
             content_type,
             content_encoding,
-        });
+        };
+        let learner = if asked.learns { Learner::new(bytes, head, asked.path) } else { None };
+        self.read(&answer, learner);
+    }
+
+    /// Prepares to look into the body.
+    fn read(&mut self, answer: &Answer<'_>, learner: Option<Learner>) {
+        let scanner = PlainScanner::new(answer);
+        if scanner.is_none() && learner.is_none() {
+            return;
+        }
+        self.learns = learner.is_some();
+        self.readers = Uncoded::new(answer.content_encoding, Readers { scanner, learner });
+        if self.readers.is_none() {
+            // A coding that is not understood.
+            let readers = Readers { scanner: PlainScanner::new(answer), learner: None };
+            self.readers = Some(Uncoded::Plain(Box::new(readers)));
+            (self.learns, self.sealed) = (false, true);
+        }
     }
 
     /// A field that may stand in the head or in the trailers.
@@ -112,18 +157,26 @@ impl Observed {
         grpc.or_else(|| signals.and_then(|signals| signals.failure))
     }
 
-    /// The next bytes of the body. Decompressing ends where the worker's budget for it does.
-    pub(super) fn data(&mut self, data: &[u8], worker: &Worker) {
-        let Some(scanner) = &mut self.scanner else { return };
-        if !scanner.is_inflating() {
-            return scanner.feed(data);
+    /// The next bytes of the body; `learn` gets the ids in them. Decompressing ends where the worker's
+    /// budget for it does.
+    pub(super) fn data(&mut self, data: &[u8], worker: &Worker, learn: impl FnMut(String)) {
+        let Some(readers) = self.readers.as_mut().filter(|_| !self.sealed) else { return };
+        let reading = if self.learns { Reading::Ids } else { Reading::Usage };
+        if readers.is_coded() && !worker.inflating.may_go_on(worker.watches.now_ms(), reading) {
+            self.sealed = true;
+            return;
         }
-        if !worker.inflating.may_go_on(worker.watches.now_ms()) {
-            return scanner.give_up();
+        let before = readers.inflated();
+        self.sealed = !readers.feed(data);
+        if self.learns
+            && let Some(both) = readers.reader()
+            && !both.learner.as_mut().is_some_and(|learner| learner.drain(learn))
+        {
+            (self.learns, both.learner) = (false, None);
+            // Nobody reads on.
+            self.sealed |= both.scanner.is_none();
         }
-        let before = scanner.inflated();
-        scanner.feed(data);
-        worker.inflating.spend(scanner.inflated() - before);
+        worker.inflating.spend(readers.inflated() - before);
     }
 
     /// The trailer section: field lines, each with its CRLF, already checked.
@@ -158,7 +211,9 @@ impl Observed {
 
     /// The answer is over; what its body said.
     pub(super) fn end(&mut self, end: End) -> Option<Signals> {
-        let signals = self.scanner.take().map(|mut scanner| scanner.finish(end))?;
+        let mut readers = self.readers.take()?;
+        let scanner = readers.reader()?.scanner.as_mut()?;
+        let signals = scanner.finish(end, self.sealed);
         self.unreadable |= signals.unreadable;
         Some(signals)
     }
@@ -189,24 +244,30 @@ mod tests {
     use stagegate_rollout::Outcome;
     use stagegate_signals::{End, Prices, Protocol, Rules};
     use std::collections::BTreeSet;
+    use std::io::Write as _;
     use std::sync::Arc;
 
-    fn observed(head: &str, body: &[u8], trailers: &[u8]) -> (Observed, Outcome) {
-        let settings = SignalSettings {
+    fn settings() -> SignalSettings {
+        SignalSettings {
             protocol: Protocol::Auto,
             rules: Rules::default(),
             prices: Arc::new(Prices::builtin()),
             tenants: BTreeSet::new(),
-        };
+        }
+    }
+
+    fn observed(head: &str, body: &[u8], trailers: &[u8]) -> (Observed, Outcome) {
+        let settings = settings();
         let bytes = head.as_bytes();
         let limits = HeadLimits { bytes: 4096, fields: 32 };
         let parsed = ResponseHead::parse(bytes, false, limits, Vec::new());
         let Ok(Status::Complete(parsed)) = parsed else { panic!("no head: {head}") };
-        let asked = Asked { method: "POST", path: "/s.A/M", stage: None, resumes: false };
+        let asked =
+            Asked { method: "POST", path: "/s.A/M", stage: None, resumes: false, learns: false };
         let mut observed = Observed::default();
         observed.begin(&settings, asked, bytes, &parsed);
         let worker = Worker::new(Arc::new(shared(clients(), 1)), Some(0));
-        observed.data(body, &worker);
+        observed.data(body, &worker, |_| {});
         observed.trailers(trailers);
         let signals = observed.end(End::Complete);
         let failure = observed.failure(signals.as_ref());
@@ -247,5 +308,49 @@ mod tests {
             let (seen, _) = observed(&head, b"", b"");
             assert_eq!((seen.stated, seen.unreadable), (Some(nanos), false), "{text}");
         }
+    }
+
+    /// gzip of a JSON document with an id, usage, and so many digits in between.
+    fn gzipped(digits: usize) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        write!(encoder, "{{\"id\":\"resp-1\",\"object\":\"chat.completion\",\"x\":\"").unwrap();
+        (0..digits / 8).for_each(|number| write!(encoder, "{number:08}").unwrap());
+        write!(encoder, "\",\"usage\":{{\"prompt_tokens\":3,\"completion_tokens\":4}}}}").unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_body_is_decompressed_once_for_usage_and_ids() {
+        let worker = Worker::new(Arc::new(shared(clients(), 1)), Some(0));
+        let body = gzipped(3 << 20);
+        let read = |learns| {
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            let limits = HeadLimits { bytes: 4096, fields: 32 };
+            let parsed = ResponseHead::parse(head.as_bytes(), false, limits, Vec::new());
+            let Ok(Status::Complete(parsed)) = parsed else { panic!("no head") };
+            let asked =
+                Asked { method: "POST", path: "/v1/x", stage: None, resumes: false, learns };
+            let (mut observed, mut ids) = (Observed::default(), Vec::new());
+            observed.begin(&settings(), asked, head.as_bytes(), &parsed);
+            for part in body.chunks(1000) {
+                observed.data(part, &worker, |id| ids.push(id));
+            }
+            (observed.end(End::Complete).expect("signals"), ids)
+        };
+        let (signals, ids) = read(true);
+        assert_eq!(ids, ["resp-1"]);
+        assert_eq!(signals.usage.map(|usage| usage.output), Some(4));
+        // 16 MiB at once: five bodies of 3 MiB, the last of them only for its ids.
+        let seen: Vec<bool> = (0..3).map(|_| read(false).0.unreadable).collect();
+        assert_eq!(seen, [false, false, false], "each cost its 3 MiB once");
+        assert!(read(false).0.unreadable, "12 MiB are spent");
+        let (signals, ids) = read(true);
+        assert_eq!(ids, ["resp-1"], "the rest is for ids");
+        assert!(!signals.unreadable);
+        let (signals, _) = read(true);
+        assert!(signals.unreadable && signals.usage.is_none(), "nothing is left");
     }
 }

@@ -5,7 +5,7 @@ use super::grpc::{Messages, is_a2a};
 use super::members::{Name, Reader, Text, Told};
 use super::rules::ISSUED;
 use crate::http1::ResponseHead;
-use stagegate_signals::{Plain, Uncoded};
+use stagegate_signals::Plain;
 use std::sync::Arc;
 
 /// Ids that are learned from one response at most.
@@ -32,15 +32,15 @@ pub(crate) fn issued_in_head(head: &[u8], response: &ResponseHead) -> Vec<String
     ids
 }
 
-/// Looks for ids in the body of one response.
+/// Looks for ids in the body of one response, without content codings.
 #[derive(Debug)]
 pub(crate) struct Learner(Source);
 
 #[derive(Debug)]
 enum Source {
-    Documents(Uncoded<Body>),
-    /// A2A by gRPC.
-    Messages(Messages),
+    Documents(Box<Body>),
+    /// A2A by gRPC: its messages, and the ids in them that were not handed over.
+    Messages(Messages, Vec<String>),
 }
 
 #[derive(Debug)]
@@ -95,12 +95,6 @@ impl Told for Found {
     }
 }
 
-impl Plain for Body {
-    fn take(&mut self, bytes: &[u8]) {
-        self.documents.feed(bytes, &mut self.found);
-    }
-}
-
 impl Learner {
     /// A learner for a response with this head, to a request for `target`; none for one that issues
     /// nothing in its body.
@@ -108,27 +102,37 @@ impl Learner {
         if response.status >= 300 {
             return None;
         }
-        let field = |name| response.field(head, name).unwrap_or(b"");
-        if is_a2a(field("content-type"), target) {
-            return Some(Self(Source::Messages(Messages::default())));
+        let content_type = response.field(head, "content-type").unwrap_or(b"");
+        if is_a2a(content_type, target) {
+            return Some(Self(Source::Messages(Messages::default(), Vec::new())));
         }
-        let layout = Layout::of(field("content-type"))?;
+        let layout = Layout::of(content_type)?;
         let documents = Documents::new(Reader::new(Arc::clone(&ISSUED.names)), layout);
-        let body = Body { documents, found: Found::default() };
-        Uncoded::new(field("content-encoding"), body).map(|body| Self(Source::Documents(body)))
+        Some(Self(Source::Documents(Box::new(Body { documents, found: Found::default() }))))
     }
 
-    /// Takes more of the body and gives the ids in it; false once nothing more can be learned.
-    pub(crate) fn feed(&mut self, data: &[u8], mut learn: impl FnMut(String)) -> bool {
-        let (goes_on, body) = match &mut self.0 {
-            Source::Documents(body) => (body.feed(data), body.reader()),
-            Source::Messages(messages) => {
-                messages.feed(data, |id| learn(id.to_owned()));
-                return true;
+    /// Hands over the ids that were found since the last call; false once nothing more can be learned.
+    pub(crate) fn drain(&mut self, learn: impl FnMut(String)) -> bool {
+        match &mut self.0 {
+            Source::Documents(body) => {
+                body.found.ids.drain(..).for_each(learn);
+                body.found.learned < MOST
             }
-        };
-        let Some(body) = body else { return goes_on };
-        body.found.ids.drain(..).for_each(learn);
-        goes_on && body.found.learned < MOST
+            Source::Messages(_, found) => {
+                found.drain(..).for_each(learn);
+                true
+            }
+        }
+    }
+}
+
+impl Plain for Learner {
+    fn take(&mut self, bytes: &[u8]) {
+        match &mut self.0 {
+            Source::Documents(body) => body.documents.feed(bytes, &mut body.found),
+            Source::Messages(messages, found) => {
+                messages.feed(bytes, |id| found.push(id.to_owned()));
+            }
+        }
     }
 }

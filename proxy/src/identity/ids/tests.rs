@@ -1,7 +1,9 @@
 use super::table::{KINDS, Place};
 use super::{BodyScan, Learner, Uses, issued_in_head};
 use crate::http1::{HeadLimits, RequestHead, ResponseHead, Status};
+use crate::inflating::Inflating;
 use proptest::prelude::*;
+use stagegate_signals::Uncoded;
 use std::io::Write as _;
 
 const LIMITS: HeadLimits = HeadLimits { bytes: 1 << 16, fields: 50 };
@@ -12,10 +14,14 @@ fn learned(fields: &str, body: &[u8], cut: usize) -> Vec<String> {
     let parsed = ResponseHead::parse(text.as_bytes(), false, LIMITS, Vec::new());
     let Ok(Status::Complete(head)) = parsed else { panic!("no head: {text}") };
     let mut ids = issued_in_head(text.as_bytes(), &head);
-    if let Some(mut learner) = Learner::new(text.as_bytes(), &head, "/") {
+    let coding = head.field(text.as_bytes(), "content-encoding").unwrap_or(b"");
+    let learner = Learner::new(text.as_bytes(), &head, "/");
+    if let Some(mut source) = learner.and_then(|learner| Uncoded::new(coding, learner)) {
         let (first, second) = body.split_at(cut.min(body.len()));
         for part in [first, second] {
-            learner.feed(part, |id| ids.push(id));
+            source.feed(part);
+            let learner = source.reader().expect("a reader");
+            learner.drain(|id| ids.push(id));
         }
     }
     ids
@@ -31,7 +37,7 @@ fn used(target: &str, fields: &str, body: &[u8], cut: usize) -> Uses {
     if let Some(mut scan) = scan {
         let (first, second) = body.split_at(cut.min(body.len()));
         for part in [first, second] {
-            scan.feed(part, &mut uses);
+            scan.feed(part, &mut uses, (&Inflating::default(), 0));
         }
     }
     uses

@@ -5,6 +5,7 @@ use super::grpc::{Messages, is_a2a};
 use super::members::{Name, Reader, Text, Told};
 use super::rules::{Id, USED};
 use crate::http1::RequestHead;
+use crate::inflating::{Inflating, Reading};
 use stagegate_signals::{Plain, Uncoded};
 use std::sync::Arc;
 
@@ -121,14 +122,26 @@ impl BodyScan {
         Some(Self(Uncoded::new(content_encoding, body).map_or(Source::Sealed, Source::Documents)))
     }
 
-    /// Takes the next bytes of the body; adds what they hold to `uses`. True if there was anything.
-    pub(crate) fn feed(&mut self, bytes: &[u8], uses: &mut Uses) -> bool {
+    /// Takes the next bytes of the body at `now_ms`; adds what they hold to `uses`. True if there was
+    /// anything. Decompressing ends where the budget for it does.
+    pub(crate) fn feed(
+        &mut self,
+        bytes: &[u8],
+        uses: &mut Uses,
+        (budget, now_ms): (&Inflating, u64),
+    ) -> bool {
         let body = match &mut self.0 {
             Source::Documents(body) => {
-                if !body.feed(bytes) {
+                let before = body.inflated();
+                let may = !body.is_coded() || budget.may_go_on(now_ms, Reading::Ids);
+                if !may || !body.feed(bytes) {
+                    budget.spend(body.inflated() - before);
                     self.0 = Source::Sealed;
                     return false;
                 }
+                // What is held back comes out with the reader.
+                body.reader();
+                budget.spend(body.inflated() - before);
                 body.reader()
             }
             Source::Messages(messages) => {

@@ -3,7 +3,6 @@
 use super::gap::Gap;
 use crate::edit::Edit;
 use crate::http1::{BodyError, BodyLength, BodyReader, Piece, RequestHead, trailers_without};
-use crate::identity::Learner;
 use crate::problem::Problem;
 use crate::serve::call::{Call, Decision};
 use crate::serve::inspect::LateScan;
@@ -249,7 +248,6 @@ pub(in crate::serve) struct Receiving<'a> {
     /// Interim answers that came.
     pub(in crate::serve::exchange) interim: u32,
     pub(in crate::serve::exchange) finished: bool,
-    pub(in crate::serve::exchange) learner: Option<Learner>,
     /// Where comments may be put between the events of a stream.
     pub(in crate::serve::exchange) gap: Gap,
 }
@@ -266,7 +264,6 @@ impl<'a> Receiving<'a> {
             answer: None,
             interim: 0,
             finished: false,
-            learner: None,
             gap: Gap::default(),
         }
     }

@@ -143,15 +143,12 @@ impl Exchange<'_> {
     /// Counts and observes bytes of the body.
     fn note_data(&mut self, data: &[u8]) {
         self.call.bytes_out += data.len() as u64;
-        self.call.observed.data(data, self.worker);
+        let (decision, pins) = (self.decision, &self.worker.shared.pins);
+        let now_s = self.call.steady_s(pins);
+        self.call.observed.data(data, self.worker, |id| decision.pin(pins, &id, now_s));
         self.receiving.gap.passed(data);
         if let Some(tap) = &mut self.call.tap {
             tap.response.add(data);
-        }
-        let Some(learner) = &mut self.receiving.learner else { return };
-        let (decision, pins, now_s) = (self.decision, &self.worker.shared.pins, self.call.now_s());
-        if !learner.feed(data, |id| decision.pin(pins, &id, now_s)) {
-            self.receiving.learner = None;
         }
     }
 

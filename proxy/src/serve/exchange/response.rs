@@ -5,7 +5,7 @@ use super::parts::{Coding, End, Exchange, Response};
 use crate::http1::{
     BodyLength, BodyReader, Known, ResponseFraming, ResponseHead, client_head, tokens,
 };
-use crate::identity::{Learner, issued_in_head};
+use crate::identity::issued_in_head;
 use crate::problem::Problem;
 use crate::retry::wait;
 use std::time::Duration;
@@ -79,6 +79,7 @@ impl Exchange<'_> {
         self.call.first_byte_us = self.call.elapsed_us().max(1);
         self.call.status = head.status;
         let input = &*self.sending.input;
+        let learns = self.decision.workload().prepared.settings.identity.learned;
         self.call.observed.begin(
             &self.decision.workload().prepared.signals,
             Asked {
@@ -86,6 +87,7 @@ impl Exchange<'_> {
                 path: self.request.target(input),
                 stage: self.request.field(input, "stagegate-stage"),
                 resumes: self.request.field(input, "last-event-id").is_some(),
+                learns,
             },
             bytes,
             head,
@@ -93,12 +95,11 @@ impl Exchange<'_> {
         if let Some(tap) = &mut self.call.tap {
             tap.answer_begins(bytes, head);
         }
-        if self.decision.workload().prepared.settings.identity.learned {
+        if learns {
             for id in issued_in_head(bytes, head) {
-                self.decision.pin(&self.worker.shared.pins, &id, self.call.now_s());
+                let pins = &self.worker.shared.pins;
+                self.decision.pin(pins, &id, self.call.steady_s(pins));
             }
-            let target = self.request.target(self.sending.input);
-            self.receiving.learner = Learner::new(bytes, head, target);
         }
     }
 

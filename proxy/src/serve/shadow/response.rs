@@ -114,6 +114,7 @@ impl<'a> ShadowResponse<'a> {
             path: &self.copy.target,
             stage: None,
             resumes: false,
+            learns: false,
         };
         self.observed.begin(self.signals, asked, bytes, head);
         self.observed.request_bytes = self.copy.body.len() as u64;
@@ -128,7 +129,7 @@ impl<'a> ShadowResponse<'a> {
             match body.read(&mut rest) {
                 Ok(Piece::Data(data)) => {
                     self.bytes += data.len() as u64;
-                    self.observed.data(data, self.worker);
+                    self.observed.data(data, self.worker, |_| {});
                     if let Some(tap) = &mut self.tap {
                         tap.response.add(data);
                     }
