@@ -42,6 +42,7 @@ pub struct EvalComparison {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset_version: Option<u64>,
     /// Digest of the set: ids and contents of all cases, in hex.
+    #[schema(pattern = "^[0-9A-Fa-f]{64}$")]
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     pub content_hash: String,
 }

@@ -84,7 +84,7 @@ pub struct Artifact {
 #[serde(deny_unknown_fields)]
 pub struct AddRelease {
     /// Its name: 1 to 63 letters, digits, `.`, `_` or `-`.
-    #[schema(example = "v44")]
+    #[schema(example = "v44", pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
     pub name: String,
     /// Its endpoints, `http://host:port` each; at least one.
     #[schema(min_items = 1, example = json!(["http://10.0.2.1:9001"]))]

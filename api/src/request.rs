@@ -8,7 +8,10 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct SetWeight {
     /// The candidate's new share: `0%` to `100%` in steps of `0.001%`.
-    #[schema(example = "10%")]
+    #[schema(
+        example = "10%",
+        pattern = r"^\s*(100(\.0{1,3})?|0?[0-9]{1,2}(\.[0-9]{1,3})?)\s*%\s*$"
+    )]
     pub weight: String,
     /// The reason; at most 500 characters, may be left out. Recorded in the audit.
     #[serde(default, skip_serializing_if = "String::is_empty")]

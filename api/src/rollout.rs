@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct StartRollout {
     /// The release to roll out.
-    #[schema(example = "v43")]
+    #[schema(example = "v43", pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
     pub to: String,
     /// Name of the policy; the workload's own if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]

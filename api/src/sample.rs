@@ -86,6 +86,7 @@ pub struct SampleDetail {
 #[serde(deny_unknown_fields)]
 pub struct GiveScores {
     /// At most 1000.
+    #[schema(max_items = 1000)]
     pub scores: Vec<GivenScore>,
 }
 
@@ -96,12 +97,14 @@ pub struct GivenScore {
     /// The request's id.
     pub id: String,
     /// Name of the scorer that is waited for, or one for the verdict, like `human`.
+    #[schema(pattern = r"^[^\u0000-\u001f\u007f-\u009f]{1,128}$")]
     pub name: String,
     /// True if it is good enough; null if it cannot be judged.
     #[serde(default)]
     pub pass: Option<bool>,
     /// The score, from 0 to 1.
     #[serde(default)]
+    #[schema(minimum = 0.0, maximum = 1.0)]
     pub value: Option<f64>,
     /// A word for people and for grouping.
     #[serde(default)]

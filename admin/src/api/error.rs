@@ -143,6 +143,12 @@ impl ApiError {
         error
     }
 
+    /// A field that names something that does not exist.
+    #[must_use]
+    pub fn unknown(field: &str, problem: &dyn std::fmt::Display) -> Self {
+        Self { kind: Kind::NotFound, ..Self::field(field, problem) }
+    }
+
     /// Several fields that are wrong.
     #[must_use]
     pub fn fields(fields: Vec<FieldProblem>) -> Self {
@@ -236,6 +242,7 @@ impl From<StoreAccessError> for ApiError {
             | StoreAccessError::Conflict { .. }
             | StoreAccessError::Slow { .. }
             | StoreAccessError::Silent
+            | StoreAccessError::Busy
             | StoreAccessError::HandingOver => Kind::Unavailable,
             StoreAccessError::ReleaseChanged(_) | StoreAccessError::Refused(_) => Kind::Refused,
             StoreAccessError::ReadOnly => Kind::ReadOnly,

@@ -8,7 +8,8 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use stagegate_config::Role;
@@ -22,6 +23,8 @@ use stagegate_rollout::{Command, ReleaseName};
 const MAX_REASON: usize = 500;
 /// Longest idempotency key, in bytes.
 const MAX_KEY: usize = 128;
+/// Integers up to here are exact as floating point numbers (IEEE 754).
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A JSON body. An empty one is read as `{}`, so that bodies without required fields may be left
 /// out.
@@ -69,7 +72,12 @@ fn parse<T: DeserializeOwned>(bytes: &[u8], is_json: bool) -> Result<T, ApiError
             "send the header `Content-Type: application/json`",
         ));
     }
-    serde_json::from_slice(bytes).map_err(|error| {
+    let parsed = serde_json::from_slice(bytes).or_else(|error| {
+        // `7.0` is an integer too (JSON Schema 2020-12, 6.1.1).
+        let whole = serde_json::from_slice(bytes).ok().and_then(|it| with_whole_numbers(it));
+        whole.and_then(|it| serde_json::from_value(it).ok()).ok_or(error)
+    });
+    parsed.map_err(|error: serde_json::Error| {
         let text = error.to_string();
         match named_field(&text) {
             Some(field) => ApiError::field(field, &&text),
@@ -78,6 +86,40 @@ fn parse<T: DeserializeOwned>(bytes: &[u8], is_json: bool) -> Result<T, ApiError
             }
         }
     })
+}
+
+/// The value with its floating point numbers that are integers as integers; none if it has none.
+fn with_whole_numbers(mut value: Value) -> Option<Value> {
+    fn change(value: &mut Value) -> bool {
+        match value {
+            Value::Number(number) => {
+                let whole = number.as_f64().filter(|it| number.is_f64() && it.fract() == 0.0);
+                let whole = whole.filter(|it| it.abs() <= MAX_EXACT).map(|it| it as i64);
+                whole.is_some_and(|whole| {
+                    *value = whole.into();
+                    true
+                })
+            }
+            Value::Array(items) => items.iter_mut().fold(false, |any, it| change(it) | any),
+            Value::Object(members) => members.values_mut().fold(false, |any, it| change(it) | any),
+            _ => false,
+        }
+    }
+    change(&mut value).then_some(value)
+}
+
+/// A number of a query that is stored as a signed one.
+///
+/// # Errors
+/// When it is none, or larger than 2^63 - 1.
+pub(super) fn stored<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let number: Option<u64> = Option::deserialize(from)?;
+    match number {
+        Some(number) if number > i64::MAX as u64 => {
+            Err(D::Error::custom(format!("{number} is larger than {}", i64::MAX)))
+        }
+        number => Ok(number),
+    }
 }
 
 /// The field a serde message is about, where it names one.

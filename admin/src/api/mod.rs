@@ -9,6 +9,7 @@ mod docs;
 pub mod error;
 mod etag;
 mod extract;
+mod forms;
 mod guard;
 mod heavy;
 mod limits;
@@ -34,7 +35,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 
 /// The whole API as a service. Wants `ConnectInfo<SocketAddr>` on its requests, for the log.
 pub fn router(app: App) -> Router {
@@ -56,20 +57,28 @@ pub fn router(app: App) -> Router {
 }
 
 /// Every documented route behind the guard of its role, and the roles for the document.
+///
+/// The guard is around the methods that exist, and not around the path: a method that a path does not
+/// have needs no role and is answered 405, like a path that does not exist is answered 404.
 fn table(app: &App) -> (OpenApiRouter<App>, openapi::Roles) {
     let mut all = OpenApiRouter::with_openapi(openapi::document());
     let mut roles = openapi::Roles::new();
     for (access, routes) in routes::table() {
-        openapi::note_roles(&mut roles, access, routes.get_openapi());
-        all = all.merge(match access {
-            routes::Access::Open => routes,
-            routes::Access::Needs(needed) => {
-                let guard = guard::Guard { app: app.clone(), needed };
-                routes.route_layer(from_fn_with_state(guard, guard::guard))
-            }
-        });
+        let mut group = OpenApiRouter::new();
+        for methods in routes {
+            group = group.routes(match access {
+                routes::Access::Open => methods,
+                routes::Access::Needs(needed) => {
+                    let guard = guard::Guard { app: app.clone(), needed };
+                    let guard = from_fn_with_state(guard, guard::guard);
+                    methods.map(|methods| methods.route_layer(guard))
+                }
+            });
+        }
+        openapi::note_roles(&mut roles, access, group.get_openapi());
+        all = all.merge(group);
     }
-    (all, roles)
+    (routes::probes(all), roles)
 }
 
 /// Longest part of a path that a log line has.

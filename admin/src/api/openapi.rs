@@ -5,6 +5,7 @@
 //! it cannot be forgotten on one of them.
 
 use super::error::Kind;
+use super::forms;
 use super::routes::Access;
 use serde_json::{Map, Value, json};
 use stagegate_api::Problem;
@@ -59,6 +60,7 @@ pub(super) fn finish(document: &utoipa::openapi::OpenApi, roles: &Roles) -> Valu
     });
     document["components"]["responses"] = responses();
     document["components"]["parameters"] = change_headers();
+    forms::of_schemas(&mut document["components"]["schemas"]);
     if let Some(paths) = document["paths"].as_object_mut() {
         add_own_pages(paths);
         for (path, item) in paths {
@@ -97,12 +99,12 @@ fn change_headers() -> Value {
     json!({
         "IfMatch": {
             "name": "If-Match", "in": "header", "required": false,
-            "schema": { "type": "string", "examples": ["\"7\""] },
+            "schema": { "type": "string", "pattern": forms::EPOCHS, "examples": ["\"7\""] },
             "description": "The `ETag` the caller saw. If the workload changed since, nothing is done and the answer is 412 with the workload as it is."
         },
         "IdempotencyKey": {
             "name": "Idempotency-Key", "in": "header", "required": false,
-            "schema": { "type": "string", "minLength": 1, "maxLength": 128 },
+            "schema": { "type": "string", "pattern": forms::KEY },
             "description": "Repeating a request with the same key within 24 hours gives the first answer again, marked `idempotent-replayed: true`, and does nothing."
         }
     })
@@ -128,6 +130,7 @@ fn add_own_pages(paths: &mut Map<String, Value>) {
 fn complete(path: &str, method: &str, access: Access, operation: &mut Value) {
     let mut kinds = vec![Kind::Internal, Kind::Timeout];
     operation["x-role"] = json!(access.label());
+    forms::of_path(operation);
     if path == "/readyz" {
         kinds.push(Kind::NotReady);
     }

@@ -22,7 +22,7 @@ mod system;
 use super::App;
 use axum::routing::get;
 use stagegate_config::Role;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 /// Who may call a route.
@@ -44,9 +44,12 @@ impl Access {
     }
 }
 
+/// The methods of one path that need the same role.
+pub(super) type Methods = UtoipaMethodRouter<App>;
+
 /// Every route, by the role that it needs. A viewer reads; explaining and replaying are reading,
 /// although they come with a body.
-pub(super) fn table() -> [(Access, OpenApiRouter<App>); 3] {
+pub(super) fn table() -> [(Access, Vec<Methods>); 3] {
     [
         (Access::Open, open()),
         (Access::Needs(Role::Viewer), viewer()),
@@ -54,70 +57,74 @@ pub(super) fn table() -> [(Access, OpenApiRouter<App>); 3] {
     ]
 }
 
-fn open() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(system::livez))
-        .routes(routes!(system::readyz))
-        .route("/readyz/{workload}", get(system::readyz_of))
+/// Adds the probe that the document names only with another one, open to everyone.
+pub(super) fn probes(router: OpenApiRouter<App>) -> OpenApiRouter<App> {
+    router.route("/readyz/{workload}", get(system::readyz_of))
 }
 
-fn viewer() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(system::metrics))
-        .routes(routes!(system::whoami))
-        .routes(routes!(system::reload_plan))
-        .routes(routes!(reads::status))
-        .routes(routes!(reads::workloads))
-        .routes(routes!(reads::workload))
-        .routes(routes!(releases::releases))
-        .routes(routes!(releases::diff))
-        .routes(routes!(releases::release))
-        .routes(routes!(eval_reports::list))
-        .routes(routes!(reads::cohorts))
-        .routes(routes!(reads::explain))
-        .routes(routes!(rollouts::history))
-        .routes(routes!(rollouts::current))
-        .routes(routes!(reports::report))
-        .routes(routes!(analyses::analyses))
-        .routes(routes!(outlook::outlook))
-        .routes(routes!(outlook::replay_gates))
-        .routes(routes!(analyses::analysis))
-        .routes(routes!(notify::channels))
-        .routes(routes!(records::decision))
-        .routes(routes!(records::decisions))
-        .routes(routes!(samples::samples))
-        .routes(routes!(samples::sample))
-        .routes(routes!(reviews::reviews))
-        .routes(routes!(results::results))
-        .routes(routes!(shadow::shadow))
-        .routes(routes!(records::audit))
-        .routes(routes!(records::verify_audit))
+fn open() -> Vec<Methods> {
+    vec![routes!(system::livez), routes!(system::readyz)]
 }
 
-fn operator() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(system::reload))
-        .routes(routes!(releases::add))
-        .routes(routes!(releases::remove))
-        .routes(routes!(eval_reports::attach))
-        .routes(routes!(changes::set_weight))
-        .routes(routes!(changes::rollback))
-        .routes(routes!(changes::kill))
-        .routes(routes!(changes::revive))
-        .routes(routes!(changes::enable_cohort))
-        .routes(routes!(changes::rollback_cohort))
-        .routes(routes!(drills::drill))
-        .routes(routes!(rollouts::start))
-        .routes(routes!(rollouts::promote))
-        .routes(routes!(rollouts::pause))
-        .routes(routes!(rollouts::resume))
-        .routes(routes!(rollouts::abort))
-        .routes(routes!(lists::exclude, lists::unexclude))
-        .routes(routes!(lists::opt_in))
-        .routes(routes!(lists::allow, lists::unallow))
-        .routes(routes!(lists::deny, lists::undeny))
-        .routes(routes!(notify::test_channel))
-        .routes(routes!(samples::scores))
-        .routes(routes!(reviews::give))
-        .routes(routes!(samples::want))
+fn viewer() -> Vec<Methods> {
+    vec![
+        routes!(system::metrics),
+        routes!(system::whoami),
+        routes!(system::reload_plan),
+        routes!(reads::status),
+        routes!(reads::workloads),
+        routes!(reads::workload),
+        routes!(releases::releases),
+        routes!(releases::diff),
+        routes!(releases::release),
+        routes!(eval_reports::list),
+        routes!(reads::cohorts),
+        routes!(reads::explain),
+        routes!(rollouts::history),
+        routes!(rollouts::current),
+        routes!(reports::report),
+        routes!(analyses::analyses),
+        routes!(outlook::outlook),
+        routes!(outlook::replay_gates),
+        routes!(analyses::analysis),
+        routes!(notify::channels),
+        routes!(records::decision),
+        routes!(records::decisions),
+        routes!(samples::samples),
+        routes!(samples::sample),
+        routes!(reviews::reviews),
+        routes!(results::results),
+        routes!(shadow::shadow),
+        routes!(records::audit),
+        routes!(records::verify_audit),
+    ]
+}
+
+fn operator() -> Vec<Methods> {
+    vec![
+        routes!(system::reload),
+        routes!(releases::add),
+        routes!(releases::remove),
+        routes!(eval_reports::attach),
+        routes!(changes::set_weight),
+        routes!(changes::rollback),
+        routes!(changes::kill),
+        routes!(changes::revive),
+        routes!(changes::enable_cohort),
+        routes!(changes::rollback_cohort),
+        routes!(drills::drill),
+        routes!(rollouts::start),
+        routes!(rollouts::promote),
+        routes!(rollouts::pause),
+        routes!(rollouts::resume),
+        routes!(rollouts::abort),
+        routes!(lists::exclude, lists::unexclude),
+        routes!(lists::opt_in),
+        routes!(lists::allow, lists::unallow),
+        routes!(lists::deny, lists::undeny),
+        routes!(notify::test_channel),
+        routes!(samples::scores),
+        routes!(reviews::give),
+        routes!(samples::want),
+    ]
 }

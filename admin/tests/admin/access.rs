@@ -203,6 +203,7 @@ fn a_new_token_is_long_unlike_any_other_and_fits_the_configuration() {
     assert!(one.text.starts_with("sgt_") && one.text.len() == 68, "{}", one.text);
     assert!(one.config_line.contains(&one.hash) && !one.config_line.contains(&one.text));
     assert!(stagegate_config::TokenHash::parse(&one.hash).is_some());
+    assert!(!format!("{one:?}").contains(&one.text[4..]), "not in debug output");
 }
 
 /// Every operation of the document with every kind of caller, from the roles that it names.
@@ -316,4 +317,53 @@ async fn without_tokens_a_page_of_another_port_changes_nothing() {
     let own = world.call(Method::POST, enable).header("origin", "http://localhost:9900");
     let own = own.header("x-stagegate", "1").header("user-agent", "Mozilla/5.0");
     assert_eq!(own.send().await.status, 200, "a page of our own");
+}
+
+/// A method that a path does not have is 405 for everyone, whatever roles its other methods need: it
+/// is no matter of rights.
+#[tokio::test]
+async fn a_method_that_a_path_does_not_have_is_not_allowed_to_anyone() {
+    let (world, tokens) = guarded().await;
+    let document = world.get("/openapi.json").await.ok();
+    let callers = [None, Some(tokens.viewer), Some(tokens.admin)];
+    let mut asked = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let served: Vec<String> =
+            item.as_object().unwrap().keys().map(|method| method.to_uppercase()).collect();
+        let concrete: String = path.replace("{workload}", "agent").replace(['{', '}'], "");
+        for method in ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "TRACE"] {
+            // HEAD is GET without a body.
+            let is_served = served.iter().any(|it| it == method)
+                || (method == "HEAD" && served.iter().any(|it| it == "GET"));
+            if is_served {
+                continue;
+            }
+            for token in &callers {
+                let mut call = world.call(method.parse().unwrap(), &concrete);
+                if let Some(token) = token {
+                    call = call.header("authorization", &format!("Bearer {token}"));
+                }
+                let reply = call.header("x-http-method-override", "POST").send().await;
+                assert_eq!(reply.status, 405, "{method} {path}");
+                let allow = reply.header("allow");
+                for served in &served {
+                    assert!(allow.contains(served), "{method} {path}: {allow}");
+                }
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 500, "{asked}");
+}
+
+/// HEAD needs the role of GET and tells nothing to those without it.
+#[tokio::test]
+async fn head_needs_the_role_of_get() {
+    let (world, tokens) = guarded().await;
+    for path in ["/v1/status", "/metrics", "/v1/workloads/agent", "/v1/audit/verify"] {
+        let stranger = world.call(Method::HEAD, path).send().await;
+        assert_eq!(stranger.status, 401, "{path}");
+        let viewer = with(&world, Method::HEAD, path, &tokens.viewer, &Value::Null).await;
+        assert_eq!(viewer, 200, "{path}");
+    }
 }

@@ -82,6 +82,7 @@ async fn every_operation_is_complete() {
         assert_eq!(is_guarded, role != "none", "{name}");
         assert_eq!(is_guarded, operation["responses"]["401"].is_object(), "{name}");
         assert_eq!(is_guarded, path.starts_with("/v1/") || path == "/metrics", "{name}");
+        assert!(operation.get("parameters").is_none_or(Value::is_array), "{name}");
         let in_path = path.matches('{').count();
         let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
         let described = parameters.iter().filter(|it| it["in"] == "path").count();

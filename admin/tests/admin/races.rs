@@ -76,6 +76,8 @@ async fn a_caller_who_hangs_up_leaves_nothing_half_done() {
     }
     // The turn is taken in order: once this one is answered, all before it are through.
     world.post("/v1/workloads/batch/kill", json!({ "reason": "x" })).await.ok();
+    // On a slow disk it is in force before it is recorded.
+    world.until_recorded("kill").await;
     let shown = world.agent().await;
     let (_, split) = world.last_plan();
     assert_eq!(shown["weight"], split.weight().to_string(), "plan and state agree");

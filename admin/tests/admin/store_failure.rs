@@ -55,15 +55,7 @@ async fn a_rollback_that_cannot_be_recorded_takes_effect_and_is_recorded_later()
     assert_eq!(rollback["workload"]["open"], false);
     assert!(!world.last_plan().1.state().is_open());
     db.execute_batch("DROP TRIGGER full").unwrap();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    loop {
-        let audit = world.get("/v1/audit?limit=1").await.ok();
-        if audit["entries"][0]["action"] == "rollback" {
-            break;
-        }
-        assert!(std::time::Instant::now() < deadline, "never recorded: {audit}");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    world.until_recorded("rollback").await;
     assert_eq!(world.get("/v1/audit/verify").await.ok()["intact"], true);
 }
 

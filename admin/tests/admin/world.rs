@@ -161,6 +161,15 @@ impl World {
         self.put("/v1/workloads/agent/weight", body).await
     }
 
+    /// Waits until the newest entry of the audit is of this action.
+    pub(crate) async fn until_recorded(&self, action: &str) {
+        let is_newest = async || {
+            let audit = self.get("/v1/audit?limit=1").await.ok();
+            audit["entries"][0]["action"] == action
+        };
+        self.plane.until(action, is_newest).await;
+    }
+
     /// The workload `agent` as the API shows it.
     pub(crate) async fn agent(&self) -> Value {
         self.get("/v1/workloads/agent").await.ok()

@@ -49,7 +49,7 @@ pub(super) async fn outlook(
     let view = app.control.view();
     find(&view, &name)?;
     let policy = view.policy(&name, query.policy.as_deref()).map_err(|known| {
-        ApiError::field("policy", &format!("there is no such policy; there are: {known}"))
+        ApiError::unknown("policy", &format!("there is no such policy; there are: {known}"))
     })?;
     for (field, given) in [("rps", query.rps), ("usd_per_request", query.usd_per_request)] {
         if given.is_some_and(|number| !number.is_finite() || number < 0.0) {
@@ -59,13 +59,15 @@ pub(super) async fn outlook(
     let mut rates = measured(&app.stats.snapshot(), &name);
     rates.rps = query.rps.unwrap_or(rates.rps);
     rates.usd_per_request = query.usd_per_request.unwrap_or(rates.usd_per_request);
-    Ok(Json(Outlook {
+    let rps_from = if query.rps.is_some() { RateSource::Given } else { RateSource::Measured };
+    let work = move || Outlook {
         workload: name,
         policy: policy.name.to_string(),
         rps: rates.rps,
-        rps_from: if query.rps.is_some() { RateSource::Given } else { RateSource::Measured },
+        rps_from,
         steps: plan(&policy, &rates).into_iter().map(step).collect(),
-    }))
+    };
+    heavy(work).await.map(Json)
 }
 
 /// The workload's rates over the longest window there is.
@@ -138,13 +140,14 @@ pub(super) async fn replay_gates(
         let problem = format!("has more than {MAX_TEXT} bytes: send the part with the policies");
         return Err(ApiError::field("text", &problem));
     }
-    let policy = heavy(move || policy_of(&body)).await??;
-    let reader = app.control.read(|store| Ok(store.window_reader()?)).await?;
+    let control = app.control.clone();
     let work = move || -> Result<Replayed, ApiError> {
+        let policy = policy_of(&body)?;
+        let store = control.reader()?;
         let mut runs: Vec<Run> = Vec::new();
         let mut damaged = None;
-        reader
-            .each(&workload, since_ms, now_ms(), |window| {
+        store
+            .each_window(&workload, since_ms, now_ms(), |window| {
                 let Some(to) = window.candidate else { return };
                 match serde_json::from_str(&window.body) {
                     Ok(tick) => add(&mut runs, window.stable, to, tick),
@@ -239,9 +242,9 @@ fn has_policies_only(text: &str) -> Result<(), ApiError> {
         Some(line) => {
             let shown: String = line.chars().take(40).collect();
             let problem = format!(
-                "has `{shown}` at the beginning of a line: send `policies:` alone, with everything in it indented"
+                "text: has `{shown}` at the beginning of a line: send `policies:` alone, with everything in it indented"
             );
-            Err(ApiError::field("text", &problem))
+            Err(ApiError::new(Kind::InvalidConfig, problem))
         }
     }
 }
@@ -261,7 +264,11 @@ fn policy_of(body: &ReplayGates) -> Result<Arc<Policy>, ApiError> {
     };
     found.cloned().ok_or_else(|| {
         let known: Vec<&str> = config.policies.keys().map(|name| &**name).collect();
-        ApiError::field("policy", &format!("say which one: there are {}", known.join(", ")))
+        // It depends on the text: no form of the field says it.
+        ApiError::new(
+            Kind::InvalidConfig,
+            format!("policy: say which one: there are {}", known.join(", ")),
+        )
     })
 }
 

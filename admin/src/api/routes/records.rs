@@ -2,7 +2,8 @@
 
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
-use crate::api::extract::{Params, Segments};
+use crate::api::extract::{Params, Segments, stored};
+use crate::api::heavy::{heavy, look};
 use crate::sources::{DecisionSource, DecisionsUnavailable};
 use crate::{describe, explain};
 use axum::Json;
@@ -74,7 +75,9 @@ pub(super) async fn decisions(
         arm: query.arm.as_deref().map(arm).transpose()?,
         reason: query.reason.as_deref().map(reason).transpose()?,
     };
-    let records = ask(&app, move |log| log.recent(&filter, limit)).await?;
+    // It may read a million records to find a few.
+    let log = log(&app)?;
+    let records = heavy(move || log.recent(&filter, limit)).await?.map_err(unavailable)?;
     let decisions = records.into_iter().map(describe::decision).collect();
     Ok(Json(Decisions { decisions }))
 }
@@ -102,21 +105,26 @@ pub(super) fn rows(limit: Option<usize>) -> Result<usize, ApiError> {
     }
 }
 
-/// Asks the decision log on the blocking pool.
+/// Asks the decision log what costs little.
 async fn ask<T: Send + 'static>(
     app: &App,
     question: impl FnOnce(&dyn DecisionSource) -> Result<T, DecisionsUnavailable> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let Some(log) = app.decisions.clone() else {
+    let log = log(app)?;
+    look(move || question(&*log)).await?.map_err(unavailable)
+}
+
+fn log(app: &App) -> Result<Arc<dyn DecisionSource>, ApiError> {
+    app.decisions.clone().ok_or_else(|| {
         let detail =
             "the decision log is switched off: set `decision_log.enabled: true` and restart";
-        return Err(ApiError::new(Kind::NotFound, detail));
-    };
-    let log: Arc<dyn DecisionSource> = log;
-    tokio::task::spawn_blocking(move || question(&*log))
-        .await
-        .map_err(|error| ApiError::new(Kind::Internal, error.to_string()))?
-        .map_err(|error| ApiError::new(Kind::Unavailable, error.to_string()))
+        ApiError::new(Kind::NotFound, detail)
+    })
+}
+
+#[allow(clippy::needless_pass_by_value)] // that is how `map_err` hands it over
+fn unavailable(error: DecisionsUnavailable) -> ApiError {
+    ApiError::new(Kind::Unavailable, error.to_string())
 }
 
 /// The filter for audit records.
@@ -129,6 +137,7 @@ pub(super) struct AuditQuery {
     /// Only those by this actor.
     actor: Option<String>,
     /// Only older ones than this number.
+    #[serde(default, deserialize_with = "stored")]
     before: Option<u64>,
     /// At most so many, 1 to 1000.
     #[param(minimum = 1, maximum = 1000, default = 50)]
@@ -155,9 +164,8 @@ pub(super) async fn audit(
 #[utoipa::path(get, path = "/v1/audit/verify", tag = "records",
     responses((status = 200, description = "The result of the check.", body = AuditCheck)))]
 pub(super) async fn verify_audit(State(app): State<App>) -> Result<Json<AuditCheck>, ApiError> {
-    // Beside the driver's connection: a rollback must not wait for a long check.
-    let reader = app.control.read(|store| Ok(store.audit_reader()?)).await?;
-    let check = move || match reader.verify() {
+    let control = app.control.clone();
+    let check = move || match control.reader()?.verify_audit() {
         Ok(verified) => Ok(AuditCheck {
             intact: true,
             entries: verified.entries,
@@ -174,8 +182,7 @@ pub(super) async fn verify_audit(State(app): State<App>) -> Result<Json<AuditChe
         }),
         Err(VerifyError::Store(error)) => Err(StoreAccessError::from(error)),
     };
-    let checked = tokio::task::spawn_blocking(check).await;
-    Ok(Json(checked.map_err(|error| StoreAccessError::Store(error.to_string()))??))
+    Ok(Json(heavy(check).await??))
 }
 
 fn record(entry: AuditEntry) -> AuditRecord {

@@ -3,6 +3,7 @@
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Params, Segments};
+use crate::api::heavy::heavy;
 use crate::report::{self, Records, Span, Watched};
 use axum::Json;
 use axum::extract::State;
@@ -12,7 +13,7 @@ use serde::Deserialize;
 use stagegate_api::{Artifact, DeployReport};
 use stagegate_control::{StoreAccessError, now_ms};
 use stagegate_rollout::{Analysis, ReleaseName, Rollout, Tick, WorkloadName};
-use stagegate_store::{Store, WindowReader};
+use stagegate_store::{Store, StoreError};
 use utoipa::IntoParams;
 
 /// The Content-Security-Policy of a report page: its own style is allowed, nothing else.
@@ -27,8 +28,10 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 pub(super) struct ReportQuery {
     /// The time from the start: `1h`, `24h`, `72h`, or any time in `m`, `h` or `d`; the whole
     /// rollout by default.
+    #[param(pattern = "^0{0,9}[1-9][0-9]{0,8}[mhd]$")]
     until: Option<String>,
     /// `json` (the default), `md` or `html`.
+    #[param(pattern = "^(json|md|html)$")]
     format: Option<String>,
 }
 
@@ -57,12 +60,13 @@ pub(super) async fn report(
     };
     let workload: WorkloadName =
         id.split('~').next().and_then(|name| name.parse().ok()).ok_or_else(missing)?;
-    let (name, wanted) = (workload.clone(), id.clone());
-    let kept = app.control.read(move |store| Ok(kept(store, &name, &wanted)?)).await?;
-    let kept = kept.ok_or_else(missing)?;
-    let written = tokio::task::spawn_blocking(move || write(&workload, &kept, span))
-        .await
-        .map_err(|error| ApiError::new(Kind::Internal, error.to_string()))??;
+    let (control, wanted) = (app.control.clone(), id.clone());
+    let written = heavy(move || {
+        let store = control.reader()?;
+        let kept = kept(&store, &workload, &wanted).map_err(StoreAccessError::from)?;
+        kept.map(|kept| write(&store, &workload, &kept, span)).transpose()
+    });
+    let written = written.await?.map_err(|error: ApiError| error)?.ok_or_else(missing)?;
     let plain = |content_type, text: String| {
         let headers = [
             (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
@@ -89,6 +93,11 @@ fn span(text: &str) -> Result<Span, ApiError> {
         "d" => 86_400_000,
         _ => return Err(wrong()),
     };
+    let digits = number.trim_start_matches('0');
+    let is_number = (1..=9).contains(&digits.len()) && number.len() <= 18;
+    if !is_number || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong());
+    }
     let number: u64 = number.parse().map_err(|_| wrong())?;
     let ms = number.checked_mul(unit_ms).filter(|ms| *ms > 0).ok_or_else(wrong)?;
     Ok(Span { name: text.to_owned(), ms })
@@ -100,17 +109,12 @@ struct Kept {
     analyses: Vec<String>,
     offline: Vec<(u64, String)>,
     artifacts: Vec<(String, serde_json::Value)>,
-    windows: WindowReader,
 }
 
 /// Most analyses that are looked through for the last one of a span: one for each change of a gate.
 const ANALYSES: usize = 2000;
 
-fn kept(
-    store: &Store,
-    workload: &WorkloadName,
-    id: &str,
-) -> Result<Option<Kept>, stagegate_store::StoreError> {
+fn kept(store: &Store, workload: &WorkloadName, id: &str) -> Result<Option<Kept>, StoreError> {
     let Some(record) = store.rollout(workload, id)? else { return Ok(None) };
     let analyses = store.analyses(workload, Some(id), None, ANALYSES)?;
     // The candidate stands between the workload and the generation.
@@ -128,7 +132,6 @@ fn kept(
             .into_iter()
             .map(|it| (it.release, it.artifact))
             .collect(),
-        windows: store.window_reader()?,
     }))
 }
 
@@ -138,6 +141,7 @@ fn damaged(what: &str, error: &serde_json::Error) -> ApiError {
 
 /// Reads the recorded minutes and writes the report; blocks on the disk.
 fn write(
+    store: &Store,
     workload: &WorkloadName,
     kept: &Kept,
     span: Option<Span>,
@@ -148,8 +152,8 @@ fn write(
     let (from, until, _) = report::bounds(&rollout, span.as_ref(), now_ms);
     let mut watched = Watched::default();
     let mut failed = None;
-    kept.windows
-        .each(workload, from, until.saturating_add(1), |window| {
+    store
+        .each_window(workload, from, until.saturating_add(1), |window| {
             let ours =
                 window.stable == rollout.from && window.candidate.as_ref() == Some(&rollout.to);
             match serde_json::from_str::<Tick>(&window.body) {

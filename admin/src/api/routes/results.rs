@@ -1,7 +1,7 @@
 //! Totals of the scored samples.
 
 use super::reads::find;
-use super::samples::ask;
+use super::samples::search;
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Params, Segments};
@@ -42,7 +42,7 @@ pub(super) async fn results(
             rollout.map(|rollout| rollout.id.to_string()).unwrap_or_default()
         }
     };
-    let results = ask(&app, move |source| source.results(&name, &rollout)).await?;
+    let results = search(&app, move |source| source.results(&name, &rollout)).await?;
     match query.rollout {
         Some(id) if results.arms.is_empty() => {
             let detail = format!("nothing was counted in rollout `{id}` of this workload");

@@ -1,10 +1,10 @@
 //! Routes for samples that wait for a review, and for reviews.
 
 use super::records::rows;
-use super::samples::ask;
+use super::samples::{ask, search};
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
-use crate::api::extract::{Body, Params, Segments};
+use crate::api::extract::{Body, Params, Segments, stored};
 use crate::auth::Caller;
 use crate::sources::ReviewOutcome;
 use axum::extract::State;
@@ -25,6 +25,7 @@ pub(super) struct ReviewsQuery {
     /// Only those of this workload.
     workload: Option<String>,
     /// The start of the page: `next` of the page before.
+    #[serde(default, deserialize_with = "stored")]
     cursor: Option<u64>,
     /// At most so many, 1 to 1000.
     #[param(minimum = 1, maximum = 1000, default = 50)]
@@ -42,7 +43,7 @@ pub(super) async fn reviews(
     let limit = rows(query.limit)?;
     let ReviewsQuery { workload, cursor, .. } = query;
     let filter = SampleFilter { workload, before: cursor, ..SampleFilter::default() };
-    ask(&app, move |source| source.waiting(&filter, limit)).await.map(Json)
+    search(&app, move |source| source.waiting(&filter, limit)).await.map(Json)
 }
 
 /// Records if an answer was right, and the correct one. A sample is reviewed once. The first

@@ -36,7 +36,7 @@ pub(super) async fn start(
     let view = app.control.view();
     let policy = view.policy(&workload, body.policy.as_deref()).map_err(|known| {
         let name = body.policy.as_deref().unwrap_or_default();
-        ApiError::field("policy", &format!("there is no policy `{name}`; there are: {known}"))
+        ApiError::unknown("policy", &format!("there is no policy `{name}`; there are: {known}"))
     })?;
     let overriding = body.overriding;
     let command = Command::Start { to, policy: Box::new(Policy::clone(&policy)) };

@@ -4,7 +4,8 @@ use super::reads::find;
 use super::records::{arm, rows};
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
-use crate::api::extract::{Body, Params, Segments};
+use crate::api::extract::{Body, Params, Segments, stored};
+use crate::api::heavy::{heavy, look};
 use crate::auth::Caller;
 use crate::sources::{SampleSource, SamplesUnavailable};
 use axum::extract::State;
@@ -12,6 +13,7 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use stagegate_api::{GiveScores, SampleDetail, SampleReason, Samples, ScoresTaken, WantedSamples};
 use stagegate_store::SampleFilter;
+use std::sync::Arc;
 use utoipa::IntoParams;
 
 /// Most scores of one request.
@@ -32,6 +34,7 @@ pub(super) struct SamplesQuery {
     /// Only those that were picked for one of these reasons, as `random,targeted`: without `shadow`,
     /// only answers that a client got.
     #[param(example = "random,targeted")]
+    #[param(pattern = r"^\s*(random|targeted|shadow)\s*(,\s*(random|targeted|shadow)\s*)*$")]
     reason: Option<String>,
     /// Only those that this tenant asked.
     tenant: Option<String>,
@@ -41,13 +44,16 @@ pub(super) struct SamplesQuery {
     /// set or a person.
     failed: Option<bool>,
     /// Only those with this in what was asked or answered, in any case; up to 200 characters.
-    #[param(max_length = 200)]
+    #[param(min_length = 1, max_length = 200)]
     text: Option<String>,
     /// Only those from this time on, in Unix milliseconds.
+    #[serde(default, deserialize_with = "stored")]
     since_ms: Option<u64>,
     /// Only those before this time, in Unix milliseconds.
+    #[serde(default, deserialize_with = "stored")]
     until_ms: Option<u64>,
     /// The start of the page: `next` of the page before.
+    #[serde(default, deserialize_with = "stored")]
     cursor: Option<u64>,
     /// At most so many, 1 to 1000.
     #[param(minimum = 1, maximum = 1000, default = 50)]
@@ -79,7 +85,7 @@ pub(super) async fn samples(
         before: query.cursor,
     };
     let text = query.text;
-    ask(&app, move |source| source.list(&filter, text.as_deref(), limit)).await.map(Json)
+    search(&app, move |source| source.list(&filter, text.as_deref(), limit)).await.map(Json)
 }
 
 /// The words of a list of reasons.
@@ -163,7 +169,7 @@ pub(super) async fn scores(
     }
     for (n, score) in body.scores.iter().enumerate() {
         let name = score.name.as_str();
-        if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
+        if name.is_empty() || name.chars().count() > 128 || name.chars().any(char::is_control) {
             let problem = "is not a name: write up to 128 characters, like `human`";
             return Err(ApiError::field(&format!("scores[{n}].name"), &problem));
         }
@@ -177,17 +183,32 @@ pub(super) async fn scores(
     Ok(Json(ScoresTaken { results }))
 }
 
-/// Asks on the blocking pool.
+/// Asks what costs little.
 pub(super) async fn ask<T: Send + 'static>(
     app: &App,
     question: impl FnOnce(&dyn SampleSource) -> Result<T, SamplesUnavailable> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let Some(source) = app.samples.clone() else {
+    let source = source(app)?;
+    look(move || question(&*source)).await?.map_err(unavailable)
+}
+
+/// Asks what may read many bodies.
+pub(super) async fn search<T: Send + 'static>(
+    app: &App,
+    question: impl FnOnce(&dyn SampleSource) -> Result<T, SamplesUnavailable> + Send + 'static,
+) -> Result<T, ApiError> {
+    let source = source(app)?;
+    heavy(move || question(&*source)).await?.map_err(unavailable)
+}
+
+fn source(app: &App) -> Result<Arc<dyn SampleSource>, ApiError> {
+    app.samples.clone().ok_or_else(|| {
         let detail = "no samples are kept: the sample store could not be opened (see the log)";
-        return Err(ApiError::new(Kind::Unavailable, detail));
-    };
-    tokio::task::spawn_blocking(move || question(&*source))
-        .await
-        .map_err(|error| ApiError::new(Kind::Internal, error.to_string()))?
-        .map_err(|error| ApiError::new(Kind::Unavailable, error.to_string()))
+        ApiError::new(Kind::Unavailable, detail)
+    })
+}
+
+#[allow(clippy::needless_pass_by_value)] // that is how `map_err` hands it over
+fn unavailable(error: SamplesUnavailable) -> ApiError {
+    ApiError::new(Kind::Unavailable, error.to_string())
 }

@@ -1,10 +1,10 @@
 //! Copies of requests: what is sent, and how its answers compare.
 
 use super::reads::find;
-use super::samples::ask;
+use super::samples::search;
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
-use crate::api::extract::{Params, Segments};
+use crate::api::extract::{Params, Segments, stored};
 use crate::describe;
 use axum::Json;
 use axum::extract::State;
@@ -18,6 +18,7 @@ use utoipa::IntoParams;
 #[into_params(parameter_in = Query)]
 pub(super) struct ShadowQuery {
     /// Only pairs from this time on, in Unix milliseconds; all that are kept if left out.
+    #[serde(default, deserialize_with = "stored")]
     since_ms: Option<u64>,
 }
 
@@ -39,8 +40,8 @@ pub(super) async fn shadow(
     let mut report = describe::shadow(workload, live, &app.stats.shadows());
     // Without a sample store nothing was paired; the rest is true all the same.
     if app.samples.is_some() {
-        let since_ms = query.since_ms.unwrap_or(0).min(i64::MAX as u64);
-        let paired = ask(&app, move |source| source.pairs(&name, since_ms)).await?;
+        let since_ms = query.since_ms.unwrap_or(0);
+        let paired = search(&app, move |source| source.pairs(&name, since_ms)).await?;
         (report.pairs, report.lost) = paired;
     }
     Ok(Json(report))

@@ -3,13 +3,14 @@
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Body, Segments, optional_reason, required_reason};
+use crate::api::heavy::look;
 use crate::api::status::{not_ready_because, one_not_ready_because};
 use crate::auth::Caller;
 use crate::describe;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use http::{StatusCode, header};
+use http::header;
 use stagegate_api::{Identity, Reload, ReloadPlan, Reloaded};
 use stagegate_control::ReloadOrder;
 
@@ -62,9 +63,9 @@ pub(super) async fn readyz_of(
 pub(super) async fn metrics(State(app): State<App>) -> Response {
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     // Some figures are with those who wait for disks.
-    match tokio::task::spawn_blocking(move || app.metrics.render()).await {
+    match look(move || app.metrics.render()).await {
         Ok(text) => (content_type, text).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
