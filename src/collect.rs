@@ -181,6 +181,8 @@ impl Observer for Counter {
                 let result = if *ok { ReloadResult::Applied } else { ReloadResult::Refused };
                 self.0.reloaded(result, UNIX_EPOCH + Duration::from_millis(*at_ms));
             }
+            Event::Recorded => self.0.looked(Loop::Recorder),
+            Event::RecorderEnded => self.0.looks_no_more(Loop::Recorder),
             Event::StoreFailed => self.0.store_failed(),
         }
     }

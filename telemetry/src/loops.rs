@@ -1,7 +1,7 @@
 //! The loops that a process lives by, and when each has last looked.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A loop that must not stand still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,11 +14,14 @@ pub enum Loop {
     Notifier,
     /// Takes over sampled answers.
     Scoring,
+    /// Stores measurements.
+    Recorder,
 }
 
 impl Loop {
     /// Every loop.
-    pub const ALL: [Self; 4] = [Self::Steering, Self::Collector, Self::Notifier, Self::Scoring];
+    pub const ALL: [Self; 5] =
+        [Self::Steering, Self::Collector, Self::Notifier, Self::Scoring, Self::Recorder];
 
     /// The word in metrics and texts.
     #[must_use]
@@ -28,6 +31,7 @@ impl Loop {
             Self::Collector => "collector",
             Self::Notifier => "notifier",
             Self::Scoring => "scoring",
+            Self::Recorder => "recorder",
         }
     }
 
@@ -37,39 +41,69 @@ impl Loop {
     }
 }
 
-/// When each loop has last looked, in Unix milliseconds; 0 before its first look.
+/// When each loop has last looked. The wall clock is for people; silence is measured by a clock that
+/// nobody sets.
+#[derive(Debug)]
+pub(crate) struct Looks {
+    begun: Instant,
+    looks: [Look; Loop::ALL.len()],
+}
+
+/// The last look of a loop.
 #[derive(Debug, Default)]
-pub(crate) struct Looks([AtomicU64; Loop::ALL.len()]);
+struct Look {
+    /// In Unix milliseconds; 0 before its first look.
+    unix_ms: AtomicU64,
+    /// In milliseconds since the process began to count.
+    steady_ms: AtomicU64,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self { begun: Instant::now(), looks: Default::default() }
+    }
+}
 
 impl Looks {
     pub(crate) fn note(&self, which: Loop) {
-        self.0[which as usize].store(now_ms(), Ordering::Relaxed);
+        let look = &self.looks[which as usize];
+        look.steady_ms.store(self.steady_ms(), Ordering::Relaxed);
+        look.unix_ms.store(now_ms().max(1), Ordering::Relaxed);
     }
 
     /// No look is expected from here on until the next one.
     pub(crate) fn forget(&self, which: Loop) {
-        self.0[which as usize].store(0, Ordering::Relaxed);
+        self.looks[which as usize].unix_ms.store(0, Ordering::Relaxed);
     }
 
-    /// The loops that have looked, with the time in seconds.
+    /// The loops that have looked, with the time in Unix seconds.
     pub(crate) fn seconds(&self) -> impl Iterator<Item = (Loop, f64)> + '_ {
-        let at = |which: Loop| (which, self.0[which as usize].load(Ordering::Relaxed));
-        Loop::ALL
-            .into_iter()
-            .map(at)
-            .filter(|(_, at)| *at > 0)
-            .map(|(it, at)| (it, at as f64 / 1e3))
+        self.looked()
+            .map(|(which, look)| (which, look.unix_ms.load(Ordering::Relaxed) as f64 / 1e3))
     }
 
     /// The loops without which nobody is protected, and that have not looked for longer than
     /// `patience`.
     pub(crate) fn stalled(&self, patience: Duration) -> Vec<(Loop, Duration)> {
-        let now = now_ms() as f64 / 1e3;
-        self.seconds()
-            .filter(|(it, _)| it.protects())
-            .map(|(it, at)| (it, Duration::from_secs_f64((now - at).max(0.0))))
+        let now = self.steady_ms();
+        let since = |look: &Look| {
+            Duration::from_millis(now.saturating_sub(look.steady_ms.load(Ordering::Relaxed)))
+        };
+        self.looked()
+            .filter(|(which, _)| which.protects())
+            .map(|(which, look)| (which, since(look)))
             .filter(|(_, since)| *since > patience)
             .collect()
+    }
+
+    fn looked(&self) -> impl Iterator<Item = (Loop, &Look)> {
+        let has_looked = |look: &Look| look.unix_ms.load(Ordering::Relaxed) > 0;
+        let all = Loop::ALL.into_iter().map(|which| (which, &self.looks[which as usize]));
+        all.filter(move |(_, look)| has_looked(look))
+    }
+
+    fn steady_ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

@@ -126,7 +126,7 @@ metrics! {
     EVAL_DROPPED = Counter "stagegate_eval_dropped_total" ["reason"] Count,
         "Picked exchanges that were not scored, of either arm alike; answers are not affected";
     LAST_LOOK = Gauge "stagegate_last_look_timestamp_seconds" ["loop"] Seconds,
-        "When a loop of the process has last looked, in Unix seconds: `steering` judges rollouts, `collector` takes in counts, `notifier` sends messages, `scoring` takes over samples";
+        "When a loop of the process has last looked, in Unix seconds: `steering` judges rollouts, `collector` takes in counts, `notifier` sends messages, `scoring` takes over samples, `recorder` stores measurements";
     EVAL_QUEUE = Gauge "stagegate_eval_queue_items" [] Count,
         "Samples that scorers are at";
     EVAL_MEMORY = Gauge "stagegate_eval_copies_bytes" [] Bytes,
