@@ -14,6 +14,7 @@ mod deploy;
 mod eval;
 mod eval_loop;
 mod eval_results;
+mod faults;
 mod flags;
 mod forwarding;
 mod framing;

@@ -1,7 +1,8 @@
 //! `cargo xtask soak`: mixed load on the release binary for as long as one likes.
 //!
 //! The load and its checks are the end-to-end test `soak`, whose short form runs in
-//! `cargo xtask test`; this makes it long and prints what it tells meanwhile.
+//! `cargo xtask test`; this makes it long and prints what it tells meanwhile. With `--faults` it runs
+//! the end-to-end test `faults` instead: one fault of the machine after the other, each timed.
 
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ use crate::project::Project;
 /// The test, as the test runner calls it.
 const TEST: &str = "soak::nobody_is_failed_and_nothing_grows";
 
+/// The faults, which print how long each recovery took.
+const FAULTS: &str = "faults::every_fault_is_survived";
+
 /// The duration of the load.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -22,12 +26,17 @@ pub(crate) struct Args {
     /// The short form, as in `cargo xtask test`: 20 s
     #[arg(long, conflicts_with = "time")]
     quick: bool,
+    /// Faults of the machine instead: stalls, full and read-only disks, a dead worker, clock jumps, a
+    /// file limit, SIGSTOP. Needs root and a C compiler
+    #[arg(long, conflicts_with_all = ["time", "quick"])]
+    faults: bool,
 }
 
 /// Builds, runs, and fails with what went wrong.
 pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     let seconds = if args.quick { 20 } else { args.time.as_secs() };
-    println!("building the release binary and the load, then {seconds} s of load");
+    let test = if args.faults { FAULTS } else { TEST };
+    println!("building the release binary and the load; then {test}");
     let mut command = project.cargo(&[
         "test",
         "--release",
@@ -37,14 +46,14 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
         "--test",
         "e2e",
     ]);
-    command.args(["--", "--exact", TEST, "--nocapture"]);
+    command.args(["--", "--exact", test, "--nocapture", "--include-ignored"]);
     let mut ran = false;
     watched(command.env("STAGEGATE_SOAK_SECONDS", seconds.to_string()), |line| {
         ran |= line.contains("1 passed");
     })
     .context("the soak found something; what it is stands above")?;
     if !ran {
-        bail!("the end-to-end tests have no test {TEST}");
+        bail!("the end-to-end tests have no test {test}");
     }
     Ok(())
 }

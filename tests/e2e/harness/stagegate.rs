@@ -42,6 +42,19 @@ impl Stagegate {
         stagegate
     }
 
+    /// As [`Stagegate::start_under`], with this data directory if one is given.
+    pub(crate) async fn start_in(
+        setup: &Setup,
+        data: Option<String>,
+        environment: &[(String, String)],
+    ) -> Self {
+        let dir = TempDir::new().expect("a directory");
+        let data = data.unwrap_or_else(|| dir.path().join("data").display().to_string());
+        let stagegate = Self::launch_under(setup, dir, &data, environment);
+        stagegate.ready().await;
+        stagegate
+    }
+
     /// Starts without waiting.
     pub(crate) fn launch(setup: &Setup) -> Self {
         let dir = TempDir::new().expect("a directory");

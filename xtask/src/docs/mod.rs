@@ -2,6 +2,7 @@
 //! builds the book into `target/book`.
 
 mod links;
+mod promises;
 mod reference;
 mod tree;
 

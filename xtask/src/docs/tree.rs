@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::docs::links::{Link, anchors, links, mentions};
+use crate::docs::promises;
 use crate::process::output;
 use crate::project::Project;
 
@@ -35,12 +36,14 @@ pub(super) fn check_links(project: &Project) -> Result<()> {
             tree.texts.insert(PathBuf::from(name), text);
         }
     }
-    let (count, problems) = tree.check();
+    let (count, mut problems) = tree.check();
+    let (promises, broken) = tree.check_promises();
+    problems.extend(broken);
     if problems.is_empty() {
-        println!("{count} links lead somewhere");
+        println!("{count} links lead somewhere; {promises} promises have their tests");
         return Ok(());
     }
-    bail!("{} bad links:\n{}", problems.len(), problems.join("\n"))
+    bail!("{} bad links or promises:\n{}", problems.len(), problems.join("\n"))
 }
 
 /// The checkout: all files, and the texts of those that may have links.
@@ -71,6 +74,21 @@ impl Tree {
             }
         }
         (count, problems)
+    }
+
+    /// The number of promises, and those whose words or tests are gone.
+    fn check_promises(&self) -> (usize, Vec<String>) {
+        let text_of = |name: &str| self.texts.get(Path::new(name)).map(String::as_str);
+        let Some(page) = text_of(promises::PAGE) else {
+            return (0, vec![format!("there is no page {}", promises::PAGE)]);
+        };
+        match promises::rows(page) {
+            Err(problem) => (0, vec![problem]),
+            Ok(rows) => {
+                let problems = rows.iter().flat_map(|row| promises::problems(row, text_of));
+                (rows.len(), problems.collect())
+            }
+        }
     }
 
     /// The pages of the book, with its table of contents.

@@ -8,7 +8,8 @@ pub(crate) struct Args {
     /// A Stagegate that is built already; else the release binary is built
     #[arg(long, value_name = "FILE")]
     pub(super) binary: Option<PathBuf>,
-    /// Only these, with commas between them: curl, wrk, h2load, testssl, slowhttptest, frameworks
+    /// Only these, with commas between them: curl, wrk, h2load, testssl, slowhttptest,
+    /// frameworks, flags, schemathesis
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub(super) only: Vec<String>,
     /// Connections of a slow attack

@@ -10,6 +10,7 @@ mod flags;
 mod frameworks;
 mod lab;
 mod load;
+mod schema;
 mod slow;
 mod tls;
 
@@ -38,7 +39,7 @@ const CHECKS: &[Check] = &[
 /// Runs the tools one after the other; an error names those that found something.
 pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     let mut names: Vec<&str> = CHECKS.iter().map(|check| check.name).collect();
-    names.extend([frameworks::NAME, flags::NAME]);
+    names.extend([frameworks::NAME, flags::NAME, schema::NAME]);
     if let Some(unknown) = args.only.iter().find(|name| !names.contains(&name.as_str())) {
         bail!("--only {unknown}: no such tool; there are: {}", names.join(", "));
     }
@@ -69,6 +70,13 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
         if let Err(error) = flags::check(project, &binary) {
             println!("FOUND: {error:#}");
             failed.push(flags::NAME);
+        }
+    }
+    if wanted(args, schema::NAME) {
+        println!("==> {}", schema::NAME);
+        if let Err(error) = schema::check(project, &binary) {
+            println!("FOUND: {error:#}");
+            failed.push(schema::NAME);
         }
     }
     let mut lab = Lab::open(project, &binary)?;
