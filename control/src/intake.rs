@@ -5,7 +5,7 @@
 //! switch's fallback, a release of an earlier rollout that still finishes a stream) is nobody's
 //! evidence.
 
-use stagegate_rollout::{Arm, Delta, Series};
+use stagegate_rollout::{Arm, Delta, Reason, Series, SeriesKey, UnitClass, UnitTable};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -20,9 +20,22 @@ pub(super) struct Watch {
     pub(super) stable: Arc<str>,
     /// The release under rollout.
     pub(super) candidate: Arc<str>,
+    /// What units are asked about, and the time for which the step is observed, in milliseconds.
+    pub(super) units: (Vec<UnitClass>, u64),
     /// Counts that arrive earlier are dropped: workers hand over up to a period late, so what comes
     /// right after a change of the plan was counted under the plan before.
     pub(super) from: Instant,
+}
+
+impl Watch {
+    /// True if the series is of one of the two releases, in its arm.
+    fn of(&self, key: &SeriesKey) -> bool {
+        key.release
+            == match key.arm {
+                Arm::Stable => Arc::clone(&self.stable),
+                Arm::Candidate => Arc::clone(&self.candidate),
+            }
+    }
 }
 
 /// The counts since they were last taken.
@@ -34,6 +47,8 @@ pub(super) struct Counted {
     pub(super) candidate: Series,
     /// Buckets of the keys that the weight assigned, with repeats.
     pub(super) assigned: Vec<u32>,
+    /// Requests of both arms that are not compared.
+    pub(super) apart: [u64; 2],
     /// When the first count arrived; `None` if none did.
     pub(super) first: Option<Instant>,
 }
@@ -42,6 +57,24 @@ pub(super) struct Counted {
 struct Kept {
     watch: Watch,
     counted: Counted,
+    units: UnitTable,
+}
+
+impl Kept {
+    fn new(watch: Watch) -> Self {
+        let units = UnitTable::new(watch.units.0.clone(), watch.units.1);
+        Self { watch, counted: Counted::default(), units }
+    }
+
+    /// Where a series counts, if its release is one of the two.
+    fn of(&mut self, key: &SeriesKey) -> Option<&mut Series> {
+        let Self { watch, counted, .. } = self;
+        let (release, into) = match key.arm {
+            Arm::Stable => (&watch.stable, &mut counted.stable),
+            Arm::Candidate => (&watch.candidate, &mut counted.candidate),
+        };
+        (*release == key.release).then_some(into)
+    }
 }
 
 /// Counts of every watched workload.
@@ -64,8 +97,7 @@ impl Intake {
                 let Watch { evidence, stable, candidate, .. } = &kept.watch;
                 (evidence, stable, candidate) == (&watch.evidence, &watch.stable, &watch.candidate)
             });
-            let new = || Kept { watch, counted: Counted::default() };
-            kept.insert(workload, same.unwrap_or_else(new));
+            kept.insert(workload, same.unwrap_or_else(|| Kept::new(watch)));
         }
     }
 
@@ -81,15 +113,28 @@ impl Intake {
             let Some(kept) = kept.get_mut(&key.workload).filter(|it| it.watch.from <= now) else {
                 continue;
             };
-            let Kept { watch, counted } = kept;
-            let (release, into) = match key.arm {
-                Arm::Stable => (&watch.stable, &mut counted.stable),
-                Arm::Candidate => (&watch.candidate, &mut counted.candidate),
-            };
-            if *release == key.release {
+            if let Some(into) = kept.of(key) {
                 into.merge(series);
-                counted.first.get_or_insert(now);
+                kept.counted.first.get_or_insert(now);
                 any = true;
+            }
+        }
+        // Not compared; but a candidate that is down sends its requests to stable.
+        for (key, series) in &delta.apart {
+            let Some(kept) = kept.get_mut(&key.workload).filter(|it| it.watch.from <= now) else {
+                continue;
+            };
+            let Some(into) = kept.of(key) else { continue };
+            let down = Reason::CandidateDown.index();
+            into.reasons[down] += series.reasons[down];
+            any |= series.reasons[down] > 0;
+            kept.counted.apart[key.arm.index()] += series.requests();
+            kept.counted.first.get_or_insert(now);
+        }
+        for (key, seen) in &delta.seen {
+            let kept = kept.get_mut(&key.workload).filter(|it| it.watch.from <= now);
+            if let Some(kept) = kept.filter(|it| it.watch.of(key)) {
+                seen.iter().for_each(|seen| kept.units.add(seen));
             }
         }
         for (workload, buckets) in &delta.assigned {
@@ -105,7 +150,7 @@ impl Intake {
 
     fn spend(&self, delta: &Delta) {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, series) in delta.series.iter().filter(|(_, series)| series.cost_nanos.sum() > 0) {
+        for (key, series) in delta.all_series().filter(|(_, series)| series.cost_nanos.sum() > 0) {
             let sum = spent.entry(Arc::clone(&key.workload)).or_default();
             *sum = sum.saturating_add(series.cost_nanos.sum());
         }
@@ -119,10 +164,13 @@ impl Intake {
     }
 
     /// Takes a workload's counts since the last call, if it is watched for this evidence.
-    pub(super) fn take(&self, workload: &str, evidence: &str) -> Option<Counted> {
+    /// `now_ms` is the time by which visits are over, in Unix milliseconds.
+    pub(super) fn take(&self, workload: &str, evidence: &str, now_ms: u64) -> Option<Counted> {
         let mut kept = self.lock();
         let kept = kept.get_mut(workload).filter(|kept| kept.watch.evidence == evidence)?;
-        Some(std::mem::take(&mut kept.counted))
+        let mut counted = std::mem::take(&mut kept.counted);
+        [counted.stable.units, counted.candidate.units] = kept.units.take(now_ms);
+        Some(counted)
     }
 
     /// Resolves once something was counted since the last time it resolved.
@@ -148,6 +196,7 @@ mod tests {
             evidence: evidence.to_owned(),
             stable: "v1".into(),
             candidate: "v2".into(),
+            units: (Vec::new(), 0),
             from,
         };
         ("agent".into(), watch)
@@ -173,10 +222,10 @@ mod tests {
         intake.count(&served("v2", Arm::Candidate, 1), now);
         // The kill switch's fallback counts under stable but is not stable.
         intake.count(&served("v0", Arm::Stable, 100), now);
-        let counted = intake.take("agent", "r1/0").expect("watched");
+        let counted = intake.take("agent", "r1/0", 0).expect("watched");
         assert_eq!((counted.stable.requests(), counted.candidate.requests()), (9, 3));
         assert_eq!(counted.assigned.len(), 4);
-        let again = intake.take("agent", "r1/0").expect("watched");
+        let again = intake.take("agent", "r1/0", 0).expect("watched");
         assert_eq!(again.candidate.requests(), 0, "what was taken is gone");
     }
 
@@ -190,8 +239,8 @@ mod tests {
         // Handed over after the step, counted before it.
         intake.count(&served("v2", Arm::Candidate, 5), now + Duration::from_millis(250));
         intake.count(&served("v2", Arm::Candidate, 1), later);
-        assert!(intake.take("agent", "r1/0").is_none());
-        let counted = intake.take("agent", "r1/1").expect("watched");
+        assert!(intake.take("agent", "r1/0", 0).is_none());
+        let counted = intake.take("agent", "r1/1", 0).expect("watched");
         assert_eq!(counted.candidate.requests(), 1);
     }
 
@@ -201,9 +250,9 @@ mod tests {
         intake.watch([watch("r1/0", now)]);
         intake.count(&served("v1", Arm::Stable, 5), now);
         intake.watch([watch("r1/0", now + Duration::from_secs(9))]);
-        assert_eq!(intake.take("agent", "r1/0").expect("watched").stable.requests(), 5);
+        assert_eq!(intake.take("agent", "r1/0", 0).expect("watched").stable.requests(), 5);
         intake.watch([]);
         intake.count(&served("v1", Arm::Stable, 5), now);
-        assert!(intake.take("agent", "r1/0").is_none());
+        assert!(intake.take("agent", "r1/0", 0).is_none());
     }
 }

@@ -69,6 +69,7 @@ pub use driver::{Control, now_ms};
 pub use eval_report::EvalReportOrder;
 pub use execute::Order;
 pub use execute_error::ExecuteError;
+pub use preflight::unmeasurable;
 pub use registry::ReleaseRefusal;
 pub use release::{ReleaseChange, ReleaseOrder};
 pub use reload::ReloadError;

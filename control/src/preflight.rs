@@ -73,8 +73,12 @@ impl Inner {
     }
 }
 
-/// Gates that the workload cannot measure.
-fn unmeasurable(workload: &stagegate_config::Workload, policy: &Policy) -> Vec<(GateId, String)> {
+/// Gates of `policy` that the workload cannot measure, with the reason. A start waives them.
+#[must_use]
+pub fn unmeasurable(
+    workload: &stagegate_config::Workload,
+    policy: &Policy,
+) -> Vec<(GateId, String)> {
     let no_budget = workload.cost.daily_budget_nanos.is_none();
     let eval = &workload.eval;
     let judged = eval.scorers.iter().any(|scorer| scorer.gate);

@@ -13,7 +13,9 @@ use super::windows::Windows;
 use super::{Inner, Live, StoreAccessError, View, now_ms};
 use crate::ports::{Event, RolloutFigures};
 use serde_json::json;
-use stagegate_rollout::{Analysis, Evidence, Rollout, SpendBook, Surroundings, Tick, WorkloadName};
+use stagegate_rollout::{
+    Analysis, Evidence, Rollout, SpendBook, Surroundings, Tick, UnitClass, WorkloadName,
+};
 use stagegate_store::{EvidenceSnapshot, NewAnalysis};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -145,6 +147,7 @@ impl SteeringState {
                 evidence: key(rollout),
                 stable: rollout.from.shared(),
                 candidate: rollout.to.shared(),
+                units: (UnitClass::of_policy(&rollout.policy), length_ms(rollout)),
                 from,
             };
             Some((name.shared(), watch))
@@ -241,7 +244,7 @@ impl Watched {
             return None;
         }
         let mut counted =
-            inner.steering.intake.take(live.split.spec().name.as_str(), &key(rollout))?;
+            inner.steering.intake.take(live.split.spec().name.as_str(), &key(rollout), at_ms)?;
         let observed = now.duration_since(self.looked).min(LONGEST_LOOK);
         self.looked = now;
         if state.killed.is_some() {
@@ -254,6 +257,7 @@ impl Watched {
             stable: std::mem::take(&mut counted.stable),
             candidate: std::mem::take(&mut counted.candidate),
             assigned: std::mem::take(&mut counted.assigned),
+            apart: counted.apart,
             doubt: inner.doubt(live.split.spec().name.as_str()),
         };
         Some((counted, tick))
@@ -275,6 +279,11 @@ impl Watched {
         self.stored = Some((analysis.id.to_string(), now));
         Some(stored(workload, analysis))
     }
+}
+
+/// The time for which a rollout's present step is observed, in milliseconds.
+fn length_ms(rollout: &Rollout) -> u64 {
+    rollout.current().map_or(0, |step| step.hold_ms.max(step.watch_ms))
 }
 
 /// Names the evidence of a rollout's present step.

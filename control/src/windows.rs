@@ -56,6 +56,7 @@ impl Windows {
         counted.observed_ms += tick.observed_ms;
         counted.stable.merge(&tick.stable);
         counted.candidate.merge(&tick.candidate);
+        counted.apart.iter_mut().zip(tick.apart).for_each(|(sum, count)| *sum += count);
         if tick.doubt.is_some() {
             counted.doubt.clone_from(&tick.doubt);
         }

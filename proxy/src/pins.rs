@@ -1,7 +1,7 @@
 //! Ids that a backend issued, and conversations that began, each pinned to the release that knows it.
 
 use siphasher::sip::SipHasher13;
-use stagegate_rollout::Arm;
+use stagegate_rollout::{Arm, Weight};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash as _, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,6 +21,11 @@ pub(crate) struct Pin {
     pub(crate) release: u32,
     /// The generation of the candidate in which the pin was made, its lower half.
     pub(crate) generation: u32,
+    /// The weight that drew its arm; [`Weight::ZERO`] if another rule chose it, or if that is not known
+    /// any more.
+    pub(crate) drawn: Weight,
+    /// Names the conversation that the id belongs to: an id of every answer is a conversation's too.
+    pub(crate) unit: u32,
     /// When it was last used, by [`Pins::steady_s`].
     pub(crate) used_s: u32,
 }
@@ -184,13 +189,14 @@ impl std::fmt::Debug for Pins {
 #[cfg(test)]
 mod tests {
     use super::{Pin, Pins};
-    use stagegate_rollout::Arm;
+    use stagegate_rollout::{Arm, Weight};
     use std::time::Duration;
 
     const IDLE: Duration = Duration::from_secs(100);
 
     fn pin(used_s: u32) -> Pin {
-        Pin { arm: Arm::Candidate, release: 3, generation: 1, used_s }
+        let drawn = Weight::ZERO;
+        Pin { arm: Arm::Candidate, release: 3, generation: 1, drawn, unit: 9, used_s }
     }
 
     #[test]

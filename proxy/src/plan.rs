@@ -12,7 +12,7 @@ use crate::shadow::{Lane, Shadowing};
 use crate::tap::TapSettings;
 use crate::trace::TraceSettings;
 use foldhash::fast::FixedState;
-use stagegate_rollout::{Arm, ReleaseName, Split, WorkloadName};
+use stagegate_rollout::{Arm, ReleaseName, Split, Weight, WorkloadName};
 use stagegate_settings::{Health, RequestChanges, Source, TenantLimits, Workload as Settings};
 use stagegate_signals::{Prices, Protocol, Rules};
 use std::collections::{BTreeSet, HashMap};
@@ -360,6 +360,16 @@ impl Workload {
     /// progress.
     pub(crate) fn watches_its_split(&self) -> bool {
         self.split.state().rollout.as_ref().is_some_and(|rollout| rollout.is_active())
+    }
+
+    /// True if a pinned conversation is one of those that the present weight drew, so that its requests
+    /// are compared. With ids that backends give, it must have begun in this step: those of earlier
+    /// steps were drawn by another weight.
+    pub(crate) fn is_drawn(&self, pin: &Pin) -> bool {
+        let state = self.split.state();
+        let drawn = pin.drawn != Weight::ZERO;
+        let same = pin.drawn == state.weight || !self.prepared.settings.identity.learned;
+        pin.generation == state.generation as u32 && drawn && same
     }
 
     /// The arm a pin still leads to: stable's release always, the candidate's only within the

@@ -8,7 +8,7 @@ use crate::began::Filter;
 use crate::pins::{Pin, Pins, Seed, wall_s};
 use crate::plan::{Plan, Workload, numbers};
 use siphasher::sip::SipHasher13;
-use stagegate_rollout::Arm;
+use stagegate_rollout::{Arm, Weight};
 use std::collections::HashMap;
 use std::hash::Hasher as _;
 use std::time::Instant;
@@ -138,7 +138,9 @@ fn take_pins(input: &mut &[u8], pins: &Pins, shift: Shift) -> Option<()> {
         let arm = *Arm::ALL.get(usize::from(*arm))?;
         let release = *known.get(&release)?;
         let used_s = shift.of(u64::from(used_s)) as u32;
-        pins.put(key, Pin { arm, release, generation, used_s });
+        // The weight that drew it is not kept: it stays where it is and is not compared.
+        let (drawn, unit) = (Weight::ZERO, key as u32);
+        pins.put(key, Pin { arm, release, generation, drawn, unit, used_s });
     }
     Some(())
 }
@@ -196,7 +198,7 @@ mod tests {
     use super::{FIRST, MAGIC, checksum, recall, remembered};
     use crate::pins::{Pin, Pins, wall_s};
     use crate::plan::{Plan, numbers};
-    use stagegate_rollout::Arm;
+    use stagegate_rollout::{Arm, Weight};
     use std::time::{Duration, Instant};
 
     #[test]
@@ -205,7 +207,8 @@ mod tests {
         let (plan, before) = (Plan::default(), Pins::new());
         let release = numbers::of("w", "v2");
         let key = before.key("w", "c-1");
-        before.put(key, Pin { arm: Arm::Candidate, release, generation: 7, used_s: 50 });
+        let (arm, drawn, unit) = (Arm::Candidate, Weight::ZERO, key as u32);
+        before.put(key, Pin { arm, release, generation: 7, drawn, unit, used_s: 50 });
         let bytes = remembered(&plan, &before);
         let after = Pins::new();
         recall(&bytes, &plan, &after).expect("whole");
@@ -240,6 +243,8 @@ mod tests {
                 arm: Arm::Candidate,
                 release,
                 generation: 7,
+                drawn: Weight::ZERO,
+                unit: 1,
                 used_s: used_s as u32,
             };
             let now_s = before.steady_s(Instant::now());

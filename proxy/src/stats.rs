@@ -3,8 +3,8 @@
 use crate::plan::Release;
 use crate::trace::Traced;
 use stagegate_rollout::{
-    Arm, Delta, Outcome, Reason, Record, RecordBatch, Series, SeriesKey, ShadowKey, ShadowSeries,
-    Unpriced,
+    Arm, Delta, Outcome, Reason, Record, RecordBatch, Seen, Series, SeriesKey, ShadowKey,
+    ShadowSeries, Unpriced,
 };
 use stagegate_signals::{Cost, Usage};
 use std::sync::Arc;
@@ -50,6 +50,10 @@ pub(crate) struct Stats {
 struct Slot {
     key: SeriesKey,
     series: Series,
+    /// Requests whose arm the weight did not draw.
+    apart: Series,
+    /// Single requests of `series`, for the units.
+    seen: Vec<Seen>,
     /// Names of the stages seen so far, so that a cap holds for longer than one hand-over.
     stages: Vec<Arc<str>>,
 }
@@ -87,6 +91,32 @@ pub(crate) struct Finished {
     pub(crate) abandoned: bool,
     /// An identity came too late to decide, or may have.
     pub(crate) identity_late: bool,
+    /// The weight drew its arm, so that gates compare it.
+    pub(crate) is_drawn: bool,
+    /// The unit it belongs to, 0 for one of its own; none while nobody counts units.
+    pub(crate) unit: Option<u64>,
+    /// When it ended, in Unix milliseconds.
+    pub(crate) at_ms: u64,
+}
+
+impl Finished {
+    /// For the units.
+    fn seen(&self, unit: u64, arm: Arm, told: &Told<'_>) -> Seen {
+        let usage = told.usage.unwrap_or_default();
+        Seen {
+            unit,
+            arm,
+            at_ms: self.at_ms,
+            body: self.bytes_in,
+            outcome: self.outcome,
+            rejected: told.rejected,
+            duration_us: self.duration_us,
+            first_byte_us: self.first_byte_us,
+            abandoned: self.abandoned,
+            nanos: told.cost.and_then(|cost| cost.nanos),
+            input: (usage.total_input(), usage.cache_read),
+        }
+    }
 }
 
 impl Stats {
@@ -100,7 +130,11 @@ impl Stats {
         told: &Told<'_>,
         record: &Record<'_>,
     ) {
-        let (series, _) = self.series(workload, release, arm);
+        if let (Some(unit), Some(_)) = (finished.unit, release) {
+            let slot = self.slot(Self::place(release, arm), workload, release, arm);
+            slot.seen.push(finished.seen(unit, arm, told));
+        }
+        let (series, _) = self.series(workload, release, arm, finished.is_drawn);
         if finished.reason == Reason::Forced {
             series.forced += 1;
         } else {
@@ -141,7 +175,7 @@ impl Stats {
                 self.unpriced(workload, why, model);
             }
             if !told.stages.is_empty() {
-                self.stages(workload, release, arm, told.stages);
+                self.stages(workload, release, arm, told.stages, finished.is_drawn);
             }
         }
         if let Some(tenant) = told.tenant {
@@ -173,9 +207,10 @@ impl Stats {
         workload: &Arc<str>,
         release: Option<&Release>,
         arm: Arm,
+        is_drawn: bool,
         micros: u64,
     ) {
-        self.series(workload, release, arm).0.between_chunks_us.record(micros);
+        self.series(workload, release, arm, is_drawn).0.between_chunks_us.record(micros);
     }
 
     /// Keeps the bucket of a key that the weight was asked about.
@@ -194,8 +229,9 @@ impl Stats {
         release: Option<&Release>,
         arm: Arm,
         stages: &[(String, u64)],
+        is_drawn: bool,
     ) {
-        let (series, names) = self.series(workload, release, arm);
+        let (series, names) = self.series(workload, release, arm, is_drawn);
         let Some(names) = names else { return };
         for (name, micros) in stages {
             let known = names.iter().find(|known| ***known == **name).map(Arc::clone);
@@ -240,6 +276,12 @@ impl Stats {
             if slot.series != Series::default() {
                 delta.series.insert(slot.key.clone(), std::mem::take(&mut slot.series));
             }
+            if slot.apart != Series::default() {
+                delta.apart.insert(slot.key.clone(), std::mem::take(&mut slot.apart));
+            }
+            if !slot.seen.is_empty() {
+                delta.seen.insert(slot.key.clone(), std::mem::take(&mut slot.seen));
+            }
         }
         let room = self.records.as_bytes().len();
         (delta, std::mem::replace(&mut self.records, RecordBatch::with_capacity(room)))
@@ -251,25 +293,56 @@ impl Stats {
         workload: &Arc<str>,
         release: Option<&Release>,
         arm: Arm,
+        is_drawn: bool,
     ) -> (&mut Series, Option<&mut Vec<Arc<str>>>) {
-        // Slots 0 and 1 are the arms of no release at all.
-        let at = release.map_or(0, |release| release.number as usize + 1) * 2 + arm.index();
+        let at = Self::place(release, arm);
+        if self.is_of_another(at, workload) {
+            let key = series_key(workload, release, arm);
+            let of = if is_drawn { &mut self.delta.series } else { &mut self.delta.apart };
+            return (of.entry(key).or_default(), None);
+        }
+        let slot = self.slot(at, workload, release, arm);
+        let series = if is_drawn { &mut slot.series } else { &mut slot.apart };
+        (series, Some(&mut slot.stages))
+    }
+
+    /// Slots 0 and 1 are the arms of no release at all.
+    fn place(release: Option<&Release>, arm: Arm) -> usize {
+        release.map_or(0, |release| release.number as usize + 1) * 2 + arm.index()
+    }
+
+    /// Without a release the slot is shared by all workloads, so its key must fit.
+    fn is_of_another(&self, at: usize, workload: &Arc<str>) -> bool {
+        self.slots.get(at).and_then(Option::as_ref).is_some_and(|slot| {
+            !Arc::ptr_eq(&slot.key.workload, workload) && *slot.key.workload != **workload
+        })
+    }
+
+    fn slot(
+        &mut self,
+        at: usize,
+        workload: &Arc<str>,
+        release: Option<&Release>,
+        arm: Arm,
+    ) -> &mut Slot {
         if at >= self.slots.len() {
             self.slots.resize_with(at + 1, || None);
         }
-        let release = || release.map_or_else(|| Arc::from(""), |release| Arc::clone(&release.name));
-        let key = || SeriesKey { workload: Arc::clone(workload), release: release(), arm };
-        let entry = &mut self.slots[at];
-        // Without a release the slot is shared by all workloads, so its key must fit.
-        if entry.as_ref().is_some_and(|slot| {
-            !Arc::ptr_eq(&slot.key.workload, workload) && *slot.key.workload != **workload
-        }) {
-            return (self.delta.series.entry(key()).or_default(), None);
-        }
-        let new = || Box::new(Slot { key: key(), series: Series::default(), stages: Vec::new() });
-        let slot = entry.get_or_insert_with(new);
-        (&mut slot.series, Some(&mut slot.stages))
+        self.slots[at].get_or_insert_with(|| {
+            Box::new(Slot {
+                key: series_key(workload, release, arm),
+                series: Series::default(),
+                apart: Series::default(),
+                seen: Vec::new(),
+                stages: Vec::new(),
+            })
+        })
     }
+}
+
+fn series_key(workload: &Arc<str>, release: Option<&Release>, arm: Arm) -> SeriesKey {
+    let release = release.map_or_else(|| Arc::from(""), |release| Arc::clone(&release.name));
+    SeriesKey { workload: Arc::clone(workload), release, arm }
 }
 
 /// Under which name a tenant's use counts, if any: its own where it was asked for.
@@ -288,7 +361,8 @@ pub(crate) fn tenant_label<'a>(
 mod tests {
     use super::{Finished, MAX_STAGES, MAX_UNPRICED, OTHER, Stats, Told, tenant_label};
     use stagegate_rollout::{
-        Arm, CostTruth, Histogram, KeyKind, Outcome, Reason, Record, TokenKind, Unpriced, records,
+        Arm, CostTruth, Histogram, KeyKind, Outcome, Reason, Record, Series, TokenKind, Unpriced,
+        records,
     };
     use stagegate_signals::{Cost, Usage};
     use std::sync::Arc;
@@ -330,6 +404,9 @@ mod tests {
             retries: 0,
             abandoned: false,
             identity_late: false,
+            is_drawn: reason != Reason::Excluded,
+            unit: None,
+            at_ms: 1,
         };
         stats.finish(workload, None, Arm::Stable, finished, told, &record());
     }
@@ -372,6 +449,9 @@ mod tests {
                 retries: 0,
                 abandoned: true,
                 identity_late: false,
+                is_drawn: true,
+                unit: None,
+                at_ms: 1,
             };
             let told = Told::default();
             stats.finish(&workload, None, Arm::Stable, finished, &told, &record());
@@ -383,6 +463,20 @@ mod tests {
         let counts = [&series.duration_us, &series.abandoned_us, &series.unanswered_us];
         assert_eq!(counts.map(Histogram::count), [0, 2, 1]);
         assert_eq!((series.unanswered, series.first_byte_us.count()), (1, 1));
+    }
+
+    #[test]
+    fn what_the_weight_did_not_draw_is_counted_apart() {
+        let (mut stats, workload) = (Stats::default(), Arc::from("w"));
+        for reason in [Reason::Weight, Reason::Excluded, Reason::Excluded] {
+            finish(&mut stats, &workload, reason, &Told::default());
+        }
+        let (delta, _) = stats.take();
+        let requests = |of: &std::collections::HashMap<_, Series>| {
+            of.values().map(Series::requests).sum::<u64>()
+        };
+        assert_eq!((requests(&delta.series), requests(&delta.apart)), (1, 2));
+        assert_eq!(delta.all_series().map(|(_, it)| it.requests()).sum::<u64>(), 3);
     }
 
     #[test]

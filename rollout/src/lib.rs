@@ -29,6 +29,7 @@ mod spec_error;
 mod split;
 mod state;
 mod stats;
+mod units;
 mod usage;
 mod weight;
 
@@ -67,5 +68,6 @@ pub use spec_error::SpecError;
 pub use split::{Choice, KeyKind, Split, Target, UNREADABLE, Who};
 pub use state::{Closed, Condemned, Declared, KillState, WorkloadState};
 pub use stats::{Delta, Refusals, SeriesKey, TenantUse, UnpricedCounts};
+pub use units::{ClassSums, Seen, SlowTime, UnitClass, UnitSums, UnitTable};
 pub use usage::{CostTruth, TokenKind, Unpriced};
 pub use weight::{InvalidWeight, Weight};

@@ -3,6 +3,7 @@
 //! A new count is one row of the table below. A row of `counters` is also a metric of Prometheus
 //! with the labels workload, release and arm; the row is all that the metric needs.
 
+use crate::units::UnitSums;
 use crate::usage::{CostTruth, TokenKind};
 use crate::{Histogram, KeyKind, Outcome, Reason};
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,12 @@ impl Add for BTreeMap<Arc<str>, Histogram> {
         for (name, values) in other {
             self.entry(Arc::clone(name)).or_default().merge(values);
         }
+    }
+}
+
+impl Add for UnitSums {
+    fn add(&mut self, other: &Self) {
+        self.merge(other);
     }
 }
 
@@ -155,6 +162,8 @@ series! {
         spent_nanos: [u64; CostTruth::ALL.len()];
         /// Results of scored responses.
         scores: Scores;
+        /// Conversations and other units that the split draws, where a rollout counts them.
+        units: UnitSums;
     }
 }
 

@@ -1,7 +1,7 @@
 //! The counts of the workers, in the one form that gates and Prometheus read. Counts merge by
 //! addition.
 
-use crate::{Arm, Series, ShadowKey, ShadowSeries, Unpriced};
+use crate::{Arm, Seen, Series, ShadowKey, ShadowSeries, Unpriced};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -46,8 +46,13 @@ impl TenantUse {
 /// Counts since the last hand-over, of one worker or merged from several.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delta {
-    /// Counts by series.
+    /// Counts by series, of the requests whose arm the weight drew: those that gates compare.
     pub series: HashMap<SeriesKey, Series>,
+    /// Counts of all other requests: sent by a list, a cohort, an exclusion, a header, or by a
+    /// conversation that began before the step. Counted everywhere, and compared nowhere.
+    pub apart: HashMap<SeriesKey, Series>,
+    /// Single requests of `series`, for the units, while a rollout is active.
+    pub seen: HashMap<SeriesKey, Vec<Seen>>,
     /// Answers that the proxy itself made.
     pub refusals: Refusals,
     /// Answers whose cost is not known, of a capped set of models; the rest counts under `other`.
@@ -67,6 +72,12 @@ impl Delta {
         for (key, series) in &other.series {
             self.series.entry(key.clone()).or_default().merge(series);
         }
+        for (key, series) in &other.apart {
+            self.apart.entry(key.clone()).or_default().merge(series);
+        }
+        for (key, seen) in &other.seen {
+            self.seen.entry(key.clone()).or_default().extend(seen);
+        }
         for (key, count) in &other.refusals {
             *self.refusals.entry(key.clone()).or_default() += count;
         }
@@ -84,10 +95,17 @@ impl Delta {
         }
     }
 
+    /// Every series, compared or not.
+    pub fn all_series(&self) -> impl Iterator<Item = (&SeriesKey, &Series)> {
+        self.series.iter().chain(&self.apart)
+    }
+
     /// Returns true if nothing was counted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.series.is_empty()
+            && self.apart.is_empty()
+            && self.seen.is_empty()
             && self.refusals.is_empty()
             && self.unpriced.is_empty()
             && self.tenants.is_empty()

@@ -50,6 +50,8 @@ fn gates_have_readable_ids() {
             "error/permanent/against-stable",
             "error/transient/max",
             "error/external/max",
+            "error/external/against-stable",
+            "error/client_gone/against-stable",
             "error/rejected/against-stable",
         ]
     );
@@ -98,19 +100,19 @@ fn combinations_without_a_meaning_are_refused_by_name() {
     let half = Amount::thousandths(500);
     let errors = Measure::ErrorRate { class: ErrorClass::Permanent };
     for (measure, limit, says) in [
-        (Measure::Accuracy, Limit::Max(half), "gates[11].max: `accuracy` does not take"),
-        (Measure::Accuracy, Limit::Ratio(one), "gates[11].ratio: `accuracy` does not take"),
-        (P99, Limit::Min(one), "gates[11].min: `p99` does not take"),
-        (P99, Limit::Margin(half), "gates[11].margin: `p99` does not take"),
-        (P99, Limit::Baseline(one), "gates[11].ratio: `p99` does not take"),
-        (Measure::UsdPerRequest, Limit::Margin(half), "gates[11].margin: `usd-per-request` does"),
-        (errors.clone(), Limit::Min(half), "gates[11].min: `permanent` does not take"),
-        (errors.clone(), Limit::Ratio(one), "gates[11].ratio: `permanent` does not take"),
-        (errors.clone(), Limit::Max(one), "gates[11].max: 1 is not a share above 0% and below"),
-        (errors, Limit::Max(Amount::ZERO), "gates[11].max: 0 is not a share"),
-        (Measure::Accuracy, Limit::Min(one), "gates[11].min: 1 is not a share"),
-        (Measure::TokensPerRequest, Limit::Ratio(one), "gates[11].ratio: 1 is not a ratio above 1"),
-        (Measure::TokensPerRequest, Limit::Max(Amount::ZERO), "gates[11].max: 0 would never hold"),
+        (Measure::Accuracy, Limit::Max(half), "gates[13].max: `accuracy` does not take"),
+        (Measure::Accuracy, Limit::Ratio(one), "gates[13].ratio: `accuracy` does not take"),
+        (P99, Limit::Min(one), "gates[13].min: `p99` does not take"),
+        (P99, Limit::Margin(half), "gates[13].margin: `p99` does not take"),
+        (P99, Limit::Baseline(one), "gates[13].ratio: `p99` does not take"),
+        (Measure::UsdPerRequest, Limit::Margin(half), "gates[13].margin: `usd-per-request` does"),
+        (errors.clone(), Limit::Min(half), "gates[13].min: `permanent` does not take"),
+        (errors.clone(), Limit::Ratio(one), "gates[13].ratio: `permanent` does not take"),
+        (errors.clone(), Limit::Max(one), "gates[13].max: 1 is not a share above 0% and below"),
+        (errors, Limit::Max(Amount::ZERO), "gates[13].max: 0 is not a share"),
+        (Measure::Accuracy, Limit::Min(one), "gates[13].min: 1 is not a share"),
+        (Measure::TokensPerRequest, Limit::Ratio(one), "gates[13].ratio: 1 is not a ratio above 1"),
+        (Measure::TokensPerRequest, Limit::Max(Amount::ZERO), "gates[13].max: 0 would never hold"),
     ] {
         let said = gate_problem(Gate::new(measure, limit));
         assert!(said.starts_with(says), "{said}");
@@ -122,20 +124,20 @@ fn other_contradictions_of_a_gate_are_named_too() {
     let p95 = Measure::Latency { of: Timing::Total, quantile: Quantile::P95 };
     let plain = || Gate::new(p95.clone(), Limit::Max(Amount::whole(1000)));
     let said = gate_problem(Gate { axis: Axis::Cost, ..plain() });
-    assert_eq!(said, "gates[11].axis: `p95` is measured on axis `latency`, not `cost`");
+    assert_eq!(said, "gates[13].axis: `p95` is measured on axis `latency`, not `cost`");
     let said = gate_problem(Gate { scored: 10, ..plain() });
-    assert!(said.starts_with("gates[11].scored: only gates of axis `eval`"), "{said}");
+    assert!(said.starts_with("gates[13].scored: only gates of axis `eval`"), "{said}");
     let said = gate_problem(plain().lasting(0));
-    assert!(said.starts_with("gates[11].for: 0s is not"), "{said}");
+    assert!(said.starts_with("gates[13].for: 0s is not"), "{said}");
     let spend = Measure::Spend { window_ms: 3_600_000 };
     let said = gate_problem(Gate::new(spend, Limit::Max(Amount::ONE)));
-    assert!(said.starts_with("gates[11].then: `spend-1h` is of the whole workload"), "{said}");
+    assert!(said.starts_with("gates[13].then: `spend-1h` is of the whole workload"), "{said}");
     let spend = Measure::Spend { window_ms: 1000 };
     let said = gate_problem(Gate::new(spend, Limit::Max(Amount::ONE)).alerting());
-    assert!(said.starts_with("gates[11].measure: window 1s is not from 1m to 24h"), "{said}");
+    assert!(said.starts_with("gates[13].measure: window 1s is not from 1m to 24h"), "{said}");
     let stage = Measure::TailRatio { of: Timing::Stage("".into()) };
     let said = gate_problem(Gate::new(stage, Limit::Max(Amount::whole(2))));
-    assert!(said.starts_with("gates[11].stage: is empty"), "{said}");
+    assert!(said.starts_with("gates[13].stage: is empty"), "{said}");
     let said = gate_problem(Gate::new(P99, Limit::Max(Amount::ONE)));
     assert!(said.contains("another gate is `latency/p99/max` already"), "{said}");
 }

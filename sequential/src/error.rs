@@ -28,6 +28,11 @@ impl InvalidParameter {
         Self::unless(value > 0.0 && value < 1.0, key, value, "above 0 and below 1")
     }
 
+    /// `Ok(value)` if it is from 0 to 1, both ends with it.
+    pub(crate) fn unless_unit(key: &'static str, value: f64) -> Result<f64, Self> {
+        Self::unless((0.0..=1.0).contains(&value), key, value, "from 0 to 1")
+    }
+
     /// `Ok(value)` if it is a positive number.
     pub(crate) fn unless_positive(key: &'static str, value: f64) -> Result<f64, Self> {
         Self::unless(value > 0.0 && value.is_finite(), key, value, "a number above 0")

@@ -9,6 +9,8 @@
 //! |---|---|
 //! | is the failure share above (below) a limit? | [`ShareTest`] |
 //! | does the candidate fail more often than stable, right now, beside it? | [`CoinTest`] |
+//! | does it by more than a margin of percentage points? | [`MarginTest`] |
+//! | are its heavy-tailed totals (a conversation's cost) above a multiple of stable's? | [`GradedCoinTest`] |
 //! | is a heavy-tailed mean (cost) above a limit? | [`MeanTest`] |
 //! | the same for ever, after the rollout | [`ShareCusum`], [`CoinCusum`], [`MeanCusum`] |
 //! | did the split send keys where it should? | [`SplitHealth`] |
@@ -38,7 +40,9 @@ mod clustering;
 mod coin;
 mod cusum;
 mod error;
+mod graded_coin;
 pub mod interval;
+mod margin;
 mod mean;
 pub mod plan;
 mod process;
@@ -50,10 +54,12 @@ mod split_health;
 mod tally;
 
 pub use alpha::Alpha;
-pub use clustering::DesignEffect;
+pub use clustering::{ClusterSums, DesignEffect};
 pub use coin::{Coin, CoinCusum, CoinTest};
 pub use cusum::Cusum;
 pub use error::InvalidParameter;
+pub use graded_coin::GradedCoinTest;
+pub use margin::{Margin, MarginCusum, MarginTest};
 pub use mean::{Mean, MeanCusum, MeanTest};
 pub use process::{Accumulator, EProcess};
 pub use share::{Claim, Share, ShareCusum, ShareTest};

@@ -106,7 +106,7 @@ impl Telemetry {
 
     /// Adds the counts of the workers since the last call.
     pub fn absorb(&self, delta: &Delta, now: Instant) {
-        for (key, series) in &delta.series {
+        for (key, series) in delta.all_series() {
             self.count(key, series);
         }
         for ((workload, reason), count) in &delta.refusals {
@@ -114,7 +114,7 @@ impl Telemetry {
         }
         let mut state = self.lock();
         state.windows.absorb(delta, now);
-        for (key, series) in &delta.series {
+        for (key, series) in delta.all_series() {
             state.counted.entry(key.clone()).or_default().add(series);
             state.spending.add(key, series);
         }

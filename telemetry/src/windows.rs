@@ -187,7 +187,7 @@ impl Windows {
     /// Counts a delta as of `now` and forgets what is older than the longest span.
     pub fn absorb(&mut self, delta: &Delta, now: Instant) {
         let slot = self.slot(now);
-        for (key, counts) in &delta.series {
+        for (key, counts) in delta.all_series() {
             let slots = self.series.entry(key.clone()).or_default();
             match slots.back_mut() {
                 // A clock that was read earlier than the newest slot's still counts there.

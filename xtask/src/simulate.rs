@@ -15,6 +15,12 @@ pub(crate) struct Args {
     /// The same seed gives the same figures on every machine
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Only the gates under traffic as agents have it, of kinds whose name has these words (all: `""`)
+    #[arg(long, value_name = "WORDS")]
+    traffic: Option<String>,
+    /// Rollouts of each kind of traffic
+    #[arg(long)]
+    runs: Option<u64>,
 }
 
 /// Runs the simulations in release, where they are ten times faster.
@@ -34,6 +40,12 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     ]);
     if args.quick {
         command.arg("--quick");
+    }
+    if let Some(words) = &args.traffic {
+        command.args(["--traffic", words]);
+    }
+    if let Some(runs) = args.runs {
+        command.args(["--runs", &runs.to_string()]);
     }
     process::run(&mut command)
 }

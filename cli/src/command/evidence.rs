@@ -1,7 +1,7 @@
 //! Analyses for people: arms side by side, gate by gate, and what is still missing.
 
 use crate::output::{grouped, millis, one_line, percent, span};
-use stagegate_api::{AnalysisDetail, Estimated, GateReading};
+use stagegate_api::{AnalysisDetail, Estimated, GateReading, Verdict};
 use std::fmt::Write;
 
 /// An analysis in full, each line indented by two.
@@ -34,14 +34,21 @@ pub(crate) fn text(analysis: &AnalysisDetail) -> String {
 
 /// Time and requests so far, and what is still needed.
 fn progress(analysis: &AnalysisDetail) -> String {
+    let needed = match analysis.needed_requests {
+        0 => String::new(),
+        needed => format!(" of {}", grouped(needed)),
+    };
     let mut text = format!(
-        "{}: observed {} of {}, {} of {} requests",
+        "{}: observed {} of {}, {}{needed} requests",
         analysis.verdict,
         span(analysis.observed_ms),
         span(analysis.needed_ms),
         grouped(analysis.requests),
-        grouped(analysis.needed_requests),
     );
+    // More traffic is not what a violated gate waits for.
+    if analysis.verdict == Verdict::Fail {
+        return text;
+    }
     match still_needed(analysis) {
         Some(0..1000) => {}
         Some(ms) => {
@@ -163,6 +170,14 @@ mod tests {
             assert!(text.contains(wanted), "{wanted} is missing in\n{text}");
         }
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn a_step_without_a_minimum_names_none_and_a_failed_one_no_time() {
+        let none = text(&analysis(|value| value["needed_requests"] = json!(0)));
+        assert!(none.contains(", 1,000 requests;"), "{none}");
+        let failed = text(&analysis(|value| value["verdict"] = json!("fail")));
+        assert!(!failed.contains("more\n"), "{failed}");
     }
 
     #[test]

@@ -26,7 +26,7 @@ raw! {
         /// `stagegate eval gate --attach`. A report that fell prevents a promotion, whatever this
         /// key says.
         offline_report: OfflineReport = default("with_scorers"),
-        /// Chance that a candidate no worse than its limits is ever rolled back in one step, shared
+        /// Chance that a candidate no worse than its limits is ever rolled back in a whole rollout, shared
         /// by all gates that roll back; at most 0.5.
         rollback_alpha: Chance = default("0.01"),
         /// Chance that one gate lets a candidate pass that is just beyond its limit; at most 0.5.

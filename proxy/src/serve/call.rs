@@ -12,8 +12,11 @@ use crate::stats::{Finished, Told, tenant_label};
 use crate::tap::{self, Tap, TapReason};
 use crate::trace::Trace;
 use crate::worker::Worker;
-use stagegate_rollout::{Arm, Choice, KeyKind, Outcome, Reason, Record, Spent, Unpriced, Who};
+use stagegate_rollout::{
+    Arm, Choice, KeyKind, Outcome, Reason, Record, Seen, Spent, Unpriced, Weight, Who,
+};
 use stagegate_signals::{Cost, End, Failure, Passed, Rules, Signals, Usage};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -63,6 +66,10 @@ pub(super) struct Decision {
     detail: Option<String>,
     key: KeyKind,
     bucket: Option<u32>,
+    /// The weight drew its arm, so that gates compare it.
+    pub(super) is_drawn: bool,
+    /// The conversation of the issued id that the request uses, or that its answer issued; 0 for none.
+    unit: Cell<u32>,
     /// The role of the release that serves; `None` if the proxy answers itself.
     pub(super) role: Option<Role>,
 }
@@ -77,6 +84,8 @@ impl Decision {
             detail: choice.detail.map(str::to_owned),
             key: choice.key,
             bucket: choice.bucket.map(stagegate_rollout::Bucket::number),
+            is_drawn: false,
+            unit: Cell::new(0),
             role: None,
         }
     }
@@ -98,7 +107,17 @@ impl Decision {
         let idle = workload.prepared.settings.identity.conversation_idle;
         let key = pins.key(&workload.prepared.name, id);
         let generation = workload.split.state().generation as u32;
-        let pin = Pin { arm: self.arm, release: release.number, generation, used_s: now_s as u32 };
+        if self.unit.get() == 0 {
+            self.unit.set(key as u32);
+        }
+        let pin = Pin {
+            arm: self.arm,
+            release: release.number,
+            generation,
+            drawn: if self.is_drawn { workload.split.state().weight } else { Weight::ZERO },
+            unit: self.unit.get(),
+            used_s: now_s as u32,
+        };
         let before = pins.get(key, idle, now_s);
         let stays = before.is_some_and(|before| {
             let same = before.release == pin.release && before.generation == generation;
@@ -110,8 +129,9 @@ impl Decision {
     }
 
     /// The decision rests on an id that stands for a conversation.
-    pub(super) fn by_conversation(&mut self) {
+    pub(super) fn by_conversation(&mut self, pin: &Pin) {
         self.key = KeyKind::Conversation;
+        self.unit.set(pin.unit);
     }
 }
 
@@ -291,7 +311,8 @@ impl Call {
         if let Some(micros) = pause.filter(|_| decision.reason != Reason::Forced) {
             let name = &decision.workload().prepared.name;
             let mut stats = worker.stats.borrow_mut();
-            stats.between_chunks(name, decision.release(), decision.arm, micros);
+            let (release, arm) = (decision.release(), decision.arm);
+            stats.between_chunks(name, release, arm, decision.is_drawn, micros);
         }
     }
 
@@ -320,6 +341,9 @@ impl Call {
             retries: self.retries,
             abandoned: self.abandoned && outcome == Outcome::ClientGone,
             identity_late: self.identity_late,
+            is_drawn: decision.is_drawn,
+            unit: self.unit(decision),
+            at_ms: self.at_ms + record.duration_us / 1000,
         };
         let name = &workload.prepared.name;
         let mut stats = worker.stats.borrow_mut();
@@ -327,6 +351,28 @@ impl Call {
         drop(stats);
         worker.report_if_full();
         self.end_trace(worker, decision, outcome, told);
+    }
+
+    /// Names the key that the split drew, for the units of gates; none while nobody counts units, 0
+    /// without a key.
+    fn unit(&self, decision: &Decision) -> Option<u64> {
+        if !decision.is_drawn || !decision.workload().watches_its_split() {
+            return None;
+        }
+        let kind = match decision.reason {
+            Reason::Pinned => KeyKind::Conversation,
+            _ => decision.key,
+        };
+        let id = match kind {
+            KeyKind::Conversation => self.found.conversation.as_deref(),
+            KeyKind::User => self.found.user.as_deref(),
+            KeyKind::Tenant => self.found.tenant.as_deref(),
+            KeyKind::Request => None,
+        };
+        // An answer's id names a conversation that has no other name.
+        let issued = u64::from(decision.unit.get());
+        let unit = Seen::unit_of(kind, id);
+        Some(if unit == 0 { issued } else { unit })
     }
 
     /// Keeps the record of a request that was refused before anything was decided.

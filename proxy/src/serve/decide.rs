@@ -2,7 +2,7 @@
 
 use super::call::{Call, Decision};
 use super::client::Client;
-use super::identify::{pin_of, pinned};
+use super::identify::{pin_in_use, pin_of};
 use crate::http1::Known;
 use crate::pins::Pins;
 use crate::plan::{CurrentPlan, Role, Workload};
@@ -35,13 +35,14 @@ impl Client {
             key.verify(&settings.name, std::str::from_utf8(header).ok()?, call.now_s()).ok()
         });
         let pins = &self.worker.shared.pins;
-        let issued = pinned(workload, &call.uses, pins, call.steady_s(pins));
+        let issued = pin_in_use(workload, &call.uses, pins, call.steady_s(pins));
         let began = || {
             let conversation = call.found.conversation.as_deref();
             let conversation = conversation.filter(|_| keeps_pins(workload))?;
             pin_of(workload, conversation, pins, call.steady_s(pins))
         };
-        let pinned = issued.or_else(began);
+        let pin = issued.or_else(began);
+        let pinned = pin.map(|(arm, _)| arm);
         let choice = workload.split.choose(&call.who(), forced, pinned);
         let conversation = call.found.conversation.as_deref();
         let choice = stay(workload, pins, conversation, choice, call.steady_s(pins));
@@ -52,9 +53,14 @@ impl Client {
             stats.assigned(&workload.prepared.name, bucket.number());
         }
         let mut decision = Decision::new(plan, position, &choice);
-        if issued.is_some() && choice.reason == Reason::Pinned {
-            decision.by_conversation();
+        if let (Some((_, pin)), Reason::Pinned) = (issued, choice.reason) {
+            decision.by_conversation(&pin);
         }
+        decision.is_drawn = match choice.reason {
+            Reason::Weight | Reason::Default => true,
+            Reason::Pinned => pin.is_some_and(|(_, pin)| workload.is_drawn(&pin)),
+            _ => false,
+        };
         let role = match choice.target {
             Target::Respond => return Route::Respond(decision),
             Target::FallbackRelease => Role::Fallback,
@@ -66,6 +72,7 @@ impl Client {
         if role == Role::Arm(Arm::Candidate) && (fallen_back || !is_up(role)) {
             decision.arm = Arm::Stable;
             decision.reason = Reason::CandidateDown;
+            decision.is_drawn = false;
             decision.role = Some(Role::Arm(Arm::Stable));
         }
         if !decision.role.is_some_and(is_up) {

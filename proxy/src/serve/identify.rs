@@ -6,6 +6,7 @@ use super::client::Client;
 use super::inspect::{Held, LateScan, Read};
 use crate::http1::BodyLength;
 use crate::identity::{Body, BodyScan, Found, Identity, Moment, Uses, screen};
+use crate::pins::Pin;
 use crate::plan::Workload;
 use crate::problem::Problem;
 use stagegate_rollout::Arm;
@@ -140,17 +141,28 @@ pub(super) fn pinned(
     pins: &crate::pins::Pins,
     now_s: u64,
 ) -> Option<Arm> {
+    pin_in_use(workload, uses, pins, now_s).map(|(arm, _)| arm)
+}
+
+/// The pin of an issued id which the request uses, the first that is known, and the arm it leads to.
+pub(super) fn pin_in_use(
+    workload: &Workload,
+    uses: &Uses,
+    pins: &crate::pins::Pins,
+    now_s: u64,
+) -> Option<(Arm, Pin)> {
     uses.iter().find_map(|used| pin_of(workload, &used.id, pins, now_s))
 }
 
-/// The arm to which one id is pinned.
+/// The pin of one id, and the arm it leads to.
 pub(super) fn pin_of(
     workload: &Workload,
     id: &str,
     pins: &crate::pins::Pins,
     now_s: u64,
-) -> Option<Arm> {
+) -> Option<(Arm, Pin)> {
     let idle = workload.prepared.settings.identity.conversation_idle;
     let key = pins.key(&workload.prepared.name, id);
-    workload.pinned(&pins.get(key, idle, now_s)?)
+    let pin = pins.get(key, idle, now_s)?;
+    Some((workload.pinned(&pin)?, pin))
 }

@@ -2,10 +2,10 @@
 
 use super::ring::Add;
 use crate::policy::{ErrorClass, Gate, Limit, Measure, Quantile, Timing};
-use crate::{Histogram, Outcome, Series, TokenKind};
+use crate::{Histogram, Outcome, Series, TokenKind, UnitClass};
 use serde::{Deserialize, Serialize};
-use stagegate_sequential::Tally;
 use stagegate_sequential::promotion::Moments;
+use stagegate_sequential::{ClusterSums, DesignEffect, Tally};
 
 /// Nano-dollars in a dollar.
 pub(super) const NANOS: f64 = 1e9;
@@ -29,6 +29,12 @@ pub(super) struct Counts {
     /// Of times: the values.
     #[serde(skip_serializing_if = "is_nothing")]
     pub(super) times: Histogram,
+    /// Of shares: sums over the visits of units, which say how much turns hang together.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub(super) visits: ClusterSums,
+    /// Of costs: the totals of visits, by how much of their input came from a cache.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub(super) totals: Vec<Moments>,
 }
 
 fn is_nothing<T: Default + PartialEq>(part: &T) -> bool {
@@ -41,12 +47,36 @@ impl Add for Counts {
         self.bad += other.bad;
         self.moments = self.moments.plus(other.moments);
         self.times.merge(&other.times);
+        self.visits = self.visits.plus(other.visits);
+        if self.totals.len() < other.totals.len() {
+            self.totals.resize(other.totals.len(), Moments::default());
+        }
+        for (sum, totals) in self.totals.iter_mut().zip(&other.totals) {
+            *sum = sum.plus(*totals);
+        }
     }
 }
 
 impl Counts {
-    /// The counts of a series for `gate`.
+    /// The counts of a series for `gate`: by units, where they were counted.
     pub(super) fn of(gate: &Gate, series: &Series) -> Self {
+        let mut counts = Self::of_requests(gate, series);
+        if let Some(sums) = UnitClass::of(gate).and_then(|class| series.units.class(class)) {
+            // Requests that nobody told the units of are units themselves.
+            if sums.turns.0 > 0 {
+                (counts.n, counts.bad) = sums.turns;
+            }
+            for (failed, turns, count) in &sums.visits {
+                counts.visits.add(u64::from(*failed), u64::from(*turns), *count);
+            }
+        }
+        if gate.measure == Measure::UsdPerRequest {
+            counts.totals = series.units.costs.iter().map(dollars).collect();
+        }
+        counts
+    }
+
+    fn of_requests(gate: &Gate, series: &Series) -> Self {
         match &gate.measure {
             Measure::Accuracy => {
                 let scores = series.scores;
@@ -79,9 +109,7 @@ impl Counts {
                 Self { n: times.count(), times, ..Self::default() }
             }
             Measure::UsdPerRequest => {
-                let dollars = series.cost_nanos.buckets();
-                let moments = Moments::of(dollars.map(|(nanos, n)| (nanos as f64 / NANOS, n)));
-                let moments = moments.unwrap_or_default();
+                let moments = dollars(&series.cost_nanos);
                 Self { n: series.cost_nanos.count(), moments, ..Self::default() }
             }
             // Reasoning is counted in the output already.
@@ -114,6 +142,11 @@ impl Counts {
         Tally::of(self.bad.min(self.n), self.n).unwrap_or_default()
     }
 
+    /// Bad values among all, in units that are worth one independent unit each.
+    pub(super) fn independent(&self, effect: DesignEffect) -> Tally {
+        self.tally().deflated(effect)
+    }
+
     /// Share of bad values.
     pub(super) fn bad_share(&self) -> Option<f64> {
         (self.n > 0).then(|| self.bad as f64 / self.n as f64)
@@ -141,6 +174,13 @@ impl Counts {
         let value = self.times.quantile(quantile.rank()).filter(|_| enough)?;
         Some(value as f64)
     }
+}
+
+/// Dollars of a histogram of nano-dollars.
+fn dollars(nanos: &Histogram) -> Moments {
+    let values = nanos.buckets().map(|(nanos, n)| (nanos as f64 / NANOS, n));
+    // Buckets round by a per cent; the sum is exact.
+    Moments::of(values).unwrap_or_default().with_sum(nanos.sum() as f64 / NANOS)
 }
 
 /// The requests that a failure rate is a share of. Requests whose client left are not counted.

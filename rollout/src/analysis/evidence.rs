@@ -2,7 +2,7 @@
 
 use super::counts::{Counts, NANOS, blamable};
 use super::flow::{Condition, Flow};
-use super::frame::Frame;
+use super::frame::{Frame, Since};
 use super::spend::SpendBook;
 use super::split::SplitCount;
 use super::text::Seconds;
@@ -64,7 +64,13 @@ pub struct Evidence {
     digest: String,
     last_ms: Option<u64>,
     observed_ms: u64,
+    /// The part of it since the candidate's last request.
+    #[serde(default)]
+    unheard_ms: u64,
     block_ms: u64,
+    /// Requests that are not compared, by arm.
+    #[serde(default)]
+    apart: [u64; 2],
     stable: Total,
     candidate: Total,
     flow: Flow,
@@ -91,20 +97,23 @@ impl Evidence {
             digest: String::new(),
             last_ms: None,
             observed_ms: 0,
+            unheard_ms: 0,
             block_ms: 0,
+            apart: [0; 2],
             stable: Total::default(),
             candidate: Total::default(),
             flow: Flow::default(),
             split: SplitCount::default(),
             tracks: Vec::new(),
         };
-        let condition = Condition { outage: false, down: None };
+        let condition = Condition { outage: false, silent: false, down: None };
         for place in 0..rollout.policy.gates.len() {
             let frame = Moment {
                 at_ms: rollout.step_since_ms,
                 observed_ms: 0,
                 new_block: false,
                 condition,
+                since: Since::default(),
                 doubt: None,
             };
             let Some(frame) = frame.of(rollout, place, None) else { continue };
@@ -161,21 +170,22 @@ impl Evidence {
             self.last_ms.map_or(tick.observed_ms, |last| tick.at_ms.saturating_sub(last));
         let observed_ms = tick.observed_ms.min(elapsed_ms).min(LONGEST_TICK_MS);
         self.last_ms = Some(tick.at_ms.max(self.last_ms.unwrap_or(0)));
-        let condition = self.flow.observe(tick, observed_ms);
-        // Time without the candidate's traffic, or with an outage, has shown nothing.
-        if !condition.outage && self.flow.silent_ms < rollout.policy.no_data_alert_ms {
-            self.observed_ms += observed_ms;
-        }
+        let length_ms = rollout.current().map_or(0, |step| step.hold_ms.max(step.watch_ms));
+        let condition = self.flow.observe(tick, observed_ms, length_ms);
+        let since = Since { ms: self.observed_ms, requests: self.candidate.requests };
+        self.watch_the_clock(condition, observed_ms);
         self.block_ms += observed_ms;
         let new_block = self.block_ms >= BLOCK_MS;
         if new_block {
             self.block_ms = 0;
         }
+        self.apart.iter_mut().zip(tick.apart).for_each(|(sum, count)| *sum += count);
         self.stable.add(&tick.stable);
         self.candidate.add(&tick.candidate);
         self.split.observe(tick.weight, &tick.assigned);
         let doubt = tick.doubt.as_ref();
-        let moment = Moment { at_ms: tick.at_ms, observed_ms, new_block, condition, doubt };
+        let at_ms = tick.at_ms;
+        let moment = Moment { at_ms, observed_ms, new_block, condition, since, doubt };
         let mut measurements = Vec::new();
         let mut trigger = condition.down.map(|requests| Trigger::CandidateDown { requests });
         for (place, track) in self.tracks.iter_mut().enumerate() {
@@ -185,6 +195,23 @@ impl Evidence {
             trigger = trigger.or_else(|| track.trigger(&frame));
         }
         self.conclude(rollout, &moment, measurements, trigger)
+    }
+
+    /// Time without the candidate's traffic, or with an outage, has shown nothing. A pause is known as
+    /// such only after a while, so the time since the last request is then taken back.
+    fn watch_the_clock(&mut self, condition: Condition, observed_ms: u64) {
+        if self.flow.silent_ms == 0 {
+            self.unheard_ms = 0;
+        }
+        if condition.silent {
+            self.observed_ms = self.observed_ms.saturating_sub(self.unheard_ms);
+            self.unheard_ms = 0;
+        } else if !condition.outage {
+            self.observed_ms += observed_ms;
+            if self.flow.silent_ms > 0 {
+                self.unheard_ms += observed_ms;
+            }
+        }
     }
 
     fn conclude(
@@ -206,6 +233,10 @@ impl Evidence {
         }
         if moment.condition.outage {
             blocks.push("an outage hits both arms alike".to_owned());
+        }
+        if moment.condition.silent {
+            let silent = Seconds(self.flow.silent_ms);
+            blocks.push(format!("the candidate has had no traffic for {silent}"));
         }
         if self.observed_ms < needed_ms {
             let rest = Seconds(needed_ms - self.observed_ms);
@@ -250,6 +281,7 @@ impl Evidence {
             observed_ms: self.observed_ms,
             needed_ms,
             requests: self.candidate.requests,
+            apart: self.apart,
             needed_requests,
             blocks,
             forecast: self.forecast(rollout),
@@ -280,6 +312,7 @@ struct Moment<'t> {
     observed_ms: u64,
     new_block: bool,
     condition: Condition,
+    since: Since,
     doubt: Option<&'t Doubt>,
 }
 
@@ -299,6 +332,8 @@ impl Moment<'_> {
             at_ms: self.at_ms,
             observed_ms: self.observed_ms,
             outage: self.condition.outage,
+            silent: self.condition.silent,
+            since: self.since,
             // People's labels are believed whatever the judge does.
             doubt: self.doubt.filter(|_| gate.measure == Measure::Accuracy).map(|it| it.kind),
             new_block: self.new_block,

@@ -74,19 +74,38 @@ pub(super) struct Flow {
     ring: Ring<Both>,
     /// Observed time since the candidate last finished a request, in milliseconds.
     pub(super) silent_ms: u64,
+    /// Requests that the candidate should have had in that time, going by stable's.
+    #[serde(default)]
+    missed: f64,
+    /// The candidate's requests in the step, and the observed time of it.
+    #[serde(default)]
+    pace: (u64, u64),
 }
+
+/// With so many requests missing the candidate's traffic has stopped: by chance that happens once in
+/// `e^12` pauses.
+const MISSED: f64 = 12.0;
+/// Before that, at least so much time must have passed, in milliseconds.
+const SHORTEST_SILENCE_MS: u64 = 10_000;
+/// Without stable to go by: after this time, or a sixth of a shorter step, and seven times the usual
+/// pause between two requests (by chance once in `e^7` pauses).
+const SILENCE_MS: u64 = 60_000;
+const PAUSES: u64 = 7;
 
 /// The result of the flow at a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Condition {
     /// An outage that hits both arms alike.
     pub(super) outage: bool,
+    /// The candidate's traffic has stopped.
+    pub(super) silent: bool,
     /// The candidate is down: how many requests found no endpoint lately.
     pub(super) down: Option<u64>,
 }
 
 impl Flow {
-    pub(super) fn observe(&mut self, tick: &Tick, observed_ms: u64) -> Condition {
+    /// Adds a tick. `length_ms` is that of the step.
+    pub(super) fn observe(&mut self, tick: &Tick, observed_ms: u64, length_ms: u64) -> Condition {
         let reason = Reason::CandidateDown.index();
         let now = Both {
             stable: Arm::of(&tick.stable),
@@ -95,13 +114,35 @@ impl Flow {
         };
         if now.candidate.requests > 0 {
             self.silent_ms = 0;
+            self.missed = 0.0;
         } else {
             self.silent_ms += observed_ms;
+            let weight = tick.weight.ratio();
+            if weight < 1.0 {
+                self.missed += now.stable.requests as f64 * weight / (1.0 - weight);
+            }
         }
+        self.pace.0 += now.candidate.requests;
+        self.pace.1 += observed_ms;
         self.ring.add(tick.at_ms, &now, |_| {});
         let lately = |window_ms: &u64| self.ring.last(tick.at_ms, *window_ms).is_outage();
         let outage = now.is_outage() || OUTAGE_WINDOWS_MS.iter().any(lately);
-        Condition { outage, down: self.down(tick.at_ms, now.down) }
+        Condition {
+            outage,
+            silent: self.is_silent(length_ms),
+            down: self.down(tick.at_ms, now.down),
+        }
+    }
+
+    /// True if the candidate's traffic has stopped, or never began.
+    fn is_silent(&self, length_ms: u64) -> bool {
+        let short_ms = (length_ms / 6).max(1);
+        if self.missed >= MISSED && self.silent_ms >= SHORTEST_SILENCE_MS.min(short_ms) {
+            return true;
+        }
+        let (requests, observed_ms) = self.pace;
+        let pause_ms = if requests > 0 { observed_ms / requests } else { 0 };
+        self.silent_ms >= SILENCE_MS.min(short_ms).max(PAUSES * pause_ms)
     }
 
     fn down(&self, at_ms: u64, now: u64) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! The time that a policy's steps take for a workload, what they can find, and what they cost.
 
 use super::test::Kind;
-use crate::policy::{ErrorClass, Gate, GateId, Measure, Policy, Step};
+use crate::policy::{ErrorClass, Gate, GateId, Measure, Policy, Step, Then};
 use crate::{Axis, Weight};
 use serde::{Deserialize, Serialize};
 use stagegate_sequential::{Alpha, plan as statistics};
@@ -87,20 +87,27 @@ pub struct PlannedStep {
     pub gates: Vec<PlannedGate>,
 }
 
-/// Plans every step of `policy` for a workload with these rates.
+/// Plans every step of `policy` for a workload with these rates. Gates that are `waived` at a start,
+/// because nothing would ever be measured for them, are left out.
 #[must_use]
-pub fn plan(policy: &Policy, rates: &Rates) -> Vec<PlannedStep> {
+pub fn plan(policy: &Policy, rates: &Rates, waived: &[GateId]) -> Vec<PlannedStep> {
     let steps = policy.steps.iter().enumerate();
-    steps.map(|(place, step)| plan_step(policy, rates, place, step)).collect()
+    steps.map(|(place, step)| plan_step(policy, rates, waived, place, step)).collect()
 }
 
-fn plan_step(policy: &Policy, rates: &Rates, place: usize, step: &Step) -> PlannedStep {
-    let gates: Vec<PlannedGate> = policy
-        .gates
-        .iter()
-        .enumerate()
-        .map(|(gate, _)| plan_gate(policy, rates, place, gate))
-        .collect();
+fn plan_step(
+    policy: &Policy,
+    rates: &Rates,
+    waived: &[GateId],
+    place: usize,
+    step: &Step,
+) -> PlannedStep {
+    let in_force = policy.gates.iter().enumerate().filter(|(_, gate)| !waived.contains(&gate.id()));
+    let gates: Vec<PlannedGate> =
+        in_force.map(|(gate, _)| plan_gate(policy, rates, place, gate)).collect();
+    // A gate that only alerts does not keep anybody waiting for its values.
+    let alerts =
+        |id: &GateId| policy.gates.iter().any(|gate| gate.id() == *id && gate.then == Then::Alert);
     let count = |units| statistics::time_for(units, rates.rps, step.weight.ratio(), 1.0);
     let mut slowest = (Some(step.hold_ms.max(step.watch_ms)), "time to observe".to_owned());
     let requests_ms = if step.requests == 0 { Some(0) } else { count(step.requests).map(millis) };
@@ -115,7 +122,7 @@ fn plan_step(policy: &Policy, rates: &Rates, place: usize, step: &Step) -> Plann
         }
     };
     consider(requests_ms, format!("{} requests", step.requests));
-    for planned in gates.iter().filter(|_| step.watch_ms == 0) {
+    for planned in gates.iter().filter(|it| step.watch_ms == 0 && !alerts(&it.gate)) {
         consider(planned.takes_ms, format!("{} values for {}", planned.needed, planned.gate));
     }
     let (takes_ms, because) = slowest;
@@ -150,7 +157,8 @@ fn plan_gate(policy: &Policy, rates: &Rates, place: usize, gate_place: usize) ->
     };
     let Some(bad) = bad_share(gate, rates) else { return planned };
     let promote = Alpha::try_from(0.9 * policy.promote_alpha.get()).unwrap_or(Alpha::PROMOTION);
-    let roll_back = Alpha::try_from(policy.alpha_of(gate_place)).unwrap_or(Alpha::ROLLBACK);
+    let of_step = policy.alpha_of(gate_place) / policy.steps.len().max(1) as f64;
+    let roll_back = Alpha::try_from(of_step).unwrap_or(Alpha::ROLLBACK);
     let counted = weight * of_candidate / (weight * of_candidate + (1.0 - weight) * of_stable);
     let units = needed as f64;
     let (passes, regression, found) = match Kind::of(gate) {
@@ -173,7 +181,7 @@ fn plan_gate(policy: &Policy, rates: &Rates, place: usize, gate_place: usize) ->
             };
             (passes.ok(), worse, found)
         }
-        Kind::Mean | Kind::Plain | Kind::OfWorkload => return planned,
+        Kind::Mean | Kind::Quantile(_) | Kind::Plain | Kind::OfWorkload => return planned,
     };
     planned.passes = passes;
     planned.regression = Some(regression);

@@ -3,7 +3,7 @@
 use super::ring::{LONGEST_MS, SLOT_MS};
 use super::test::{Kind, Test};
 use crate::DoubtKind;
-use crate::policy::{Gate, Measure, Policy, Quantile};
+use crate::policy::{Axis, Gate, Measure, Policy, Quantile};
 
 /// The shortest window in which a gate is said to hold or not, in milliseconds.
 const WINDOW_MS: u64 = 300_000;
@@ -11,6 +11,20 @@ const WINDOW_MS: u64 = 300_000;
 pub(super) const RECENT_MS: u64 = 60_000;
 /// Fewer values have no mean to speak of.
 const LEAST_FOR_A_MEAN: u64 = 30;
+
+/// The time for which caches may be cold, in milliseconds.
+const COLD_MS: u64 = 120_000;
+/// Requests for which caches may be cold.
+const COLD_REQUESTS: u64 = 200;
+
+/// What the candidate has served in this step before the tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Since {
+    /// Observed milliseconds with traffic.
+    pub(super) ms: u64,
+    /// Requests.
+    pub(super) requests: u64,
+}
 
 /// The input of a gate's judgement.
 pub(super) struct Frame<'a> {
@@ -25,6 +39,10 @@ pub(super) struct Frame<'a> {
     pub(super) observed_ms: u64,
     /// An outage hits both arms alike.
     pub(super) outage: bool,
+    /// The candidate's traffic has stopped.
+    pub(super) silent: bool,
+    /// The candidate has only just begun: see [`Frame::is_cold`].
+    pub(super) since: Since,
     /// The reason not to believe the scorers.
     pub(super) doubt: Option<DoubtKind>,
     /// True if a new block begins with this tick.
@@ -44,6 +62,20 @@ impl Frame<'_> {
         Kind::of(self.gate)
     }
 
+    /// Returns true while caches of the candidate may be cold: what it takes and costs then is no
+    /// evidence. That is for two minutes, or a fifteenth of a shorter step, and 200 requests, or twice
+    /// what the gate asks for.
+    pub(super) fn is_cold(&self) -> bool {
+        if !matches!(self.gate.axis, Axis::Latency | Axis::Cost) {
+            return false;
+        }
+        let step = self.policy.steps.get(self.step);
+        let length_ms = step.map_or(0, |step| step.hold_ms.max(step.watch_ms));
+        let cold_ms = (length_ms / 15).min(COLD_MS);
+        let requests = COLD_REQUESTS.min(2 * self.gate.requests);
+        self.since.ms < cold_ms || self.since.requests < requests
+    }
+
     /// The time for which it must be violated.
     pub(super) fn lasting_ms(&self) -> u64 {
         self.policy.violated_for_ms(self.gate, self.step)
@@ -59,7 +91,8 @@ impl Frame<'_> {
 
     /// Natural logarithm of what the evidence must reach.
     pub(super) fn ln_needed(&self, test: &Test) -> f64 {
-        let alpha = self.policy.alpha_of(self.place);
+        // All steps of a rollout together have the alpha.
+        let alpha = self.policy.alpha_of(self.place) / self.policy.steps.len().max(1) as f64;
         let step = self.policy.steps.get(self.step);
         // A CUSUM bounds how often it cries wolf: once in so many ticks. A watch has one a second.
         let seconds = step.map_or(1.0, |step| (step.watch_ms as f64 / 1000.0).max(1.0));
@@ -99,8 +132,18 @@ fn least_for_a_look(policy: &Policy, gate: &Gate) -> u64 {
             _ => return LEAST_FOR_A_MEAN,
         },
         Kind::Mean => return LEAST_FOR_A_MEAN,
+        Kind::Quantile(_) => return least_for_a_quantile(gate),
         Kind::OfWorkload => return 0,
     };
     let first = 0.9 * policy.promote_alpha.get();
     (first.ln() / (-rare).ln_1p()).ceil() as u64 + 1
+}
+
+/// Values of an arm with which a quantile is compared: two in the tail. The comparison is fair with any
+/// number; with fewer it says little.
+pub(super) fn least_for_a_quantile(gate: &Gate) -> u64 {
+    match &gate.measure {
+        Measure::Latency { quantile, .. } => (2.0 / quantile.tail()).ceil() as u64,
+        _ => 1,
+    }
 }

@@ -35,6 +35,7 @@ mod figures;
 mod flow;
 mod forecast;
 mod frame;
+mod fresh;
 mod gate_state;
 mod measurement;
 mod report;

@@ -61,6 +61,10 @@ pub struct Analysis {
     pub needed_ms: u64,
     /// Requests that the candidate finished in this step.
     pub requests: u64,
+    /// Requests of stable and of the candidate that are not compared: the weight did not draw their
+    /// arm.
+    #[serde(default)]
+    pub apart: [u64; 2],
     /// The number that a promotion needs.
     pub needed_requests: u64,
     /// The obstacles to a promotion, in words; empty with the verdict `pass`.
@@ -80,14 +84,22 @@ impl Analysis {
 impl fmt::Display for Analysis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} {}", self.id, self.verdict)?;
-        writeln!(
-            f,
-            "  observed {} of {}, {} of {} requests",
-            Seconds(self.observed_ms),
-            Seconds(self.needed_ms),
-            self.requests,
-            self.needed_requests
-        )?;
+        let (observed, needed) = (Seconds(self.observed_ms), Seconds(self.needed_ms));
+        match self.needed_requests {
+            0 => writeln!(f, "  observed {observed} of {needed}, {} requests", self.requests)?,
+            all => writeln!(
+                f,
+                "  observed {observed} of {needed}, {} of {all} requests",
+                self.requests
+            )?,
+        }
+        if self.apart != [0; 2] {
+            let [stable, candidate] = self.apart;
+            writeln!(
+                f,
+                "  not compared: {stable} requests of stable, {candidate} of the candidate"
+            )?;
+        }
         for measurement in &self.measurements {
             writeln!(f, "  {measurement}")?;
         }

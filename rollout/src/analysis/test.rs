@@ -1,10 +1,14 @@
 //! The statistical test of a gate, and its input.
 
 use super::counts::{Counts, NANOS};
-use crate::Histogram;
+use super::fresh::Fresh;
+use crate::{Histogram, UnitClass};
 use crate::policy::{Gate, Limit, Measure, Quantile};
 use serde::{Deserialize, Serialize};
-use stagegate_sequential::{Claim, CoinTest, MeanCusum, MeanTest, ShareCusum, ShareTest};
+use stagegate_sequential::promotion::Moments;
+use stagegate_sequential::{
+    Claim, CoinTest, GradedCoinTest, MarginTest, MeanCusum, MeanTest, ShareCusum, ShareTest,
+};
 
 /// Values of stable before its mean is a limit.
 const LEAST_STABLE: u64 = 100;
@@ -21,6 +25,8 @@ pub(super) enum Kind {
     Coin(f64),
     /// A mean against a limit.
     Mean,
+    /// Share of values beyond stable's quantile, where the candidate's may be so many times as long.
+    Quantile(f64),
     /// An estimate against a limit: no test, so it must be beyond it for the whole duration.
     Plain,
     /// As plain, and of the workload as a whole.
@@ -39,6 +45,7 @@ impl Kind {
             }
             (_, Limit::Margin(margin)) => Self::Coin(margin.get()),
             (Measure::UsdPerRequest, Limit::Max(_) | Limit::Ratio(_)) => Self::Mean,
+            (Measure::Latency { .. }, Limit::Ratio(ratio)) => Self::Quantile(ratio.get()),
             (measure, _) if measure.is_of_the_workload() => Self::OfWorkload,
             _ => Self::Plain,
         }
@@ -54,10 +61,29 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Test {
-    /// Test A: a share against a limit.
+    /// Test A: a share against a limit, as earlier versions stored it.
     Share(ShareTest),
-    /// Test B: a share beside stable's.
+    /// Test A, half of it on first failures of units, half on the visits that ended: the first hears of
+    /// a broken candidate at once, the second of one that is a little worse.
+    Limit {
+        /// First failures.
+        first: ShareTest,
+        /// Shares of failed turns.
+        visits: ShareTest,
+    },
+    /// Test B: a share beside stable's. Of quantiles, and as earlier versions stored others.
     Coin(CoinTest),
+    /// Test B with a margin, of values that no unit is known of.
+    Margin(MarginTest),
+    /// Test B with a margin, half of it on first failures of units, half on their first visits.
+    Beside {
+        /// First failures.
+        first: MarginTest,
+        /// Shares of failed turns.
+        visits: MarginTest,
+    },
+    /// Test B by degrees: the cost of visits.
+    Costs(GradedCoinTest),
     /// Test D: a mean against a limit.
     Mean(MeanTest),
     /// Test E: a share against a limit, at 100%, where evidence must not get tired.
@@ -72,13 +98,26 @@ impl Test {
     /// The test of `gate` while there are two arms.
     pub(super) fn beside_stable(gate: &Gate) -> Self {
         match Kind::of(gate) {
-            Kind::Share(limit) => {
-                ShareTest::new(limit, Claim::Above).map_or(Self::None, Self::Share)
-            }
-            Kind::Coin(_) => CoinTest::new(1.0, Claim::Above).map_or(Self::None, Self::Coin),
-            Kind::Mean => Self::Mean(MeanTest::new()),
+            Kind::Share(limit) => ShareTest::new(limit, Claim::Above)
+                .map_or(Self::None, |test| Self::Limit { first: test.clone(), visits: test }),
+            Kind::Coin(margin) => Self::with_margin(gate, margin).unwrap_or(Self::None),
+            Kind::Quantile(_) => CoinTest::new(1.0, Claim::Above).map_or(Self::None, Self::Coin),
+            Kind::Mean => match gate.limit {
+                Limit::Ratio(ratio) => {
+                    GradedCoinTest::new(ratio.get()).map_or(Self::None, Self::Costs)
+                }
+                _ => Self::Mean(MeanTest::new()),
+            },
             Kind::Plain | Kind::OfWorkload => Self::None,
         }
+    }
+
+    fn with_margin(gate: &Gate, margin: f64) -> Option<Self> {
+        let first = MarginTest::new(margin).ok()?;
+        if UnitClass::of(gate).is_none() {
+            return Some(Self::Margin(first));
+        }
+        Some(Self::Beside { first, visits: MarginTest::for_parts(margin).ok()? })
     }
 
     /// The test of `gate` at 100%, where stable's figures of the step before stand in for it.
@@ -93,30 +132,61 @@ impl Test {
                 limit.map_or(Self::None, share)
             }
             Kind::Mean => Self::MeanWatch(MeanCusum::new()),
+            // The former quantile is a limit: the share of slower values had been the tail.
+            Kind::Quantile(_) => match &gate.measure {
+                Measure::Latency { quantile, .. } => share(quantile.tail()),
+                _ => Self::None,
+            },
             Kind::Plain | Kind::OfWorkload => Self::None,
         }
     }
 
-    /// Takes in what a tick counted. `mean_limit` was known before the tick.
+    /// Takes in what a tick counted. `mean_limit` was known before the tick. `by_cache` keeps visits
+    /// apart whose input came from a cache to another share.
     pub(super) fn update(
         &mut self,
-        candidate: &Counts,
-        stable: &Counts,
-        costs: &Histogram,
+        candidate: &Fresh,
+        stable: &Fresh,
         mean_limit: Option<f64>,
+        by_cache: bool,
     ) {
         match self {
-            Self::Share(test) => test.update(candidate.tally()),
-            Self::ShareWatch(test) => test.update(candidate.tally()),
-            Self::Coin(test) => test.update(candidate.tally(), stable.tally()),
+            Self::Share(test) => test.update(candidate.at_risk()),
+            Self::Limit { first, visits } => {
+                first.update(candidate.at_risk());
+                // Shares of turns are from 0 to 1: never refused.
+                let counted = visits.update_graded(candidate.visits.iter().copied());
+                debug_assert!(counted.is_ok());
+            }
+            Self::ShareWatch(test) => test.update(candidate.at_risk()),
+            Self::Coin(test) => test.update(candidate.at_risk(), stable.at_risk()),
+            Self::Margin(test) => first_failures(test, candidate, stable),
+            Self::Beside { first, visits } => {
+                first_failures(first, candidate, stable);
+                let of = |arm: &Fresh| arm.first_visits.clone();
+                // Shares of turns are from 0 to 1: never refused.
+                let counted = visits.update_parts(of(candidate), of(stable));
+                debug_assert!(counted.is_ok());
+            }
+            Self::Costs(test) => {
+                for slice in 0..candidate.costs.len().max(stable.costs.len()) {
+                    let of = |arm: &Fresh| {
+                        let costs = arm.costs.get(slice).map(Histogram::lower_edges);
+                        costs.into_iter().flatten().map(|(nanos, n)| (nanos / NANOS, n)).collect()
+                    };
+                    let (candidate, stable): (Vec<_>, Vec<_>) = (of(candidate), of(stable));
+                    // Edges of buckets are numbers from 0 on: never refused.
+                    let place = if by_cache { slice } else { 0 };
+                    let counted = test.update_slice(place, candidate, stable);
+                    debug_assert!(counted.is_ok());
+                }
+            }
             Self::Mean(test) => {
-                let dollars = costs.lower_edges().map(|(nanos, n)| (nanos / NANOS, n));
                 // Without a limit the values are left out, whatever they are.
-                let _ = mean_limit.map(|limit| test.update(dollars, limit));
+                let _ = mean_limit.map(|limit| test.update(capped(candidate, limit), limit));
             }
             Self::MeanWatch(test) => {
-                let dollars = costs.lower_edges().map(|(nanos, n)| (nanos / NANOS, n));
-                let _ = mean_limit.map(|limit| test.update(dollars, limit));
+                let _ = mean_limit.map(|limit| test.update(capped(candidate, limit), limit));
             }
             Self::None => {}
         }
@@ -126,7 +196,17 @@ impl Test {
     pub(super) fn begin_block(&mut self) {
         match self {
             Self::Share(test) => test.begin_block(),
+            Self::Limit { first, visits } => {
+                first.begin_block();
+                visits.begin_block();
+            }
+            Self::Beside { first, visits } => {
+                first.begin_block();
+                visits.begin_block();
+            }
             Self::Coin(test) => test.begin_block(),
+            Self::Margin(test) => test.begin_block(),
+            Self::Costs(test) => test.begin_block(),
             Self::Mean(test) => test.begin_block(),
             Self::ShareWatch(_) | Self::MeanWatch(_) | Self::None => {}
         }
@@ -136,7 +216,11 @@ impl Test {
     pub(super) fn ln_value(&self) -> Option<f64> {
         match self {
             Self::Share(test) => Some(test.ln_value()),
+            Self::Limit { first, visits } => Some(half_each(first.ln_value(), visits.ln_value())),
+            Self::Beside { first, visits } => Some(half_each(first.ln_value(), visits.ln_value())),
             Self::Coin(test) => Some(test.ln_value()),
+            Self::Margin(test) => Some(test.ln_value()),
+            Self::Costs(test) => Some(test.ln_value()),
             Self::Mean(test) => Some(test.ln_value()),
             Self::ShareWatch(test) => Some(test.ln_value()),
             Self::MeanWatch(test) => Some(test.ln_value()),
@@ -150,13 +234,38 @@ impl Test {
     }
 }
 
+/// The mean of two e-processes is one. Values are logarithms.
+fn half_each(a: f64, b: f64) -> f64 {
+    a.max(b) + (-(a - b).abs()).exp().ln_1p() - std::f64::consts::LN_2
+}
+
+fn first_failures(test: &mut MarginTest, candidate: &Fresh, stable: &Fresh) {
+    for slice in 0..candidate.first.len().max(stable.first.len()) {
+        let of = |arm: &Fresh| arm.first.get(slice).copied().unwrap_or_default();
+        test.update_slice(slice, of(candidate), of(stable));
+    }
+}
+
+/// Values above this many times the limit of their mean count as this much, so that one dear
+/// conversation is never enough. A mean that is within the limit is so with capped values too.
+const CAP: f64 = 20.0;
+
+/// Dollars of the visits that ended, with a cap.
+fn capped(arm: &Fresh, limit: f64) -> impl Iterator<Item = (f64, u64)> {
+    let edges = arm.costs.iter().flat_map(Histogram::lower_edges);
+    edges.map(move |(nanos, n)| ((nanos / NANOS).min(CAP * limit), n))
+}
+
 /// Returns the upper limit of a mean: the limit itself, or stable's mean so far plus two standard
 /// errors, because it is an estimate too. `None` while stable has too few values.
-pub(super) fn mean_limit(gate: &Gate, stable: &Counts) -> Option<f64> {
+pub(super) fn mean_limit(gate: &Gate, stable: &Counts, of_visits: bool) -> Option<f64> {
     match gate.limit {
         Limit::Max(most) => Some(most.get()),
         Limit::Ratio(ratio) if stable.n >= LEAST_STABLE => {
-            let (mean, error) = (stable.moments.mean()?, stable.moments.standard_error()?);
+            // Visits are what the test is about, where they are known.
+            let visits = stable.totals.iter().fold(Moments::default(), |sum, it| sum.plus(*it));
+            let moments = if of_visits { visits } else { stable.moments };
+            let (mean, error) = (moments.mean()?, moments.standard_error()?);
             Some(ratio.get() * (mean + 2.0 * error)).filter(|limit| *limit > 0.0)
         }
         _ => None,

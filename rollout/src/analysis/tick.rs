@@ -23,6 +23,10 @@ pub struct Tick {
     /// Buckets of the keys that the weight decided, with repeats; see [`crate::Delta::assigned`].
     #[serde(default)]
     pub assigned: Vec<u32>,
+    /// Requests of stable and of the candidate that are not compared, because the weight did not
+    /// draw their arm.
+    #[serde(default)]
+    pub apart: [u64; 2],
     /// The reason not to believe the scorers now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,

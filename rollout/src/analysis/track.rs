@@ -5,21 +5,25 @@ mod sums;
 
 use super::counts::Counts;
 use super::evident;
-use super::frame::{Frame, RECENT_MS};
+use super::frame::{Frame, RECENT_MS, least_for_a_quantile};
+use super::fresh::Fresh;
 use super::gate_state::Why;
 use super::ring::{Add, Ring, SLOT_MS};
 use super::test::{Kind, LEAST_SHARE, Test, mean_limit};
 use super::tick::Tick;
 use super::trigger::Trigger;
-use crate::policy::{Gate, Limit, Then};
-use crate::{DoubtKind, GateId};
+use crate::policy::{ErrorClass, Gate, Limit, Measure, Then};
+use crate::{DoubtKind, GateId, Series};
 use serde::{Deserialize, Serialize};
 use stagegate_sequential::promotion::{self, Looks, Moments};
-use stagegate_sequential::{Alpha, interval};
+use stagegate_sequential::{Alpha, DesignEffect, interval};
 use sums::{Guard, Pair};
 
 /// The number of newest values that show a recovery.
 const RECENT_VALUES: u64 = 50;
+/// Below this share of the traffic a candidate's caches stay colder than stable's, so that its costs are
+/// compared among visits that had as much of their input from a cache.
+const COLDER_BELOW: f64 = 0.5;
 /// A gate whose last value is older than this is neither violated nor not, in milliseconds.
 const SILENT_MS: u64 = 60_000;
 /// The chance that noise looks like a recovery.
@@ -118,8 +122,8 @@ impl Track {
     pub(super) fn observe(&mut self, frame: &Frame<'_>, tick: &Tick) {
         let gate = frame.gate;
         let mut now = Pair {
-            stable: Counts::of(gate, &tick.stable),
-            candidate: Counts::of(gate, &tick.candidate),
+            stable: self.count(frame, &tick.stable, 1.0),
+            candidate: self.count(frame, &tick.candidate, self.longer(frame)),
         };
         self.of_workload = frame.of_workload;
         self.note_silence(frame, now.candidate.n > 0 || frame.of_workload.is_some());
@@ -128,9 +132,13 @@ impl Track {
         if frame.new_block {
             self.test.begin_block();
         }
-        if !self.waits() {
-            let mean_limit = mean_limit(gate, self.reference(&self.step));
-            self.test.update(&now.candidate, &now.stable, &tick.candidate.cost_nanos, mean_limit);
+        if !self.waits() && !frame.is_cold() {
+            let candidate = Fresh::of(gate, &tick.candidate, &now.candidate);
+            let stable = Fresh::of(gate, &tick.stable, &now.stable);
+            let of_visits = candidate.has_visits();
+            let mean_limit = mean_limit(gate, self.reference(&self.step), of_visits);
+            let by_cache = tick.weight.ratio() < COLDER_BELOW;
+            self.test.update(&candidate, &stable, mean_limit, by_cache);
             // A time is shown as its quantile over the step; the ring needs shares only.
             self.step.add(&now);
             if matches!(frame.kind(), Kind::Share(_)) {
@@ -147,18 +155,51 @@ impl Track {
         self.bound_shares(frame);
     }
 
+    /// The counts of an arm. Of a quantile that is compared, values are bad beyond stable's quantile of the
+    /// step so far, times `longer` (Howard and Ramdas 2022: a quantile is a share). Any number known
+    /// before the tick is fair: if the candidate's times are at most so many times stable's, its
+    /// share beyond `longer` times a number is at most stable's share beyond that number.
+    fn count(&self, frame: &Frame<'_>, series: &Series, longer: f64) -> Counts {
+        let mut counts = Counts::of(frame.gate, series);
+        if let (Kind::Quantile(_), Measure::Latency { quantile, .. }) =
+            (frame.kind(), &frame.gate.measure)
+        {
+            let stable = &self.reference(&self.step).times;
+            let enough = stable.count() >= least_for_a_quantile(frame.gate);
+            let beyond = stable.quantile(quantile.rank()).filter(|_| enough);
+            counts.n = beyond.map_or(0, |_| counts.times.count());
+            counts.bad = beyond.map_or(0, |us| counts.times.count_above(us as f64 * longer));
+        }
+        counts
+    }
+
+    fn longer(&self, frame: &Frame<'_>) -> f64 {
+        match frame.kind() {
+            Kind::Quantile(ratio) => ratio,
+            _ => 1.0,
+        }
+    }
+
+    /// How much turns hang together: measured over both arms.
+    fn effect(&self) -> DesignEffect {
+        let visits = self.step.candidate.visits.plus(self.step.stable.visits);
+        DesignEffect::measured(visits)
+    }
+
     fn bound_shares(&mut self, frame: &Frame<'_>) {
         if !frame.gate.measure.is_share() {
             return;
         }
         let counts = [&self.step.candidate, self.reference(&self.step)];
+        let effect = self.effect();
         let bounds: [Option<Bounds>; 2] = std::array::from_fn(|arm| {
             let (counts, known) = (counts[arm], self.bounds[arm]);
             if known.is_some_and(|known| counts.n <= known.n + known.n / 16) || counts.n == 0 {
                 return known;
             }
             let best_at = frame.needed() as f64;
-            let bad = interval::at_all_times(counts.tally(), Alpha::PROMOTION, best_at).ok()?;
+            let bad = interval::at_all_times(counts.independent(effect), Alpha::PROMOTION, best_at)
+                .ok()?;
             Some(Bounds { low: bad.low, high: bad.high, n: counts.n })
         });
         self.bounds = bounds;
@@ -206,21 +247,22 @@ impl Track {
         let units = self.step.candidate.n;
         let Some(look) = self.looks.as_mut().and_then(|looks| looks.take(units)) else { return };
         let (candidate, stable) = (&self.step.candidate, &self.step.stable);
+        let effect = self.effect();
+        let (of_candidate, of_stable) = (candidate.independent(effect), stable.independent(effect));
         let found = match frame.kind() {
-            Kind::Share(limit) => promotion::against_limit(candidate.tally(), limit).ok(),
-            Kind::Coin(margin) => {
-                promotion::against_stable(candidate.tally(), stable.tally(), margin).ok()
-            }
+            Kind::Share(limit) => promotion::against_limit(of_candidate, limit).ok(),
+            Kind::Coin(margin) => promotion::against_stable(of_candidate, of_stable, margin).ok(),
             Kind::Mean => match frame.gate.limit {
                 Limit::Ratio(ratio) => {
-                    promotion::mean_ratio(candidate.moments, stable.moments, ratio.get()).ok()
+                    let (candidate, stable) = alike(candidate, stable);
+                    promotion::mean_ratio(candidate, stable, ratio.get()).ok()
                 }
                 limit => {
                     let fixed = Moments::of([(limit.amount().get(), 2)]).unwrap_or_default();
                     promotion::mean_ratio(candidate.moments, fixed, 1.0).ok()
                 }
             },
-            Kind::Plain | Kind::OfWorkload => None,
+            Kind::Quantile(_) | Kind::Plain | Kind::OfWorkload => None,
         };
         if let Some(found) = found {
             self.shown |= found.passes(look.alpha);
@@ -252,6 +294,25 @@ impl Track {
                 let stable = stable.bad_share().filter(|_| stable.n >= LEAST_SHARE)?;
                 candidate.bad_share().map(|bad| bad - stable > margin)
             }
+            Kind::Quantile(_) => {
+                let stable = stable.bad_share().filter(|_| stable.n >= LEAST_SHARE)?;
+                let enough = candidate.n >= least_for_a_quantile(frame.gate);
+                // Its quantile is beyond only if more than the tail is.
+                let tail = match &frame.gate.measure {
+                    Measure::Latency { quantile, .. } => quantile.tail(),
+                    _ => 0.0,
+                };
+                candidate.bad_share().filter(|_| enough).map(|bad| bad > stable.max(tail))
+            }
+            Kind::Mean
+                if candidate.totals.len() > 1 && matches!(frame.gate.limit, Limit::Ratio(_)) =>
+            {
+                let ((candidate, stable), ratio) = (alike(candidate, stable), frame.gate.limit);
+                candidate
+                    .mean()
+                    .zip(stable.mean())
+                    .map(|(candidate, stable)| candidate > stable * ratio.amount().get())
+            }
             Kind::Mean | Kind::Plain => {
                 let bound = self.bound(frame.gate, stable)?;
                 candidate.estimate(&frame.gate.measure).map(|estimate| estimate > bound)
@@ -276,7 +337,7 @@ impl Track {
     }
 
     fn look_at_window(&self, frame: &Frame<'_>) -> Now {
-        if self.waits() || self.silent_ms > SILENT_MS {
+        if self.waits() || frame.silent || self.silent_ms > SILENT_MS {
             return Now::Unknown;
         }
         let lately = self.window(frame);
@@ -303,7 +364,7 @@ impl Track {
             return true;
         }
         match frame.kind() {
-            Kind::Share(_) | Kind::Coin(_) => {
+            Kind::Share(_) | Kind::Coin(_) | Kind::Quantile(_) => {
                 let share = lately.candidate.bad_share().unwrap_or(0.0);
                 evident::below((newest.candidate.bad, newest.candidate.n), share, RECOVERY)
             }
@@ -341,7 +402,7 @@ impl Track {
 
     /// The cause of a rollback by this gate, if there is one.
     pub(super) fn trigger(&self, frame: &Frame<'_>) -> Option<Trigger> {
-        if frame.gate.then != Then::Rollback || self.waits() {
+        if frame.gate.then != Then::Rollback || self.waits() || frame.silent {
             return None;
         }
         let violation = self.violation.filter(|_| self.silent_ms <= SILENT_MS)?;
@@ -350,7 +411,7 @@ impl Track {
         }
         let (gate, axis) = (frame.gate.id(), frame.gate.axis);
         let needed = frame.ln_needed(&self.test) + OVERWHELMING.ln();
-        if self.test.ln_value().is_some_and(|ln| ln >= needed) {
+        if self.test.ln_value().is_some_and(|ln| ln >= needed) && !may_be_outside(frame) {
             return Some(Trigger::Overwhelming { gate, axis });
         }
         let enough = self.step.candidate.n >= frame.gate.requests;
@@ -362,4 +423,24 @@ impl Track {
     pub(super) fn is_of(&self, gate: &Gate) -> bool {
         self.gate == gate.id()
     }
+}
+
+/// At 100% there is no stable arm to tell an outage behind the release from the release itself, so what
+/// may be one must last.
+fn may_be_outside(frame: &Frame<'_>) -> bool {
+    let Measure::ErrorRate { class } = frame.gate.measure else { return false };
+    frame.is_watch() && matches!(class, ErrorClass::Transient | ErrorClass::External)
+}
+
+/// What visits cost on both arms, stable's weighted to the candidate's mix of cached inputs: a
+/// stratified mean, with its variance. A slice in which stable has nothing is left out of both.
+fn alike(candidate: &Counts, stable: &Counts) -> (Moments, Moments) {
+    let of = |counts: &Counts| counts.totals.iter().map(|it| it.count()).sum::<f64>();
+    if of(candidate) == 0.0 || of(stable) == 0.0 {
+        return (candidate.moments, stable.moments);
+    }
+    let both = candidate.totals.iter().zip(&stable.totals);
+    let both = both.filter(|(c, s)| c.count() > 0.0 && s.count() >= 2.0);
+    let none = (Moments::default(), Moments::default());
+    both.fold(none, |(c, s), (own, other)| (c.plus(*own), s.plus(other.scaled_to(own.count()))))
 }

@@ -76,6 +76,12 @@ fn gates() -> Vec<Gate> {
         Gate::new(errors(ErrorClass::External), Limit::Max(Amount::thousandths(50)))
             .alerting()
             .owned_by("oncall"),
+        // Stable is well with the same provider at the same time: the release went to a worse one.
+        Gate::new(errors(ErrorClass::External), Limit::Margin(Amount::thousandths(10)))
+            .owned_by("oncall"),
+        // A request that hangs is no failure and no time: it is a client who left.
+        Gate::new(errors(ErrorClass::ClientGone), Limit::Margin(Amount::thousandths(10)))
+            .owned_by("oncall"),
         // A release that begins to refuse what the other accepts is broken, whatever it blames.
         Gate::new(errors(ErrorClass::Rejected), Limit::Margin(Amount::thousandths(20)))
             .owned_by("oncall"),

@@ -49,7 +49,7 @@ impl fmt::Display for Axis {
 }
 
 /// The failures that an error rate counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorClass {
     /// [`Outcome::Transient`].

@@ -58,7 +58,7 @@ pub struct Policy {
     /// The need for an offline eval report that held.
     #[serde(default)]
     pub offline_report: OfflineReport,
-    /// Chance that a candidate no worse than its limits is ever rolled back in one step: shared by
+    /// Chance that a candidate no worse than its limits is ever rolled back in a rollout: shared by all steps and
     /// all gates that roll back.
     pub rollback_alpha: Amount,
     /// Chance that one gate's promotion look passes a candidate that is just beyond its limit.

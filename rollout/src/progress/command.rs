@@ -364,7 +364,9 @@ fn restore(
     }
     state.previous = None;
     let former = std::mem::replace(&mut state.stable, previous);
-    let weight_before = std::mem::take(&mut state.weight);
+    // It was stable: everybody was on it, whatever the weight of a candidate was.
+    state.weight = Weight::ZERO;
+    let weight_before = Weight::FULL;
     state.cohorts.clear();
     state.candidate = Some(former.clone());
     state.generation += 1;

@@ -5,6 +5,7 @@
     reason = "scripts are files, and settings of a test run come from outside"
 )]
 
+mod margins;
 mod replays;
 mod roles;
 mod scripts;

@@ -28,6 +28,7 @@ impl Tape {
                 stable: series(stable, 6000 - of_candidate, &Behaviour::GOOD),
                 candidate: series(of, of_candidate, candidate),
                 assigned: Vec::new(),
+                apart: [0; 2],
                 doubt: None,
             });
         }
@@ -96,7 +97,7 @@ fn a_policy_that_makes_no_sense_is_not_replayed() {
 #[test]
 fn a_plan_says_how_long_what_is_found_and_what_it_costs() {
     let rates = Rates { rps: 100.0, usd_per_request: 0.01, ..Rates::default() };
-    let planned = plan(&Policy::builtin(), &rates);
+    let planned = plan(&Policy::builtin(), &rates, &[]);
     assert_eq!(planned.len(), 4);
     let first = &planned[0];
     // 5,000 scored of 1% of 100 requests a second, one in twenty scored: 28 hours, and not the
@@ -114,7 +115,7 @@ fn a_plan_says_how_long_what_is_found_and_what_it_costs() {
     // Found sooner where more is counted, and by nobody who is never asked.
     assert!(planned[2].gates[0].found_in_ms < accuracy.found_in_ms);
     assert_eq!(planned[3].takes_ms, Some(72 * HOUR));
-    let unscored = plan(&Policy::builtin(), &Rates { scored_candidate: 0.0, ..rates });
+    let unscored = plan(&Policy::builtin(), &Rates { scored_candidate: 0.0, ..rates }, &[]);
     assert_eq!(unscored[0].takes_ms, None);
     assert!(unscored[0].because.contains("eval/accuracy"), "{}", unscored[0].because);
 }

@@ -158,6 +158,7 @@ impl<D: Draw> World<D> {
             stable: stable_series,
             candidate: series(of_candidate, meant - down, candidate),
             assigned: self.assigned(requests, weight),
+            apart: [0; 2],
             doubt: self.doubt.clone(),
         }
     }

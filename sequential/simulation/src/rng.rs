@@ -60,6 +60,33 @@ impl Rng {
         -mean * self.uniform().ln()
     }
 
+    /// Gamma with this shape and scale 1 (Marsaglia and Tsang 2000).
+    pub fn gamma(&mut self, shape: f64) -> f64 {
+        if shape < 1.0 {
+            return self.gamma(shape + 1.0) * self.uniform().powf(1.0 / shape);
+        }
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let x = self.normal();
+            let v = (1.0 + c * x).powi(3);
+            if v > 0.0 && self.uniform().ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+                return d * v;
+            }
+        }
+    }
+
+    /// Beta with this mean; two draws with the same probability correlate by `icc`.
+    pub fn beta(&mut self, mean: f64, icc: f64) -> f64 {
+        if icc <= 0.0 || mean <= 0.0 || mean >= 1.0 {
+            return mean;
+        }
+        let worth = (1.0 - icc) / icc;
+        let (bad, good) = (self.gamma(mean * worth), self.gamma((1.0 - mean) * worth));
+        // Both can underflow: then one of them is everything.
+        if bad + good > 0.0 { bad / (bad + good) } else { f64::from(self.chance(mean)) }
+    }
+
     /// Standard normal (Box and Muller).
     pub fn normal(&mut self) -> f64 {
         (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
@@ -95,6 +122,8 @@ mod tests {
             ("before success", moments(|| rng.before_success(0.25) as f64), 3.0, 12.0),
             ("exponential", moments(|| rng.exponential(2.0)), 2.0, 4.0),
             ("normal", moments(|| rng.normal()), 0.0, 1.0),
+            ("gamma", moments(|| rng.gamma(0.4)), 0.4, 0.4),
+            ("beta", moments(|| rng.beta(0.3, 0.2)), 0.3, 0.3 * 0.7 * 0.2),
         ] {
             assert!((mean - want_mean).abs() < 0.03, "{name}: mean {mean}");
             assert!((variance / want_variance - 1.0).abs() < 0.03, "{name}: variance {variance}");

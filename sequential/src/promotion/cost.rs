@@ -40,6 +40,26 @@ impl Moments {
         }
     }
 
+    /// The same with the exact sum, where the values were rounded: all of them are taken to be off by
+    /// the same part.
+    #[must_use]
+    pub fn with_sum(self, sum: f64) -> Self {
+        let part = if self.sum > 0.0 && sum.is_finite() { sum / self.sum } else { 1.0 };
+        Self { count: self.count, sum: self.sum * part, squares: self.squares * part * part }
+    }
+
+    /// A slice's part in a mean that is weighted by `count`: as many units with the same mean, and with a
+    /// spread that makes the variance of the weighted mean that of the units that there were,
+    /// `(count/N)^2 variance / units`. Differences between the slices stay in it, so it errs on the
+    /// side of caution.
+    #[must_use]
+    pub fn scaled_to(self, count: f64) -> Self {
+        let Some(mean) = self.mean() else { return Self::default() };
+        let spread = (self.squares - self.sum * mean).max(0.0) / self.count;
+        let part = count / self.count;
+        Self { count, sum: count * mean, squares: count * (spread * part + mean * mean) }
+    }
+
     /// Number of units.
     #[must_use]
     pub const fn count(self) -> f64 {
@@ -131,6 +151,24 @@ mod tests {
         assert_eq!(same.p_value, 0.0);
         let dearer = mean_ratio(moments(&[(1.2, 5)]), moments(&[(1.0, 5)]), 1.2).expect("a limit");
         assert_eq!(dearer.p_value, 1.0);
+    }
+
+    #[test]
+    fn rounded_values_with_an_exact_sum_are_exact() {
+        // A hundred times $0.001, which a bucket has as $0.00099.
+        let exact = moments(&[(0.000_99, 100)]).with_sum(0.1);
+        assert!((exact.mean().expect("a mean") - 0.001).abs() < 1e-15);
+        assert!(exact.standard_error().expect("an error") < 1e-9);
+        assert_eq!(Moments::default().with_sum(1.0), Moments::default());
+    }
+
+    #[test]
+    fn a_weighted_slice_keeps_its_mean_and_the_error_of_its_units() {
+        let slice = moments(&[(0.5, 60), (1.0, 40)]);
+        let scaled = slice.scaled_to(10.0);
+        assert_eq!((scaled.count(), scaled.mean()), (10.0, slice.mean()));
+        let (a, b) = (slice.standard_error().expect("two"), scaled.standard_error().expect("two"));
+        assert!((a / b - 1.0).abs() < 0.1, "{a} {b}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use stagegate_api::{
     StepOutlook,
 };
 use stagegate_config::Config;
-use stagegate_control::{StoreAccessError, now_ms};
+use stagegate_control::{StoreAccessError, now_ms, unmeasurable};
 use stagegate_rollout::{
     Outcome, PlannedStep, Policy, Rates, Recording, ReleaseName, Replay, Tick, WorkloadName, plan,
     replay,
@@ -57,6 +57,12 @@ pub(super) async fn outlook(
         }
     }
     let mut rates = measured(&app.stats.snapshot(), &name);
+    let mut waived = Vec::new();
+    if let Some(workload) = view.config.workload(&name) {
+        rates.scored_candidate = workload.eval.candidate.ratio();
+        rates.scored_stable = workload.eval.stable.ratio();
+        waived = unmeasurable(workload, &policy).into_iter().map(|(gate, _)| gate).collect();
+    }
     rates.rps = query.rps.unwrap_or(rates.rps);
     rates.usd_per_request = query.usd_per_request.unwrap_or(rates.usd_per_request);
     let rps_from = if query.rps.is_some() { RateSource::Given } else { RateSource::Measured };
@@ -65,7 +71,7 @@ pub(super) async fn outlook(
         policy: policy.name.to_string(),
         rps: rates.rps,
         rps_from,
-        steps: plan(&policy, &rates).into_iter().map(step).collect(),
+        steps: plan(&policy, &rates, &waived).into_iter().map(step).collect(),
     };
     heavy(work).await.map(Json)
 }

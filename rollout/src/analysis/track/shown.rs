@@ -36,7 +36,7 @@ impl Track {
         if kind != Kind::OfWorkload && values < frame.needed() {
             return inconclusive(Why::TooFew);
         }
-        let is_tested = !matches!(kind, Kind::Plain | Kind::OfWorkload);
+        let is_tested = !matches!(kind, Kind::Quantile(_) | Kind::Plain | Kind::OfWorkload);
         match beyond {
             None => inconclusive(Why::NothingToCompare),
             Some(true) => inconclusive(Why::NotShown),

@@ -1,0 +1,152 @@
+//! The table's rows.
+
+use super::shape::{Arms, Shape, Tenants};
+use stagegate_rollout::{Amount, Gate, Limit, Measure, Quantile, Timing};
+
+const GOOD: Arms = Arms::GOOD;
+
+/// Every kind of traffic of the table.
+#[must_use]
+pub fn all() -> Vec<Shape> {
+    let mut all = good();
+    all.extend(bad());
+    all
+}
+
+fn conversations(name: &'static str, icc: f64) -> Shape {
+    let arms = Arms { permanent: 0.02, ..GOOD };
+    Shape { icc, stable: arms, candidate: arms, ..Shape::plain(name) }
+}
+
+fn by_quantile(quantile: Quantile) -> Gate {
+    let measure = Measure::Latency { of: Timing::Total, quantile };
+    Gate::new(measure, Limit::Ratio(Amount::thousandths(1200)))
+}
+
+fn good() -> Vec<Shape> {
+    let repeating = |permanent, transient| {
+        let arms = Arms { permanent, transient, ..GOOD };
+        (arms, arms)
+    };
+    let (permanent, transient) = (repeating(0.01, 0.002), repeating(0.002, 0.012));
+    let tenants = |sticky| Tenants { count: 50, zipf: 1.0, sticky, icc: 0.02 };
+    let inside = Arms { permanent: 0.008, ..GOOD };
+    let outage = Arms { transient: 0.9, ..GOOD };
+    vec![
+        Shape::plain("independent turns"),
+        Shape { rps: 100.0, step: 0, ..conversations("conversations, ICC 0.2, 1% of 100/s", 0.2) },
+        Shape { rps: 100.0, step: 0, ..conversations("conversations, ICC 0.4, 1% of 100/s", 0.4) },
+        Shape {
+            rps: 20.0,
+            minutes: 240,
+            ..conversations("conversations, ICC 0.2, 4 h, 10% of 20/s", 0.2)
+        },
+        Shape { rps: 2.0, step: 2, ..conversations("conversations, ICC 0.4, 50% of 2/s", 0.4) },
+        Shape {
+            repeats: 3,
+            stable: permanent.0,
+            candidate: permanent.1,
+            ..Shape::plain("clients repeat a failure up to 3 times, against stable")
+        },
+        Shape {
+            repeats: 3,
+            stable: transient.0,
+            candidate: transient.1,
+            ..Shape::plain("clients repeat a failure up to 3 times, against a limit")
+        },
+        Shape {
+            excluded: Some((0.3, 0.005)),
+            rps: 40.0,
+            minutes: 240,
+            stable: Arms { permanent: 0.02, ..GOOD },
+            candidate: Arms { permanent: 0.02, ..GOOD },
+            ..Shape::plain("excluded tenants, 30% of traffic, fail less, 10% of 40/s, 4 h")
+        },
+        Shape {
+            tenants: Some(tenants(true)),
+            stable: Arms { permanent: 0.02, ..GOOD },
+            candidate: Arms { permanent: 0.02, ..GOOD },
+            ..Shape::plain("sticky by tenant, 50 tenants, w 10%")
+        },
+        Shape {
+            tenants: Some(tenants(true)),
+            step: 2,
+            stable: Arms { permanent: 0.02, ..GOOD },
+            candidate: Arms { permanent: 0.02, ..GOOD },
+            ..Shape::plain("sticky by tenant, 50 tenants, w 50%")
+        },
+        Shape {
+            rps: 100.0,
+            candidate: Arms { slower: 6.0, ..GOOD },
+            differs: (0.0, 2.0),
+            ..Shape::plain("cold for 2 minutes: times x6, 10% of 100/s")
+        },
+        Shape {
+            rps: 100.0,
+            step: 0,
+            candidate: Arms { dearer: 1.4, cached: 0.1, ..GOOD },
+            ..Shape::plain("cache never as warm at 1%: cost x1.4")
+        },
+        Shape {
+            grows: 0.5,
+            cost_spread: 1.5,
+            ..Shape::plain("cost grows along a conversation, heavy tails, 10% of 10/s")
+        },
+        Shape {
+            rps: 2.0,
+            minutes: 240,
+            grows: 0.5,
+            cost_spread: 1.5,
+            ..Shape::plain("cost grows along a conversation, heavy tails, 10% of 2/s")
+        },
+        Shape {
+            tools: 0.055,
+            gates: vec![by_quantile(Quantile::P95)],
+            ..Shape::plain("p95 against stable, with and without a tool")
+        },
+        Shape {
+            step: 3,
+            outage: Some((30.0, 30.0, outage)),
+            ..Shape::plain("watch at 100%: provider out for 30 s")
+        },
+        Shape {
+            rps: 40.0,
+            minutes: 240,
+            candidate: inside,
+            ..Shape::plain("worse by 0.3 pp inside a margin of 0.5 pp, 10% of 40/s, 4 h")
+        },
+    ]
+}
+
+fn bad() -> Vec<Shape> {
+    let five = Arms { permanent: 0.05, ..GOOD };
+    let ten = Arms { permanent: 0.10, ..GOOD };
+    let doubled = |name, step, rps| Shape { stable: five, step, rps, ..Shape::bad(name, ten) };
+    let many = Tenants { count: 120, zipf: 0.0, sticky: false, icc: 0.0 };
+    vec![
+        doubled("5% -> 10% permanent, w 1%", 0, 100.0),
+        doubled("5% -> 10% permanent, w 10%", 1, 10.0),
+        doubled("5% -> 10% permanent, w 50%", 2, 4.0),
+        Shape { icc: 0.2, ..doubled("5% -> 10% permanent, ICC 0.2, w 10%", 1, 10.0) },
+        Shape::bad("a third hangs until clients leave", Arms { hung: 0.33, ..GOOD }),
+        Shape::bad("30% external on the candidate alone", Arms { external: 0.30, ..GOOD }),
+        Shape {
+            rps: 3.0,
+            gates: vec![by_quantile(Quantile::P99)],
+            ..Shape::bad(
+                "p99 by ratio, few requests, 10 times slower",
+                Arms { slower: 10.0, ..GOOD },
+            )
+        },
+        Shape { minutes: 180, ..Shape::bad("cost doubled", Arms { dearer: 2.0, ..GOOD }) },
+        Shape {
+            tenants: Some(many),
+            ..Shape::bad("one tenant of 120 refused (422)", Arms { tenant_rejected: 1.0, ..GOOD })
+        },
+        Shape {
+            ends: Some(15.0),
+            minutes: 60,
+            ..Shape::bad("traffic ends after 15 minutes", GOOD)
+        },
+    ]
+}
