@@ -176,9 +176,7 @@ impl<A: Accumulator> Margin<A> {
         candidate: impl IntoIterator<Item = (f64, u64)>,
         stable: impl IntoIterator<Item = (f64, u64)>,
     ) -> Result<(), InvalidParameter> {
-        fn units(
-            parts: impl IntoIterator<Item = (f64, u64)>,
-        ) -> Result<Units, InvalidParameter> {
+        fn units(parts: impl IntoIterator<Item = (f64, u64)>) -> Result<Units, InvalidParameter> {
             let mut units = Units::default();
             for (part, count) in parts {
                 units.add(InvalidParameter::unless_unit("part", part)?, count as f64);
@@ -383,8 +381,10 @@ mod tests {
 
     #[test]
     fn parts_of_independent_turns_are_stronger_evidence_than_whole_conversations() {
-        let (mut parts, mut whole) =
-            (MarginTest::for_parts(0.005).expect("a test"), MarginTest::new(0.005).expect("a test"));
+        let (mut parts, mut whole) = (
+            MarginTest::for_parts(0.005).expect("a test"),
+            MarginTest::new(0.005).expect("a test"),
+        );
         // Of ten conversations of eight turns, eight turns fail here and four there.
         for _ in 0..40 {
             let spread = [(1.0 / 8.0, 8), (0.0, 2)];

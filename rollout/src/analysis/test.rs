@@ -2,8 +2,8 @@
 
 use super::counts::{Counts, NANOS};
 use super::fresh::Fresh;
-use crate::{Histogram, UnitClass};
 use crate::policy::{Gate, Limit, Measure, Quantile};
+use crate::{Histogram, UnitClass};
 use serde::{Deserialize, Serialize};
 use stagegate_sequential::promotion::Moments;
 use stagegate_sequential::{

@@ -340,7 +340,10 @@ mod tests {
         }
         let [_, sums] = table.take(46_000);
         let class = sums.class(PERMANENT).expect("counted");
-        assert_eq!((&class.visits[..], &class.first_visits[..]), (&[(0, 20, 2)][..], &[(0, 20, 1)][..]));
+        assert_eq!(
+            (&class.visits[..], &class.first_visits[..]),
+            (&[(0, 20, 2)][..], &[(0, 20, 1)][..])
+        );
     }
 
     #[test]

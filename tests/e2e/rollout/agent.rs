@@ -3,7 +3,7 @@
 use crate::harness::{Backend, Exchange, free_address};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// What the agent does with the requests that come from now on.
@@ -13,8 +13,22 @@ struct Behaviour {
     slow_ms: AtomicU64,
     /// Status of the answer; 0 stands for 200.
     status: AtomicU32,
+    /// One of so many requests fails, or hangs; 0 and 1 stand for all of them.
+    one_of: AtomicU64,
+    /// Requests that ought to fail are not answered at all.
+    hangs: AtomicBool,
+    /// Requests so far.
+    served: AtomicU64,
     /// Millionths of a dollar that an answer says it cost.
     cost_micros: AtomicU64,
+}
+
+impl Behaviour {
+    /// Whether the next request is one of those that go wrong.
+    fn goes_wrong(&self) -> bool {
+        let number = self.served.fetch_add(1, Ordering::SeqCst);
+        number.is_multiple_of(self.one_of.load(Ordering::SeqCst).max(1))
+    }
 }
 
 /// A steered agent.
@@ -54,6 +68,18 @@ impl Agent {
         self.behaviour.status.store(500, Ordering::SeqCst);
     }
 
+    /// From now on one of so many requests fails in that class.
+    pub(crate) fn turn_wrong_once_in(&self, requests: u64) {
+        self.behaviour.one_of.store(requests, Ordering::SeqCst);
+        self.turn_wrong();
+    }
+
+    /// From now on one of so many requests gets no answer.
+    pub(crate) fn hang_once_in(&self, requests: u64) {
+        self.behaviour.one_of.store(requests, Ordering::SeqCst);
+        self.behaviour.hangs.store(true, Ordering::SeqCst);
+    }
+
     /// From now on the provider behind it is out.
     pub(crate) fn lose_its_provider(&self) {
         self.behaviour.status.store(502, Ordering::SeqCst);
@@ -68,6 +94,8 @@ impl Agent {
     pub(crate) fn recover(&self) {
         self.behaviour.slow_ms.store(0, Ordering::SeqCst);
         self.behaviour.status.store(0, Ordering::SeqCst);
+        self.behaviour.one_of.store(0, Ordering::SeqCst);
+        self.behaviour.hangs.store(false, Ordering::SeqCst);
         self.behaviour.cost_micros.store(USUAL_COST, Ordering::SeqCst);
     }
 }
@@ -82,7 +110,12 @@ async fn serve(exchange: &mut Exchange, behaviour: &Behaviour) {
         0 => {}
         slow => tokio::time::sleep(Duration::from_millis(slow)).await,
     }
+    let wrong = behaviour.goes_wrong();
+    if wrong && behaviour.hangs.load(Ordering::SeqCst) {
+        return std::future::pending().await;
+    }
     let status = match behaviour.status.load(Ordering::SeqCst) {
+        _ if !wrong => "200 OK",
         500 => "500 Internal Server Error",
         502 => "502 Bad Gateway",
         _ => "200 OK",

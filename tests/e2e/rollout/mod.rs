@@ -3,6 +3,7 @@
 
 mod agent;
 mod crashes;
+mod hard;
 pub(crate) mod hook;
 mod stories;
 mod traffic;
@@ -12,6 +13,7 @@ use crate::harness::{Setup, Stagegate, Workload, eventually_async};
 use agent::Agent;
 use hook::Hook;
 use serde_json::{Value, json};
+use std::time::Duration;
 use traffic::Traffic;
 
 /// Steps of seconds and gates with wide margins: what is tested is that the parts work together,
@@ -37,6 +39,11 @@ struct World {
 
 impl World {
     async fn open() -> Self {
+        Self::with(FAST, Duration::MAX).await
+    }
+
+    /// With other policies, and users who wait no longer than `patience`.
+    async fn with(policies: &str, patience: Duration) -> Self {
         let (stable, candidate, hook) =
             (Agent::start("stable"), Agent::start("candidate"), Hook::start());
         let workload = Workload::new(&stable.backend)
@@ -49,9 +56,9 @@ impl World {
             .with("policy", "fast");
         let notify =
             format!("[{{ name: hook, type: webhook, url: \"http://{}/\" }}]", hook.backend.address);
-        let setup = Setup::of(workload).with("policies", FAST).with("notify", &notify);
+        let setup = Setup::of(workload).with("policies", policies).with("notify", &notify);
         let stagegate = Stagegate::start(&setup).await;
-        let traffic = Traffic::start(stagegate.proxy);
+        let traffic = Traffic::of(stagegate.proxy, patience);
         Self { stable, candidate, hook, stagegate, traffic }
     }
 

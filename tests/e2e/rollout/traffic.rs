@@ -32,11 +32,12 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    /// Users who come in through `proxy`.
-    pub(crate) fn start(proxy: SocketAddr) -> Self {
+    /// Users who come in through `proxy`, and leave if they have no answer after `patience`.
+    pub(crate) fn of(proxy: SocketAddr, patience: Duration) -> Self {
         let (stop, seen) = (Arc::<AtomicBool>::default(), Arc::<Seen>::default());
+        let user = |number| User { number, proxy, patience };
         let users = (0..CONNECTIONS)
-            .map(|number| tokio::spawn(ask(number, proxy, Arc::clone(&stop), Arc::clone(&seen))))
+            .map(|number| tokio::spawn(ask(user(number), Arc::clone(&stop), Arc::clone(&seen))))
             .collect();
         Self { stop, seen, users }
     }
@@ -72,7 +73,14 @@ impl Drop for Traffic {
     }
 }
 
-async fn ask(number: u64, proxy: SocketAddr, stop: Arc<AtomicBool>, seen: Arc<Seen>) {
+struct User {
+    number: u64,
+    proxy: SocketAddr,
+    patience: Duration,
+}
+
+async fn ask(user: User, stop: Arc<AtomicBool>, seen: Arc<Seen>) {
+    let User { number, proxy, patience } = user;
     let mut wire: Option<Wire> = None;
     for round in 0_u64.. {
         if stop.load(Ordering::SeqCst) {
@@ -90,7 +98,10 @@ async fn ask(number: u64, proxy: SocketAddr, stop: Arc<AtomicBool>, seen: Arc<Se
         if connected.try_send(&text).await.is_err() {
             continue;
         }
-        let Ok(response) = connected.try_response("GET").await else {
+        let response = tokio::time::timeout(patience, connected.try_response("GET")).await;
+        // Who has no patience left hangs up.
+        let Ok(response) = response else { continue };
+        let Ok(response) = response else {
             seen.proxy_failed.fetch_add(1, Ordering::SeqCst);
             continue;
         };

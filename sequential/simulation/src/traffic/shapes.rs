@@ -127,7 +127,16 @@ fn bad() -> Vec<Shape> {
         doubled("5% -> 10% permanent, w 1%", 0, 100.0),
         doubled("5% -> 10% permanent, w 10%", 1, 10.0),
         doubled("5% -> 10% permanent, w 50%", 2, 4.0),
-        Shape { icc: 0.2, ..doubled("5% -> 10% permanent, ICC 0.2, w 10%", 1, 10.0) },
+        Shape {
+            icc: 0.2,
+            minutes: 200,
+            ..doubled("5% -> 10% permanent, ICC 0.2, w 10%, 3 h", 1, 10.0)
+        },
+        Shape {
+            icc: 0.4,
+            minutes: 200,
+            ..doubled("5% -> 10% permanent, ICC 0.4, w 10%, 3 h", 1, 10.0)
+        },
         Shape::bad("a third hangs until clients leave", Arms { hung: 0.33, ..GOOD }),
         Shape::bad("30% external on the candidate alone", Arms { external: 0.30, ..GOOD }),
         Shape {
