@@ -82,9 +82,30 @@ pub struct GateReading {
     pub p_value: Option<f64>,
     /// Values of the candidate that a promotion needs.
     pub needed: u64,
+    /// The parts of the traffic that most speaks against, the worst first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<GateSlice>,
     /// The reason that prevents a promotion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocks: Option<String>,
+}
+
+/// What a gate sees of one part of the traffic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct GateSlice {
+    /// The part.
+    #[schema(example = "tenant acme")]
+    pub slice: String,
+    /// Units of the candidate that were at risk over the step.
+    pub candidate_units: u64,
+    /// Those of them that failed.
+    pub candidate_failed: u64,
+    /// Units of stable.
+    pub stable_units: u64,
+    /// Those of them that failed.
+    pub stable_failed: u64,
+    /// Natural logarithm of the evidence that the gate is violated for this part.
+    pub ln_evidence: f64,
 }
 
 /// An estimate of one arm.

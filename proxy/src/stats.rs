@@ -7,6 +7,7 @@ use stagegate_rollout::{
     ShadowSeries, Unpriced,
 };
 use stagegate_signals::{Cost, Usage};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The most distinct stages of one series; later ones count as [`OTHER`].
@@ -54,8 +55,24 @@ struct Slot {
     apart: Series,
     /// Single requests of `series`, for the units.
     seen: Vec<Seen>,
+    /// Names of tenants, shared by all that is seen of them; capped.
+    tenants: HashSet<Arc<str>>,
     /// Names of the stages seen so far, so that a cap holds for longer than one hand-over.
     stages: Vec<Arc<str>>,
+}
+
+/// Tenants of a series whose names are kept.
+const MAX_TENANTS: usize = 1024;
+
+impl Slot {
+    /// The name of a tenant; `None` if there is no room for it.
+    fn tenant(&mut self, name: &str) -> Option<Arc<str>> {
+        if let Some(known) = self.tenants.get(name) {
+            return Some(Arc::clone(known));
+        }
+        let new: Arc<str> = name.into();
+        (self.tenants.len() < MAX_TENANTS && self.tenants.insert(Arc::clone(&new))).then_some(new)
+    }
 }
 
 /// The facts of an answer that are counted.
@@ -71,6 +88,8 @@ pub(crate) struct Told<'a> {
     pub(crate) rejected: bool,
     /// Something in it could not be read.
     pub(crate) unreadable: bool,
+    /// The tenant that asked.
+    pub(crate) asked: Option<&'a str>,
     /// The tenant's use counts under this name.
     pub(crate) tenant: Option<&'a Arc<str>>,
 }
@@ -101,10 +120,11 @@ pub(crate) struct Finished {
 
 impl Finished {
     /// For the units.
-    fn seen(&self, unit: u64, arm: Arm, told: &Told<'_>) -> Seen {
+    fn seen(&self, unit: u64, tenant: Option<Arc<str>>, arm: Arm, told: &Told<'_>) -> Seen {
         let usage = told.usage.unwrap_or_default();
         Seen {
             unit,
+            tenant,
             arm,
             at_ms: self.at_ms,
             body: self.bytes_in,
@@ -132,7 +152,8 @@ impl Stats {
     ) {
         if let (Some(unit), Some(_)) = (finished.unit, release) {
             let slot = self.slot(Self::place(release, arm), workload, release, arm);
-            slot.seen.push(finished.seen(unit, arm, told));
+            let tenant = told.asked.and_then(|name| slot.tenant(name));
+            slot.seen.push(finished.seen(unit, tenant, arm, told));
         }
         let (series, _) = self.series(workload, release, arm, finished.is_drawn);
         if finished.reason == Reason::Forced {
@@ -334,6 +355,7 @@ impl Stats {
                 series: Series::default(),
                 apart: Series::default(),
                 seen: Vec::new(),
+                tenants: HashSet::new(),
                 stages: Vec::new(),
             })
         })

@@ -36,8 +36,8 @@ mod weight;
 pub use action::Action;
 pub use analysis::{
     Analysis, AnalysisId, Compared, ComparedFigure, Estimate, Evidence, FigureUnit, Forecast,
-    GateState, Measurement, PlannedGate, PlannedStep, Rates, SpendBook, SplitReading, Surroundings,
-    Tick, Trigger, Verdict, Why, figures, plan,
+    GateState, Measurement, PlannedGate, PlannedStep, Rates, SliceReading, SpendBook, SplitReading,
+    Surroundings, Tick, Trigger, Verdict, Why, figures, plan,
 };
 pub use arm::Arm;
 pub use bucket::{Bucket, Salt, murmur3_x86_32};
@@ -68,6 +68,6 @@ pub use spec_error::SpecError;
 pub use split::{Choice, KeyKind, Split, Target, UNREADABLE, Who};
 pub use state::{Closed, Condemned, Declared, KillState, WorkloadState};
 pub use stats::{Delta, Refusals, SeriesKey, TenantUse, UnpricedCounts};
-pub use units::{ClassSums, Seen, SlowTime, UnitClass, UnitSums, UnitTable};
+pub use units::{ClassSums, Seen, SlowTime, TenantSums, UnitClass, UnitSums, UnitTable};
 pub use usage::{CostTruth, TokenKind, Unpriced};
 pub use weight::{InvalidWeight, Weight};

@@ -76,7 +76,7 @@ impl Delta {
             self.apart.entry(key.clone()).or_default().merge(series);
         }
         for (key, seen) in &other.seen {
-            self.seen.entry(key.clone()).or_default().extend(seen);
+            self.seen.entry(key.clone()).or_default().extend(seen.iter().cloned());
         }
         for (key, count) in &other.refusals {
             *self.refusals.entry(key.clone()).or_default() += count;

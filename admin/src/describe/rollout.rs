@@ -2,12 +2,13 @@
 
 use super::{axis, doubt_reason, gate_status, phase, transition_kind, verdict};
 use stagegate_api::{
-    AnalysisDetail, Estimated, GateReading, JudgeDoubt, MarkDetail, PastRollout, RolloutDetail,
-    RolloutSummary, SpendForecast, SplitHealth, StepDetail, TransitionDetail, Unit,
+    AnalysisDetail, Estimated, GateReading, GateSlice, JudgeDoubt, MarkDetail, PastRollout,
+    RolloutDetail, RolloutSummary, SpendForecast, SplitHealth, StepDetail, TransitionDetail, Unit,
 };
 use stagegate_control::Live;
 use stagegate_rollout::{
-    Analysis, Axis, Estimate, GateId, Mark, Measure, Measurement, Number, Rollout, Step, Transition,
+    Analysis, Axis, Estimate, GateId, Mark, Measure, Measurement, Number, Rollout, SliceReading,
+    Step, Transition,
 };
 
 /// A rollout in one line.
@@ -104,7 +105,21 @@ fn gate(measured: &Measurement) -> GateReading {
         ln_needed: measured.ln_needed.and_then(finite),
         p_value: measured.p_value.and_then(finite),
         needed: measured.needed,
+        slices: measured.slices.iter().map(slice).collect(),
         blocks: measured.blocks.clone(),
+    }
+}
+
+fn slice(reading: &SliceReading) -> GateSlice {
+    let ((candidate_units, candidate_failed), (stable_units, stable_failed)) =
+        (reading.candidate, reading.stable);
+    GateSlice {
+        slice: reading.slice.clone(),
+        candidate_units,
+        candidate_failed,
+        stable_units,
+        stable_failed,
+        ln_evidence: finite(reading.ln_evidence).unwrap_or_default(),
     }
 }
 

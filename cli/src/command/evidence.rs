@@ -95,6 +95,13 @@ fn reading(gate: &GateReading) -> String {
     } else {
         text.extend(arms.iter().map(|arm| format!("      {arm}\n")));
     }
+    if let Some(worst) = gate.slices.first() {
+        let of = |failed, all| format!("{} of {}", grouped(failed), grouped(all));
+        let candidate = of(worst.candidate_failed, worst.candidate_units);
+        let stable = of(worst.stable_failed, worst.stable_units);
+        let name = one_line(&worst.slice);
+        let _ = writeln!(text, "      worst for {name}: {candidate} failed; stable {stable}");
+    }
     text
 }
 

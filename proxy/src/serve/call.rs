@@ -254,6 +254,7 @@ impl Call {
             unpriced: unpriced(cost, signals.as_ref()),
             rejected: Rules::is_rejection(self.status, failure.as_ref(), outcome),
             unreadable: self.observed.unreadable,
+            asked: self.found.tenant.as_deref(),
             tenant: tenant_label(&settings.tenants, self.found.tenant.as_deref(), &worker.other),
         };
         if let Some(trace) = &mut self.trace {

@@ -80,6 +80,7 @@ impl<'a> Watcher<'a> {
             stages: &[],
             rejected: Rules::is_rejection(call.status, failure.as_ref(), outcome),
             unreadable,
+            asked: call.found.tenant.as_deref(),
             tenant: tenant_label(&settings.tenants, call.found.tenant.as_deref(), &worker.other),
         };
         call.tunnelled(worker, decision, outcome, &told);

@@ -1,9 +1,11 @@
 //! What a tick counted, in the form that the tests take.
 
 use super::counts::Counts;
+use super::tenants::Counted;
 use crate::policy::{Gate, Limit, Measure};
-use crate::{Histogram, Series, UnitClass};
+use crate::{Histogram, Series, TenantSums, UnitClass};
 use stagegate_sequential::Tally;
+use std::sync::Arc;
 
 /// What one arm did in a tick, for the test of one gate.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,6 +16,8 @@ pub(super) struct Fresh {
     pub(super) visits: Vec<(f64, u64)>,
     /// The same of each unit's first visit: what two arms are compared by.
     pub(super) first_visits: Vec<(f64, u64)>,
+    /// By tenant: turns of units at risk, and first failures.
+    pub(super) tenants: Vec<Counted>,
     /// Nano-dollars of visits that ended, by slice of cached input.
     pub(super) costs: Vec<Histogram>,
 }
@@ -30,7 +34,10 @@ impl Fresh {
             Measure::UsdPerRequest => units.costs.clone(),
             _ => Vec::new(),
         };
-        let sums = UnitClass::of(gate).and_then(|class| units.class(class));
+        let class = UnitClass::of(gate);
+        let of_tenant = |sums: &TenantSums| Some((Arc::clone(&sums.tenant), sums.class(class?)?));
+        let tenants = units.tenants.iter().filter_map(of_tenant).collect();
+        let sums = class.and_then(|class| units.class(class));
         let sums = sums.filter(|sums| sums.turns.0 > 0 || counts.n == 0);
         let (first, visits, first_visits) = match sums {
             Some(sums) => {
@@ -49,7 +56,7 @@ impl Fresh {
                 (vec![counts.tally()], each.clone(), each)
             }
         };
-        Self { first, visits, first_visits, costs }
+        Self { first, visits, first_visits, tenants, costs }
     }
 
     /// True if costs are totals of visits.

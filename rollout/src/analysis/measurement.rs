@@ -19,6 +19,19 @@ pub struct Estimate {
     pub count: u64,
 }
 
+/// What one gate sees of a part of the traffic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SliceReading {
+    /// The part: `tenant acme`.
+    pub slice: String,
+    /// Units of the candidate that were at risk over the step, and those of them that failed.
+    pub candidate: (u64, u64),
+    /// The same of stable.
+    pub stable: (u64, u64),
+    /// Natural logarithm of the evidence that the gate is violated for this part.
+    pub ln_evidence: f64,
+}
+
 /// One gate's measurements.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
@@ -46,6 +59,9 @@ pub struct Measurement {
     pub p_value: Option<f64>,
     /// The number of values of the candidate that a promotion needs.
     pub needed: u64,
+    /// The parts of the traffic that most speaks against, the worst first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<SliceReading>,
     /// The obstacle to a promotion, in words; absent if there is none.
     pub blocks: Option<String>,
 }

@@ -2,6 +2,8 @@
 
 use super::counts::{Counts, NANOS};
 use super::fresh::Fresh;
+use super::measurement::SliceReading;
+use super::tenants::Tenants;
 use crate::policy::{Gate, Limit, Measure, Quantile};
 use crate::{Histogram, UnitClass};
 use serde::{Deserialize, Serialize};
@@ -9,7 +11,10 @@ use stagegate_sequential::promotion::Moments;
 use stagegate_sequential::{
     Claim, CoinTest, GradedCoinTest, MarginTest, MeanCusum, MeanTest, ShareCusum, ShareTest,
 };
+use std::sync::Arc;
 
+/// The part of the stake that is on single tenants.
+const OF_TENANTS: f64 = 0.1;
 /// Values of stable before its mean is a limit.
 const LEAST_STABLE: u64 = 100;
 /// Values of stable before its share is something to compare with.
@@ -81,6 +86,8 @@ pub(super) enum Test {
         first: MarginTest,
         /// Shares of failed turns.
         visits: MarginTest,
+        /// First failures of single tenants.
+        tenants: Tenants,
     },
     /// Test B by degrees: the cost of visits.
     Costs(GradedCoinTest),
@@ -117,7 +124,8 @@ impl Test {
         if UnitClass::of(gate).is_none() {
             return Some(Self::Margin(first));
         }
-        Some(Self::Beside { first, visits: MarginTest::for_parts(margin).ok()? })
+        let visits = MarginTest::for_parts(margin).ok()?;
+        Some(Self::Beside { first, visits, tenants: Tenants::new(margin) })
     }
 
     /// The test of `gate` at 100%, where stable's figures of the step before stand in for it.
@@ -161,7 +169,8 @@ impl Test {
             Self::ShareWatch(test) => test.update(candidate.at_risk()),
             Self::Coin(test) => test.update(candidate.at_risk(), stable.at_risk()),
             Self::Margin(test) => first_failures(test, candidate, stable),
-            Self::Beside { first, visits } => {
+            Self::Beside { first, visits, tenants } => {
+                tenants.update(&candidate.tenants, &stable.tenants);
                 first_failures(first, candidate, stable);
                 let of = |arm: &Fresh| arm.first_visits.clone();
                 // Shares of turns are from 0 to 1: never refused.
@@ -200,7 +209,8 @@ impl Test {
                 first.begin_block();
                 visits.begin_block();
             }
-            Self::Beside { first, visits } => {
+            Self::Beside { first, visits, tenants } => {
+                tenants.begin_block();
                 first.begin_block();
                 visits.begin_block();
             }
@@ -217,7 +227,10 @@ impl Test {
         match self {
             Self::Share(test) => Some(test.ln_value()),
             Self::Limit { first, visits } => Some(half_each(first.ln_value(), visits.ln_value())),
-            Self::Beside { first, visits } => Some(half_each(first.ln_value(), visits.ln_value())),
+            Self::Beside { first, visits, tenants } => {
+                let all = half_each(first.ln_value(), visits.ln_value());
+                Some(ln_sum(all + (-OF_TENANTS).ln_1p(), tenants.ln_value() + OF_TENANTS.ln()))
+            }
             Self::Coin(test) => Some(test.ln_value()),
             Self::Margin(test) => Some(test.ln_value()),
             Self::Costs(test) => Some(test.ln_value()),
@@ -225,6 +238,20 @@ impl Test {
             Self::ShareWatch(test) => Some(test.ln_value()),
             Self::MeanWatch(test) => Some(test.ln_value()),
             Self::None => None,
+        }
+    }
+
+    /// The tenant that the candidate fails beyond doubt by itself, if there is one.
+    pub(super) fn broken_tenant(&self, ln_needed: f64) -> Option<&Arc<str>> {
+        let Self::Beside { tenants, .. } = self else { return None };
+        tenants.broken(OF_TENANTS.ln(), ln_needed)
+    }
+
+    /// The tenants that most speaks against.
+    pub(super) fn slices(&self) -> Vec<SliceReading> {
+        match self {
+            Self::Beside { tenants, .. } => tenants.readings(),
+            _ => Vec::new(),
         }
     }
 
@@ -236,7 +263,12 @@ impl Test {
 
 /// The mean of two e-processes is one. Values are logarithms.
 fn half_each(a: f64, b: f64) -> f64 {
-    a.max(b) + (-(a - b).abs()).exp().ln_1p() - std::f64::consts::LN_2
+    ln_sum(a, b) - std::f64::consts::LN_2
+}
+
+/// The logarithm of `exp(a) + exp(b)`.
+fn ln_sum(a: f64, b: f64) -> f64 {
+    a.max(b) + (-(a - b).abs()).exp().ln_1p()
 }
 
 fn first_failures(test: &mut MarginTest, candidate: &Fresh, stable: &Fresh) {

@@ -340,6 +340,10 @@ impl Track {
         if self.waits() || frame.silent || self.silent_ms > SILENT_MS {
             return Now::Unknown;
         }
+        // Of all traffic it is a small part, so the window of all says nothing about it.
+        if self.test.broken_tenant(frame.ln_needed(&self.test)).is_some() {
+            return Now::Beyond;
+        }
         let lately = self.window(frame);
         let reference = self.reference(&lately);
         let Some(beyond) = self.is_beyond(frame, &lately.candidate, reference) else {
@@ -410,13 +414,16 @@ impl Track {
             return None;
         }
         let (gate, axis) = (frame.gate.id(), frame.gate.axis);
+        let slice = self.test.broken_tenant(frame.ln_needed(&self.test));
+        let slice = slice.map(|tenant| format!("tenant {tenant}"));
         let needed = frame.ln_needed(&self.test) + OVERWHELMING.ln();
         if self.test.ln_value().is_some_and(|ln| ln >= needed) && !may_be_outside(frame) {
-            return Some(Trigger::Overwhelming { gate, axis });
+            return Some(Trigger::Overwhelming { gate, axis, slice });
         }
         let enough = self.step.candidate.n >= frame.gate.requests;
         let for_ms = violation.for_ms;
-        (enough && for_ms >= frame.lasting_ms()).then_some(Trigger::Violated { gate, axis, for_ms })
+        let lasting = enough && for_ms >= frame.lasting_ms();
+        lasting.then_some(Trigger::Violated { gate, axis, for_ms, slice })
     }
 
     /// Returns true if this is the track of the gate.

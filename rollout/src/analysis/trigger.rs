@@ -17,6 +17,9 @@ pub enum Trigger {
         axis: Axis,
         /// For how long, in milliseconds of observed time.
         for_ms: u64,
+        /// The part of the traffic it is violated for, if that is not all of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        slice: Option<String>,
     },
     /// The evidence against a gate is overwhelming.
     Overwhelming {
@@ -24,6 +27,9 @@ pub enum Trigger {
         gate: GateId,
         /// Its axis.
         axis: Axis,
+        /// The part of the traffic it is violated for, if that is not all of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        slice: Option<String>,
     },
     /// The candidate has no healthy endpoint.
     CandidateDown {
@@ -52,14 +58,20 @@ impl Trigger {
     }
 }
 
+fn of_slice(slice: Option<&String>) -> String {
+    slice.map_or_else(String::new, |slice| format!(" for {slice}"))
+}
+
 impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Violated { gate, axis, for_ms } => {
-                write!(f, "{axis} axis: gate {gate} violated for {}", Seconds(*for_ms))
+            Self::Violated { gate, axis, for_ms, slice } => {
+                let slice = of_slice(slice.as_ref());
+                write!(f, "{axis} axis: gate {gate}{slice} violated for {}", Seconds(*for_ms))
             }
-            Self::Overwhelming { gate, axis } => {
-                write!(f, "{axis} axis: overwhelming evidence against gate {gate}")
+            Self::Overwhelming { gate, axis, slice } => {
+                let slice = of_slice(slice.as_ref());
+                write!(f, "{axis} axis: overwhelming evidence against gate {gate}{slice}")
             }
             Self::CandidateDown { requests } => write!(
                 f,

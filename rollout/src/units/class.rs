@@ -60,6 +60,12 @@ impl UnitClass {
         }
     }
 
+    /// True if a failure of one tenant alone is the release's: it fails, refuses or hangs.
+    pub(super) const fn blames_the_release(self) -> bool {
+        let Self::Error { class } = self else { return false };
+        matches!(class, ErrorClass::Permanent | ErrorClass::Rejected | ErrorClass::ClientGone)
+    }
+
     /// Whether a request failed in this class; none if it says nothing about it.
     pub(super) fn failed(self, seen: &Seen) -> Option<bool> {
         let left = seen.outcome == Outcome::ClientGone;

@@ -24,5 +24,6 @@ mod table;
 
 pub use class::{SlowTime, UnitClass};
 pub use seen::Seen;
-pub use sums::{ClassSums, UnitSums};
+pub use sums::{ClassSums, TenantSums, UnitSums};
+pub(crate) use table::MOST_TENANTS;
 pub use table::UnitTable;

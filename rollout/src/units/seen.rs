@@ -3,13 +3,16 @@
 use crate::{Arm, KeyKind, Outcome};
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher as _;
+use std::sync::Arc;
 
 /// One finished request, for the units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// Names the key that the split drew; 0 if there is none, and then the request is a unit of its
     /// own.
     pub unit: u64,
+    /// The tenant that asked, if it is known and there is room to remember it.
+    pub tenant: Option<Arc<str>>,
     /// The arm that served it.
     pub arm: Arm,
     /// When it ended, in Unix milliseconds.

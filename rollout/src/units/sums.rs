@@ -3,6 +3,7 @@
 use super::class::UnitClass;
 use crate::Histogram;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Slices of turn numbers: 1, 2–3, 4–7, and so on.
 pub(crate) const TURN_SLICES: usize = 10;
@@ -73,6 +74,30 @@ impl ClassSums {
     }
 }
 
+/// Units of one tenant of one arm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantSums {
+    /// Its name.
+    pub tenant: Arc<str>,
+    /// By class of failure: turns of units that were at risk, and first failures.
+    pub classes: Vec<(UnitClass, (u64, u64))>,
+}
+
+impl TenantSums {
+    /// The sums of a class.
+    #[must_use]
+    pub fn class(&self, class: UnitClass) -> Option<(u64, u64)> {
+        self.classes.iter().find(|(it, _)| *it == class).map(|(_, sums)| *sums)
+    }
+
+    fn add(&mut self, class: UnitClass, (risk, failed): (u64, u64)) {
+        match self.classes.iter_mut().find(|(it, _)| *it == class) {
+            Some((_, sums)) => *sums = (sums.0 + risk, sums.1 + failed),
+            None => self.classes.push((class, (risk, failed))),
+        }
+    }
+}
+
 /// Units of one arm. A class that is not in it was not counted by units.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -84,6 +109,9 @@ pub struct UnitSums {
     /// half, up to nine tenths, more. Empty if costs were not counted by units.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub costs: Vec<Histogram>,
+    /// By tenant, of a capped number of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tenants: Vec<TenantSums>,
     /// Units that were seen for the first time.
     pub begun: u64,
     /// Requests that repeated a failed one.
@@ -106,6 +134,17 @@ impl UnitSums {
         self.classes.iter().find(|(it, _)| *it == class).map(|(_, sums)| sums)
     }
 
+    /// A turn of a tenant's unit that was at risk.
+    pub(super) fn of_tenant(&mut self, tenant: &Arc<str>, class: UnitClass, counted: (u64, u64)) {
+        match self.tenants.iter_mut().find(|it| it.tenant == *tenant) {
+            Some(sums) => sums.add(class, counted),
+            None => {
+                let tenant = Arc::clone(tenant);
+                self.tenants.push(TenantSums { tenant, classes: vec![(class, counted)] });
+            }
+        }
+    }
+
     /// Adds another arm's, tick's or replica's units.
     pub fn merge(&mut self, other: &Self) {
         for (class, sums) in &other.classes {
@@ -119,6 +158,11 @@ impl UnitSums {
         }
         for (own, costs) in self.costs.iter_mut().zip(&other.costs) {
             own.merge(costs);
+        }
+        for sums in &other.tenants {
+            for (class, counted) in &sums.classes {
+                self.of_tenant(&sums.tenant, *class, *counted);
+            }
         }
         self.begun += other.begun;
         self.repeats += other.repeats;

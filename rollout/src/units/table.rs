@@ -5,10 +5,13 @@ use super::seen::Seen;
 use super::sums::{UnitSums, cache_slice};
 use crate::{Arm, Outcome};
 use foldhash::fast::FixedState;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Units that are remembered. One takes about a hundred bytes.
 const MOST_UNITS: usize = 65_536;
+/// Tenants that are counted one by one: the first of a step, which tend to be the busiest.
+pub(crate) const MOST_TENANTS: usize = 100;
 /// Turns after which a visit ends, so that a busy unit is heard of in time.
 const LONGEST_VISIT: u8 = 20;
 /// A request is a repeat within this time after a failure, in milliseconds.
@@ -47,6 +50,8 @@ pub struct UnitTable {
     pause_ms: u64,
     most: usize,
     units: HashMap<u64, Unit, FixedState>,
+    /// Tenants that are counted one by one.
+    tenants: HashSet<Arc<str>, FixedState>,
     /// Something was added at some time.
     used: bool,
     sums: [UnitSums; 2],
@@ -66,6 +71,7 @@ impl UnitTable {
             pause_ms: (hold_ms / 6).clamp(1000, Self::LONGEST_PAUSE_MS),
             most: MOST_UNITS,
             units: HashMap::with_hasher(FixedState::default()),
+            tenants: HashSet::with_hasher(FixedState::default()),
             used: false,
             sums: [sums(), sums()],
             classes,
@@ -75,10 +81,17 @@ impl UnitTable {
     /// Adds a request.
     pub fn add(&mut self, seen: &Seen) {
         self.used = true;
+        if let Some(tenant) = &seen.tenant
+            && self.tenants.len() < MOST_TENANTS
+            && !self.tenants.contains(tenant)
+        {
+            self.tenants.insert(Arc::clone(tenant));
+        }
+        let tenant = seen.tenant.as_ref().filter(|tenant| self.tenants.contains(*tenant));
         if seen.unit == 0 {
             let mut unit = Unit::begin(seen, self.classes.len());
             self.sums[seen.arm.index()].begun += 1;
-            unit.add(seen, &self.classes, &mut self.sums[seen.arm.index()]);
+            unit.add(seen, tenant, &self.classes, &mut self.sums[seen.arm.index()]);
             unit.visit.end(&self.classes, &mut self.sums[seen.arm.index()]);
             return;
         }
@@ -100,7 +113,7 @@ impl UnitTable {
         if seen.at_ms >= unit.last_ms + self.pause_ms {
             unit.visit.end(&self.classes, sums);
         }
-        unit.add(seen, &self.classes, sums);
+        unit.add(seen, tenant, &self.classes, sums);
         if unit.visit.turns >= LONGEST_VISIT {
             unit.visit.end(&self.classes, sums);
         }
@@ -161,7 +174,13 @@ impl Unit {
         }
     }
 
-    fn add(&mut self, seen: &Seen, classes: &[UnitClass], sums: &mut UnitSums) {
+    fn add(
+        &mut self,
+        seen: &Seen,
+        tenant: Option<&Arc<str>>,
+        classes: &[UnitClass],
+        sums: &mut UnitSums,
+    ) {
         self.last_ms = self.last_ms.max(seen.at_ms);
         let repeats = self.failure.is_some_and(|(body, at_ms)| {
             body == seen.body && seen.at_ms <= at_ms.saturating_add(REPEAT_MS)
@@ -181,6 +200,10 @@ impl Unit {
             let (bit, before) = (1 << place, self.failed);
             if let Some((_, of)) = sums.classes.get_mut(place) {
                 of.turn(self.turns, failed, before & bit == 0);
+            }
+            if let Some(tenant) = tenant.filter(|_| before & bit == 0 && class.blames_the_release())
+            {
+                sums.of_tenant(tenant, *class, (1, u64::from(failed)));
             }
             self.failed |= if failed { bit } else { 0 };
             if let Some((turns, failures)) = self.visit.classes.get_mut(place) {
@@ -236,6 +259,7 @@ mod tests {
     fn seen(unit: u64, second: u64, outcome: Outcome) -> Seen {
         Seen {
             unit,
+            tenant: None,
             arm: Arm::Candidate,
             at_ms: second * 1000,
             body: second,
@@ -307,8 +331,8 @@ mod tests {
     fn a_client_that_leaves_without_an_answer_is_slow_once_the_limit_is_over() {
         let mut table = table();
         let hung = seen(0, 1, Outcome::ClientGone);
-        table.add(&Seen { duration_us: 5_000_000, ..hung });
-        table.add(&Seen { duration_us: 9_000_000, ..hung });
+        table.add(&Seen { duration_us: 5_000_000, ..hung.clone() });
+        table.add(&Seen { duration_us: 9_000_000, ..hung.clone() });
         table.add(&Seen { duration_us: 9_000_000, first_byte_us: 5, ..hung });
         // A fast failure is no fast answer.
         table.add(&seen(0, 1, Outcome::Permanent));

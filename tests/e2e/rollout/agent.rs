@@ -15,6 +15,8 @@ struct Behaviour {
     status: AtomicU32,
     /// One of so many requests fails, or hangs; 0 and 1 stand for all of them.
     one_of: AtomicU64,
+    /// One tenant is refused.
+    refuses: AtomicBool,
     /// Requests that ought to fail are not answered at all.
     hangs: AtomicBool,
     /// Requests so far.
@@ -74,6 +76,11 @@ impl Agent {
         self.turn_wrong();
     }
 
+    /// From now on it refuses one tenant of twenty.
+    pub(crate) fn refuse_a_tenant(&self) {
+        self.behaviour.refuses.store(true, Ordering::SeqCst);
+    }
+
     /// From now on one of so many requests gets no answer.
     pub(crate) fn hang_once_in(&self, requests: u64) {
         self.behaviour.one_of.store(requests, Ordering::SeqCst);
@@ -96,6 +103,7 @@ impl Agent {
         self.behaviour.status.store(0, Ordering::SeqCst);
         self.behaviour.one_of.store(0, Ordering::SeqCst);
         self.behaviour.hangs.store(false, Ordering::SeqCst);
+        self.behaviour.refuses.store(false, Ordering::SeqCst);
         self.behaviour.cost_micros.store(USUAL_COST, Ordering::SeqCst);
     }
 }
@@ -114,7 +122,10 @@ async fn serve(exchange: &mut Exchange, behaviour: &Behaviour) {
     if wrong && behaviour.hangs.load(Ordering::SeqCst) {
         return std::future::pending().await;
     }
+    let is_refused = behaviour.refuses.load(Ordering::SeqCst)
+        && exchange.request.get("x-tenant-id") == Some("tenant-3");
     let status = match behaviour.status.load(Ordering::SeqCst) {
+        _ if is_refused => "422 Unprocessable Content",
         _ if !wrong => "200 OK",
         500 => "500 Internal Server Error",
         502 => "502 Bad Gateway",

@@ -94,7 +94,8 @@ async fn ask(user: User, stop: Arc<AtomicBool>, seen: Arc<Seen>) {
         };
         let Some(mut connected) = connected else { continue };
         let user = format!("user-{number}-{round}");
-        let text = request("GET /work", &[("x-user-id", &user)]);
+        let tenant = format!("tenant-{}", round % 20);
+        let text = request("GET /work", &[("x-user-id", &user), ("x-tenant-id", &tenant)]);
         if connected.try_send(&text).await.is_err() {
             continue;
         }

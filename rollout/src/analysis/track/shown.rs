@@ -70,6 +70,7 @@ impl Track {
             ln_needed,
             p_value: self.best_p,
             needed,
+            slices: self.test.slices(),
             blocks: self.blocks(frame, state, needed),
         }
     }

@@ -10,6 +10,7 @@ use stagegate_rollout::{
     WorkloadSpec, WorkloadState, step,
 };
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Length of a tick in milliseconds.
 const TICK_MS: u64 = 5000;
@@ -122,6 +123,8 @@ fn begin(spec: &WorkloadSpec, shape: &Shape) -> Result<WorkloadState> {
 /// Counts requests in the way of the workers and of the steering loop.
 struct Counter {
     units: UnitTable,
+    /// Names of tenants, by number.
+    tenants: Vec<Arc<str>>,
 }
 
 impl Counter {
@@ -129,7 +132,15 @@ impl Counter {
         let rollout = state.judged().context("a rollout under way")?;
         let step = rollout.current().context("a step")?;
         let classes = UnitClass::of_policy(&rollout.policy);
-        Ok(Self { units: UnitTable::new(classes, step.hold_ms.max(step.watch_ms)) })
+        let units = UnitTable::new(classes, step.hold_ms.max(step.watch_ms));
+        Ok(Self { units, tenants: Vec::new() })
+    }
+
+    fn tenant(&mut self, number: u32) -> Option<Arc<str>> {
+        while self.tenants.len() < number as usize {
+            self.tenants.push(format!("t-{}", self.tenants.len() + 1).into());
+        }
+        self.tenants.get((number as usize).checked_sub(1)?).map(Arc::clone)
     }
 
     fn tick(&mut self, requests: &[Request], state: &WorkloadState, at_ms: u64) -> Tick {
@@ -145,17 +156,19 @@ impl Counter {
                 Arm::Candidate => &mut tick.candidate,
             };
             count(series, request);
-            self.units.add(&seen(request, at_ms));
+            let tenant = self.tenant(request.tenant);
+            self.units.add(&seen(request, tenant, at_ms));
         }
         [tick.stable.units, tick.candidate.units] = self.units.take(at_ms);
         tick
     }
 }
 
-fn seen(request: &Request, at_ms: u64) -> Seen {
+fn seen(request: &Request, tenant: Option<Arc<str>>, at_ms: u64) -> Seen {
     let answered = request.outcome != Outcome::ClientGone;
     Seen {
         unit: request.key,
+        tenant,
         arm: request.arm,
         at_ms,
         body: request.body,

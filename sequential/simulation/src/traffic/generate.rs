@@ -17,6 +17,8 @@ pub(super) struct Request {
     pub(super) arm: Arm,
     /// The weight decided; false for the excluded.
     pub(super) eligible: bool,
+    /// Its tenant's number; 0 for none.
+    pub(super) tenant: u32,
     /// The key that the split drew.
     pub(super) key: u64,
     /// Length of the body.
@@ -218,6 +220,7 @@ impl<'a> Traffic<'a> {
         into.push(Request {
             arm,
             eligible: conversation.eligible,
+            tenant: conversation.tenant,
             key: conversation.key,
             body: 200 + 100 * u64::from(conversation.turn),
             outcome,
