@@ -109,13 +109,11 @@ fn reading(gate: &GateReading) -> String {
 fn estimate(gate: &GateReading, estimate: Estimated) -> String {
     let value = figure(&gate.unit, estimate.value);
     let count = grouped(estimate.count);
-    match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => {
-            format!(
-                "{value} [{}, {}] of {count}",
-                figure(&gate.unit, low),
-                figure(&gate.unit, high)
-            )
+    let bound = |bound: Option<f64>| bound.map(|bound| figure(&gate.unit, bound));
+    match (bound(estimate.low), bound(estimate.high)) {
+        // A value that is known exactly has no interval.
+        (Some(low), Some(high)) if low != value || high != value => {
+            format!("{value} [{low}, {high}] of {count}")
         }
         _ => format!("{value} of {count}"),
     }
@@ -177,6 +175,27 @@ mod tests {
             assert!(text.contains(wanted), "{wanted} is missing in\n{text}");
         }
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn a_value_that_is_known_exactly_has_no_interval() {
+        let exact = json!({ "value": 0.001, "low": 0.001, "high": 0.001, "count": 397 });
+        let text = text(&analysis(|value| {
+            value["gates"][0]["unit"] = json!("usd");
+            value["gates"][0]["candidate"] = exact;
+        }));
+        assert!(text.contains("candidate $0.00100 of 397"), "{text}");
+    }
+
+    #[test]
+    fn the_worst_tenant_is_named() {
+        let text = text(&analysis(|value| {
+            value["gates"][0]["slices"] = json!([{
+                "slice": "tenant acme", "candidate_units": 12, "candidate_failed": 12,
+                "stable_units": 30, "stable_failed": 0, "ln_evidence": 9.0
+            }]);
+        }));
+        assert!(text.contains("worst for tenant acme: 12 of 12 failed; stable 0 of 30"), "{text}");
     }
 
     #[test]

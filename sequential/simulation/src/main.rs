@@ -12,7 +12,7 @@ use std::process::ExitCode;
 /// Runs per scenario: all, and with `--quick`.
 const RUNS: (u64, u64) = (10_000, 400);
 /// Runs per kind of traffic through the gates themselves: all, and with `--quick`.
-const TRAFFIC_RUNS: (u64, u64) = (400, 20);
+const TRAFFIC_RUNS: (u64, u64) = (400, 2);
 /// Those that only show what carelessness costs get this part of them.
 const CARELESS: u64 = 4;
 

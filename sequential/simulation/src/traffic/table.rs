@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 
 /// Rollbacks of a good candidate that are promised at most.
 const PROMISED: f64 = 0.01;
+/// Bad candidates that are promised to be found within the time of their row.
+const FOUND: f64 = 0.5;
 
 /// One row of the table.
 #[derive(Clone, Debug, Serialize)]
@@ -19,6 +21,8 @@ pub struct Row {
     pub traffic: &'static str,
     /// A rollback is a mistake.
     pub is_good: bool,
+    /// Its traffic ends in the middle.
+    pub ends: bool,
     /// The number of runs.
     pub runs: u64,
     /// Share that was rolled back, of a bad candidate after the change.
@@ -64,6 +68,7 @@ pub fn simulate(index: usize, shape: &Shape, runs: u64, seed: u64) -> Result<Row
     Ok(Row {
         traffic: shape.name,
         is_good: shape.is_good,
+        ends: shape.ends.is_some(),
         runs,
         rolled_back: tally.share().unwrap_or(0.0),
         at_least: interval::at_least(tally, Alpha::PROMOTION),
@@ -114,16 +119,19 @@ impl Row {
     /// The promise that this breaks beyond doubt.
     #[must_use]
     pub fn broken_promise(&self) -> Option<String> {
-        let broken = self.is_good && self.at_least > PROMISED;
-        broken.then(|| {
-            let per_cent = |share: f64| format!("{:.1}%", share * 100.0);
-            format!(
-                "{}: {} false rollbacks (at least {}), {} promised",
-                self.traffic,
-                per_cent(self.rolled_back),
-                per_cent(self.at_least),
-                per_cent(PROMISED)
-            )
-        })
+        let per_cent = |share: f64| format!("{:.1}%", share * 100.0);
+        let (name, share) = (self.traffic, per_cent(self.rolled_back));
+        if self.is_good && self.at_least > PROMISED {
+            let (at_least, promised) = (per_cent(self.at_least), per_cent(PROMISED));
+            return Some(format!(
+                "{name}: {share} false rollbacks (at least {at_least}), {promised} promised"
+            ));
+        }
+        if self.ends && self.passes_at_the_end > 0.0 {
+            let passes = per_cent(self.passes_at_the_end);
+            return Some(format!("{name}: {passes} pass after the traffic has ended"));
+        }
+        let is_missed = !self.is_good && !self.ends && self.at_most < FOUND;
+        is_missed.then(|| format!("{name}: only {share} are found, {} promised", per_cent(FOUND)))
     }
 }
