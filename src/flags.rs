@@ -2,10 +2,13 @@
 
 use anyhow::Context;
 use stagegate_control::Control;
+use stagegate_control::ports::{BoxFuture, FlagServer};
+use stagegate_flags::{FlagSet, Overlay};
 use stagegate_ofrep::{Flags, Server};
 use stagegate_telemetry::{FlagGauges, Telemetry};
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The server and what it serves.
 pub(crate) struct Serving {
@@ -20,20 +23,58 @@ impl Serving {
     }
 }
 
-/// Reads the flags of the configuration in force and serves them on `listener`.
+/// Reads the flags of the configuration in force, with what was changed at run time on top.
 ///
 /// # Errors
-/// When the files of flags are not good, or the system refuses a thread.
-pub(crate) fn start(listener: TcpListener, control: &Control) -> anyhow::Result<Option<Serving>> {
+/// When the files of flags are not good.
+pub(crate) fn load(control: &Control) -> anyhow::Result<Option<Arc<Flags>>> {
     let Some(settings) = control.view().config.flags.clone() else { return Ok(None) };
-    let address = listener.local_addr()?;
     let flags = Flags::load(settings).context("the flags cannot be served")?;
     let flags = Arc::new(flags);
+    flags.exclude_by(control.exclusions());
+    control.serve_flags(Arc::new(InForce(Arc::clone(&flags))));
+    for (flag, remark) in flags.set().remarks() {
+        tracing::warn!(flag, "file and run time: {remark}");
+    }
+    Ok(Some(flags))
+}
+
+/// Serves flags on `listener`.
+///
+/// # Errors
+/// When the system refuses a thread.
+pub(crate) fn start(
+    listener: TcpListener,
+    flags: Arc<Flags>,
+    control: &Control,
+) -> anyhow::Result<Serving> {
+    let address = listener.local_addr()?;
     let control = control.clone();
     let now = Box::new(move || control.view().config.flags.clone());
     let server = stagegate_ofrep::start(listener, Arc::clone(&flags), now)?;
     tracing::info!(%address, flags = flags.count(), "serving flags");
-    Ok(Some(Serving { flags, server }))
+    Ok(Serving { flags, server })
+}
+
+/// The flags behind the control plane's trait.
+struct InForce(Arc<Flags>);
+
+impl FlagServer for InForce {
+    fn set(&self) -> FlagSet {
+        self.0.set()
+    }
+
+    fn texts(&self) -> Arc<Vec<(String, String)>> {
+        self.0.texts()
+    }
+
+    fn put(&self, overlay: Arc<Overlay>) {
+        self.0.put(overlay);
+    }
+
+    fn settled(&self, patience: Duration) -> BoxFuture<'_, bool> {
+        Box::pin(self.0.settled(patience))
+    }
 }
 
 /// Hands the figures to a scrape.

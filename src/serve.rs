@@ -120,6 +120,10 @@ async fn bring_up(
         ask_endpoints(&control).await;
         inherited.begin().await?;
     }
+    let served = match sockets.flags {
+        Some(_) => flags::load(&control)?,
+        None => None,
+    };
     let conversations = Arc::new(Conversations::new(Arc::clone(&parts.plane), &config.data_dir));
     let recalling = Arc::clone(&conversations);
     tokio::task::spawn_blocking(move || recalling.recall()).await?;
@@ -129,9 +133,9 @@ async fn bring_up(
     if let Some(notifier) = &notifier {
         control.tell_through(notifier.clone());
     }
-    let flags = match sockets.flags {
-        Some(listener) => flags::start(listener, &control)?,
-        None => None,
+    let flags = match (sockets.flags, served) {
+        (Some(listener), Some(served)) => Some(flags::start(listener, served, &control)?),
+        _ => None,
     };
     let shown = flags.as_ref().map(|it| Arc::clone(&it.flags));
     let app = parts.app(&control, notifier.as_ref(), scoring.as_ref(), shown);

@@ -3,6 +3,7 @@
 mod change;
 mod decision;
 mod eval_report;
+mod flag;
 mod pairs;
 mod release;
 mod results;
@@ -13,6 +14,7 @@ mod status;
 pub use change::*;
 pub use decision::decision;
 pub use eval_report::{eval_report, given_comparison};
+pub use flag::{decider, flag, flag_changed, flag_evaluation, flags};
 pub use release::{artifact, diff, release, releases, running};
 
 pub mod rollout;

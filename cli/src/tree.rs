@@ -228,7 +228,7 @@ impl Command {
             Self::Allow(command) => lists::list(&client()?, "allow", &command, format),
             Self::Deny(command) => lists::list(&client()?, "deny", &command, format),
             Self::Release(command) => release::run(&client()?, &command, format),
-            Self::Flag(command) => flag::run(&command, format),
+            Self::Flag(command) => flag::run(client, &command, format),
             Self::Explain(args) => explain::run(&client()?, &args, format),
             Self::Decisions(command) => explain::decisions(&client()?, &command, format),
             Self::Audit(command) => audit::run(&client()?, &command, format),

@@ -68,7 +68,7 @@ impl Inner {
     }
 
     /// Writes the records of a refusal of a known caller; the caller waits for a moment at most.
-    async fn audit_refused(self: &Arc<Self>, entry: NewAudit) {
+    pub(super) async fn audit_refused(self: &Arc<Self>, entry: NewAudit) {
         let actor = entry.actor.clone();
         for entry in self.allowed(Some(&actor), entry).into_iter().flatten() {
             self.audit_soon(entry).await;

@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use super::limiter::Limiter;
 use super::pending::Pending;
-use super::ports::{DataPlane, DoubtSource, Event, Ledger, Observer};
+use super::ports::{DataPlane, DoubtSource, Event, FlagServer, Ledger, Observer};
 use super::steering::Steering;
 use super::store_handle::StoreHandle;
 use super::unrecorded_file::UnrecordedFile;
@@ -62,6 +62,8 @@ pub(crate) struct Inner {
     pub(crate) notifier: OnceLock<Notifier>,
     /// Set once, when anything is scored.
     pub(crate) doubts: OnceLock<Arc<dyn DoubtSource>>,
+    /// Set once, when there are flags.
+    pub(crate) flags: OnceLock<Arc<dyn FlagServer>>,
 }
 
 impl Control {

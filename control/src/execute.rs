@@ -252,7 +252,7 @@ impl Inner {
 
     /// Adds the timing to the kept answer. The change itself is recorded; without this, a repeated
     /// request is answered without the timing.
-    async fn complete_answer(&self, key: String, text: String) {
+    pub(super) async fn complete_answer(&self, key: String, text: String) {
         let kept = self.with_store(move |store| Ok(store.replace_response(&key, &text)?));
         // The answer does not wait for long: the change is recorded.
         let kept = tokio::time::timeout(KEEPING, kept).await;

@@ -1,6 +1,7 @@
 //! The reasons why a command was not done.
 
 use super::{Live, ReleaseRefusal, StoreAccessError};
+use stagegate_flags::FlagRefusal;
 use stagegate_rollout::Refusal;
 
 /// The reason why a command was not carried out. Nothing changed.
@@ -29,6 +30,15 @@ pub enum ExecuteError {
     /// The release cannot be added or removed now.
     #[error(transparent)]
     Release(#[from] ReleaseRefusal),
+    /// The flag changed in the meantime.
+    #[error("the flag changed since: its epoch is {epoch}")]
+    StaleFlag {
+        /// Epoch of its last change.
+        epoch: u64,
+    },
+    /// The flag cannot be changed in this way.
+    #[error(transparent)]
+    Flag(#[from] FlagRefusal),
     /// The key belongs to another request.
     #[error("the Idempotency-Key was used for another request: use a new one")]
     KeyReused,

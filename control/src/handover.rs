@@ -82,10 +82,12 @@ impl Control {
                 epoch: first.epoch.max(view.epoch),
                 live: first.live,
                 dormant: first.dormant,
+                flags: first.flags,
                 ..View::clone(&view)
             };
             let mut desk = inner.desk();
             desk.recorded = Arc::new(next);
+            inner.put_flags(&desk);
             inner.put(&desk, None, None, true);
         }
         inner.handing_over.store(false, Ordering::Release);

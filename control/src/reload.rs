@@ -155,6 +155,7 @@ impl Inner {
             config,
             live,
             dormant: done.dormant,
+            flags: Arc::clone(&desk.recorded.flags),
             warnings: warnings.clone(),
             reload: ReloadStatus {
                 needs_restart: needs_restart.clone(),

@@ -16,8 +16,8 @@ use super::steering::Steering;
 use super::store_handle::StoreHandle;
 use super::unrecorded_file::UnrecordedFile;
 use super::{
-    Action, Control, Inner, Live, ReloadOrder, ReloadStatus, StoreAccessError, View, now_ms,
-    reconcile, registry, safe,
+    Action, Control, FlagState, Inner, Live, ReloadOrder, ReloadStatus, StoreAccessError, View,
+    now_ms, reconcile, registry, safe,
 };
 use crate::ports::{DataPlane, Event, Ledger, Observer, PrepareError, Prepared, Publication};
 use last_changes::last_changes;
@@ -25,7 +25,8 @@ use serde_json::json;
 use stagegate_config::{Config, Loaded, Problem};
 use stagegate_rollout::{Split, WorkloadName, WorkloadState};
 use stagegate_store::{
-    Attachment, AuditFilter, NewAudit, NewChange, RegisteredRelease, Saved, Store, StoreError,
+    Attachment, AuditFilter, NewAudit, NewChange, RegisteredRelease, Saved, SavedFlag, Store,
+    StoreError,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -173,6 +174,7 @@ impl Control {
             steering: Steering::default(),
             notifier: OnceLock::new(),
             doubts: OnceLock::new(),
+            flags: OnceLock::new(),
         };
         let inner = Arc::new(inner);
         inner.keep_looking_for_files();
@@ -251,6 +253,7 @@ fn first_view(first: First, config: &Arc<Config>, warnings: Vec<Problem>) -> Vie
         config: Arc::clone(config),
         live: first.live,
         dormant: first.dormant,
+        flags: first.flags,
         reload: ReloadStatus {
             ok: true,
             at_ms,
@@ -282,6 +285,7 @@ pub(super) struct First {
     pub(super) epoch: u64,
     pub(super) live: Vec<Live>,
     pub(super) dormant: BTreeMap<WorkloadName, WorkloadState>,
+    pub(super) flags: Arc<BTreeMap<String, FlagState>>,
     safe_start: Option<String>,
     store_error: Option<String>,
 }
@@ -350,7 +354,24 @@ pub(super) async fn bring_up(
         let epoch = epochs.get(split.spec().name.as_str()).copied().unwrap_or(epoch);
         Live { split, epoch }
     });
-    Ok(First { epoch, live: live.collect(), dormant: done.dormant, safe_start: None, store_error })
+    Ok(First {
+        epoch,
+        live: live.collect(),
+        dormant: done.dormant,
+        flags: Arc::new(flags(saved).map_err(StoreAccessError::Store)?),
+        safe_start: None,
+        store_error,
+    })
+}
+
+/// The flags that were changed at run time.
+fn flags(saved: &Saved) -> Result<BTreeMap<String, FlagState>, String> {
+    let read = |(key, flag): (&String, &SavedFlag)| {
+        let given = flag.state.as_deref().map(serde_json::from_str).transpose();
+        let given = given.map_err(|error| format!("the stored state of flag `{key}`: {error}"))?;
+        Ok((key.clone(), FlagState { given: given.unwrap_or_default(), epoch: flag.epoch }))
+    };
+    saved.flags.iter().map(read).collect()
 }
 
 fn safe_plan(remembered: Option<&Remembered>, config: &Config, because: Option<String>) -> First {
@@ -361,6 +382,10 @@ fn safe_plan(remembered: Option<&Remembered>, config: &Config, because: Option<S
         epoch: saved.epoch,
         live: safe::splits(config, &saved.workloads).into_iter().map(live).collect(),
         dormant: BTreeMap::new(),
+        flags: Arc::new(flags(saved).unwrap_or_else(|error| {
+            tracing::error!(error, "flags are as their files say");
+            BTreeMap::new()
+        })),
         safe_start: because,
         store_error: None,
     }

@@ -2,6 +2,7 @@
 
 use super::ReloadStatus;
 use stagegate_config::Config;
+use stagegate_flags::{Overlay, Override};
 use stagegate_rollout::{Policy, Split, WorkloadName, WorkloadState};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,12 +18,23 @@ pub struct View {
     pub live: Vec<Live>,
     /// State of workloads the configuration no longer has.
     pub dormant: BTreeMap<WorkloadName, WorkloadState>,
+    /// Flags that were changed at run time, by key.
+    pub flags: Arc<BTreeMap<String, FlagState>>,
     /// The status of the last reload.
     pub reload: ReloadStatus,
     /// Warnings about the configuration in force.
     pub warnings: Vec<stagegate_config::Problem>,
     /// The reason for a safe start, in which everything goes to stable and nothing can be changed.
     pub safe_start: Option<String>,
+}
+
+/// A flag that was changed at run time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlagState {
+    /// What is different about it; nothing if it is as its file says again.
+    pub given: Override,
+    /// Epoch of its last change.
+    pub epoch: u64,
 }
 
 /// A workload in force.
@@ -35,6 +47,37 @@ pub struct Live {
 }
 
 impl View {
+    /// The changes of flags in force.
+    #[must_use]
+    pub fn overlay(&self) -> Arc<Overlay> {
+        let changed = self.flags.iter().filter(|(_, state)| !state.given.is_empty());
+        Arc::new(changed.map(|(key, state)| (key.clone(), state.given.clone())).collect())
+    }
+
+    /// Epoch of the last change of a flag at run time; 0 if there was none.
+    #[must_use]
+    pub fn epoch_of_flag(&self, key: &str) -> u64 {
+        self.flags.get(key).map_or(0, |state| state.epoch)
+    }
+
+    /// True for a tenant in an exclusion group that is not opted in: of a workload, or of any if none
+    /// is named.
+    #[must_use]
+    pub fn excludes(&self, workload: Option<&str>, tenant: &str) -> bool {
+        let asked =
+            |live: &&Live| workload.is_none_or(|name| live.split.spec().name.as_str() == name);
+        self.live
+            .iter()
+            .filter(asked)
+            .any(|live| live.split.state().excluding_group(live.split.spec(), tenant).is_some())
+    }
+
+    /// True if any workload has an exclusion group.
+    #[must_use]
+    pub fn has_exclusions(&self) -> bool {
+        self.live.iter().any(|live| live.split.state().excludes(live.split.spec()))
+    }
+
     /// The workload of this name and its place in the configuration.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<(usize, &Live)> {

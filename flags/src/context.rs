@@ -8,6 +8,8 @@ use thiserror::Error;
 
 /// The name of what is injected before an evaluation.
 pub(crate) const INJECTED: &str = "$flagd";
+/// The name of what Stagegate injects: `{"excluded": true}` for excluded tenants, else nothing.
+pub(crate) const OWN: &str = "$stagegate";
 
 /// Memory for one context and its evaluations. Reused, it allocates nothing after the first rounds.
 #[derive(Debug, Default)]
@@ -20,6 +22,7 @@ pub struct Scratch {
 pub struct Context<'a> {
     pub(crate) arena: &'a Bump,
     pub(crate) fields: &'a [(&'a str, DataValue<'a>)],
+    pub(crate) excluded: bool,
 }
 
 /// A context that is larger than any evaluation may be asked for.
@@ -46,21 +49,21 @@ impl Scratch {
         Self::default()
     }
 
-    /// A context of texts. A `$flagd` of the caller is dropped.
+    /// A context of texts. A `$flagd` and a `$stagegate` of the caller are dropped.
     pub fn of_fields<'s>(&'s mut self, fields: &[(&str, &str)]) -> Context<'s> {
         self.arena.reset();
         let arena = &self.arena;
-        let known = fields.iter().filter(|(name, _)| *name != INJECTED);
+        let known = fields.iter().filter(|(name, _)| !is_injected(name));
         let mut list =
             datalogic_rs::bumpalo::collections::Vec::with_capacity_in(fields.len(), arena);
         for (name, value) in known {
             let value = DataValue::String(arena.alloc_str(value));
             list.push((&*arena.alloc_str(name), value));
         }
-        Context { arena, fields: list.into_bump_slice() }
+        Context { arena, fields: list.into_bump_slice(), excluded: false }
     }
 
-    /// A context as a client sends it. A `$flagd` of the client is dropped.
+    /// A context as a client sends it. A `$flagd` and a `$stagegate` of the client are dropped.
     ///
     /// # Errors
     /// When it exceeds a limit.
@@ -72,7 +75,48 @@ impl Scratch {
         let arena = &self.arena;
         let mut left = Left { values: CONTEXT_VALUES, bytes: CONTEXT_BYTES };
         let fields = members(object, arena, &mut left, 1, true)?;
-        Ok(Context { arena, fields })
+        Ok(Context { arena, fields, excluded: false })
+    }
+}
+
+fn is_injected(name: &str) -> bool {
+    name == INJECTED || name == OWN
+}
+
+impl<'a> Context<'a> {
+    /// The same context, of a tenant who is in an exclusion group and not opted in, or not. The caller
+    /// knows the groups.
+    #[must_use]
+    pub const fn excluding(self, excluded: bool) -> Self {
+        Self { excluded, ..self }
+    }
+
+    /// A field, if it is there.
+    fn get(&self, name: &str) -> Option<&DataValue<'a>> {
+        self.fields.iter().find(|(own, _)| *own == name).map(|(_, value)| value)
+    }
+
+    /// True if a field is there and counts as true in JsonLogic.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        match self.get(name) {
+            None | Some(DataValue::Null | DataValue::Bool(false)) => false,
+            Some(DataValue::String(text)) => !text.is_empty(),
+            Some(DataValue::Number(number)) => number.as_f64() != 0.0,
+            Some(DataValue::Array(items)) => !items.is_empty(),
+            Some(_) => true,
+        }
+    }
+
+    /// A field as text: whole numbers in digits. Empty if it is not there, or something else.
+    #[must_use]
+    pub fn text(&self, name: &str) -> &'a str {
+        match self.get(name) {
+            Some(DataValue::String(text)) => text,
+            Some(DataValue::Number(number)) => number.as_i64().map_or("", |number| {
+                datalogic_rs::bumpalo::format!(in self.arena, "{}", number).into_bump_str()
+            }),
+            _ => "",
+        }
     }
 }
 
@@ -101,7 +145,7 @@ fn members<'a>(
         return Err(ContextError::Items);
     }
     let mut list = datalogic_rs::bumpalo::collections::Vec::with_capacity_in(object.len(), arena);
-    for (name, value) in object.iter().filter(|(name, _)| !(top && *name == INJECTED)) {
+    for (name, value) in object.iter().filter(|(name, _)| !(top && is_injected(name))) {
         left.take(name.len())?;
         let value = convert(value, arena, left, depth)?;
         list.push((&*arena.alloc_str(name), value));

@@ -33,6 +33,70 @@ impl Reason {
     }
 }
 
+/// What decided. Finer than [`Reason`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecidedBy {
+    /// The flag is off by a change of run time.
+    Off,
+    /// The tenant or user is denied.
+    Denied,
+    /// The tenant or user is allowed.
+    Allowed,
+    /// A change of run time gives everybody a variant.
+    Set,
+    /// The key is in a percentage of run time.
+    Percent,
+    /// The rule of the file.
+    Targeting,
+    /// The rule of the file decided nothing.
+    Default,
+    /// The flag has no rule.
+    Static,
+    /// The flag is disabled.
+    Disabled,
+    /// The evaluation failed.
+    Error,
+}
+
+impl DecidedBy {
+    /// Every value.
+    pub const ALL: [Self; 10] = [
+        Self::Off,
+        Self::Denied,
+        Self::Allowed,
+        Self::Set,
+        Self::Percent,
+        Self::Targeting,
+        Self::Default,
+        Self::Static,
+        Self::Disabled,
+        Self::Error,
+    ];
+
+    /// Its word.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Denied => "denied",
+            Self::Allowed => "allowed",
+            Self::Set => "set",
+            Self::Percent => "percent",
+            Self::Targeting => "targeting",
+            Self::Default => "default",
+            Self::Static => "static",
+            Self::Disabled => "disabled",
+            Self::Error => "error",
+        }
+    }
+
+    /// True for changes of run time.
+    #[must_use]
+    pub const fn is_of_run_time(self) -> bool {
+        matches!(self, Self::Off | Self::Denied | Self::Allowed | Self::Set | Self::Percent)
+    }
+}
+
 /// Kinds of failures: OpenFeature's codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCode {
@@ -105,6 +169,8 @@ impl Failure {
 pub struct Evaluation<'f> {
     pub(crate) flag: Option<&'f Flag>,
     pub(crate) served: Result<(Option<&'f Variant>, Reason), Failure>,
+    /// The kind of rule of run time that decided.
+    pub(crate) run_time: Option<DecidedBy>,
 }
 
 impl<'f> Evaluation<'f> {
@@ -124,6 +190,18 @@ impl<'f> Evaluation<'f> {
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.served.as_ref().map_or(Reason::Error, |(_, reason)| *reason)
+    }
+
+    /// What decided.
+    #[must_use]
+    pub fn decided_by(&self) -> DecidedBy {
+        self.run_time.unwrap_or_else(|| match self.reason() {
+            Reason::Static => DecidedBy::Static,
+            Reason::Default => DecidedBy::Default,
+            Reason::TargetingMatch => DecidedBy::Targeting,
+            Reason::Disabled => DecidedBy::Disabled,
+            Reason::Error => DecidedBy::Error,
+        })
     }
 
     /// The failure, if it failed.

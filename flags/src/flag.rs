@@ -84,6 +84,13 @@ impl Flag {
         &self.metadata
     }
 
+    /// A short digest of the definition, to notice that it has changed.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let text = serde_json::to_vec(&self.definition).unwrap_or_default();
+        format!("{:08x}", stagegate_rollout::murmur3_x86_32(&text))
+    }
+
     /// The definition as it was read.
     #[must_use]
     pub fn definition(&self) -> &Value {

@@ -34,6 +34,7 @@ mod file;
 mod flag;
 mod limits;
 mod operators;
+mod overlay;
 mod path;
 mod place;
 mod problem;
@@ -43,12 +44,15 @@ mod testbed;
 
 pub use bucketing::{Bucketing, UnknownBucketing};
 pub use context::{Context, ContextError, Scratch};
-pub use evaluation::{ErrorCode, Evaluation, Failure, Reason};
+pub use evaluation::{DecidedBy, ErrorCode, Evaluation, Failure, Reason};
 pub use file::FlagFile;
 pub use flag::{Flag, Variant};
 pub use limits::{
     CONTEXT_BYTES, CONTEXT_DEPTH, CONTEXT_ITEMS, CONTEXT_VALUES, FILE_BYTES, RULE_COST, RULE_DEPTH,
     RULE_NODES,
 };
+pub use overlay::change::{FlagChange, FlagRefusal, Which};
+pub use overlay::moves::moves;
+pub use overlay::rule::{By, Overlay, Override, RuntimeRule, Scope, Subject, What};
 pub use problem::{Problem, Severity};
 pub use set::{Changes, FlagSet};

@@ -1,21 +1,29 @@
 //! A set of flags: what is in force together.
 
-use crate::context::INJECTED;
+use crate::context::{INJECTED, OWN};
 use crate::flag::Rule;
 use crate::operators::engine;
+use crate::overlay::decide::Decider;
+use crate::overlay::export;
+use crate::overlay::rule::{Overlay, Override};
 use crate::{
-    Bucketing, Context, Evaluation, Failure, Flag, FlagFile, Problem, Reason, Severity, Variant,
+    Bucketing, Context, DecidedBy, Evaluation, Failure, Flag, FlagFile, Problem, Reason, Severity,
+    Variant,
 };
 use datalogic_rs::datavalue::NumberValue;
 use datalogic_rs::{DataValue, Logic};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Flags of one or more files.
-#[derive(Debug, Default)]
+/// Flags of one or more files, and what is different about them at run time. Cheap to clone.
+#[derive(Clone, Debug, Default)]
 pub struct FlagSet {
-    flags: BTreeMap<String, Entry>,
-    metadata: Map<String, Value>,
+    flags: Arc<BTreeMap<String, Entry>>,
+    metadata: Arc<Map<String, Value>>,
+    /// By key, where a flag is changed at run time.
+    deciders: Arc<BTreeMap<String, Decider>>,
+    overlay: Arc<Overlay>,
 }
 
 #[derive(Debug)]
@@ -53,15 +61,15 @@ impl FlagSet {
     /// # Errors
     /// One problem for each key that two files have.
     pub fn of(files: Vec<FlagFile>, bucketing: Bucketing) -> Result<Self, Vec<Problem>> {
-        let mut set = Self::default();
+        let (mut flags, mut metadata) = (BTreeMap::<String, Entry>::new(), Map::new());
         let mut problems = Vec::new();
         for file in files {
             let bucketing = file.bucketing.unwrap_or(bucketing);
             for (name, value) in file.metadata {
-                set.metadata.entry(name).or_insert(value);
+                metadata.entry(name).or_insert(value);
             }
             for (flag, line) in file.flags {
-                if let Some(other) = set.flags.get(&flag.key) {
+                if let Some(other) = flags.get(&flag.key) {
                     problems.push(Problem {
                         severity: Severity::Error,
                         file: file.name.clone(),
@@ -73,10 +81,81 @@ impl FlagSet {
                     continue;
                 }
                 let entry = Entry { line, file: file.name.clone(), bucketing, flag };
-                set.flags.insert(entry.flag.key.clone(), entry);
+                flags.insert(entry.flag.key.clone(), entry);
             }
         }
-        if problems.is_empty() { Ok(set) } else { Err(problems) }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self { flags: Arc::new(flags), metadata: Arc::new(metadata), ..Self::default() })
+    }
+
+    /// The same flags with these changes of run time instead of the former ones. Changes of flags that
+    /// are not there, and rules whose variant is not there, decide nothing; [`FlagSet::remarks`] tells.
+    #[must_use]
+    pub fn with_overlay(&self, overlay: Arc<Overlay>) -> Self {
+        let deciders = overlay.iter().filter_map(|(key, given)| {
+            let entry = self.flags.get(key)?;
+            Some((key.clone(), Decider::new(&entry.flag, given)))
+        });
+        Self { deciders: Arc::new(deciders.collect()), overlay, ..self.clone() }
+    }
+
+    /// What is different about a flag at run time.
+    #[must_use]
+    pub fn overriding(&self, key: &str) -> Option<&Override> {
+        self.overlay.get(key).filter(|given| !given.is_empty())
+    }
+
+    /// The changes of run time.
+    #[must_use]
+    pub fn overlay(&self) -> &Arc<Overlay> {
+        &self.overlay
+    }
+
+    /// Where the file and the changes of run time do not go together: for each flag, what somebody
+    /// should look at.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<(String, String)> {
+        let mut remarks = Vec::new();
+        for (key, given) in self.overlay.iter().filter(|(_, given)| !given.is_empty()) {
+            let Some(entry) = self.flags.get(key) else {
+                remarks.push((key.clone(), "no file has this flag any more".to_owned()));
+                continue;
+            };
+            if !given.made_on.is_empty() && given.made_on != entry.flag.digest() {
+                let said = "the file has changed this flag after it was changed at run time; the changes of run time come first";
+                remarks.push((key.clone(), said.to_owned()));
+            }
+            let ignored = self.deciders.get(key).into_iter().flat_map(|decider| &decider.ignored);
+            remarks.extend(ignored.map(|rule| {
+                (
+                    key.clone(),
+                    format!(
+                        "the flag has no such variant any more, so this decides nothing: {rule}"
+                    ),
+                )
+            }));
+        }
+        remarks
+    }
+
+    /// The definition of a flag with its changes of run time as rules. `excludes`: there are exclusion
+    /// groups, which some of these rules honour.
+    #[must_use]
+    pub fn exported(&self, key: &str, excludes: bool) -> Option<Value> {
+        let flag = self.get(key)?;
+        let given = self.overriding(key)?;
+        Some(export::exported(&flag.definition, given, excludes))
+    }
+
+    /// The text of a file with all changes of run time written into it; nothing if the text is of
+    /// another form than a file that was read.
+    #[must_use]
+    pub fn exported_text(&self, text: &str, excludes: bool) -> Option<String> {
+        let keys = self.overlay.keys();
+        let new = keys.filter_map(|key| Some((key.clone(), self.exported(key, excludes)?)));
+        export::replaced(text, &new.collect())
     }
 
     /// The number of flags.
@@ -119,7 +198,7 @@ impl FlagSet {
     #[must_use]
     pub fn changes(&self, newer: &Self) -> Changes {
         let mut changes = Changes::default();
-        for (key, entry) in &newer.flags {
+        for (key, entry) in newer.flags.iter() {
             match self.flags.get(key) {
                 None => changes.added.push(key.clone()),
                 Some(old) => {
@@ -143,8 +222,11 @@ impl FlagSet {
     #[must_use]
     pub fn evaluate(&self, key: &str, context: &Context<'_>, now: u64) -> Evaluation<'_> {
         match self.flags.get(key) {
-            None => Evaluation { flag: None, served: Err(Failure::NotFound(key.to_owned())) },
-            Some(entry) => entry.evaluate(context, now),
+            None => {
+                let served = Err(Failure::NotFound(key.to_owned()));
+                Evaluation { flag: None, served, run_time: None }
+            }
+            Some(entry) => entry.evaluate(self.decider(key), context, now),
         }
     }
 
@@ -154,7 +236,14 @@ impl FlagSet {
         context: &Context<'_>,
         now: u64,
     ) -> impl Iterator<Item = (&'f Flag, Evaluation<'f>)> {
-        self.flags.values().map(move |entry| (&entry.flag, entry.evaluate(context, now)))
+        self.flags.values().map(move |entry| {
+            let decider = self.decider(&entry.flag.key);
+            (&entry.flag, entry.evaluate(decider, context, now))
+        })
+    }
+
+    fn decider(&self, key: &str) -> Option<&Decider> {
+        if self.deciders.is_empty() { None } else { self.deciders.get(key) }
     }
 }
 
@@ -170,9 +259,22 @@ fn uses_fractions(definition: &Value) -> bool {
 }
 
 impl Entry {
-    fn evaluate(&self, context: &Context<'_>, now: u64) -> Evaluation<'_> {
+    fn evaluate(
+        &self,
+        decider: Option<&Decider>,
+        context: &Context<'_>,
+        now: u64,
+    ) -> Evaluation<'_> {
         let flag = &self.flag;
-        let served = if flag.enabled {
+        let enabled = decider.and_then(|decider| decider.enabled).unwrap_or(flag.enabled);
+        if let Some((variant, by)) = decider
+            .filter(|_| enabled)
+            .and_then(|decider| decider.decide(&flag.key, self.bucketing, context))
+        {
+            let served = Ok((flag.variants.get(variant), Reason::TargetingMatch));
+            return Evaluation { flag: Some(flag), served, run_time: Some(by) };
+        }
+        let served = if enabled {
             match &flag.rule {
                 Rule::Static => Ok(default_of(flag, Reason::Static)),
                 Rule::Broken(why) => {
@@ -183,7 +285,9 @@ impl Entry {
         } else {
             Ok((None, Reason::Disabled))
         };
-        Evaluation { flag: Some(flag), served }
+        let off = decider.is_some_and(|decider| decider.enabled == Some(false));
+        let run_time = off.then_some(DecidedBy::Off);
+        Evaluation { flag: Some(flag), served, run_time }
     }
 
     fn decide(
@@ -199,11 +303,15 @@ impl Entry {
             ("timestamp", DataValue::from_i64(i64::try_from(now).unwrap_or(i64::MAX))),
         ];
         let mut root = datalogic_rs::bumpalo::collections::Vec::with_capacity_in(
-            context.fields.len() + 1,
+            context.fields.len() + 2,
             arena,
         );
         root.extend_from_slice(context.fields);
         root.push((INJECTED, DataValue::Object(arena.alloc(injected))));
+        if context.excluded {
+            let excluded = arena.alloc([("excluded", DataValue::Bool(true))]);
+            root.push((OWN, DataValue::Object(excluded)));
+        }
         let data = DataValue::Object(root.into_bump_slice());
         let result = engine(self.bucketing).evaluate(logic, data, arena);
         let result = result

@@ -12,8 +12,13 @@ use stagegate_flags::{ErrorCode, Evaluation, Variant};
 pub(crate) fn one(key: &str, evaluation: &Evaluation<'_>) -> (StatusCode, Value) {
     let mut answer = Map::new();
     answer.insert("key".into(), key.into());
-    if let Some(metadata) = evaluation.metadata().filter(|metadata| !metadata.is_empty()) {
-        answer.insert("metadata".into(), Value::Object(metadata.clone()));
+    let mut metadata = evaluation.metadata().cloned().unwrap_or_default();
+    let by = evaluation.decided_by();
+    if by.is_of_run_time() {
+        metadata.insert("stagegate.rule".into(), by.label().into());
+    }
+    if !metadata.is_empty() {
+        answer.insert("metadata".into(), Value::Object(metadata));
     }
     let Some(failure) = evaluation.failure() else {
         answer.insert("reason".into(), evaluation.reason().label().into());

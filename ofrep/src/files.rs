@@ -35,14 +35,28 @@ impl ReadError {
     }
 }
 
-/// Reads and joins the files. The second value has what somebody should look at.
+/// Files that were read.
+#[derive(Debug)]
+pub struct Read {
+    /// Their flags.
+    pub set: FlagSet,
+    /// What somebody should look at.
+    pub warnings: Vec<Problem>,
+    /// Path and text of each file.
+    pub texts: Vec<(String, String)>,
+}
+
+/// Reads and joins the files.
 ///
 /// # Errors
 /// When a file cannot be read, or with every problem of all files.
-pub fn read(settings: &settings::Flags) -> Result<(FlagSet, Vec<Problem>), ReadError> {
-    let (mut files, mut problems) = (Vec::new(), Vec::new());
+pub fn read(settings: &settings::Flags) -> Result<Read, ReadError> {
+    let (mut files, mut problems, mut texts) = (Vec::new(), Vec::new(), Vec::new());
     for path in &settings.files {
-        match FlagFile::read(&path.display().to_string(), &text(path)?) {
+        let (name, text) = (path.display().to_string(), text(path)?);
+        let file = FlagFile::read(&name, &text);
+        texts.push((name, text));
+        match file {
             Ok(file) => {
                 problems.extend_from_slice(file.warnings());
                 files.push(file);
@@ -54,7 +68,7 @@ pub fn read(settings: &settings::Flags) -> Result<(FlagSet, Vec<Problem>), ReadE
         return Err(ReadError::Problems(problems));
     }
     let set = FlagSet::of(files, settings.bucketing).map_err(ReadError::Problems)?;
-    Ok((set, problems))
+    Ok(Read { set, warnings: problems, texts })
 }
 
 /// The text of a file, one byte more at most than a file may have.

@@ -1,23 +1,40 @@
 //! The set of flags in force.
 
 use crate::counts::{Counts, FlagCount};
-use crate::files::{self, ReadError};
+use crate::files::{self, Read, ReadError};
 use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
-use stagegate_flags::{Evaluation, FlagSet, Problem};
+use stagegate_flags::{Context, Evaluation, FlagSet, Overlay, Problem};
 use stagegate_settings as settings;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::watch;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Says whether a tenant is in an exclusion group and not opted in: of a workload, or of any if none is
+/// named.
+pub type Excludes = Box<dyn Fn(Option<&str>, &str) -> bool + Send + Sync>;
 
 /// Flags in force, with their settings. Shared by the server and whoever watches the files.
-#[derive(Debug)]
 pub struct Flags {
     current: ArcSwap<Current>,
+    /// Held while a new set is made and put in force: files and changes of run time take turns.
+    changing: Mutex<()>,
     /// The tag of the set in force, for those who wait for the next one.
     tags: watch::Sender<String>,
     counts: Mutex<Counts>,
     /// Problems of the files as they are now; empty when they are in force.
     problems: Mutex<Vec<String>>,
+    /// Called with each new set, in order.
+    listener: OnceLock<Box<dyn Fn(&FlagSet) + Send + Sync>>,
+    excludes: OnceLock<Excludes>,
+    /// Reaches the thread of the server between two of its tasks.
+    server: OnceLock<mpsc::UnboundedSender<oneshot::Sender<()>>>,
+}
+
+impl std::fmt::Debug for Flags {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Flags").field("current", &self.current).finish_non_exhaustive()
+    }
 }
 
 /// One set with its settings.
@@ -25,6 +42,8 @@ pub struct Flags {
 pub(crate) struct Current {
     pub(crate) settings: settings::Flags,
     pub(crate) set: FlagSet,
+    /// Path and text of each file.
+    texts: Arc<Vec<(String, String)>>,
     /// Changes whenever a definition does.
     pub(crate) tag: String,
 }
@@ -35,30 +54,50 @@ impl Flags {
     /// # Errors
     /// When a file cannot be read or has a problem.
     pub fn load(settings: settings::Flags) -> Result<Self, ReadError> {
-        let (set, warnings) = files::read(&settings)?;
+        let Read { set, warnings, texts } = files::read(&settings)?;
         warn(&warnings);
         tracing::info!(flags = set.len(), "flags in force");
         let tag = tag(&set);
         let (tags, _) = watch::channel(tag.clone());
+        let texts = Arc::new(texts);
         Ok(Self {
-            current: ArcSwap::from_pointee(Current { settings, set, tag }),
+            current: ArcSwap::from_pointee(Current { settings, set, texts, tag }),
+            changing: Mutex::default(),
             tags,
             counts: Mutex::default(),
             problems: Mutex::default(),
+            listener: OnceLock::new(),
+            excludes: OnceLock::new(),
+            server: OnceLock::new(),
         })
     }
 
-    /// Reads the files again, perhaps with other settings. If there is a problem, the set in force
-    /// stays, with its settings.
+    /// Calls `listener` with the set in force, and with each new one. Only the first one counts.
+    pub fn listen(&self, listener: impl Fn(&FlagSet) + Send + Sync + 'static) {
+        let _changing = self.changing();
+        listener(&self.current.load().set);
+        let _ = self.listener.set(Box::new(listener));
+    }
+
+    /// From now on `excludes` knows the exclusion groups. Only the first one counts.
+    pub fn exclude_by(&self, excludes: Excludes) {
+        let _ = self.excludes.set(excludes);
+    }
+
+    /// Reads the files again, perhaps with other settings; changes of run time stay. If there is a
+    /// problem, the set in force stays, with its settings.
     ///
     /// # Errors
     /// When a file cannot be read or has a problem, or when percentages would choose otherwise.
     pub fn reload(&self, settings: settings::Flags) -> Result<(), ReadError> {
-        let read = files::read(&settings).and_then(|(set, warnings)| {
-            let anew = self.current.load().set.changes(&set).bucketed_anew;
-            if anew.is_empty() { Ok((set, warnings)) } else { Err(ReadError::Bucketing(anew)) }
+        let read = files::read(&settings);
+        let _changing = self.changing();
+        let before = self.current.load_full();
+        let read = read.and_then(|read| {
+            let anew = before.set.changes(&read.set).bucketed_anew;
+            if anew.is_empty() { Ok(read) } else { Err(ReadError::Bucketing(anew)) }
         });
-        let (set, warnings) = match read {
+        let Read { set, warnings, texts } = match read {
             Ok(read) => read,
             Err(error) => {
                 self.set_problems(error.lines());
@@ -67,20 +106,85 @@ impl Flags {
         };
         warn(&warnings);
         self.set_problems(Vec::new());
-        let changes = self.current.load().set.changes(&set);
-        let tag = tag(&set);
-        self.current.store(Arc::new(Current { settings, set, tag: tag.clone() }));
+        let changes = before.set.changes(&set);
+        let set = set.with_overlay(Arc::clone(before.set.overlay()));
+        for (flag, remark) in set.remarks() {
+            if !before.set.remarks().contains(&(flag.clone(), remark.clone())) {
+                tracing::warn!(flag, "file and run time: {remark}");
+            }
+        }
+        self.put_in_force(settings, set, Arc::new(texts));
         if !changes.is_empty() {
             let (added, removed, changed) = (changes.added, changes.removed, changes.changed);
             tracing::info!(?added, ?removed, ?changed, "flags changed");
         }
+        Ok(())
+    }
+
+    /// Puts these changes of run time in force instead of the former ones.
+    pub fn put(&self, overlay: Arc<Overlay>) {
+        let _changing = self.changing();
+        let before = self.current.load_full();
+        let set = before.set.with_overlay(overlay);
+        self.put_in_force(before.settings.clone(), set, Arc::clone(&before.texts));
+    }
+
+    /// The caller holds `changing`.
+    fn put_in_force(
+        &self,
+        settings: settings::Flags,
+        set: FlagSet,
+        texts: Arc<Vec<(String, String)>>,
+    ) {
+        let tag = tag(&set);
+        if let Some(listener) = self.listener.get() {
+            listener(&set);
+        }
+        self.current.store(Arc::new(Current { settings, set, texts, tag: tag.clone() }));
         // Only after the new set is in force: who is told asks again at once.
         self.tags.send_if_modified(|current| {
             let changed = *current != tag;
             *current = tag;
             changed
         });
-        Ok(())
+    }
+
+    /// Resolves when no answer of the server is made from an older set any more. False if its thread
+    /// does not answer in time.
+    pub async fn settled(&self, patience: Duration) -> bool {
+        let Some(server) = self.server.get() else { return true };
+        let (answer, answered) = oneshot::channel();
+        server.send(answer).is_err()
+            || matches!(tokio::time::timeout(patience, answered).await, Ok(Ok(())))
+    }
+
+    /// The set in force.
+    #[must_use]
+    pub fn set(&self) -> FlagSet {
+        self.current.load().set.clone()
+    }
+
+    /// Path and text of each file in force.
+    #[must_use]
+    pub fn texts(&self) -> Arc<Vec<(String, String)>> {
+        Arc::clone(&self.current.load().texts)
+    }
+
+    /// True for a context of a tenant who is excluded.
+    pub(crate) fn excludes(&self, context: &Context<'_>) -> bool {
+        let tenant = context.text("tenant");
+        let workload = Some(context.text("workload")).filter(|name| !name.is_empty());
+        !tenant.is_empty() && self.excludes.get().is_some_and(|ask| ask(workload, tenant))
+    }
+
+    /// Questions of [`Flags::settled`], for the thread of the server. Only the first caller gets them.
+    pub(crate) fn questions(&self) -> Option<mpsc::UnboundedReceiver<oneshot::Sender<()>>> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.server.set(sender).ok().map(|()| receiver)
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The number of flags in force.
@@ -124,7 +228,7 @@ fn warn(warnings: &[Problem]) {
     }
 }
 
-/// A tag that differs when a definition, metadata or the bucketing of a flag does.
+/// A tag that differs when a definition, metadata, the bucketing or a change of run time does.
 fn tag(set: &FlagSet) -> String {
     let mut hash = Sha256::new();
     for flag in set.flags() {
@@ -137,5 +241,6 @@ fn tag(set: &FlagSet) -> String {
         }
     }
     hash.update(serde_json::to_vec(set.metadata()).unwrap_or_default());
+    hash.update(serde_json::to_vec(&**set.overlay()).unwrap_or_default());
     hex::encode(&hash.finalize()[..12])
 }

@@ -19,6 +19,6 @@ mod server;
 mod tests;
 
 pub use counts::FlagCount;
-pub use files::{ReadError, read};
-pub use in_force::Flags;
+pub use files::{Read, ReadError, read};
+pub use in_force::{Excludes, Flags};
 pub use server::{Server, SettingsNow, start};

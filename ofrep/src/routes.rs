@@ -64,10 +64,13 @@ async fn single(State(app): State<App>, Path(key): Path<String>, request: Reques
         Ok(context) => context,
         Err(response) => return *response,
     };
+    // The body may have taken its time: a change in between holds for this answer too.
+    let current = app.flags.current();
     let mut scratch = Scratch::new();
     match scratch.of_json(&context) {
         Err(error) => invalid(Some(&key), &error.to_string()),
         Ok(context) => {
+            let context = context.excluding(app.flags.excludes(&context));
             let evaluation = current.set.evaluate(&key, &context, unix());
             app.flags.counted(&key, &evaluation);
             let (status, answer) = answer::one(&key, &evaluation);
@@ -89,6 +92,7 @@ async fn bulk(State(app): State<App>, request: Request) -> Response {
         Ok(context) => context,
         Err(response) => return *response,
     };
+    let current = app.flags.current();
     let mut scratch = Scratch::new();
     let flags = match scratch.of_json(&object) {
         Err(error) => return invalid(None, &error.to_string()),
@@ -117,6 +121,7 @@ async fn bulk(State(app): State<App>, request: Request) -> Response {
 
 /// All flags, each in its form of OFREP.
 fn all(app: &App, current: &Current, context: &Context<'_>) -> Vec<Value> {
+    let context = &context.excluding(app.flags.excludes(context));
     let evaluated = current.set.evaluate_all(context, unix()).map(|(flag, evaluation)| {
         app.flags.counted(flag.key(), &evaluation);
         answer::one(flag.key(), &evaluation).1

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tower::ServiceExt;
 
 /// Most connections at a time.
@@ -68,11 +68,13 @@ pub fn start(listener: TcpListener, flags: Arc<Flags>, now: SettingsNow) -> io::
     let app = App::new(Arc::clone(&flags), access);
     let thread = std::thread::Builder::new().name("flags".to_owned()).spawn(move || {
         runtime.block_on(async {
+            let settling = flags.questions().map(|questions| tokio::spawn(settle(questions)));
             let watching = tokio::spawn(watch(flags, now));
             if let Err(error) = serve(listener, app, ended).await {
                 tracing::error!(%error, "the server of flags has ended");
             }
             watching.abort();
+            settling.inspect(tokio::task::JoinHandle::abort);
         });
     })?;
     Ok(Server { end: Some(end), thread: Some(thread) })
@@ -110,6 +112,14 @@ async fn serve(
     drop(listener);
     let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
     Ok(())
+}
+
+/// Answers questions between two other tasks of this thread: an evaluation and the beginning of its
+/// answer are one task, so nothing older is on its way afterwards.
+async fn settle(mut questions: mpsc::UnboundedReceiver<oneshot::Sender<()>>) {
+    while let Some(answer) = questions.recv().await {
+        let _ = answer.send(());
+    }
 }
 
 /// The next connection and its slot.

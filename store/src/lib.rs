@@ -32,7 +32,7 @@ pub use samples::{
 pub use state::{
     Attachment, AuditEntry, AuditFilter, Broken, ChangedRelease, ChannelRecord, Ending,
     EvidenceSnapshot, Forgotten, Lost, MeasuredRetention, Message, NewAnalysis, NewAudit,
-    NewChange, NewDrill, NewEvalReport, NewIdempotency, NewMessage, NewRelease, Outbox, Reader,
-    Readers, Recorded, RecordedWindow, RegisteredRelease, RolloutRecord, Saved, Store, StoreError,
-    StoredAnalysis, StoredEvalReport, StoredResponse, Verified, VerifyError,
+    NewChange, NewDrill, NewEvalReport, NewFlag, NewIdempotency, NewMessage, NewRelease, Outbox,
+    Reader, Readers, Recorded, RecordedWindow, RegisteredRelease, RolloutRecord, Saved, SavedFlag,
+    Store, StoreError, StoredAnalysis, StoredEvalReport, StoredResponse, Verified, VerifyError,
 };

@@ -1,7 +1,8 @@
 //! Feature flags, asked for by the OpenFeature SDKs themselves.
 
 use crate::harness::tools::{fixture, node, script, to_the_end};
-use crate::harness::{Backend, Setup, Stagegate, Workload, eventually, free_address};
+use crate::harness::{Admin, Backend, Setup, Stagegate, Workload, eventually, free_address};
+use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -65,6 +66,79 @@ async fn the_javascript_providers_see_a_change_and_the_web_provider_by_an_event(
     command.arg(&flags.file).arg("a key of the tests");
     let printed = to_the_end("flags_client.mjs", command).await;
     assert_eq!(printed.matches("ok ").count(), 3);
+}
+
+/// A flag for a context, asked over OFREP.
+async fn asked(flags: &Flags, key: &str, context: &Value) -> Value {
+    let line = format!("POST /ofrep/v1/evaluate/flags/{key}");
+    Admin::new(flags.address).call(&line, &[], Some(&json!({ "context": context }))).await.json
+}
+
+fn ran(flags: &Flags, arguments: &[&str]) -> String {
+    let output = flags.stagegate.cli(arguments);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    said
+}
+
+/// The incident: a risky step of one workload is off for one tenant, by one command. Then it is on
+/// again, and the record is whole.
+#[tokio::test]
+async fn one_command_switches_a_step_off_for_one_tenant_and_a_crash_keeps_it() {
+    let flags = Flags::start("").await;
+    let acme = json!({ "targetingKey": "ann", "tenant": "acme", "workload": "agent" });
+    let globex = json!({ "targetingKey": "bob", "tenant": "globex", "workload": "agent" });
+    assert_eq!(asked(&flags, "new-prompt", &acme).await["value"], true);
+    let said = ran(
+        &flags,
+        &["flag", "deny", "new-prompt", "tenant", "acme", "-w", "agent", "--reason", "escalation"],
+    );
+    assert!(said.contains("new-prompt: deny tenant acme in workload agent: `off`"), "{said}");
+    assert!(said.contains("workers and the server of flags followed within"), "{said}");
+    assert!(
+        said.contains("tenant acme in workload agent: on (targeting) -> off (denied)"),
+        "{said}"
+    );
+    // The answer of the command is the promise: the very next evaluation is by the new flags.
+    let denied = asked(&flags, "new-prompt", &acme).await;
+    assert_eq!(denied["value"], false);
+    assert_eq!(denied["metadata"]["stagegate.rule"], "denied");
+    assert_eq!(asked(&flags, "new-prompt", &globex).await["value"], false);
+
+    flags.stagegate.kill_hard();
+    flags.stagegate.restart().await;
+    assert_eq!(asked(&flags, "new-prompt", &acme).await["value"], false);
+    // The file changes, and run time goes on coming first and says so.
+    std::fs::write(&flags.file, FILE.replace("\"ann\"", "\"bob\"")).expect("written");
+    eventually("a remark about file and run time", || {
+        flags.stagegate.log().contains("the file has changed this flag")
+    })
+    .await;
+    assert_eq!(asked(&flags, "new-prompt", &acme).await["value"], false);
+
+    let exported = flags.file.with_file_name("exported.json");
+    ran(&flags, &["flag", "export", "--out", &exported.display().to_string()]);
+    let file = exported.display().to_string();
+    ran(&flags, &["flag", "lint", &file, "--strict"]);
+    let test = ["flag", "test", "new-prompt", "--tenant", "acme", "-w", "agent", "-o", "json"];
+    let by_file: Vec<&str> = test.iter().copied().chain(["--file", &file]).collect();
+    assert!(ran(&flags, &by_file).contains("\"variant\": \"off\""));
+    assert!(ran(&flags, &test).contains("\"decided_by\": \"denied\""));
+    assert!(ran(&flags, &["flag", "diff"]).contains("+ "));
+
+    let said = ran(&flags, &["undo", "--yes"]);
+    assert!(said.contains("flag rm new-prompt"), "{said}");
+    assert_eq!(asked(&flags, "new-prompt", &acme).await["value"], true);
+    let history = ran(&flags, &["flag", "history", "new-prompt"]);
+    assert!(
+        history.contains("escalation") && history.contains("undo of audit record"),
+        "{history}"
+    );
+    assert!(ran(&flags, &["audit", "verify"]).contains("audit is whole"));
 }
 
 #[tokio::test]

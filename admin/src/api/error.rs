@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use stagegate_api::{AnalysisDetail, ConfigProblem, FieldProblem, Problem};
 use stagegate_control::{ExecuteError, Live, ReleaseRefusal, ReloadError, StoreAccessError};
+use stagegate_flags::FlagRefusal;
 use tower_http::request_id::RequestId;
 
 /// The kinds of problems; the closed list behind `type`.
@@ -222,6 +223,16 @@ impl From<ExecuteError> for ApiError {
                 error.current = Some(Box::new(live));
                 error
             }
+            ExecuteError::StaleFlag { epoch } => Self::new(
+                Kind::Stale,
+                format!(
+                    "{detail}; look at the flag, then send `If-Match: \"{epoch}\"` if you still want the change"
+                ),
+            ),
+            ExecuteError::Flag(FlagRefusal::UnknownFlag { .. }) => {
+                Self::new(Kind::NotFound, detail)
+            }
+            ExecuteError::Flag(_) => Self::new(Kind::Refused, detail),
             ExecuteError::Release(ReleaseRefusal::Unknown { .. }) => {
                 Self::new(Kind::NotFound, detail)
             }

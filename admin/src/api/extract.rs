@@ -14,9 +14,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use stagegate_config::Role;
 use stagegate_control::{
-    DrillOrder, EvalComparison, EvalReportOrder, IdempotencyKey, Order, Precondition,
+    DrillOrder, EvalComparison, EvalReportOrder, FlagOrder, IdempotencyKey, Order, Precondition,
     ReleaseChange, ReleaseOrder,
 };
+use stagegate_flags::FlagChange;
 use stagegate_rollout::{Command, ReleaseName};
 
 /// Longest reason, in characters.
@@ -246,6 +247,27 @@ impl<T> Change<T> {
             reason,
             precondition: self.precondition,
             idempotency: self.key.map(|key| key.keeping(|it| json!(describe::changed(it)))),
+        }
+    }
+}
+
+impl<T> Change<T> {
+    /// The change of a flag to carry out.
+    pub(super) fn flag_order(
+        self,
+        key: String,
+        change: FlagChange,
+        reason: String,
+        dry_run: bool,
+    ) -> FlagOrder {
+        FlagOrder {
+            actor: self.caller.actor,
+            key,
+            change,
+            reason,
+            precondition: self.precondition,
+            idempotency: self.key.map(|key| key.keeping(|it| json!(describe::flag_changed(it)))),
+            dry_run,
         }
     }
 }

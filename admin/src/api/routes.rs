@@ -5,6 +5,7 @@ mod analyses;
 mod changes;
 mod drills;
 mod eval_reports;
+mod flags;
 mod lists;
 mod notify;
 mod outlook;
@@ -88,6 +89,11 @@ fn viewer() -> Vec<Methods> {
         routes!(outlook::replay_gates),
         routes!(analyses::analysis),
         routes!(notify::channels),
+        routes!(flags::flags),
+        routes!(flags::flag_files),
+        routes!(flags::flag_history),
+        routes!(flags::evaluate_flags),
+        routes!(flags::flag),
         routes!(records::decision),
         routes!(records::decisions),
         routes!(samples::samples),
@@ -123,6 +129,7 @@ fn operator() -> Vec<Methods> {
         routes!(lists::allow, lists::unallow),
         routes!(lists::deny, lists::undeny),
         routes!(notify::test_channel),
+        routes!(flags::change_flag),
         routes!(samples::scores),
         routes!(reviews::give),
         routes!(samples::want),

@@ -62,11 +62,13 @@ macro_rules! closed_set {
 }
 
 mod access;
+mod flag;
 mod rollout;
 mod routing;
 mod sample;
 
 pub use access::*;
+pub use flag::*;
 pub use rollout::*;
 pub use routing::*;
 pub use sample::*;

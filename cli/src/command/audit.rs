@@ -64,7 +64,7 @@ fn list(client: &AdminClient, args: &ListArgs, format: Format) -> Result<ExitCod
 }
 
 /// Two lines a record: who and when, then what and why.
-fn table(audit: &Audit) -> String {
+pub(super) fn table(audit: &Audit) -> String {
     let mut text = String::new();
     for entry in &audit.entries {
         let what = if entry.summary.is_empty() { &entry.action } else { &entry.summary };

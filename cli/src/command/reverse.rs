@@ -77,6 +77,27 @@ pub(crate) fn reverse(record: &AuditRecord, now: &WorkloadDetail) -> Reverse {
     }
 }
 
+/// The flag that `record` changed at run time, and the command that reverts it.
+pub(crate) fn reverse_of_flag(record: &AuditRecord) -> Option<(String, Vec<String>)> {
+    if !record.action.starts_with("flag_") || record.epoch_after == record.epoch_before {
+        return None;
+    }
+    let key = record.details["flag"].as_str()?;
+    let before = &record.details["before"];
+    let nothing =
+        before["enabled"].is_null() && before["rules"].as_array().is_none_or(Vec::is_empty);
+    let mut words = if nothing {
+        ["flag", "rm", key].map(str::to_owned).to_vec()
+    } else {
+        // What the program notes for itself is none of the command's business.
+        let mut before = before.clone();
+        before.as_object_mut()?.remove("made_on");
+        vec!["flag".to_owned(), "put".to_owned(), key.to_owned(), before.to_string()]
+    };
+    words.shrink_to_fit();
+    Some((key.to_owned(), words))
+}
+
 /// `weight 1% -> 10%` is taken back by the weight before.
 fn weight(record: &AuditRecord, now: &WorkloadDetail) -> Reverse {
     let w = now.name.clone();

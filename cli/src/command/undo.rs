@@ -1,12 +1,12 @@
 //! `stagegate undo`: names the command that takes the last change back, and asks.
 
-use super::reverse::{Reverse, reverse};
+use super::reverse::{Reverse, reverse, reverse_of_flag};
 use super::workload::{OnlyWorkload, workload_path};
 use crate::client::{AdminClient, Failure, segment, typed};
 use crate::output::{self, Format, ask, moment, one_line};
 use clap::Args;
 use serde_json::json;
-use stagegate_api::{Audit, AuditRecord, WorkloadDetail};
+use stagegate_api::{Audit, AuditRecord, FlagDetail, WorkloadDetail};
 
 /// Records that are looked at for the last change.
 const LOOKED_AT: u32 = 100;
@@ -36,7 +36,7 @@ pub(crate) fn run(
     args: &UndoArgs,
     format: Format,
 ) -> Result<Option<Vec<String>>, Failure> {
-    let (record, now, words, note) = last(client, args.workload.name())?;
+    let (record, epoch, words, note) = last(client, args.workload.name())?;
     let reason = args.reason.clone().unwrap_or_else(|| {
         let what = if record.summary.is_empty() { &record.action } else { &record.summary };
         format!("undo of audit record {}: {what}", record.seq)
@@ -45,7 +45,7 @@ pub(crate) fn run(
     line.extend(words);
     line.extend(["--reason".to_owned(), reason]);
     // Nothing may have changed between the look and the change.
-    line.extend(["--if-match".to_owned(), now.epoch.to_string()]);
+    line.extend(["--if-match".to_owned(), epoch.to_string()]);
     if args.dry_run {
         line.push("--dry-run".to_owned());
     }
@@ -69,18 +69,23 @@ pub(crate) fn run(
     Ok(None)
 }
 
-type Last = (AuditRecord, WorkloadDetail, Vec<String>, Option<String>);
+/// The record, the epoch of what it changed, the words of the command, and a remark.
+type Last = (AuditRecord, u64, Vec<String>, Option<String>);
 
 /// The last change that moved something, and what takes it back.
 fn last(client: &AdminClient, workload: Option<&str>) -> Result<Last, Failure> {
     let only = workload.map(|name| format!("&workload={}", segment(name))).unwrap_or_default();
     let audit: Audit = typed(&client.get(&format!("/v1/audit?limit={LOOKED_AT}{only}"))?)?;
     for record in audit.entries {
+        if let Some((key, words)) = reverse_of_flag(&record) {
+            let now: FlagDetail = typed(&client.get(&format!("/v1/flags/{}", segment(&key)))?)?;
+            return Ok((record, now.epoch, words, None));
+        }
         let Some(name) = record.workload.clone() else { continue };
         let now: WorkloadDetail = typed(&client.get(&workload_path(&name, ""))?)?;
         match reverse(&record, &now) {
             Reverse::Nothing => {}
-            Reverse::By(words, note) => return Ok((record, now, words, note)),
+            Reverse::By(words, note) => return Ok((record, now.epoch, words, note)),
             Reverse::ByHand(instead) => {
                 return Err(Failure::Local(format!(
                     "the last change of {name} cannot be taken back by one command\n  it was: {}\n  try: {instead}",

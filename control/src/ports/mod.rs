@@ -4,6 +4,7 @@
 
 mod data_plane;
 mod doubts;
+mod flags;
 mod ledger;
 mod observer;
 
@@ -12,6 +13,7 @@ pub use data_plane::{
     Publication, ReleaseHealth, Settled, WorkerStatus,
 };
 pub use doubts::DoubtSource;
+pub use flags::FlagServer;
 pub use ledger::{Epoch, Ledger};
 pub use observer::{Event, GateFigure, Observer, RolloutFigures};
 

@@ -55,7 +55,7 @@ impl Fractional {
         for entry in entries {
             let (variant, weight) = variant_and_weight(entry)?;
             end += weight;
-            if self.below(hash, end, weight, total) {
+            if below(self.0, hash, end, weight, total) {
                 return Some(variant);
             }
         }
@@ -91,15 +91,31 @@ impl Fractional {
         key.push_str(target);
         Some(murmur3_x86_32(key.as_bytes()))
     }
+}
 
-    /// Whether a hash lies below the end of a variant's share.
-    fn below(&self, hash: u32, end: u64, weight: u64, total: u64) -> bool {
-        if self.0 == Bucketing::V1 {
-            let share = f64::from(hash.cast_signed().unsigned_abs()) / f64::from(i32::MAX);
-            return weight > 0 && share * 100.0 < end as f64 * 100.0 / total as f64;
-        }
-        (u64::from(hash) * total) >> 32 < end
+/// Whether a hash lies below the end of a variant's share.
+pub(crate) fn below(bucketing: Bucketing, hash: u32, end: u64, weight: u64, total: u64) -> bool {
+    if bucketing == Bucketing::V1 {
+        let share = f64::from(hash.cast_signed().unsigned_abs()) / f64::from(i32::MAX);
+        return weight > 0 && share * 100.0 < end as f64 * 100.0 / total as f64;
     }
+    (u64::from(hash) * total) >> 32 < end
+}
+
+/// The hash of a text in parts, as of a key that a rule names.
+pub(crate) fn hash_of_parts<const N: usize>(
+    bucketing: Bucketing,
+    parts: [&str; N],
+    arena: &Bump,
+) -> u32 {
+    let mut key = String::with_capacity_in(parts.iter().map(|part| part.len()).sum(), arena);
+    parts.iter().for_each(|part| key.push_str(part));
+    if bucketing != Bucketing::V3 {
+        return murmur3_x86_32(key.as_bytes());
+    }
+    let mut bytes = Vec::with_capacity_in(key.len() + 9, arena);
+    cbor::write_text(&key, &mut bytes);
+    murmur3_x86_32(&bytes)
 }
 
 /// The two of an entry; the weight is 1 by default, and 0 if it is negative.

@@ -1,7 +1,7 @@
 //! The operators that flagd adds to JsonLogic. Wrong arguments give null, so the default variant is
 //! served.
 
-mod fractional;
+pub(crate) mod fractional;
 mod text;
 mod version;
 

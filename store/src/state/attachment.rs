@@ -6,7 +6,7 @@ use super::eval_report::{self, NewEvalReport};
 use super::evidence::{self, EvidenceSnapshot};
 use super::history::{self, RolloutRecord};
 use super::outbox::{self, NewMessage};
-use super::{NewAudit, NewRelease, StoreError, number, release, workload};
+use super::{NewAudit, NewFlag, NewRelease, StoreError, flag, number, release, workload};
 use rusqlite::Transaction;
 use stagegate_rollout::{ReleaseName, WorkloadName, WorkloadState};
 
@@ -55,6 +55,8 @@ pub enum Attachment {
     Drill(NewDrill),
     /// An offline comparison of a release.
     EvalReport(NewEvalReport),
+    /// The state of a flag. The change makes a plan, and its epoch is the flag's.
+    Flag(NewFlag),
     /// A message about the change: sent if and only if the change was made, and left out if its
     /// channel received it before.
     Tell(NewMessage),
@@ -64,7 +66,7 @@ pub(super) fn write(
     change: &Transaction<'_>,
     attached: &Attachment,
     entry: &NewAudit,
-    seq: u64,
+    (seq, epoch): (u64, u64),
 ) -> Result<(), StoreError> {
     match attached {
         Attachment::AddRelease(new) => release::add(change, new, entry.at_ms, &entry.actor),
@@ -85,6 +87,7 @@ pub(super) fn write(
             drill::put(change, &NewDrill { body, ..new.clone() })
         }
         Attachment::EvalReport(new) => eval_report::put(change, new),
+        Attachment::Flag(new) => flag::put(change, new, epoch, seq),
         Attachment::Tell(message) => outbox::put(change, message, entry.at_ms).map(drop),
     }
 }

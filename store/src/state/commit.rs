@@ -139,13 +139,13 @@ impl Store {
             attachments.iter().partition(|it| matches!(it, Attachment::Declared(_)));
         // An unused release may change until a state names it.
         for attached in declared {
-            attachment::write(&change, attached, entry, seq)?;
+            attachment::write(&change, attached, entry, (seq, epoch))?;
         }
         for (name, state) in states {
             workload::save_state(&change, name, state, entry.at_ms)?;
         }
         for attached in others {
-            attachment::write(&change, attached, entry, seq)?;
+            attachment::write(&change, attached, entry, (seq, epoch))?;
         }
         let entry = chained(entry, seq, (last, epoch), prev_hash);
         append(&change, &entry)?;

@@ -14,6 +14,7 @@ mod drill;
 mod error;
 mod eval_report;
 mod evidence;
+mod flag;
 mod history;
 mod idempotency;
 mod number;
@@ -80,6 +81,26 @@ pub struct Saved {
     pub epoch: u64,
     /// State of every workload ever committed, also of those the configuration no longer names.
     pub workloads: BTreeMap<WorkloadName, WorkloadState>,
+    /// Every flag that was ever changed at run time, by key.
+    pub flags: BTreeMap<String, SavedFlag>,
+}
+
+/// A flag that was changed at run time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedFlag {
+    /// What is different, as JSON; nothing if the flag is as its file says again.
+    pub state: Option<String>,
+    /// Epoch of its last change.
+    pub epoch: u64,
+}
+
+/// The state of a flag after a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFlag {
+    /// The flag.
+    pub key: String,
+    /// What is different, as JSON; nothing if the flag is as its file says.
+    pub state: Option<String>,
 }
 
 impl Store {
@@ -175,7 +196,7 @@ impl Store {
                 serde_json::from_str(&state).map_err(|e| damaged(e.to_string()))?;
             workloads.insert(key, state);
         }
-        Ok(Saved { epoch, workloads })
+        Ok(Saved { epoch, workloads, flags: self.load_flags()? })
     }
 
     fn epoch(&self) -> Result<u64, StoreError> {

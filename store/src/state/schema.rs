@@ -132,7 +132,25 @@ const MIGRATIONS: &[&str] = &[
     OUTBOX,
     SPENDING,
     EVAL_REPORTS,
+    FLAGS,
 ];
+
+/// Changes of flags at run time; see `flag`.
+const FLAGS: &str = "
+    CREATE TABLE flag (
+        key   TEXT PRIMARY KEY,
+        -- What is different at run time; nothing if the flag is as its file says.
+        state TEXT,
+        epoch INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    -- Which audit entries are about which flag.
+    CREATE TABLE flag_change (
+        key TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (key, seq)
+    ) STRICT, WITHOUT ROWID;
+";
 
 /// Offline comparisons of releases; see `eval_report`.
 const EVAL_REPORTS: &str = "

@@ -185,7 +185,7 @@ pub(super) async fn verify_audit(State(app): State<App>) -> Result<Json<AuditChe
     Ok(Json(heavy(check).await??))
 }
 
-fn record(entry: AuditEntry) -> AuditRecord {
+pub(super) fn record(entry: AuditEntry) -> AuditRecord {
     AuditRecord {
         seq: entry.seq,
         at_ms: entry.at_ms,

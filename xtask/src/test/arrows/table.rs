@@ -51,6 +51,7 @@ pub(super) const ALLOWED: &[Arrow] = &[
     arrow("ofrep", "settings", "it runs on them"),
     // Control plane.
     arrow("control", "config", "a reload reads the file, a release is prepared from it"),
+    arrow("control", "flags", "changes of flags are decided by their own types"),
     arrow("control", "notify", "changes are told in the transaction that makes them"),
     arrow("control", "rollout", "commands and verdicts change the state"),
     arrow("control", "store", "changes are stored before they take effect"),
@@ -60,6 +61,7 @@ pub(super) const ALLOWED: &[Arrow] = &[
     arrow("admin", "timing", "reports write moments"),
     arrow("admin", "config", "it shows the problems of a file, and describes workloads"),
     arrow("admin", "control", "routes hand commands over and read the state"),
+    arrow("admin", "flags", "it shows flags, tries them out and exports them"),
     arrow("admin", "notify", "it shows the health of channels and tests them"),
     arrow("admin", "rollout", "it shows states and analyses, reports are made of its figures"),
     arrow("admin", "sealed", "it finds the owner of a token"),

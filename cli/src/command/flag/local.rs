@@ -1,108 +1,17 @@
-//! `stagegate flag`: files of feature flags. No server needed.
+//! Files of feature flags. No server needed.
 
+use super::args::{FilesArgs, LintArgs, TestArgs};
 use crate::client::Failure;
-use crate::examples::examples;
 use crate::output::table::Table;
 use crate::output::{self, Format, counted, one_line};
-use clap::{Args, Subcommand};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use stagegate_flags::{
     Bucketing, Evaluation, FILE_BYTES, Flag, FlagFile, FlagSet, Problem, Scratch, Severity, Variant,
 };
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// The commands below `flag`.
-#[derive(Subcommand, Debug)]
-pub(crate) enum FlagCommand {
-    /// Check files of flags and list every problem in them.
-    #[command(after_help = examples!("flag lint flags.json", "flag lint flags/*.json --strict"))]
-    Lint(LintArgs),
-    /// List the flags of files.
-    #[command(after_help = examples!("flag ls --file flags.json"))]
-    Ls(LsArgs),
-    /// Show a flag: variants, rule, metadata.
-    #[command(after_help = examples!("flag show new-prompt --file flags.json"))]
-    Show(ShowArgs),
-    /// Evaluate a flag, or all flags, for a context.
-    #[command(after_help = examples!("flag test new-prompt --file flags.json --user ann --tenant acme", "flag test --file flags.json --set stage=retrieve --set version=1.4.0"))]
-    Test(TestArgs),
-}
-
-/// Files that are one set of flags.
-#[derive(Args, Debug)]
-pub(crate) struct FilesArgs {
-    /// A file of flags; give it again for more files.
-    #[arg(short, long = "file", required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
-    /// How percentages choose, for files that do not say it: v1, v2 or v3.
-    #[arg(long, value_name = "VERSION", default_value = "v2")]
-    bucketing: Bucketing,
-}
-
-/// Options of `flag lint`.
-#[derive(Args, Debug)]
-pub(crate) struct LintArgs {
-    /// The files.
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
-    /// Warnings fail the check too.
-    #[arg(long)]
-    strict: bool,
-}
-
-/// Options of `flag ls`.
-#[derive(Args, Debug)]
-pub(crate) struct LsArgs {
-    #[command(flatten)]
-    files: FilesArgs,
-}
-
-/// Options of `flag show`.
-#[derive(Args, Debug)]
-pub(crate) struct ShowArgs {
-    /// The flag's key.
-    key: String,
-    #[command(flatten)]
-    files: FilesArgs,
-}
-
-/// Options of `flag test`.
-#[derive(Args, Debug)]
-pub(crate) struct TestArgs {
-    /// The flag's key; all flags if left out.
-    key: Option<String>,
-    #[command(flatten)]
-    files: FilesArgs,
-    /// `user` of the context, and its targeting key unless `--set targetingKey=…` is given.
-    #[arg(long)]
-    user: Option<String>,
-    /// `tenant` of the context.
-    #[arg(long)]
-    tenant: Option<String>,
-    /// A field of the context. JSON is taken as such, anything else as text.
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = field)]
-    fields: Vec<(String, Value)>,
-}
-
-pub(crate) fn run(command: &FlagCommand, format: Format) -> Result<ExitCode, Failure> {
-    match command {
-        FlagCommand::Lint(args) => lint(args, format),
-        FlagCommand::Ls(args) => ls(&args.files, format),
-        FlagCommand::Show(args) => show(&args.key, &args.files, format),
-        FlagCommand::Test(args) => test(args, format),
-    }
-}
-
-fn field(text: &str) -> Result<(String, Value), String> {
-    let Some((name, value)) = text.split_once('=') else {
-        return Err("write it as NAME=VALUE".into());
-    };
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
-    Ok((name.to_owned(), value))
-}
 
 fn read(path: &Path) -> Result<Result<FlagFile, Vec<Problem>>, Failure> {
     let name = path.display().to_string();
@@ -115,7 +24,7 @@ fn read(path: &Path) -> Result<Result<FlagFile, Vec<Problem>>, Failure> {
     Ok(FlagFile::read(&name, &text))
 }
 
-fn lint(args: &LintArgs, format: Format) -> Result<ExitCode, Failure> {
+pub(super) fn lint(args: &LintArgs, format: Format) -> Result<ExitCode, Failure> {
     let (mut problems, mut files) = (Vec::new(), Vec::new());
     for path in &args.files {
         match read(path)? {
@@ -194,7 +103,7 @@ fn set(args: &FilesArgs) -> Result<FlagSet, Failure> {
     Err(Failure::Local(format!("the flags cannot be used:\n{}", lines(&problems).trim_end())))
 }
 
-fn ls(args: &FilesArgs, format: Format) -> Result<ExitCode, Failure> {
+pub(super) fn ls(args: &FilesArgs, format: Format) -> Result<ExitCode, Failure> {
     let set = set(args)?;
     let told: Vec<Value> = set.flags().map(|flag| described(&set, flag)).collect();
     output::show(format, &json!({ "flags": told }), || {
@@ -238,7 +147,7 @@ fn described(set: &FlagSet, flag: &Flag) -> Value {
     })
 }
 
-fn show(key: &str, args: &FilesArgs, format: Format) -> Result<ExitCode, Failure> {
+pub(super) fn show(key: &str, args: &FilesArgs, format: Format) -> Result<ExitCode, Failure> {
     let set = set(args)?;
     let Some(flag) = set.get(key) else { return Err(Failure::Local(unknown(&set, key))) };
     let told = described(&set, flag);
@@ -269,17 +178,9 @@ fn unknown(set: &FlagSet, key: &str) -> String {
     format!("there is no flag `{key}`; there are {}", keys.join(", "))
 }
 
-fn test(args: &TestArgs, format: Format) -> Result<ExitCode, Failure> {
+pub(super) fn test(args: &TestArgs, format: Format) -> Result<ExitCode, Failure> {
     let set = set(&args.files)?;
-    let mut context = Map::new();
-    for (name, value) in
-        [("targetingKey", &args.user), ("user", &args.user), ("tenant", &args.tenant)]
-    {
-        if let Some(value) = value {
-            context.insert(name.to_owned(), Value::from(value.as_str()));
-        }
-    }
-    context.extend(args.fields.iter().cloned());
+    let context = args.context();
     let mut scratch = Scratch::new();
     let context = scratch.of_json(&context).map_err(|error| Failure::Usage(error.to_string()))?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -320,7 +221,9 @@ fn evaluation(key: &str, it: &Evaluation<'_>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{FlagCommand, run};
+    use super::{lint, ls, show, test};
+    use crate::client::Failure;
+    use crate::command::flag::FlagCommand;
     use crate::output::Format;
     use crate::tree::{Command, parse};
     use std::process::ExitCode;
@@ -332,8 +235,18 @@ mod tests {
         }
     }
 
+    fn run(command: &FlagCommand) -> Result<ExitCode, Failure> {
+        match command {
+            FlagCommand::Lint(args) => lint(args, Format::Json),
+            FlagCommand::Ls(args) => ls(&args.files, Format::Json),
+            FlagCommand::Show(args) => show(&args.key, &args.files, Format::Json),
+            FlagCommand::Test(args) => test(args, Format::Json),
+            other => panic!("{other:?}"),
+        }
+    }
+
     fn code(line: &str) -> String {
-        match run(&flag(line), Format::Json) {
+        match run(&flag(line)) {
             Ok(code) => format!("{code:?}"),
             Err(failure) => failure.to_string(),
         }

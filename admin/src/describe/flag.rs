@@ -1,0 +1,107 @@
+//! Flags as the API shows them.
+
+use serde_json::json;
+use stagegate_api::{
+    FlagChanged, FlagDecider, FlagDetail, FlagEvaluation, FlagOverride, FlagTiming, Flags,
+};
+use stagegate_control as control;
+use stagegate_control::View;
+use stagegate_flags::{Bucketing, DecidedBy, Evaluation, Flag, FlagSet, Override, Variant};
+
+/// What is different about a flag: both have one form in JSON.
+#[must_use]
+fn overriding(given: &Override) -> FlagOverride {
+    serde_json::from_value(json!(given)).unwrap_or_default()
+}
+
+/// The result of a change.
+#[must_use]
+pub fn flag_changed(changed: &control::FlagChanged) -> FlagChanged {
+    FlagChanged {
+        flag: changed.key.clone(),
+        action: changed.action.to_owned(),
+        changed: changed.changed,
+        summary: changed.summary.clone(),
+        epoch: changed.epoch,
+        flag_epoch: changed.flag_epoch,
+        audit_seq: changed.audit_seq,
+        actor: changed.actor.clone(),
+        reason: changed.reason.clone(),
+        timing: changed.timing.map(|timing| FlagTiming {
+            acknowledged_ms: timing.acknowledged_ms,
+            acknowledged_workers: timing.acknowledged_workers,
+            workers: timing.workers,
+            settled: timing.settled,
+        }),
+        before: overriding(&changed.before),
+        after: overriding(&changed.after),
+        moves: changed.moves.clone(),
+        dry_run: changed.dry_run,
+    }
+}
+
+/// All flags in force.
+#[must_use]
+pub fn flags(set: &FlagSet, view: &View) -> Flags {
+    let orphans = set.overlay().keys().filter(|key| set.get(key).is_none());
+    Flags {
+        flags: set.flags().map(|it| flag(set, it, view)).collect(),
+        orphans: orphans.cloned().collect(),
+    }
+}
+
+/// One flag in force.
+#[must_use]
+pub fn flag(set: &FlagSet, flag: &Flag, view: &View) -> FlagDetail {
+    let key = flag.key();
+    let (file, line, bucketing) = set.origin(key).unwrap_or(("", 0, Bucketing::default()));
+    let given = set.overriding(key);
+    let remarks = set.remarks().into_iter().filter(|(of, _)| of == key);
+    FlagDetail {
+        flag: key.to_owned(),
+        enabled: given.and_then(|given| given.enabled).unwrap_or(flag.is_enabled()),
+        variants: flag.variants().iter().map(|variant| variant.name().to_owned()).collect(),
+        default_variant: flag.default_variant().map(|variant| variant.name().to_owned()),
+        has_rule: flag.has_rule(),
+        file: file.to_owned(),
+        line,
+        bucketing: bucketing.label().to_owned(),
+        metadata: flag.metadata().clone(),
+        definition: flag.definition().clone(),
+        overriding: given.map(overriding),
+        words: given.map(Override::words).unwrap_or_default(),
+        permanent: set.exported(key, view.has_exclusions()),
+        remarks: remarks.map(|(_, remark)| remark).collect(),
+        epoch: view.epoch_of_flag(key),
+    }
+}
+
+/// One flag as it would be served.
+#[must_use]
+pub fn flag_evaluation(key: &str, it: &Evaluation<'_>) -> FlagEvaluation {
+    FlagEvaluation {
+        flag: key.to_owned(),
+        variant: it.variant().map(|variant| Variant::name(variant).to_owned()),
+        value: it.value().cloned(),
+        why: it.reason().label().to_owned(),
+        decided_by: decider(it.decided_by()),
+        problem: it.failure().map(ToString::to_string),
+    }
+}
+
+/// What decided about a flag.
+#[must_use]
+pub const fn decider(by: DecidedBy) -> FlagDecider {
+    match by {
+        DecidedBy::Off => FlagDecider::Off,
+        DecidedBy::Denied => FlagDecider::Denied,
+        DecidedBy::Allowed => FlagDecider::Allowed,
+        DecidedBy::Set => FlagDecider::Set,
+        DecidedBy::Percent => FlagDecider::Percent,
+        DecidedBy::Targeting => FlagDecider::Targeting,
+        DecidedBy::Default => FlagDecider::Default,
+        DecidedBy::Static => FlagDecider::Static,
+        DecidedBy::Disabled => FlagDecider::Disabled,
+        DecidedBy::Error => FlagDecider::Error,
+    }
+}
