@@ -53,6 +53,7 @@ pub(crate) async fn absorb(
     telemetry: Arc<Telemetry>,
     control: Control,
     counted: Arc<tokio::sync::Mutex<Counted>>,
+    flags: Option<Arc<stagegate_ofrep::Flags>>,
 ) {
     let mut counted = counted.lock().await;
     let mut looks = tokio::time::interval(LOOK_EVERY);
@@ -67,6 +68,9 @@ pub(crate) async fn absorb(
         // Gates first: nobody waits for a graph.
         control.count(&delta, now);
         telemetry.absorb(&delta, now);
+        if let Some(flags) = flags.as_ref().filter(|_| !delta.flags.is_empty()) {
+            flags.evaluated(delta.flags.iter().map(|(flag, ..)| flag));
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Feature flags: the server of OFREP, joined with the configuration and the figures.
 
+use crate::plane::Plane;
 use anyhow::Context;
 use stagegate_control::Control;
-use stagegate_control::ports::{BoxFuture, FlagServer};
+use stagegate_control::ports::{BoxFuture, FlagServer, FlagsAsked};
 use stagegate_flags::{FlagSet, Overlay};
-use stagegate_ofrep::{Flags, Server};
+use stagegate_ofrep::{Asked, Flags, Server};
 use stagegate_telemetry::{FlagGauges, Telemetry};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -27,12 +28,15 @@ impl Serving {
 ///
 /// # Errors
 /// When the files of flags are not good.
-pub(crate) fn load(control: &Control) -> anyhow::Result<Option<Arc<Flags>>> {
+pub(crate) fn load(control: &Control, plane: &Arc<Plane>) -> anyhow::Result<Option<Arc<Flags>>> {
     let Some(settings) = control.view().config.flags.clone() else { return Ok(None) };
     let flags = Flags::load(settings).context("the flags cannot be served")?;
     let flags = Arc::new(flags);
     flags.exclude_by(control.exclusions());
-    control.serve_flags(Arc::new(InForce(Arc::clone(&flags))));
+    let workers = Arc::clone(plane);
+    flags.listen(move |set| workers.put_flags(set.clone()));
+    let since_s = stagegate_control::now_ms() / 1000;
+    control.serve_flags(Arc::new(InForce { flags: Arc::clone(&flags), since_s }));
     for (flag, remark) in flags.set().remarks() {
         tracing::warn!(flag, "file and run time: {remark}");
     }
@@ -57,23 +61,31 @@ pub(crate) fn start(
 }
 
 /// The flags behind the control plane's trait.
-struct InForce(Arc<Flags>);
+struct InForce {
+    flags: Arc<Flags>,
+    since_s: u64,
+}
 
 impl FlagServer for InForce {
     fn set(&self) -> FlagSet {
-        self.0.set()
+        self.flags.set()
     }
 
     fn texts(&self) -> Arc<Vec<(String, String)>> {
-        self.0.texts()
+        self.flags.texts()
     }
 
     fn put(&self, overlay: Arc<Overlay>) {
-        self.0.put(overlay);
+        self.flags.put(overlay);
     }
 
     fn settled(&self, patience: Duration) -> BoxFuture<'_, bool> {
-        Box::pin(self.0.settled(patience))
+        Box::pin(self.flags.settled(patience))
+    }
+
+    fn asked(&self) -> FlagsAsked {
+        let Asked { last_s, unknown } = self.flags.asked();
+        FlagsAsked { since_s: self.since_s, last_s, unknown }
     }
 }
 

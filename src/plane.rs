@@ -90,6 +90,16 @@ impl Plane {
         self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Puts flags in force; decisions stay as they are.
+    pub(crate) fn put_flags(&self, flags: stagegate_flags::FlagSet) {
+        let in_force = self.in_force();
+        self.proxy.set_flags(flags);
+        // Before the first plan there is nothing to publish again.
+        if !in_force.splits.is_empty() {
+            self.proxy.publish(in_force.epoch, &in_force.config, &in_force.splits);
+        }
+    }
+
     /// Puts in force that endpoints have moved; decisions stay as they are. Says whether anything
     /// changed.
     ///

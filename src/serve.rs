@@ -121,7 +121,7 @@ async fn bring_up(
         inherited.begin().await?;
     }
     let served = match sockets.flags {
-        Some(_) => flags::load(&control)?,
+        Some(_) => flags::load(&control, &parts.plane)?,
         None => None,
     };
     let conversations = Arc::new(Conversations::new(Arc::clone(&parts.plane), &config.data_dir));
@@ -138,7 +138,7 @@ async fn bring_up(
         _ => None,
     };
     let shown = flags.as_ref().map(|it| Arc::clone(&it.flags));
-    let app = parts.app(&control, notifier.as_ref(), scoring.as_ref(), shown);
+    let app = parts.app(&control, notifier.as_ref(), scoring.as_ref(), shown.clone());
     let local = listen::admin(&config.data_dir)
         .inspect_err(|error| tracing::warn!(%error, "the admin API has no socket in data_dir"))
         .ok();
@@ -150,7 +150,8 @@ async fn bring_up(
         (control.clone(), Arc::new(tokio::sync::Mutex::new(counting.counted)));
     let tasks = vec![
         supervise::keep("collector", move || {
-            collect::absorb(Arc::clone(&telemetry), counting_for.clone(), Arc::clone(&counted))
+            let counted = Arc::clone(&counted);
+            collect::absorb(Arc::clone(&telemetry), counting_for.clone(), counted, shown.clone())
         }),
         supervise::keep("names", move || {
             names::keep_looking_up(looking.clone(), Arc::clone(&looked_up))

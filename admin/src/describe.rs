@@ -14,7 +14,7 @@ mod status;
 pub use change::*;
 pub use decision::decision;
 pub use eval_report::{eval_report, given_comparison};
-pub use flag::{decider, flag, flag_changed, flag_evaluation, flags};
+pub use flag::{decider, flag, flag_changed, flag_evaluation, flags, flags_sent};
 pub use release::{artifact, diff, release, releases, running};
 
 pub mod rollout;

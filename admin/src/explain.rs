@@ -56,6 +56,7 @@ pub fn dry_run(split: &Split, epoch: u64, request: &ExplainRequest) -> Explanati
         weight: state.weight.to_string(),
         words: format!("{destination}: {why}."),
         rules,
+        flags: Vec::new(),
         caveats,
     }
 }

@@ -1,6 +1,6 @@
 //! Routing decisions and their reasons.
 
-use super::{Arm, Destination, KeyKind, Outcome, Rule};
+use super::{Arm, Destination, FlagDecider, KeyKind, Outcome, Rule};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -67,6 +67,20 @@ pub struct Decision {
     /// True if a copy was queued for the shadow release. The copy may have been dropped later.
     #[serde(default)]
     pub shadowed: bool,
+    /// The flags that were evaluated for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<DecisionFlag>,
+}
+
+/// A flag that was evaluated for a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DecisionFlag {
+    /// Its key.
+    pub flag: String,
+    /// The variant that was sent; empty if the backend uses its own default.
+    pub variant: String,
+    /// What decided.
+    pub decided_by: FlagDecider,
 }
 
 /// One recorded decision, and the same in words.
@@ -119,6 +133,9 @@ pub struct Explanation {
     pub rules: Vec<RuleCheck>,
     /// All of it in one or two sentences.
     pub words: String,
+    /// The flags that would be sent to the backend.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<DecisionFlag>,
     /// The facts that a dry run cannot know.
     pub caveats: Vec<String>,
 }

@@ -148,6 +148,21 @@ pub struct Flags {
     pub flags: Vec<FlagDetail>,
     /// Flags that were changed at run time and that no file has any more.
     pub orphans: Vec<String>,
+    /// Keys that were asked for and that no flag has, at most 100 of them.
+    #[serde(default)]
+    pub unknown: Vec<UnknownFlag>,
+    /// From when on evaluations are known: the start of the process, in Unix milliseconds.
+    #[serde(default)]
+    pub since_ms: u64,
+}
+
+/// A key that no flag has.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct UnknownFlag {
+    /// The key.
+    pub flag: String,
+    /// How often it was asked for.
+    pub count: u64,
 }
 
 /// One flag: its file, and what is different at run time.
@@ -190,6 +205,12 @@ pub struct FlagDetail {
     pub remarks: Vec<String>,
     /// Epoch of its last change at run time; 0 if there was none.
     pub epoch: u64,
+    /// Reasons to look at it: decided for everybody, expired, without an owner.
+    #[serde(default)]
+    pub stale: Vec<String>,
+    /// Its last evaluation since the process started, in Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_evaluated_ms: Option<u64>,
 }
 
 /// The files of flags, as they are and as they would be with the changes of run time.

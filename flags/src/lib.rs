@@ -32,12 +32,14 @@ mod evaluation;
 mod expand;
 mod file;
 mod flag;
+mod hygiene;
 mod limits;
 mod operators;
 mod overlay;
 mod path;
 mod place;
 mod problem;
+mod sent;
 mod set;
 #[cfg(test)]
 mod testbed;
@@ -47,6 +49,7 @@ pub use context::{Context, ContextError, Scratch};
 pub use evaluation::{DecidedBy, ErrorCode, Evaluation, Failure, Reason};
 pub use file::FlagFile;
 pub use flag::{Flag, Variant};
+pub use hygiene::stale;
 pub use limits::{
     CONTEXT_BYTES, CONTEXT_DEPTH, CONTEXT_ITEMS, CONTEXT_VALUES, FILE_BYTES, RULE_COST, RULE_DEPTH,
     RULE_NODES,
@@ -55,4 +58,5 @@ pub use overlay::change::{FlagChange, FlagRefusal, Which};
 pub use overlay::moves::moves;
 pub use overlay::rule::{By, Overlay, Override, RuntimeRule, Scope, Subject, What};
 pub use problem::{Problem, Severity};
+pub use sent::FlagsSent;
 pub use set::{Changes, FlagSet};

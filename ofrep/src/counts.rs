@@ -19,6 +19,39 @@ pub struct FlagCount {
     pub count: u64,
 }
 
+/// Most keys of strangers that are remembered, and the longest of them in bytes.
+const MOST_UNKNOWN: usize = 100;
+const LONGEST_UNKNOWN: usize = 128;
+
+/// What was asked for since the start.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// The last evaluation of each flag, in Unix seconds.
+    pub last_s: BTreeMap<String, u64>,
+    /// Keys that no flag has, and how often they were asked for.
+    pub unknown: BTreeMap<String, u64>,
+}
+
+impl Asked {
+    /// Notes an evaluation of a flag.
+    pub(crate) fn note(&mut self, key: &str, now_s: u64) {
+        if let Some(last) = self.last_s.get_mut(key) {
+            *last = now_s;
+        } else if self.last_s.len() < MOST {
+            self.last_s.insert(key.to_owned(), now_s);
+        }
+    }
+
+    /// Notes a key that no flag has.
+    pub(crate) fn note_unknown(&mut self, key: &str) {
+        if let Some(count) = self.unknown.get_mut(key) {
+            *count += 1;
+        } else if self.unknown.len() < MOST_UNKNOWN && key.len() <= LONGEST_UNKNOWN {
+            self.unknown.insert(key.to_owned(), 1);
+        }
+    }
+}
+
 /// All counts.
 #[derive(Debug, Default)]
 pub(crate) struct Counts(BTreeMap<(String, String, Reason), u64>);

@@ -1,13 +1,13 @@
 //! The set of flags in force.
 
-use crate::counts::{Counts, FlagCount};
+use crate::counts::{Asked, Counts, FlagCount};
 use crate::files::{self, Read, ReadError};
 use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 use stagegate_flags::{Context, Evaluation, FlagSet, Overlay, Problem};
 use stagegate_settings as settings;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Says whether a tenant is in an exclusion group and not opted in: of a workload, or of any if none is
@@ -22,6 +22,7 @@ pub struct Flags {
     /// The tag of the set in force, for those who wait for the next one.
     tags: watch::Sender<String>,
     counts: Mutex<Counts>,
+    asked: Mutex<Asked>,
     /// Problems of the files as they are now; empty when they are in force.
     problems: Mutex<Vec<String>>,
     /// Called with each new set, in order.
@@ -65,6 +66,7 @@ impl Flags {
             changing: Mutex::default(),
             tags,
             counts: Mutex::default(),
+            asked: Mutex::default(),
             problems: Mutex::default(),
             listener: OnceLock::new(),
             excludes: OnceLock::new(),
@@ -215,11 +217,32 @@ impl Flags {
 
     pub(crate) fn counted(&self, key: &str, evaluation: &Evaluation<'_>) {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).count(key, evaluation);
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        match evaluation.flag() {
+            Some(_) => asked.note(key, unix()),
+            None => asked.note_unknown(key),
+        }
+    }
+
+    /// Notes that these flags were evaluated elsewhere.
+    pub fn evaluated<'k>(&self, keys: impl Iterator<Item = &'k str>) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.for_each(|key| asked.note(key, unix()));
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub fn asked(&self) -> Asked {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn set_problems(&self, problems: Vec<String>) {
         *self.problems.lock().unwrap_or_else(PoisonError::into_inner) = problems;
     }
+}
+
+fn unix() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn warn(warnings: &[Problem]) {

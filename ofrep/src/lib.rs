@@ -18,7 +18,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use counts::FlagCount;
+pub use counts::{Asked, FlagCount};
 pub use files::{Read, ReadError, read};
 pub use in_force::{Excludes, Flags};
 pub use server::{Server, SettingsNow, start};

@@ -12,6 +12,7 @@ use crate::tls::ServerTls;
 use crate::transport::{Accepting, Arrived, Begun, Listener, ListenerSettings, ListenerState};
 use crate::worker::{Message, Settle};
 use arc_swap::ArcSwap;
+use stagegate_flags::FlagSet;
 use stagegate_rollout::{ReleaseName, Split, WorkloadName};
 use stagegate_settings::{Clients, Probe};
 use std::net::SocketAddr;
@@ -78,6 +79,7 @@ impl DataPlane {
             requests: Arc::default(),
             settings: ArcSwap::from_pointee(settings),
             plan: ArcSwap::default(),
+            flags: ArcSwap::default(),
             published: AtomicU64::new(0),
             pins: Pins::new(),
             sink,
@@ -160,8 +162,15 @@ impl DataPlane {
 
     /// Puts a plan in force. From here on every new decision follows it.
     pub fn publish(&self, epoch: u64, config: &PreparedConfig, splits: &[Arc<Split>]) {
-        self.shared.plan.store(Arc::new(Plan::new(epoch, config, splits)));
+        let flags = FlagSet::clone(&self.shared.flags.load());
+        let plan = Plan::new(epoch, config, splits).with_flags(flags);
+        self.shared.plan.store(Arc::new(plan));
         self.shared.published.fetch_add(1, Ordering::Release);
+    }
+
+    /// Sets the flags of the plans that are published from here on.
+    pub fn set_flags(&self, flags: FlagSet) {
+        self.shared.flags.store(Arc::new(flags));
     }
 
     /// Ends the running answers of a workload's candidate, as soon as each worker hears of it.

@@ -69,6 +69,7 @@ pub(crate) fn shared(settings: Clients, workers: usize) -> Shared {
     Shared {
         settings: ArcSwap::from_pointee(settings),
         plan: ArcSwap::default(),
+        flags: ArcSwap::default(),
         published: AtomicU64::new(0),
         pins: Pins::new(),
         sink: Arc::new(|_| {}),

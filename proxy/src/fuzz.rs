@@ -38,6 +38,7 @@ pub fn request(bytes: &[u8]) {
         expect: head.expects_continue,
         changes: None,
         edits: false,
+        flags: None,
         trace: given(bytes, &head).map(|context| Onward { context, state: true }),
     };
     let mut out = Vec::new();

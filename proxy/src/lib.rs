@@ -15,6 +15,7 @@ mod edit;
 mod endpoint;
 #[cfg(test)]
 mod fixtures;
+mod flags;
 mod flooders;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]

@@ -12,6 +12,7 @@ use crate::shadow::{Lane, Shadowing};
 use crate::tap::TapSettings;
 use crate::trace::TraceSettings;
 use foldhash::fast::FixedState;
+use stagegate_flags::FlagSet;
 use stagegate_rollout::{Arm, ReleaseName, Split, Weight, WorkloadName};
 use stagegate_settings::{Health, RequestChanges, Source, TenantLimits, Workload as Settings};
 use stagegate_signals::{Prices, Protocol, Rules};
@@ -254,6 +255,8 @@ pub(crate) struct Plan {
     pub(crate) epoch: u64,
     pub(crate) routes: Arc<Routes>,
     pub(crate) workloads: Vec<Workload>,
+    /// Flags in force.
+    pub(crate) flags: FlagSet,
 }
 
 /// The part a release plays. Kept instead of the release itself, whose counted reference would be
@@ -302,7 +305,12 @@ impl Plan {
         let workloads: Vec<Workload> = config.workloads.iter().filter_map(workload).collect();
         let complete = workloads.len() == config.workloads.len();
         let routes = if complete { Arc::clone(&config.routes) } else { Arc::default() };
-        Self { epoch, routes, workloads }
+        Self { epoch, routes, workloads, flags: FlagSet::default() }
+    }
+
+    /// The same with these flags.
+    pub(crate) fn with_flags(self, flags: FlagSet) -> Self {
+        Self { flags, ..self }
     }
 }
 

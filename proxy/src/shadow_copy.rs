@@ -7,6 +7,7 @@ use crate::http1::{
 };
 use crate::shadow::InLane;
 use crate::tap::Tap;
+use stagegate_flags::FlagsSent;
 use stagegate_settings::RequestChanges;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub(crate) struct Shadow {
     pub(crate) id: String,
     /// Keeps a conversation on one endpoint.
     pub(crate) conversation: Option<String>,
+    flags: Option<Box<FlagsSent>>,
     pub(crate) method: String,
     /// Path and query.
     pub(crate) target: String,
@@ -69,6 +71,8 @@ pub(crate) struct Origin<'a> {
     /// Id of the request.
     pub(crate) id: &'a str,
     pub(crate) conversation: Option<&'a str>,
+    /// Flags of the request, which the copy carries too.
+    pub(crate) flags: Option<&'a FlagsSent>,
 }
 
 impl Shadow {
@@ -80,7 +84,7 @@ impl Shadow {
         most: usize,
         origin: &Origin<'_>,
     ) -> Self {
-        let &Origin { input, head, forwarding, host, changes, id, conversation } = origin;
+        let &Origin { input, head, forwarding, host, changes, id, conversation, flags } = origin;
         let change = changes.and_then(|changes| changes.set_body.as_ref());
         let edit = change.and_then(|change| edit_of(input, head, change));
         let mut fields = Vec::with_capacity(head.len + 256);
@@ -96,6 +100,7 @@ impl Shadow {
             changes: changes.map(|changes| &**changes),
             edits: edit.is_some(),
             trace: None,
+            flags: None,
         };
         passed_fields(&mut fields, input, head, forwarding, &to);
         Self {
@@ -104,6 +109,7 @@ impl Shadow {
             release,
             id: id.to_owned(),
             conversation: conversation.map(str::to_owned),
+            flags: flags.map(|flags| Box::new(flags.clone())),
             method: head.method(input).to_owned(),
             target: match changes {
                 Some(changes) => changes.target(head.target(input)),
@@ -175,6 +181,7 @@ impl Shadow {
             changes: self.changes.as_deref(),
             edits: false,
             trace: None,
+            flags: self.flags.as_deref(),
         };
         own_fields(&mut before, &to);
         before.extend_from_slice(b"stagegate-shadow: 1\r\n\r\n");
@@ -236,6 +243,7 @@ mod tests {
             release: "v2".into(),
             id: "r-1".into(),
             conversation: None,
+            flags: None,
             method: "POST".into(),
             target: "/v1/chat?x=1".into(),
             is_head: false,

@@ -8,6 +8,7 @@ use crate::roster::Roster;
 use crate::shadow_copy::Shadow;
 use crate::stats::Report;
 use arc_swap::ArcSwap;
+use stagegate_flags::FlagSet;
 use stagegate_settings::Clients;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
@@ -20,6 +21,8 @@ pub type Sink = Arc<dyn Fn(Report) + Send + Sync>;
 pub(crate) struct Shared {
     pub(crate) settings: ArcSwap<Clients>,
     pub(crate) plan: ArcSwap<Plan>,
+    /// Flags for the next plans.
+    pub(crate) flags: ArcSwap<FlagSet>,
     /// Counts publications; a worker that has not seen the latest fetches the plan.
     pub(crate) published: AtomicU64,
     pub(crate) pins: Pins,

@@ -3,8 +3,8 @@
 use crate::plan::Release;
 use crate::trace::Traced;
 use stagegate_rollout::{
-    Arm, Delta, Outcome, Reason, Record, RecordBatch, Seen, Series, SeriesKey, ShadowKey,
-    ShadowSeries, Unpriced,
+    Arm, Delta, FlagCounts, Outcome, Reason, Record, RecordBatch, Seen, Series, SeriesKey,
+    ShadowKey, ShadowSeries, Unpriced,
 };
 use stagegate_signals::{Cost, Usage};
 use std::collections::HashSet;
@@ -273,6 +273,11 @@ impl Stats {
         self.records.push(record);
     }
 
+    /// Counts of flags.
+    pub(crate) fn flags(&mut self) -> &mut FlagCounts {
+        &mut self.delta.flags
+    }
+
     /// Counts an answer of the proxy's own.
     pub(crate) fn refuse(&mut self, workload: Option<&Arc<str>>, reason: &'static str) {
         let key = (workload.cloned().unwrap_or_else(|| Arc::from("")), reason);
@@ -412,6 +417,7 @@ mod tests {
             retries: 0,
             shadowed: false,
             spent: None,
+            flags: "",
         }
     }
 

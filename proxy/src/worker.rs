@@ -16,6 +16,7 @@ use crate::trace::Traced;
 use crate::transport::{Arrival, Connector};
 use crate::watch::Watches;
 use foldhash::fast::FixedState;
+use stagegate_flags::Scratch;
 use stagegate_rollout::ShadowDrop;
 use stagegate_signals::{Prices, Tariff};
 use std::cell::{Cell, RefCell};
@@ -68,6 +69,8 @@ pub(crate) struct Worker {
     pub(crate) stats: RefCell<Stats>,
     pub(crate) tokens: RefCell<JwtCache>,
     pub(crate) ids: RefCell<Ids>,
+    /// Memory for the evaluation of flags, used again.
+    pub(crate) flags: RefCell<Scratch>,
     /// What may still be decompressed to read usage.
     pub(crate) inflating: Inflating,
     /// The same for requests.
@@ -106,6 +109,7 @@ impl Worker {
             stats: RefCell::default(),
             tokens: RefCell::default(),
             ids: RefCell::new(Ids::new(seed)),
+            flags: RefCell::default(),
             inflating: Inflating::default(),
             inflating_requests: Inflating::default(),
             flooders: Flooders::default(),

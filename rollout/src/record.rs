@@ -64,7 +64,12 @@ pub struct Record<'a> {
     pub shadowed: bool,
     /// The usage and the cost of the answer, if known.
     pub spent: Option<Spent>,
+    /// The flags that were sent, as `recorded_flags` reads them; empty if none were.
+    pub flags: &'a str,
 }
+
+/// Most bytes of the text of flags.
+const LONGEST_FLAGS: usize = 8192;
 
 /// A form of a record that this version cannot read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,7 +98,8 @@ impl RecordBatch {
         let flags = record.arm.index() as u8
             | u8::from(record.bucket.is_some()) << 1
             | u8::from(record.spent.is_some()) << 2
-            | u8::from(record.shadowed) << 3;
+            | u8::from(record.shadowed) << 3
+            | u8::from(!record.flags.is_empty()) << 4;
         out.extend_from_slice(&[
             flags,
             record.reason.index() as u8,
@@ -130,6 +136,11 @@ impl RecordBatch {
             for number in [spent.nanos, spent.input, spent.output] {
                 push_varint(out, number);
             }
+        }
+        if !record.flags.is_empty() {
+            let flags = &record.flags[..record.flags.floor_char_boundary(LONGEST_FLAGS)];
+            out.extend_from_slice(&(flags.len() as u16).to_le_bytes());
+            out.extend_from_slice(flags.as_bytes());
         }
         let length = (out.len() - start - 2) as u16;
         out[start..start + 2].copy_from_slice(&length.to_le_bytes());
@@ -208,10 +219,12 @@ fn decode(mut bytes: &[u8]) -> Option<Record<'_>> {
         retries,
         shadowed: flags & 8 != 0,
         spent: None,
+        flags: "",
     };
-    // Records of earlier versions never have this flag.
+    // Records of earlier versions never have these bits.
     let spent = if flags & 4 == 0 { None } else { Some(take_spent(input)?) };
-    Some(Record { spent, ..record })
+    let flags = if flags & 16 == 0 { "" } else { take_long_text(input)? };
+    Some(Record { spent, flags, ..record })
 }
 
 fn take_spent(input: &mut &[u8]) -> Option<Spent> {
@@ -248,6 +261,13 @@ fn take_varint(input: &mut &[u8]) -> Option<u64> {
         }
     }
     None
+}
+
+fn take_long_text<'a>(input: &mut &'a [u8]) -> Option<&'a str> {
+    let length = u16::from_le_bytes(*take::<2>(input)?);
+    let (text, tail) = input.split_at_checked(usize::from(length))?;
+    *input = tail;
+    std::str::from_utf8(text).ok()
 }
 
 fn take_text<'a>(input: &mut &'a [u8]) -> Option<&'a str> {
@@ -291,6 +311,7 @@ mod tests {
             retries: 1,
             shadowed: false,
             spent: None,
+            flags: "",
         }
     }
 
@@ -316,7 +337,8 @@ mod tests {
         fn what_an_answer_cost_is_kept_beside_records_that_have_none(nanos: u64, input: u64, output: u64, truth in 0..CostTruth::ALL.len()) {
             let spent = Spent { truth: CostTruth::ALL[truth], nanos, input, output };
             let plain = sample("a", "t", Some(3), 9);
-            let costly = Record { spent: Some(spent), shadowed: true, ..plain };
+            let flags = "a\u{1f}on\u{1f}targeting\u{1e}";
+            let costly = Record { spent: Some(spent), shadowed: true, flags, ..plain };
             let mut batch = RecordBatch::default();
             for record in [&costly, &plain, &costly] {
                 batch.push(record);

@@ -107,6 +107,15 @@ impl Choice<'_> {
     }
 }
 
+/// Where the requests of a killed workload go.
+const fn fallback(spec: &WorkloadSpec) -> Target {
+    match spec.fallback {
+        Fallback::Stable => Target::Arm(Arm::Stable),
+        Fallback::Release(_) => Target::FallbackRelease,
+        Fallback::Respond(_) => Target::Respond,
+    }
+}
+
 /// One workload's routing at one epoch. Immutable: every change compiles a new one.
 #[derive(Clone, Debug)]
 pub struct Split {
@@ -122,11 +131,7 @@ impl Split {
     /// Compiles what the configuration and the runtime state say together.
     #[must_use]
     pub fn new(spec: Arc<WorkloadSpec>, state: Arc<WorkloadState>) -> Self {
-        let kill = state.killed.as_ref().map(|_| match spec.fallback {
-            Fallback::Stable => Target::Arm(Arm::Stable),
-            Fallback::Release(_) => Target::FallbackRelease,
-            Fallback::Respond(_) => Target::Respond,
-        });
+        let kill = state.killed.as_ref().map(|_| fallback(&spec));
         let lists = [&spec.allow, &spec.deny, &state.allow, &state.deny];
         Self {
             enabled: state.cohorts.clone(),
@@ -233,6 +238,18 @@ impl Split {
             (Arm::Stable, Reason::Default)
         };
         Choice { bucket: Some(bucket), ..decided(arm, reason) }
+    }
+
+    /// The choice of a request for which the kill switch counts as on: by a flag, `detail` names it.
+    #[must_use]
+    pub fn killed<'a>(&'a self, who: &Who<'_>, detail: &'a str) -> Choice<'a> {
+        Choice {
+            target: fallback(&self.spec),
+            reason: Reason::KillSwitch,
+            detail: Some(detail),
+            key: self.key(who).0,
+            bucket: None,
+        }
     }
 
     /// The targeting key: the identity the workload is sticky by, or the request id without it.

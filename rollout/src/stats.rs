@@ -1,7 +1,7 @@
 //! The counts of the workers, in the one form that gates and Prometheus read. Counts merge by
 //! addition.
 
-use crate::{Arm, Seen, Series, ShadowKey, ShadowSeries, Unpriced};
+use crate::{Arm, FlagCounts, Seen, Series, ShadowKey, ShadowSeries, Unpriced};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -64,6 +64,8 @@ pub struct Delta {
     pub assigned: HashMap<Arc<str>, Vec<u32>>,
     /// Copies of requests, which no gate and no arm counts.
     pub shadows: HashMap<ShadowKey, ShadowSeries>,
+    /// Flags that were evaluated for requests.
+    pub flags: FlagCounts,
 }
 
 impl Delta {
@@ -93,6 +95,7 @@ impl Delta {
         for (key, series) in &other.shadows {
             self.shadows.entry(key.clone()).or_default().merge(series);
         }
+        self.flags.merge(&other.flags);
     }
 
     /// Every series, compared or not.
@@ -111,5 +114,6 @@ impl Delta {
             && self.tenants.is_empty()
             && self.assigned.is_empty()
             && self.shadows.is_empty()
+            && self.flags.is_empty()
     }
 }

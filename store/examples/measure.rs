@@ -176,6 +176,7 @@ impl Traffic {
                 retries: 0,
                 shadowed: false,
                 spent: None,
+                flags: "",
             });
         }
         batch

@@ -20,8 +20,8 @@ mod state;
 
 pub use background::in_background;
 pub use decisions::{
-    DecisionLog, Dropped, Filter, LogError, LogStatus, LogWriter, OwnedRecord, OwnedSpent, Recent,
-    Retention, Spool, SpoolFlush,
+    DecisionLog, Dropped, Filter, LogError, LogStatus, LogWriter, OwnedFlag, OwnedRecord,
+    OwnedSpent, Recent, Retention, Spool, SpoolFlush,
 };
 pub use lock::{LockError, Presence};
 pub use samples::{

@@ -194,7 +194,7 @@ metrics! {
     STORE_FAILURES = Counter "stagegate_store_failures_total" [] Count,
         "Changes refused because the state store could not record them";
     FLAG_EVALUATIONS = Counter "stagegate_flag_evaluations_total" ["flag", "variant", "reason"] Count,
-        "Evaluations of feature flags over OFREP; `unknown` are keys that no flag has, and an empty variant means the caller's own default";
+        "Evaluations of feature flags over OFREP and for forwarded requests; `unknown` are keys that no flag has, and an empty variant means the caller's own default";
     FLAG_FILES = Gauge "stagegate_flag_files_good" [] Count,
         "1 if the files of feature flags are in force as they are now, 0 if a problem keeps the former ones in force";
     NOTIFICATIONS = Counter "stagegate_notifications_total" ["channel", "result"] Count,

@@ -15,8 +15,8 @@ use crate::windows::{SeriesSnapshot, Windows};
 use crate::{names, process, times};
 use metrics::SharedString;
 use stagegate_rollout::{
-    CostTruth, Delta, KeyKind, Outcome, Reason, Series, SeriesKey, ShadowKey, ShadowSeries,
-    TokenKind,
+    CostTruth, Delta, FlagCounts, KeyKind, Outcome, Reason, Series, SeriesKey, ShadowKey,
+    ShadowSeries, TokenKind,
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -73,6 +73,8 @@ struct Now {
     shadows: Shadows,
     refused: BTreeSet<(Arc<str>, &'static str)>,
     unpriced: Unpriced,
+    /// Flags that were evaluated for requests.
+    flags: FlagCounts,
 }
 
 impl Telemetry {
@@ -99,6 +101,7 @@ impl Telemetry {
             shadows: Shadows::default(),
             refused: BTreeSet::new(),
             unpriced: Unpriced::default(),
+            flags: FlagCounts::default(),
         };
         let prometheus = Prometheus::new(options.keep_removed);
         Self { prometheus, looks: Looks::default(), now: Mutex::new(now) }
@@ -122,11 +125,17 @@ impl Telemetry {
             state.spending.add_tenant(whose, used);
         }
         state.shadows.absorb(delta);
+        state.flags.merge(&delta.flags);
         state.refused.extend(delta.refusals.keys().cloned());
         for (key, count) in &delta.unpriced {
             let key = state.unpriced.add(key, *count);
             self.count_unpriced(&key, *count);
         }
+    }
+
+    /// Evaluations of flags for requests.
+    pub(crate) fn flags_of_requests(&self) -> FlagCounts {
+        self.lock().flags.clone()
     }
 
     /// The counts of every series in the last minute, five minutes and fifteen minutes.

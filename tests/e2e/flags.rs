@@ -1,7 +1,10 @@
 //! Feature flags, asked for by the OpenFeature SDKs themselves.
 
 use crate::harness::tools::{fixture, node, script, to_the_end};
-use crate::harness::{Admin, Backend, Setup, Stagegate, Workload, eventually, free_address};
+use crate::harness::{
+    Admin, Backend, Setup, Stagegate, Wire, Workload, eventually, eventually_async, free_address,
+    request,
+};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,7 +18,7 @@ struct Flags {
     address: SocketAddr,
     file: PathBuf,
     _dir: tempfile::TempDir,
-    _backend: Backend,
+    backend: Backend,
 }
 
 const FILE: &str = r#"{"flags": {
@@ -29,15 +32,19 @@ const FILE: &str = r#"{"flags": {
 
 impl Flags {
     async fn start(more: &str) -> Self {
+        Self::start_with(more, |workload| workload).await
+    }
+
+    async fn start_with(more: &str, change: impl FnOnce(Workload) -> Workload) -> Self {
         let backend = Backend::start("stable");
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("flags.json");
         std::fs::write(&file, FILE).expect("written");
         let address = free_address();
         let flags = format!("{{ listen: \"{address}\", files: [\"{}\"]{more} }}", file.display());
-        let setup = Setup::of(Workload::new(&backend)).with("flags", &flags);
+        let setup = Setup::of(change(Workload::new(&backend))).with("flags", &flags);
         let stagegate = Stagegate::start(&setup).await;
-        Self { stagegate, address, file, _dir: dir, _backend: backend }
+        Self { stagegate, address, file, _dir: dir, backend }
     }
 
     fn url(&self) -> String {
@@ -138,6 +145,45 @@ async fn one_command_switches_a_step_off_for_one_tenant_and_a_crash_keeps_it() {
         history.contains("escalation") && history.contains("undo of audit record"),
         "{history}"
     );
+    assert!(ran(&flags, &["audit", "verify"]).contains("audit is whole"));
+}
+
+/// Sends a request through the proxy; gives its id and what the backend saw of the flags.
+async fn through(flags: &Flags, tenant: &str) -> (String, String) {
+    let mut wire = Wire::connect(flags.stagegate.proxy).await;
+    let response = wire.ask(&request("GET /", &[("x-tenant-id", tenant)])).await;
+    let field = flags.backend.last().head.get("stagegate-flags").unwrap_or_default().to_owned();
+    (response.head.get("x-request-id").unwrap_or_default().to_owned(), field)
+}
+
+#[tokio::test]
+async fn forwarded_flags_reach_the_backend_and_the_record_says_so() {
+    let flags =
+        Flags::start_with("", |workload| workload.with("forward_flags", "[new-prompt]")).await;
+    let (_, field) = through(&flags, "acme").await;
+    assert_eq!(field, "new-prompt=on;by=targeting");
+    ran(&flags, &["flag", "deny", "new-prompt", "tenant", "acme", "--reason", "escalation"]);
+    let (id, field) = through(&flags, "acme").await;
+    assert_eq!(field, "new-prompt=off;by=denied", "from the answer of the command on");
+    eventually("the record of the request", || {
+        flags.stagegate.cli(&["explain", &id]).status.success()
+    })
+    .await;
+    let said = ran(&flags, &["explain", &id]);
+    assert!(said.contains("new-prompt = off (denied)"), "{said}");
+    let said = ran(&flags, &["decisions", "ls", "--flag", "new-prompt=off"]);
+    assert!(said.contains(&id) && said.lines().count() == 2, "{said}");
+    let said = ran(&flags, &["explain", "-w", "agent", "--tenant", "acme"]);
+    assert!(said.contains("new-prompt = off (denied)"), "{said}");
+    ran(&flags, &["undo", "--yes"]);
+    let (_, field) = through(&flags, "acme").await;
+    assert_eq!(field, "new-prompt=on;by=targeting");
+    let counted = r#"stagegate_flag_evaluations_total{flag="new-prompt",variant="off",reason="TARGETING_MATCH"} 1"#;
+    eventually_async("the counts", async || {
+        let metrics = flags.stagegate.admin.get("/metrics").await.ok().response.text();
+        metrics.contains(counted)
+    })
+    .await;
     assert!(ran(&flags, &["audit", "verify"]).contains("audit is whole"));
 }
 

@@ -1,7 +1,7 @@
 //! Recorded decisions as the API shows them.
 
 use super::{arm, key_kind, outcome, rule};
-use stagegate_api::Decision;
+use stagegate_api::{Decision, DecisionFlag, FlagDecider};
 use stagegate_store::OwnedRecord;
 
 /// The record of one request.
@@ -32,5 +32,14 @@ pub fn decision(record: OwnedRecord) -> Decision {
         input_tokens: spent.map(|spent| spent.input),
         output_tokens: spent.map(|spent| spent.output),
         shadowed: record.shadowed,
+        flags: record
+            .flags
+            .into_iter()
+            .map(|flag| DecisionFlag {
+                decided_by: FlagDecider::from_word(&flag.decided_by).unwrap_or(FlagDecider::Error),
+                flag: flag.key,
+                variant: flag.variant,
+            })
+            .collect(),
     }
 }

@@ -2,11 +2,16 @@
 
 use serde_json::json;
 use stagegate_api::{
-    FlagChanged, FlagDecider, FlagDetail, FlagEvaluation, FlagOverride, FlagTiming, Flags,
+    DecisionFlag, ExplainRequest, Explanation, FlagChanged, FlagDecider, FlagDetail,
+    FlagEvaluation, FlagOverride, FlagTiming, Flags, UnknownFlag,
 };
 use stagegate_control as control;
 use stagegate_control::View;
-use stagegate_flags::{Bucketing, DecidedBy, Evaluation, Flag, FlagSet, Override, Variant};
+use stagegate_control::ports::FlagsAsked;
+use stagegate_flags::{
+    Bucketing, DecidedBy, Evaluation, Flag, FlagSet, Override, Scratch, Variant, stale,
+};
+use stagegate_timing::rfc3339;
 
 /// What is different about a flag: both have one form in JSON.
 #[must_use]
@@ -42,17 +47,23 @@ pub fn flag_changed(changed: &control::FlagChanged) -> FlagChanged {
 
 /// All flags in force.
 #[must_use]
-pub fn flags(set: &FlagSet, view: &View) -> Flags {
+pub fn flags(set: &FlagSet, view: &View, asked: &FlagsAsked) -> Flags {
     let orphans = set.overlay().keys().filter(|key| set.get(key).is_none());
     Flags {
-        flags: set.flags().map(|it| flag(set, it, view)).collect(),
+        flags: set.flags().map(|it| flag(set, it, view, asked)).collect(),
         orphans: orphans.cloned().collect(),
+        unknown: asked
+            .unknown
+            .iter()
+            .map(|(key, count)| UnknownFlag { flag: key.clone(), count: *count })
+            .collect(),
+        since_ms: asked.since_s * 1000,
     }
 }
 
 /// One flag in force.
 #[must_use]
-pub fn flag(set: &FlagSet, flag: &Flag, view: &View) -> FlagDetail {
+pub fn flag(set: &FlagSet, flag: &Flag, view: &View, asked: &FlagsAsked) -> FlagDetail {
     let key = flag.key();
     let (file, line, bucketing) = set.origin(key).unwrap_or(("", 0, Bucketing::default()));
     let given = set.overriding(key);
@@ -73,6 +84,8 @@ pub fn flag(set: &FlagSet, flag: &Flag, view: &View) -> FlagDetail {
         permanent: set.exported(key, view.has_exclusions()),
         remarks: remarks.map(|(_, remark)| remark).collect(),
         epoch: view.epoch_of_flag(key),
+        stale: stale(flag, given, &rfc3339(control::now_ms())[..10]),
+        last_evaluated_ms: asked.last_s.get(key).map(|last| last * 1000),
     }
 }
 
@@ -87,6 +100,38 @@ pub fn flag_evaluation(key: &str, it: &Evaluation<'_>) -> FlagEvaluation {
         decided_by: decider(it.decided_by()),
         problem: it.failure().map(ToString::to_string),
     }
+}
+
+/// The flags that a request would carry to its backend.
+#[must_use]
+pub fn flags_sent(
+    set: &FlagSet,
+    request: &ExplainRequest,
+    explained: &Explanation,
+    excluded: bool,
+    wants: impl Fn(&str) -> bool,
+) -> Vec<DecisionFlag> {
+    let (tenant, user) = (known("tenant", &request.tenant), known("user", &request.user));
+    let conversation = known("conversation", &request.conversation);
+    let target = user.or(conversation).or(tenant).map(|(_, id)| id);
+    let target = target.or(request.request_id.as_deref()).unwrap_or_default();
+    let release = known("release", &explained.release);
+    let fixed = [
+        ("targetingKey", target),
+        ("workload", request.workload.as_str()),
+        ("arm", explained.arm.as_str()),
+    ];
+    let more = [tenant, user, conversation, release].into_iter().flatten();
+    let fields: Vec<(&str, &str)> = fixed.into_iter().chain(more).collect();
+    let mut scratch = Scratch::new();
+    let context = scratch.of_fields(&fields).excluding(excluded);
+    let evaluated = set.evaluate_all(&context, control::now_ms() / 1000);
+    let sent = evaluated.filter(|(flag, _)| wants(flag.key())).map(|(flag, it)| DecisionFlag {
+        flag: flag.key().to_owned(),
+        variant: it.variant().map_or("", Variant::name).to_owned(),
+        decided_by: decider(it.decided_by()),
+    });
+    sent.collect()
 }
 
 /// What decided about a flag.
@@ -104,4 +149,9 @@ pub const fn decider(by: DecidedBy) -> FlagDecider {
         DecidedBy::Disabled => FlagDecider::Disabled,
         DecidedBy::Error => FlagDecider::Error,
     }
+}
+
+/// A field of a context, if it is known.
+fn known<'a>(name: &'static str, id: &'a Option<String>) -> Option<(&'a str, &'a str)> {
+    id.as_deref().map(|id| (name, id))
 }

@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 use stagegate_admin::auth::new_token;
 use stagegate_config::Role;
-use stagegate_control::ports::{BoxFuture, FlagServer};
+use stagegate_control::ports::{BoxFuture, FlagServer, FlagsAsked};
 use stagegate_flags::{Bucketing, FlagFile, FlagSet, Overlay};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,6 +31,11 @@ impl FlagServer for Served {
     fn put(&self, overlay: Arc<Overlay>) {
         let mut set = self.0.lock().unwrap();
         *set = set.with_overlay(overlay);
+    }
+
+    fn asked(&self) -> FlagsAsked {
+        let unknown = [("promt".to_owned(), 3)].into();
+        FlagsAsked { since_s: 1, last_s: [("refunds".to_owned(), 5)].into(), unknown }
     }
 
     fn settled(&self, _patience: Duration) -> BoxFuture<'_, bool> {
@@ -190,6 +195,23 @@ async fn changes_outlive_a_restart_and_are_taken_back() {
     change(&world, "prompt", json!({ "action": "rm" })).await.ok();
     let detail: Value = world.get("/v1/flags/prompt").await.ok();
     assert!(detail.get("overriding").is_none(), "{detail}");
+}
+
+#[tokio::test]
+async fn what_may_be_removed_and_what_nobody_has_is_named() {
+    let world = world().await;
+    change(&world, "prompt", json!({ "action": "set", "variant": "b" })).await.ok();
+    let flags: Value = world.get("/v1/flags").await.ok();
+    let of = |key: &str| {
+        let all = flags["flags"].as_array().unwrap();
+        all.iter().find(|it| it["flag"] == key).unwrap().clone()
+    };
+    let prompt = of("prompt");
+    assert!(prompt["stale"][0].as_str().unwrap().starts_with("everybody gets `b`"), "{prompt}");
+    assert!(prompt.get("last_evaluated_ms").is_none());
+    assert_eq!(of("refunds")["last_evaluated_ms"], 5000);
+    assert_eq!(flags["unknown"], json!([{ "flag": "promt", "count": 3 }]));
+    assert_eq!(flags["since_ms"], 1000);
 }
 
 #[tokio::test]

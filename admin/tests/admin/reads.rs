@@ -28,6 +28,7 @@ fn record<'a>(request_id: &'a str, tenant: &'a str) -> Record<'a> {
         retries: 0,
         shadowed: false,
         spent: None,
+        flags: "",
     }
 }
 

@@ -64,6 +64,7 @@ pub(crate) fn decisions() -> Result<Operation> {
         retries: 0,
         shadowed: false,
         spent: None,
+        flags: "",
     };
     let mut batch = RecordBatch::default();
     Ok(Box::new(move || {

@@ -6,7 +6,9 @@ use crate::examples::examples;
 use crate::output::table::clip;
 use crate::output::{self, Format, millis, moment, one_line};
 use clap::{Args, Subcommand};
-use stagegate_api::{Decision, DecisionExplained, Decisions, ExplainRequest, Explanation};
+use stagegate_api::{
+    Decision, DecisionExplained, DecisionFlag, Decisions, ExplainRequest, Explanation,
+};
 use std::fmt::Write;
 use std::process::ExitCode;
 use ureq::http::Method;
@@ -40,7 +42,7 @@ pub(crate) struct ExplainArgs {
 #[derive(Subcommand, Debug)]
 pub(crate) enum DecisionsCommand {
     /// List the newest decisions.
-    #[command(after_help = examples!("decisions ls support-agent --tenant acme -n 5"))]
+    #[command(after_help = examples!("decisions ls support-agent --tenant acme -n 5", "decisions ls --flag new-prompt=on"))]
     Ls(DecisionsArgs),
 }
 
@@ -52,6 +54,9 @@ pub(crate) struct DecisionsArgs {
     /// Only this tenant.
     #[arg(short, long)]
     tenant: Option<String>,
+    /// Only with this flag, or with this variant of it.
+    #[arg(long, value_name = "KEY[=VARIANT]")]
+    flag: Option<String>,
     /// At most this many.
     #[arg(short = 'n', long, default_value_t = 20)]
     limit: u32,
@@ -91,7 +96,7 @@ pub(crate) fn decisions(
     let DecisionsCommand::Ls(args) = command;
     let mut path = format!("/v1/decisions?limit={}", args.limit);
     let workload = args.workload.name().map(str::to_owned);
-    for (name, value) in [("workload", &workload), ("tenant", &args.tenant)] {
+    for (name, value) in [("workload", &workload), ("tenant", &args.tenant), ("flag", &args.flag)] {
         if let Some(value) = value {
             let _ = write!(path, "&{name}={}", segment(value));
         }
@@ -149,7 +154,20 @@ fn recorded(explained: &DecisionExplained) -> String {
         ("changed by", explained.request.clone().unwrap_or_default()),
         ("shadowed", if decision.shadowed { "yes".to_owned() } else { String::new() }),
     ];
-    format!("{}\n{}", one_line(&explained.words), facts(&pairs))
+    format!("{}\n{}{}", one_line(&explained.words), facts(&pairs), flags(&decision.flags))
+}
+
+/// Flags with their variants and what decided, one a line.
+fn flags(sent: &[DecisionFlag]) -> String {
+    sent.iter().fold(String::new(), |mut text, flag| {
+        let variant = match flag.variant.as_str() {
+            "" => "the backend's own default",
+            variant => variant,
+        };
+        let line = format!("{} = {variant} ({})", flag.flag, flag.decided_by);
+        let _ = writeln!(text, "  {:<14}{}", "flag", clip(&line));
+        text
+    })
 }
 
 /// What the answer cost and was counted from; empty where nothing is known.
@@ -183,6 +201,7 @@ fn dry_run(explanation: &Explanation) -> String {
         ("weight", explanation.weight.clone()),
         ("epoch", explanation.epoch.to_string()),
     ]));
+    text.push_str(&flags(&explanation.flags));
     for caveat in &explanation.caveats {
         let _ = writeln!(text, "  note: {}", one_line(caveat));
     }

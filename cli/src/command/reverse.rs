@@ -86,7 +86,7 @@ pub(crate) fn reverse_of_flag(record: &AuditRecord) -> Option<(String, Vec<Strin
     let before = &record.details["before"];
     let nothing =
         before["enabled"].is_null() && before["rules"].as_array().is_none_or(Vec::is_empty);
-    let mut words = if nothing {
+    let words = if nothing {
         ["flag", "rm", key].map(str::to_owned).to_vec()
     } else {
         // What the program notes for itself is none of the command's business.
@@ -94,7 +94,6 @@ pub(crate) fn reverse_of_flag(record: &AuditRecord) -> Option<(String, Vec<Strin
         before.as_object_mut()?.remove("made_on");
         vec!["flag".to_owned(), "put".to_owned(), key.to_owned(), before.to_string()]
     };
-    words.shrink_to_fit();
     Some((key.to_owned(), words))
 }
 
@@ -163,7 +162,7 @@ fn override_for(now: &WorkloadDetail, release: Option<&str>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reverse, reverse};
+    use super::{Reverse, reverse, reverse_of_flag};
     use crate::canned;
     use serde_json::{Value, json};
     use stagegate_api::{AuditRecord, WorkloadDetail};
@@ -175,6 +174,23 @@ mod tests {
             "details": details, "prev_hash": "", "hash": "",
         });
         serde_json::from_value(record).expect("the API's own shape")
+    }
+
+    #[test]
+    fn a_change_of_a_flag_is_taken_back_by_what_was_before() {
+        let rule = json!({ "rule": "deny", "tenant": "acme", "variant": "off" });
+        for (before, wanted) in [
+            (json!({}), json!(["flag", "rm", "new-prompt"])),
+            (
+                json!({ "rules": [rule], "made_on": "12345678" }),
+                json!(["flag", "put", "new-prompt", json!({ "rules": [rule] }).to_string()]),
+            ),
+        ] {
+            let details = json!({ "flag": "new-prompt", "before": before, "after": {} });
+            let (key, words) = reverse_of_flag(&record("flag_off", "", &details)).expect("a flag");
+            assert_eq!((key.as_str(), json!(words)), ("new-prompt", wanted));
+        }
+        assert!(reverse_of_flag(&record("set_weight", "", &json!({}))).is_none());
     }
 
     fn undone(

@@ -77,6 +77,8 @@ fn files(raw: &[At<FilePath>], bucketing: Bucketing, cx: &mut Context<'_>) -> Op
     if let (Err(problems), Some(at)) = (&joined, raw.first()) {
         problems.iter().for_each(|problem| tell(at, problem, cx));
     }
+    cx.flag_keys =
+        joined.as_ref().ok().map(|set| set.flags().map(|flag| flag.key().to_owned()).collect());
     (joined.is_ok() && paths.len() == raw.len()).then_some(paths)
 }
 

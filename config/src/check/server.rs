@@ -29,6 +29,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         Some(at) => tracing::tracing(at, cx).map(Some),
         None => Some(None),
     };
+    cx.has_flags = raw.flags.is_some();
     let flags = match raw.flags {
         Some(at) => flags::flags(at, cx).map(Some),
         None => Some(None),

@@ -5,7 +5,9 @@ use super::{
     RawSampling, RawShadow, RawUpstreamTls,
 };
 use crate::read::{At, Map, NonEmpty, OrOff, choice, leaf, raw, words};
-use crate::scalar::{Body, ForceSecret, HeaderValue, Int, JsonPointer, Member, PolicyName, Wait};
+use crate::scalar::{
+    Body, FlagKey, ForceSecret, HeaderValue, Int, JsonPointer, Member, PolicyName, Wait,
+};
 use stagegate_rollout::{
     CohortName, FixedResponse, GroupName, OnRollback, ReleaseName, Salt, Sticky, Weight,
 };
@@ -88,6 +90,9 @@ raw! {
         confidence: JsonPointer = optional,
         /// Copies requests that stable serves to another release. Its responses reach no client.
         shadow: RawShadow = optional,
+        /// Keys of flags that are evaluated for each request and sent to the backend in
+        /// `stagegate-flags` and `baggage`; `*` stands for every flag. Needs the section `flags`.
+        forward_flags: Vec<At<FlagKey>> = default("[]"),
     }
 }
 
@@ -116,6 +121,9 @@ raw! {
     pub(crate) struct RawKillSwitch {
         /// The destination of requests while the workload is killed.
         fallback: RawFallback = default("stable"),
+        /// Key of a flag that kills the workload for those for whom its value is `false`. Any other
+        /// value, and a flag that is missing or fails, kills nobody. Needs the section `flags`.
+        flag: FlagKey = optional,
     }
 }
 

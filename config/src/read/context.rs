@@ -24,6 +24,10 @@ pub(crate) struct Context<'a> {
     pub(crate) secrets: BTreeSet<String>,
     /// The file names trusted proxies.
     pub(crate) has_trusted_proxies: bool,
+    /// The file has a section of flags.
+    pub(crate) has_flags: bool,
+    /// Keys of the flags that there are; none without the section, and where it cannot be used.
+    pub(crate) flag_keys: Option<std::collections::BTreeSet<String>>,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
     dropped: usize,
@@ -43,6 +47,8 @@ impl<'a> Context<'a> {
             digests: BTreeMap::new(),
             secrets: BTreeSet::new(),
             has_trusted_proxies: false,
+            has_flags: false,
+            flag_keys: None,
             problems: Vec::new(),
             warnings: Vec::new(),
             dropped: 0,

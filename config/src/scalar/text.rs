@@ -37,6 +37,12 @@ texts! {
     /// A token's name: the actor of the audit. One grammar for every name that people give.
     TokenName: "token name", NAME_PATTERN, NAME_HINT, "is not a token name",
         |text| text.parse::<WorkloadName>().is_ok().then(|| text.to_owned());
+    /// Key of a flag, or `*` for all of them.
+    FlagKey: "key of a flag", Json::Pattern("^[^\\\\x00-\\\\x1f]{1,256}$"),
+        "write the key of a flag, or `*` for all", "is not a key of a flag", |text| {
+            let plain = !text.is_empty() && text.len() <= 256 && !text.chars().any(char::is_control);
+            plain.then(|| text.to_owned())
+        };
     /// Any text at all.
     Body: "text", Json::Text, "write a text, in quotes or after `|`", "is not a text",
         |text| Some(text.to_owned());

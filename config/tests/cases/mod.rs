@@ -242,6 +242,9 @@ pub(crate) const CASES: &[Case] = &[
     case("on_rollback: migrate", "on_rollback: drain", "workloads.agent.on_rollback", 28, "`migrate`, `finish`, `cut`"),
 
     // Who.
+    case("    protocol: auto", "    protocol: auto\n    forward_flags: [new-prompt]", "workloads.agent.forward_flags[0]", 18, "there are no flags"),
+    case("    protocol: auto", "    protocol: auto\n    forward_flags: ['']", "workloads.agent.forward_flags[0]", 18, "is not a key of a flag"),
+    case("fallback: stable }", "fallback: stable, flag: agent-serves }", "workloads.agent.kill_switch.flag", 32, "there are no flags"),
     case("{ name: pilots, tenants: [acme] }", "{ name: pilots }", "workloads.agent.cohorts[0].tenants", 29, "is missing"),
     case("tenants: [acme]", "tenants: acme", "workloads.agent.cohorts[0].tenants", 29, "not a list"),
     case("[acme]", "[' acme']", "workloads.agent.cohorts[0].tenants[0]", 29, "is not an id"),

@@ -13,7 +13,7 @@ pub use data_plane::{
     Publication, ReleaseHealth, Settled, WorkerStatus,
 };
 pub use doubts::DoubtSource;
-pub use flags::FlagServer;
+pub use flags::{FlagServer, FlagsAsked};
 pub use ledger::{Epoch, Ledger};
 pub use observer::{Event, GateFigure, Observer, RolloutFigures};
 

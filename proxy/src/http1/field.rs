@@ -66,7 +66,7 @@ impl Known {
             15 if is("x-forwarded-for") => Self::XForwardedFor,
             15 if is("x-forwarded-ssl") || is("x-original-host") => Self::ClientClaim,
             15 if is("front-end-https") => Self::ClientClaim,
-            15 if is("stagegate-epoch") => Self::Stagegate,
+            15 if is("stagegate-epoch") || is("stagegate-flags") => Self::Stagegate,
             15 if is("stagegate-force") => Self::StagegateForce,
             16 if is("proxy-connection") => Self::ProxyConnection,
             16 if is("x-forwarded-host") => Self::XForwardedHost,

@@ -7,6 +7,7 @@ use super::head::BodyLength;
 use super::request::RequestHead;
 use super::response::ResponseHead;
 use crate::trace::{Onward, write_baggage};
+use stagegate_flags::FlagsSent;
 use stagegate_settings::RequestChanges;
 
 /// The forwarding facts that hold for all requests of one client connection.
@@ -48,6 +49,8 @@ pub(crate) struct ForwardTo<'a> {
     pub(crate) edits: bool,
     /// The request's place in a trace; without it the client's own fields are forwarded unchanged.
     pub(crate) trace: Option<Onward>,
+    /// Flags for the backend.
+    pub(crate) flags: Option<&'a FlagsSent>,
 }
 
 /// Writes the head of the request to the endpoint.
@@ -72,7 +75,10 @@ pub(crate) fn upstream_head(
         out.extend_from_slice(b"traceparent: ");
         trace.context.write(out);
         out.extend_from_slice(b"\r\n");
-        write_baggage(out, request.known(head, Known::Baggage), to.arm, to.release);
+    }
+    if to.trace.is_some() || to.flags.is_some() {
+        let flags = to.flags.map_or(("", 0), |flags| (flags.baggage.as_str(), flags.members));
+        write_baggage(out, request.known(head, Known::Baggage), (to.arm, to.release), flags);
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -97,7 +103,8 @@ pub(crate) fn passed_fields(
         Known::Other | Known::Trailer => !field.nominated && !drops(field),
         Known::ClientClaim => from.keep_client_values && !field.nominated && !drops(field),
         Known::Expect => to.expect,
-        Known::Traceparent | Known::Baggage => to.trace.is_none() && !field.nominated,
+        Known::Traceparent => to.trace.is_none() && !field.nominated,
+        Known::Baggage => to.trace.is_none() && to.flags.is_none() && !field.nominated,
         Known::Tracestate => to.trace.is_none_or(|trace| trace.state) && !field.nominated,
         _ => false,
     };
@@ -130,6 +137,9 @@ pub(crate) fn own_fields(out: &mut Vec<u8>, to: &ForwardTo<'_>) {
     out.extend_from_slice(b"\r\nstagegate-epoch: ");
     decimal(out, to.epoch);
     out.extend_from_slice(b"\r\n");
+    if let Some(flags) = to.flags.filter(|flags| !flags.field.is_empty()) {
+        put(out, &[b"stagegate-flags: ", flags.field.as_bytes(), b"\r\n"]);
+    }
     if let Some(id) = to.client_request_id {
         put(out, &[b"x-client-request-id: ", id.as_bytes(), b"\r\n"]);
     }
@@ -305,6 +315,7 @@ mod tests {
             changes: None,
             edits: false,
             trace,
+            flags: None,
         };
         let mut out = Vec::new();
         upstream_head(&mut out, head.as_bytes(), &request, &from, &to);

@@ -12,6 +12,7 @@ use crate::stats::{Finished, Told, tenant_label};
 use crate::tap::{self, Tap, TapReason};
 use crate::trace::Trace;
 use crate::worker::Worker;
+use stagegate_flags::FlagsSent;
 use stagegate_rollout::{
     Arm, Choice, KeyKind, Outcome, Reason, Record, Seen, Spent, Unpriced, Weight, Who,
 };
@@ -72,6 +73,8 @@ pub(super) struct Decision {
     unit: Cell<u32>,
     /// The role of the release that serves; `None` if the proxy answers itself.
     pub(super) role: Option<Role>,
+    /// Flags that are sent to it.
+    pub(super) flags: Option<Box<FlagsSent>>,
 }
 
 impl Decision {
@@ -87,6 +90,7 @@ impl Decision {
             is_drawn: false,
             unit: Cell::new(0),
             role: None,
+            flags: None,
         }
     }
 
@@ -330,6 +334,7 @@ impl Call {
             weight: workload.split.weight().parts(),
             outcome,
             spent: told.cost.map(|cost| spent(cost, told.usage)),
+            flags: decision.flags.as_ref().map_or("", |flags| &flags.record),
             ..self.record(&decision.plan)
         };
         let finished = Finished {
@@ -426,6 +431,7 @@ impl Call {
             retries: self.retries,
             shadowed: self.shadowed,
             spent: None,
+            flags: "",
         }
     }
 }

@@ -3,11 +3,14 @@
 use super::call::{Call, Decision};
 use super::client::Client;
 use super::identify::{pin_in_use, pin_of};
+use crate::flags::{self, About};
 use crate::http1::Known;
 use crate::pins::Pins;
 use crate::plan::{CurrentPlan, Role, Workload};
 use crate::problem::Problem;
+use stagegate_flags::FlagsSent;
 use stagegate_rollout::{Arm, Choice, KeyKind, OnRollback, Reason, Target};
+use stagegate_settings::ForwardFlags;
 
 /// The result of a decision.
 pub(super) enum Route {
@@ -43,7 +46,10 @@ impl Client {
         };
         let pin = issued.or_else(began);
         let pinned = pin.map(|(arm, _)| arm);
-        let choice = workload.split.choose(&call.who(), forced, pinned);
+        let choice = match self.killing_flag(call, plan, workload) {
+            Some(flag) => workload.split.killed(&call.who(), flag),
+            None => workload.split.choose(&call.who(), forced, pinned),
+        };
         let conversation = call.found.conversation.as_deref();
         let choice = stay(workload, pins, conversation, choice, call.steady_s(pins));
         // When it is decided and not when it is answered: a slow candidate answers late, and its
@@ -87,7 +93,60 @@ impl Client {
         {
             decision.pin(pins, id, call.steady_s(pins));
         }
+        decision.flags = self.flags(call, &decision);
         Route::To(decision)
+    }
+
+    /// The flag that kills the workload for this request, if it does.
+    fn killing_flag<'p>(
+        &self,
+        call: &Call,
+        plan: &CurrentPlan,
+        workload: &'p Workload,
+    ) -> Option<&'p str> {
+        let key = workload.prepared.settings.kill_flag.as_deref()?;
+        let mut scratch = self.worker.flags.borrow_mut();
+        let mut stats = self.worker.stats.borrow_mut();
+        let about = self.about(call, workload);
+        let facts = about.facts(call.now_s());
+        flags::is_false(key, &plan.flags, &mut scratch, &facts, stats.flags()).then_some(key)
+    }
+
+    /// Flags for the backend, if the workload wants any.
+    fn flags(&self, call: &Call, decision: &Decision) -> Option<Box<FlagsSent>> {
+        let workload = decision.workload();
+        let wanted = &workload.prepared.settings.forward_flags;
+        if *wanted == ForwardFlags::Nothing {
+            return None;
+        }
+        let mut about = self.about(call, workload);
+        about.put("arm", Some(decision.arm.label()));
+        about.put("release", decision.release().map(|release| &*release.name));
+        let mut scratch = self.worker.flags.borrow_mut();
+        let mut stats = self.worker.stats.borrow_mut();
+        let facts = about.facts(call.now_s());
+        flags::evaluate(wanted, &decision.plan.flags, &mut scratch, &facts, stats.flags())
+    }
+
+    /// What flags may ask about a request.
+    fn about<'a>(&'a self, call: &'a Call, workload: &'a Workload) -> About<'a> {
+        let found = &call.found;
+        let [tenant, user, conversation] =
+            [&found.tenant, &found.user, &found.conversation].map(Option::as_deref);
+        let (spec, state) = (workload.split.spec(), workload.split.state());
+        let excluded = tenant.is_some_and(|id| state.excluding_group(spec, id).is_some())
+            || (found.unreadable && state.excludes(spec));
+        let stage = self.head.field(&self.input, "stagegate-stage");
+        let mut about = About::new(excluded);
+        // What stays the same for longest: a flag must not change within a conversation.
+        let target = user.or(conversation).or(tenant).unwrap_or(call.own_id());
+        about.put("targetingKey", Some(target));
+        about.put("workload", Some(&workload.prepared.name));
+        about.put("tenant", tenant);
+        about.put("user", user);
+        about.put("conversation", conversation);
+        about.put("stage", stage.and_then(|name| std::str::from_utf8(name).ok()));
+        about
     }
 }
 

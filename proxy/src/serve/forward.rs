@@ -265,6 +265,7 @@ impl Client {
             changes,
             edits: self.edit(release).is_some(),
             trace: call.trace.as_ref().map(Trace::onward),
+            flags: decision.flags.as_deref(),
         };
         self.up.clear();
         upstream_head(&mut self.up, &self.input, &self.head, &self.context.forwarding, &to);

@@ -2,6 +2,7 @@
 //! sent (<https://www.w3.org/TR/baggage/>).
 
 use crate::http1::tokens;
+use stagegate_flags::FlagsSent;
 
 /// The most members and bytes of baggage that must be passed on whole (W3C Baggage 3.3.2).
 const MAX_MEMBERS: usize = 64;
@@ -10,14 +11,16 @@ const MAX_BYTES: usize = 8192;
 const ARM: &[u8] = b"stagegate.arm";
 const RELEASE: &[u8] = b"stagegate.release";
 
+/// `flags` are members, each with its comma, and their number.
+///
 /// Appends a `baggage` field: the client's members as they came, less what only the proxy may say,
 /// and then the proxy's own, if all of it is within the limits. The client's members stay in any
 /// case. Appends nothing when there is nothing to say.
 pub(crate) fn write_baggage<'a>(
     out: &mut Vec<u8>,
     given: impl Iterator<Item = &'a [u8]>,
-    arm: &str,
-    release: &str,
+    (arm, release): (&str, &str),
+    (flags, count): (&str, usize),
 ) {
     const NAME: &[u8] = b"baggage: ";
     let begin = out.len();
@@ -36,6 +39,11 @@ pub(crate) fn write_baggage<'a>(
         }
         members += 2;
     }
+    // All flags or none: a part of them would pass for the whole.
+    if members + count <= MAX_MEMBERS && out.len() - begin - NAME.len() + flags.len() <= MAX_BYTES {
+        out.extend_from_slice(flags.as_bytes());
+        members += count;
+    }
     if members == 0 {
         return out.truncate(begin);
     }
@@ -45,7 +53,7 @@ pub(crate) fn write_baggage<'a>(
 
 fn is_reserved(member: &[u8]) -> bool {
     let key = member.split(|&b| b == b'=').next().unwrap_or_default().trim_ascii();
-    key == ARM || key == RELEASE
+    key == ARM || key == RELEASE || key.starts_with(FlagsSent::MEMBER.as_bytes())
 }
 
 #[cfg(test)]
@@ -55,7 +63,7 @@ mod tests {
 
     fn written(given: &[&str]) -> String {
         let mut out = b"before\r\n".to_vec();
-        write_baggage(&mut out, given.iter().map(|it| it.as_bytes()), "candidate", "v2");
+        write_baggage(&mut out, given.iter().map(|it| it.as_bytes()), ("candidate", "v2"), ("", 0));
         let text = String::from_utf8(out).expect("text");
         text.strip_prefix("before\r\n").expect("what was there stays").to_owned()
     }
@@ -77,6 +85,16 @@ mod tests {
             "baggage: a=1,stagegate.arm=candidate,stagegate.release=v2\r\n"
         );
         assert!(written(&["stagegate.army=1"]).contains("stagegate.army=1"));
+    }
+
+    #[test]
+    fn flags_are_members_that_only_the_proxy_says() {
+        let mut out = Vec::new();
+        let given = ["stagegate.flag.prompt=off,a=1"].map(str::as_bytes);
+        let flags = ("stagegate.flag.prompt=on,", 1);
+        write_baggage(&mut out, given.into_iter(), ("stable", "v1"), flags);
+        let own = "stagegate.arm=stable,stagegate.release=v1,stagegate.flag.prompt=on";
+        assert_eq!(String::from_utf8(out).expect("text"), format!("baggage: a=1,{own}\r\n"));
     }
 
     #[test]

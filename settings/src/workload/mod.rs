@@ -1,6 +1,7 @@
 //! Settings of one workload, a file for each section.
 
 mod ejection;
+mod forward_flags;
 mod health;
 mod host_header;
 mod identity;
@@ -12,6 +13,7 @@ mod shadow;
 mod timeouts;
 
 pub use ejection::Ejection;
+pub use forward_flags::ForwardFlags;
 pub use health::{Health, Probe};
 pub use host_header::HostHeader;
 pub use identity::{CertificateName, Identity, IdentityFrom, Jwt, JwtAlgorithm, Source};
@@ -57,6 +59,10 @@ pub struct Workload {
     pub outcomes: Rules,
     /// Requests that are copied to another release; `None` when none are.
     pub shadow: Option<Shadow>,
+    /// Flags that are evaluated for each request and sent to the backend.
+    pub forward_flags: ForwardFlags,
+    /// The flag that kills the workload for whom its value is false.
+    pub kill_flag: Option<std::sync::Arc<str>>,
 }
 
 impl Workload {
@@ -79,6 +85,8 @@ impl Workload {
             fallback_to_stable: FallbackToStable::default(),
             outcomes: Rules::default(),
             shadow: None,
+            forward_flags: ForwardFlags::default(),
+            kill_flag: None,
         }
     }
 }

@@ -29,7 +29,7 @@ mod status;
 mod writer;
 
 pub use error::LogError;
-pub use record::{Filter, OwnedRecord, OwnedSpent, Recent};
+pub use record::{Filter, OwnedFlag, OwnedRecord, OwnedSpent, Recent};
 pub use shared::Retention;
 pub use spool::{Spool, SpoolFlush};
 pub use status::{Dropped, LogStatus};

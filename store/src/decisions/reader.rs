@@ -179,6 +179,7 @@ mod tests {
             retries: 0,
             shadowed: false,
             spent: None,
+            flags: "",
         });
         batch
     }

@@ -1,7 +1,9 @@
 //! A decision as readers get it.
 
 use serde::Serialize;
-use stagegate_rollout::{Arm, CostTruth, KeyKind, Outcome, Reason, Record, Spent, Weight};
+use stagegate_rollout::{
+    Arm, CostTruth, KeyKind, Outcome, Reason, Record, Spent, Weight, recorded_flags,
+};
 
 /// The decision for one request, and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -48,6 +50,20 @@ pub struct OwnedRecord {
     pub shadowed: bool,
     /// The usage and the cost of the answer, if known.
     pub spent: Option<OwnedSpent>,
+    /// The flags that were sent to the backend.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<OwnedFlag>,
+}
+
+/// A flag that was evaluated for a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OwnedFlag {
+    /// Its key.
+    pub key: String,
+    /// The variant that was sent; empty if the backend uses its own default.
+    pub variant: String,
+    /// What decided.
+    pub decided_by: String,
 }
 
 /// The usage and the cost of an answer.
@@ -95,6 +111,13 @@ impl From<&Record<'_>> for OwnedRecord {
             retries: record.retries,
             shadowed: record.shadowed,
             spent: record.spent.map(OwnedSpent::from),
+            flags: recorded_flags(record.flags)
+                .map(|flag| OwnedFlag {
+                    key: flag.key.to_owned(),
+                    variant: flag.variant.to_owned(),
+                    decided_by: flag.decided_by.to_owned(),
+                })
+                .collect(),
         }
     }
 }
@@ -110,6 +133,8 @@ pub struct Filter {
     pub arm: Option<Arm>,
     /// Only those this rule decided.
     pub reason: Option<Reason>,
+    /// Only those with this flag, and with this variant of it if one is named.
+    pub flag: Option<(String, Option<String>)>,
 }
 
 impl Filter {
@@ -118,6 +143,11 @@ impl Filter {
             && self.tenant.as_deref().is_none_or(|tenant| tenant == record.tenant)
             && self.arm.is_none_or(|arm| arm == record.arm)
             && self.reason.is_none_or(|reason| reason == record.reason)
+            && self.flag.as_ref().is_none_or(|(key, variant)| {
+                recorded_flags(record.flags).any(|flag| {
+                    flag.key == key && variant.as_ref().is_none_or(|name| name == flag.variant)
+                })
+            })
     }
 }
 

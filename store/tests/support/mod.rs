@@ -95,6 +95,7 @@ pub(crate) fn record<'a>(request_id: &'a str, at_ms: u64, tenant: &'a str) -> Re
         retries: 0,
         shadowed: false,
         spent: None,
+        flags: "",
     }
 }
 

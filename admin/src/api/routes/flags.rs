@@ -27,7 +27,8 @@ use utoipa::IntoParams;
 #[utoipa::path(get, path = "/v1/flags", tag = "read",
     responses((status = 200, description = "All flags.", body = Flags)))]
 pub(super) async fn flags(State(app): State<App>) -> Result<Json<Flags>, ApiError> {
-    Ok(Json(describe::flags(&served(&app)?.set(), &app.control.view())))
+    let flags = served(&app)?;
+    Ok(Json(describe::flags(&flags.set(), &app.control.view(), &flags.asked())))
 }
 
 /// One flag. The `ETag` is the epoch of its last change at run time.
@@ -38,9 +39,10 @@ pub(super) async fn flag(
     State(app): State<App>,
     Segments(key): Segments<String>,
 ) -> Result<Response, ApiError> {
-    let set = served(&app)?.set();
+    let flags = served(&app)?;
+    let set = flags.set();
     let flag = set.get(&key).ok_or_else(|| unknown(&key))?;
-    let detail = describe::flag(&set, flag, &app.control.view());
+    let detail = describe::flag(&set, flag, &app.control.view(), &flags.asked());
     Ok(([(header::ETAG, etag(detail.epoch))], Json(detail)).into_response())
 }
 

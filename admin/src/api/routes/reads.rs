@@ -71,6 +71,17 @@ pub(super) async fn explain(
     let workload = view.config.workload(&request.workload);
     let release = explained.release.as_deref().unwrap_or_default();
     explained.request = explaining::request_of(workload, release);
+    if let (Some(flags), Some(workload)) = (app.control.flags(), workload) {
+        let excluded = request
+            .tenant
+            .as_deref()
+            .is_some_and(|tenant| view.excludes(Some(&request.workload), tenant));
+        let wanted = &workload.settings.forward_flags;
+        explained.flags =
+            describe::flags_sent(&flags.set(), &request, &explained, excluded, |key| {
+                wanted.wants(key)
+            });
+    }
     Ok(Json(explained))
 }
 

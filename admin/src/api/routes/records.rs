@@ -34,6 +34,8 @@ pub(super) struct DecisionQuery {
     /// Only those this rule decided.
     #[param(value_type = Option<stagegate_api::Rule>)]
     reason: Option<String>,
+    /// Only those with this flag, `KEY`, or with this variant of it, `KEY=VARIANT`.
+    flag: Option<String>,
     /// At most so many, 1 to 1000.
     #[param(minimum = 1, maximum = 1000, default = 50)]
     limit: Option<usize>,
@@ -74,6 +76,10 @@ pub(super) async fn decisions(
         tenant: query.tenant,
         arm: query.arm.as_deref().map(arm).transpose()?,
         reason: query.reason.as_deref().map(reason).transpose()?,
+        flag: query.flag.map(|text| match text.split_once('=') {
+            Some((key, variant)) => (key.to_owned(), Some(variant.to_owned())),
+            None => (text, None),
+        }),
     };
     // It may read a million records to find a few.
     let log = log(&app)?;

@@ -1,6 +1,7 @@
 //! Arguments of the commands below `flag`.
 
 use crate::command::send::ConditionArgs;
+use crate::duration::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use stagegate_flags::Bucketing;
@@ -34,6 +35,13 @@ pub(crate) struct LintArgs {
 pub(crate) struct LsArgs {
     #[command(flatten)]
     pub(crate) files: FilesArgs,
+    /// Only flags that may be removed: decided for everybody, past `expires`, without an owner, or not
+    /// evaluated for some time. Says why.
+    #[arg(long, conflicts_with = "files")]
+    pub(crate) stale: bool,
+    /// A flag counts as unused after so long without an evaluation.
+    #[arg(long, value_name = "TIME", default_value = "30d", requires = "stale")]
+    pub(crate) unused: Duration,
 }
 
 /// Options of `flag show`.

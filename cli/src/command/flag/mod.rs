@@ -23,7 +23,7 @@ pub(crate) enum FlagCommand {
     #[command(after_help = examples!("flag lint flags.json", "flag lint flags/*.json --strict"))]
     Lint(LintArgs),
     /// List flags: those in force, or those of files.
-    #[command(after_help = examples!("flag ls", "flag ls --file flags.json"))]
+    #[command(after_help = examples!("flag ls", "flag ls --stale", "flag ls --file flags.json"))]
     Ls(LsArgs),
     /// Show a flag: variants, rule, metadata, what is different at run time.
     #[command(after_help = examples!("flag show new-prompt", "flag show new-prompt --file flags.json"))]
@@ -79,6 +79,7 @@ pub(crate) fn run(
             local::show(&args.key, &args.files, format)
         }
         FlagCommand::Test(args) if !args.files.files.is_empty() => local::test(args, format),
+        FlagCommand::Ls(args) if args.stale => server::stale(&client()?, args.unused.0, format),
         FlagCommand::Ls(_) => server::ls(&client()?, format),
         FlagCommand::Show(args) => server::show(&client()?, &args.key, format),
         FlagCommand::Test(args) => server::test(&client()?, args, format),

@@ -5,13 +5,14 @@ use super::diff;
 use crate::client::{AdminClient, Conditions, Failure, segment, typed};
 use crate::command::audit;
 use crate::output::table::Table;
-use crate::output::{self, Format, one_line};
-use serde_json::Value;
+use crate::output::{self, Format, counted, one_line};
+use serde_json::{Value, json};
 use stagegate_api::{
-    Audit, EvaluateFlags, FlagDetail, FlagEvaluations, FlagFileText, FlagFiles, Flags,
+    Audit, EvaluateFlags, FlagDetail, FlagEvaluations, FlagFileText, FlagFiles, Flags, UnknownFlag,
 };
 use std::fmt::Write;
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ureq::http::Method;
 
 pub(super) fn ls(client: &AdminClient, format: Format) -> Result<ExitCode, Failure> {
@@ -46,9 +47,55 @@ pub(super) fn ls(client: &AdminClient, format: Format) -> Result<ExitCode, Failu
         for line in noted.chain(gone) {
             let _ = writeln!(text, "{}", one_line(&line));
         }
-        text
+        text + &unknown_lines(&flags.unknown)
     });
     Ok(ExitCode::SUCCESS)
+}
+
+/// Flags that may be removed, and why.
+pub(super) fn stale(
+    client: &AdminClient,
+    unused: Duration,
+    format: Format,
+) -> Result<ExitCode, Failure> {
+    let answer = client.get("/v1/flags")?;
+    let mut flags: Flags = typed(&answer)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let before = now.saturating_sub(unused).as_millis() as u64;
+    for flag in &mut flags.flags {
+        match flag.last_evaluated_ms {
+            Some(last) if last < before => {
+                flag.stale.push(format!("not evaluated since {}", output::moment(last)));
+            }
+            None if flags.since_ms < before => {
+                let since = output::moment(flags.since_ms);
+                flag.stale.push(format!("not evaluated since the process started, {since}"));
+            }
+            _ => {}
+        }
+    }
+    flags.flags.retain(|flag| !flag.stale.is_empty());
+    let told: Vec<Value> =
+        flags.flags.iter().map(|flag| json!({ "flag": flag.flag, "stale": flag.stale })).collect();
+    let unknown = &flags.unknown;
+    output::show(format, &json!({ "flags": told, "unknown": unknown }), || {
+        let mut table = Table::new(["flag", "owner", "why"]).whole([0]);
+        for flag in &flags.flags {
+            let owner = flag.metadata.get("owner").and_then(Value::as_str).unwrap_or_default();
+            table.row(vec![flag.flag.clone(), owner.to_owned(), flag.stale.join("; ")]);
+        }
+        table.or("no flag is stale") + &unknown_lines(unknown)
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unknown_lines(unknown: &[UnknownFlag]) -> String {
+    unknown.iter().fold(String::new(), |mut text, it| {
+        let times = counted(it.count, "time");
+        let _ =
+            writeln!(text, "! {} was asked for {times}, and no file has it", one_line(&it.flag));
+        text
+    })
 }
 
 pub(super) fn show(client: &AdminClient, key: &str, format: Format) -> Result<ExitCode, Failure> {

@@ -19,6 +19,7 @@ use crate::plan::{Release, Role, Workload};
 use crate::shadow::Shadowing;
 use crate::shadow_copy::{Origin, Scored, Shadow};
 use crate::tap::{EVAL_HEADER, Tap, TapReason};
+use stagegate_flags::FlagsSent;
 use stagegate_rollout::{Arm, Reason, ShadowDrop};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -32,7 +33,7 @@ impl Client {
         if call.shadowed || !self.is_shadowed(settings, call, decision) {
             return None;
         }
-        match self.begin_shadow(workload, release, settings, call) {
+        match self.begin_shadow(workload, release, settings, call, decision.flags.as_deref()) {
             Ok(mut shadow) => {
                 self.pair(settings, &mut shadow, call, decision);
                 Some(shadow)
@@ -89,6 +90,7 @@ impl Client {
         release: &Release,
         settings: &Shadowing,
         call: &Call,
+        flags: Option<&FlagsSent>,
     ) -> Result<Box<Shadow>, ShadowDrop> {
         if matches!(self.head.body, Some(BodyLength::Bytes(bytes)) if bytes > settings.rule.body) {
             return Err(ShadowDrop::TooLarge);
@@ -108,6 +110,7 @@ impl Client {
             changes: release.changes.as_ref(),
             id: &call.id,
             conversation: call.found.conversation.as_deref(),
+            flags,
         };
         let place = place.ok_or(ShadowDrop::InFlight)?;
         let (name, to) = (Arc::clone(&workload.prepared.name), Arc::clone(&release.name));

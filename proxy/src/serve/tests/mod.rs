@@ -10,6 +10,7 @@ mod deadlines;
 mod ejection;
 mod ends;
 mod expectations;
+mod flags;
 mod heads;
 mod limits;
 mod peer;

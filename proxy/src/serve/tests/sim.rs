@@ -114,6 +114,12 @@ impl Sim {
         self.publish(weight, None);
     }
 
+    /// Puts these flags in force.
+    pub(super) fn flags(&self, flags: stagegate_flags::FlagSet) {
+        self.0.worker.shared.flags.store(Arc::new(flags));
+        self.publishes(Weight::ZERO);
+    }
+
     /// Takes the candidate out, as a rollback does: every worker is told.
     pub(super) fn rolls_back(&self) {
         let (by, reason) = ("ann".to_owned(), "bad".to_owned());
@@ -138,7 +144,9 @@ impl Sim {
         state.closed = closed;
         let split = Arc::new(Split::new(Arc::new(spec), Arc::new(state)));
         let epoch = worker.shared.plan.load().epoch + 1;
-        worker.shared.plan.store(Arc::new(Plan::new(epoch, config, &[split])));
+        let flags = stagegate_flags::FlagSet::clone(&worker.shared.flags.load());
+        let plan = Plan::new(epoch, config, &[split]).with_flags(flags);
+        worker.shared.plan.store(Arc::new(plan));
         worker.shared.published.fetch_add(1, Ordering::Release);
     }
 
@@ -266,6 +274,16 @@ impl Sim {
         let told = records(batch.as_bytes()).map(|record| {
             let record = record.expect("a record");
             (record.tenant.to_owned(), record.reason, record.detail.to_owned())
+        });
+        told.collect()
+    }
+
+    /// Flags in the records of the requests that ended since the last call.
+    pub(super) fn recorded_flags(&self) -> Vec<String> {
+        let (_, batch) = self.0.worker.stats.borrow_mut().take();
+        let told = records(batch.as_bytes()).flat_map(|record| {
+            let flags = stagegate_rollout::recorded_flags(record.expect("a record").flags);
+            flags.map(|it| format!("{}={} {}", it.key, it.variant, it.decided_by))
         });
         told.collect()
     }

@@ -32,6 +32,7 @@ pub(super) const ALLOWED: &[Arrow] = &[
     arrow("config", "signals", "prices and failure rules are checked by their own types"),
     arrow("proxy", "settings", "it runs on them"),
     arrow("proxy", "rollout", "the decision for a request, and the counts of what became of it"),
+    arrow("proxy", "flags", "flags are evaluated for the requests that it forwards"),
     arrow("proxy", "timing", "ejected endpoints wait longer each time"),
     arrow("proxy", "signals", "an answer's bytes become usage and an outcome"),
     // Records, scores, messages, metrics.

@@ -1,0 +1,166 @@
+//! Flags that are evaluated for a request and sent to its backend.
+
+use stagegate_flags::{Context, Evaluation, Flag, FlagSet, FlagsSent, Scratch, Variant};
+use stagegate_rollout::FlagCounts;
+use stagegate_settings::ForwardFlags;
+
+/// What is known about a request.
+pub(crate) struct Facts<'a> {
+    /// Fields of the context, by name.
+    pub(crate) fields: &'a [(&'a str, &'a str)],
+    /// The tenant is in an exclusion group and not opted in.
+    pub(crate) excluded: bool,
+    /// Unix seconds.
+    pub(crate) now_s: u64,
+}
+
+/// The most fields of a context.
+const FIELDS: usize = 8;
+
+/// What is known about a request, without memory of its own.
+pub(crate) struct About<'a> {
+    fields: [(&'a str, &'a str); FIELDS],
+    count: usize,
+    excluded: bool,
+}
+
+impl<'a> About<'a> {
+    pub(crate) const fn new(excluded: bool) -> Self {
+        Self { fields: [("", ""); FIELDS], count: 0, excluded }
+    }
+
+    /// Adds a field, if it is known.
+    pub(crate) fn put(&mut self, name: &'static str, value: Option<&'a str>) {
+        if let (Some(place), Some(value)) = (self.fields.get_mut(self.count), value) {
+            *place = (name, value);
+            self.count += 1;
+        }
+    }
+
+    pub(crate) fn facts(&self, now_s: u64) -> Facts<'_> {
+        Facts { fields: &self.fields[..self.count], excluded: self.excluded, now_s }
+    }
+}
+
+/// True if the value of a flag is `false`. A flag that is missing or fails is not.
+pub(crate) fn is_false(
+    key: &str,
+    set: &FlagSet,
+    scratch: &mut Scratch,
+    facts: &Facts<'_>,
+    counts: &mut FlagCounts,
+) -> bool {
+    let context = scratch.of_fields(facts.fields).excluding(facts.excluded);
+    let evaluation = set.evaluate(key, &context, facts.now_s);
+    count(key, &evaluation, counts);
+    evaluation.value().and_then(serde_json::Value::as_bool) == Some(false)
+}
+
+fn count(key: &str, evaluation: &Evaluation<'_>, counts: &mut FlagCounts) {
+    let variant = evaluation.variant().map_or("", Variant::name);
+    let counted = if evaluation.flag().is_some() { key } else { "unknown" };
+    counts.add(counted, variant, evaluation.reason().label(), 1);
+}
+
+/// Evaluates the flags that are wanted and counts them. Nothing if none is wanted. A flag that is
+/// missing or fails is recorded and not sent.
+pub(crate) fn evaluate(
+    wanted: &ForwardFlags,
+    set: &FlagSet,
+    scratch: &mut Scratch,
+    facts: &Facts<'_>,
+    counts: &mut FlagCounts,
+) -> Option<Box<FlagsSent>> {
+    if *wanted == ForwardFlags::Nothing {
+        return None;
+    }
+    let context = scratch.of_fields(facts.fields).excluding(facts.excluded);
+    let mut sent = Box::<FlagsSent>::default();
+    let mut take = |key: &str, evaluation: &Evaluation<'_>| {
+        count(key, evaluation, counts);
+        sent.add(key, evaluation);
+    };
+    match wanted {
+        ForwardFlags::Nothing => {}
+        ForwardFlags::All => all(set, &context, facts.now_s, &mut take),
+        ForwardFlags::Keys(keys) => {
+            for key in keys {
+                take(key, &set.evaluate(key, &context, facts.now_s));
+            }
+        }
+    }
+    Some(sent)
+}
+
+fn all(
+    set: &FlagSet,
+    context: &Context<'_>,
+    now_s: u64,
+    take: &mut impl FnMut(&str, &Evaluation<'_>),
+) {
+    let evaluated = set.evaluate_all(context, now_s);
+    evaluated.for_each(|(flag, evaluation): (&Flag, _)| take(flag.key(), &evaluation));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Facts, evaluate};
+    use stagegate_flags::{Bucketing, FlagFile, FlagSet, FlagsSent, Scratch};
+    use stagegate_rollout::{FlagCounts, recorded_flags};
+    use stagegate_settings::ForwardFlags;
+
+    fn set(text: &str) -> FlagSet {
+        let file = FlagFile::read("flags.json", text).expect("a good file");
+        FlagSet::of(vec![file], Bucketing::V2).expect("no key twice")
+    }
+
+    const FILE: &str = r#"{"flags": {
+        "prompt": {"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off",
+            "targeting": {"if": [{"==": [{"var": "tenant"}, "acme"]}, "on"]}},
+        "model": {"state": "ENABLED", "variants": {"5 mini, \"b\"": 1, "ü": 2}, "defaultVariant": "5 mini, \"b\""},
+        "Upper": {"state": "ENABLED", "variants": {"a": 1}, "defaultVariant": "a"},
+        "away": {"state": "DISABLED", "variants": {"a": 1}, "defaultVariant": "a"}
+    }}"#;
+
+    fn sent(wanted: &ForwardFlags, counts: &mut FlagCounts) -> Option<Box<FlagsSent>> {
+        let fields = [("targetingKey", "ann"), ("tenant", "acme")];
+        let facts = Facts { fields: &fields, excluded: false, now_s: 0 };
+        evaluate(wanted, &set(FILE), &mut Scratch::new(), &facts, counts)
+    }
+
+    fn keys(keys: &[&str]) -> ForwardFlags {
+        ForwardFlags::Keys(keys.iter().map(|&key| key.into()).collect())
+    }
+
+    #[test]
+    fn flags_are_sent_in_both_forms_and_recorded() {
+        let mut counts = FlagCounts::default();
+        assert_eq!(sent(&ForwardFlags::Nothing, &mut counts), None);
+        let flags = sent(&keys(&["prompt", "model"]), &mut counts).expect("flags");
+        assert_eq!(flags.field, r#"prompt=on;by=targeting, model="5 mini, \"b\"";by=static"#);
+        let members = "stagegate.flag.prompt=on,stagegate.flag.model=5%20mini%2C%20%22b%22,";
+        assert_eq!((flags.baggage.as_str(), flags.members), (members, 2));
+        let kept: Vec<_> = recorded_flags(&flags.record).collect();
+        assert_eq!(
+            (kept[0].key, kept[0].variant, kept[0].decided_by),
+            ("prompt", "on", "targeting")
+        );
+        assert_eq!(kept[1].variant, "5 mini, \"b\"");
+        let counted: Vec<_> = counts.iter().collect();
+        assert!(counted.contains(&("prompt", "on", "TARGETING_MATCH", 1)), "{counted:?}");
+    }
+
+    #[test]
+    fn what_is_missing_off_or_oddly_named_fails_nothing() {
+        let mut counts = FlagCounts::default();
+        let flags = sent(&keys(&["nobody", "away", "Upper"]), &mut counts).expect("flags");
+        assert_eq!((flags.field.as_str(), flags.baggage.as_str()), ("", "stagegate.flag.Upper=a,"));
+        let kept: Vec<_> = recorded_flags(&flags.record).map(|it| it.decided_by).collect();
+        assert_eq!(kept, ["error", "disabled", "static"]);
+        assert!(counts.iter().any(|it| it == ("unknown", "", "ERROR", 1)));
+        assert_eq!(
+            recorded_flags(&sent(&ForwardFlags::All, &mut counts).expect("flags").record).count(),
+            4
+        );
+    }
+}
