@@ -96,6 +96,11 @@ impl Counts {
         self.present & (1 << count as u32) != 0
     }
 
+    /// Returns true if input, output and their total are there.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.has(Count::Prompt) && self.has(Count::Output) && self.has(Count::Total)
+    }
+
     pub(crate) const fn set(&mut self, count: Count, number: u64) {
         if number <= MAX_COUNT {
             self.numbers[count as usize] = number;

@@ -4,6 +4,7 @@
 //! bytes each, big endian), headers, payload, CRC-32 of everything. A header is a name (1 byte of
 //! length), a type and a value; type 7 is a text with 2 bytes of length.
 
+use crate::chunk::Chunk;
 use crate::collected::Collected;
 use crate::failure::Failure;
 use crate::found::Found;
@@ -39,6 +40,8 @@ pub(crate) struct EventStream {
     held: Vec<u8>,
     /// The present message carries usage.
     is_metadata: bool,
+    /// The present message is an event of the model's own protocol.
+    chunk: Option<Chunk>,
     reader: Reader,
     found: Found,
     /// Messages with content.
@@ -57,6 +60,12 @@ impl EventStream {
                 Part::Broken => return,
                 Part::Prelude | Part::Headers => self.held.extend_from_slice(here),
                 Part::Payload if self.is_metadata => self.reader.feed(here, &mut self.found),
+                Part::Payload if self.chunk.is_some() => {
+                    let (reader, found) = (&mut self.reader, &mut self.found);
+                    if let Some(chunk) = &mut self.chunk {
+                        chunk.feed(here, |plain| reader.feed(plain, found));
+                    }
+                }
                 Part::Payload | Part::Rest => {}
             }
             self.left -= here.len();
@@ -79,6 +88,13 @@ impl EventStream {
                 (self.part, self.left) = (Part::Payload, self.payload);
             }
             Part::Payload => {
+                if self.chunk.take().is_some() {
+                    if self.reader.is_between() {
+                        self.event(collected);
+                    }
+                    self.reader.restart();
+                    self.found.clear();
+                }
                 if self.is_metadata {
                     if self.reader.is_between() && !self.found.counts.is_empty() {
                         collected.usage(&self.found, true);
@@ -90,6 +106,19 @@ impl EventStream {
             }
             Part::Rest => (self.part, self.left) = (Part::Prelude, PRELUDE),
             Part::Broken => {}
+        }
+    }
+
+    /// An event of the model's own protocol is over.
+    fn event(&self, collected: &mut Collected) {
+        let found = &self.found;
+        collected.names(found);
+        if !found.counts.is_empty() {
+            let last = matches!(found.kind.bytes(), b"message_delta" | b"message_stop");
+            collected.usage(found, last);
+        }
+        if found.fails() {
+            collected.failed(found);
         }
     }
 
@@ -134,6 +163,7 @@ impl EventStream {
             }
         }
         self.is_metadata = event == Some(b"metadata");
+        self.chunk = (event == Some(b"chunk")).then(Chunk::default);
         if failed {
             let name = exception.and_then(|name| std::str::from_utf8(name).ok()).unwrap_or("");
             collected.fail_with(Failure::named(name));

@@ -41,6 +41,8 @@ pub(crate) struct Events {
     has_data: bool,
     /// Its name says that the answer failed.
     failed: bool,
+    /// The first line is over: only it may begin with a byte order mark.
+    begun: bool,
     /// Events with data, `[DONE]` not counted.
     pub(crate) count: u64,
 }
@@ -81,6 +83,7 @@ impl Events {
 
     /// A line that came in one piece. `plain`: none of the words that matter is in it.
     fn whole(&mut self, line: &[u8], plain: bool, collected: &mut Collected) {
+        let line = if std::mem::replace(&mut self.begun, true) { line } else { unmarked(line) };
         if line.is_empty() {
             self.dispatch(collected);
         } else if let Some(data) = line.strip_prefix(b"data:") {
@@ -136,7 +139,9 @@ impl Events {
                 }
                 let head = self.head;
                 self.line = Line::Other;
-                if let Some(data) = head.bytes().strip_prefix(b"data:") {
+                let is_first = !std::mem::replace(&mut self.begun, true);
+                let head = if is_first { unmarked(head.bytes()) } else { head.bytes() };
+                if let Some(data) = head.strip_prefix(b"data:") {
                     self.line = Line::Data;
                     self.begin_data();
                     self.read(data);
@@ -193,4 +198,9 @@ impl Events {
             collected.failed(found);
         }
     }
+}
+
+/// The first line of a stream without its byte order mark.
+fn unmarked(line: &[u8]) -> &[u8] {
+    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
 }

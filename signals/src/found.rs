@@ -165,7 +165,16 @@ impl Found {
     /// An object of interest is over.
     pub(crate) const fn left(&mut self, node: Node) {
         match node {
+            // Only a whole one is the answer's own: a part of an answer may say anything.
+            Node::Usage if self.is_of_choice() && !self.open_counts.is_whole() => {
+                self.open_counts.clear();
+            }
             Node::Usage | Node::UsageMetadata => self.counts.update(&self.open_counts),
+            // Counts that stand in the document itself.
+            Node::Root => {
+                self.counts.update(&self.open_counts);
+                self.open_counts.clear();
+            }
             Node::Item => self.left_item(),
             _ => {
                 if let Some(count) = self.item.which.count(node) {
@@ -173,6 +182,10 @@ impl Found {
                 }
             }
         }
+    }
+
+    const fn is_of_choice(&self) -> bool {
+        matches!(self.usage_in, Some(Node::Choice))
     }
 
     const fn left_item(&mut self) {
@@ -206,6 +219,7 @@ impl Found {
                 !matches!(text, "" | "STOP" | "MAX_TOKENS" | "FINISH_REASON_UNSPECIFIED"),
                 text,
             ),
+            Leaf::FinishWord => self.failed_if(text == "error", text),
             Leaf::Error if is_no_error(text) => {}
             Leaf::Error | Leaf::ErrorCode => {
                 self.has_error |= !text.is_empty();
@@ -288,6 +302,7 @@ pub(crate) fn is_failing_kind(kind: &[u8]) -> bool {
             | b"interaction.failed"
             | b"thread.run.failed"
             | b"thread.run.expired"
+            | b"RUN_ERROR"
     )
 }
 

@@ -8,6 +8,7 @@
 //! decompressor's window apart.
 
 mod body;
+mod chunk;
 mod coding;
 mod collected;
 mod cost;

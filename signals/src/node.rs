@@ -45,6 +45,11 @@ pub(crate) enum Node {
     Action,
     /// One of `candidates` (Gemini).
     Candidate,
+    /// One of `choices` (OpenAI chat): an error in the middle of an answer (OpenRouter), or the usage
+    /// (Moonshot).
+    Choice,
+    /// `x_groq` (Groq): the usage of a stream, or its error.
+    Extension,
     /// `promptFeedback` (Gemini).
     Feedback,
     /// `result` of JSON-RPC: of MCP or A2A.
@@ -75,6 +80,8 @@ pub(crate) enum Leaf {
     Blocked,
     /// `finishReason` (Gemini).
     Finish,
+    /// `finish_reason` of a choice.
+    FinishWord,
     /// An error that is no object.
     Error,
     ErrorKind,
@@ -131,6 +138,12 @@ fn root(key: &[u8]) -> Member {
         b"responseId" => Value(Leaf::Id),
         b"serviceTier" => Either(Node::Tier, Leaf::Tier),
         b"candidates" => List(Node::Candidate),
+        b"choices" => List(Node::Choice),
+        b"x_groq" => Object(Node::Extension),
+        // Ollama says it beside everything else, Bedrock in the last chunk of any model.
+        b"prompt_eval_count" => count(Count::Input),
+        b"eval_count" => count(Count::Output),
+        b"amazon-bedrock-invocationMetrics" => Object(Node::Usage),
         b"promptFeedback" => Object(Node::Feedback),
         b"result" => Object(Node::Result),
         b"task" | b"statusUpdate" => Object(Node::Task),
@@ -162,6 +175,12 @@ fn usage(key: &[u8]) -> Member {
         b"prompt_tokens" | b"total_input_tokens" => count(Count::Prompt),
         b"input_tokens" => count(Count::Input),
         b"inputTokens" => count(Count::InputAlone),
+        b"inputTokenCount" => count(Count::Input),
+        b"outputTokenCount" => count(Count::Output),
+        b"cacheReadInputTokenCount" => count(Count::CacheRead),
+        b"cacheWriteInputTokenCount" => count(Count::CacheWrite),
+        // Cohere: what is billed.
+        b"billed_units" => Object(Node::Usage),
         b"completion_tokens" | b"output_tokens" | b"outputTokens" | b"total_output_tokens" => {
             count(Count::Output)
         }
@@ -214,9 +233,9 @@ fn usage_metadata(key: &[u8]) -> Member {
 fn small(node: Node, key: &[u8]) -> Member {
     use Member::{Either, Nothing, Object, Value};
     use Node::{
-        Action, CacheCreation, CacheDetail, CachedDetails, CachedModality, Candidate, Error,
-        Feedback, Incomplete, InputDetails, InputModality, Item, OutputDetails, OutputModality,
-        Result, ServerTools, Status, Task, Tier,
+        Action, CacheCreation, CacheDetail, CachedDetails, CachedModality, Candidate, Choice,
+        Error, Extension, Feedback, Incomplete, InputDetails, InputModality, Item, OutputDetails,
+        OutputModality, Result, ServerTools, Status, Task, Tier,
     };
     match (node, key) {
         (InputDetails, b"cached_tokens" | b"cache_read_input_tokens") => count(Count::CachedPart),
@@ -255,6 +274,9 @@ fn small(node: Node, key: &[u8]) -> Member {
         (Item, b"action") => Object(Action),
         (Action, b"type") => Value(Leaf::ActionKind),
         (Candidate, b"finishReason") => Value(Leaf::Finish),
+        (Choice, b"finish_reason") => Value(Leaf::FinishWord),
+        (Choice | Extension, b"error") => Either(Error, Leaf::Error),
+        (Choice | Extension, b"usage") => Object(Node::Usage),
         (Feedback, b"blockReason") => Value(Leaf::Blocked),
         (Result, b"isError") => Value(Leaf::IsError),
         (Result, b"task" | b"statusUpdate") => Object(Task),

@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 use std::sync::LazyLock;
 
 /// The words: keys of usage and errors, and the ends of values that mean a failure.
-const WORDS: [&[u8]; 13] = [
+const WORDS: [&[u8]; 14] = [
     b"\"usage",
     b"\"error",
     b"\"__error",
@@ -23,6 +23,7 @@ const WORDS: [&[u8]; 13] = [
     b"expired\"",
     b"finishReason",
     b"blockReason",
+    b"RUN_ERROR\"",
 ];
 const USAGE: usize = 0;
 const ERROR: usize = 1;
@@ -116,6 +117,8 @@ mod tests {
             r#"{"incomplete_details":{"reason":"content_filter"}}"#,
             r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#,
             r#"{"__error__":{"error":"ValueError"}}"#,
+            r#"{"choices":[{"delta":{},"finish_reason":"error"}]}"#,
+            r#"{"type":"RUN_ERROR","message":"m"}"#,
         ] {
             assert!(are_in(line.as_bytes()) && matter_in(line.as_bytes()), "{line}");
         }

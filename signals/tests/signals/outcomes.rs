@@ -48,6 +48,17 @@ const SHAPES: &[(&str, &str, Outcome)] = &[
     (AGENT, r#"{"reply":"hi","error":"","errors":[]}"#, Outcome::Ok),
     (AGENT, r#"{"reply":"it failed","status":"ok","error":false}"#, Outcome::Ok),
     // OpenAI chat and what imitates it.
+    (CHAT, r#"{"choices":[{"delta":{"content":"error"},"finish_reason":"stop"}]}"#, Outcome::Ok),
+    (CHAT, r#"{"id":"c","choices":[{"delta":{},"finish_reason":"error"}]}"#, Outcome::Permanent),
+    (
+        CHAT,
+        r#"{"choices":[{"delta":{},"error":{"code":502,"message":"m"},"finish_reason":"error"}]}"#,
+        Outcome::External,
+    ),
+    (CHAT, r#"{"choices":[],"x_groq":{"error":"over_capacity"}}"#, Outcome::Permanent),
+    // AG-UI.
+    (AGENT, r#"{"type":"RUN_FINISHED","threadId":"t","runId":"r"}"#, Outcome::Ok),
+    (AGENT, r#"{"type":"RUN_ERROR","message":"m"}"#, Outcome::Permanent),
     (
         CHAT,
         r#"{"error":{"message":"m","type":"server_error","param":null,"code":null}}"#,

@@ -105,3 +105,66 @@ fn an_answer_without_usage_has_none() {
     let agent = scan(&answer("/support", JSON), br#"{"reply":"hello","usage":"none"}"#);
     assert_eq!((agent.usage, agent.model(), agent.protocol), (None, None, Protocol::Auto));
 }
+
+#[test]
+fn usage_in_odd_places_is_found() {
+    let chunk = r#"{"id":"c","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"content":"hi"}}]}"#;
+    let stream = |last: &str| format!("data: {chunk}\n\ndata: {last}\n\ndata: [DONE]\n\n");
+    let used = r#"{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}"#;
+    for (path, media, body) in [
+        (
+            "/v1/chat/completions",
+            SSE,
+            stream(&format!(r#"{{"choices":[{{"index":0,"delta":{{}},"finish_reason":"stop","usage":{used}}}]}}"#)),
+        ),
+        ("/v1/chat/completions", SSE, stream(&format!(r#"{{"choices":[],"x_groq":{{"usage":{used}}}}}"#))),
+        (
+            "/v1/chat/completions",
+            SSE,
+            format!("\u{feff}data: {{\"model\":\"m\",\"choices\":[],\"usage\":{used}}}\n\ndata: [DONE]\n\n"),
+        ),
+        ("/v1/chat/completions", JSON, format!("\u{feff}{{\"model\":\"m\",\"usage\":{used}}}")),
+        (
+            "/api/chat",
+            JSON,
+            "{\"model\":\"m\",\"done\":false}\n{\"model\":\"m\",\"done\":true,\"prompt_eval_count\":7,\"eval_count\":3}\n".to_owned(),
+        ),
+        (
+            "/v2/chat",
+            JSON,
+            r#"{"id":"c","usage":{"billed_units":{"input_tokens":7,"output_tokens":3},"tokens":{"input_tokens":90,"output_tokens":5}}}"#.to_owned(),
+        ),
+    ] {
+        let answer = answer(path, media);
+        for cut in 0..body.len() {
+            let pieces = [&body.as_bytes()[..cut], &body.as_bytes()[cut..]];
+            let seen = bodies::scan_pieces(&answer, pieces, stagegate_signals::End::Complete);
+            assert_eq!(seen.usage, Some(usage(7, 0, 0, 3, 0)), "{path} cut at {cut}: {body}");
+            assert!(seen.is_final, "{path} cut at {cut}: {body}");
+        }
+    }
+}
+
+#[test]
+fn models_behind_bedrocks_invocation_say_it_in_their_own_words_or_in_its() {
+    let path = "/model/anthropic.claude-3-5-sonnet-20240620-v1:0/invoke-with-response-stream";
+    let chunk = |text: &str| {
+        let headers = [(":message-type", "event"), (":event-type", "chunk")];
+        bodies::frame(&headers, &format!(r#"{{"bytes":"{text}","p":"abc"}}"#))
+    };
+    let own = [
+        "eyJ0eXBlIjoibWVzc2FnZV9zdGFydCIsIm1lc3NhZ2UiOnsibW9kZWwiOiJjbGF1ZGUtMy01LXNvbm5ldCIsInVzYWdlIjp7ImlucHV0X3Rva2VucyI6Nywib3V0cHV0X3Rva2VucyI6MX19fQ==",
+        "eyJ0eXBlIjoibWVzc2FnZV9kZWx0YSIsInVzYWdlIjp7Im91dHB1dF90b2tlbnMiOjN9fQ==",
+        "eyJ0eXBlIjoibWVzc2FnZV9zdG9wIiwiYW1hem9uLWJlZHJvY2staW52b2NhdGlvbk1ldHJpY3MiOnsiaW5wdXRUb2tlbkNvdW50Ijo3LCJvdXRwdXRUb2tlbkNvdW50IjozfX0=",
+    ];
+    let its = "eyJnZW5lcmF0aW9uIjoiIiwiYW1hem9uLWJlZHJvY2staW52b2NhdGlvbk1ldHJpY3MiOnsiaW5wdXRUb2tlbkNvdW50Ijo3LCJvdXRwdXRUb2tlbkNvdW50IjozfX0=";
+    for body in [own.map(chunk).concat(), chunk(its)] {
+        let answer = answer(path, bodies::BINARY);
+        for cut in (0..body.len()).step_by(7) {
+            let pieces = [&body[..cut], &body[cut..]];
+            let seen = bodies::scan_pieces(&answer, pieces, stagegate_signals::End::Complete);
+            assert_eq!(seen.usage, Some(usage(7, 0, 0, 3, 0)), "cut at {cut}");
+            assert!(seen.is_final && seen.model().is_some_and(|it| it.contains("claude")));
+        }
+    }
+}

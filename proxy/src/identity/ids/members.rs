@@ -41,6 +41,8 @@ pub(super) struct Text<'a> {
     pub(super) parent: Name,
     /// It is a member of the document itself.
     pub(super) at_top: bool,
+    /// It is a member of an object that is one, or stands in one as a list.
+    pub(super) below_top: bool,
     pub(super) text: &'a str,
 }
 
@@ -245,6 +247,7 @@ impl Reader {
                 member: self.member,
                 parent: object,
                 at_top: self.objects() == 1,
+                below_top: self.objects() == 2,
                 text: &value,
             });
         }

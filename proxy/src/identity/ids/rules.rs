@@ -29,6 +29,7 @@ struct Member {
     /// The object around it; 0 for any.
     parent: Name,
     at_top: bool,
+    below_top: bool,
     /// The text is a resource's name, of one of these collections.
     collections: Option<Vec<&'static str>>,
     is_conversation: bool,
@@ -51,8 +52,8 @@ impl Rules {
         let mut members: HashMap<Name, Vec<Member>, _> = HashMap::default();
         for kind in KINDS {
             let is_conversation = kind.is_conversation;
-            let mut member = |name: Name, parent, at_top, collections| {
-                let rule = Member { parent, at_top, collections, is_conversation };
+            let mut member = |name: Name, (parent, below_top), at_top, collections| {
+                let rule = Member { parent, at_top, below_top, collections, is_conversation };
                 members.entry(name).or_default().push(rule);
             };
             for place in side(kind) {
@@ -60,18 +61,22 @@ impl Rules {
                     Place::Header(name) => headers.push((name, is_conversation)),
                     Place::Query(name) => queries.push((name, is_conversation)),
                     Place::Path(name) => paths.push((name, is_conversation)),
-                    Place::Member(name) => member(names.number(name), 0, false, None),
-                    Place::Top(name) => member(names.number(name), 0, true, None),
+                    Place::Member(name) => member(names.number(name), (0, false), false, None),
+                    Place::Top(name) => member(names.number(name), (0, false), true, None),
                     Place::Of(parent, name) => {
                         let parent = names.number(parent);
-                        member(names.number(name), parent, false, None);
+                        member(names.number(name), (parent, false), false, None);
+                    }
+                    Place::TopOf(parent, name) => {
+                        let parent = names.number(parent);
+                        member(names.number(name), (parent, true), false, None);
                     }
                     Place::Resource(name) => {
                         let collections = kind.used.iter().filter_map(|place| match place {
                             Place::Path(collection) => Some(*collection),
                             _ => None,
                         });
-                        member(names.number(name), 0, false, Some(collections.collect()));
+                        member(names.number(name), (0, false), false, Some(collections.collect()));
                     }
                 }
             }
@@ -83,8 +88,9 @@ impl Rules {
     pub(super) fn in_text<'a>(&self, text: &Text<'a>) -> Option<Id<'a>> {
         let rules = self.members.get(&text.member)?;
         rules.iter().find_map(|rule| {
-            let fits =
-                (rule.parent == 0 || rule.parent == text.parent) && (!rule.at_top || text.at_top);
+            let fits = (rule.parent == 0 || rule.parent == text.parent)
+                && (!rule.at_top || text.at_top)
+                && (!rule.below_top || text.below_top);
             let id = match &rule.collections {
                 Some(collections) => resource(text.text, collections)?,
                 None => text.text,

@@ -21,6 +21,9 @@ pub(super) enum Place {
     Of(&'static str, &'static str),
     /// A member of the document itself, which is no JSON-RPC message.
     Top(&'static str),
+    /// The second member, of an object that is the first member of the document itself or stands in
+    /// it as a list.
+    TopOf(&'static str, &'static str),
     /// A member whose text is a resource's name, like `files/abc` or a URL that ends in it. The name
     /// of its collection must be a [`Place::Path`] of the same row.
     Resource(&'static str),
@@ -38,7 +41,7 @@ pub(super) struct Kind {
     pub(super) used: &'static [Place],
 }
 
-use Place::{Header, Member, Of, Path, Query, Resource, Top};
+use Place::{Header, Member, Of, Path, Query, Resource, Top, TopOf};
 
 /// Every kind of id.
 pub(super) static KINDS: &[Kind] = &[
@@ -53,6 +56,13 @@ pub(super) static KINDS: &[Kind] = &[
             Query("response_id"),
             Query("previous_response_id"),
         ],
+    },
+    // A client may send items of its own under ids that many use: they are no conversations.
+    Kind {
+        name: "OpenAI item of a response or conversation",
+        is_conversation: false,
+        issued: &[TopOf("output", "id"), TopOf("item", "id"), TopOf("data", "id")],
+        used: &[TopOf("input", "id"), TopOf("item", "id"), Path("items"), Member("item_id")],
     },
     Kind {
         name: "OpenAI conversation",

@@ -62,6 +62,7 @@ fn response(place: Place, collection: &str) -> (String, String) {
         Place::Member(name) => format!(r#"{{{noise}"deep":[{{"er":{{"{name}":"{ID}"}}}}]}}"#),
         Place::Top(name) => format!(r#"{{{noise}"{name}" : "{ID}"}}"#),
         Place::Of(parent, name) => format!(r#"{{{noise}"{parent}":{{"k":[],"{name}":"{ID}"}}}}"#),
+        Place::TopOf(list, name) => format!(r#"{{{noise}"{list}":[{{"k":[],"{name}":"{ID}"}}]}}"#),
         Place::Resource(name) => {
             format!(r#"{{{noise}"{name}":"https://h/v1beta/{collection}/{ID}"}}"#)
         }
@@ -84,8 +85,17 @@ fn request(place: Place, collection: &str) -> (String, String, String) {
             format!(r#"{{"pad":"{}","deep":[{{"er":{{"{name}":"{ID}"}}}}]}}"#, "p".repeat(100_000))
         }
         Place::Of(parent, name) => format!(r#"{{"{parent}":{{"k":[1,"x"],"{name}":"{ID}"}}}}"#),
+        Place::TopOf(list, name) => format!(r#"{{"{list}":[1,{{"k":[1,"x"],"{name}":"{ID}"}}]}}"#),
     };
     ("/v1/anything".into(), JSON.into(), body)
+}
+
+#[test]
+fn an_input_of_a_tool_has_no_ids_of_items() {
+    let body = br#"{"messages":[{"content":[{"type":"tool_use","input":{"id":"17"}}]}]}"#;
+    assert!(used("/v1/messages", JSON, body, 9).is_empty());
+    let body = br#"{"result":{"output":{"id":"17"},"input":[{"id":"18"}]}}"#;
+    assert!(learned(JSON, body, 9).is_empty());
 }
 
 #[test]
@@ -185,7 +195,7 @@ fn what_is_no_id_is_not_taken_for_one() {
         r#"{"id":"1","result":{},"jsonrpc":"2.0"}"#,
         r#"[{"jsonrpc":"2.0","id":"1","result":{}}]"#,
         r#"{"choices":[{"id":"no"}],"name":"models/gemini-x"}"#,
-        r#"{"output":[{"id":"msg_1"}],"id":7,"thread_id":null}"#,
+        r#"{"answer":{"output":[{"id":"msg_1"}]},"id":7,"thread_id":null}"#,
     ] {
         assert!(learned(JSON, body.as_bytes(), 3).is_empty(), "{body}");
     }
