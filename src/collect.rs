@@ -3,13 +3,14 @@
 
 use crate::counts::{Counted, Counts, counts};
 use crate::journal::Journal;
-use crate::notify;
 use crate::traces::{Record, Traces};
 use crate::workers::Workers;
+use crate::{notify, otlp};
 use stagegate_admin::sources::{MetricsSource, SeriesStats, StatsSource};
 use stagegate_control::Control;
 use stagegate_control::ports::{Event, Observer, RolloutFigures};
 use stagegate_notify::Notifier;
+use stagegate_otlp::Book;
 use stagegate_proxy::{Outlet, Report, Sink};
 use stagegate_rollout::{Axis, ShadowKey, ShadowSeries};
 use stagegate_scoring::Scoring;
@@ -25,6 +26,7 @@ pub(crate) fn sink(
     workers: Arc<Workers>,
     journal: Option<Arc<Journal>>,
     traces: Arc<Traces>,
+    book: Option<Arc<Book>>,
 ) -> (Sink, Counts, Counted) {
     let (counts, counted) = counts();
     let more = counts.clone();
@@ -35,6 +37,9 @@ pub(crate) fn sink(
         }
         if !report.traced.is_empty() {
             traces.offer(report.traced.into_iter().map(|it| Record::Request(Box::new(it))));
+        }
+        if let Some(book) = book.as_ref().filter(|_| !report.joinable.is_empty()) {
+            otlp::take(book, report.joinable);
         }
         if !report.delta.is_empty() {
             counts.send(report.delta);
@@ -83,6 +88,7 @@ pub(crate) struct Figures {
     pub(crate) scoring: Option<(Arc<Scoring>, Arc<Outlet>)>,
     pub(crate) traces: Arc<Traces>,
     pub(crate) flags: Option<Arc<stagegate_ofrep::Flags>>,
+    pub(crate) book: Option<Arc<Book>>,
 }
 
 impl StatsSource for Figures {
@@ -142,6 +148,9 @@ impl MetricsSource for Figures {
         }
         if let Some(flags) = &self.flags {
             crate::flags::show(flags, &self.telemetry);
+        }
+        if let Some(book) = &self.book {
+            otlp::show(book, &self.telemetry);
         }
         if let Some((scoring, outlet)) = &self.scoring {
             self.telemetry.set_eval(&crate::scoring::gauges(scoring, outlet));

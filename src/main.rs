@@ -12,6 +12,7 @@ mod listen;
 mod local;
 mod names;
 mod notify;
+mod otlp;
 mod plane;
 mod prepare;
 mod reload;

@@ -1,6 +1,7 @@
 //! The data plane as the control plane wants it.
 
 use crate::file_limit;
+use crate::otlp::PriceLists;
 use crate::prepare;
 use crate::tls;
 use crate::traces::{self, Traces};
@@ -12,6 +13,8 @@ use stagegate_control::ports::{
 };
 use stagegate_proxy::{self as proxy, PreparedConfig};
 use stagegate_rollout::{ReleaseName, Split, WorkloadName};
+use stagegate_signals::Prices;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -24,6 +27,8 @@ pub(crate) struct Plane {
     outlet: Arc<proxy::Outlet>,
     /// The receiver of records of sampled requests.
     traces: Arc<Traces>,
+    /// The receiver of traces of agents prices by them.
+    prices: Arc<PriceLists>,
     in_force: Mutex<InForce>,
     draining: AtomicBool,
 }
@@ -41,6 +46,7 @@ struct Ready {
     workloads: PreparedConfig,
     tls: Vec<Option<proxy::ServerTls>>,
     export: Option<stagegate_otel::Settings>,
+    prices: HashMap<Arc<str>, Arc<Prices>>,
 }
 
 fn refused(error: &anyhow::Error) -> PrepareError {
@@ -53,12 +59,14 @@ impl Plane {
         workers: Arc<Workers>,
         outlet: Arc<proxy::Outlet>,
         traces: Arc<Traces>,
+        prices: Arc<PriceLists>,
     ) -> Self {
         Self {
             proxy,
             workers,
             outlet,
             traces,
+            prices,
             in_force: Mutex::default(),
             draining: AtomicBool::new(false),
         }
@@ -138,10 +146,14 @@ impl DataPlane for Plane {
                 Err(error) => return Err(PrepareError(error.to_string())),
             };
             let before = self.in_force().config.clone();
+            let prices = settings
+                .iter()
+                .map(|it| (it.settings.name.shared(), Arc::clone(&it.signals.prices)));
+            let prices = prices.collect();
             let prepared = PreparedConfig::prepare(settings, &before).await;
             let prepared = prepared.map_err(|error| PrepareError(error.to_string()))?;
             let tls = listeners.into_iter().map(|listener| listener.tls).collect();
-            Ok(Box::new(Ready { workloads: prepared, tls, export }) as Prepared)
+            Ok(Box::new(Ready { workloads: prepared, tls, export, prices }) as Prepared)
         })
     }
 
@@ -151,6 +163,7 @@ impl DataPlane for Plane {
             in_force.config = prepared.workloads;
             self.proxy.renew_tls(prepared.tls);
             self.proxy.configure(file_limit::fitted(&plan.config));
+            self.prices.follow(prepared.prices);
             self.traces.configure(&plan.config, prepared.export);
         }
         (in_force.epoch, in_force.splits) = (plan.epoch, plan.splits);

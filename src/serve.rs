@@ -13,6 +13,7 @@ use crate::handover::{self, Inherited};
 use crate::journal::Journal;
 use crate::listen;
 use crate::names;
+use crate::otlp::{self, PriceLists, Stages};
 use crate::plane::Plane;
 use crate::scoring;
 use crate::supervise;
@@ -28,6 +29,7 @@ use stagegate_admin::sources::{DecisionSource, ScoredSamples};
 use stagegate_config::{Config, Loaded};
 use stagegate_control::{Control, Startup, now_ms};
 use stagegate_notify::Notifier;
+use stagegate_otlp::Book;
 use stagegate_proxy::{self as proxy, DataPlane, Outlet, Tapped};
 use stagegate_store::{Retention, Store};
 use stagegate_telemetry::{Options, Telemetry};
@@ -128,6 +130,7 @@ async fn bring_up(
     let recalling = Arc::clone(&conversations);
     tokio::task::spawn_blocking(move || recalling.recall()).await?;
     let proxy_addr = parts.accept(sockets.listeners, settings, &config)?;
+    let more = counting.more.clone();
     let scoring = parts.score(&control, copies, counting.more);
     let notifier = outbox.map(|outbox| notify::notifier(outbox, &control, &parts.telemetry));
     if let Some(notifier) = &notifier {
@@ -135,6 +138,12 @@ async fn bring_up(
     }
     let flags = match (sockets.flags, served) {
         (Some(listener), Some(served)) => Some(flags::start(listener, served, &control)?),
+        _ => None,
+    };
+    let otlp = match (sockets.otlp, &parts.book) {
+        (Some(listener), Some(book)) => {
+            otlp::start(listener, book, &control, Arc::clone(&parts.prices), more)?
+        }
         _ => None,
     };
     let shown = flags.as_ref().map(|it| Arc::clone(&it.flags));
@@ -169,6 +178,7 @@ async fn bring_up(
         notifier,
         admin,
         flags,
+        otlp,
         scoring,
         traces,
         conversations,
@@ -185,6 +195,9 @@ struct Parts {
     /// Where the data plane puts copies of answers.
     outlet: Arc<Outlet>,
     traces: Arc<Traces>,
+    /// What is known of the traces of agents, where they are received.
+    book: Option<Arc<Book>>,
+    prices: Arc<PriceLists>,
 }
 
 /// The way of the counts.
@@ -205,13 +218,17 @@ impl Parts {
             telemetry.set_decision_log(false, &[]);
         }
         let (workers, traces) = (Arc::new(Workers::default()), Arc::new(Traces::default()));
+        let book = otlp::book(config);
         let (sink, more, counted) =
-            collect::sink(Arc::clone(&workers), journal.clone(), Arc::clone(&traces));
+            collect::sink(Arc::clone(&workers), journal.clone(), Arc::clone(&traces), book.clone());
         let proxy = DataPlane::start(config.workers, file_limit::fitted(config), sink)
             .context("no worker threads")?;
         let (outlet, copies) = scoring::outlet(config);
-        let plane = Plane::new(proxy, workers, Arc::clone(&outlet), Arc::clone(&traces));
-        let parts = Self { telemetry, journal, plane: Arc::new(plane), outlet, traces };
+        let prices = Arc::<PriceLists>::default();
+        let (tapped, traced) = (Arc::clone(&outlet), Arc::clone(&traces));
+        let plane = Plane::new(proxy, workers, tapped, traced, Arc::clone(&prices));
+        let plane = Arc::new(plane);
+        let parts = Self { telemetry, journal, plane, outlet, traces, book, prices };
         Ok((parts, Counting { more, counted }, copies))
     }
 
@@ -270,6 +287,7 @@ impl Parts {
             scoring: scoring.map(|it| (Arc::clone(&it.scoring), Arc::clone(&outlet))),
             traces: Arc::clone(&self.traces),
             flags,
+            book: self.book.clone(),
         });
         App {
             control: control.clone(),
@@ -280,6 +298,7 @@ impl Parts {
                 let want = move |workload: &str, wanted| outlet.wanted(workload).set(wanted);
                 Arc::new(ScoredSamples::new(Arc::clone(&it.scoring), Box::new(want))) as _
             }),
+            stages: self.book.clone().map(|book| Arc::new(Stages(book)) as _),
             notifier: notifier.cloned(),
             refusals: Arc::default(),
             started_at_ms: now_ms(),

@@ -9,6 +9,7 @@ mod release;
 mod results;
 mod sets;
 mod shadow;
+mod stages;
 mod status;
 
 pub use change::*;
@@ -22,6 +23,7 @@ pub(crate) use pairs::{compared, lost};
 pub use results::results;
 pub(crate) use sets::*;
 pub use shadow::shadow;
+pub(crate) use stages::{request_stage, traced_stages};
 pub use status::{endpoint, reload as reload_status, store as store_status, worker};
 
 use stagegate_api::{

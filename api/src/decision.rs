@@ -1,6 +1,6 @@
 //! Routing decisions and their reasons.
 
-use super::{Arm, Destination, FlagDecider, KeyKind, Outcome, Rule};
+use super::{Arm, Destination, FlagDecider, KeyKind, Outcome, RequestStage, Rule};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -93,6 +93,9 @@ pub struct DecisionExplained {
     /// What made it a request of its release, in JSON; absent where requests go on unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
+    /// Its stages, where traces of agents are received and its are still remembered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<RequestStage>,
 }
 
 /// The decision that the current plan would make.

@@ -25,6 +25,7 @@ mod rollout;
 mod sample;
 mod sets;
 mod shadow;
+mod stage;
 mod status;
 mod workload;
 
@@ -48,5 +49,6 @@ pub use rollout::*;
 pub use sample::*;
 pub use sets::*;
 pub use shadow::*;
+pub use stage::*;
 pub use status::*;
 pub use workload::*;

@@ -2,6 +2,7 @@
 
 use super::{
     CandidateClosed, CondemnedRelease, ConfigProblem, KeyKind, KillSwitch, RolloutSummary,
+    TracedStages,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -118,6 +119,11 @@ pub struct WorkloadStatus {
     pub weight: String,
     /// The same share as a number from 0 to 1.
     pub weight_ratio: f64,
+    /// Share of the last minutes' requests that the candidate has served, from 0 to 1. Conversations
+    /// that stay where they began, lists and cohorts make it differ from the weight. Absent without
+    /// requests, and while the candidate is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served_ratio: Option<f64>,
     /// True if any rule may route to the candidate now.
     pub open: bool,
     /// The rollback of the candidate; absent while it is open.
@@ -163,6 +169,9 @@ pub struct ArmStatus {
     pub endpoints: Vec<EndpointStatus>,
     /// Its traffic over the last minutes, shortest window first.
     pub windows: Vec<Window>,
+    /// Its stages by the agents' traces; absent where none are received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stages: Option<TracedStages>,
 }
 
 /// The result of an endpoint's active health checks.

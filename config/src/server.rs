@@ -1,6 +1,6 @@
 //! Checked settings of the whole process. Every value here is valid; nothing needs checking again.
 
-use crate::{Channel, EvalLimits, Problem, TokenHash, Tracing, Workload, Written};
+use crate::{Channel, EvalLimits, Otlp, Problem, TokenHash, Tracing, Workload, Written};
 use stagegate_rollout::Policy;
 use stagegate_settings::{Clients, Flags, Listener};
 use std::collections::BTreeMap;
@@ -45,6 +45,8 @@ pub struct Config {
     pub notify: Vec<Channel>,
     /// The export of traces; `None` if they are not exported.
     pub tracing: Option<Tracing>,
+    /// Receiving the traces of agents; none when absent.
+    pub otlp: Option<Otlp>,
     /// Feature flags; none when absent.
     pub flags: Option<Flags>,
     /// Every other file that was read for it, wherever it lies.

@@ -14,7 +14,7 @@ fn env(name: &str) -> Option<String> {
         "DEPLOYER_TOKEN_HASH" | "STAGEGATE_TOKEN_HASH" => {
             Some(format!("sha256:{}", "ab".repeat(32)))
         }
-        "READER_TOKEN_HASH" | "PROMETHEUS_TOKEN_HASH" | "WEB_KEY_HASH" => {
+        "READER_TOKEN_HASH" | "PROMETHEUS_TOKEN_HASH" | "WEB_KEY_HASH" | "OTLP_AGENTS_HASH" => {
             Some(format!("sha256:{}", "cd".repeat(32)))
         }
         "PAGERDUTY_KEY" => Some("R0UT1NG".to_owned()),
@@ -213,6 +213,7 @@ policies:
       - { axis: cost, measure: daily_projection, against: budget, ratio: 1.2, then: alert }
       - { axis: cost, measure: spend_6h, max: 80, then: alert, severity: info }
       - { axis: error, class: permanent, max: 2%, requests: 50, for: 90s }
+      - { axis: error, stage: 'tool:search', max: 2% }
     drill_within: off
     offline_report: optional
   untouched:
@@ -232,6 +233,7 @@ policies:
             "cost/daily-projection/max",
             "cost/spend-6h/max",
             "error/permanent/max",
+            "error/stage-tool:search/max",
         ]
     );
     assert_eq!(fast.gates[0].limit, Limit::Max(Amount::whole(400_000)));

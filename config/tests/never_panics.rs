@@ -11,7 +11,9 @@ fn parse(text: &str) -> Result<Loaded, Problems> {
     let env = |name: &str| {
         Some(match name {
             "DEPLOYER_TOKEN_HASH" => format!("sha256:{}", "ab".repeat(32)),
-            "READER_TOKEN_HASH" | "WEB_KEY_HASH" => format!("sha256:{}", "cd".repeat(32)),
+            "READER_TOKEN_HASH" | "WEB_KEY_HASH" | "OTLP_AGENTS_HASH" => {
+                format!("sha256:{}", "cd".repeat(32))
+            }
             "PAGERDUTY_KEY" => "R0UT1NG".to_owned(),
             "SLACK_URL" => "https://hooks.example.com/x".to_owned(),
             "OTLP_TOKEN" => "a-key-of-the-collector".to_owned(),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::ports::{Event, PrepareError, Prepared};
 use serde_json::json;
-use stagegate_config::{Config, Loaded, Problem, Problems};
+use stagegate_config::{Config, Loaded, Otlp, Problem, Problems};
 use stagegate_rollout::Split;
 use stagegate_store::{Attachment, NewAudit, NewChange};
 use std::path::Path;
@@ -270,5 +270,27 @@ fn keep_what_needs_a_restart(config: &mut Config, running: &Config) -> Vec<Strin
     keep!("data_dir", data_dir);
     keep!("workers", workers);
     keep!("decision_log", decision_log);
+    if keep_otlp(&mut config.otlp, running.otlp.as_ref()) {
+        let but = "all but `tokens`, `sample` and `parents`";
+        kept.push(format!("otlp changed: restart to apply it ({but})"));
+    }
     kept
+}
+
+/// Puts back what only a restart can change of receiving traces. Says if there was any.
+fn keep_otlp(to: &mut Option<Otlp>, running: Option<&Otlp>) -> bool {
+    let (Some(new), Some(running)) = (&mut *to, running) else {
+        let differs = to.is_some() != running.is_some();
+        *to = running.cloned();
+        return differs;
+    };
+    let kept = Otlp {
+        tokens: new.tokens.clone(),
+        sample: new.sample,
+        parents: new.parents,
+        ..running.clone()
+    };
+    let differs = *new != kept;
+    *new = kept;
+    differs
 }

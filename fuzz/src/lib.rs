@@ -9,6 +9,7 @@ mod control;
 mod flags;
 mod mutate;
 mod target;
+mod traces;
 mod wire;
 
 pub use mutate::Mutator;
@@ -28,6 +29,8 @@ pub const TARGETS: &[Target] = &[
     control::DECISION_RECORD,
     flags::FLAG_FILE,
     flags::FLAG_CONTEXT,
+    traces::PROTOBUF,
+    traces::JSON,
 ];
 
 /// The target of this name.

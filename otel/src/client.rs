@@ -97,7 +97,7 @@ enum Connection {
 }
 
 /// Calls a collector.
-pub(crate) struct Client {
+pub struct Client {
     endpoint: Endpoint,
     authority: String,
     timeout: Duration,
@@ -105,11 +105,69 @@ pub(crate) struct Client {
     connection: Option<Connection>,
 }
 
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.authority)
+    }
+}
+
 impl Client {
-    pub(crate) fn new(endpoint: Endpoint, timeout: Duration, version: &str) -> Self {
+    /// Connects with the first call.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, timeout: Duration, version: &str) -> Self {
         let authority = endpoint.authority();
         let user_agent = format!("stagegate/{version}");
         Self { endpoint, authority, timeout, user_agent, connection: None }
+    }
+
+    /// Passes an export on as it came, over OTLP/HTTP, and gives the collector's answer. `path` is the
+    /// signal's, `fields` are those that say what the body is.
+    ///
+    /// # Errors
+    /// When there is no answer, with the reason.
+    pub async fn pass_on(
+        &mut self,
+        path: &str,
+        fields: &[(HeaderName, HeaderValue)],
+        body: &Bytes,
+    ) -> Result<Response<Bytes>, String> {
+        let called = tokio::time::timeout(self.timeout, self.passed_on(path, fields, body)).await;
+        let called = called.unwrap_or_else(|_| {
+            Err(Failure::Again(format!("no answer within {:?}", self.timeout), None))
+        });
+        called.map_err(|failure| {
+            self.connection = None;
+            match failure {
+                Failure::Refused(why) | Failure::Again(why, _) => why,
+            }
+        })
+    }
+
+    async fn passed_on(
+        &mut self,
+        path: &str,
+        fields: &[(HeaderName, HeaderValue)],
+        body: &Bytes,
+    ) -> Result<Response<Bytes>, Failure> {
+        let mut kept = self.connection.is_some();
+        let answer = loop {
+            let uri = format!("{}{path}", self.endpoint.path);
+            let mut request = Request::post(uri)
+                .header(USER_AGENT, &self.user_agent)
+                .header(HOST, &self.authority);
+            for (name, value) in fields.iter().chain(&self.endpoint.headers) {
+                request = request.header(name, value);
+            }
+            let wrong = |error: http::Error| Failure::Refused(format!("no request: {error}"));
+            let request = request.body(Full::new(body.clone())).map_err(wrong)?;
+            if let Some(answer) = self.once(request, &mut kept).await? {
+                break answer;
+            }
+        };
+        let (head, body) = answer.into_parts();
+        let read = Limited::new(body, MAX_ANSWER).collect().await;
+        let read = read.map_err(|error| Failure::again("the answer broke off", &error))?;
+        Ok(Response::from_parts(head, read.to_bytes()))
     }
 
     /// Sends one message. Gives how much of it the collector did not take, and why.
@@ -131,24 +189,36 @@ impl Client {
     async fn call(&mut self, signal: Signal, message: &Bytes) -> Result<(u64, String), Failure> {
         let mut kept = self.connection.is_some();
         loop {
-            if self.connection.is_none() {
-                self.connection = Some(self.connect().await?);
-            }
             let request = self.request(signal, message)?;
-            let answer = match &mut self.connection {
-                Some(Connection::Http1(to)) => to.send_request(request).await,
-                Some(Connection::Http2(to)) => to.send_request(request).await,
-                None => continue,
-            };
-            match answer {
-                Ok(answer) => return self.answer(signal, answer).await,
-                // It was closed while nobody looked.
-                Err(_) if kept => {
-                    kept = false;
-                    self.connection = None;
-                }
-                Err(error) => return Err(Failure::again("the call broke off", &error)),
+            if let Some(answer) = self.once(request, &mut kept).await? {
+                return self.answer(signal, answer).await;
             }
+        }
+    }
+
+    /// Sends a request over the connection, which is made if there is none. Gives nothing when the
+    /// connection that was kept had been closed while nobody looked: then it is to be sent again.
+    async fn once(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        kept: &mut bool,
+    ) -> Result<Option<Response<Incoming>>, Failure> {
+        if self.connection.is_none() {
+            self.connection = Some(self.connect().await?);
+        }
+        let answer = match &mut self.connection {
+            Some(Connection::Http1(to)) => to.send_request(request).await,
+            Some(Connection::Http2(to)) => to.send_request(request).await,
+            None => return Ok(None),
+        };
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(_) if *kept => {
+                *kept = false;
+                self.connection = None;
+                Ok(None)
+            }
+            Err(error) => Err(Failure::again("the call broke off", &error)),
         }
     }
 

@@ -9,7 +9,7 @@ mod counts;
 mod exporter;
 mod message;
 
-pub use client::{Endpoint, Protocol, Tls};
+pub use client::{Client, Endpoint, Protocol, Tls};
 pub use counts::{Counts, Loss};
 pub use exporter::{Batch, Exporter, Settings};
 pub use message::{Value, attribute};

@@ -69,6 +69,6 @@ pub use shared::Sink;
 pub use stats::Report;
 pub use tap::{Copied, Outlet, Picks, TapDrop, TapReason, TapSettings, Tapped};
 pub use tls::{ClientTls, ServerTls, TlsError};
-pub use trace::{TraceContext, TraceSettings, Traced, TracedAttempt};
+pub use trace::{Joinable, TraceContext, TraceSettings, Traced, TracedAttempt};
 pub use transport::{Listener, ListenerSettings};
 pub use wanted::Wanted;

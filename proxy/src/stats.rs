@@ -1,7 +1,7 @@
 //! The counts of one worker, as plain integers, until they are reported.
 
 use crate::plan::Release;
-use crate::trace::Traced;
+use crate::trace::{Joinable, Traced};
 use stagegate_rollout::{
     Arm, Delta, FlagCounts, Outcome, Reason, Record, RecordBatch, Seen, Series, SeriesKey,
     ShadowKey, ShadowSeries, Unpriced,
@@ -29,6 +29,8 @@ pub struct Report {
     pub records: RecordBatch,
     /// Sampled requests that ended since the last report.
     pub traced: Vec<Traced>,
+    /// Requests that ended since the last report and whose agents' spans are wanted.
+    pub joinable: Vec<Joinable>,
     /// Epoch of the plan it follows.
     pub epoch: u64,
     /// Client connections now.

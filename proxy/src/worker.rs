@@ -12,7 +12,7 @@ use crate::pool::Pools;
 use crate::shadow_copy::Shadow;
 use crate::shared::Shared;
 use crate::stats::{OTHER, Report, Stats};
-use crate::trace::Traced;
+use crate::trace::{Joinable, Traced};
 use crate::transport::{Arrival, Connector};
 use crate::watch::Watches;
 use foldhash::fast::FixedState;
@@ -86,6 +86,8 @@ pub(crate) struct Worker {
     pub(crate) connections: Cell<usize>,
     /// Sampled requests that have ended.
     traced: RefCell<Vec<Traced>>,
+    /// Requests that have ended, for the spans of their agents.
+    joinable: RefCell<Vec<Joinable>>,
     /// Requests in progress.
     requests: Rc<Lease>,
     plan: RefCell<CurrentPlan>,
@@ -119,6 +121,7 @@ impl Worker {
             draining: Cell::new(false),
             connections: Cell::new(0),
             traced: RefCell::default(),
+            joinable: RefCell::default(),
             requests: Rc::new(Lease::new(Arc::clone(&shared.requests))),
             plan: RefCell::new(CurrentPlan::new(shared.plan.load_full())),
             seen: Cell::new(u64::MAX),
@@ -232,6 +235,7 @@ impl Worker {
             delta,
             records,
             traced: self.traced.take(),
+            joinable: self.joinable.take(),
         });
     }
 
@@ -246,6 +250,16 @@ impl Worker {
     pub(crate) fn trace(&self, traced: Traced) {
         let mut waiting = self.traced.borrow_mut();
         waiting.push(traced);
+        if waiting.len() >= MAX_TRACED {
+            drop(waiting);
+            self.report();
+        }
+    }
+
+    /// Keeps a request whose agents' spans are wanted for the next report.
+    pub(crate) fn join(&self, joinable: Joinable) {
+        let mut waiting = self.joinable.borrow_mut();
+        waiting.push(joinable);
         if waiting.len() >= MAX_TRACED {
             drop(waiting);
             self.report();

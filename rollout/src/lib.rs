@@ -64,7 +64,7 @@ pub use progress::{
 pub use reason::Reason;
 pub use record::{DecodeError, Record, RecordBatch, Spent, records};
 pub use record_flags::{RecordedFlag, push_flag, recorded_flags};
-pub use series::{Counter, CounterUnit, Scores, Series};
+pub use series::{Counter, CounterUnit, Scores, Series, StageUse};
 pub use severity::Severity;
 pub use shadow::{ShadowDrop, ShadowKey, ShadowSeries};
 pub use spec::{Fallback, FixedResponse, OnRollback, Sticky, WorkloadSpec};

@@ -64,6 +64,14 @@ impl Add for UnitSums {
     }
 }
 
+impl Add for BTreeMap<Arc<str>, StageUse> {
+    fn add(&mut self, other: &Self) {
+        for (name, used) in other {
+            self.entry(Arc::clone(name)).or_default().merge(used);
+        }
+    }
+}
+
 impl Add for Scores {
     fn add(&mut self, other: &Self) {
         self.merge(other);
@@ -129,6 +137,12 @@ series! {
         /// Requests whose identity came behind the bytes that may be held back, or may have.
         identity_late: "stagegate_identity_late_total" Count,
             "Requests whose identity came too late in the body to decide, or may have";
+        /// Requests whose spans were awaited, because their endpoint was sent a trace.
+        traces_begun: "stagegate_traced_requests_total" Count,
+            "Requests whose spans were awaited from the agents' traces";
+        /// The part of `traces_begun` of which at least one span came in time.
+        traces_joined: "stagegate_traced_requests_joined_total" Count,
+            "Requests of which at least one span of the agents' traces came in time; a smaller number than of those awaited means that the stages are those of a sample";
     }
     others {
         /// Requests by the kind of key that decided, by [`KeyKind`]'s position.
@@ -150,8 +164,12 @@ series! {
         unanswered_us: Histogram;
         /// Microseconds between two body chunks of a stream.
         between_chunks_us: Histogram;
-        /// Microseconds by stage, as the backend names them (`Server-Timing`); capped in number.
+        /// Microseconds by stage, as the backend names them (`Server-Timing`) or the agents' traces
+        /// do; capped in number.
         stages: BTreeMap<Arc<str>, Histogram>;
+        /// Calls, failures, tokens and cost by stage, as the agents' traces state them; capped in
+        /// number.
+        stage_use: BTreeMap<Arc<str>, StageUse>;
         /// Tokens by [`TokenKind::index`].
         tokens: [u64; TokenKind::ALL.len()];
         /// Responses by how their cost is known, by [`CostTruth::index`].
@@ -172,6 +190,37 @@ impl Series {
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.outcomes.iter().sum()
+    }
+}
+
+/// What a stage did, as the agents' traces state it. Stages contain each other: the tokens of a call
+/// count for the agent around it too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StageUse {
+    /// Calls.
+    pub calls: u64,
+    /// Calls that failed.
+    pub errors: u64,
+    /// Input tokens, cached ones too.
+    pub input: u64,
+    /// Output tokens.
+    pub output: u64,
+    /// Known cost in nano-dollars.
+    pub nanos: u64,
+    /// Calls of models whose cost is not known.
+    pub unpriced: u64,
+}
+
+impl StageUse {
+    /// Adds another count. Figures come from agents: a sum stays at the most there is.
+    pub const fn merge(&mut self, other: &Self) {
+        self.calls = self.calls.saturating_add(other.calls);
+        self.errors = self.errors.saturating_add(other.errors);
+        self.input = self.input.saturating_add(other.input);
+        self.output = self.output.saturating_add(other.output);
+        self.nanos = self.nanos.saturating_add(other.nanos);
+        self.unpriced = self.unpriced.saturating_add(other.unpriced);
     }
 }
 

@@ -75,7 +75,8 @@ pub struct ShadowSeries {
     pub outcomes: [u64; Outcome::ALL.len()],
     /// Copies that were not, by [`ShadowDrop::index`].
     pub dropped: [u64; ShadowDrop::ALL.len()],
-    /// Microseconds from sending to the end of the answer, of those that were answered.
+    /// Microseconds from sending to the end of the answer, of those that were answered; and to the time
+    /// limit, of those that were not by then: they would have taken at least as long.
     pub duration_us: Histogram,
     /// Nano-dollars of the answers whose cost is known.
     pub cost_nanos: u64,

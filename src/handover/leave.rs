@@ -106,6 +106,7 @@ async fn finish(mut running: Running, socket: HandoverSocket, asked: Asked) -> a
     running.plane.begin_drain();
     running.sockets.clear();
     running.close_flags();
+    running.close_otlp();
     running.admin.close();
     running.admin.closed(ADMIN).await;
     let (leaving, left) = mpsc::channel::<Option<IdleConnection>>();

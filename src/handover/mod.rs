@@ -84,6 +84,11 @@ pub(crate) fn flags_socket(flags: &stagegate_settings::Flags) -> String {
     format!("flags {}", flags.listen)
 }
 
+/// Name of the socket of the receiver of traces.
+pub(crate) fn otlp_socket(otlp: &stagegate_config::Otlp) -> String {
+    format!("otlp {}", otlp.listen)
+}
+
 /// The path of the old process' socket.
 fn path(data_dir: &Path) -> PathBuf {
     data_dir.join("handover.sock")

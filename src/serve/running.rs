@@ -12,6 +12,7 @@ use crate::traces::Traces;
 use stagegate_admin::App;
 use stagegate_control::Control;
 use stagegate_notify::Notifier;
+use stagegate_otlp as otlp;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub(crate) struct Running {
     pub(super) notifier: Option<Notifier>,
     pub(crate) admin: AdminServer,
     pub(super) flags: Option<flags::Serving>,
+    pub(super) otlp: Option<otlp::Server>,
     pub(super) scoring: Option<scoring::Running>,
     pub(super) traces: Arc<Traces>,
     pub(super) conversations: Arc<Conversations>,
@@ -139,6 +141,13 @@ impl Running {
         }
     }
 
+    /// Receives no more traces of agents; what is known of requests counts.
+    pub(crate) fn close_otlp(&mut self) {
+        if let Some(mut otlp) = self.otlp.take() {
+            tokio::task::spawn_blocking(move || otlp.stop());
+        }
+    }
+
     /// Accepts what was copied, and samples no more.
     ///
     /// # Errors
@@ -192,6 +201,10 @@ impl Running {
         }
         self.remember().await?;
         self.stop_scoring().await?;
+        if let Some(mut otlp) = self.otlp.take() {
+            // Before the evidence is saved.
+            tokio::task::spawn_blocking(move || otlp.stop()).await?;
+        }
         let traces = Arc::clone(&self.traces);
         let telling = tokio::task::spawn_blocking(move || traces.stop());
         // Gates are watched for as long as anybody is served; then the evidence is saved.

@@ -13,6 +13,7 @@ pub(super) struct Sockets {
     pub(super) files: Vec<SocketFile>,
     pub(super) admin: TcpListener,
     pub(super) flags: Option<TcpListener>,
+    pub(super) otlp: Option<TcpListener>,
     /// Each once more, by name.
     pub(super) copies: Vec<(String, OwnedFd)>,
 }
@@ -49,6 +50,18 @@ impl Sockets {
                 Some(socket)
             }
         };
-        Ok(Self { listeners, files, admin, flags, copies })
+        let otlp = match &config.otlp {
+            None => None,
+            Some(otlp) => {
+                let name = handover::otlp_socket(otlp);
+                let socket: TcpListener = match take(&name) {
+                    Some(socket) => socket.into(),
+                    None => listen::tcp(otlp.listen)?,
+                };
+                copies.push((name, socket.try_clone()?.into()));
+                Some(socket)
+            }
+        };
+        Ok(Self { listeners, files, admin, flags, otlp, copies })
     }
 }

@@ -39,8 +39,13 @@ pub(crate) struct Traces {
 
 /// Returns the data plane's tracing settings.
 pub(crate) fn settings(config: &Config) -> Option<proxy::TraceSettings> {
-    let tracing = config.tracing.as_ref()?;
-    Some(proxy::TraceSettings::new(tracing.sample, tracing.parents))
+    let tracing = config.tracing.as_ref();
+    let kept = tracing.map(|tracing| tracing.sample);
+    match (&config.otlp, tracing) {
+        (Some(otlp), _) => Some(proxy::TraceSettings::joined(otlp.sample, kept, otlp.parents)),
+        (None, Some(tracing)) => Some(proxy::TraceSettings::new(tracing.sample, tracing.parents)),
+        (None, None) => None,
+    }
 }
 
 /// Returns the settings of the export.
@@ -53,8 +58,29 @@ pub(crate) fn export(config: &Config) -> anyhow::Result<Option<otel::Settings>> 
 }
 
 fn exporter(tracing: &config::Tracing) -> anyhow::Result<otel::Settings> {
-    let config::Tracing { endpoint, timeout, service_name, .. } = tracing;
-    let (protocol, http2) = match tracing.protocol {
+    let config::Tracing { timeout, service_name, headers, tls, .. } = tracing;
+    let version = env!("CARGO_PKG_VERSION");
+    let own = [("service.name", service_name.as_str()), ("service.version", version)];
+    let own = own.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter();
+    Ok(otel::Settings {
+        endpoint: endpoint(&tracing.endpoint, tracing.protocol, headers, tls.as_ref())?,
+        timeout: *timeout,
+        resource: own.chain(tracing.resource.iter().cloned()).collect(),
+        version,
+    })
+}
+
+/// The way to a collector.
+///
+/// # Errors
+/// When the TLS settings or the headers cannot be used.
+pub(crate) fn endpoint(
+    endpoint: &config::Collector,
+    protocol: config::TraceProtocol,
+    headers: &[(String, config::Secret)],
+    tls: Option<&config::settings::UpstreamTls>,
+) -> anyhow::Result<otel::Endpoint> {
+    let (protocol, http2) = match protocol {
         config::TraceProtocol::Http => (otel::Protocol::Http, false),
         config::TraceProtocol::Grpc => (otel::Protocol::Grpc, true),
     };
@@ -63,28 +89,20 @@ fn exporter(tracing: &config::Tracing) -> anyhow::Result<otel::Settings> {
         secret.set_sensitive(true);
         anyhow::Ok((name.parse()?, secret))
     };
-    let tls = match &tracing.tls {
+    let tls = match tls {
         None => None,
         Some(tls) => {
             let (name, config) = crate::tls::upstream(tls, &endpoint.host)?.client(http2);
             Some(otel::Tls { name, config })
         }
     };
-    let version = env!("CARGO_PKG_VERSION");
-    let own = [("service.name", service_name.as_str()), ("service.version", version)];
-    let own = own.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter();
-    Ok(otel::Settings {
-        endpoint: otel::Endpoint {
-            protocol,
-            host: endpoint.host.clone(),
-            port: endpoint.port,
-            path: endpoint.path.clone(),
-            headers: tracing.headers.iter().map(header).collect::<Result<_, _>>()?,
-            tls,
-        },
-        timeout: *timeout,
-        resource: own.chain(tracing.resource.iter().cloned()).collect(),
-        version,
+    Ok(otel::Endpoint {
+        protocol,
+        host: endpoint.host.clone(),
+        port: endpoint.port,
+        path: endpoint.path.clone(),
+        headers: headers.iter().map(header).collect::<Result<_, _>>()?,
+        tls,
     })
 }
 

@@ -102,7 +102,23 @@ metrics! {
     BETWEEN_CHUNKS = Histogram "stagegate_between_chunks_seconds" ["workload", "release", "arm"] Seconds,
         "Time between two chunks of a streamed response, as its bytes come in";
     STAGE_DURATION = Histogram "stagegate_stage_duration_seconds" ["workload", "release", "arm", "stage"] Seconds,
-        "Time by stage, as backends state it in Server-Timing; later stages than the first 32 count as `other`";
+        "Time by stage, as backends state it in Server-Timing or agents in their traces; later stages than the first 32 count as `other`";
+    STAGE_CALLS = Counter "stagegate_stage_calls_total" ["workload", "release", "arm", "stage"] Count,
+        "Calls by stage in the agents' traces, such as `llm` or `tool:search`; stages contain each other";
+    STAGE_ERRORS = Counter "stagegate_stage_errors_total" ["workload", "release", "arm", "stage"] Count,
+        "Calls of a stage that failed, by the status of their span";
+    STAGE_TOKENS = Counter "stagegate_stage_tokens_total" ["workload", "release", "arm", "stage", "type"] Count,
+        "Tokens of the model calls in a stage, `input` or `output`; stages contain each other, so their sum counts tokens twice";
+    STAGE_COST = Counter "stagegate_stage_cost_usd_total" ["workload", "release", "arm", "stage"] Count,
+        "Known cost in US dollars of the model calls in a stage; stages contain each other";
+    OTLP_EXPORTS = Counter "stagegate_otlp_exports_total" ["result"] Count,
+        "Exports of agents by how they ended: `accepted`, or refused as `denied`, `too_large`, `malformed`, `unsupported`, `busy`, `forward_failed`; `forwarded` is the part of the accepted ones that a collector took";
+    OTLP_SPANS = Counter "stagegate_otlp_spans_total" ["result"] Count,
+        "Spans of agents: all `received` with valid ids, and the others as `rejected`; of the received ones those `joined` to a request, `late` for it, `unmatched` by any, `repeated`, or `dropped` because a limit was reached";
+    OTLP_WAITING = Gauge "stagegate_otlp_waiting" ["kind"] Count,
+        "Traces and spans of agents that wait for their request, or for its time";
+    OTLP_MEMORY = Gauge "stagegate_otlp_waiting_bytes" [] Bytes,
+        "Memory of the spans of agents that wait";
     TOKENS = Counter "stagegate_tokens_total" ["workload", "release", "arm", "type"] Count,
         "Tokens as responses report them; `reasoning` is a part of `output`, the other types are disjoint";
     COSTED = Counter "stagegate_costed_responses_total" ["workload", "release", "arm", "truth"] Count,
@@ -146,7 +162,7 @@ metrics! {
     SHADOW_DROPPED = Counter "stagegate_shadow_dropped_total" ["workload", "release", "reason"] Count,
         "Requests picked for the shadow release that were not copied, or whose copy was not sent";
     SHADOW_DURATION = Histogram "stagegate_shadow_duration_seconds" ["workload", "release"] Seconds,
-        "Time from sending a copy to the end of its answer";
+        "Time from sending a copy to the end of its answer, or to the time limit that ended it";
     SHADOW_PAIRS = Counter "stagegate_shadow_pairs_total" ["workload", "result"] Count,
         "Judged pairs of a served answer and a shadow's answer to the same request, the first of each conversation, by which of them passed";
     SHADOW_COST = Counter "stagegate_shadow_cost_usd_total" ["workload", "release"] Count,

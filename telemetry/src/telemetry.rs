@@ -8,6 +8,7 @@ use crate::loops::{Looks, Loop};
 use crate::prometheus::Prometheus;
 use crate::shadow::Shadows;
 use crate::spending::Spending;
+use crate::stages::Stages;
 use crate::state::{EndpointGauge, PlanGauges, ReloadResult, RollbackKind, RolloutGauges};
 use crate::times::Times;
 use crate::unpriced::{Key, Unpriced};
@@ -70,6 +71,7 @@ struct Now {
     /// Every series and refusal that has counters, and the series' times.
     counted: BTreeMap<SeriesKey, Times>,
     spending: Spending,
+    stages: Stages,
     shadows: Shadows,
     refused: BTreeSet<(Arc<str>, &'static str)>,
     unpriced: Unpriced,
@@ -98,6 +100,7 @@ impl Telemetry {
             log: None,
             counted: BTreeMap::new(),
             spending: Spending::default(),
+            stages: Stages::default(),
             shadows: Shadows::default(),
             refused: BTreeSet::new(),
             unpriced: Unpriced::default(),
@@ -120,6 +123,7 @@ impl Telemetry {
         for (key, series) in delta.all_series() {
             state.counted.entry(key.clone()).or_default().add(series);
             state.spending.add(key, series);
+            state.stages.add(key, series);
         }
         for (whose, used) in &delta.tenants {
             state.spending.add_tenant(whose, used);
@@ -285,6 +289,7 @@ impl Telemetry {
         let state = self.lock();
         times::append(&mut text, &state.counted);
         state.spending.append(&mut text);
+        state.stages.append(&mut text);
         state.shadows.append(&mut text);
         drop(state);
         process::append(&mut text);

@@ -2,12 +2,12 @@
 
 use stagegate_rollout::{
     Arm, Axis, Command, CostTruth, Delta, DoubtKind, Outcome, Phase, Reason, Series, SeriesKey,
-    ShadowDrop, ShadowKey, ShadowSeries, TenantUse, TokenKind, Unpriced, WorkloadSpec,
+    ShadowDrop, ShadowKey, ShadowSeries, StageUse, TenantUse, TokenKind, Unpriced, WorkloadSpec,
     WorkloadState, apply,
 };
 use stagegate_telemetry::{
-    EndpointGauge, EvalArm, EvalGauges, EvalJudge, FlagGauges, Loop, METRICS, Options, PlanGauges,
-    ReloadResult, RollbackKind, RolloutGauges, Telemetry, TraceGauges,
+    EndpointGauge, EvalArm, EvalGauges, EvalJudge, FlagGauges, Loop, METRICS, Options, OtlpGauges,
+    PlanGauges, ReloadResult, RollbackKind, RolloutGauges, Telemetry, TraceGauges,
 };
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -120,6 +120,12 @@ fn busy() -> Telemetry {
         evaluations: vec![("new-prompt".to_owned(), "on".to_owned(), "TARGETING_MATCH", 4)],
         files_good: true,
     });
+    telemetry.set_otlp(&OtlpGauges {
+        exports: vec![("accepted", 3)],
+        spans: vec![("joined", 30)],
+        waiting: [("traces", 1), ("spans", 2)],
+        bytes: 500,
+    });
     telemetry.set_traces(&TraceGauges {
         exported: [("span", 40), ("event", 2)],
         dropped: vec![("queue", 1)],
@@ -150,6 +156,8 @@ fn busy() -> Telemetry {
     series.unreadable = 1;
     series.between_chunks_us.record(20_000);
     series.stages.entry("retrieve".into()).or_default().record(53_200);
+    let llm = StageUse { calls: 4, errors: 1, input: 70, output: 30, nanos: 5, unpriced: 0 };
+    series.stage_use.insert("llm".into(), llm);
     series.tokens[TokenKind::Output.index()] = 300;
     series.costs[CostTruth::Reported.index()] = 2;
     series.spent_nanos[CostTruth::Reported.index()] = 1_234_567_890;
@@ -172,6 +180,7 @@ fn counts_arrive_under_their_labels() {
     let rest = r#"release="v2",workload="support""#;
     let rest_of_type = r#"release="v2",type="output",workload="support""#;
     let rest_of_truth = r#"release="v2",truth="reported",workload="support""#;
+    let rest_of_llm = r#"release="v2",stage="llm",workload="support""#;
     let rest_of_stage = r#"release="v2",stage="retrieve",workload="support""#;
     for (series, value) in [
         (format!("stagegate_requests_total{{{arm}outcome=\"ok\",{rest}}}"), 9.0),
@@ -187,6 +196,8 @@ fn counts_arrive_under_their_labels() {
         (format!("stagegate_cost_usd_total{{{arm}{rest_of_truth}}}"), 1.234_567_89),
         (format!("stagegate_between_chunks_seconds_count{{{arm}{rest}}}"), 1.0),
         (format!("stagegate_stage_duration_seconds_sum{{{arm}{rest_of_stage}}}"), 0.0532),
+        (format!("stagegate_stage_errors_total{{{arm}{rest_of_llm}}}"), 1.0),
+        ("stagegate_otlp_spans_total{result=\"joined\"}".into(), 30.0),
         ("stagegate_tenant_requests_total{tenant=\"acme\",workload=\"support\"}".into(), 2.0),
         ("stagegate_tenant_tokens_total{tenant=\"acme\",workload=\"support\"}".into(), 300.0),
         ("stagegate_tenant_cost_usd_total{tenant=\"acme\",workload=\"support\"}".into(), 0.25),

@@ -1,7 +1,7 @@
 //! The state that the API answers from.
 
 use super::Refusals;
-use crate::sources::{DecisionSource, MetricsSource, SampleSource, StatsSource};
+use crate::sources::{DecisionSource, MetricsSource, SampleSource, StageSource, StatsSource};
 use stagegate_control::Control;
 use stagegate_notify::Notifier;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub struct App {
     pub decisions: Option<Arc<dyn DecisionSource>>,
     /// Sampled answers; `None` when they cannot be kept.
     pub samples: Option<Arc<dyn SampleSource>>,
+    /// Stages by the agents' traces; `None` where none are received.
+    pub stages: Option<Arc<dyn StageSource>>,
     /// Sends messages to people; `None` without a store for the outbox.
     pub notifier: Option<Notifier>,
     /// The lines in the log about refused callers.

@@ -2,10 +2,10 @@
 
 use super::App;
 use crate::describe;
-use crate::sources::{LogHealth, SeriesStats};
+use crate::sources::{LogHealth, SeriesStats, StagesOfArm};
 use stagegate_api::{
-    ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Keys, Outcomes, Probe, Status, Window,
-    WorkloadStatus,
+    ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Keys, Outcomes, Probe, Status,
+    TracedStages, Window, WorkloadStatus,
 };
 use stagegate_config::Ready;
 use stagegate_control::ports::DataPlaneStatus;
@@ -16,6 +16,7 @@ pub(super) fn status(app: &App) -> Status {
     let view = app.control.view();
     let plane = app.control.plane().status();
     let stats = app.stats.snapshot();
+    let stages = app.stages.as_ref().map(|stages| stages.of_arms());
     let store = app.control.store_status();
     let decision_log = app.decisions.as_ref().map_or(
         DecisionLogStatus { enabled: false, healthy: true, dropped: 0 },
@@ -66,7 +67,7 @@ pub(super) fn status(app: &App) -> Status {
             .iter()
             .map(|live| WorkloadStatus {
                 rollout_waits: waits(app, live),
-                ..workload(&view, live, &plane, &stats)
+                ..workload(&view, live, &plane, (&stats, stages.as_deref()))
             })
             .collect(),
         workers: plane.workers.iter().map(describe::worker).collect(),
@@ -161,7 +162,7 @@ fn workload(
     view: &View,
     live: &Live,
     plane: &DataPlaneStatus,
-    stats: &[SeriesStats],
+    (stats, stages): (&[SeriesStats], Option<&[StagesOfArm]>),
 ) -> WorkloadStatus {
     let (spec, state) = (live.split.spec(), live.split.state());
     let arm = |arm: Arm, release: &ReleaseName| ArmStatus {
@@ -169,12 +170,17 @@ fn workload(
         running: running_on(view, live, plane, arm, release),
         endpoints: endpoints(plane, &spec.name, release),
         windows: windows(stats, spec.name.as_str(), release.as_str(), arm),
+        stages: traced(stages, spec.name.as_str(), release.as_str(), arm),
     };
+    let stable = arm(Arm::Stable, &state.stable);
+    let candidate = state.candidate.as_ref().map(|release| arm(Arm::Candidate, release));
+    let open = candidate.as_ref().filter(|_| describe::is_open(state));
     WorkloadStatus {
         name: spec.name.to_string(),
         epoch: live.epoch,
         weight: state.weight.to_string(),
         weight_ratio: state.weight.ratio(),
+        served_ratio: open.and_then(|candidate| served_ratio(&stable, candidate)),
         open: describe::is_open(state),
         closed: describe::closed(state),
         condemned: describe::condemned(state),
@@ -185,9 +191,30 @@ fn workload(
         next_cohort: describe::next_cohort(spec, state),
         rollout: state.rollout.as_deref().map(describe::rollout::summary),
         rollout_waits: Vec::new(),
-        stable: arm(Arm::Stable, &state.stable),
-        candidate: state.candidate.as_ref().map(|release| arm(Arm::Candidate, release)),
+        stable,
+        candidate,
     }
+}
+
+/// The candidate's share of the requests of the longest window.
+fn served_ratio(stable: &ArmStatus, candidate: &ArmStatus) -> Option<f64> {
+    let requests = |arm: &ArmStatus| arm.windows.last().map_or(0, |window| window.requests);
+    let (stable, candidate) = (requests(stable), requests(candidate));
+    let all = stable + candidate;
+    (all > 0).then(|| candidate as f64 / all as f64)
+}
+
+/// The stages of an arm; none where no traces are received.
+fn traced(
+    stages: Option<&[StagesOfArm]>,
+    workload: &str,
+    release: &str,
+    arm: Arm,
+) -> Option<TracedStages> {
+    let ours = |it: &&StagesOfArm| {
+        *it.key.workload == *workload && *it.key.release == *release && it.key.arm == arm
+    };
+    stages?.iter().find(ours).map(describe::traced_stages)
 }
 
 /// Describes the running release of each arm, one line each.

@@ -3,9 +3,11 @@
 mod decisions;
 mod samples;
 mod scored_samples;
+mod stages;
 mod stats;
 
 pub use decisions::{DecisionSource, DecisionsUnavailable, LogHealth};
 pub use samples::{ReviewOutcome, SampleSource, SamplesUnavailable};
 pub use scored_samples::{ScoredSamples, Want};
+pub use stages::{StageOfRequest, StageSource, StagesOfArm};
 pub use stats::{MetricsSource, SeriesStats, StatsSource};

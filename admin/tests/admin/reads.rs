@@ -212,6 +212,13 @@ async fn decisions_are_found_by_id_and_listed() {
         found["words"],
         "Went to candidate (v2) under plan 7: user `ann` fell in bucket 412, which is below 1000 (1%). The client got 200; the outcome was ok."
     );
+    let stage = json!({ "stage": "llm", "source": "trace", "duration_ms": 812.5, "calls": 2,
+        "errors": 0, "input_tokens": 70, "output_tokens": 0, "cost_usd": 0.005,
+        "unpriced_calls": 0 });
+    assert_eq!(
+        (&found["stages"][0]["source"], &found["stages"][1]),
+        (&json!("server_timing"), &stage)
+    );
     let some = world.get("/v1/decisions?workload=agent&tenant=globex&arm=candidate&reason=weight");
     let some = some.await.ok();
     assert_eq!(some["decisions"].as_array().unwrap().len(), 1);

@@ -8,7 +8,9 @@ use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use stagegate_admin::sources::{SeriesStats, StatsSource};
+use stagegate_admin::sources::{
+    SeriesStats, StageOfRequest, StageSource, StagesOfArm, StatsSource,
+};
 use stagegate_admin::{App, router};
 use stagegate_config::Config;
 use stagegate_control::ports::{
@@ -16,7 +18,7 @@ use stagegate_control::ports::{
 };
 use stagegate_control::{Control, StartError, Startup};
 use stagegate_notify::{Notifier, NotifierSettings};
-use stagegate_rollout::{Arm, Split};
+use stagegate_rollout::{Arm, Histogram, SeriesKey, Split, StageUse};
 use stagegate_store::{DecisionLog, Outbox, Retention, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -105,6 +107,7 @@ impl World {
             metrics: Arc::new(|| "stagegate_up 1\n".to_owned()),
             decisions: Some(Arc::clone(&log) as Arc<_>),
             samples: None,
+            stages: Some(Arc::new(Stages)),
             notifier: outbox.map(|outbox| notifier(outbox, &control)),
             refusals: Arc::default(),
             started_at_ms: 1,
@@ -321,5 +324,30 @@ impl Reply {
         }
         assert_eq!(problem["request_id"], self.header("x-request-id"));
         problem
+    }
+}
+
+/// The stages of one arm and of one request.
+struct Stages;
+
+impl StageSource for Stages {
+    fn of_request(&self, request_id: &str) -> Vec<StageOfRequest> {
+        let used = StageUse { calls: 2, input: 70, nanos: 5_000_000, ..StageUse::default() };
+        let stage = |from_trace| StageOfRequest {
+            stage: "llm".to_owned(),
+            from_trace,
+            micros: 812_500,
+            used,
+        };
+        if request_id == "r-1" { vec![stage(false), stage(true)] } else { Vec::new() }
+    }
+
+    fn of_arms(&self) -> Vec<StagesOfArm> {
+        let mut times = Histogram::default();
+        times.record(800_000);
+        let used = StageUse { calls: 4, errors: 1, ..StageUse::default() };
+        let key = SeriesKey { workload: "agent".into(), release: "v2".into(), arm: Arm::Candidate };
+        let stages = vec![("tool:search".to_owned(), times, used)];
+        vec![StagesOfArm { key, requests: 10, traced: 9, stages }]
     }
 }

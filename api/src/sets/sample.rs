@@ -13,6 +13,16 @@ closed_set! {
 }
 
 closed_set! {
+    /// Who named a stage of a request.
+    StageSource {
+        /// The answer, in its `Server-Timing` header or trailer.
+        ServerTiming = "server_timing",
+        /// A span that the agent exported.
+        Trace = "trace",
+    }
+}
+
+closed_set! {
     /// Why a person should look at a sample.
     SampleDoubt {
         /// It failed.

@@ -7,7 +7,8 @@ use crate::output::table::clip;
 use crate::output::{self, Format, millis, moment, one_line};
 use clap::{Args, Subcommand};
 use stagegate_api::{
-    Decision, DecisionExplained, DecisionFlag, Decisions, ExplainRequest, Explanation,
+    Decision, DecisionExplained, DecisionFlag, Decisions, ExplainRequest, Explanation, RequestStage,
+    StageSource,
 };
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -154,7 +155,8 @@ fn recorded(explained: &DecisionExplained) -> String {
         ("changed by", explained.request.clone().unwrap_or_default()),
         ("shadowed", if decision.shadowed { "yes".to_owned() } else { String::new() }),
     ];
-    format!("{}\n{}{}", one_line(&explained.words), facts(&pairs), flags(&decision.flags))
+    let (flags, stages) = (flags(&decision.flags), stages(&explained.stages));
+    format!("{}\n{}{flags}{stages}", one_line(&explained.words), facts(&pairs))
 }
 
 /// Flags with their variants and what decided, one a line.
@@ -168,6 +170,40 @@ fn flags(sent: &[DecisionFlag]) -> String {
         let _ = writeln!(text, "  {:<14}{}", "flag", clip(&line));
         text
     })
+}
+
+/// One line a stage: how long, who said so, what it used.
+fn stages(stages: &[RequestStage]) -> String {
+    let mut text = String::new();
+    for (number, stage) in stages.iter().enumerate() {
+        let head = if number == 0 { "stages" } else { "" };
+        let mut told = vec![format!("{} by {}", millis(stage.duration_ms), source(stage.source))];
+        if stage.calls > 1 {
+            told.push(format!("{} calls", stage.calls));
+        }
+        if stage.errors > 0 {
+            told.push(format!("{} failed", stage.errors));
+        }
+        if stage.input_tokens + stage.output_tokens > 0 {
+            let (input, output) = (stage.input_tokens, stage.output_tokens);
+            told.push(format!("{input} tokens in, {output} out"));
+        }
+        if stage.cost_usd > 0.0 {
+            told.push(format!("${}", stage.cost_usd));
+        }
+        if stage.unpriced_calls > 0 {
+            told.push(format!("cost of {} unknown", stage.unpriced_calls));
+        }
+        let _ = writeln!(text, "  {head:<14}{}: {}", clip(&stage.stage), told.join(", "));
+    }
+    text
+}
+
+fn source(source: StageSource) -> &'static str {
+    match source {
+        StageSource::ServerTiming => "Server-Timing",
+        StageSource::Trace => "trace",
+    }
 }
 
 /// What the answer cost and was counted from; empty where nothing is known.

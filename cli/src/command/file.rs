@@ -22,13 +22,14 @@ pub(crate) struct InitArgs {
     /// URL of the new version.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9002")]
     candidate: String,
-    /// What your clients are built with. Decides where a conversation's id is looked for.
-    #[arg(long, value_enum, default_value_t = Framework::Other)]
-    framework: Framework,
+    /// What your clients are built with. Decides where a conversation's id is looked for. Asked on a
+    /// terminal if it is not given; `other` elsewhere.
+    #[arg(long, value_enum)]
+    framework: Option<Framework>,
 }
 
 /// What clients are built with.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Framework {
     /// The OpenAI SDK with chat completions.
     Openai,
@@ -65,8 +66,9 @@ pub(crate) struct CheckArgs {
 }
 
 pub(crate) fn init(local: &dyn Local, args: &InitArgs) -> Result<ExitCode, Failure> {
+    let framework = args.framework.or_else(|| output::ask::somebody_there().then(asked));
+    let framework = framework.unwrap_or(Framework::Other).to_possible_value();
     // A URL that the configuration does not take is found now, not at the first start.
-    let framework = args.framework.to_possible_value();
     let framework = framework.as_ref().map_or("other", |value| value.get_name());
     let text = local.template(&args.stable, &args.candidate, framework, &args.file).map_err(
         |problems| Failure::Usage(format!("--stable or --candidate cannot be used:\n{problems}")),
@@ -86,6 +88,38 @@ pub(crate) fn init(local: &dyn Local, args: &InitArgs) -> Result<ExitCode, Failu
         "wrote {file}\nnext: stagegate check {file}\n      stagegate serve -c {file}"
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks which framework it is; a person who says nothing usable three times gets `other`.
+fn asked() -> Framework {
+    let choices: Vec<String> = Framework::value_variants()
+        .iter()
+        .zip(1..)
+        .filter_map(|(framework, number)| {
+            let value = framework.to_possible_value()?;
+            let help = value.get_help().map(ToString::to_string).unwrap_or_default();
+            Some(format!("  {number:>2}  {:<17} {help}", value.get_name()))
+        })
+        .collect();
+    output::note(&format!(
+        "What are your clients built with? It decides where a conversation's id is looked for.\n{}",
+        choices.join("\n")
+    ));
+    let mut answers = (0..3).map_while(|_| output::ask::answered("number or name [other]:"));
+    answers.find_map(|answer| framework(&answer)).unwrap_or(Framework::Other)
+}
+
+/// The framework of an answer: its number, its name, or nothing for `other`.
+fn framework(answer: &str) -> Option<Framework> {
+    let answer = answer.trim();
+    if answer.is_empty() {
+        return Some(Framework::Other);
+    }
+    let by_number = answer.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    match by_number {
+        Some(at) => Framework::value_variants().get(at).copied(),
+        None => Framework::from_str(answer, true).ok(),
+    }
 }
 
 pub(crate) fn check(
@@ -119,7 +153,7 @@ pub(crate) fn schema(local: &dyn Local) -> Result<ExitCode, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Framework, InitArgs, init};
+    use super::{Framework, InitArgs, framework, init};
     use crate::canned::Offline;
 
     fn args(file: std::path::PathBuf) -> InitArgs {
@@ -128,7 +162,22 @@ mod tests {
             file,
             stable: stable.to_owned(),
             candidate: candidate.to_owned(),
-            framework: Framework::Other,
+            framework: Some(Framework::Other),
+        }
+    }
+
+    #[test]
+    fn a_framework_is_chosen_by_number_or_name() {
+        for (answer, wanted) in [
+            ("", Some(Framework::Other)),
+            ("1\n", Some(Framework::Openai)),
+            ("12", Some(Framework::Other)),
+            (" LangGraph ", Some(Framework::Langgraph)),
+            ("0", None),
+            ("13", None),
+            ("rails", None),
+        ] {
+            assert_eq!(framework(answer), wanted, "{answer:?}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! `stagegate status`: every workload's arms side by side.
 
+mod stages;
+
 use super::rollout_text;
 use super::watch::watch;
 use super::workload::OnlyWorkload;
@@ -184,8 +186,12 @@ fn workload_text(workload: &WorkloadStatus, now_ms: u64) -> String {
         (total, None) => format!("\n  cohorts {}/{total}", workload.cohorts_enabled),
     };
     let mut text = format!(
-        "{}   weight {}   by {}   epoch {}{cohorts}\n",
-        workload.name, workload.weight, workload.sticky, workload.epoch
+        "{}   weight {}{}   by {}   epoch {}{cohorts}\n",
+        workload.name,
+        workload.weight,
+        served(workload),
+        workload.sticky,
+        workload.epoch
     );
     for alarm in alarms(workload, now_ms) {
         let _ = writeln!(text, "  ! {alarm}");
@@ -203,7 +209,22 @@ fn workload_text(workload: &WorkloadStatus, now_ms: u64) -> String {
         let _ = writeln!(text, "  rollout {}{waits}", rollout_text::line(rollout));
     }
     text.push_str(&arms_table(&workload.stable, workload.candidate.as_ref()));
+    text.push_str(&stages::table(&workload.stable, workload.candidate.as_ref()));
     text
+}
+
+/// The share that the candidate serves, where it clearly differs from the weight: conversations stay
+/// where they began, and lists and cohorts have their own say.
+fn served(workload: &WorkloadStatus) -> String {
+    let longest = |arm: &ArmStatus| arm.windows.last().map_or(0, |window| window.requests);
+    let all = longest(&workload.stable) + workload.candidate.as_ref().map_or(0, longest);
+    let (weight, Some(served)) = (workload.weight_ratio, workload.served_ratio) else {
+        return String::new();
+    };
+    // More than chance would make of it, even if requests come in conversations of a few.
+    let chance = 4.0 * (weight * (1.0 - weight) * 4.0 / all.max(1) as f64).sqrt() + 0.005;
+    let differs = all >= 100 && (served - weight).abs() > chance;
+    if differs { format!(" (serves {})", percent(served)) } else { String::new() }
 }
 
 /// Returns the facts that need a person: a kill, a rollback, unhealthy endpoints.
@@ -404,6 +425,37 @@ mod tests {
         assert_eq!(requests.matches("1,234,567").count(), 2, "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert!(!text.contains('!'), "nothing to look at:\n{text}");
+    }
+
+    #[test]
+    fn the_served_share_is_shown_where_it_differs_from_the_weight() {
+        let mut some = status(true);
+        some.workloads[0].served_ratio = Some(0.101);
+        assert!(render(&some).contains("weight 10%   by"), "{}", render(&some));
+        some.workloads[0].served_ratio = Some(0.034);
+        assert!(render(&some).contains("weight 10% (serves 3.4%)   by"), "{}", render(&some));
+    }
+
+    #[test]
+    fn stages_of_both_arms_fit_eighty_columns_and_say_of_how_many_requests_they_are() {
+        let mut some = status(true);
+        let stage = |name: &str, errors| {
+            json!({ "stage": name, "calls": 1_234, "errors": errors, "p95_ms": 812.0,
+                    "input_tokens": 10, "output_tokens": 2, "cost_usd": 0.0124, "unpriced_calls": 0 })
+        };
+        let of = |traced, stages| {
+            let value = json!({ "requests": 500, "traced": traced, "exact": traced == 500, "stages": stages });
+            Some(serde_json::from_value(value).expect("the API's own shape"))
+        };
+        some.workloads[0].stable.stages = of(500, vec![stage("llm", 0), stage("tool:search", 12)]);
+        let candidate = some.workloads[0].candidate.as_mut().expect("a candidate");
+        candidate.stages = of(400, vec![stage("llm", 3)]);
+        let text = render(&some);
+        for wanted in ["tool:search", "1,234", "812 ms", "$0.0124", "400 of 500 requests: a sample"]
+        {
+            assert!(text.contains(wanted), "{wanted} is missing in\n{text}");
+        }
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
 
     #[test]

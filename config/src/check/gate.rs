@@ -56,9 +56,11 @@ fn measure(raw: &RawGate, whole: &Site, cx: &mut Context<'_>) -> Option<Measure>
             );
             return None;
         }
+        if let (None, Some(stage)) = (&raw.class, &raw.stage) {
+            return Some(Measure::StageErrorRate { stage: stage.value.0.as_str().into() });
+        }
         let Some(class) = &raw.class else {
-            let hint =
-                "add `class: permanent`, `transient`, `external`, `rejected` or `client_gone`";
+            let hint = "add `class: permanent`, `transient`, `external`, `rejected` or `client_gone`, or a `stage` of the agents' traces";
             cx.problem(&whole.missing("class"), "is missing", hint);
             return None;
         };
@@ -219,7 +221,9 @@ fn bound(at: &At<Bound>, measure: &Measure, cx: &mut Context<'_>) -> Option<Amou
     let wanted = match (simple, measure) {
         (Some(simple), _) => simple.unit,
         (None, Measure::Latency { .. }) => "write a duration like `8s`",
-        (None, Measure::ErrorRate { .. }) => "write a share like `2%`",
+        (None, Measure::ErrorRate { .. } | Measure::StageErrorRate { .. }) => {
+            "write a share like `2%`"
+        }
         (None, Measure::BurnRate { .. }) => "write a multiple of the budget's pace like `4.8`",
         (None, Measure::Spend { .. }) => "write dollars like `0.05`",
         (None, _) => "write a number like `5`",

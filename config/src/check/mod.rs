@@ -13,6 +13,7 @@ mod labelled;
 mod matching;
 mod members;
 mod notify;
+mod otlp;
 mod places;
 mod policy;
 mod release;

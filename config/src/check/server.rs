@@ -1,7 +1,7 @@
 //! The top of the file.
 
 use super::policy::Policies;
-use super::{eval, flags, matching, notify, tls, tracing, workload};
+use super::{eval, flags, matching, notify, otlp, tls, tracing, workload};
 use crate::raw::{RawAdmin, RawConfig, RawListener, RawWorkload};
 use crate::read::{At, Context, Map, NonEmpty, plain};
 use crate::scalar::Workers;
@@ -16,7 +16,10 @@ use std::net::SocketAddr;
 pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
     let admin = plain(raw.admin).and_then(|raw| admin(raw, cx));
     let flags_address = raw.flags.as_ref().and_then(|at| at.value.listen.clone());
-    check_addresses(&raw.listeners, admin.as_ref(), flags_address, cx);
+    let otlp_address = raw.otlp.as_ref().and_then(|at| at.value.listen.clone());
+    let others =
+        [(flags_address, "the address of the flags"), (otlp_address, "the address for OTLP")];
+    check_addresses(&raw.listeners, admin.as_ref(), others, cx);
     // What could not be read might have been somebody.
     let trusts_anyone = raw.trusted_proxies.as_ref().is_none_or(|at| !at.value.is_empty());
     cx.has_trusted_proxies = trusts_anyone;
@@ -30,6 +33,11 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         None => Some(None),
     };
     cx.has_flags = raw.flags.is_some();
+    let exported = tracing.as_ref().and_then(Option::as_ref);
+    let otlp = match raw.otlp {
+        Some(at) => otlp::otlp(at, exported, cx).map(Some),
+        None => Some(None),
+    };
     let flags = match raw.flags {
         Some(at) => flags::flags(at, cx).map(Some),
         None => Some(None),
@@ -65,6 +73,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         eval: eval?,
         notify: notify?,
         tracing: tracing?,
+        otlp: otlp?,
         flags: flags?,
         workloads: workloads?,
         policies: policies?,
@@ -167,20 +176,21 @@ fn admin(raw: RawAdmin, cx: &mut Context<'_>) -> Option<Admin> {
 fn check_addresses(
     listeners: &Option<At<NonEmpty<RawListener>>>,
     admin: Option<&Admin>,
-    flags: Option<At<SocketAddr>>,
+    others: [(Option<At<SocketAddr>>, &str); 2],
     cx: &mut Context<'_>,
 ) {
     let mut seen: Vec<(ListenAddress, String)> = Vec::new();
     if let Some(admin) = admin.filter(|admin| admin.address.port() != 0) {
         seen.push((ListenAddress::Ip(admin.address), "the admin address".to_owned()));
     }
-    if let Some(at) = flags.filter(|at| at.value.port() != 0) {
+    for (at, what) in others {
+        let Some(at) = at.filter(|at| at.value.port() != 0) else { continue };
         let address = ListenAddress::Ip(at.value);
         match seen.iter().find(|(own, _)| *own == address) {
             Some((_, what)) => {
                 cx.problem(&at.site, format!("is already {what}"), "give it another port");
             }
-            None => seen.push((address, "the address of the flags".to_owned())),
+            None => seen.push((address, what.to_owned())),
         }
     }
     for listener in listeners.iter().flat_map(|at| &at.value.0) {

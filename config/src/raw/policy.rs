@@ -72,7 +72,9 @@ raw! {
         class: ErrorClass = optional,
         /// The measured time, on the latency axis. By default `total`.
         of: TimingWord = optional,
-        /// A stage that the backend names in `Server-Timing`, instead of `of`.
+        /// A stage that the backend names in `Server-Timing`, or its agents in their traces (`otlp`),
+        /// like `retrieve` or `tool:search`; instead of `of`. On axis `error`, instead of `class`: the
+        /// share of its calls that fail, by the traces.
         stage: Line = optional,
         /// The reference of a `margin` or `ratio`. A margin is always against `stable`.
         against: Against = optional,

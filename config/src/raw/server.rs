@@ -1,6 +1,6 @@
 //! The top of the file.
 
-use super::{RawChannel, RawEval, RawFlags, RawPolicy, RawTls, RawTracing, RawWorkload};
+use super::{RawChannel, RawEval, RawFlags, RawOtlp, RawPolicy, RawTls, RawTracing, RawWorkload};
 use crate::read::{At, Map, NonEmpty, leaf, raw, words};
 use crate::scalar::{FileMode, FilePath, Int, PolicyName, SizeIn, TokenName, Wait, Workers};
 use crate::{DecisionLog, Measurements, Ready, Role, Time, TokenHash};
@@ -42,6 +42,8 @@ raw! {
         notify: Vec<At<RawChannel>> = default("[]"),
         /// The OpenTelemetry collector for traces of requests. None by default.
         tracing: RawTracing = optional,
+        /// Receiving the traces of agents, to make stages of their spans. Off by default.
+        otlp: RawOtlp = optional,
         /// Feature flags, for OpenFeature SDKs. None, by default.
         flags: RawFlags = optional,
         /// The agent workflows behind the proxy, by name. A request belongs to the most specific

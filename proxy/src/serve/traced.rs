@@ -7,7 +7,7 @@ use crate::http1::{Forwarding, RequestHead};
 use crate::plan::{CurrentPlan, Release, Workload};
 use crate::problem::Problem;
 use crate::stats::Told;
-use crate::trace::{Trace, Traced};
+use crate::trace::{Joinable, Trace, Traced};
 use crate::worker::Worker;
 use stagegate_rollout::{Arm, Outcome, Reason};
 use std::sync::Arc;
@@ -110,9 +110,37 @@ impl Call {
             reason: decision.reason,
             epoch: decision.plan.epoch,
         };
-        if let Some(traced) = self.traced(&by, outcome, told, None) {
+        let joined = self.trace.as_ref().is_some_and(|trace| trace.joined);
+        let traced = self.traced(&by, outcome, told, None);
+        if joined && let Some(joinable) = self.joinable(&by, traced.as_ref(), told) {
+            worker.join(joinable);
+        }
+        if let Some(traced) = traced {
             worker.trace(traced);
         }
+    }
+
+    /// What joins the spans of agents to the request; none if no endpoint has taken it.
+    fn joinable(&self, by: &By<'_>, traced: Option<&Traced>, told: &Told<'_>) -> Option<Joinable> {
+        let (trace, release, arm) = (self.trace.as_ref()?, by.release?, by.arm?);
+        if self.first_byte_us == 0 && !self.abandoned {
+            return None;
+        }
+        // Without a record of its own, every try is sent the request's own span.
+        let own = std::iter::once(trace.context.span_id);
+        let attempts = traced.into_iter().flat_map(|it| &it.attempts).map(|it| it.span_id);
+        Some(Joinable {
+            trace_id: trace.context.trace_id,
+            spans: own.chain(attempts).collect(),
+            parent: trace.parent,
+            request_id: self.id.clone(),
+            workload: Arc::clone(by.workload),
+            release: Arc::clone(&release.name),
+            arm,
+            reason: by.reason,
+            ended_ms: super::call::unix_ms(),
+            stages: told.stages.to_vec(),
+        })
     }
 
     /// The request was refused before anything was decided.

@@ -67,6 +67,12 @@ impl TraceContext {
         self.flags & SAMPLED != 0
     }
 
+    /// The part of the trace's id that is random, 56 bits.
+    pub(crate) fn random(self) -> u64 {
+        let low = self.trace_id[8..].iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+        low & (u64::MAX >> 8)
+    }
+
     /// The trace's id in hexadecimal digits.
     #[must_use]
     pub fn trace_id_text(self) -> String {

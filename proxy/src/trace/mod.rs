@@ -13,5 +13,5 @@ mod span;
 pub(crate) use baggage::write_baggage;
 pub use context::TraceContext;
 pub(crate) use onward::Onward;
+pub use span::{Joinable, TraceSettings, Traced, TracedAttempt};
 pub(crate) use span::{Trace, given};
-pub use span::{TraceSettings, Traced, TracedAttempt};

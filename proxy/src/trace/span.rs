@@ -20,17 +20,42 @@ const MAX_ATTEMPTS: usize = 16;
 pub struct TraceSettings {
     /// The parents whose traces are continued.
     pub parents: TraceParents,
-    /// Traces that begin here are kept if the random part of their id, 56 bits, is at least this.
+    /// Traces that begin here are flagged as sampled if the random part of their id, 56 bits, is at
+    /// least this: agents record those.
     threshold: u64,
+    /// The proxy's own spans are kept of traces that begin here from this on; none are if absent.
+    kept: Option<u64>,
+    /// Each request is reported, so that spans of agents can be joined to it.
+    joined: bool,
+}
+
+/// The least random part of a trace's id for it to be in a sample.
+fn threshold(sample: Weight) -> u64 {
+    let left_out = u64::from(Weight::FULL.parts() - sample.parts());
+    ((u128::from(left_out) << 56) / u128::from(Weight::FULL.parts())) as u64
 }
 
 impl TraceSettings {
     /// Keeps `sample` of the traces that begin here.
     #[must_use]
     pub fn new(sample: Weight, parents: TraceParents) -> Self {
-        let left_out = u64::from(Weight::FULL.parts() - sample.parts());
-        let threshold = (u128::from(left_out) << 56) / u128::from(Weight::FULL.parts());
-        Self { parents, threshold: threshold as u64 }
+        let threshold = threshold(sample);
+        Self { parents, threshold, kept: Some(threshold), joined: false }
+    }
+
+    /// Asks agents to record `agents` of the traces that begin here, reports every request, and keeps
+    /// the proxy's own spans of `kept`, if of any.
+    #[must_use]
+    pub fn joined(agents: Weight, kept: Option<Weight>, parents: TraceParents) -> Self {
+        let kept = kept.map(threshold);
+        // Who looks for the rest of a kept trace must find it.
+        let threshold = threshold(agents).min(kept.unwrap_or(u64::MAX));
+        Self { parents, threshold, kept, joined: true }
+    }
+
+    fn keeps(self, context: TraceContext, is_continued: bool) -> bool {
+        let in_sample = |kept| is_continued || context.random() >= kept;
+        context.is_sampled() && self.kept.is_some_and(in_sample)
     }
 }
 
@@ -42,6 +67,8 @@ pub(crate) struct Trace {
     pub(crate) parent: Option<[u8; 8]>,
     /// The span of the try in progress.
     attempt: TraceContext,
+    /// It is reported, so that spans of agents can be joined to it.
+    pub(crate) joined: bool,
     /// The recorded facts of a sampled request, until it ends.
     kept: Cell<Option<Box<Kept>>>,
 }
@@ -83,9 +110,10 @@ impl Trace {
             Some(parent) => parent.child(ids),
             None => TraceContext::begin(settings.threshold, ids),
         };
-        let kept = context.is_sampled().then(|| Box::new(Kept::of(from, bytes, head)));
-        let kept = Cell::new(kept);
-        Self { context, parent: parent.map(|it| it.span_id), attempt: context, kept }
+        let kept = settings.keeps(context, parent.is_some());
+        let kept = Cell::new(kept.then(|| Box::new(Kept::of(from, bytes, head))));
+        let (parent, joined) = (parent.map(|it| it.span_id), settings.joined);
+        Self { context, parent, attempt: context, joined, kept }
     }
 
     /// A place for what is to be kept of it, if it is sampled and has not ended.
@@ -236,6 +264,31 @@ pub struct Traced {
     pub attempts: Vec<TracedAttempt>,
 }
 
+/// A request that was sent to an endpoint with a trace, to join the spans of agents to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joinable {
+    /// The trace.
+    pub trace_id: [u8; 16],
+    /// The spans that endpoints were sent.
+    pub spans: Vec<[u8; 8]>,
+    /// The client's span, if its trace is continued.
+    pub parent: Option<[u8; 8]>,
+    /// The request's id.
+    pub request_id: String,
+    /// Name of the workload.
+    pub workload: Arc<str>,
+    /// Name of the release that served.
+    pub release: Arc<str>,
+    /// The arm it counts under.
+    pub arm: Arm,
+    /// The rule that decided.
+    pub reason: Reason,
+    /// Its end, in Unix milliseconds.
+    pub ended_ms: u64,
+    /// The stages that the answer stated: names and microseconds.
+    pub stages: Vec<(String, u64)>,
+}
+
 /// One try to have a request served by an endpoint. Times are microseconds since the request came.
 #[derive(Debug)]
 pub struct TracedAttempt {
@@ -251,4 +304,42 @@ pub struct TracedAttempt {
     pub status: u16,
     /// The failure, other than its status.
     pub failure: Option<&'static str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TraceSettings;
+    use crate::ids::Ids;
+    use crate::trace::TraceContext;
+    use stagegate_rollout::Weight;
+    use stagegate_settings::TraceParents;
+
+    #[test]
+    fn agents_are_asked_for_their_share_and_the_proxys_own_spans_are_kept_of_another() {
+        let mut ids = Ids::new(7);
+        for (agents, kept, flagged, of_kept) in [
+            (100, None, 2000..=2000, 0..=0),
+            (100, Some(0), 2000..=2000, 0..=0),
+            (50, Some(10), 900..=1100, 140..=260),
+            // Whatever is kept is flagged.
+            (10, Some(50), 900..=1100, 900..=1100),
+        ] {
+            let of = TraceSettings::joined(
+                Weight::percent(agents),
+                kept.map(Weight::percent),
+                TraceParents::Any,
+            );
+            let (mut sampled, mut keeps) = (0, 0);
+            for _ in 0..2000 {
+                let begun = TraceContext::begin(of.threshold, &mut ids);
+                sampled += u32::from(begun.is_sampled());
+                keeps += u32::from(of.keeps(begun, false));
+            }
+            assert!(flagged.contains(&sampled) && of_kept.contains(&keeps), "{sampled} {keeps}");
+        }
+        let none = TraceSettings::joined(Weight::percent(100), None, TraceParents::Any);
+        let client =
+            TraceContext::parse(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        assert!(!none.keeps(client.expect("valid"), true), "nothing is exported");
+    }
 }

@@ -91,6 +91,10 @@ impl Counts {
                 Self::share(series.unanswered, blamable(series) + series.unanswered)
             }
             Measure::ErrorRate { class } => Self::share(failures(*class, series), blamable(series)),
+            Measure::StageErrorRate { stage } => {
+                let used = series.stage_use.get(stage).copied().unwrap_or_default();
+                Self::share(used.errors, used.calls)
+            }
             Measure::Latency { of, .. } => {
                 let times = times_of(of, series).cloned().unwrap_or_default();
                 let (bad, late) = match gate.limit {
@@ -156,7 +160,7 @@ impl Counts {
     pub(super) fn estimate(&self, measure: &Measure) -> Option<f64> {
         match measure {
             Measure::Accuracy | Measure::LabelledAccuracy => self.bad_share().map(|bad| 1.0 - bad),
-            Measure::ErrorRate { .. } => self.bad_share(),
+            Measure::ErrorRate { .. } | Measure::StageErrorRate { .. } => self.bad_share(),
             Measure::Latency { quantile, .. } => self.quantile(*quantile),
             Measure::TailRatio { .. } => {
                 let tail = self.quantile(Quantile::P99)?;
@@ -213,8 +217,21 @@ const fn left_of<'a>(of: &Timing, series: &'a Series) -> Option<&'a Histogram> {
 #[cfg(test)]
 mod tests {
     use super::Counts;
-    use crate::policy::{Gate, Measure, Policy};
-    use crate::{Series, TokenKind};
+    use crate::policy::{Amount, Gate, Limit, Measure, Policy};
+    use crate::{Series, StageUse, TokenKind};
+
+    #[test]
+    fn the_failures_of_a_stage_are_a_share_of_its_calls() {
+        let mut series = Series::default();
+        let used = StageUse { calls: 40, errors: 3, ..StageUse::default() };
+        series.stage_use.insert("tool:search".into(), used);
+        let share = |stage: &str| {
+            let measure = Measure::StageErrorRate { stage: stage.into() };
+            let gate = Gate::new(measure.clone(), Limit::Max(Amount::ONE));
+            Counts::of(&gate, &series).estimate(&measure)
+        };
+        assert_eq!((share("tool:search"), share("tool:other")), (Some(0.075), None));
+    }
 
     #[test]
     fn tokens_are_counted_once_and_those_of_the_output_apart() {

@@ -44,7 +44,9 @@ impl Kind {
             (Measure::Accuracy | Measure::LabelledAccuracy, Limit::Min(least)) => {
                 Self::Share(1.0 - least.get())
             }
-            (Measure::ErrorRate { .. }, Limit::Max(most)) => Self::Share(most.get()),
+            (Measure::ErrorRate { .. } | Measure::StageErrorRate { .. }, Limit::Max(most)) => {
+                Self::Share(most.get())
+            }
             (Measure::Latency { quantile, .. }, Limit::Max(_)) if *quantile != Quantile::P50 => {
                 Self::Share(quantile.tail())
             }

@@ -160,9 +160,14 @@ impl Gate {
         match &self.measure {
             Measure::Latency { of: super::Timing::Stage(name), .. }
             | Measure::TailRatio { of: super::Timing::Stage(name) }
+            | Measure::StageErrorRate { stage: name }
                 if name.is_empty() =>
             {
-                wrong("stage", "is empty: name a stage as `Server-Timing` has it".to_owned());
+                wrong(
+                    "stage",
+                    "is empty: name a stage as `Server-Timing` or the agents' traces have it"
+                        .to_owned(),
+                );
             }
             Measure::BurnRate { window_ms } | Measure::Spend { window_ms }
                 if !(60_000..=86_400_000).contains(window_ms) =>
@@ -196,7 +201,7 @@ impl Gate {
                 matches!(limit, Limit::Max(_) | Limit::Baseline(_)),
                 "`max: 4.8` (times the budget's pace), or a `ratio: 2` of what is usual",
             ),
-            (None, M::ErrorRate { .. }) => (
+            (None, M::ErrorRate { .. } | M::StageErrorRate { .. }) => (
                 matches!(limit, Limit::Max(_) | Limit::Margin(_)),
                 "`max: 2%`, or `against: stable` with a `margin: 0.5pp`",
             ),

@@ -104,7 +104,7 @@ pub enum Timing {
     FirstByte,
     /// Between two body chunks of a stream.
     BetweenChunks,
-    /// A stage that the backend names in `Server-Timing`.
+    /// A stage that the backend names in `Server-Timing`, or its agents in their traces.
     Stage(Arc<str>),
 }
 
@@ -210,6 +210,11 @@ pub enum Measure {
         /// The class.
         class: ErrorClass,
     },
+    /// Share of the calls of a stage that fail, by the agents' traces, 0 to 1.
+    StageErrorRate {
+        /// The stage.
+        stage: Arc<str>,
+    },
 }
 
 /// The form of the number in a limit.
@@ -287,7 +292,8 @@ macro_rules! simple_measures {
                     | Self::TailRatio { .. }
                     | Self::BurnRate { .. }
                     | Self::Spend { .. }
-                    | Self::ErrorRate { .. } => None,
+                    | Self::ErrorRate { .. }
+                    | Self::StageErrorRate { .. } => None,
                 }
             }
         }
@@ -322,7 +328,7 @@ impl Measure {
         match (self.simple(), self) {
             (Some(simple), _) => simple.axis,
             (None, Self::Latency { .. } | Self::TailRatio { .. }) => Axis::Latency,
-            (None, Self::ErrorRate { .. }) => Axis::Error,
+            (None, Self::ErrorRate { .. } | Self::StageErrorRate { .. }) => Axis::Error,
             (None, _) => Axis::Cost,
         }
     }
@@ -330,7 +336,7 @@ impl Measure {
     /// True if it is a share of responses, from 0 to 1.
     #[must_use]
     pub fn is_share(&self) -> bool {
-        matches!(self, Self::ErrorRate { .. })
+        matches!(self, Self::ErrorRate { .. } | Self::StageErrorRate { .. })
             || self.simple().is_some_and(|simple| simple.number == Number::Share)
     }
 
@@ -371,6 +377,7 @@ impl fmt::Display for Measure {
             Self::BurnRate { window_ms } => write!(f, "burn-rate-{}", Span(*window_ms)),
             Self::Spend { window_ms } => write!(f, "spend-{}", Span(*window_ms)),
             Self::ErrorRate { class } => f.write_str(class.label()),
+            Self::StageErrorRate { stage } => write!(f, "stage-{stage}"),
             _ => Ok(()),
         }
     }

@@ -23,7 +23,8 @@ impl Telemetry {
         for (labels, share) in healthy_shares(&state.endpoints) {
             self.prometheus.gauge(&names::ENDPOINT_HEALTHY, &labels).set(share);
         }
-        let Now { plan, counted, spending, shadows, refused, unpriced, windows, .. } = &mut *state;
+        let Now { plan, counted, spending, stages, shadows, refused, unpriced, windows, .. } =
+            &mut *state;
         let lives = |workload: &Arc<str>, release: &Arc<str>| {
             let releases = plan.iter().find(|gauges| gauges.workload == *workload);
             releases.is_some_and(|gauges| release.is_empty() || gauges.releases.contains(release))
@@ -34,6 +35,7 @@ impl Telemetry {
             |workload: &Arc<str>| plan.iter().any(|gauges| gauges.workload == *workload);
         refused.retain(|(workload, _)| workload.is_empty() || is_served(workload));
         unpriced.retain(is_served);
+        stages.retain(|key| counted.contains_key(key));
         spending.retain(|key| counted.contains_key(key), is_served);
         for key in counted.keys() {
             self.count(key, &Series::default());

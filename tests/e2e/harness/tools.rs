@@ -162,9 +162,20 @@ impl Mock {
 
     /// A script of ours that listens at the address it is given.
     pub(crate) async fn script(name: &str) -> Self {
+        Self::script_with(name, &[]).await
+    }
+
+    /// A script of ours that listens at the address it is given, with further arguments.
+    pub(crate) async fn script_with(name: &str, arguments: &[&str]) -> Self {
+        Self::script_of(&python(), name, arguments).await
+    }
+
+    /// As [`Mock::script_with`], in another Python environment.
+    pub(crate) async fn script_of(python: &Path, name: &str, arguments: &[&str]) -> Self {
         let address = free_address();
-        let mut command = Command::new(python());
+        let mut command = Command::new(python);
         command.arg(fixture(name)).arg(address.ip().to_string()).arg(address.port().to_string());
+        command.args(arguments);
         Self::start(command, address).await
     }
 

@@ -5,14 +5,14 @@ use crate::harness::{Wire, eventually_async, request};
 use serde_json::Value;
 use std::net::SocketAddr;
 
-pub(super) struct Collector {
+pub(crate) struct Collector {
     mock: Mock,
     /// Where it takes OTLP over gRPC.
-    pub(super) grpc: SocketAddr,
+    pub(crate) grpc: SocketAddr,
 }
 
 impl Collector {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let mock = Mock::script("otlp_collector.py").await;
         let told = Wire::connect(mock.address).await.ask(&request("GET /received", &[])).await;
         let port = told.json()["grpc_port"].as_u64().expect("a port") as u16;
@@ -20,22 +20,22 @@ impl Collector {
     }
 
     /// Where it takes OTLP over HTTP.
-    pub(super) fn http(&self) -> SocketAddr {
+    pub(crate) fn http(&self) -> SocketAddr {
         self.mock.address
     }
 
     /// The key `tracing`, over HTTP, with these further settings.
-    pub(super) fn tracing(&self, more: &str) -> String {
+    pub(crate) fn tracing(&self, more: &str) -> String {
         format!("{{ endpoint: \"http://{}\", timeout: 2s, {more} }}", self.http())
     }
 
     /// Everything that came.
-    pub(super) async fn received(&self) -> Value {
+    pub(crate) async fn received(&self) -> Value {
         Wire::connect(self.http()).await.ask(&request("GET /received", &[])).await.json()
     }
 
     /// Sets what is answered to exports from now on.
-    pub(super) async fn answer(&self, status: u16) {
+    pub(crate) async fn answer(&self, status: u16) {
         let line = format!("POST /answer/{status}");
         let request = request(&line, &[("content-length", "0")]);
         let told = Wire::connect(self.http()).await.ask(&request).await;
@@ -43,7 +43,7 @@ impl Collector {
     }
 
     /// All spans of one kind, once there are so many.
-    pub(super) async fn spans(&self, kind: &str, count: usize) -> Vec<Value> {
+    pub(crate) async fn spans(&self, kind: &str, count: usize) -> Vec<Value> {
         let of_kind = async || {
             let received = self.received().await;
             let spans = received["spans"].as_array().expect("a list").clone();
@@ -56,7 +56,7 @@ impl Collector {
     }
 
     /// All events, once there are so many.
-    pub(super) async fn events(&self, count: usize) -> Vec<Value> {
+    pub(crate) async fn events(&self, count: usize) -> Vec<Value> {
         let events = async || self.received().await["events"].as_array().expect("a list").clone();
         eventually_async("the events", async || events().await.len() >= count).await;
         let events = events().await;
@@ -65,7 +65,7 @@ impl Collector {
     }
 
     /// Fails if one of these texts came in any byte of any export.
-    pub(super) async fn holds_none_of(&self, secrets: &[&str]) {
+    pub(crate) async fn holds_none_of(&self, secrets: &[&str]) {
         let received = self.received().await;
         let bytes = received["bytes"].as_str().expect("digits");
         assert!(bytes.len() > 200, "something came");

@@ -1,6 +1,6 @@
 //! Traces as an OpenTelemetry collector gets them, and as endpoints do.
 
-mod collector;
+pub(crate) mod collector;
 mod context;
 mod outages;
 mod results;

@@ -316,6 +316,21 @@ async fn a_shadow_that_is_dead_or_fails_is_nobodys_trouble() {
 }
 
 #[tokio::test]
+async fn a_copy_that_is_given_up_counts_as_at_least_that_slow() {
+    let stable = Backend::with("stable", echo);
+    let shadow = Backend::with("shadow", async |exchange: &mut Exchange| {
+        exchange.body().await;
+        std::future::pending::<()>().await;
+    });
+    let stagegate = start(shadowed(&stable, &shadow, ", timeout: 1s")).await;
+    assert_eq!(stagegate.get("/v1/threads/never", &[]).await.status(), 200);
+    until_sent(&stagegate, "transient", 1.0).await;
+    let metric = async |name: &str| stagegate.admin.metric(name, &[]).await;
+    assert!((metric("stagegate_shadow_duration_seconds_count").await - 1.0).abs() < 1e-9);
+    assert!(metric("stagegate_shadow_duration_seconds_sum").await >= 1.0);
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_before_its_request_is_whole_leaves_no_copy() {
     let (stable, shadow) = (Backend::with("stable", echo), Backend::with("shadow", echo));
     let stagegate = start(shadowed(&stable, &shadow, ", in_flight: 1")).await;

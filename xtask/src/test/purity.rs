@@ -14,6 +14,7 @@ const PURE: &[&str] = &[
     "stagegate-rollout",
     "stagegate-sequential",
     "stagegate-signals",
+    "stagegate-spans",
     "stagegate-timing",
 ];
 

@@ -60,7 +60,9 @@ pub(super) async fn decision(
     let view = app.control.view();
     let workload = view.config.workload(&decision.workload);
     let request = explain::request_of(workload, &decision.release);
-    Ok(Json(DecisionExplained { words: explain::recorded(&decision), request, decision }))
+    let stages = app.stages.as_ref().map(|stages| stages.of_request(&request_id));
+    let stages = stages.into_iter().flatten().map(describe::request_stage).collect();
+    Ok(Json(DecisionExplained { words: explain::recorded(&decision), request, decision, stages }))
 }
 
 /// The newest decisions.

@@ -59,7 +59,13 @@ pub(super) async fn send(worker: Rc<Worker>, mut copy: Box<Shadow>) {
             series.duration_us.record(began.elapsed().as_micros() as u64);
             series.cost_nanos = series.cost_nanos.saturating_add(cost.unwrap_or(0));
         }
-        Fate::Failed(problem) => series.outcomes[outcome_of(problem).index()] += 1,
+        Fate::Failed(problem) => {
+            series.outcomes[outcome_of(problem).index()] += 1;
+            // Its answer would have taken at least as long: without it, the slowest were left out.
+            if problem == Problem::TotalTimeout {
+                series.duration_us.record(began.elapsed().as_micros() as u64);
+            }
+        }
         Fate::Dropped(why) => series.dropped[why.index()] += 1,
         Fate::Outdated => {}
     }
