@@ -86,3 +86,9 @@ fn no_target_is_left_out() {
         assert!(tested.contains(&called), "{} has no test here", target.name);
     }
 }
+
+#[test]
+fn exports_of_traces() {
+    survives("otlp_protobuf", 100_000);
+    survives("otlp_json", 100_000);
+}

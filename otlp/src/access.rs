@@ -6,8 +6,7 @@
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, ORIGIN};
-use stagegate_sealed::{bearer, owner};
-use std::net::IpAddr;
+use stagegate_sealed::{bearer, is_loopback_authority, owner};
 
 /// One sender of traces.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,18 +54,12 @@ pub(crate) fn check(
         return Err(Denied::Page);
     }
     if senders.is_empty() {
-        return if authority.is_some_and(is_loopback) { Ok(()) } else { Err(Denied::ForeignHost) };
+        let is_local = authority.is_some_and(is_loopback_authority);
+        return if is_local { Ok(()) } else { Err(Denied::ForeignHost) };
     }
     let token = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
     let token = token.ok_or(Denied::NoToken)?;
     owner(senders, |sender| &sender.hash, token).map(|_| ()).ok_or(Denied::UnknownToken)
-}
-
-fn is_loopback(authority: &str) -> bool {
-    let parsed = authority.parse::<http::uri::Authority>();
-    let Ok(name) = parsed.as_ref().map(http::uri::Authority::host) else { return false };
-    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|it| it.is_loopback())
 }
 
 #[cfg(test)]

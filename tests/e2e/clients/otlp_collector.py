@@ -7,6 +7,7 @@ every export, and `bytes`, all that came, in hexadecimal digits. `POST /answer/S
 answered to exports from then on; the gRPC side answers UNAVAILABLE unless it is 200.
 """
 
+import gzip
 import json
 import sys
 import threading
@@ -103,6 +104,8 @@ class Http(BaseHTTPRequestHandler):
     def do_POST(self):
         global answer
         body = self.rfile.read(int(self.headers["content-length"] or 0))
+        if self.headers["content-encoding"] == "gzip":
+            body = gzip.decompress(body)
         if self.path.startswith("/answer/"):
             with lock:
                 answer = int(self.path.rsplit("/", 1)[1])

@@ -2,7 +2,7 @@
 
 use super::{section, stage, stages, workload};
 use crate::harness::tools::Mock;
-use crate::harness::{Setup, Stagegate, free_address, request_with};
+use crate::harness::{Setup, Stagegate, Wire, eventually_async, free_address, request_with};
 use crate::otel::collector::Collector;
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -88,7 +88,9 @@ async fn spans_over_grpc_with_a_token_are_joined_and_passed_on() {
         stagegate.admin.metric("stagegate_otlp_exports_total", &[&label]).await
     };
     assert!(forwarded("forwarded").await >= 1.0);
-    drop(stranger);
+    let ask = request_with("POST /run", &[], "{}");
+    assert_eq!(Wire::connect(stranger.address).await.ask(&ask).await.status(), 200);
+    eventually_async("a refusal", async || forwarded("denied").await >= 1.0).await;
 }
 
 async fn agent_with(otlp: SocketAddr, token: &str) -> Mock {
