@@ -6,10 +6,14 @@ use crate::inflating::Reading;
 use crate::plan::SignalSettings;
 use crate::worker::Worker;
 use stagegate_signals::{
-    Answer, End, Failure, MAX_STAGES, Plain, PlainScanner, Signals, Stage, Uncoded, parse_usd,
-    server_timing, stage_name,
+    Answer, End, Failure, MAX_STAGES, Plain, PlainScanner, Signals, Stage, Uncoded, Usage,
+    parse_usd, server_timing, stage_name,
 };
 use std::time::Instant;
+
+/// The fields in which Bedrock's InvokeModel counts tokens of input and of output.
+const BEDROCK: [&[u8]; 2] =
+    [b"x-amzn-bedrock-input-token-count", b"x-amzn-bedrock-output-token-count"];
 
 /// The request that the response belongs to.
 #[derive(Clone, Copy)]
@@ -58,6 +62,9 @@ pub(in crate::serve) struct Observed {
     pub(super) is_stage: Option<String>,
     /// The cost that the backend states, in nano-dollars.
     pub(super) stated: Option<u64>,
+    /// Tokens of input and of output that the head counts, as Bedrock's does for models whose bodies
+    /// do not.
+    counted: [Option<u64>; 2],
     /// A cost was stated that is no amount.
     pub(super) unreadable: bool,
     /// Bytes of the request's body.
@@ -92,6 +99,8 @@ impl Observed {
                 12 if name.eq_ignore_ascii_case(b"content-type") => content_type = value,
                 16 if name.eq_ignore_ascii_case(b"content-encoding") => content_encoding = value,
                 11 | 13 | 14 => self.field(name, value),
+                32 if name.eq_ignore_ascii_case(BEDROCK[0]) => self.counted[0] = count(value),
+                33 if name.eq_ignore_ascii_case(BEDROCK[1]) => self.counted[1] = count(value),
                 _ => {}
             }
         }
@@ -213,10 +222,23 @@ impl Observed {
     pub(super) fn end(&mut self, end: End) -> Option<Signals> {
         let mut readers = self.readers.take()?;
         let scanner = readers.reader()?.scanner.as_mut()?;
-        let signals = scanner.finish(end, self.sealed);
+        let mut signals = scanner.finish(end, self.sealed);
         self.unreadable |= signals.unreadable;
+        if let [Some(input), Some(output)] = self.counted
+            && signals.is_generation
+            && signals.usage.is_none()
+        {
+            signals.usage = Some(Usage { input, output, ..Usage::default() });
+            signals.is_final = true;
+        }
         Some(signals)
     }
+}
+
+/// A number of tokens; none if it is none, or more than any answer has.
+fn count(value: &[u8]) -> Option<u64> {
+    let count: u64 = std::str::from_utf8(value).ok()?.trim().parse().ok()?;
+    (count <= 1 << 40).then_some(count)
 }
 
 /// Whether bodies of this type are written piece by piece, beside server-sent events and gRPC.
@@ -273,6 +295,33 @@ mod tests {
         let failure = observed.failure(signals.as_ref());
         let outcome = settings.rules.outcome(parsed.status, failure.as_ref());
         (observed, outcome)
+    }
+
+    #[test]
+    fn tokens_that_only_the_head_counts_are_the_answers() {
+        let used = |path: &str, fields: &str, body: &str| {
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{fields}Content-Length: 9\r\n\r\n"
+            );
+            let limits = HeadLimits { bytes: 4096, fields: 32 };
+            let parsed = ResponseHead::parse(head.as_bytes(), false, limits, Vec::new());
+            let Ok(Status::Complete(parsed)) = parsed else { panic!("no head: {head}") };
+            let asked = Asked { method: "POST", path, stage: None, resumes: false, learns: false };
+            let mut observed = Observed::default();
+            observed.begin(&settings(), asked, head.as_bytes(), &parsed);
+            let worker = Worker::new(Arc::new(shared(clients(), 1)), Some(0));
+            observed.data(body.as_bytes(), &worker, |_| {});
+            let usage = observed.end(End::Complete).and_then(|signals| signals.usage);
+            usage.map(|usage| (usage.input, usage.output))
+        };
+        let both =
+            "X-Amzn-Bedrock-Input-Token-Count: 7\r\nX-Amzn-Bedrock-Output-Token-Count: 3\r\n";
+        let path = "/model/meta.llama3-70b-instruct-v1%3A0/invoke";
+        assert_eq!(used(path, both, r#"{"generation":"hi"}"#), Some((7, 3)));
+        let own = r#"{"usage":{"input_tokens":70,"output_tokens":30}}"#;
+        assert_eq!(used(path, both, own), Some((70, 30)), "the body says more");
+        assert_eq!(used(path, "X-Amzn-Bedrock-Input-Token-Count: 7\r\n", "{}"), None);
+        assert_eq!(used(path, &both.replace('7', "x"), "{}"), None);
     }
 
     #[test]
