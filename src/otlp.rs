@@ -58,6 +58,7 @@ pub(crate) fn take(book: &Book, ended: Vec<Joinable>) {
         client: ended.parent,
         key: SeriesKey { workload: ended.workload, release: ended.release, arm: ended.arm },
         counts: ended.reason != Reason::Forced,
+        is_drawn: ended.is_drawn,
         ended_ms: ended.ended_ms,
         stated: ended.stages,
     }));

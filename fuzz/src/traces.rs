@@ -28,6 +28,7 @@ fn joined(body: &[u8], read: fn(&[u8], &mut Vec<Span>) -> Read) {
                 arm: stagegate_rollout::Arm::Stable,
             },
             counts: true,
+            is_drawn: true,
             ended_ms: at as u64,
             stated: Vec::new(),
         };

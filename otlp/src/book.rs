@@ -139,7 +139,7 @@ impl State {
             joined.count(&mut self.names, &mut delta);
             self.recent.add(joined);
         }
-        for (key, series) in &delta.series {
+        for (key, series) in delta.all_series() {
             if self.arms.len() >= MOST_SERIES && !self.arms.contains_key(key) {
                 self.arms.clear();
             }

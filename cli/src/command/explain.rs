@@ -7,8 +7,8 @@ use crate::output::table::clip;
 use crate::output::{self, Format, millis, moment, one_line};
 use clap::{Args, Subcommand};
 use stagegate_api::{
-    Decision, DecisionExplained, DecisionFlag, Decisions, ExplainRequest, Explanation, RequestStage,
-    StageSource,
+    Decision, DecisionExplained, DecisionFlag, Decisions, ExplainRequest, Explanation,
+    RequestStage, StageSource,
 };
 use std::fmt::Write;
 use std::process::ExitCode;

@@ -112,7 +112,9 @@ impl Call {
         };
         let joined = self.trace.as_ref().is_some_and(|trace| trace.joined);
         let traced = self.traced(&by, outcome, told, None);
-        if joined && let Some(joinable) = self.joinable(&by, traced.as_ref(), told) {
+        if joined
+            && let Some(joinable) = self.joinable(&by, decision.is_drawn, traced.as_ref(), told)
+        {
             worker.join(joinable);
         }
         if let Some(traced) = traced {
@@ -121,7 +123,13 @@ impl Call {
     }
 
     /// What joins the spans of agents to the request; none if no endpoint has taken it.
-    fn joinable(&self, by: &By<'_>, traced: Option<&Traced>, told: &Told<'_>) -> Option<Joinable> {
+    fn joinable(
+        &self,
+        by: &By<'_>,
+        is_drawn: bool,
+        traced: Option<&Traced>,
+        told: &Told<'_>,
+    ) -> Option<Joinable> {
         let (trace, release, arm) = (self.trace.as_ref()?, by.release?, by.arm?);
         if self.first_byte_us == 0 && !self.abandoned {
             return None;
@@ -138,6 +146,7 @@ impl Call {
             release: Arc::clone(&release.name),
             arm,
             reason: by.reason,
+            is_drawn,
             ended_ms: super::call::unix_ms(),
             stages: told.stages.to_vec(),
         })

@@ -283,6 +283,8 @@ pub struct Joinable {
     pub arm: Arm,
     /// The rule that decided.
     pub reason: Reason,
+    /// The split has drawn its arm, so that it is compared.
+    pub is_drawn: bool,
     /// Its end, in Unix milliseconds.
     pub ended_ms: u64,
     /// The stages that the answer stated: names and microseconds.

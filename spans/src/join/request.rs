@@ -26,6 +26,8 @@ pub struct Request {
     pub key: SeriesKey,
     /// False for a request that a tester forced, which no gate counts.
     pub counts: bool,
+    /// The split has drawn its arm, so that gates compare it.
+    pub is_drawn: bool,
     /// Its end, in Unix milliseconds.
     pub ended_ms: u64,
     /// The stages that its answer stated: names and microseconds.
@@ -62,7 +64,8 @@ impl Joined {
         if !self.request.counts {
             return;
         }
-        let series = delta.series.entry(self.request.key.clone()).or_default();
+        let of = if self.request.is_drawn { &mut delta.series } else { &mut delta.apart };
+        let series = of.entry(self.request.key.clone()).or_default();
         series.traces_begun += 1;
         series.traces_joined += u64::from(self.spans > 0);
         for seen in self.stages.iter().filter(|seen| seen.source == Source::Trace) {

@@ -19,6 +19,7 @@ fn request(trace: u8, span: u8, ended_ms: u64) -> Request {
         client: None,
         key: key(Arm::Stable),
         counts: true,
+        is_drawn: true,
         ended_ms,
         stated: Vec::new(),
     }
@@ -162,6 +163,7 @@ fn stages_count_for_their_arm_and_stated_times_are_not_counted_twice() {
     joiner.request(Request { stated, ..request(1, 1, 0) }, 0);
     joiner.request(Request { counts: false, ..request(2, 1, 0) }, 0);
     joiner.request(request(3, 1, 0), 0);
+    joiner.request(Request { is_drawn: false, ..request(4, 1, 0) }, 0);
     for trace in [1, 2] {
         joiner.span(span(trace, 2, 1, call(10, Some(5))), 0);
         let failed = Span { failed: true, ..span(trace, 3, 1, work(Kind::Tool, "f")) };
@@ -169,10 +171,11 @@ fn stages_count_for_their_arm_and_stated_times_are_not_counted_twice() {
     }
     let (mut delta, mut names) = (Delta::default(), StageNames::new(1));
     let joined = due(&mut joiner, 10_000);
-    assert_eq!(joined.len(), 3);
+    assert_eq!(joined.len(), 4);
     joined.iter().for_each(|joined| joined.count(&mut names, &mut delta));
     let series = &delta.series[&key(Arm::Stable)];
     assert_eq!((series.traces_begun, series.traces_joined), (2, 1));
+    assert_eq!(delta.apart[&key(Arm::Stable)].traces_begun, 1, "nobody compares it");
     assert!(!series.stages.contains_key("llm"), "the answer stated it");
     assert_eq!(series.stages["other"].count(), 1);
     assert_eq!((series.stage_use["other"].errors, series.stage_use["llm"].nanos), (1, 5));
