@@ -8,11 +8,19 @@ const PIECE: usize = 4096;
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 /// Bytes of one message that are decompressed at most.
 const MAX_MESSAGE: u64 = 64 << 20;
+/// Bytes that may come out of any message, however few went in; beyond them, how many may come out for
+/// each that went in.
+const FREE_BYTES: u64 = 1 << 20;
+const MAX_RATIO: u64 = 64;
 
 /// The backend's compression: its window goes over all messages.
 pub(crate) struct Inflate {
     stream: Decompress,
+    /// Bytes of the message under way that went in, and that came out.
+    taken: u64,
     given: u64,
+    /// Bytes that came out of all messages.
+    total: u64,
     broken: bool,
 }
 
@@ -24,7 +32,7 @@ impl std::fmt::Debug for Inflate {
 
 impl Default for Inflate {
     fn default() -> Self {
-        Self { stream: Decompress::new(false), given: 0, broken: false }
+        Self { stream: Decompress::new(false), taken: 0, given: 0, total: 0, broken: false }
     }
 }
 
@@ -33,6 +41,8 @@ impl Inflate {
     pub(crate) fn feed(&mut self, bytes: &[u8], mut text: impl FnMut(&[u8])) -> bool {
         let mut rest = bytes;
         let mut piece = [0; PIECE];
+        self.taken += bytes.len() as u64;
+        let most = (FREE_BYTES + MAX_RATIO * self.taken).min(MAX_MESSAGE);
         while !self.broken {
             let (taken, given) = (self.stream.total_in(), self.stream.total_out());
             let status = self.stream.decompress(rest, &mut piece, FlushDecompress::Sync);
@@ -40,6 +50,7 @@ impl Inflate {
             let given = usize::try_from(self.stream.total_out() - given).unwrap_or(0);
             rest = rest.get(taken..).unwrap_or_default();
             self.given += given as u64;
+            self.total += given as u64;
             text(&piece[..given.min(PIECE)]);
             match status {
                 Err(_) => self.broken = true,
@@ -48,7 +59,7 @@ impl Inflate {
                 Ok(_) if rest.is_empty() || taken == 0 => break,
                 Ok(_) => {}
             }
-            self.broken |= self.given > MAX_MESSAGE;
+            self.broken |= self.given > most;
             if rest.is_empty() && given < PIECE {
                 break;
             }
@@ -56,10 +67,20 @@ impl Inflate {
         !self.broken
     }
 
+    /// Bytes that were decompressed so far.
+    pub(crate) const fn inflated(&self) -> u64 {
+        self.total
+    }
+
+    /// Nothing is decompressed any more: the window goes over all messages.
+    pub(crate) const fn give_up(&mut self) {
+        self.broken = true;
+    }
+
     /// The message is over.
     pub(crate) fn end(&mut self, text: impl FnMut(&[u8])) -> bool {
         let sound = self.feed(&TAIL, text);
-        self.given = 0;
+        (self.taken, self.given) = (0, 0);
         sound
     }
 }

@@ -204,6 +204,17 @@ impl Socket {
         }
     }
 
+    /// Bytes that were decompressed so far: the work that the backend's messages made.
+    #[must_use]
+    pub fn inflated(&self) -> u64 {
+        self.message.inflate.as_ref().map_or(0, |inflate| inflate.inflated())
+    }
+
+    /// Decompresses no more: compressed messages that follow count as unreadable.
+    pub fn give_up(&mut self) {
+        self.message.inflate.get_or_insert_with(Box::default).give_up();
+    }
+
     /// Returns whether a close can be put here on both ways.
     #[must_use]
     pub const fn is_between_messages(&self) -> bool {

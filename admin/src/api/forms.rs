@@ -51,6 +51,13 @@ pub(super) fn of_schemas(schemas: &mut Value) {
             if schema["properties"][name].is_object() {
                 schema["if"] =
                     json!({ "properties": { name: { "const": true } }, "required": [name] });
+                // Whom somebody opts in needs a reason too.
+                let opts_in = schema["properties"]["opt_in"].is_object();
+                if opts_in {
+                    let some = json!({ "properties": { "opt_in": { "minItems": 1 } },
+                        "required": ["opt_in"] });
+                    schema["if"] = json!({ "anyOf": [schema["if"], some] });
+                }
                 let reason = json!({ "type": "string", "pattern": SOME_REASON });
                 schema["then"] =
                     json!({ "properties": { "reason": reason }, "required": ["reason"] });

@@ -1,6 +1,7 @@
 //! What passes a WebSocket: usage, cost and failures of the answers in it, and its close.
 
 use super::call::{Call, Decision, outcome};
+use crate::inflating::Reading;
 use crate::stats::{Told, tenant_label};
 use crate::worker::Worker;
 use stagegate_rollout::{CostTruth, Outcome, Unpriced};
@@ -52,9 +53,14 @@ impl<'a> Watcher<'a> {
 
     pub(super) fn backend_sent(&mut self, bytes: &[u8]) {
         let Self { socket, worker, decision, now_s, used } = self;
-        if let Some(socket) = socket {
-            socket.backend_sent(bytes, |made| used.add(worker, decision, *now_s, made));
+        let Some(socket) = socket else { return };
+        let before = socket.inflated();
+        // Nothing was compressed before the first message that is.
+        if before > 0 && !worker.inflating.may_go_on(worker.watches.now_ms(), Reading::Usage) {
+            socket.give_up();
         }
+        socket.backend_sent(bytes, |made| used.add(worker, decision, *now_s, made));
+        worker.inflating.spend(socket.inflated() - before);
     }
 
     /// Returns whether a close can be put in on both ways.

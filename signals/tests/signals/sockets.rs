@@ -99,6 +99,25 @@ fn compressed_messages_are_read_over_all_of_them() {
 }
 
 #[test]
+fn a_compressed_message_that_grows_without_measure_is_not_read_on() {
+    let mut compress = Compress::new(Compression::best(), false);
+    let mut packed = Vec::with_capacity(64 * 1024);
+    let zeros = vec![b'0'; 8 << 20];
+    compress.compress_vec(&zeros, &mut packed, FlushCompress::Sync).expect("packed");
+    let mut socket = Socket::new(Protocol::Auto, REALTIME);
+    for piece in frame(0xc1, &packed).chunks(1024) {
+        socket.backend_sent(piece, |_| {});
+    }
+    assert!(socket.inflated() <= (1 << 20) + 64 * packed.len() as u64 + 4096);
+    assert!(socket.finish(Some(Side::Backend), |_| {}).unreadable);
+    // Whoever has no budget left decompresses nothing.
+    let mut socket = Socket::new(Protocol::Auto, REALTIME);
+    socket.give_up();
+    socket.backend_sent(&frame(0xc1, &packed), |_| {});
+    assert_eq!(socket.inflated(), 0);
+}
+
+#[test]
 fn closes_count_by_their_codes_and_by_who_sent_them() {
     for (code, expected) in [
         (1000, Outcome::Ok),

@@ -1,10 +1,10 @@
-//! What only root can do to a machine: small disks, limits of a running process.
+//! What only root can do to a machine: small disks.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Runs a command to its end.
-pub(super) fn run(program: &str, arguments: &[&str]) {
+fn run(program: &str, arguments: &[&str]) {
     let status = Command::new(program).args(arguments).status();
     assert!(status.is_ok_and(|it| it.success()), "{program} {}", arguments.join(" "));
 }

@@ -8,7 +8,7 @@ mod shim;
 
 use crate::harness::{Backend, Setup, Stagegate, Workload, eventually_async};
 use machine::Disk;
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use serde_json::json;
 use shim::Shim;
 use std::sync::Arc;
@@ -43,12 +43,22 @@ struct Row {
 
 impl Scene {
     async fn open(data: Option<String>) -> Self {
+        Self::limited(data, None).await
+    }
+
+    /// With so many open files at most.
+    async fn limited(data: Option<String>, files: Option<u64>) -> Self {
         let shim = Shim::new();
         let (stable, candidate) = (Backend::start("stable"), Backend::start("candidate"));
         let workload =
             Workload::canary(&stable, &candidate).with("weight", "50%").with("sticky", "request");
-        let setup = Setup::of(workload).with("decision_log", "{ max_size: 1MiB }");
+        let setup = Setup::of(workload);
+        let usual = getrlimit(Resource::Nofile);
+        // A child has the limits of its parent.
+        setrlimit(Resource::Nofile, Rlimit { current: files.or(usual.current), ..usual })
+            .expect("a lower limit");
         let stagegate = Stagegate::start_in(&setup, data, &shim.environment()).await;
+        setrlimit(Resource::Nofile, usual).expect("the usual limit");
         let stagegate = Arc::new(stagegate);
         let (over, asked) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let client =
@@ -216,18 +226,14 @@ async fn the_clock_jumps(fault: &'static str, seconds: i64) -> Row {
 }
 
 async fn files_run_out() -> Row {
-    let scene = Scene::open(None).await;
-    let pid = scene.stagegate.pid().to_string();
-    let open = scene.stagegate.open_files();
-    machine::run("prlimit", &["--pid", &pid, &format!("--nofile={}", open + 20)]);
+    let scene = Scene::limited(None, Some(128)).await;
     let mut idle = Vec::new();
-    for _ in 0..200 {
+    for _ in 0..300 {
         let connected = tokio::net::TcpStream::connect(scene.stagegate.proxy);
         if let Ok(Ok(stream)) = tokio::time::timeout(Duration::from_millis(200), connected).await {
             idle.push(stream);
         }
     }
-    // By the Unix socket or the port: whoever waits longest there makes room.
     let begun = Instant::now();
     let answer = loop {
         let body = json!({ "reason": "a test rolls back" });
@@ -240,9 +246,8 @@ async fn files_run_out() -> Row {
     let rollback = begun.elapsed();
     assert!(rollback < BOUND, "{rollback:?}: {}", answer.json);
     drop(idle);
-    machine::run("prlimit", &["--pid", &pid, "--nofile=4096"]);
     let recovered = scene.recover().await;
-    scene.close("the limit of open files is reached", rollback, recovered).await
+    scene.close("300 idle connections at a limit of 128 files", rollback, recovered).await
 }
 
 async fn the_process_is_stopped() -> Row {

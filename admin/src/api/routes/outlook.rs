@@ -30,8 +30,10 @@ use utoipa::IntoParams;
 #[into_params(parameter_in = Query)]
 pub(super) struct PlanQuery {
     /// Requests a second of both arms; measured over the last quarter of an hour if left out.
+    #[param(minimum = 0.0, maximum = 1e9)]
     rps: Option<f64>,
     /// Dollars of a request, for what the steps will cost; measured if left out.
+    #[param(minimum = 0.0, maximum = 1e9)]
     usd_per_request: Option<f64>,
     /// Name of a policy; the workload's own if left out.
     policy: Option<String>,
@@ -52,8 +54,8 @@ pub(super) async fn outlook(
         ApiError::unknown("policy", &format!("there is no such policy; there are: {known}"))
     })?;
     for (field, given) in [("rps", query.rps), ("usd_per_request", query.usd_per_request)] {
-        if given.is_some_and(|number| !number.is_finite() || number < 0.0) {
-            return Err(ApiError::field(field, &"it must be a number from 0 on"));
+        if given.is_some_and(|number| !(0.0..=MOST).contains(&number)) {
+            return Err(ApiError::field(field, &"it must be a number from 0 to 1e9"));
         }
     }
     let mut rates = measured(&app.stats.snapshot(), &name);
@@ -75,6 +77,9 @@ pub(super) async fn outlook(
     };
     heavy(work).await.map(Json)
 }
+
+/// The largest number of a plan's assumptions: what follows from it is a number too.
+const MOST: f64 = 1e9;
 
 /// The workload's rates over the longest window there is.
 fn measured(stats: &[SeriesStats], workload: &str) -> Rates {

@@ -20,6 +20,9 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 /// Bytes of later requests that are read while one is in progress.
 const MAX_AHEAD: usize = 64 * 1024;
+/// Reads of each side in one turn, 64 KiB each at most. Then everybody else has a turn: a read may hold thousands of
+/// chunks or events, and without an end of its own an exchange would go on for 128 of them.
+const READS: u8 = 4;
 
 impl Exchange<'_> {
     /// Drives the exchange.
@@ -35,6 +38,7 @@ impl Exchange<'_> {
         if !self.sending.begun && !self.worker.is_current(&self.decision.plan) {
             return Poll::Ready(End::Outdated);
         }
+        self.reads_left = [READS; 2];
         match self.step(cx) {
             Ok(()) => {}
             Err(end) => return Poll::Ready(end),
@@ -68,6 +72,11 @@ impl Exchange<'_> {
             let received = self.receive(cx)?;
             if self.receiving.finished {
                 return Err(self.end());
+            }
+            if self.reads_left.contains(&0) {
+                self.set_deadline();
+                cx.waker().wake_by_ref();
+                return Ok(());
             }
             if !sent && !received {
                 return self.watch_client(cx);

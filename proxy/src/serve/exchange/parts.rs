@@ -64,6 +64,9 @@ pub(in crate::serve) struct Exchange<'a> {
     pub(in crate::serve) over_ms: u64,
     /// The worker's time at which the present step is over.
     pub(in crate::serve) late_ms: u64,
+    /// Reads that are left in this turn, of the client and of the endpoint: neither keeps the other
+    /// from being read.
+    pub(in crate::serve) reads_left: [u8; 2],
     pub(in crate::serve) sending: Sending<'a>,
     pub(in crate::serve) receiving: Receiving<'a>,
 }

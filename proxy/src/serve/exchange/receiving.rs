@@ -23,6 +23,9 @@ impl Exchange<'_> {
                 self.receiving.finished = true;
                 return Ok(true);
             }
+            if self.reads_left[1] == 0 {
+                return Ok(progress);
+            }
             let worker = self.worker;
             let mut buffer = worker.read_buffer.borrow_mut();
             let mut read = ReadBuf::new(&mut buffer);
@@ -30,6 +33,7 @@ impl Exchange<'_> {
                 Poll::Pending => return Ok(progress),
                 Poll::Ready(Ok(())) if !read.filled().is_empty() => {
                     progress = true;
+                    self.reads_left[1] -= 1;
                     let before = self.call.bytes_out;
                     self.take_answer(cx, read.filled(), &mut progress)?;
                     if self.call.bytes_out > before {

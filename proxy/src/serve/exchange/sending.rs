@@ -25,9 +25,10 @@ impl Exchange<'_> {
             if self.sending.has_input() {
                 continue;
             }
-            if self.sending.is_done() || !self.read_client(cx)? {
+            if self.sending.is_done() || self.reads_left[0] == 0 || !self.read_client(cx)? {
                 return Ok(progress);
             }
+            self.reads_left[0] -= 1;
             progress = true;
         }
     }
