@@ -71,6 +71,7 @@ impl<T: Send + 'static> Exporter<T> {
         counts: Arc<Counts>,
         translate: impl Fn(T, &mut Batch) + Send + 'static,
     ) -> std::io::Result<Self> {
+        // Bounded by its records, which [`Exporter::offer`] counts, and not by its batches.
         let (queue, waiting) = mpsc::unbounded_channel();
         let (ending, told_to_end) = watch::channel(None);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -90,6 +90,8 @@ impl DataPlane {
         });
         let (mut workers, mut threads) = (Vec::new(), Vec::new());
         for index in 0..shared.workers.len() {
+            // Never full: connections in it count against `limits.connections`, and every other message
+            // is one of a change.
             let (sender, receiver) = mpsc::unbounded_channel();
             let shared = Arc::clone(&shared);
             let body = move || run::supervised(&shared, index, receiver);
