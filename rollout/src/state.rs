@@ -184,4 +184,7 @@ pub struct Condemned {
     /// The override that let it in again since, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub let_in: Option<Mark>,
+    /// How often a gate rolled it back; 0 in states of earlier versions, which stands for once.
+    #[serde(default)]
+    pub times: u32,
 }

@@ -6,9 +6,10 @@ use super::{Mark, Notice, NoticeKind, Phase, Rollout, RolloutId, RolloutRefusal,
 use crate::command::change;
 use crate::condemned::said_against;
 use crate::{
-    Analysis, AnalysisId, Closed, Command, Policy, Refusal, ReleaseName, Severity, Verdict, Weight,
-    WorkloadSpec, WorkloadState,
+    Amount, Analysis, AnalysisId, Closed, Command, Policy, Refusal, ReleaseName, Severity, Verdict,
+    Weight, WorkloadSpec, WorkloadState,
 };
+use std::fmt::Write as _;
 
 /// Evidence older than this does not permit a promotion: the measurement has stopped.
 const OUTDATED_MS: u64 = 120_000;
@@ -136,6 +137,8 @@ fn start(
     };
     let weight = first.weight;
     let condemned = state.condemnation(to);
+    let attempt = state.times_condemned(to) + 1;
+    let policy = Policy { promote_alpha: left_of(policy.promote_alpha, attempt), ..policy };
     let mut missing: Vec<String> =
         condemned.iter().map(|by| said_against(to, by)).chain(moved(state, to, weight)).collect();
     missing.extend(preflight.missing(spec, state, &policy, mark.at_ms));
@@ -163,7 +166,12 @@ fn start(
     };
     let transition = rollout.enter(phase, Turn::Started, weight, mark);
     transition.against.clone_from(&missing);
-    let summary = format!("rollout {} started: {} -> {to} at {weight}", rollout.id, state.stable);
+    let mut summary =
+        format!("rollout {} started: {} -> {to} at {weight}", rollout.id, state.stable);
+    if attempt > 1 {
+        let alpha = rollout.policy.promote_alpha.get() * 100.0;
+        let _ = write!(summary, " (attempt {attempt}: a gate passes by chance in {alpha:.2}%)");
+    }
     let mut done = Done::new(order, summary.clone());
     let mut notice = Notice::of(&rollout, NoticeKind::Started, "rollout", mark, summary);
     if !missing.is_empty() {
@@ -174,6 +182,13 @@ fn start(
     done.notices.push(notice);
     state.rollout = Some(Box::new(rollout));
     Ok(done)
+}
+
+/// The chance to pass by mistake that is left for a release that gates rolled back before: each attempt
+/// has half of the one before, so that all attempts together have at most twice the policy's.
+fn left_of(alpha: Amount, attempt: u32) -> Amount {
+    let part = 0.5_f64.powi(attempt.min(16) as i32 - 1);
+    Amount::new(alpha.get() * part).unwrap_or(alpha)
 }
 
 /// Opens `to` as the candidate at `weight`. Whoever is on it already stays there.
