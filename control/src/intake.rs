@@ -22,6 +22,8 @@ pub(super) struct Watch {
     pub(super) candidate: Arc<str>,
     /// What units are asked about, and the time for which the step is observed, in milliseconds.
     pub(super) units: (Vec<UnitClass>, u64),
+    /// Conversations stay where they began, from step to step.
+    pub(super) keeps: bool,
     /// Counts that arrive earlier are dropped: workers hand over up to a period late, so what comes
     /// right after a change of the plan was counted under the plan before.
     pub(super) from: Instant,
@@ -66,6 +68,19 @@ impl Kept {
         Self { watch, counted: Counted::default(), units }
     }
 
+    /// For another rollout or step. Units of the step before stay known if the same releases go on and
+    /// conversations stay where they began.
+    fn after(self, watch: Watch) -> Self {
+        let rollout = |watch: &Watch| watch.evidence.rsplit_once('~').map(|(id, _)| id.to_owned());
+        let (before, now) = (rollout(&self.watch), rollout(&watch));
+        if !watch.keeps || before.is_none() || before != now {
+            return Self::new(watch);
+        }
+        let (classes, hold_ms) = watch.units.clone();
+        let units = self.units.next_step(classes, hold_ms);
+        Self { watch, counted: Counted::default(), units }
+    }
+
     /// Where a series counts, if its release is one of the two.
     fn of(&mut self, key: &SeriesKey) -> Option<&mut Series> {
         let Self { watch, counted, .. } = self;
@@ -93,11 +108,16 @@ impl Intake {
         let mut kept = self.lock();
         let mut before = std::mem::take(&mut *kept);
         for (workload, watch) in wanted {
-            let same = before.remove(&workload).filter(|kept| {
-                let Watch { evidence, stable, candidate, .. } = &kept.watch;
-                (evidence, stable, candidate) == (&watch.evidence, &watch.stable, &watch.candidate)
-            });
-            kept.insert(workload, same.unwrap_or_else(|| Kept::new(watch)));
+            let now = match before.remove(&workload) {
+                None => Kept::new(watch),
+                Some(kept) => {
+                    let Watch { evidence, stable, candidate, .. } = &kept.watch;
+                    let names = (evidence, stable, candidate);
+                    let same = names == (&watch.evidence, &watch.stable, &watch.candidate);
+                    if same { kept } else { kept.after(watch) }
+                }
+            };
+            kept.insert(workload, now);
         }
     }
 
@@ -197,6 +217,7 @@ mod tests {
             stable: "v1".into(),
             candidate: "v2".into(),
             units: (Vec::new(), 0),
+            keeps: true,
             from,
         };
         ("agent".into(), watch)

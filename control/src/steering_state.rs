@@ -141,6 +141,10 @@ impl SteeringState {
                 }
             }
         }
+        let keeps = |name: &WorkloadName| {
+            let live = view.live.iter().find(|live| live.split.spec().name == *name);
+            live.is_some_and(|live| live.split.keeps_conversations())
+        };
         inner.steering.intake.watch(active.iter().filter_map(|(name, rollout)| {
             let from = self.watched.get(name)?.looked;
             let watch = Watch {
@@ -148,6 +152,7 @@ impl SteeringState {
                 stable: rollout.from.shared(),
                 candidate: rollout.to.shared(),
                 units: (UnitClass::of_policy(&rollout.policy), length_ms(rollout)),
+                keeps: keeps(name),
                 from,
             };
             Some((name.shared(), watch))

@@ -141,7 +141,7 @@ impl Flow {
             return true;
         }
         let (requests, observed_ms) = self.pace;
-        let pause_ms = if requests > 0 { observed_ms / requests } else { 0 };
+        let pause_ms = observed_ms.checked_div(requests).unwrap_or(0);
         self.silent_ms >= SILENCE_MS.min(short_ms).max(PAUSES * pause_ms)
     }
 

@@ -28,6 +28,7 @@
 //! - A gate that only alerts keeps a rollout from being promoted while violated; without data it
 //!   does not.
 
+mod beside;
 mod counts;
 mod evidence;
 mod evident;

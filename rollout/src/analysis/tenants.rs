@@ -47,10 +47,14 @@ impl Tenants {
     /// Takes in a tick: of every tenant, units and failed ones.
     pub(super) fn update(&mut self, candidate: &[Counted], stable: &[Counted]) {
         for (name, counted) in candidate {
-            self.tenant(name).map(|tenant| tenant.add(*counted, (0, 0)));
+            if let Some(tenant) = self.tenant(name) {
+                tenant.add(*counted, (0, 0));
+            }
         }
         for (name, counted) in stable {
-            self.tenant(name).map(|tenant| tenant.add((0, 0), *counted));
+            if let Some(tenant) = self.tenant(name) {
+                tenant.add((0, 0), *counted);
+            }
         }
     }
 
@@ -82,10 +86,10 @@ impl Tenants {
 
     /// A tenant that the candidate fails beyond doubt, and still does: its part of the stake, of which
     /// `ln_stake` is the logarithm for all together, has become what is needed by itself.
-    pub(super) fn broken(&self, ln_stake: f64, ln_needed: f64) -> Option<&Arc<str>> {
+    pub(super) fn broken(&self, ln_stake: f64, ln_needed: f64) -> Option<&str> {
         let part = ln_stake - (MOST_TENANTS as f64).ln();
         let worst = self.worst().find(|tenant| tenant.is_bad_lately(self.margin))?;
-        (worst.test.ln_value() + part >= ln_needed).then_some(&worst.name)
+        (worst.test.ln_value() + part >= ln_needed).then_some(&*worst.name)
     }
 
     fn worst(&self) -> impl Iterator<Item = &Tenant> {

@@ -1,9 +1,9 @@
 //! The statistical test of a gate, and its input.
 
+use super::beside::{Beside, first_failures, half_each};
 use super::counts::{Counts, NANOS};
 use super::fresh::Fresh;
 use super::measurement::SliceReading;
-use super::tenants::Tenants;
 use crate::policy::{Gate, Limit, Measure, Quantile};
 use crate::{Histogram, UnitClass};
 use serde::{Deserialize, Serialize};
@@ -11,10 +11,7 @@ use stagegate_sequential::promotion::Moments;
 use stagegate_sequential::{
     Claim, CoinTest, GradedCoinTest, MarginTest, MeanCusum, MeanTest, ShareCusum, ShareTest,
 };
-use std::sync::Arc;
 
-/// The part of the stake that is on single tenants.
-const OF_TENANTS: f64 = 0.1;
 /// Values of stable before its mean is a limit.
 const LEAST_STABLE: u64 = 100;
 /// Values of stable before its share is something to compare with.
@@ -82,15 +79,8 @@ pub(super) enum Test {
     Coin(CoinTest),
     /// Test B with a margin, of values that no unit is known of.
     Margin(MarginTest),
-    /// Test B with a margin, half of it on first failures of units, half on their first visits.
-    Beside {
-        /// First failures.
-        first: MarginTest,
-        /// Shares of failed turns.
-        visits: MarginTest,
-        /// First failures of single tenants.
-        tenants: Tenants,
-    },
+    /// Test B with a margin, of values that belong to units.
+    Beside(Box<Beside>),
     /// Test B by degrees: the cost of visits.
     Costs(GradedCoinTest),
     /// Test D: a mean against a limit.
@@ -122,12 +112,10 @@ impl Test {
     }
 
     fn with_margin(gate: &Gate, margin: f64) -> Option<Self> {
-        let first = MarginTest::new(margin).ok()?;
         if UnitClass::of(gate).is_none() {
-            return Some(Self::Margin(first));
+            return Some(Self::Margin(MarginTest::new(margin).ok()?));
         }
-        let visits = MarginTest::for_parts(margin).ok()?;
-        Some(Self::Beside { first, visits, tenants: Tenants::new(margin) })
+        Some(Self::Beside(Box::new(Beside::new(margin)?)))
     }
 
     /// The test of `gate` at 100%, where stable's figures of the step before stand in for it.
@@ -171,14 +159,7 @@ impl Test {
             Self::ShareWatch(test) => test.update(candidate.at_risk()),
             Self::Coin(test) => test.update(candidate.at_risk(), stable.at_risk()),
             Self::Margin(test) => first_failures(test, candidate, stable),
-            Self::Beside { first, visits, tenants } => {
-                tenants.update(&candidate.tenants, &stable.tenants);
-                first_failures(first, candidate, stable);
-                let of = |arm: &Fresh| arm.first_visits.clone();
-                // Shares of turns are from 0 to 1: never refused.
-                let counted = visits.update_parts(of(candidate), of(stable));
-                debug_assert!(counted.is_ok());
-            }
+            Self::Beside(test) => test.update(candidate, stable),
             Self::Costs(test) => {
                 for slice in 0..candidate.costs.len().max(stable.costs.len()) {
                     let of = |arm: &Fresh| {
@@ -211,11 +192,7 @@ impl Test {
                 first.begin_block();
                 visits.begin_block();
             }
-            Self::Beside { first, visits, tenants } => {
-                tenants.begin_block();
-                first.begin_block();
-                visits.begin_block();
-            }
+            Self::Beside(test) => test.begin_block(),
             Self::Coin(test) => test.begin_block(),
             Self::Margin(test) => test.begin_block(),
             Self::Costs(test) => test.begin_block(),
@@ -229,10 +206,7 @@ impl Test {
         match self {
             Self::Share(test) => Some(test.ln_value()),
             Self::Limit { first, visits } => Some(half_each(first.ln_value(), visits.ln_value())),
-            Self::Beside { first, visits, tenants } => {
-                let all = half_each(first.ln_value(), visits.ln_value());
-                Some(ln_sum(all + (-OF_TENANTS).ln_1p(), tenants.ln_value() + OF_TENANTS.ln()))
-            }
+            Self::Beside(test) => Some(test.ln_value()),
             Self::Coin(test) => Some(test.ln_value()),
             Self::Margin(test) => Some(test.ln_value()),
             Self::Costs(test) => Some(test.ln_value()),
@@ -244,15 +218,15 @@ impl Test {
     }
 
     /// The tenant that the candidate fails beyond doubt by itself, if there is one.
-    pub(super) fn broken_tenant(&self, ln_needed: f64) -> Option<&Arc<str>> {
-        let Self::Beside { tenants, .. } = self else { return None };
-        tenants.broken(OF_TENANTS.ln(), ln_needed)
+    pub(super) fn broken_tenant(&self, ln_needed: f64) -> Option<&str> {
+        let Self::Beside(test) = self else { return None };
+        test.broken_tenant(ln_needed)
     }
 
     /// The tenants that most speaks against.
     pub(super) fn slices(&self) -> Vec<SliceReading> {
         match self {
-            Self::Beside { tenants, .. } => tenants.readings(),
+            Self::Beside(test) => test.tenants.readings(),
             _ => Vec::new(),
         }
     }
@@ -260,23 +234,6 @@ impl Test {
     /// True if it is the kind for 100%.
     pub(super) const fn is_watch(&self) -> bool {
         matches!(self, Self::ShareWatch(_) | Self::MeanWatch(_))
-    }
-}
-
-/// The mean of two e-processes is one. Values are logarithms.
-fn half_each(a: f64, b: f64) -> f64 {
-    ln_sum(a, b) - std::f64::consts::LN_2
-}
-
-/// The logarithm of `exp(a) + exp(b)`.
-fn ln_sum(a: f64, b: f64) -> f64 {
-    a.max(b) + (-(a - b).abs()).exp().ln_1p()
-}
-
-fn first_failures(test: &mut MarginTest, candidate: &Fresh, stable: &Fresh) {
-    for slice in 0..candidate.first.len().max(stable.first.len()) {
-        let of = |arm: &Fresh| arm.first.get(slice).copied().unwrap_or_default();
-        test.update_slice(slice, of(candidate), of(stable));
     }
 }
 

@@ -8,7 +8,7 @@ use super::evident;
 use super::frame::{Frame, RECENT_MS, least_for_a_quantile};
 use super::fresh::Fresh;
 use super::gate_state::Why;
-use super::ring::{Add, Ring, SLOT_MS};
+use super::ring::{Add, LONGEST_MS, Ring, SLOT_MS};
 use super::test::{Kind, LEAST_SHARE, Test, mean_limit};
 use super::tick::Tick;
 use super::trigger::Trigger;
@@ -228,7 +228,8 @@ impl Track {
         let guard = Guard { stable: count(&now.stable), candidate: count(&now.candidate) };
         self.guard.add(frame.at_ms, &guard, |_| {});
         let lately = |window_ms| self.guard.last(frame.at_ms, window_ms);
-        let windows = [guard, lately(SLOT_MS), lately(RECENT_MS)];
+        // A little beyond it, stable is known to be so only after a while.
+        let windows = [guard, lately(SLOT_MS), lately(RECENT_MS), lately(LONGEST_MS)];
         windows.iter().any(|window| window.stable_is_beyond_too(limit)).then_some(Why::StableToo)
     }
 

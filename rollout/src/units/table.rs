@@ -78,6 +78,23 @@ impl UnitTable {
         }
     }
 
+    /// The table of the next step, for a split that leaves conversations where they began. Units that
+    /// are known keep the number of their turns and the classes in which they failed, so that they are
+    /// compared with their like; their visits are not first ones. Nothing is counted yet.
+    #[must_use]
+    pub fn next_step(self, classes: Vec<UnitClass>, hold_ms: u64) -> Self {
+        let mut next = Self::new(classes, hold_ms);
+        if next.classes != self.classes {
+            return next;
+        }
+        next.units = self.units;
+        for unit in next.units.values_mut() {
+            let classes = vec![(0, 0); next.classes.len()];
+            unit.visit = Visit { is_later: true, classes, ..Visit::default() };
+        }
+        next
+    }
+
     /// Adds a request.
     pub fn add(&mut self, seen: &Seen) {
         self.used = true;
@@ -296,6 +313,29 @@ mod tests {
         assert_eq!((sums.costs[2].count(), sums.costs[2].sum()), (1, 5000));
         let [_, sums] = table.take(900_000);
         assert!(sums.class(PERMANENT).expect("counted").visits.is_empty(), "once");
+    }
+
+    #[test]
+    fn the_next_step_knows_how_far_a_conversation_is() {
+        let mut table = table();
+        for (unit, outcome) in [(7, Outcome::Ok), (8, Outcome::Permanent)] {
+            table.add(&seen(unit, 1, outcome));
+        }
+        let mut next = table.clone().next_step(table.classes.clone(), 1_800_000);
+        let [_, nothing] = next.take(2000);
+        assert!(nothing.classes.is_empty(), "what was counted before is of the step before");
+        for unit in [7, 8, 9] {
+            next.add(&seen(unit, 10, Outcome::Ok));
+        }
+        let [_, sums] = next.take(400_000);
+        let class = sums.class(PERMANENT).expect("counted");
+        assert_eq!(class.first, [(1, 0), (1, 0)], "unit 9's turn 1 and unit 7's turn 2");
+        assert_eq!(
+            (class.visits.clone(), class.first_visits.clone()),
+            (vec![(0, 1, 3)], vec![(0, 1, 1)])
+        );
+        let other = next.next_step(vec![PERMANENT], 1_800_000);
+        assert!(other.is_empty(), "of another policy");
     }
 
     #[test]

@@ -40,6 +40,12 @@ fn an_outage_of_the_provider_at_the_end_rolls_nothing_back() {
     stays("watch at 100%: provider out for 30 s", 2);
 }
 
+/// 2% of both arms' requests take longer than the policy's SLO, which permits 1%.
+#[test]
+fn an_slo_that_both_arms_miss_blames_nobody() {
+    stays("p95 against stable, with and without a tool", 1);
+}
+
 #[test]
 fn requests_that_hang_are_found() {
     is_found("a third hangs until clients leave", 2, 300.0);

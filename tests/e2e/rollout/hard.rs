@@ -3,7 +3,7 @@
 
 use super::World;
 use super::traffic::Traffic;
-use crate::harness::{eventually, eventually_async};
+use crate::harness::eventually_async;
 use serde_json::json;
 use std::time::Duration;
 

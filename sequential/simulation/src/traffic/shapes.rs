@@ -122,7 +122,7 @@ fn bad() -> Vec<Shape> {
     let five = Arms { permanent: 0.05, ..GOOD };
     let ten = Arms { permanent: 0.10, ..GOOD };
     let doubled = |name, step, rps| Shape { stable: five, step, rps, ..Shape::bad(name, ten) };
-    let many = Tenants { count: 120, zipf: 0.0, sticky: false, icc: 0.0 };
+    let many = Tenants { count: 80, zipf: 0.0, sticky: false, icc: 0.0 };
     vec![
         doubled("5% -> 10% permanent, w 1%", 0, 100.0),
         doubled("5% -> 10% permanent, w 10%", 1, 10.0),
@@ -150,7 +150,12 @@ fn bad() -> Vec<Shape> {
         Shape { minutes: 180, ..Shape::bad("cost doubled", Arms { dearer: 2.0, ..GOOD }) },
         Shape {
             tenants: Some(many),
-            ..Shape::bad("one tenant of 120 refused (422)", Arms { tenant_rejected: 1.0, ..GOOD })
+            rps: 60.0,
+            minutes: 110,
+            ..Shape::bad(
+                "one tenant of 80 refused (422), 10% of 60/s",
+                Arms { tenant_rejected: 1.0, ..GOOD },
+            )
         },
         Shape {
             ends: Some(15.0),
