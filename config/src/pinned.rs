@@ -30,6 +30,8 @@ struct Written {
     host: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     set_body: BTreeMap<String, Value>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    flags: BTreeMap<String, String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,8 +48,15 @@ impl PinnedRequest {
         if changes.is_empty() {
             return None;
         }
-        let RequestChanges { set_headers, remove_headers, path_prefix, query, host, set_body } =
-            changes.clone();
+        let RequestChanges {
+            set_headers,
+            remove_headers,
+            path_prefix,
+            query,
+            host,
+            set_body,
+            flags,
+        } = changes.clone();
         let written = Written {
             set_headers: set_headers.into_iter().collect(),
             remove_headers: remove_headers.into_iter().collect(),
@@ -61,6 +70,7 @@ impl PinnedRequest {
                 })
                 .into_iter()
                 .collect(),
+            flags: flags.into_iter().collect(),
         };
         // Only texts are keys, so this cannot fail.
         let text = serde_json::to_string(&written).unwrap_or_default();
@@ -85,6 +95,7 @@ impl PinnedRequest {
             query: written.query.into_iter().collect(),
             host: written.host,
             set_body: written.set_body.into_iter().next().map(member).map(Arc::new),
+            flags: written.flags.into_iter().collect(),
         };
         Self::new(changes).ok_or_else(|| "the request changes are empty".to_owned())
     }
@@ -120,6 +131,7 @@ mod tests {
                 member: "model".into(),
                 value: "\"m-6\"".into(),
             })),
+            flags: vec![("new-prompt".into(), "on".into())],
         };
         let pinned = PinnedRequest::new(changes.clone()).expect("changes");
         let read = PinnedRequest::from_text(pinned.text()).expect("read");

@@ -32,6 +32,15 @@ impl FlagsSent {
     pub fn add(&mut self, key: &str, evaluation: &Evaluation<'_>) {
         let variant = evaluation.variant().map_or("", Variant::name);
         let decided_by = evaluation.decided_by().label();
+        self.put(key, variant, decided_by);
+    }
+
+    /// Adds a flag with the variant that the release pins.
+    pub fn add_pinned(&mut self, key: &str, variant: &str) {
+        self.put(key, variant, "release");
+    }
+
+    fn put(&mut self, key: &str, variant: &str, decided_by: &str) {
         push_flag(&mut self.record, RecordedFlag { key, variant, decided_by });
         if variant.is_empty() {
             return;

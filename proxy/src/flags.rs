@@ -1,6 +1,6 @@
 //! Flags that are evaluated for a request and sent to its backend.
 
-use stagegate_flags::{Context, Evaluation, Flag, FlagSet, FlagsSent, Scratch, Variant};
+use stagegate_flags::{Context, DecidedBy, Evaluation, Flag, FlagSet, FlagsSent, Scratch, Variant};
 use stagegate_rollout::FlagCounts;
 use stagegate_settings::ForwardFlags;
 
@@ -62,23 +62,27 @@ fn count(key: &str, evaluation: &Evaluation<'_>, counts: &mut FlagCounts) {
     counts.add(counted, variant, evaluation.reason().label(), 1);
 }
 
-/// Evaluates the flags that are wanted and counts them. Nothing if none is wanted. A flag that is
-/// missing or fails is recorded and not sent.
+/// Evaluates the flags that are wanted, and those that the release pins, and counts them. Nothing if there
+/// are none. A flag that is missing or fails is recorded and not sent.
 pub(crate) fn evaluate(
-    wanted: &ForwardFlags,
+    (wanted, pins): (&ForwardFlags, &[(String, String)]),
     set: &FlagSet,
     scratch: &mut Scratch,
     facts: &Facts<'_>,
     counts: &mut FlagCounts,
 ) -> Option<Box<FlagsSent>> {
-    if *wanted == ForwardFlags::Nothing {
+    if *wanted == ForwardFlags::Nothing && pins.is_empty() {
         return None;
     }
     let context = scratch.of_fields(facts.fields).excluding(facts.excluded);
     let mut sent = Box::<FlagsSent>::default();
     let mut take = |key: &str, evaluation: &Evaluation<'_>| {
         count(key, evaluation, counts);
-        sent.add(key, evaluation);
+        let pin = pins.iter().find(|(pinned, _)| pinned == key);
+        match pin.filter(|(_, variant)| may_pin(evaluation, variant)) {
+            Some((_, variant)) => sent.add_pinned(key, variant),
+            None => sent.add(key, evaluation),
+        }
     };
     match wanted {
         ForwardFlags::Nothing => {}
@@ -89,7 +93,17 @@ pub(crate) fn evaluate(
             }
         }
     }
+    for (key, _) in pins.iter().filter(|(key, _)| !wanted.wants(key)) {
+        take(key, &set.evaluate(key, &context, facts.now_s));
+    }
     Some(sent)
+}
+
+/// A pin gives way to whoever took the variant away, and to a flag that does not have it.
+fn may_pin(evaluation: &Evaluation<'_>, variant: &str) -> bool {
+    let taken = matches!(evaluation.decided_by(), DecidedBy::Off | DecidedBy::Denied);
+    let variants = evaluation.flag().map(Flag::variants).unwrap_or_default();
+    !taken && variants.iter().any(|own| own.name() == variant)
 }
 
 fn all(
@@ -105,7 +119,9 @@ fn all(
 #[cfg(test)]
 mod tests {
     use super::{Facts, evaluate};
-    use stagegate_flags::{Bucketing, FlagFile, FlagSet, FlagsSent, Scratch};
+    use stagegate_flags::{
+        Bucketing, FlagChange, FlagFile, FlagSet, FlagsSent, Override, Scope, Scratch,
+    };
     use stagegate_rollout::{FlagCounts, recorded_flags};
     use stagegate_settings::ForwardFlags;
 
@@ -125,7 +141,7 @@ mod tests {
     fn sent(wanted: &ForwardFlags, counts: &mut FlagCounts) -> Option<Box<FlagsSent>> {
         let fields = [("targetingKey", "ann"), ("tenant", "acme")];
         let facts = Facts { fields: &fields, excluded: false, now_s: 0 };
-        evaluate(wanted, &set(FILE), &mut Scratch::new(), &facts, counts)
+        evaluate((wanted, &[]), &set(FILE), &mut Scratch::new(), &facts, counts)
     }
 
     fn keys(keys: &[&str]) -> ForwardFlags {
@@ -148,6 +164,32 @@ mod tests {
         assert_eq!(kept[1].variant, "5 mini, \"b\"");
         let counted: Vec<_> = counts.iter().collect();
         assert!(counted.contains(&("prompt", "on", "TARGETING_MATCH", 1)), "{counted:?}");
+    }
+
+    #[test]
+    fn a_release_pins_variants_that_nobody_took_away() {
+        let pins = [("prompt", "off"), ("Upper", "b"), ("away", "a"), ("nobody", "x")];
+        let pins = pins.map(|(key, variant)| (key.to_owned(), variant.to_owned()));
+        let fields = [("tenant", "acme")];
+        let facts = Facts { fields: &fields, excluded: false, now_s: 0 };
+        let (wanted, mut counts) = (ForwardFlags::Nothing, FlagCounts::default());
+        let mut scratch = Scratch::new();
+        let mut sent = |set: &FlagSet| {
+            let sent = evaluate((&wanted, &pins), set, &mut scratch, &facts, &mut counts);
+            let sent = sent.expect("flags");
+            let by: Vec<String> = recorded_flags(&sent.record)
+                .map(|it| format!("{}={} {}", it.key, it.variant, it.decided_by))
+                .collect();
+            by.join(", ")
+        };
+        let set = set(FILE);
+        let told = sent(&set);
+        assert_eq!(told, "prompt=off release, Upper=a static, away=a release, nobody= error");
+        let change = FlagChange::Off { variant: Some("on".into()), scope: Scope::default() };
+        let flag = set.get("prompt").expect("a flag");
+        let given = change.apply(flag, &Override::default()).expect("it fits").0;
+        let now = set.with_overlay(std::sync::Arc::new([("prompt".to_owned(), given)].into()));
+        assert!(sent(&now).starts_with("prompt=on off, "), "{}", sent(&now));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 /// The arm in the copy's `stagegate-arm` field, by which services behind the endpoint route.
-const ARM: &str = "candidate";
+pub(crate) const ARM: &str = "candidate";
 
 /// A copy of one request: everything that the second release needs, and nothing of the client's
 /// connection.

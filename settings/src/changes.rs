@@ -17,6 +17,8 @@ pub struct RequestChanges {
     pub host: Option<String>,
     /// A member of the outermost object of JSON bodies that is set.
     pub set_body: Option<Arc<BodyChange>>,
+    /// Flags that the release pins, by key, each with its variant. They are sent to the backend.
+    pub flags: Vec<(String, String)>,
 }
 
 /// Another beginning of paths.

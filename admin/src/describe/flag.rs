@@ -110,6 +110,7 @@ pub fn flags_sent(
     explained: &Explanation,
     excluded: bool,
     wants: impl Fn(&str) -> bool,
+    pins: &[(String, String)],
 ) -> Vec<DecisionFlag> {
     let (tenant, user) = (known("tenant", &request.tenant), known("user", &request.user));
     let conversation = known("conversation", &request.conversation);
@@ -126,10 +127,18 @@ pub fn flags_sent(
     let mut scratch = Scratch::new();
     let context = scratch.of_fields(&fields).excluding(excluded);
     let evaluated = set.evaluate_all(&context, control::now_ms() / 1000);
-    let sent = evaluated.filter(|(flag, _)| wants(flag.key())).map(|(flag, it)| DecisionFlag {
-        flag: flag.key().to_owned(),
-        variant: it.variant().map_or("", Variant::name).to_owned(),
-        decided_by: decider(it.decided_by()),
+    let pin = |key: &str| pins.iter().find(|(pinned, _)| pinned == key);
+    let sent = evaluated.filter(|(flag, _)| wants(flag.key()) || pin(flag.key()).is_some());
+    let sent = sent.map(|(flag, it)| {
+        let taken = matches!(it.decided_by(), DecidedBy::Off | DecidedBy::Denied);
+        let has = |name: &String| flag.variants().iter().any(|own| own.name() == name);
+        let pinned = pin(flag.key()).filter(|(_, variant)| !taken && has(variant));
+        let served = || (it.variant().map_or("", Variant::name), decider(it.decided_by()));
+        let (variant, decided_by) = match pinned {
+            Some((_, variant)) => (variant.as_str(), FlagDecider::Release),
+            None => served(),
+        };
+        DecisionFlag { flag: flag.key().to_owned(), variant: variant.to_owned(), decided_by }
     });
     sent.collect()
 }

@@ -65,6 +65,8 @@ closed_set! {
         Set = "set",
         /// The key is in a percentage of run time.
         Percent = "percent",
+        /// The release pins the variant.
+        Release = "release",
         /// The rule of the file.
         Targeting = "targeting",
         /// The rule of the file decided nothing.

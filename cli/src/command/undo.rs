@@ -103,8 +103,8 @@ fn last(client: &AdminClient, workload: Option<&str>) -> Result<Last, Failure> {
 fn described(record: &AuditRecord, command: &str, note: Option<&str>) -> String {
     let what = if record.summary.is_empty() { &record.action } else { &record.summary };
     let mut text = format!(
-        "last change  {}: {} (audit record {})\n  by {} at {}: {}\ntaken back by\n  {}\n",
-        record.workload.as_deref().unwrap_or_default(),
+        "last change  {}{} (audit record {})\n  by {} at {}: {}\ntaken back by\n  {}\n",
+        record.workload.as_ref().map_or_else(String::new, |name| format!("{name}: ")),
         one_line(what),
         record.seq,
         one_line(&record.actor),

@@ -134,6 +134,17 @@ fn request(raw: &mut RawRelease, cx: &mut Context<'_>) -> Option<RequestChanges>
         let (member, value) = (member.value.0, value.value.0.to_string());
         set_body = Some(Arc::new(BodyChange { member, value }));
     }
+    let mut flags = Vec::new();
+    for (key, variant) in plain(raw.flags.take())?.0 {
+        if !cx.has_flags {
+            let hint = "add a section `flags` with `files`";
+            cx.problem(&key.site, "names a flag, and there are no flags", hint);
+        } else if key.value.0 == "*" {
+            cx.problem(&key.site, "is no key of one flag", "name each flag with its variant");
+            good = false;
+        }
+        flags.push((key.value.0, variant.value.0));
+    }
     let changes = RequestChanges {
         set_headers,
         remove_headers,
@@ -141,6 +152,7 @@ fn request(raw: &mut RawRelease, cx: &mut Context<'_>) -> Option<RequestChanges>
         query: query.into_iter().map(|(name, value)| (name.value.0, value.value.0)).collect(),
         host: plain(raw.host.take()).map(|host| host.0),
         set_body,
+        flags,
     };
     good.then_some(changes)
 }

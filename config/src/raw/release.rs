@@ -5,8 +5,8 @@ use super::scorer::json_value;
 use crate::Endpoint;
 use crate::read::{At, Content, Context, Cursor, Map, NonEmpty, Read, Shape, raw};
 use crate::scalar::{
-    Body, BodyMember, Digest, HeaderName, HeaderValue, HostName, Line, PathPrefix, QueryName,
-    QueryValue,
+    Body, BodyMember, Digest, FlagKey, HeaderName, HeaderValue, HostName, Line, PathPrefix,
+    QueryName, QueryValue,
 };
 
 raw! {
@@ -35,6 +35,10 @@ raw! {
         /// One member of the outermost object of JSON bodies that is set: `{/model: m-6}`. The body
         /// is changed while it passes and sent chunked. Compressed bodies stay as they are.
         set_body: Map<BodyMember, JsonValue> = default("{}"),
+        /// Flags that the release pins, by key, each with the name of its variant. They are sent to the
+        /// backend as those of `forward_flags`, so that a rollout can be one of two variants of a flag.
+        /// A flag that is off, and whoever is denied, keeps the variant of that.
+        flags: Map<FlagKey, Line> = default("{}"),
     }
 }
 

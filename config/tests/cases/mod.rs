@@ -244,6 +244,7 @@ pub(crate) const CASES: &[Case] = &[
     // Who.
     case("    protocol: auto", "    protocol: auto\n    forward_flags: [new-prompt]", "workloads.agent.forward_flags[0]", 18, "there are no flags"),
     case("    protocol: auto", "    protocol: auto\n    forward_flags: ['']", "workloads.agent.forward_flags[0]", 18, "is not a key of a flag"),
+    case("artifact: { model: m-1 }", "artifact: { model: m-1 }, flags: { a: b }", "workloads.agent.releases.v1.flags.a", 22, "there are no flags"),
     case("fallback: stable }", "fallback: stable, flag: agent-serves }", "workloads.agent.kill_switch.flag", 32, "there are no flags"),
     case("{ name: pilots, tenants: [acme] }", "{ name: pilots }", "workloads.agent.cohorts[0].tenants", 29, "is missing"),
     case("tenants: [acme]", "tenants: acme", "workloads.agent.cohorts[0].tenants", 29, "not a list"),

@@ -6,7 +6,7 @@ use super::identify::{pin_in_use, pin_of};
 use crate::flags::{self, About};
 use crate::http1::Known;
 use crate::pins::Pins;
-use crate::plan::{CurrentPlan, Role, Workload};
+use crate::plan::{CurrentPlan, Release, Role, Workload};
 use crate::problem::Problem;
 use stagegate_flags::FlagsSent;
 use stagegate_rollout::{Arm, Choice, KeyKind, OnRollback, Reason, Target};
@@ -93,7 +93,8 @@ impl Client {
         {
             decision.pin(pins, id, call.steady_s(pins));
         }
-        decision.flags = self.flags(call, &decision);
+        let to = (decision.arm.label(), decision.release());
+        decision.flags = self.flags(call, plan, workload, to);
         Route::To(decision)
     }
 
@@ -112,20 +113,27 @@ impl Client {
         flags::is_false(key, &plan.flags, &mut scratch, &facts, stats.flags()).then_some(key)
     }
 
-    /// Flags for the backend, if the workload wants any.
-    fn flags(&self, call: &Call, decision: &Decision) -> Option<Box<FlagsSent>> {
-        let workload = decision.workload();
+    /// Flags for a release, if the workload wants any or the release pins some.
+    pub(super) fn flags(
+        &self,
+        call: &Call,
+        plan: &CurrentPlan,
+        workload: &Workload,
+        (arm, release): (&'static str, Option<&Release>),
+    ) -> Option<Box<FlagsSent>> {
         let wanted = &workload.prepared.settings.forward_flags;
-        if *wanted == ForwardFlags::Nothing {
+        let changes = release.and_then(|release| release.changes.as_ref());
+        let pins = changes.map(|changes| changes.flags.as_slice()).unwrap_or_default();
+        if *wanted == ForwardFlags::Nothing && pins.is_empty() {
             return None;
         }
         let mut about = self.about(call, workload);
-        about.put("arm", Some(decision.arm.label()));
-        about.put("release", decision.release().map(|release| &*release.name));
+        about.put("arm", Some(arm));
+        about.put("release", release.map(|release| &*release.name));
         let mut scratch = self.worker.flags.borrow_mut();
         let mut stats = self.worker.stats.borrow_mut();
         let facts = about.facts(call.now_s());
-        flags::evaluate(wanted, &decision.plan.flags, &mut scratch, &facts, stats.flags())
+        flags::evaluate((wanted, pins), &plan.flags, &mut scratch, &facts, stats.flags())
     }
 
     /// What flags may ask about a request.

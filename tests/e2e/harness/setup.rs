@@ -22,6 +22,8 @@ pub(crate) struct Workload {
     name: String,
     settings: BTreeMap<String, String>,
     releases: Vec<(String, Vec<String>)>,
+    /// More keys of a release, as a part of a flow mapping.
+    pins: BTreeMap<String, String>,
 }
 
 impl Setup {
@@ -129,6 +131,7 @@ impl Workload {
             name: "agent".to_owned(),
             settings: BTreeMap::new(),
             releases: vec![("v1".to_owned(), vec![stable.to_owned()])],
+            pins: BTreeMap::new(),
         };
         workload
             .with("match", "[{ path_prefix: / }]")
@@ -170,6 +173,12 @@ impl Workload {
         self
     }
 
+    /// Adds keys to a release, as a part of a YAML flow mapping: `flags: { a: b }`.
+    pub(crate) fn pinned(mut self, release: &str, keys: &str) -> Self {
+        self.pins.insert(release.to_owned(), format!(", {keys}"));
+        self
+    }
+
     /// Sets a key to a YAML flow value.
     pub(crate) fn set(&mut self, key: &str, value: &str) -> &mut Self {
         self.settings.insert(key.to_owned(), value.to_owned());
@@ -192,7 +201,8 @@ impl Workload {
         text.push_str(&format!("  {}:\n    releases:\n", self.name));
         for (name, addresses) in &self.releases {
             let urls: Vec<String> = addresses.iter().map(|url| format!("\"{url}\"")).collect();
-            text.push_str(&format!("      {name}: {{ endpoints: [{}] }}\n", urls.join(", ")));
+            let (urls, more) = (urls.join(", "), self.pins.get(name).map_or("", String::as_str));
+            text.push_str(&format!("      {name}: {{ endpoints: [{urls}]{more} }}\n"));
         }
         for (key, value) in &self.settings {
             text.push_str(&format!("    {key}: {value}\n"));

@@ -17,6 +17,8 @@ struct Behaviour {
     one_of: AtomicU64,
     /// One tenant is refused.
     refuses: AtomicBool,
+    /// Requests with the new prompt fail.
+    bad_prompt: AtomicBool,
     /// Requests that ought to fail are not answered at all.
     hangs: AtomicBool,
     /// Requests so far.
@@ -76,6 +78,11 @@ impl Agent {
         self.turn_wrong();
     }
 
+    /// From now on it fails with the new prompt, which a flag chooses.
+    pub(crate) fn spoil_the_new_prompt(&self) {
+        self.behaviour.bad_prompt.store(true, Ordering::SeqCst);
+    }
+
     /// From now on it refuses one tenant of twenty.
     pub(crate) fn refuse_a_tenant(&self) {
         self.behaviour.refuses.store(true, Ordering::SeqCst);
@@ -124,7 +131,11 @@ async fn serve(exchange: &mut Exchange, behaviour: &Behaviour) {
     }
     let is_refused = behaviour.refuses.load(Ordering::SeqCst)
         && exchange.request.get("x-tenant-id") == Some("tenant-3");
+    let flags = exchange.request.get("stagegate-flags").unwrap_or_default();
+    let is_spoilt =
+        behaviour.bad_prompt.load(Ordering::SeqCst) && flags.contains("new-prompt=on;by=release");
     let status = match behaviour.status.load(Ordering::SeqCst) {
+        _ if is_spoilt => "500 Internal Server Error",
         _ if is_refused => "422 Unprocessable Content",
         _ if !wrong => "200 OK",
         500 => "500 Internal Server Error",

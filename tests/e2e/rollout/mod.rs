@@ -3,6 +3,7 @@
 
 mod agent;
 mod crashes;
+mod flags;
 mod hard;
 pub(crate) mod hook;
 mod stories;

@@ -77,10 +77,11 @@ pub(super) async fn explain(
             .as_deref()
             .is_some_and(|tenant| view.excludes(Some(&request.workload), tenant));
         let wanted = &workload.settings.forward_flags;
+        let wants = |key: &str| wanted.wants(key);
+        let request_of = workload.releases.get(release).and_then(|it| it.artifact.request.as_ref());
+        let pins = request_of.map(|it| it.changes().flags.as_slice()).unwrap_or_default();
         explained.flags =
-            describe::flags_sent(&flags.set(), &request, &explained, excluded, |key| {
-                wanted.wants(key)
-            });
+            describe::flags_sent(&flags.set(), &request, &explained, excluded, wants, pins);
     }
     Ok(Json(explained))
 }

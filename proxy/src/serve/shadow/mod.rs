@@ -17,9 +17,8 @@ use super::client::Client;
 use crate::http1::BodyLength;
 use crate::plan::{Release, Role, Workload};
 use crate::shadow::Shadowing;
-use crate::shadow_copy::{Origin, Scored, Shadow};
+use crate::shadow_copy::{self, Origin, Scored, Shadow};
 use crate::tap::{EVAL_HEADER, Tap, TapReason};
-use stagegate_flags::FlagsSent;
 use stagegate_rollout::{Arm, Reason, ShadowDrop};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -33,7 +32,7 @@ impl Client {
         if call.shadowed || !self.is_shadowed(settings, call, decision) {
             return None;
         }
-        match self.begin_shadow(workload, release, settings, call, decision.flags.as_deref()) {
+        match self.begin_shadow(workload, release, settings, call, decision) {
             Ok(mut shadow) => {
                 self.pair(settings, &mut shadow, call, decision);
                 Some(shadow)
@@ -90,7 +89,7 @@ impl Client {
         release: &Release,
         settings: &Shadowing,
         call: &Call,
-        flags: Option<&FlagsSent>,
+        decision: &Decision,
     ) -> Result<Box<Shadow>, ShadowDrop> {
         if matches!(self.head.body, Some(BodyLength::Bytes(bytes)) if bytes > settings.rule.body) {
             return Err(ShadowDrop::TooLarge);
@@ -102,6 +101,9 @@ impl Client {
             return Err(ShadowDrop::Overload);
         }
         let place = workload.prepared.lane.enter(settings.rule.in_flight);
+        // The copy is one of the shadow's release: it carries what that one pins.
+        let to = (shadow_copy::ARM, Some(release));
+        let flags = self.flags(call, &decision.plan, workload, to);
         let origin = Origin {
             input: &self.input,
             head: &self.head,
@@ -110,7 +112,7 @@ impl Client {
             changes: release.changes.as_ref(),
             id: &call.id,
             conversation: call.found.conversation.as_deref(),
-            flags,
+            flags: flags.as_deref(),
         };
         let place = place.ok_or(ShadowDrop::InFlight)?;
         let (name, to) = (Arc::clone(&workload.prepared.name), Arc::clone(&release.name));

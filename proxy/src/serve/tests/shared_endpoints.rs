@@ -13,6 +13,7 @@ fn changed(setup: &mut Setup) {
         query: vec![("variant".into(), "b".into())],
         host: Some("b.internal".into()),
         set_body: Some(Arc::new(BodyChange { member: "model".into(), value: "\"m-6\"".into() })),
+        flags: Vec::new(),
     };
     setup.workload.changes.insert("v1".parse().expect("a name"), Arc::new(changes));
 }
