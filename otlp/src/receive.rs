@@ -191,7 +191,6 @@ impl Receiver {
 }
 
 /// The message of a body, with its coding and the name of that.
-#[expect(clippy::type_complexity, reason = "said in one place, used in one")]
 fn coded(
     form: Form,
     headers: &HeaderMap,
