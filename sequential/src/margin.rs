@@ -349,7 +349,7 @@ mod tests {
     /// A conversation that fails in part: two turns that fail together or not at all, or one of them.
     #[test]
     fn parts_are_no_evidence_on_average_up_to_the_margin_either() {
-        let (margin, n) = (0.02, 6);
+        let (margin, n) = (0.02, 6.0);
         let chances = |p: f64| [1.0 - 1.5 * p, p, p / 2.0];
         for ratio in RATIOS {
             for p_s in [0.0, 0.01, 0.2] {
@@ -360,10 +360,10 @@ mod tests {
                     units.add(0.5, count);
                     units
                 };
-                let whole = ln_factor(margin, ratio, 0.01, &units(n as f64), &units(n as f64));
+                let whole = ln_factor(margin, ratio, 0.01, &units(n), &units(n));
                 assert!(whole.is_finite());
                 let one = |arm: usize, x: f64| {
-                    let mut counted = [units(n as f64 - 1.0), units(n as f64 - 1.0)];
+                    let mut counted = [units(n - 1.0), units(n - 1.0)];
                     counted[arm].add(x, 1.0);
                     counted[1 - arm].add(0.5, 1.0);
                     (ln_factor(margin, ratio, 0.01, &counted[0], &counted[1]) - whole).exp()
@@ -373,7 +373,7 @@ mod tests {
                     parts.iter().zip(of).map(|(x, chance)| chance * one(arm, *x)).sum::<f64>()
                 };
                 // Both means are relative to the factor of one half: the product of all is the tick's.
-                let tick = n as f64 * (mean(0, of_c).ln() + mean(1, of_s).ln()) + whole;
+                let tick = n * (mean(0, of_c).ln() + mean(1, of_s).ln()) + whole;
                 assert!(tick < 1e-9, "{ratio} {p_s}: {tick}");
             }
         }

@@ -71,9 +71,9 @@ pub(super) enum Test {
     /// a broken candidate at once, the second of one that is a little worse.
     Limit {
         /// First failures.
-        first: ShareTest,
+        first: Box<ShareTest>,
         /// Shares of failed turns.
-        visits: ShareTest,
+        visits: Box<ShareTest>,
     },
     /// Test B: a share beside stable's. Of quantiles, and as earlier versions stored others.
     Coin(CoinTest),
@@ -97,8 +97,9 @@ impl Test {
     /// The test of `gate` while there are two arms.
     pub(super) fn beside_stable(gate: &Gate) -> Self {
         match Kind::of(gate) {
-            Kind::Share(limit) => ShareTest::new(limit, Claim::Above)
-                .map_or(Self::None, |test| Self::Limit { first: test.clone(), visits: test }),
+            Kind::Share(limit) => ShareTest::new(limit, Claim::Above).map_or(Self::None, |test| {
+                Self::Limit { first: Box::new(test.clone()), visits: Box::new(test) }
+            }),
             Kind::Coin(margin) => Self::with_margin(gate, margin).unwrap_or(Self::None),
             Kind::Quantile(_) => CoinTest::new(1.0, Claim::Above).map_or(Self::None, Self::Coin),
             Kind::Mean => match gate.limit {
