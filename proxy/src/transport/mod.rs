@@ -10,6 +10,7 @@ mod listener;
 pub(crate) mod memory;
 mod plain;
 mod proxy_header;
+mod through;
 
 pub(crate) use conn::Conn;
 pub(crate) use dial::{Connector, dial};
