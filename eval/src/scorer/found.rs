@@ -15,6 +15,11 @@ impl Found {
         Self { value: Some(f64::from(u8::from(pass))), pass: Some(pass), why: why.into() }
     }
 
+    /// A verdict whose reason is told only where it is bad.
+    pub(super) fn judged(pass: bool, why: impl FnOnce() -> String) -> Self {
+        Self::binary(pass, if pass { String::new() } else { why() })
+    }
+
     pub(super) fn unscored(why: impl Into<Cow<'static, str>>) -> Self {
         Self { value: None, pass: None, why: why.into() }
     }

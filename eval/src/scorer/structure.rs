@@ -33,14 +33,7 @@ impl StructureTest {
                 Some(json) => {
                     let nodes = path.query(&json);
                     let pass = nodes.iter().any(|node| value.as_ref().is_none_or(|v| v == *node));
-                    Found::binary(
-                        pass,
-                        if pass {
-                            String::new()
-                        } else {
-                            format!("{written} selects nothing of the kind")
-                        },
-                    )
+                    Found::judged(pass, || format!("{written} selects nothing of the kind"))
                 }
                 None => Found::binary(false, "it is not JSON"),
             },
@@ -98,5 +91,5 @@ fn finish_reason(sample: &Sample, wanted: &[String]) -> Found {
     let pass = wanted.iter().any(|word| word == raw || Some(word.as_str()) == common);
     let said = common.filter(|common| common != raw);
     let said = said.map_or_else(|| raw.clone(), |common| format!("{raw} ({common})"));
-    Found::binary(pass, if pass { String::new() } else { format!("it ended with {said}") })
+    Found::judged(pass, || format!("it ended with {said}"))
 }

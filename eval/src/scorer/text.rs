@@ -59,10 +59,7 @@ impl TextTest {
             Self::Length(min, max) => {
                 let length = text.chars().count() as u64;
                 let pass = (*min..=*max).contains(&length);
-                Found::binary(
-                    pass,
-                    if pass { String::new() } else { format!("{length} characters") },
-                )
+                Found::judged(pass, || format!("{length} characters"))
             }
         }
     }

@@ -35,16 +35,12 @@ impl ToolTest {
             Self::Sequence { names, exact } => {
                 let called = sample.tools_called();
                 let pass = if *exact { called == *names } else { in_order(&called, names) };
-                let told = || format!("called: {}", called.join(", "));
-                Found::binary(pass, if pass { String::new() } else { told() })
+                Found::judged(pass, || format!("called: {}", called.join(", ")))
             }
             Self::Steps(min, max) => {
                 let steps = sample.tools_called().len() as u64;
                 let pass = (*min..=*max).contains(&steps);
-                Found::binary(
-                    pass,
-                    if pass { String::new() } else { format!("{steps} tool calls") },
-                )
+                Found::judged(pass, || format!("{steps} tool calls"))
             }
         }
     }

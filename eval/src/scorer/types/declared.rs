@@ -23,3 +23,24 @@ pub(crate) enum Make {
     /// Asked of somebody else.
     Outside(fn(&Fields<'_>, &mut Context<'_>) -> Option<ScorerKind>),
 }
+
+/// Declares the types of the checks that make one kind of test: the name of each, when an answer
+/// passes, its keys, and the test that is made of them.
+macro_rules! checks {
+    ($test:ident, |$fields:ident, $cx:ident|
+    $($name:literal $doc:literal, $keys:ident $read:tt => $made:expr;)+) => {
+        pub(super) const TYPES: &[$crate::scorer::types::declared::Type] = &[
+            $($crate::scorer::types::declared::Type {
+                name: $name,
+                doc: $doc,
+                own: <$keys as $crate::scorer::keys::Keys>::keys,
+                make: $crate::scorer::types::declared::Make::Check(|$fields, $cx| {
+                    let $keys $read = <$keys as $crate::scorer::keys::Keys>::read($fields, $cx);
+                    Some($crate::scorer::check::Test::$test($made))
+                }),
+            }),+
+        ];
+    };
+}
+
+pub(super) use checks;

@@ -1,9 +1,8 @@
 //! Checks on what an answer took: their types and keys.
 
-use super::declared::{Make, Type};
-use crate::scorer::check::Test;
+use super::declared::checks;
 use crate::scorer::form::Number;
-use crate::scorer::keys::{Keys, keys};
+use crate::scorer::keys::keys;
 use crate::scorer::operational::OperationalTest;
 
 keys! {
@@ -20,23 +19,9 @@ keys! {
     }
 }
 
-pub(super) const TYPES: &[Type] = &[
-    Type {
-        name: "latency",
-        doc: "Passes when the answer took no longer than this.",
-        own: Slowest::keys,
-        make: Make::Check(|fields, cx| {
-            let most = Slowest::read(fields, cx).threshold?.0;
-            Some(Test::Operational(OperationalTest::Latency(most)))
-        }),
-    },
-    Type {
-        name: "cost",
-        doc: "Passes when the answer cost no more than this.",
-        own: Dearest::keys,
-        make: Make::Check(|fields, cx| {
-            let most = Dearest::read(fields, cx).threshold?.0;
-            Some(Test::Operational(OperationalTest::Cost(most)))
-        }),
-    },
-];
+checks! { Operational, |fields, cx|
+    "latency" "Passes when the answer took no longer than this.",
+        Slowest { threshold } => OperationalTest::Latency(threshold?.0);
+    "cost" "Passes when the answer cost no more than this.",
+        Dearest { threshold } => OperationalTest::Cost(threshold?.0);
+}

@@ -1,9 +1,8 @@
 //! Checks on the form of an answer: their types and keys.
 
-use super::declared::{Make, Type};
-use crate::scorer::check::Test;
+use super::declared::checks;
 use crate::scorer::form::{Form, Json, Text, Texts, resolved};
-use crate::scorer::keys::{Context, KeyShape, Keys, Spot, keys};
+use crate::scorer::keys::{Context, KeyShape, Spot, keys};
 use crate::scorer::structure::{StructureTest, validator};
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -41,55 +40,22 @@ keys! {
     }
 }
 
-pub(super) const TYPES: &[Type] = &[
-    Type {
-        name: "is-json",
-        doc: "Passes when all of the answer is JSON, of the schema where there is one.",
-        own: MaybeSchema::keys,
-        make: Make::Check(|fields, cx| {
-            let schema = MaybeSchema::read(fields, cx).value.map(|schema| schema.0);
-            Some(Test::Structure(StructureTest::IsJson(schema)))
-        }),
-    },
-    Type {
-        name: "contains-json",
-        doc: "Passes when JSON is somewhere in the answer, of the schema where there is one.",
-        own: MaybeSchema::keys,
-        make: Make::Check(|fields, cx| {
-            let schema = MaybeSchema::read(fields, cx).value.map(|schema| schema.0);
-            Some(Test::Structure(StructureTest::ContainsJson(schema)))
-        }),
-    },
-    Type {
-        name: "json-schema",
-        doc: "Passes when the answer is JSON of the schema.",
-        own: Schema::keys,
-        make: Make::Check(|fields, cx| {
-            let schema = Some(Schema::read(fields, cx).value?.0);
-            Some(Test::Structure(StructureTest::IsJson(schema)))
-        }),
-    },
-    Type {
-        name: "json-path",
-        doc: "Passes when the path selects something in the answer's JSON, or something equal to \
-              `value`.",
-        own: Selected::keys,
-        make: Make::Check(|fields, cx| {
-            let Selected { path, value } = Selected::read(fields, cx);
-            let (JsonPath { path, written }, value) = (path?, value.map(|value| value.0));
-            Some(Test::Structure(StructureTest::JsonPath { path, written, value }))
-        }),
-    },
-    Type {
-        name: "finish-reason",
-        doc: "Passes when the answer ended for one of the reasons.",
-        own: Reasons::keys,
-        make: Make::Check(|fields, cx| {
-            let reasons = Reasons::read(fields, cx).value?.0;
-            Some(Test::Structure(StructureTest::FinishReason(reasons)))
-        }),
-    },
-];
+checks! { Structure, |fields, cx|
+    "is-json" "Passes when all of the answer is JSON, of the schema where there is one.",
+        MaybeSchema { value } => StructureTest::IsJson(value.map(|schema| schema.0));
+    "contains-json" "Passes when JSON is somewhere in the answer, of the schema where there is one.",
+        MaybeSchema { value } => StructureTest::ContainsJson(value.map(|schema| schema.0));
+    "json-schema" "Passes when the answer is JSON of the schema.",
+        Schema { value } => StructureTest::IsJson(Some(value?.0));
+    "json-path" "Passes when the path selects something in the answer's JSON, or something equal to \
+                 `value`.",
+        Selected { path, value } => {
+            let JsonPath { path, written } = path?;
+            StructureTest::JsonPath { path, written, value: value.map(|value| value.0) }
+        };
+    "finish-reason" "Passes when the answer ended for one of the reasons.",
+        Reasons { value } => StructureTest::FinishReason(value?.0);
+}
 
 /// A compiled JSON Schema.
 struct JsonSchema(Arc<Validator>);

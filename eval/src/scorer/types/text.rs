@@ -1,9 +1,8 @@
 //! Checks on what an answer says: their types and keys.
 
-use super::declared::{Make, Type};
-use crate::scorer::check::Test;
+use super::declared::checks;
 use crate::scorer::form::{Form, Json, Text, Texts, Whole};
-use crate::scorer::keys::{Context, Fields, KeyShape, Keys, Spot, keys};
+use crate::scorer::keys::{Context, Fields, KeyShape, Spot, keys};
 use crate::scorer::text::TextTest;
 use serde_json::{Value, json};
 
@@ -56,92 +55,37 @@ keys! {
     pub(super) struct Nothing {}
 }
 
-macro_rules! needle {
-    ($name:literal, $doc:literal, $ignore_case:literal) => {
-        Type {
-            name: $name,
-            doc: $doc,
-            own: Needle::keys,
-            make: Make::Check(|fields, cx| {
-                let needles = vec![Needle::read(fields, cx).value?.0];
-                Some(Test::Text(TextTest::contains(needles, true, $ignore_case)))
-            }),
-        }
-    };
-}
-
-macro_rules! needles {
-    ($name:literal, $doc:literal, all: $all:literal, ignore_case: $ignore_case:literal) => {
-        Type {
-            name: $name,
-            doc: $doc,
-            own: Needles::keys,
-            make: Make::Check(|fields, cx| {
-                let needles = Needles::read(fields, cx).value?.0;
-                Some(Test::Text(TextTest::contains(needles, $all, $ignore_case)))
-            }),
-        }
-    };
-}
-
-pub(super) const TYPES: &[Type] = &[
-    Type {
-        name: "equals",
-        doc: "Passes when the answer is this text, or this JSON.",
-        own: Expected::keys,
-        make: Make::Check(|fields, cx| {
-            let value = Expected::read(fields, cx).value.map(|value| value.0);
-            Some(Test::Text(TextTest::Equals(value)))
-        }),
-    },
-    needle!("contains", "Passes when the text is in the answer.", false),
-    needles!("contains-any", "Passes when one of the texts is in the answer.", all: false, ignore_case: false),
-    needles!("contains-all", "Passes when all of the texts are in the answer.", all: true, ignore_case: false),
-    needle!("icontains", "Passes when the text is in the answer, in any case.", true),
-    needles!("icontains-any", "Passes when one of the texts is in the answer, in any case.", all: false, ignore_case: true),
-    needles!("icontains-all", "Passes when all of the texts are in the answer, in any case.", all: true, ignore_case: true),
-    Type {
-        name: "regex",
-        doc: "Passes when the regular expression matches somewhere in the answer.",
-        own: Pattern::keys,
-        make: Make::Check(|fields, cx| {
-            Some(Test::Text(TextTest::Regex(Pattern::read(fields, cx).value?.0)))
-        }),
-    },
-    Type {
-        name: "starts-with",
-        doc: "Passes when the answer begins with the text.",
-        own: Needle::keys,
-        make: Make::Check(|fields, cx| {
-            Some(Test::Text(TextTest::StartsWith(Needle::read(fields, cx).value?.0)))
-        }),
-    },
-    Type {
-        name: "keywords",
-        doc: "Passes when the answer says none of the words.",
-        own: Forbidden::keys,
-        make: Make::Check(|fields, cx| {
-            Some(Test::Text(TextTest::Keywords(Forbidden::read(fields, cx).value?.0)))
-        }),
-    },
-    Type {
-        name: "is-refusal",
-        doc: "Passes when the answer is marked as a refusal, was stopped by a filter, or begins like a \
-              refusal.",
-        own: Nothing::keys,
-        make: Make::Check(|_, _| Some(Test::Text(TextTest::IsRefusal))),
-    },
-    Type {
-        name: "length",
-        doc: "Passes when the answer has so many characters (Unicode scalar values).",
-        own: Lengths::keys,
-        make: Make::Check(|fields, cx| {
-            let Lengths { min, max } = Lengths::read(fields, cx);
+checks! { Text, |fields, cx|
+    "equals" "Passes when the answer is this text, or this JSON.",
+        Expected { value } => TextTest::Equals(value.map(|value| value.0));
+    // The texts, whether all of them must be there, and whether case is ignored.
+    "contains" "Passes when the text is in the answer.",
+        Needle { value } => TextTest::contains(vec![value?.0], true, false);
+    "contains-any" "Passes when one of the texts is in the answer.",
+        Needles { value } => TextTest::contains(value?.0, false, false);
+    "contains-all" "Passes when all of the texts are in the answer.",
+        Needles { value } => TextTest::contains(value?.0, true, false);
+    "icontains" "Passes when the text is in the answer, in any case.",
+        Needle { value } => TextTest::contains(vec![value?.0], true, true);
+    "icontains-any" "Passes when one of the texts is in the answer, in any case.",
+        Needles { value } => TextTest::contains(value?.0, false, true);
+    "icontains-all" "Passes when all of the texts are in the answer, in any case.",
+        Needles { value } => TextTest::contains(value?.0, true, true);
+    "regex" "Passes when the regular expression matches somewhere in the answer.",
+        Pattern { value } => TextTest::Regex(value?.0);
+    "starts-with" "Passes when the answer begins with the text.",
+        Needle { value } => TextTest::StartsWith(value?.0);
+    "keywords" "Passes when the answer says none of the words.",
+        Forbidden { value } => TextTest::Keywords(value?.0);
+    "is-refusal" "Passes when the answer is marked as a refusal, was stopped by a filter, or begins \
+                  like a refusal.",
+        Nothing {} => TextTest::IsRefusal;
+    "length" "Passes when the answer has so many characters (Unicode scalar values).",
+        Lengths { min, max } => {
             let (min, max) = bounds(min.map(|min| min.0), max.map(|max| max.0), fields, cx)?;
-            Some(Test::Text(TextTest::Length(min, max)))
-        }),
-    },
-];
+            TextTest::Length(min, max)
+        };
+}
 
 /// `min` and `max`, of which one may be left out.
 pub(super) fn bounds(
