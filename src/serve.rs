@@ -24,8 +24,8 @@ use crate::{flags, notify};
 use anyhow::Context as _;
 use running::AdminServer;
 use sockets::Sockets;
-use stagegate_admin::App;
 use stagegate_admin::sources::{DecisionSource, ScoredSamples};
+use stagegate_admin::{App, Events};
 use stagegate_config::{Config, Loaded};
 use stagegate_control::{Control, Startup, now_ms};
 use stagegate_notify::Notifier;
@@ -289,6 +289,7 @@ impl Parts {
             flags,
             book: self.book.clone(),
         });
+        let started_at_ms = now_ms();
         App {
             control: control.clone(),
             stats: Arc::clone(&figures) as _,
@@ -301,7 +302,8 @@ impl Parts {
             stages: self.book.clone().map(|book| Arc::new(Stages(book)) as _),
             notifier: notifier.cloned(),
             refusals: Arc::default(),
-            started_at_ms: now_ms(),
+            events: Arc::new(Events::new(started_at_ms)),
+            started_at_ms,
         }
     }
 }

@@ -10,4 +10,4 @@ pub mod explain;
 mod report;
 pub mod sources;
 
-pub use api::{App, router, serve, serve_doors};
+pub use api::{App, Events, router, serve, serve_doors};

@@ -45,6 +45,7 @@ pub(crate) fn intro(home: &Home, proxy: SocketAddr, admin: &str, weight: Weight)
     format!(
         "Stagegate demo: two agents behind one proxy, {weight} of conversations on the candidate.
 
+  dashboard  {admin}
   proxy      http://{proxy}   (OpenAI chat completions and Responses)
   admin API  {admin}   ({admin}/docs, {admin}/metrics)
   config     {config}   ({after})

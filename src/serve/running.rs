@@ -64,7 +64,18 @@ impl AdminServer {
         let listener = tokio::net::TcpListener::from_std(socket)?;
         let address = listener.local_addr()?;
         let (end, ended) = oneshot::channel();
-        let task = tokio::spawn(stagegate_admin::serve_doors(listener, local, app, async {
+        let control = app.control.clone();
+        let asks_for_tokens = move || !control.view().config.admin.tokens.is_empty();
+        if !asks_for_tokens() {
+            tracing::warn!(
+                %address,
+                "no token is configured: the admin API answers only on loopback, and everyone on this machine may change everything"
+            );
+        }
+        let router =
+            stagegate_dashboard::around(stagegate_admin::router(app), Arc::new(asks_for_tokens))
+                .map_err(std::io::Error::other)?;
+        let task = tokio::spawn(stagegate_admin::serve_doors(listener, local, router, async {
             let _ = ended.await;
         }));
         tracing::info!(%address, "admin API");

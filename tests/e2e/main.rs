@@ -10,6 +10,7 @@ mod aborts;
 mod conversations;
 mod conversations_page;
 mod crash;
+mod dashboard;
 mod deploy;
 mod eval;
 mod eval_loop;

@@ -1,6 +1,6 @@
 //! The state that the API answers from.
 
-use super::Refusals;
+use super::{Events, Refusals};
 use crate::sources::{DecisionSource, MetricsSource, SampleSource, StageSource, StatsSource};
 use stagegate_control::Control;
 use stagegate_notify::Notifier;
@@ -25,6 +25,8 @@ pub struct App {
     pub notifier: Option<Notifier>,
     /// The lines in the log about refused callers.
     pub refusals: Arc<Refusals>,
+    /// Who watches the status.
+    pub events: Arc<Events>,
     /// The start of the process, in Unix milliseconds.
     pub started_at_ms: u64,
 }

@@ -8,6 +8,7 @@ mod app;
 mod docs;
 pub mod error;
 mod etag;
+mod events;
 mod extract;
 mod forms;
 mod guard;
@@ -22,6 +23,7 @@ mod slots;
 mod status;
 
 pub use app::App;
+pub use events::Events;
 pub use refusals::Refusals;
 pub use server::{serve, serve_doors};
 

@@ -5,6 +5,7 @@ mod analyses;
 mod changes;
 mod drills;
 mod eval_reports;
+mod events;
 mod flags;
 mod lists;
 mod notify;
@@ -17,6 +18,7 @@ mod results;
 mod reviews;
 mod rollouts;
 mod samples;
+mod series;
 mod shadow;
 mod system;
 
@@ -73,6 +75,7 @@ fn viewer() -> Vec<Methods> {
         routes!(system::whoami),
         routes!(system::reload_plan),
         routes!(reads::status),
+        routes!(events::events),
         routes!(reads::workloads),
         routes!(reads::workload),
         routes!(releases::releases),
@@ -84,6 +87,7 @@ fn viewer() -> Vec<Methods> {
         routes!(rollouts::history),
         routes!(rollouts::current),
         routes!(reports::report),
+        routes!(series::series),
         routes!(analyses::analyses),
         routes!(outlook::outlook),
         routes!(outlook::replay_gates),

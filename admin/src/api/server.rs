@@ -45,27 +45,19 @@ pub async fn serve(
     app: App,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    serve_doors(listener, None, app, shutdown).await
+    serve_doors(listener, None, router(app), shutdown).await
 }
 
-/// As [`serve`], and on a Unix socket too.
+/// Serves `router`, the API or what is around it, as [`serve`] does, and on a Unix socket too.
 ///
 /// # Errors
 /// Never by itself.
 pub async fn serve_doors(
     listener: TcpListener,
     local: Option<UnixListener>,
-    app: App,
+    router: Router,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let address = listener.local_addr()?;
-    if app.control.view().config.admin.tokens.is_empty() {
-        tracing::warn!(
-            %address,
-            "no token is configured: the admin API answers only on loopback, and everyone on this machine may change everything"
-        );
-    }
-    let router = router(app);
     let graceful = GracefulShutdown::new();
     {
         let tcp = accept(Door::Tcp(listener), router.clone(), &graceful);

@@ -9,6 +9,7 @@ mod words;
 
 pub(crate) use html::html;
 pub(crate) use markdown::markdown;
+pub(crate) use stagegate_api::words::harmless;
 
 use crate::describe;
 use stagegate_api::{
@@ -80,26 +81,6 @@ pub(crate) fn bounds(rollout: &Rollout, span: Option<&Span>, now_ms: u64) -> (u6
     (from, until.max(from), complete)
 }
 
-/// The text without characters that a terminal obeys or that show what follows in another order:
-/// they come from reasons and names, and are shown as `\u{202e}`. Line ends and tabs stay.
-pub(crate) fn harmless(text: &str) -> String {
-    let is_harmful = |c: char| {
-        (c.is_control() && !matches!(c, '\n' | '\t'))
-            || matches!(c,
-                '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
-                | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_harmful(c) {
-            safe.extend(c.escape_unicode());
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
-}
-
 /// Writes the report.
 pub(crate) fn report(records: Records<'_>) -> DeployReport {
     let Records { rollout, watched, span, now_ms, .. } = &records;
@@ -160,7 +141,8 @@ fn axes(candidate: &Series, stable: &Series) -> Vec<AxisReport> {
     Axis::ALL.into_iter().map(one).collect()
 }
 
-fn figure(figure: &ComparedFigure) -> FigureReport {
+/// The wire form of a figure.
+pub(crate) fn figure(figure: &ComparedFigure) -> FigureReport {
     let unit = match figure.unit {
         FigureUnit::Share => Unit::Share,
         FigureUnit::Micros => Unit::Us,

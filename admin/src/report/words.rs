@@ -1,19 +1,7 @@
 //! Formats numbers and times of a report.
 
+pub(super) use stagegate_api::words::grouped;
 use stagegate_api::{FigureOfArm, FigureReport};
-
-/// A count with thousands apart.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
 
 /// A span in its two largest units: `3d 2h`, `58m 10s`.
 pub(super) fn span(ms: u64) -> String {
@@ -86,7 +74,7 @@ pub(super) fn verdict(label: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{grouped, listed, span};
+    use super::{listed, span};
 
     #[test]
     fn spans_have_two_units_at_most() {
@@ -96,7 +84,6 @@ mod tests {
         assert_eq!(span(3_600_000), "1h");
         assert_eq!(span(3_661_000), "1h 1m");
         assert_eq!(span(266_400_000), "3d 2h");
-        assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(listed(&["1%".into(), "10%".into(), "50%".into()]), "1%, 10% and 50%");
     }
 }

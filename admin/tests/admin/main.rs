@@ -8,6 +8,7 @@ mod changes;
 mod document;
 mod drill;
 mod errors;
+mod events;
 mod flags;
 mod handover;
 mod idempotency;

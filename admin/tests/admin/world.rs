@@ -110,6 +110,7 @@ impl World {
             stages: Some(Arc::new(Stages)),
             notifier: outbox.map(|outbox| notifier(outbox, &control)),
             refusals: Arc::default(),
+            events: Arc::new(stagegate_admin::Events::new(1)),
             started_at_ms: 1,
         };
         let router = router(app.clone());
@@ -280,8 +281,14 @@ impl Call {
         *request.headers_mut().unwrap() = self.headers;
         let request = request.body(Body::from(self.body)).unwrap();
         let response = self.router.oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
+        let (parts, mut body) = response.into_parts();
+        let bytes = match parts.headers.get("content-type") {
+            // A stream has no end; its first event is its answer.
+            Some(it) if it == "text/event-stream" => {
+                body.frame().await.unwrap().unwrap().into_data().unwrap()
+            }
+            _ => body.collect().await.unwrap().to_bytes(),
+        };
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         Reply { status: parts.status, headers: parts.headers, text }
     }

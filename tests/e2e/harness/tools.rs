@@ -79,15 +79,21 @@ pub(crate) async fn script(name: &str, arguments: &[&str]) -> String {
 /// What Chromium makes of the page at `url`, whose WebSocket must come by `via`; none where there
 /// is no Chromium, which only a developer's machine may lack.
 pub(crate) async fn browser(url: &str, via: &str) -> Option<String> {
+    in_browser("browser.mjs", &[url, via]).await
+}
+
+/// Runs a script that drives Chromium; it gets the home of its modules and the browser before its own
+/// arguments. None where there is no Chromium, which only a developer's machine may lack.
+pub(crate) async fn in_browser(name: &str, arguments: &[&str]) -> Option<String> {
     if !Path::new(CHROMIUM).exists() {
         assert!(std::env::var_os("CI").is_none(), "{CHROMIUM} must be there in CI");
         eprintln!("SKIPPED: no {CHROMIUM}; install Debian's `chromium`");
         return None;
     }
-    let playwright = node().join("node_modules/playwright-core");
     let mut command = Command::new("node");
-    command.arg(fixture("browser.mjs")).arg(playwright).args([CHROMIUM, url, via]);
-    Some(to_the_end("browser.mjs", command).await)
+    command.arg(fixture(name)).arg(node().join("node_modules/playwright-core")).arg(CHROMIUM);
+    command.args(arguments);
+    Some(to_the_end(name, command).await)
 }
 
 /// Runs a command to its end; what it printed. It must succeed.

@@ -74,6 +74,9 @@ pub(super) const ALLOWED: &[Arrow] = &[
     arrow("admin", "rollout", "it shows states and analyses, reports are made of its figures"),
     arrow("admin", "sealed", "it finds the owner of a token"),
     arrow("admin", "store", "it lists the audit log and the decisions"),
+    // Pages: a client of the admin API in the same process.
+    arrow("dashboard", "api", "it reads and writes the wire types"),
+    arrow("dashboard", "timing", "moments are shown"),
     // The command line: a client of the admin API.
     arrow("cli", "api", "it reads and writes the wire types"),
     arrow("cli", "eval", "it compares offline runs and reads datasets, without a server"),

@@ -1,4 +1,4 @@
-//! Numbers for people.
+//! Numbers and spans of time for people: the same in the command line, the pages and the reports.
 
 /// A count with thousands apart: `12,345`.
 #[must_use]
@@ -15,7 +15,8 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// A count with its noun: `1 worker`, `12,345 workers`.
-pub(crate) fn counted(count: u64, noun: &str) -> String {
+#[must_use]
+pub fn counted(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
@@ -41,9 +42,48 @@ pub fn millis(ms: f64) -> String {
     }
 }
 
+/// A span in its largest useful unit: `58s`, `90m`, `3h`, `2d`.
+#[must_use]
+pub fn span(ms: u64) -> String {
+    match ms / 1000 {
+        s if s < 60 => format!("{s}s"),
+        s if s < 7200 => format!("{}m", s / 60),
+        s if s < 172_800 => format!("{}h", s / 3600),
+        s => format!("{}d", s / 86_400),
+    }
+}
+
+/// The text without characters that a terminal obeys or that show what follows in another order:
+/// they come from reasons and names, and are shown as `\u{202e}`. Line ends and tabs stay.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    let is_harmful = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\t'))
+            || matches!(c,
+                '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
+                | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    };
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_harmful(c) {
+            safe.extend(c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{counted, grouped, millis, percent};
+    use super::{counted, grouped, millis, percent, span};
+
+    #[test]
+    fn a_span_has_one_unit() {
+        assert_eq!(span(59_999), "59s");
+        assert_eq!(span(60_000), "1m");
+        assert_eq!(span(7_200_000), "2h");
+    }
 
     #[test]
     fn numbers_are_short_and_readable() {

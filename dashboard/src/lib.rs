@@ -1,0 +1,91 @@
+//! The dashboard: pages for the person on call and for the deploy owner.
+//!
+//! The pages are a client of the admin API, as the command line is: each page asks the API in this
+//! process with the token of its visitor ([`ask`]). So a page shows what the API says, a button does
+//! what the API does, and the role, the audit and the refusal are the API's. Pages are whole without
+//! JavaScript; with it, figures stay fresh.
+//!
+//! - [`door`]: sign-in, and the checks against pages of other sites; [`session`], [`visitor`].
+//! - [`frame`]: the head of a page, its navigation and its headers.
+//! - [`sentence`]: pure; what is the matter with a workload, in one sentence.
+//! - [`pages`]: one file for each page.
+//! - [`act`]: changes that a page asks for.
+
+mod act;
+mod ask;
+mod assets;
+mod chart;
+mod context;
+mod door;
+mod form;
+mod frame;
+mod interval;
+mod pages;
+mod sentence;
+mod session;
+mod visitor;
+
+pub use context::AsksForTokens;
+
+use ask::Api;
+use axum::Router;
+use axum::extract::State;
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::{get, post};
+use context::Dashboard;
+use session::Sessions;
+use std::sync::Arc;
+use tower::Layer;
+use tower::util::MapRequestLayer;
+use visitor::Visitor;
+
+/// The operating system gave no random bytes for the secrets of sessions.
+#[derive(Debug)]
+pub struct NoRandomness(getrandom::Error);
+
+impl std::fmt::Display for NoRandomness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the operating system gave no random bytes: {}", self.0)
+    }
+}
+
+impl std::error::Error for NoRandomness {}
+
+/// The pages, and the API below them: a request that is for no page is for the API.
+///
+/// # Errors
+/// When the operating system gives no random bytes.
+pub fn around(api: Router, asks_for_tokens: AsksForTokens) -> Result<Router, NoRandomness> {
+    let sessions = Arc::new(Sessions::new().map_err(NoRandomness)?);
+    let dashboard = Dashboard { api: Api::new(api.clone()), sessions, asks_for_tokens };
+    let guarded = Router::new()
+        .route("/", get(pages::overview::page))
+        .route("/w/{workload}", get(pages::workload::page))
+        .route("/w/{workload}/charts", get(pages::charts::page))
+        .route("/w/{workload}/releases", get(pages::releases::page))
+        .route("/w/{workload}/history", get(pages::history::page))
+        .route("/w/{workload}/act/{verb}", post(act::act))
+        .route("/request", get(pages::request::page))
+        .route("/samples", get(pages::samples::list))
+        .route("/samples/{id}", get(pages::samples::one))
+        .route("/samples/{id}/review", post(act::review))
+        .route("/audit", get(pages::audit::page))
+        .route("/settings", get(pages::settings::page))
+        .route("/events", get(events))
+        .route("/sign-out", post(door::sign_out))
+        .route_layer(from_fn_with_state(dashboard.clone(), door::guard));
+    let pages = Router::new()
+        .merge(guarded)
+        .route("/sign-in", get(door::sign_in_page).post(door::sign_in))
+        .route("/assets/{name}", get(assets::asset))
+        .with_state(dashboard)
+        .fallback_service(api);
+    // Around the router: inside, a request also has what belongs to the page's own route.
+    Ok(Router::new().fallback_service(MapRequestLayer::new(visitor::note_arrival).layer(pages)))
+}
+
+/// The API's stream of changes, for a page that can send no token by itself.
+async fn events(State(dashboard): State<Dashboard>, visitor: Visitor) -> Response {
+    dashboard.api.pass_on(&visitor, "/v1/events").await
+}

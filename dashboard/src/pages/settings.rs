@@ -1,0 +1,76 @@
+//! `/settings`: the last reload, the channels to people, and this process.
+
+use super::{overview, time};
+use crate::ask::Refusal;
+use crate::context::Dashboard;
+use crate::frame;
+use crate::visitor::Visitor;
+use axum::extract::State;
+use axum::response::Response;
+use maud::{Markup, html};
+use stagegate_api::{AuthMode, ChannelStatus, Channels, Status};
+
+pub(crate) async fn page(
+    State(dashboard): State<Dashboard>,
+    visitor: Visitor,
+) -> Result<Response, Refusal> {
+    let status: Status = dashboard.api.get(&visitor, "/v1/status").await?;
+    let channels: Option<Channels> = dashboard.api.get(&visitor, "/v1/notify").await.ok();
+    let reload = &status.reload;
+    let body = html! {
+        h1 { "Settings" }
+        (overview::remarks(&status))
+        table.facts { tbody {
+            tr { th scope="row" { "Version" } td { (status.version) } }
+            tr { th scope="row" { "Started" } td { (time(status.started_at_ms)) } }
+            tr { th scope="row" { "Configuration" } td {
+                "read " (time(reload.last_success_at_ms)) " by " (reload.by)
+                @if !reload.needs_restart.is_empty() { ", needs a restart: " (reload.needs_restart.join(", ")) }
+            } }
+            tr { th scope="row" { "Sign-in" } td {
+                @match status.auth {
+                    AuthMode::Tokens => "by token",
+                    AuthMode::OpenLoopback => "none: no token is configured, and everybody on this machine may change everything",
+                }
+            } }
+            tr { th scope="row" { "Decision log" } td {
+                @if !status.decision_log.enabled { "off" }
+                @else if status.decision_log.healthy { "works" } @else { "cannot be written" }
+                ", " (status.decision_log.dropped) " records dropped"
+            } }
+        } }
+        h2 { "Channels to people" }
+        (channels_table(&channels.map(|it| it.channels).unwrap_or_default()))
+        p { a href="/docs" { "The admin API" } }
+    };
+    Ok(frame::page(&visitor, "/settings", "Settings", &body))
+}
+
+fn channels_table(channels: &[ChannelStatus]) -> Markup {
+    if channels.is_empty() {
+        return html! { p { "None is configured: nobody is told when a gate rolls back." } };
+    }
+    html! {
+        div.scroll tabindex="0" {
+            table {
+                thead { tr {
+                    th scope="col" { "Channel" } th scope="col" { "Type" } th scope="col" { "Owners" }
+                    th.n scope="col" { "Waiting" } th scope="col" { "Last delivery" } th scope="col" { "Last failure" }
+                } }
+                tbody { @for it in channels {
+                    tr {
+                        th scope="row" { (it.name) }
+                        td { (it.kind) }
+                        td { (it.owners.join(", ")) }
+                        td.n { (it.pending) }
+                        td { @if let Some(at) = it.last_success_at_ms { (time(at)) } @else { "never" } }
+                        td {
+                            @if let Some(at) = it.last_failure_at_ms { (time(at)) }
+                            @if let Some(why) = &it.last_failure { ": " (why) }
+                        }
+                    }
+                } }
+            }
+        }
+    }
+}

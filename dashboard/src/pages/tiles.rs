@@ -1,0 +1,98 @@
+//! One tile for each axis: the candidate against stable, with interval, limit and count.
+
+use crate::chart::figure;
+use crate::interval;
+use maud::{Markup, html};
+use stagegate_api::words::grouped;
+use stagegate_api::{AnalysisDetail, Axis, Estimated, GateReading, GateStatus, Unit};
+
+/// The tiles of an analysis.
+pub(super) fn tiles(analysis: &AnalysisDetail) -> Markup {
+    html! {
+        div.tiles {
+            @for axis in Axis::ALL {
+                @let gates: Vec<_> = analysis.gates.iter().filter(|it| it.axis == *axis).collect();
+                (tile(*axis, &gates))
+            }
+        }
+    }
+}
+
+fn tile(axis: Axis, gates: &[&GateReading]) -> Markup {
+    let worst = gates.iter().map(|it| it.state).min_by_key(|state| urgency(*state));
+    let class = worst.map_or("calm", tone);
+    html! {
+        section class={ "tile " (class) } aria-label=(name(axis)) {
+            h3 { (name(axis)) ": " (worst.map_or("no gate", word)) }
+            @for gate in gates {
+                div.gate {
+                    p { code { (gate.gate) } }
+                    p class=(tone(gate.state)) { (gate.words) }
+                    (interval::picture(gate))
+                    dl {
+                        @for (arm, estimate) in [("candidate", &gate.candidate), ("stable", &gate.stable)] {
+                            @if let Some(it) = estimate {
+                                dt class=(arm) { (arm) }
+                                dd { (estimated(gate.unit, it)) }
+                            }
+                        }
+                        @if let Some(limit) = gate.limit {
+                            dt { "limit" }
+                            dd { (figure(gate.unit, limit)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Violations first.
+const fn urgency(state: GateStatus) -> u8 {
+    match state {
+        GateStatus::Violated => 0,
+        GateStatus::Error => 1,
+        GateStatus::NoData => 2,
+        GateStatus::Inconclusive => 3,
+        GateStatus::Ok => 4,
+    }
+}
+
+const fn tone(state: GateStatus) -> &'static str {
+    match state {
+        GateStatus::Violated => "bad",
+        GateStatus::Error => "warn",
+        GateStatus::NoData | GateStatus::Inconclusive => "calm",
+        GateStatus::Ok => "good",
+    }
+}
+
+const fn word(state: GateStatus) -> &'static str {
+    match state {
+        GateStatus::Violated => "violated",
+        GateStatus::Error => "not believed",
+        GateStatus::NoData => "no data",
+        GateStatus::Inconclusive => "needs more",
+        GateStatus::Ok => "holds",
+    }
+}
+
+const fn name(axis: Axis) -> &'static str {
+    match axis {
+        Axis::Eval => "Eval",
+        Axis::Latency => "Latency",
+        Axis::Cost => "Cost",
+        Axis::Error => "Errors",
+    }
+}
+
+fn estimated(unit: Unit, it: &Estimated) -> String {
+    let value = figure(unit, it.value);
+    let count = grouped(it.count);
+    match (it.low, it.high) {
+        (Some(low), Some(high)) => {
+            format!("{value} ({} to {}), n {count}", figure(unit, low), figure(unit, high))
+        }
+        _ => format!("{value}, n {count}"),
+    }
+}

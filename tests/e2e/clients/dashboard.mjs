@@ -1,0 +1,154 @@
+// Stories of the dashboard in Chromium.
+//
+// Usage: dashboard.mjs PLAYWRIGHT CHROMIUM STORY URL TOKEN [PID]
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+const [playwright, executablePath, story, url, token, pid] = process.argv.slice(2);
+const require = createRequire(import.meta.url);
+const { chromium } = require(playwright);
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+const problems = [];
+
+async function open(options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("console", (message) => {
+    // A refusal that a story provokes is no fault of the page.
+    const provoked = /the server responded with a status of 4\d\d|net::ERR_/.test(message.text());
+    if (message.type() === "error" && !provoked) problems.push(message.text());
+  });
+  return page;
+}
+
+async function signIn(page, path = "/") {
+  await page.goto(url + path);
+  await page.getByLabel("Token").fill(token);
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+async function rollBack(page) {
+  await page.locator("summary", { hasText: "Roll back" }).click();
+  await page.locator("#rollback-reason").fill("<script>alert(1)</script> \u202e سلام Größe");
+  await page.getByRole("button", { name: "Roll back now" }).click();
+  await page.getByText(/workers follow after/).waitFor();
+}
+
+const PAGES = [
+  "/", "/w/agent", "/w/agent/charts?span=24h", "/w/agent/history", "/w/agent/releases", "/request",
+  "/request?workload=agent&tenant=acme", "/samples", "/audit?verify=1", "/settings",
+];
+
+const stories = {
+  // On a phone, with scripts: sign in with a wrong token, then with a right one, and roll back.
+  async phone() {
+    const page = await open({ viewport: { width: 360, height: 740 } });
+    await page.goto(url + "/w/agent");
+    await page.getByLabel("Token").fill("sgt_wrong");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("alert").filter({ hasText: "not one of the configured ones" }).waitFor();
+    await page.getByLabel("Token").fill(token);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("heading", { name: "agent", exact: true }).waitFor();
+    const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert(wider <= 0, `the page is wider than a phone by ${wider}`);
+    await rollBack(page);
+    await page.getByRole("link", { name: "Back to agent" }).click();
+    await page.getByText("Rolled back:").waitFor();
+    const shown = await page.locator("main").innerText();
+    assert(shown.includes("<script>alert(1)</script>"), shown);
+    assert(shown.includes("\\u{202e}") && shown.includes("سلام Größe"), shown);
+  },
+
+  // The same without any script.
+  async plain() {
+    const page = await open({ javaScriptEnabled: false });
+    await signIn(page, "/w/agent");
+    await rollBack(page);
+    await page.getByRole("link", { name: "Back to agent" }).click();
+    await page.getByText("Rolled back:").waitFor();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel("Token").waitFor();
+  },
+
+  // What somebody else does shows up by itself; a dead server is said, and so is its return.
+  async live() {
+    const page = await open();
+    await signIn(page, "/w/agent");
+    await page.getByText("50% by hand").waitFor();
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const body = JSON.stringify({ weight: "40%", reason: "x" });
+    const changed = await fetch(`${url}/v1/workloads/agent/weight`, { method: "PUT", headers, body });
+    assert.equal(changed.status, 200);
+    await page.getByText("40% by hand").waitFor();
+    process.kill(Number(pid), "SIGKILL");
+    await page.getByText("what you see is old").waitFor();
+  },
+
+  // The second of two people sees what the first one changed.
+  async two() {
+    const [first, second] = [await open(), await open()];
+    for (const page of [first, second]) {
+      await signIn(page, "/w/agent");
+      await page.locator("summary", { hasText: "More" }).click();
+    }
+    for (const [page, weight] of [[first, "30%"], [second, "60%"]]) {
+      await page.locator("#weight").fill(weight);
+      await page.getByRole("button", { name: "Set the weight" }).click();
+    }
+    await first.getByText("Done: ").waitFor();
+    await second.getByText("Nothing was changed").waitFor();
+    await second.getByText("weight 30%").waitFor();
+    const page = await open();
+    await signIn(page, "/w/agent");
+    await page.locator("summary", { hasText: "More" }).click();
+    await page.locator("#kill-name").fill("another");
+    await page.locator("#kill-reason").fill("x");
+    await page.getByRole("button", { name: "Kill agent" }).click();
+    await page.getByText("type its name").waitFor();
+  },
+
+  // Every page in both themes: no violation of axe-core's rules nor of the pages' own policy.
+  async pages() {
+    const axe = readFileSync(require.resolve(playwright + "/../axe-core/axe.min.js"), "utf8");
+    for (const colorScheme of ["light", "dark"]) {
+      // The rules are injected, which the policy of the pages rightly forbids to anybody else.
+      const page = await open({ colorScheme, bypassCSP: true });
+      await signIn(page);
+      for (const path of PAGES) {
+        await page.goto(url + path);
+        await page.evaluate(axe);
+        const { violations } = await page.evaluate(() => axe.run());
+        const found = violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.html)}`);
+        assert.deepEqual(found, [], `${path} in ${colorScheme}`);
+      }
+    }
+    const page = await open();
+    await signIn(page);
+    for (const path of PAGES) await page.goto(url + path);
+  },
+
+  // The pictures of the documentation, of a server without tokens; TOKEN is the directory.
+  async pictures() {
+    const page = await open({ colorScheme: "light" });
+    await page.goto(url + "/w/support-agent");
+    await page.getByText("Promote:").waitFor({ timeout: 120_000 });
+    await page.screenshot({ path: `${token}/workload.png` });
+  },
+
+  // A viewer reads and finds no button.
+  async viewer() {
+    const page = await open();
+    await signIn(page, "/w/agent");
+    await page.getByText("Your role is viewer").waitFor();
+    assert.equal(await page.locator("summary", { hasText: "Roll back" }).count(), 0);
+  },
+};
+
+await stories[story]();
+assert.deepEqual(problems, []);
+console.log(`ok ${story}`);
+await browser.close();
