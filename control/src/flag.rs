@@ -19,6 +19,9 @@ use std::time::Instant;
 /// Keys that a refusal names.
 const NAMED: usize = 20;
 
+/// Says whether a tenant is excluded: of a workload, or of any if none is named.
+pub type Exclusions = Box<dyn Fn(Option<&str>, &str) -> bool + Send + Sync>;
+
 /// A change of a flag and everything that came with it.
 #[derive(Clone, Debug)]
 pub struct FlagOrder {
@@ -96,7 +99,7 @@ impl Control {
     /// Says whether a tenant is in an exclusion group and not opted in: of a workload, or of any if none
     /// is named. It does not keep the driver alive.
     #[must_use]
-    pub fn exclusions(&self) -> Box<dyn Fn(Option<&str>, &str) -> bool + Send + Sync> {
+    pub fn exclusions(&self) -> Exclusions {
         let inner = Arc::downgrade(&self.inner);
         Box::new(move |workload, tenant| {
             inner.upgrade().is_some_and(|inner| inner.view().excludes(workload, tenant))

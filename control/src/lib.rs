@@ -70,7 +70,7 @@ pub use driver::{Control, now_ms};
 pub use eval_report::EvalReportOrder;
 pub use execute::Order;
 pub use execute_error::ExecuteError;
-pub use flag::{FlagChanged, FlagOrder, FlagTiming};
+pub use flag::{Exclusions, FlagChanged, FlagOrder, FlagTiming};
 pub use preflight::unmeasurable;
 pub use registry::ReleaseRefusal;
 pub use release::{ReleaseChange, ReleaseOrder};

@@ -14,6 +14,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// named.
 pub type Excludes = Box<dyn Fn(Option<&str>, &str) -> bool + Send + Sync>;
 
+/// Is told each new set.
+type Listener = Box<dyn Fn(&FlagSet) + Send + Sync>;
+
 /// Flags in force, with their settings. Shared by the server and whoever watches the files.
 pub struct Flags {
     current: ArcSwap<Current>,
@@ -26,7 +29,7 @@ pub struct Flags {
     /// Problems of the files as they are now; empty when they are in force.
     problems: Mutex<Vec<String>>,
     /// Called with each new set, in order.
-    listener: OnceLock<Box<dyn Fn(&FlagSet) + Send + Sync>>,
+    listener: OnceLock<Listener>,
     excludes: OnceLock<Excludes>,
     /// Reaches the thread of the server between two of its tasks.
     server: OnceLock<mpsc::UnboundedSender<oneshot::Sender<()>>>,

@@ -188,7 +188,7 @@ pub(crate) struct SubjectArgs {
 
 /// What a percentage divides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Key {
+pub(crate) enum Divided {
     /// The targeting key of the context.
     TargetingKey,
     /// The user, or else the targeting key.
@@ -208,7 +208,7 @@ pub(crate) struct PercentArgs {
     pub(crate) share: Weight,
     /// What is divided; as before if left out, or else the targeting key.
     #[arg(long)]
-    pub(crate) by: Option<Key>,
+    pub(crate) by: Option<Divided>,
     /// The variant; as before if left out, or else the one that means on.
     #[arg(long)]
     pub(crate) variant: Option<String>,

@@ -1,8 +1,8 @@
 //! Changes of a flag at run time.
 
 use super::args::{
-    ChangeArgs, Key, OffArgs, OnArgs, PercentArgs, PutArgs, Removed, RmArgs, SetArgs, SubjectArgs,
-    Who,
+    ChangeArgs, Divided, OffArgs, OnArgs, PercentArgs, PutArgs, Removed, RmArgs, SetArgs,
+    SubjectArgs, Who,
 };
 use crate::client::{AdminClient, Failure, segment, typed};
 use crate::command::send::ConditionArgs;
@@ -76,10 +76,10 @@ pub(super) fn percent(
     format: Format,
 ) -> Result<ExitCode, Failure> {
     let by = args.by.map(|key| match key {
-        Key::TargetingKey => FlagKey::TargetingKey,
-        Key::User => FlagKey::User,
-        Key::Tenant => FlagKey::Tenant,
-        Key::Conversation => FlagKey::Conversation,
+        Divided::TargetingKey => FlagKey::TargetingKey,
+        Divided::User => FlagKey::User,
+        Divided::Tenant => FlagKey::Tenant,
+        Divided::Conversation => FlagKey::Conversation,
     });
     let (share, variant) = (Some(args.share.to_string()), args.variant.clone());
     let asked = ChangeFlag { share, by, variant, ..asked(FlagAction::Percent, &args.change) };

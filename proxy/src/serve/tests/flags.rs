@@ -38,7 +38,7 @@ fn the_backend_gets_the_variants_and_nobody_else_says_them() {
         ("acme", "prompt=off;by=targeting", "stagegate.flag.prompt=off"),
     ] {
         let client = sim.client();
-        client.sends(&get(&format!("{claims}X-Tenant-Id: {tenant}\r\n")));
+        client.sends(get(&format!("{claims}X-Tenant-Id: {tenant}\r\n")));
         // The connection is used again.
         let backend = kept.take().unwrap_or_else(|| sim.backend());
         let seen = backend.receives("");
@@ -60,7 +60,7 @@ fn without_flags_the_clients_baggage_stays_as_it_is() {
     let sim = Sim::new();
     sim.flags(set("on"));
     let client = sim.client();
-    client.sends(&get("stagegate-flags: prompt=x\r\nbaggage: a=1 , b=2\r\n"));
+    client.sends(get("stagegate-flags: prompt=x\r\nbaggage: a=1 , b=2\r\n"));
     let seen = sim.backend().receives("");
     assert_eq!(
         (seen.field("stagegate-flags").as_str(), seen.field("baggage").as_str()),
@@ -74,7 +74,7 @@ fn a_request_that_was_not_sent_yet_takes_the_new_flags() {
     sim.flags(set("on"));
     sim.hangs(FIRST);
     let client = sim.client();
-    client.sends(&get(""));
+    client.sends(get(""));
     sim.flags(set("off"));
     sim.accepts(FIRST);
     sim.passes(Duration::from_millis(50));
@@ -100,7 +100,7 @@ fn a_flag_kills_the_workload_for_one_tenant() {
     ] {
         sim.flags(flags);
         let client = sim.client();
-        client.sends(&get(&format!("X-Tenant-Id: {tenant}\r\n")));
+        client.sends(get(&format!("X-Tenant-Id: {tenant}\r\n")));
         let backend = kept.take().unwrap_or_else(|| sim.backend());
         backend.receives("");
         backend.sends(OK);
