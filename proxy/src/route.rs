@@ -247,6 +247,7 @@ mod tests {
             "/%2frisky",
             "/risky;x/run",
             "/;x/risky",
+            "/;%2f%25/%2frisky",
             "/safe/..;/risky",
             "/safe\\..\\risky",
             "/safe/%252e%252e/risky",

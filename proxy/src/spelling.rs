@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
 /// Most readings of one path.
-const MAX_READINGS: usize = 72;
+const MAX_READINGS: usize = 144;
 
 /// The name in `host[:port]`: lower case, without port, final dot and escapes; an IPv6 address in its
 /// canonical form without brackets (RFC 3986 6.2.2, RFC 9110 4.2.3). None when it is no name.
@@ -51,7 +51,10 @@ pub(crate) fn path(raw: &str) -> Cow<'_, str> {
 pub(crate) fn readings(raw: &str, compared: usize) -> Vec<String> {
     let mut found = Vec::new();
     if is_odd(raw) {
-        for text in decodings(raw.as_bytes()) {
+        // Some leave parameters out before they resolve escapes, some afterwards.
+        let first = raw.contains(';').then(|| without_parameters(raw));
+        let texts = decodings(raw.as_bytes()).into_iter();
+        for text in texts.chain(first.iter().flat_map(|it| decodings(it.as_bytes()))) {
             // Where a NUL ends strings, it ends the path.
             let ends = |text: &str| text.split('\0').next().unwrap_or("").to_owned();
             let slashes = |text: &str| text.replace('\\', "/");

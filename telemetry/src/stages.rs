@@ -2,9 +2,7 @@
 //! because their labels come from agents and are capped.
 
 use crate::names;
-use crate::telemetry::Telemetry;
 use crate::text::{dollars, family};
-use metrics::SharedString;
 use stagegate_rollout::{Series, SeriesKey, StageUse};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,24 +68,5 @@ impl Stages {
         });
         family(text, &names::STAGE_TOKENS, tokens);
         family(text, &names::STAGE_COST, of(|used| dollars(used.nanos)));
-    }
-}
-
-impl Telemetry {
-    /// Sets the figures of the receiver of traces.
-    pub fn set_otlp(&self, otlp: &OtlpGauges) {
-        for (result, count) in &otlp.exports {
-            let label = [SharedString::const_str(result)];
-            self.prometheus.counter(&names::OTLP_EXPORTS, &label).absolute(*count);
-        }
-        for (result, count) in &otlp.spans {
-            let label = [SharedString::const_str(result)];
-            self.prometheus.counter(&names::OTLP_SPANS, &label).absolute(*count);
-        }
-        for (kind, count) in otlp.waiting {
-            let label = [SharedString::const_str(kind)];
-            self.prometheus.gauge(&names::OTLP_WAITING, &label).set(count as f64);
-        }
-        self.prometheus.gauge(&names::OTLP_MEMORY, &[]).set(otlp.bytes as f64);
     }
 }

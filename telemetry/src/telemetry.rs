@@ -1,6 +1,7 @@
 //! The figures of the process, made from deltas, values and events.
 
 mod eval;
+mod otlp;
 mod touch;
 
 use crate::EvalJudge;

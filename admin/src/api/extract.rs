@@ -75,7 +75,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8], is_json: bool) -> Result<T, ApiError
     }
     let parsed = serde_json::from_slice(bytes).or_else(|error| {
         // `7.0` is an integer too (JSON Schema 2020-12, 6.1.1).
-        let whole = serde_json::from_slice(bytes).ok().and_then(|it| with_whole_numbers(it));
+        let whole = serde_json::from_slice(bytes).ok().and_then(with_whole_numbers);
         whole.and_then(|it| serde_json::from_value(it).ok()).ok_or(error)
     });
     parsed.map_err(|error: serde_json::Error| {

@@ -73,7 +73,16 @@ impl World {
     /// The same directory after a restart.
     pub(crate) async fn restart(self) -> Self {
         let config = std::fs::read_to_string(self.config_path()).unwrap();
-        Self::try_in(self.stop(), &config, false).await.map_err(|(error, _)| error).unwrap()
+        let mut dir = self.stop();
+        // A change whose caller hung up holds the directory until it is recorded.
+        for _ in 0..1000 {
+            match Self::try_in(dir, &config, false).await {
+                Err((StartError::InUse(_), again)) => dir = again,
+                other => return other.map_err(|(error, _)| error).unwrap(),
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the directory stays in use");
     }
 
     /// Ends everything and hands the directory back.
