@@ -24,13 +24,15 @@ pub(crate) async fn on_hangup(control: Control) -> std::io::Result<()> {
 }
 
 /// Reloads when the configuration or a file it names changes, for ever. A change is taken up once
-/// it has been the same for two looks, so that a file is not read while it is being written.
-pub(crate) async fn on_change(control: Control, path: &Path) {
+/// it has been the same for two looks, so that a file is not read while it is being written. `loaded`
+/// are the files as they were before they were loaded: a change during the start is one too.
+pub(crate) async fn on_change(control: Control, path: &Path, loaded: Fingerprint) {
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut watched = control.view().config.files.clone();
-    let mut applied = fingerprint(path, &watched);
-    let mut before = applied.clone();
+    let mut before = fingerprint(path, &watched);
+    let mut applied = loaded;
+    applied.watch_as(&before);
     loop {
         looks.tick().await;
         let in_force = control.view();
@@ -51,7 +53,7 @@ pub(crate) async fn on_change(control: Control, path: &Path) {
 /// Identifies a state of the files: the configuration's text, and size and time of every file that
 /// it names, beside it or elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Fingerprint {
+pub(crate) struct Fingerprint {
     text: Option<String>,
     named: Vec<(PathBuf, u64, Option<SystemTime>)>,
 }
@@ -67,7 +69,7 @@ impl Fingerprint {
 }
 
 /// `read` are the files that were read for the configuration in force, wherever they lie.
-fn fingerprint(path: &Path, read: &[PathBuf]) -> Fingerprint {
+pub(crate) fn fingerprint(path: &Path, read: &[PathBuf]) -> Fingerprint {
     let Ok(text) = fs::read_to_string(path) else { return Fingerprint::default() };
     let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let beside = fs::read_dir(directory).into_iter().flatten().flatten();

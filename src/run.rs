@@ -1,7 +1,7 @@
 //! `stagegate serve`: runs until it is asked to end.
 
 use crate::handover::{Asked, HandoverSocket, hand_over};
-use crate::reload;
+use crate::reload::{self, Fingerprint};
 use crate::serve::{ServeOptions, start_loaded};
 use crate::signals::{asked_to_end, outlive_file_limits};
 use anyhow::Context as _;
@@ -19,6 +19,7 @@ pub(crate) fn serve(args: &ServeArgs) -> ExitCode {
         return failed(&format!("error: {error}"));
     }
     stagegate_telemetry::log_panics();
+    let found = reload::fingerprint(&args.config, &[]);
     let loaded = match Config::load(&args.config) {
         Ok(loaded) => loaded,
         Err(problems) => return failed(&problems.to_string()),
@@ -30,7 +31,7 @@ pub(crate) fn serve(args: &ServeArgs) -> ExitCode {
         .build();
     let served = runtime.context("no runtime").and_then(|runtime| {
         // In a box: `block_on` would compile the whole future once for each kind of runtime.
-        let served = runtime.block_on(Box::pin(until_asked_to_end(loaded, args)));
+        let served = runtime.block_on(Box::pin(until_asked_to_end(loaded, found, args)));
         // Answers that outlived the drain must not keep the process.
         runtime.shutdown_background();
         served
@@ -46,7 +47,11 @@ fn failed(message: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn until_asked_to_end(loaded: Loaded, args: &ServeArgs) -> anyhow::Result<()> {
+async fn until_asked_to_end(
+    loaded: Loaded,
+    found: Fingerprint,
+    args: &ServeArgs,
+) -> anyhow::Result<()> {
     outlive_file_limits().context("signals cannot be caught")?;
     let path = args.config.clone();
     let data_dir = loaded.config.data_dir.clone();
@@ -54,7 +59,7 @@ async fn until_asked_to_end(loaded: Loaded, args: &ServeArgs) -> anyhow::Result<
     let mut running = start_loaded(loaded, path.clone(), options).await?;
     let hangups = tokio::spawn(reload::on_hangup(running.control.clone()));
     let control = running.control.clone();
-    let changes = tokio::spawn(async move { reload::on_change(control, &path).await });
+    let changes = tokio::spawn(async move { reload::on_change(control, &path, found).await });
     let mut socket = HandoverSocket::open(&data_dir)
         .inspect_err(|error| tracing::warn!(%error, "cannot open the handover socket"))
         .ok();

@@ -12,7 +12,7 @@ use http::{Method, StatusCode};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 use stagegate_api::words::millis;
-use stagegate_api::{Changed, ReviewTaken, RollbackTiming};
+use stagegate_api::{Changed, FlagChanged, ReviewTaken, RollbackTiming};
 
 /// Does what a form of a workload's page asks for.
 pub(crate) async fn act(
@@ -34,9 +34,59 @@ pub(crate) async fn act(
             frame::page(&visitor, "/", "Done", &body)
         }
         Err(refusal) => {
-            let body = refused(&workload, &refusal);
+            let body = refused(&refusal, &path(&["w", &workload]), &workload);
             frame::page_with(refusal.status, &visitor, "/", "Refused", &body)
         }
+    }
+}
+
+/// Does what a form of the flags' page asks for.
+pub(crate) async fn flag(
+    State(dashboard): State<Dashboard>,
+    Path((flag, verb)): Path<(String, String)>,
+    visitor: Visitor,
+    form: Form,
+) -> Response {
+    if let Some(refusal) = foreign(&visitor, &form) {
+        return refusal;
+    }
+    let mut body = json!({ "action": verb, "reason": form.text("reason") });
+    for field in ["tenant", "share"] {
+        if let Some(value) = form.get(field) {
+            body[field] = json!(value);
+        }
+    }
+    let change = Change {
+        method: Method::POST,
+        path: path(&["v1", "flags", &flag]),
+        body,
+        key: form.get("key"),
+        epoch: form.get("epoch"),
+    };
+    let changed = dashboard.api.change::<FlagChanged>(&visitor, change).await;
+    let (status, title, body) = match &changed {
+        Ok(changed) => (StatusCode::OK, "Done", flag_done(changed)),
+        Err(refusal) => (refusal.status, "Refused", refused(refusal, "/flags", "the flags")),
+    };
+    frame::page_with(status, &visitor, "/flags", title, &body)
+}
+
+fn flag_done(changed: &FlagChanged) -> Markup {
+    html! {
+        h1 { "Done: " (changed.flag) ": " (changed.summary) }
+        @if !changed.changed { p { "It was so already, and nothing changed." } }
+        @if let Some(timing) = &changed.timing {
+            p {
+                strong {
+                    (timing.acknowledged_workers) " of " (timing.workers) " workers follow after "
+                    (millis(timing.acknowledged_ms)) "."
+                }
+            }
+            @if !timing.settled { p.alarm role="alert" { "A worker did not answer in time." } }
+        }
+        ul { @for line in &changed.moves { li { (line) } } }
+        p.dim { "Audit record " (changed.audit_seq) ", by " (changed.actor) ": " (changed.reason) }
+        p { a.button href="/flags" { "Back to the flags" } }
     }
 }
 
@@ -120,7 +170,7 @@ fn timing_text(timing: &RollbackTiming) -> Markup {
     }
 }
 
-fn refused(workload: &str, refusal: &Refusal) -> Markup {
+fn refused(refusal: &Refusal, back: &str, to: &str) -> Markup {
     let problem = &refusal.problem;
     html! {
         h1 { "Nothing was changed" }
@@ -141,7 +191,7 @@ fn refused(workload: &str, refusal: &Refusal) -> Markup {
         @if !problem.fields.is_empty() {
             ul { @for field in &problem.fields { li { (field.field) ": " (field.problem) } } }
         }
-        p { a.button href=(path(&["w", workload])) { "Back to " (workload) } }
+        p { a.button href=(back) { "Back to " (to) } }
     }
 }
 

@@ -70,6 +70,8 @@ pub fn around(api: Router, asks_for_tokens: AsksForTokens) -> Result<Router, NoR
         .route("/samples", get(pages::samples::list))
         .route("/samples/{id}", get(pages::samples::one))
         .route("/samples/{id}/review", post(act::review))
+        .route("/flags", get(pages::flags::page))
+        .route("/flags/{flag}/act/{verb}", post(act::flag))
         .route("/audit", get(pages::audit::page))
         .route("/settings", get(pages::settings::page))
         .route("/events", get(events))

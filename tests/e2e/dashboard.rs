@@ -3,7 +3,7 @@
 use crate::harness::tools::in_browser;
 use crate::harness::wire::Wire;
 use crate::harness::{
-    Backend, Response, Setup, Stagegate, Workload, eventually_async, request_with,
+    Backend, Response, Setup, Stagegate, Workload, eventually_async, free_address, request_with,
 };
 use rustix::process::Signal;
 use tokio::net::TcpStream;
@@ -102,6 +102,24 @@ async fn every_page_is_accessible_and_keeps_its_policy() {
 #[tokio::test]
 async fn the_second_of_two_people_sees_the_first_ones_change() {
     World::start().await.story("two", OPERATOR).await;
+}
+
+#[tokio::test]
+async fn a_flag_is_denied_to_a_tenant() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("flags.json");
+    let flag = r#"{"flags": {"new-prompt": {"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "on"}}}"#;
+    std::fs::write(&file, flag).expect("written");
+    let backend = Backend::start("stable");
+    let flags = format!("{{ listen: \"{}\", files: [\"{}\"] }}", free_address(), file.display());
+    let setup = Setup::of(Workload::new(&backend)).with("flags", &flags);
+    let stagegate = Stagegate::start(&setup.with_admin("tokens", TOKENS)).await;
+    let url = format!("http://{}", stagegate.admin.address);
+    let printed = in_browser("dashboard.mjs", &["flag", &url, OPERATOR]).await;
+    assert!(printed.is_none_or(|it| it.contains("ok flag")));
+    let admin = stagegate.admin.with_token(VIEWER);
+    let shown = admin.get("/v1/flags/new-prompt").await.ok().json;
+    assert_eq!(shown["overriding"]["rules"][0]["tenant"], "acme", "{shown}");
 }
 
 #[tokio::test]

@@ -3,12 +3,14 @@
 pub(crate) mod audit;
 pub(crate) mod charts;
 mod controls;
+pub(crate) mod flags;
 pub(crate) mod history;
 pub(crate) mod overview;
 pub(crate) mod releases;
 pub(crate) mod request;
 pub(crate) mod samples;
 pub(crate) mod settings;
+mod stages;
 mod tiles;
 pub(crate) mod workload;
 

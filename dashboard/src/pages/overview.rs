@@ -91,12 +91,19 @@ fn row(said: &Sentence, workload: &WorkloadStatus) -> Markup {
                 (workload.stable.release)
                 @if let Some(arm) = candidate { " → " (arm.release) }
             }
-            td.n { (workload.weight) }
+            td.n { (workload.weight) (served(workload)) }
             td.n { (both(workload, |it| grouped(it.requests))) }
             td.n { (both(workload, |it| it.error_ratio.map_or_else(none, percent))) }
             td.n { (both(workload, |it| it.p99_ms.map_or_else(none, millis))) }
         }
     }
+}
+
+/// The share that the candidate serves, where it is not the weight that was asked for.
+pub(super) fn served(workload: &WorkloadStatus) -> Markup {
+    let differs = |it: &f64| (it - workload.weight_ratio).abs() > 0.01;
+    let served = workload.served_ratio.filter(differs);
+    html! { @if let Some(served) = served { br; span.dim { "serves " (percent(served)) } } }
 }
 
 /// A figure of both arms over the shortest window, candidate below stable.

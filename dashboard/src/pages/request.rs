@@ -1,6 +1,6 @@
 //! `/request`: why a request went where it went, and where one would go.
 
-use super::time;
+use super::{stages, time};
 use crate::ask::{Refusal, path};
 use crate::context::Dashboard;
 use crate::form::Form;
@@ -11,7 +11,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::json;
 use stagegate_api::words::millis;
-use stagegate_api::{DecisionExplained, Explanation, Workloads};
+use stagegate_api::{DecisionExplained, DecisionFlag, Explanation, Workloads};
 
 /// The identities of a request that is tried out.
 const IDENTITIES: [(&str, &str); 4] = [
@@ -119,7 +119,24 @@ fn recorded(explained: &DecisionExplained) -> Markup {
             }
             @if let Some(request) = &explained.request { tr { th scope="row" { "Changed by the release" } td { (request) } } }
         } }
+        (flags(&it.flags))
+        (stages::of_request(&explained.stages))
         p { a href=(path(&["samples", &it.request_id])) { "Its sample, if it was sampled" } }
+    }
+}
+
+fn flags(flags: &[DecisionFlag]) -> Markup {
+    html! {
+        @if !flags.is_empty() {
+            h2 { "Its flags" }
+            ul { @for it in flags {
+                li {
+                    code { (it.flag) } ": "
+                    @if it.variant.is_empty() { "the backend's own default" } @else { (it.variant) }
+                    ", decided by " (it.decided_by.replace('_', " "))
+                }
+            } }
+        }
     }
 }
 
@@ -133,6 +150,7 @@ fn explained(it: &Explanation) -> Markup {
                 }
             }
         }
+        (flags(&it.flags))
         p.dim {
             "Key " (it.key_kind) " " code { (it.key) } ", bucket " (it.bucket) " of 100000, weight " (it.weight)
             ", epoch " (it.epoch)

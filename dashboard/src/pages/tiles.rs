@@ -28,6 +28,13 @@ fn tile(axis: Axis, gates: &[&GateReading]) -> Markup {
                 div.gate {
                     p { code { (gate.gate) } }
                     p class=(tone(gate.state)) { (gate.words) }
+                    @if let Some(worst) = gate.slices.first() {
+                        p.dim {
+                            "Looks worst for " (worst.slice) ": " (grouped(worst.candidate_failed)) " of "
+                            (grouped(worst.candidate_units)) " failed, stable's " (grouped(worst.stable_failed))
+                            " of " (grouped(worst.stable_units))
+                        }
+                    }
                     (interval::picture(gate))
                     dl {
                         @for (arm, estimate) in [("candidate", &gate.candidate), ("stable", &gate.stable)] {

@@ -1,7 +1,7 @@
 //! `/w/{workload}`: the page on which on-call decides.
 
 use super::controls::{Facts, controls};
-use super::{as_of, overview, tiles, time};
+use super::{as_of, overview, stages, tiles, time};
 use crate::ask::{Refusal, path, with_query};
 use crate::context::Dashboard;
 use crate::frame;
@@ -129,7 +129,7 @@ fn live(shown: &Shown) -> Markup {
                 p { "Nothing has been measured in this step yet." }
             }
         }
-        @if let Some(status) = shown.its_status() { (arms(status)) }
+        @if let Some(status) = shown.its_status() { (arms(status)) (stages::of_workload(status)) }
         (difference(shown.difference.as_ref()))
         (failures(&shown.failures))
         (actors(&shown.actors))

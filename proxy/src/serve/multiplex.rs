@@ -169,7 +169,8 @@ impl Multiplex {
             Poll::Ready(Some(Ok(request))) => return Poll::Ready(Some(request)),
             Poll::Ready(Some(Err(error))) => {
                 // Limits of the library: resets before we look, headers without end and the like.
-                if !self.calmed && error.is_go_away() && error.is_library() {
+                let flood = error.reason() == Some(Reason::ENHANCE_YOUR_CALM);
+                if !self.calmed && flood && error.is_go_away() && error.is_library() {
                     self.remember_flood();
                 }
                 return Poll::Ready(None);

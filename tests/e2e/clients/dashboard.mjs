@@ -39,7 +39,7 @@ async function rollBack(page) {
 
 const PAGES = [
   "/", "/w/agent", "/w/agent/charts?span=24h", "/w/agent/history", "/w/agent/releases", "/request",
-  "/request?workload=agent&tenant=acme", "/samples", "/audit?verify=1", "/settings",
+  "/request?workload=agent&tenant=acme", "/samples", "/flags", "/audit?verify=1", "/settings",
 ];
 
 const stories = {
@@ -86,6 +86,19 @@ const stories = {
     await page.getByText("40% by hand").waitFor();
     process.kill(Number(pid), "SIGKILL");
     await page.getByText("what you see is old").waitFor();
+  },
+
+  // A flag is denied to a tenant.
+  async flag() {
+    const page = await open();
+    await signIn(page, "/flags");
+    await page.locator("summary", { hasText: "Deny a tenant" }).click();
+    await page.getByLabel("Tenant").nth(1).fill("acme");
+    await page.locator("#new-prompt-deny-reason").fill("wrong answers");
+    await page.getByRole("button", { name: "Deny a tenant" }).click();
+    await page.getByText("workers follow after").waitFor();
+    await page.getByRole("link", { name: "Back to the flags" }).click();
+    await page.getByText("deny tenant acme").waitFor();
   },
 
   // The second of two people sees what the first one changed.
