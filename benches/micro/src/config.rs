@@ -25,7 +25,9 @@ pub(crate) fn parse() -> Result<Operation> {
 fn variable(name: &str) -> Option<String> {
     match name {
         "DEPLOYER_TOKEN_HASH" => Some(format!("sha256:{}", "ab".repeat(32))),
-        "READER_TOKEN_HASH" | "WEB_KEY_HASH" => Some(format!("sha256:{}", "cd".repeat(32))),
+        "READER_TOKEN_HASH" | "WEB_KEY_HASH" | "OTLP_AGENTS_HASH" => {
+            Some(format!("sha256:{}", "cd".repeat(32)))
+        }
         "PAGERDUTY_KEY" => Some("a-routing-key".to_owned()),
         "SLACK_URL" => Some("https://hooks.example.com/services/T0/B0/x".to_owned()),
         "OTLP_TOKEN" => Some("a-key-of-the-collector".to_owned()),
