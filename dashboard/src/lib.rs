@@ -1,15 +1,15 @@
 //! The dashboard: pages for the person on call and for the deploy owner.
 //!
 //! The pages are a client of the admin API, as the command line is: each page asks the API in this
-//! process with the token of its visitor ([`ask`]). So a page shows what the API says, a button does
+//! process with the token of its visitor (`ask`). So a page shows what the API says, a button does
 //! what the API does, and the role, the audit and the refusal are the API's. Pages are whole without
 //! JavaScript; with it, figures stay fresh.
 //!
-//! - [`door`]: sign-in, and the checks against pages of other sites; [`session`], [`visitor`].
-//! - [`frame`]: the head of a page, its navigation and its headers.
-//! - [`sentence`]: pure; what is the matter with a workload, in one sentence.
-//! - [`pages`]: one file for each page.
-//! - [`act`]: changes that a page asks for.
+//! - `door`: sign-in, and the checks against pages of other sites; `session`, `visitor`.
+//! - `frame`: the head of a page, its navigation and its headers.
+//! - `sentence`: pure; what is the matter with a workload, in one sentence.
+//! - `pages`: one file for each page.
+//! - `act`: changes that a page asks for.
 
 mod act;
 mod ask;
