@@ -132,6 +132,9 @@ impl SteeringState {
                 Some(watched) => {
                     watched.evidence = Evidence::after(rollout, Some(&watched.evidence));
                     watched.looked = now + SETTLING;
+                    // Saved with the next look: at 100% stable's figures are those of the step before,
+                    // and a crash must not lose them.
+                    self.saved = now.checked_sub(SAVE_EVERY).unwrap_or(now);
                 }
                 None => {
                     let Some(found) = self.remembered(inner, name, rollout) else { continue };
