@@ -1,5 +1,7 @@
 //! Numbers and spans of time for people: the same in the command line, the pages and the reports.
 
+use crate::{Estimated, Unit};
+
 /// A count with thousands apart: `12,345`.
 #[must_use]
 pub fn grouped(number: u64) -> String {
@@ -40,6 +42,28 @@ pub fn millis(ms: f64) -> String {
         ms if ms < 10_000.0 => format!("{ms:.0} ms"),
         ms => format!("{:.1} s", ms / 1000.0),
     }
+}
+
+/// A figure in its unit: `0.42%`, `12.3 ms`, `$0.00210`, `1.50x`.
+#[must_use]
+pub fn figure(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Share => percent(value),
+        Unit::Us => millis(value / 1e3),
+        Unit::Usd if value.abs() < 1.0 => format!("${value:.5}"),
+        Unit::Usd => format!("${value:.2}"),
+        Unit::Tokens => grouped(value.max(0.0).round() as u64),
+        Unit::Ratio => format!("{value:.2}x"),
+    }
+}
+
+/// The bounds of an estimate as figures; none without bounds, and none where they read as the value
+/// does: a value that is known exactly has no interval.
+#[must_use]
+pub fn bounds(unit: Unit, estimate: &Estimated) -> Option<[String; 2]> {
+    let value = figure(unit, estimate.value);
+    let bounds = [estimate.low?, estimate.high?].map(|bound| figure(unit, bound));
+    (bounds != [value.clone(), value]).then_some(bounds)
 }
 
 /// A span in its largest useful unit: `58s`, `90m`, `3h`, `2d`.

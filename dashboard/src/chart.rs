@@ -1,7 +1,7 @@
 //! Pure: a figure of both arms over time, as a picture and as a table.
 
 use maud::{Markup, html};
-use stagegate_api::words::{grouped, millis, percent};
+use stagegate_api::words::{figure, grouped};
 use stagegate_api::{FigureOfArm, Unit};
 use stagegate_timing::moment;
 
@@ -110,18 +110,6 @@ fn table(chart: &Chart<'_>) -> Markup {
                 }
             }
         }
-    }
-}
-
-/// A value in its unit.
-pub(crate) fn figure(unit: Unit, value: f64) -> String {
-    match unit {
-        Unit::Share => percent(value),
-        Unit::Us => millis(value / 1e3),
-        Unit::Usd if value.abs() < 1.0 => format!("${value:.5}"),
-        Unit::Usd => format!("${value:.2}"),
-        Unit::Tokens => grouped(value.max(0.0).round() as u64),
-        Unit::Ratio => format!("{value:.2}x"),
     }
 }
 

@@ -166,17 +166,13 @@ fn is_here(address: &str) -> bool {
 pub(crate) async fn sign_out(
     State(dashboard): State<Dashboard>,
     visitor: Visitor,
-    request: Request,
+    headers: HeaderMap,
+    form: Form,
 ) -> Response {
-    let value = cookie(request.headers()).map(str::to_owned);
-    let form = match <Form as axum::extract::FromRequest<()>>::from_request(request, &()).await {
-        Ok(form) => form,
-        Err(refusal) => return refusal,
-    };
     if let Some(refusal) = foreign(&visitor, &form) {
         return refusal;
     }
-    value.inspect(|value| dashboard.sessions.end(value));
+    cookie(&headers).inspect(|value| dashboard.sessions.end(value));
     let gone = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
     ([(header::SET_COOKIE, gone)], Redirect::to("/sign-in")).into_response()
 }

@@ -1,6 +1,7 @@
 //! Analyses for people: arms side by side, gate by gate, and what is still missing.
 
-use crate::output::{grouped, millis, one_line, percent, span};
+use crate::output::{grouped, one_line, span};
+use stagegate_api::words::{bounds, figure};
 use stagegate_api::{AnalysisDetail, Estimated, GateReading, Verdict};
 use std::fmt::Write;
 
@@ -81,7 +82,7 @@ fn still_needed(analysis: &AnalysisDetail) -> Option<u64> {
 
 /// A gate: its state and limit, and below it both arms, beside each other where they fit.
 fn reading(gate: &GateReading) -> String {
-    let limit = gate.limit.map(|limit| format!(", limit {}", figure(&gate.unit, limit)));
+    let limit = gate.limit.map(|limit| format!(", limit {}", figure(gate.unit, limit)));
     let state = one_line(&gate.words);
     let mut text = format!("  {:<32}  {state}{}\n", gate.gate, limit.unwrap_or_default());
     let arms = [("candidate", gate.candidate), ("stable", gate.stable)];
@@ -107,27 +108,11 @@ fn reading(gate: &GateReading) -> String {
 
 /// Value with its interval, and the number of values behind it.
 fn estimate(gate: &GateReading, estimate: Estimated) -> String {
-    let value = figure(&gate.unit, estimate.value);
+    let value = figure(gate.unit, estimate.value);
     let count = grouped(estimate.count);
-    let bound = |bound: Option<f64>| bound.map(|bound| figure(&gate.unit, bound));
-    match (bound(estimate.low), bound(estimate.high)) {
-        // A value that is known exactly has no interval.
-        (Some(low), Some(high)) if low != value || high != value => {
-            format!("{value} [{low}, {high}] of {count}")
-        }
-        _ => format!("{value} of {count}"),
-    }
-}
-
-/// A value in its unit.
-fn figure(unit: &str, value: f64) -> String {
-    match unit {
-        "share" => percent(value),
-        "us" => millis(value / 1e3),
-        "usd" if value.abs() < 1.0 => format!("${value:.5}"),
-        "usd" => format!("${value:.2}"),
-        "tokens" => grouped(value.max(0.0).round() as u64),
-        _ => format!("{value:.2}x"),
+    match bounds(gate.unit, &estimate) {
+        Some([low, high]) => format!("{value} [{low}, {high}] of {count}"),
+        None => format!("{value} of {count}"),
     }
 }
 

@@ -10,6 +10,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use maud::{Markup, html};
 use stagegate_api::{PastRollout, Rollouts, TimeSeries, TransitionKind};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The spans that the page offers, in hours.
 const SPANS: [(&str, u64); 4] = [("1h", 1), ("3h", 3), ("24h", 24), ("72h", 72)];
@@ -24,16 +25,9 @@ pub(crate) async fn page(
     let wanted = form.get("span").unwrap_or("3h");
     let hours = SPANS.iter().find(|(it, _)| *it == wanted).map_or(3, |(_, hours)| *hours);
     let at = |rest: &str| path(&["v1", "workloads", &name, rest]);
-    // The end is not given: it is the server's now.
-    let probe: TimeSeries =
-        dashboard.api.get(&visitor, &with_query(&at("series"), &[("points", Some("1"))])).await?;
-    let since = probe.until_ms.saturating_sub(hours * 3_600_000).to_string();
-    let until = probe.until_ms.to_string();
-    let asked = [
-        ("since_ms", Some(since.as_str())),
-        ("until_ms", Some(until.as_str())),
-        ("points", Some("180")),
-    ];
+    let since = SystemTime::now() - Duration::from_hours(hours);
+    let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis().to_string();
+    let asked = [("since_ms", Some(since.as_str())), ("points", Some("180"))];
     let series: TimeSeries =
         dashboard.api.get(&visitor, &with_query(&at("series"), &asked)).await?;
     let rollouts: Rollouts = dashboard.api.get(&visitor, &at("rollouts")).await?;

@@ -17,6 +17,11 @@ pub(crate) mod workload;
 use maud::{Markup, html};
 use stagegate_timing::moment;
 
+/// What stands in the place of a figure that is not known.
+fn none() -> String {
+    "–".to_owned()
+}
+
 /// A moment for people, and the same for programs.
 fn time(at_ms: u64) -> Markup {
     html! { time datetime=(stagegate_timing::rfc3339(at_ms)) { (moment(at_ms)) } }

@@ -1,6 +1,6 @@
 //! `/`: every workload in a row, problems first.
 
-use super::as_of;
+use super::{as_of, none};
 use crate::ask::{Refusal, path};
 use crate::context::Dashboard;
 use crate::frame;
@@ -113,10 +113,6 @@ fn both(workload: &WorkloadStatus, figure: fn(&stagegate_api::Window) -> String)
         (of(&workload.stable))
         @if let Some(arm) = &workload.candidate { br; span.candidate { (of(arm)) } }
     }
-}
-
-fn none() -> String {
-    "–".to_owned()
 }
 
 fn process(status: &Status) -> Markup {

@@ -1,5 +1,6 @@
 //! The stages of both arms by the agents' traces.
 
+use super::none;
 use maud::{Markup, html};
 use stagegate_api::words::{grouped, millis, percent};
 use stagegate_api::{ArmStatus, RequestStage, StageStatus, WorkloadStatus};
@@ -36,7 +37,7 @@ pub(super) fn of_workload(status: &WorkloadStatus) -> Markup {
                         td.n { (grouped(it.calls)) }
                         td.n { (percent(it.errors as f64 / it.calls.max(1) as f64)) }
                         @for time in [it.p50_ms, it.p95_ms, it.p99_ms] {
-                            td.n { (time.map_or_else(|| "–".to_owned(), millis)) }
+                            td.n { (time.map_or_else(none, millis)) }
                         }
                         td.n {
                             (format!("${:.4}", it.cost_usd))

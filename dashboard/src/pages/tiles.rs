@@ -1,9 +1,8 @@
 //! One tile for each axis: the candidate against stable, with interval, limit and count.
 
-use crate::chart::figure;
 use crate::interval;
 use maud::{Markup, html};
-use stagegate_api::words::grouped;
+use stagegate_api::words::{bounds, figure, grouped};
 use stagegate_api::{AnalysisDetail, Axis, Estimated, GateReading, GateStatus, Unit};
 
 /// The tiles of an analysis.
@@ -94,12 +93,9 @@ const fn name(axis: Axis) -> &'static str {
 }
 
 fn estimated(unit: Unit, it: &Estimated) -> String {
-    let value = figure(unit, it.value);
-    let count = grouped(it.count);
-    match (it.low, it.high) {
-        (Some(low), Some(high)) => {
-            format!("{value} ({} to {}), n {count}", figure(unit, low), figure(unit, high))
-        }
-        _ => format!("{value}, n {count}"),
+    let (value, count) = (figure(unit, it.value), grouped(it.count));
+    match bounds(unit, it) {
+        Some([low, high]) => format!("{value} ({low} to {high}), n {count}"),
+        None => format!("{value}, n {count}"),
     }
 }

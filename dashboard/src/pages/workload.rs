@@ -1,7 +1,7 @@
 //! `/w/{workload}`: the page on which on-call decides.
 
 use super::controls::{Facts, controls};
-use super::{as_of, overview, stages, tiles, time};
+use super::{as_of, none, overview, stages, tiles, time};
 use crate::ask::{Refusal, path, with_query};
 use crate::context::Dashboard;
 use crate::frame;
@@ -244,10 +244,6 @@ fn arms(status: &WorkloadStatus) -> Markup {
             }
         }
     }
-}
-
-fn none() -> String {
-    "–".to_owned()
 }
 
 fn difference(diff: Option<&ReleaseDiff>) -> Markup {
