@@ -108,6 +108,8 @@ pub(crate) struct Finished {
     /// Body bytes of the request that were sent in the last try.
     pub(crate) bytes_in: u64,
     pub(crate) retries: u8,
+    /// Turns that it ended because its share of work was done.
+    pub(crate) gave_way: u32,
     /// The client left before the end of the response.
     pub(crate) abandoned: bool,
     /// An identity came too late to decide, or may have.
@@ -175,6 +177,7 @@ impl Stats {
                 series.unanswered += 1;
             }
             series.retries += u64::from(finished.retries);
+            series.gave_way += u64::from(finished.gave_way);
             series.bytes_out += finished.bytes_out;
             series.bytes_in += finished.bytes_in;
             series.identity_late += u64::from(finished.identity_late);

@@ -120,6 +120,9 @@ series! {
         /// Requests that were sent to an endpoint again.
         retries: "stagegate_retries_total" Count,
             "Requests sent to an endpoint again, nothing of a response having been seen";
+        /// Turns of a worker that requests ended because their share of work was done.
+        gave_way: "stagegate_requests_gave_way_total" Count,
+            "Times that a request let others of its worker go first, after its share of work: large bodies, or floods of small chunks, fields and events";
         /// Requests that a tester's header forced; counted here alone, never in the other fields.
         forced: "stagegate_forced_requests_total" Count,
             "Requests that a tester's signed force header sent to an arm";

@@ -8,6 +8,7 @@ mod body;
 mod field;
 mod forwarded;
 mod head;
+mod progress;
 mod request;
 mod response;
 mod rewrite;
@@ -15,6 +16,7 @@ mod rewrite;
 pub(crate) use body::{BodyError, BodyReader, Piece, trailers_without};
 pub(crate) use field::{Field, Known, tokens};
 pub(crate) use head::{BodyLength, HeadLimits, Status};
+pub(crate) use progress::Progress;
 pub(crate) use request::RequestHead;
 pub(crate) use response::ResponseHead;
 pub(crate) use rewrite::{

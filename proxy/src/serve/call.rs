@@ -40,6 +40,8 @@ pub(super) struct Call {
     /// An identity came too late to decide, or may have.
     pub(super) identity_late: bool,
     pub(super) retries: u8,
+    /// Turns that it ended because its share of work was done.
+    pub(super) gave_way: u32,
     /// Set at the response head.
     pub(super) first_byte_us: u64,
     pub(super) status: u16,
@@ -170,6 +172,7 @@ impl Call {
             late: None,
             identity_late: false,
             retries: 0,
+            gave_way: 0,
             first_byte_us: 0,
             status: 0,
             bytes_out: 0,
@@ -345,6 +348,7 @@ impl Call {
             bytes_out: self.bytes_out,
             bytes_in: self.observed.request_bytes,
             retries: self.retries,
+            gave_way: self.gave_way,
             abandoned: self.abandoned && outcome == Outcome::ClientGone,
             identity_late: self.identity_late,
             is_drawn: decision.is_drawn,

@@ -324,7 +324,6 @@ impl Client {
             reused: connected.reused,
             over_ms: attempts.over_ms,
             late_ms: attempts.over_ms,
-            reads_left: [0; 2],
             sending,
             receiving: Receiving::new(&mut self.down),
         };

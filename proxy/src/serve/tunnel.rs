@@ -2,6 +2,7 @@
 //! rollback takes its release away.
 
 use super::client::Client;
+use super::exchange::give_way;
 use super::leave::{Departure, Leaving};
 use super::socket::Watcher;
 use crate::transport::Stream;
@@ -11,6 +12,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Reads of one direction in one turn, 64 KiB each at most. Then everybody else has a turn: a read may hold
+/// thousands of frames.
+const READS: u8 = 2;
 
 /// One direction of a tunnel.
 #[derive(Default)]
@@ -22,6 +27,8 @@ struct Way {
     /// The end was passed on.
     closed: bool,
     moved: u64,
+    /// More may be there to be read, in the next turn.
+    goes_on: bool,
 }
 
 /// The end of a way that is gone.
@@ -42,6 +49,8 @@ impl Way {
         seen: &mut dyn FnMut(&[u8]),
     ) -> Result<bool, Lost> {
         let mut progress = false;
+        let mut reads = READS;
+        self.goes_on = false;
         loop {
             while self.written < self.pending.len() {
                 match Pin::new(&mut *to).poll_write(cx, &self.pending[self.written..]) {
@@ -68,6 +77,11 @@ impl Way {
                 }
                 return Ok(progress);
             }
+            if reads == 0 {
+                self.goes_on = true;
+                return Ok(progress);
+            }
+            reads -= 1;
             let mut read = ReadBuf::new(buffer);
             match Pin::new(&mut *from).poll_read(cx, &mut read) {
                 Poll::Ready(Ok(())) if read.filled().is_empty() => self.ended = true,
@@ -154,7 +168,12 @@ impl Client {
             match departure {
                 Some(departure) => Poll::Ready(Some(departure)),
                 None if over => Poll::Ready(None),
-                None => Poll::Pending,
+                None => {
+                    if up.goes_on || down.goes_on {
+                        give_way(cx);
+                    }
+                    Poll::Pending
+                }
             }
         })
         .await;

@@ -9,20 +9,20 @@ mod parts;
 mod receiving;
 mod response;
 mod sending;
+mod turn;
 
 pub(super) use parts::{End, Exchange, Receiving, Sending};
+pub(super) use turn::give_way;
 
 use crate::problem::Problem;
 use parts::Coding;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, ReadBuf};
+use turn::Share;
 
 /// Bytes of later requests that are read while one is in progress.
 const MAX_AHEAD: usize = 64 * 1024;
-/// Reads of each side in one turn, 64 KiB each at most. Then everybody else has a turn: a read may hold thousands of
-/// chunks or events, and without an end of its own an exchange would go on for 128 of them.
-const READS: u8 = 4;
 
 impl Exchange<'_> {
     /// Drives the exchange.
@@ -38,7 +38,8 @@ impl Exchange<'_> {
         if !self.sending.begun && !self.worker.is_current(&self.decision.plan) {
             return Poll::Ready(End::Outdated);
         }
-        self.reads_left = [READS; 2];
+        self.sending.share = Share::WHOLE;
+        self.receiving.share = Share::WHOLE;
         match self.step(cx) {
             Ok(()) => {}
             Err(end) => return Poll::Ready(end),
@@ -73,9 +74,10 @@ impl Exchange<'_> {
             if self.receiving.finished {
                 return Err(self.end());
             }
-            if self.reads_left.contains(&0) {
+            if self.sending.share.is_spent() || self.receiving.share.is_spent() {
                 self.set_deadline();
-                cx.waker().wake_by_ref();
+                self.call.gave_way = self.call.gave_way.saturating_add(1);
+                give_way(cx);
                 return Ok(());
             }
             if !sent && !received {

@@ -1,8 +1,11 @@
 //! The state of an exchange: both directions, and how it may end.
 
 use super::gap::Gap;
+use super::turn::{Parts, Share};
 use crate::edit::Edit;
-use crate::http1::{BodyError, BodyLength, BodyReader, Piece, RequestHead, trailers_without};
+use crate::http1::{
+    BodyError, BodyLength, BodyReader, Piece, Progress, RequestHead, trailers_without,
+};
 use crate::problem::Problem;
 use crate::serve::call::{Call, Decision};
 use crate::serve::inspect::LateScan;
@@ -64,9 +67,6 @@ pub(in crate::serve) struct Exchange<'a> {
     pub(in crate::serve) over_ms: u64,
     /// The worker's time at which the present step is over.
     pub(in crate::serve) late_ms: u64,
-    /// Reads that are left in this turn, of the client and of the endpoint: neither keeps the other
-    /// from being read.
-    pub(in crate::serve) reads_left: [u8; 2],
     pub(in crate::serve) sending: Sending<'a>,
     pub(in crate::serve) receiving: Receiving<'a>,
 }
@@ -100,6 +100,9 @@ pub(in crate::serve) struct Sending<'a> {
     pub(in crate::serve) shadow: Option<Box<Shadow>>,
     /// A scan of the body for ids that come too late to decide.
     pub(in crate::serve) late: Option<Box<LateScan>>,
+    /// What is left of this turn.
+    pub(in crate::serve::exchange) share: Share,
+    parts: Parts,
 }
 
 /// Bytes of the input that are made ready to be sent in one go: what was held back is copied piece
@@ -118,6 +121,8 @@ impl<'a> Sending<'a> {
             input,
             at,
             body: BodyReader::new(length),
+            parts: if length == BodyLength::Chunked { Parts::Chunks } else { Parts::None },
+            share: Share::WHOLE,
             out,
             written: 0,
             unflushed: false,
@@ -148,8 +153,10 @@ impl<'a> Sending<'a> {
         !self.beyond_input
     }
 
-    /// Takes body bytes off `bytes`, appends what goes out, and says how many were taken.
+    /// Takes body bytes off `bytes`, as many as belong to this turn, appends what goes out, and says
+    /// how many were taken.
     pub(in crate::serve::exchange) fn encode(&mut self, bytes: &[u8]) -> Result<usize, BodyError> {
+        let (bytes, _) = self.share.takes(bytes, self.parts);
         let mut rest = bytes;
         loop {
             match self.body.read(&mut rest)? {
@@ -247,7 +254,12 @@ pub(in crate::serve) struct Receiving<'a> {
     pub(in crate::serve::exchange) begun: bool,
     /// A head that came in pieces.
     pub(in crate::serve::exchange) partial: Vec<u8>,
+    pub(in crate::serve::exchange) progress: Progress,
     pub(in crate::serve::exchange) answer: Option<Response>,
+    /// What is left of this turn.
+    pub(in crate::serve::exchange) share: Share,
+    /// Bytes of the body that wait for the next turn.
+    pub(in crate::serve::exchange) later: Vec<u8>,
     /// Interim answers that came.
     pub(in crate::serve::exchange) interim: u32,
     pub(in crate::serve::exchange) finished: bool,
@@ -264,7 +276,10 @@ impl<'a> Receiving<'a> {
             unflushed: false,
             begun: false,
             partial: Vec::new(),
+            progress: Progress::default(),
             answer: None,
+            share: Share::WHOLE,
+            later: Vec::new(),
             interim: 0,
             finished: false,
             gap: Gap::default(),
@@ -286,6 +301,7 @@ impl<'a> Receiving<'a> {
 pub(in crate::serve::exchange) struct Response {
     pub(in crate::serve::exchange) body: BodyReader,
     pub(in crate::serve::exchange) coding: Coding,
+    pub(in crate::serve::exchange) parts: Parts,
     pub(in crate::serve::exchange) keep_upstream: bool,
     pub(in crate::serve::exchange) keep_client: bool,
 }

@@ -1,7 +1,8 @@
 //! The answer's direction: from the endpoint to the client.
 
 use super::parts::{Coding, End, Exchange};
-use crate::http1::{BodyLength, BodyReader, HeadLimits, Piece, ResponseHead, Status};
+use super::turn::Parts;
+use crate::http1::{BodyLength, BodyReader, HeadLimits, Piece, Progress, ResponseHead, Status};
 use crate::problem::Problem;
 use std::io::{IoSlice, Write as _};
 use std::pin::Pin;
@@ -23,17 +24,22 @@ impl Exchange<'_> {
                 self.receiving.finished = true;
                 return Ok(true);
             }
-            if self.reads_left[1] == 0 {
+            if self.receiving.share.is_spent() {
                 return Ok(progress);
             }
             let worker = self.worker;
+            if !self.receiving.later.is_empty() {
+                let bytes = std::mem::take(&mut self.receiving.later);
+                self.take_body(cx, &bytes, &mut progress)?;
+                continue;
+            }
             let mut buffer = worker.read_buffer.borrow_mut();
             let mut read = ReadBuf::new(&mut buffer);
             match Pin::new(&mut *self.upstream).poll_read(cx, &mut read) {
                 Poll::Pending => return Ok(progress),
                 Poll::Ready(Ok(())) if !read.filled().is_empty() => {
                     progress = true;
-                    self.reads_left[1] -= 1;
+                    self.receiving.share.reads();
                     let before = self.call.bytes_out;
                     self.take_answer(cx, read.filled(), &mut progress)?;
                     if self.call.bytes_out > before {
@@ -113,17 +119,19 @@ impl Exchange<'_> {
         progress: &mut bool,
     ) -> Result<(), End> {
         let mut joined = std::mem::take(&mut self.receiving.partial);
-        let mut rest = bytes;
-        if !joined.is_empty() {
-            joined.extend_from_slice(bytes);
-            rest = &joined;
-        }
+        joined.extend_from_slice(if joined.is_empty() { &[] } else { bytes });
+        let mut rest = if joined.is_empty() { bytes } else { joined.as_slice() };
         while self.receiving.answer.is_none() {
             let settings = self.worker.shared.settings.load();
             let limits = HeadLimits {
                 bytes: settings.limits.header_bytes.max(64 * 1024),
                 fields: usize::MAX,
             };
+            if !self.receiving.progress.is_worth_parsing(rest, limits.bytes) {
+                let is_all = rest.len() == joined.len();
+                self.receiving.partial = if is_all { joined } else { rest.to_vec() };
+                return Ok(());
+            }
             let malformed = |why| End::Refused(Problem::UpstreamMalformed(why));
             let fields = self.worker.answer_fields.take();
             match ResponseHead::parse(rest, self.request.is_head, limits, fields)
@@ -136,6 +144,7 @@ impl Exchange<'_> {
                 Status::Complete(head) => {
                     let (of_head, after) = rest.split_at(head.len);
                     self.take_head(of_head, &head)?;
+                    self.receiving.progress = Progress::default();
                     self.worker.answer_fields.set(head.fields);
                     rest = after;
                 }
@@ -162,7 +171,8 @@ impl Exchange<'_> {
         bytes: &[u8],
         progress: &mut bool,
     ) -> Result<(), End> {
-        let mut rest = bytes;
+        let parts = self.receiving.answer.as_ref().map_or(Parts::None, |answer| answer.parts);
+        let (mut rest, later) = self.receiving.share.takes(bytes, parts);
         loop {
             let receiving = &mut self.receiving;
             let Some(answer) = &mut receiving.answer else { return Ok(()) };
@@ -210,14 +220,18 @@ impl Exchange<'_> {
                 (Piece::ChunkStart(_) | Piece::ChunkEnd | Piece::Trailers, _) => {}
                 (Piece::End, Coding::Tunnel) => {
                     out.extend_from_slice(rest);
+                    out.extend_from_slice(later);
                     return Ok(());
                 }
                 (Piece::End, _) => {
                     // Bytes after the answer belong to nothing: do not use the connection again.
-                    answer.keep_upstream &= rest.is_empty();
+                    answer.keep_upstream &= rest.is_empty() && later.is_empty();
                     return Ok(());
                 }
-                (Piece::More, _) => return Ok(()),
+                (Piece::More, _) => {
+                    receiving.later.extend_from_slice(later);
+                    return Ok(());
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::super::observe::Asked;
 use super::parts::{Coding, End, Exchange, Response};
+use super::turn::Parts;
 use crate::http1::{
     BodyLength, BodyReader, Known, ResponseFraming, ResponseHead, client_head, tokens,
 };
@@ -70,7 +71,12 @@ impl Exchange<'_> {
         client_head(receiving.out, bytes, head, Some(&answer));
         self.note_head(bytes, head);
         let body = BodyReader::new(if upgrade { BodyLength::None } else { head.body });
-        self.receiving.answer = Some(Response { body, coding, keep_upstream, keep_client });
+        let parts = match head.body {
+            _ if self.call.observed.is_stream() => Parts::Events,
+            BodyLength::Chunked => Parts::Chunks,
+            _ => Parts::None,
+        };
+        self.receiving.answer = Some(Response { body, coding, parts, keep_upstream, keep_client });
         Ok(())
     }
 

@@ -15,20 +15,23 @@ impl Exchange<'_> {
             if self.sending.broken {
                 return Ok(progress);
             }
-            if self.sending.has_input() {
+            if self.sending.has_input() && !self.sending.share.is_spent() {
                 self.sending.encode_input().map_err(|_| self.bad_body())?;
                 self.check_body_limit()?;
             }
             if self.flush_request(cx, &mut progress) {
                 return Ok(progress);
             }
+            if self.sending.is_done() || self.sending.share.is_spent() {
+                return Ok(progress);
+            }
             if self.sending.has_input() {
                 continue;
             }
-            if self.sending.is_done() || self.reads_left[0] == 0 || !self.read_client(cx)? {
+            if !self.read_client(cx)? {
                 return Ok(progress);
             }
-            self.reads_left[0] -= 1;
+            self.sending.share.reads();
             progress = true;
         }
     }

@@ -21,6 +21,7 @@ mod sockets;
 mod spellings;
 mod strangers;
 mod streams;
+mod turns;
 mod upgrades;
 
 use peer::Peer;

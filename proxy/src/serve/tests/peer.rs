@@ -35,6 +35,11 @@ impl Peer {
         self.sim.runs();
     }
 
+    /// Sends bytes in one piece that the proxy has not looked at yet.
+    pub(super) fn queues(&self, bytes: impl AsRef<[u8]>) {
+        self.remote.send(bytes.as_ref());
+    }
+
     /// Sends bytes one by one.
     pub(super) fn sends_byte_by_byte(&self, bytes: impl AsRef<[u8]>) {
         bytes.as_ref().iter().for_each(|byte| self.sends([*byte]));

@@ -296,6 +296,24 @@ impl Sim {
         told[0].outcome
     }
 
+    /// Gives every task that is woken one turn; false if there is none.
+    pub(super) fn has_a_turn(&self) -> bool {
+        let tasks = self.0.tasks.take();
+        let (mut woken, mut left) = (false, Vec::new());
+        for mut task in tasks {
+            if task.woken.0.swap(false, Ordering::Relaxed) {
+                woken = true;
+                let waker = Waker::from(Arc::clone(&task.woken));
+                if task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+                    continue;
+                }
+            }
+            left.push(task);
+        }
+        self.0.tasks.borrow_mut().extend(left);
+        woken
+    }
+
     /// Runs the proxy until all its tasks wait.
     pub(super) fn runs(&self) {
         for _ in 0..MAX_POLLS {
