@@ -68,8 +68,12 @@ fn usage(bytes: &[u8]) {
         Protocol::Gemini,
         Protocol::Bedrock,
     ];
-    const TYPES: [&[u8]; 3] =
-        [b"application/json", b"text/event-stream", b"application/vnd.amazon.eventstream"];
+    const TYPES: [&[u8]; 4] = [
+        b"application/json",
+        b"text/event-stream",
+        b"application/vnd.amazon.eventstream",
+        b"application/connect+json",
+    ];
     let well_formed = is_well_formed(bytes);
     for protocol in PROTOCOLS {
         for content_type in TYPES {
@@ -78,6 +82,7 @@ fn usage(bytes: &[u8]) {
                 method: b"POST",
                 path: "/v1/x",
                 resumes: false,
+                status: 200,
                 content_type,
                 content_encoding: b"",
             };

@@ -1,9 +1,11 @@
 //! One epoch's routing: everything a worker needs to send a request on, immutable.
 
+pub(crate) mod numbers;
+
 use crate::address::Address;
 use crate::began::Began;
 use crate::endpoint::EndpointSet;
-use crate::identity::{Identity, Jwt};
+use crate::identity::{IdRules, Identity, Jwt};
 use crate::limits::Allowance;
 use crate::pins::Pin;
 use crate::quota::Quota;
@@ -73,6 +75,8 @@ pub(crate) struct Prepared {
     pub(crate) settings: Arc<Settings>,
     pub(crate) name: Arc<str>,
     pub(crate) jwt: Option<Arc<Jwt>>,
+    /// Where ids that backends issue are in bodies.
+    pub(crate) ids: IdRules,
     pub(crate) signals: SignalSettings,
     pub(crate) tap: Option<TapSettings>,
     pub(crate) trace: Option<TraceSettings>,
@@ -92,6 +96,11 @@ impl Prepared {
     /// Returns the sources of identities.
     pub(crate) fn identity(&self) -> Identity<'_> {
         Identity { sources: &self.settings.identity, jwt: self.jwt.as_deref() }
+    }
+
+    /// Where issued ids are, if they are learned.
+    pub(crate) fn learns(&self) -> Option<&IdRules> {
+        self.settings.identity.learned.then_some(&self.ids)
     }
 
     pub(crate) fn releases(&self) -> impl Iterator<Item = &Arc<Release>> {
@@ -127,6 +136,7 @@ impl Prepared {
             lane: old.map(|old| Arc::clone(&old.lane)).unwrap_or_default(),
             began: old.map(|old| Arc::clone(&old.began)).unwrap_or_default(),
             releases: ready,
+            ids: IdRules::with(&settings.identity.issued),
             settings,
             jwt,
             signals,
@@ -177,32 +187,6 @@ impl Release {
         let number = numbers::of(workload.as_str(), name.as_str());
         let changes = changes.cloned();
         Ok(Arc::new(Self { name: name.shared(), number, endpoints, changes }))
-    }
-}
-
-/// Numbers of releases: the same for as long as the process lives, whatever plan they are in.
-pub(crate) mod numbers {
-    use std::collections::BTreeMap;
-    use std::sync::{Mutex, MutexGuard, PoisonError};
-
-    type Known = BTreeMap<(String, String), u32>;
-
-    static KNOWN: Mutex<Known> = Mutex::new(BTreeMap::new());
-
-    fn known() -> MutexGuard<'static, Known> {
-        KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The number of a workload's release.
-    pub(crate) fn of(workload: &str, release: &str) -> u32 {
-        let mut known = known();
-        let next = known.len() as u32;
-        *known.entry((workload.to_owned(), release.to_owned())).or_insert(next)
-    }
-
-    /// Workload and release of every number.
-    pub(crate) fn names() -> Vec<(u32, (String, String))> {
-        known().iter().map(|(names, number)| (*number, names.clone())).collect()
     }
 }
 

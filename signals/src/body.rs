@@ -2,6 +2,7 @@
 
 use crate::coding::Plain;
 use crate::collected::Collected;
+use crate::connect::Connect;
 use crate::event_stream::EventStream;
 use crate::events::Events;
 use crate::found::Found;
@@ -27,6 +28,8 @@ pub(crate) enum Body {
     },
     /// Only its trailers are read.
     GrpcWeb(GrpcWeb),
+    /// Only its last message is read.
+    Connect(Connect),
 }
 
 impl Body {
@@ -42,6 +45,7 @@ impl Body {
                 collected: Collected::default(),
             },
             Media::GrpcWeb { is_text } => Self::GrpcWeb(GrpcWeb::new(is_text)),
+            Media::Connect => Self::Connect(Connect::new()),
         }
     }
 
@@ -52,6 +56,7 @@ impl Body {
             Self::Events { events, collected } => events.feed(bytes, collected),
             Self::EventStream { stream, collected } => stream.feed(bytes, collected),
             Self::GrpcWeb(body) => body.feed(bytes),
+            Self::Connect(body) => body.feed(bytes),
         }
     }
 
@@ -68,6 +73,7 @@ impl Body {
                 if found.fails() {
                     collected.failed(found);
                 }
+                collected.word = found.code;
                 (collected, 0)
             }
             Self::Events { events, collected } => {
@@ -77,6 +83,10 @@ impl Body {
             Self::EventStream { stream, collected } => (*collected, stream.count),
             Self::GrpcWeb(body) => {
                 (Collected { failure: body.failure(), ..Collected::default() }, 0)
+            }
+            Self::Connect(body) => {
+                let (failure, is_unreadable) = (body.failure(), body.unreadable);
+                (Collected { failure, is_unreadable, ..Collected::default() }, 0)
             }
         }
     }

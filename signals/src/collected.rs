@@ -2,7 +2,7 @@
 
 use crate::counts::{Count, Counts};
 use crate::failure::Failure;
-use crate::found::{Found, MAX_NAME};
+use crate::found::{Found, MAX_CODE, MAX_NAME};
 use crate::node::Node;
 use crate::protocol::Protocol;
 use crate::text::Text;
@@ -31,6 +31,10 @@ pub(crate) struct Collected {
     pub(crate) failure: Option<Failure>,
     pub(crate) shape: Protocol,
     pub(crate) is_pending: bool,
+    /// `code` of the document itself.
+    pub(crate) word: Text<MAX_CODE>,
+    /// A part could not be read.
+    pub(crate) is_unreadable: bool,
 }
 
 impl Collected {

@@ -190,7 +190,7 @@ impl Events {
         if !found.counts.is_empty() {
             let last = match found.usage_in {
                 Some(Node::Response) => true,
-                _ => found.kind.bytes() == b"message_delta",
+                _ => matches!(found.kind.bytes(), b"message_delta" | b"message-end"),
             };
             collected.usage(found, last);
         }

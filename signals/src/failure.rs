@@ -3,7 +3,7 @@
 //! An answer that says that it failed has failed, whatever the failure is called. Names refine the
 //! class. They and their meaning are the providers' own: OpenAI's error codes guide, Anthropic's
 //! error types, Google's canonical status names, the exceptions of Bedrock's runtime API, JSON-RPC's
-//! error codes, gRPC's status codes.
+//! error codes, gRPC's status codes and Connect's words for them.
 
 use crate::found::{ErrorNames, Found};
 use stagegate_rollout::Outcome;
@@ -15,6 +15,28 @@ pub struct Failure {
     /// The backend's own status, which leaves nothing to names.
     own: Option<Outcome>,
 }
+
+/// The error codes of the Connect protocol, which are gRPC's from 1 on in lower case, and the HTTP statuses of
+/// unary calls that fail with them: the present one, and the one of its first versions
+/// (connectrpc.com/docs/protocol, "Error codes").
+const CONNECT: [(&str, &[u16]); 16] = [
+    ("canceled", &[499, 408]),
+    ("unknown", &[500]),
+    ("invalid_argument", &[400]),
+    ("deadline_exceeded", &[504, 408]),
+    ("not_found", &[404]),
+    ("already_exists", &[409]),
+    ("permission_denied", &[403]),
+    ("resource_exhausted", &[429]),
+    ("failed_precondition", &[400, 412]),
+    ("aborted", &[409]),
+    ("out_of_range", &[400]),
+    ("unimplemented", &[501, 404]),
+    ("internal", &[500]),
+    ("unavailable", &[503]),
+    ("data_loss", &[500]),
+    ("unauthenticated", &[401]),
+];
 
 /// The class of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +70,10 @@ impl Failure {
     /// success.
     #[must_use]
     pub fn of_grpc(status: &[u8]) -> Option<Self> {
-        let code = std::str::from_utf8(status.trim_ascii()).ok()?.parse::<u8>().ok();
+        Self::of_grpc_code(std::str::from_utf8(status.trim_ascii()).ok()?.parse::<u8>().ok())
+    }
+
+    fn of_grpc_code(code: Option<u8>) -> Option<Self> {
         let (name, outcome) = match code {
             Some(0) => return None,
             Some(1) => ("CANCELLED", Outcome::ClientGone),
@@ -69,6 +94,15 @@ impl Failure {
             _ => ("UNKNOWN", Outcome::Permanent),
         };
         Some(Self { own: Some(outcome), ..Self::named(name) })
+    }
+
+    /// The failure that an error code of the Connect protocol tells; none for a word that is no code, or
+    /// that does not come with `status`, where a response is none but an error.
+    #[must_use]
+    pub(crate) fn of_connect(word: &str, status: Option<u16>) -> Option<Self> {
+        let (code, (_, statuses)) = (1..).zip(CONNECT).find(|(_, (known, _))| *known == word)?;
+        let fits = status.is_none_or(|status| statuses.contains(&status));
+        fits.then(|| Self::of_grpc_code(Some(code))).flatten()
     }
 
     /// The failure that a backend's close of a WebSocket tells (RFC 6455 7.4.1 and the registry of

@@ -219,7 +219,9 @@ impl Found {
                 !matches!(text, "" | "STOP" | "MAX_TOKENS" | "FINISH_REASON_UNSPECIFIED"),
                 text,
             ),
-            Leaf::FinishWord => self.failed_if(text == "error", text),
+            Leaf::FinishWord => {
+                self.failed_if(text == "error" || text.starts_with("ERROR"), text);
+            }
             Leaf::Error if is_no_error(text) => {}
             Leaf::Error | Leaf::ErrorCode => {
                 self.has_error |= !text.is_empty();
@@ -285,8 +287,8 @@ impl Found {
         if failed {
             self.has_error = true;
             // That something failed names nothing.
-            if self.error.kind.is_empty() && !name.eq_ignore_ascii_case("failed") && name != "error"
-            {
+            let is_name = ["failed", "error"].iter().all(|it| !name.eq_ignore_ascii_case(it));
+            if self.error.kind.is_empty() && is_name {
                 self.error.kind.set(name);
             }
         }
@@ -303,13 +305,14 @@ pub(crate) fn is_failing_kind(kind: &[u8]) -> bool {
             | b"thread.run.failed"
             | b"thread.run.expired"
             | b"RUN_ERROR"
+            | b"conversation.response.error"
     )
 }
 
 /// Returns true if a textual `error` value means that there is no error.
 fn is_no_error(text: &str) -> bool {
-    let is = |name: &str| text.eq_ignore_ascii_case(name);
-    text.trim().is_empty() || is("none") || is("null") || is("false") || is("ok")
+    let is = |name: &str| text.trim().eq_ignore_ascii_case(name);
+    ["", "none", "null", "false", "ok", "0", "success"].iter().any(|name| is(name))
 }
 
 /// A whole number as any language prints it: `12`, `12.0`, `1.2e1`.

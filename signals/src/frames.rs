@@ -23,7 +23,10 @@ pub(crate) enum Kind {
         compressed: bool,
     },
     /// The first frame of another message.
-    Binary,
+    Binary {
+        /// It is compressed.
+        compressed: bool,
+    },
     /// A later frame of a message.
     More,
     /// The end of the connection.
@@ -112,7 +115,9 @@ impl Frames {
             1 if !self.unfinished && reserved & 0x30 == 0 => {
                 Kind::Text { compressed: reserved != 0 }
             }
-            2 if !self.unfinished && reserved & 0x30 == 0 => Kind::Binary,
+            2 if !self.unfinished && reserved & 0x30 == 0 => {
+                Kind::Binary { compressed: reserved != 0 }
+            }
             8 if is_last && reserved == 0 && length <= 125 => Kind::Close,
             9 | 10 if is_last && reserved == 0 && length <= 125 => Kind::Control,
             _ => {
@@ -152,11 +157,18 @@ impl Frames {
         self.unfinished
     }
 
-    /// The bytes without their mask; `payload` is the last piece that came.
-    pub(crate) fn unmasked(&self, payload: &[u8]) -> impl Iterator<Item = u8> {
-        let (begin, mask) = (self.passed - payload.len(), self.mask);
-        let bytes: Vec<u8> = payload.iter().take(125).copied().collect();
-        bytes.into_iter().enumerate().map(move |(at, byte)| byte ^ mask[(begin + at) % 4])
+    /// Gives the bytes without their mask, piece by piece; `payload` is the last piece that came.
+    pub(crate) fn unmasked(&self, payload: &[u8], mut plain: impl FnMut(&[u8])) {
+        let mut begin = self.passed - payload.len();
+        let mut bytes = [0; 1024];
+        for piece in payload.chunks(bytes.len()) {
+            let bytes = &mut bytes[..piece.len()];
+            for (at, (to, from)) in bytes.iter_mut().zip(piece).enumerate() {
+                *to = from ^ self.mask[(begin + at) % 4];
+            }
+            begin += piece.len();
+            plain(bytes);
+        }
     }
 }
 
@@ -170,7 +182,9 @@ mod tests {
             while let Some(piece) = frames.next(&mut part) {
                 match piece {
                     Piece::Begin(kind) => kinds.push(kind),
-                    Piece::Payload(bytes) => payload.extend(frames.unmasked(bytes)),
+                    Piece::Payload(bytes) => {
+                        frames.unmasked(bytes, |plain| payload.extend_from_slice(plain))
+                    }
                     Piece::End => ends += 1,
                 }
             }

@@ -1,32 +1,30 @@
 //! Answers of gRPC-Web: the trailers are the last frame of the body.
 //!
-//! A frame is a byte of flags, a length of 4 bytes (big endian) and its content; the highest bit of
-//! the flags marks trailers, written as the lines of a head (gRPC's PROTOCOL-WEB). The text form is
-//! the same in Base64, which may end and begin again between frames.
+//! The highest bit of a frame's flags marks trailers, written as the lines of a head (gRPC's
+//! PROTOCOL-WEB). The text form is the same in Base64, which may end and begin again between frames.
 
 use crate::failure::Failure;
+use crate::last_frame::LastFrame;
 
-/// Longest trailers that are read.
-const MAX_TRAILERS: usize = 4096;
+/// The flag of trailers.
+const TRAILERS: u8 = 0x80;
 
 /// Follows one body.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct GrpcWeb {
     is_text: bool,
     /// Bits of Base64 that make no byte yet, and how many characters they are.
     bits: u32,
     characters: u8,
-    head: [u8; 5],
-    have: usize,
-    left: u32,
-    trailers: Option<Vec<u8>>,
+    frames: LastFrame,
     status: Option<Failure>,
 }
 
 impl GrpcWeb {
     /// Nothing of it has come; `is_text`: in Base64.
     pub(crate) fn new(is_text: bool) -> Self {
-        Self { is_text, ..Self::default() }
+        let frames = LastFrame::new(TRAILERS);
+        Self { is_text, bits: 0, characters: 0, frames, status: None }
     }
 
     /// Takes its next bytes.
@@ -70,47 +68,25 @@ impl GrpcWeb {
     }
 
     fn frames(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            if self.have < 5 {
-                let here = (5 - self.have).min(rest.len());
-                self.head[self.have..self.have + here].copy_from_slice(&rest[..here]);
-                self.have += here;
-                rest = &rest[here..];
-                if self.have < 5 {
-                    return;
-                }
-                let [flags, length @ ..] = self.head;
-                self.left = u32::from_be_bytes(length);
-                // The lowest bit: compressed, in a way that only the client knows.
-                let is_readable = flags & 0x81 == 0x80;
-                self.trailers = is_readable.then(Vec::new);
+        let Self { frames, status, .. } = self;
+        frames.feed(bytes, |trailers, is_compressed| {
+            // Compressed in a way that only the client knows.
+            if !is_compressed {
+                *status = status_of(trailers).or(*status);
             }
-            let here = usize::try_from(self.left).unwrap_or(usize::MAX).min(rest.len());
-            if let Some(trailers) = self.trailers.as_mut().filter(|it| it.len() < MAX_TRAILERS) {
-                trailers.extend_from_slice(&rest[..here]);
-            }
-            self.left -= u32::try_from(here).unwrap_or(self.left);
-            rest = &rest[here..];
-            if self.left == 0 {
-                self.have = 0;
-                self.frame_ends();
-            }
-        }
-    }
-
-    fn frame_ends(&mut self) {
-        let Some(trailers) = self.trailers.take() else { return };
-        for line in trailers.split(|byte| *byte == b'\n') {
-            let Some(colon) = memchr::memchr(b':', line) else { continue };
-            if line[..colon].trim_ascii().eq_ignore_ascii_case(b"grpc-status") {
-                self.status = Failure::of_grpc(&line[colon + 1..]);
-            }
-        }
+        });
     }
 
     /// The failure that the trailers tell.
     pub(crate) const fn failure(&self) -> Option<Failure> {
         self.status
     }
+}
+
+fn status_of(trailers: &[u8]) -> Option<Failure> {
+    let lines = trailers.split(|byte| *byte == b'\n');
+    let mut fields = lines.filter_map(|line| Some(line.split_at(memchr::memchr(b':', line)?)));
+    let (_, value) =
+        fields.find(|(name, _)| name.trim_ascii().eq_ignore_ascii_case(b"grpc-status"))?;
+    Failure::of_grpc(&value[1..])
 }

@@ -193,8 +193,8 @@ impl Reader {
                 self.begin(Mode::Text);
             }
             b' ' | b'\t' | b'\r' | b'\n' | b',' | b'[' | b']' => {}
-            // A byte order mark.
-            0xef | 0xbb | 0xbf if self.depth == 0 => {}
+            // A byte order mark, and what begins a text of a sequence (RFC 7464).
+            0xef | 0xbb | 0xbf | 0x1e if self.depth == 0 => {}
             b'}' if self.is_in_list() => {}
             b'}' => self.close(found),
             // An answer is an object: what only calls itself JSON costs nothing more.

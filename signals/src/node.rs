@@ -48,6 +48,8 @@ pub(crate) enum Node {
     /// One of `choices` (OpenAI chat): an error in the middle of an answer (OpenRouter), or the usage
     /// (Moonshot).
     Choice,
+    /// `delta` of an event (Cohere): the usage of a stream, or its error.
+    Delta,
     /// `x_groq` (Groq): the usage of a stream, or its error.
     Extension,
     /// `promptFeedback` (Gemini).
@@ -80,7 +82,7 @@ pub(crate) enum Leaf {
     Blocked,
     /// `finishReason` (Gemini).
     Finish,
-    /// `finish_reason` of a choice.
+    /// `finish_reason` of a choice, or of an answer.
     FinishWord,
     /// An error that is no object.
     Error,
@@ -139,6 +141,10 @@ fn root(key: &[u8]) -> Member {
         b"serviceTier" => Either(Node::Tier, Leaf::Tier),
         b"candidates" => List(Node::Candidate),
         b"choices" => List(Node::Choice),
+        b"delta" => Object(Node::Delta),
+        b"finish_reason" => Value(Leaf::FinishWord),
+        // Google's agents (ADK).
+        b"errorCode" | b"error_code" => Value(Leaf::Error),
         b"x_groq" => Object(Node::Extension),
         // Ollama says it beside everything else, Bedrock in the last chunk of any model.
         b"prompt_eval_count" => count(Count::Input),
@@ -234,8 +240,8 @@ fn small(node: Node, key: &[u8]) -> Member {
     use Member::{Either, Nothing, Object, Value};
     use Node::{
         Action, CacheCreation, CacheDetail, CachedDetails, CachedModality, Candidate, Choice,
-        Error, Extension, Feedback, Incomplete, InputDetails, InputModality, Item, OutputDetails,
-        OutputModality, Result, ServerTools, Status, Task, Tier,
+        Delta, Error, Extension, Feedback, Incomplete, InputDetails, InputModality, Item,
+        OutputDetails, OutputModality, Result, ServerTools, Status, Task, Tier,
     };
     match (node, key) {
         (InputDetails, b"cached_tokens" | b"cache_read_input_tokens") => count(Count::CachedPart),
@@ -274,9 +280,10 @@ fn small(node: Node, key: &[u8]) -> Member {
         (Item, b"action") => Object(Action),
         (Action, b"type") => Value(Leaf::ActionKind),
         (Candidate, b"finishReason") => Value(Leaf::Finish),
-        (Choice, b"finish_reason") => Value(Leaf::FinishWord),
-        (Choice | Extension, b"error") => Either(Error, Leaf::Error),
-        (Choice | Extension, b"usage") => Object(Node::Usage),
+        (Choice | Delta, b"finish_reason") => Value(Leaf::FinishWord),
+        (Choice | Delta | Extension, b"error") => Either(Error, Leaf::Error),
+        // Of Cloudflare's Workers AI: `result`.
+        (Choice | Delta | Extension | Result, b"usage") => Object(Node::Usage),
         (Feedback, b"blockReason") => Value(Leaf::Blocked),
         (Result, b"isError") => Value(Leaf::IsError),
         (Result, b"task" | b"statusUpdate") => Object(Task),

@@ -125,6 +125,8 @@ pub(crate) enum Media {
         /// In Base64.
         is_text: bool,
     },
+    /// A stream of the Connect protocol, of any codec.
+    Connect,
 }
 
 impl Media {
@@ -140,7 +142,12 @@ impl Media {
             kind.len() >= name.len()
                 && kind[kind.len() - name.len()..].eq_ignore_ascii_case(name.as_bytes())
         };
-        if ends("json") && (ends("/json") || ends("+json") || ends("ndjson")) {
+        if begins("application/connect+") {
+            Some(Self::Connect)
+        } else if ["/json", "+json", "ndjson", "jsonl", "jsonlines", "json-seq"]
+            .iter()
+            .any(|it| ends(it))
+        {
             Some(Self::Json)
         } else if is("text/event-stream") {
             Some(Self::Events)
@@ -204,9 +211,14 @@ mod tests {
     fn content_types_are_read_without_their_parameters() {
         assert_eq!(Media::of(b"Application/JSON; charset=utf-8"), Some(Media::Json));
         assert_eq!(Media::of(b"application/problem+json"), Some(Media::Json));
-        assert_eq!(Media::of(b"application/x-ndjson"), Some(Media::Json));
+        for lines in ["x-ndjson", "jsonl", "x-jsonlines", "json-seq", "stream+json"] {
+            let kind = format!("application/{lines}");
+            assert_eq!(Media::of(kind.as_bytes()), Some(Media::Json), "{kind}");
+        }
         assert_eq!(Media::of(b"text/event-stream;charset=utf-8"), Some(Media::Events));
         assert_eq!(Media::of(b"application/vnd.amazon.eventstream"), Some(Media::EventStream));
+        assert_eq!(Media::of(b"application/connect+json"), Some(Media::Connect));
+        assert_eq!(Media::of(b"application/connect+proto"), Some(Media::Connect));
         for other in ["text/html", "image/png", "", "application/notjson", "text/plain"] {
             assert_eq!(Media::of(other.as_bytes()), None, "{other}");
         }

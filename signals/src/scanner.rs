@@ -23,6 +23,8 @@ pub struct Answer<'a> {
     pub path: &'a str,
     /// True if the request resumes an earlier answer, as `Last-Event-ID` says.
     pub resumes: bool,
+    /// HTTP status of the response.
+    pub status: u16,
     /// Value of `Content-Type`, empty if there is none.
     pub content_type: &'a [u8],
     /// Value of `Content-Encoding`, empty if there is none.
@@ -122,6 +124,7 @@ pub struct PlainScanner {
     path_model: Option<String>,
     makes: Makes,
     is_posted: bool,
+    status: u16,
 }
 
 impl PlainScanner {
@@ -130,8 +133,8 @@ impl PlainScanner {
     #[must_use]
     pub fn new(answer: &Answer<'_>) -> Option<Self> {
         let media = Media::of(answer.content_type)?;
-        let is_grpc_web = matches!(media, Media::GrpcWeb { .. });
-        if answer.protocol == Protocol::Plain && !is_grpc_web {
+        let is_rpc = matches!(media, Media::GrpcWeb { .. } | Media::Connect);
+        if answer.protocol == Protocol::Plain && !is_rpc {
             return None;
         }
         let path_protocol = match answer.protocol {
@@ -143,12 +146,13 @@ impl PlainScanner {
             protocol: answer.protocol,
             path_protocol,
             path_model: model_in_path(answer.path),
-            makes: if answer.resumes || is_grpc_web {
+            makes: if answer.resumes || is_rpc {
                 Makes::Nothing
             } else {
                 makes(answer.method, answer.path)
             },
             is_posted: answer.method == b"POST",
+            status: answer.status,
         })
     }
 
@@ -156,6 +160,8 @@ impl PlainScanner {
     /// all of it could be shown to the scanner.
     pub fn finish(&mut self, end: End, unreadable: bool) -> Signals {
         let (collected, events) = self.body.end();
+        let unreadable = unreadable || collected.is_unreadable;
+        let in_words = || Failure::of_connect(collected.word.as_str(), Some(self.status));
         let shown = match (self.protocol, collected.shape) {
             (Protocol::Auto, Protocol::Auto) => self.path_protocol,
             (Protocol::Auto, shape) => shape,
@@ -183,7 +189,7 @@ impl PlainScanner {
                 Sure::Running => end == End::Complete,
                 Sure::Opening => false,
             },
-            failure: collected.failure,
+            failure: collected.failure.or_else(in_words),
             events,
             unreadable,
             model: collected.model,

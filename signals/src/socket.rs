@@ -22,6 +22,23 @@ pub enum Side {
     Backend,
 }
 
+/// What listens to a WebSocket.
+pub trait Listener {
+    /// An answer came to its end, or will not: its usage.
+    fn made(&mut self, made: &Signals);
+    /// Text of a message, without masks and compression, in the pieces in which it came. The client's
+    /// compressed messages are not told.
+    fn text(&mut self, _from: Side, _text: &[u8]) {}
+    /// The message whose text came last is over.
+    fn message_ends(&mut self, _from: Side) {}
+}
+
+impl<F: FnMut(&Signals)> Listener for F {
+    fn made(&mut self, made: &Signals) {
+        self(made);
+    }
+}
+
 /// How a WebSocket ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
@@ -42,6 +59,8 @@ pub struct Socket {
     down: Frames,
     /// What the frame under way in each direction is.
     kinds: [Kind; 2],
+    /// The client's message under way is text that can be told.
+    client_tells: bool,
     message: Message,
     collected: Collected,
     /// The first close: who sent it, and its code.
@@ -58,6 +77,9 @@ struct Message {
     reader: Reader,
     found: Found,
     state: State,
+    is_text: bool,
+    /// It calls itself binary: its first byte will tell.
+    is_unseen: bool,
     inflate: Option<Box<Inflate>>,
     unreadable: bool,
 }
@@ -93,6 +115,7 @@ impl Socket {
             up: Frames::default(),
             down: Frames::default(),
             kinds: [Kind::Control; 2],
+            client_tells: false,
             message: Message::default(),
             collected: Collected::default(),
             close: None,
@@ -102,42 +125,52 @@ impl Socket {
     }
 
     /// Bytes from the client.
-    pub fn client_sent(&mut self, bytes: &[u8]) {
+    pub fn client_sent(&mut self, bytes: &[u8], mut listener: impl Listener) {
         let mut rest = bytes;
         while let Some(piece) = self.up.next(&mut rest) {
             match piece {
                 Piece::Begin(kind) => self.begins(Side::Client, kind),
                 Piece::Payload(payload) if self.kinds[0] == Kind::Close => {
-                    let payload: Vec<u8> = self.up.unmasked(payload).collect();
-                    self.closes(&payload);
+                    self.up.unmasked(payload, |plain| close_code(&mut self.code, plain));
+                }
+                Piece::Payload(payload) if self.client_tells && self.kinds[0] != Kind::Control => {
+                    self.up.unmasked(payload, |plain| listener.text(Side::Client, plain));
                 }
                 Piece::Payload(_) => {}
                 Piece::End => match self.kinds[0] {
                     Kind::Close => self.closed(Side::Client),
                     Kind::Control => {}
-                    _ => self.awaits = true,
+                    _ => {
+                        self.awaits = true;
+                        if self.client_tells && !self.up.is_unfinished() {
+                            listener.message_ends(Side::Client);
+                        }
+                    }
                 },
             }
         }
     }
 
-    /// Bytes from the backend. `made` gets what each answer used that came to its end.
-    pub fn backend_sent(&mut self, bytes: &[u8], mut made: impl FnMut(&Signals)) {
+    /// Bytes from the backend.
+    pub fn backend_sent(&mut self, bytes: &[u8], mut listener: impl Listener) {
         let mut rest = bytes;
         while let Some(piece) = self.down.next(&mut rest) {
             match piece {
                 Piece::Begin(kind) => self.begins(Side::Backend, kind),
-                Piece::Payload(payload) if self.kinds[1] == Kind::Close => self.closes(payload),
+                Piece::Payload(payload) if self.kinds[1] == Kind::Close => {
+                    close_code(&mut self.code, payload);
+                }
                 Piece::Payload(payload) if self.kinds[1] != Kind::Control => {
                     let whole = self.down.is_at_end() && !self.down.is_unfinished();
-                    self.message.feed(payload, whole, self.collected.is_nameless());
+                    let nameless = self.collected.is_nameless();
+                    self.message.feed(payload, whole, nameless, &mut listener);
                 }
                 Piece::Payload(_) => {}
                 Piece::End => match self.kinds[1] {
                     Kind::Close => self.closed(Side::Backend),
                     Kind::Control => {}
                     _ if self.down.is_unfinished() => {}
-                    _ => self.message_ends(&mut made),
+                    _ => self.message_ends(&mut listener),
                 },
             }
         }
@@ -147,19 +180,14 @@ impl Socket {
         let at = usize::from(side == Side::Backend);
         match kind {
             Kind::Close => self.code = (0, 0),
-            Kind::Text { compressed } if at == 1 => self.message.begin(compressed),
+            Kind::Text { compressed } if at == 0 => self.client_tells = !compressed,
+            Kind::Binary { .. } if at == 0 => self.client_tells = false,
+            Kind::Text { compressed } if at == 1 => self.message.begin(compressed, true),
+            // Gemini's Live API has JSON in messages that call themselves binary.
+            Kind::Binary { compressed } if at == 1 => self.message.begin(compressed, false),
             _ => {}
         }
         self.kinds[at] = kind;
-    }
-
-    /// The first two bytes of a close are its code.
-    fn closes(&mut self, payload: &[u8]) {
-        for byte in payload {
-            if self.code.1 < 2 {
-                self.code = (self.code.0 << 8 | u16::from(*byte), self.code.1 + 1);
-            }
-        }
     }
 
     fn closed(&mut self, side: Side) {
@@ -167,9 +195,9 @@ impl Socket {
         self.close.get_or_insert((side, code));
     }
 
-    fn message_ends(&mut self, made: &mut impl FnMut(&Signals)) {
+    fn message_ends(&mut self, listener: &mut impl Listener) {
         self.awaits = false;
-        let Some(found) = self.message.end() else { return };
+        let Some(found) = self.message.end(listener) else { return };
         let kind = found.kind.as_str();
         // One answer is over; a Realtime connection has one after the other.
         let is_over = matches!(found.usage_in, Some(Node::Response)) || kind == "message_delta";
@@ -182,19 +210,19 @@ impl Socket {
         }
         self.message.found.clear();
         if is_over && !self.collected.counts.is_empty() {
-            self.make(made);
+            self.make(listener);
         }
     }
 
     /// Hands the usage so far on, and begins anew.
-    fn make(&mut self, made: &mut impl FnMut(&Signals)) {
+    fn make(&mut self, listener: &mut impl Listener) {
         let usage = self.collected.counts.usage();
         self.collected.counts.clear();
         if usage == Usage::default() {
             return;
         }
         let named = self.collected.model.get().or(self.model.as_deref()).unwrap_or("");
-        made(&Signals::of_usage(self.shown(), named, self.collected.tier, usage));
+        listener.made(&Signals::of_usage(self.shown(), named, self.collected.tier, usage));
     }
 
     fn shown(&self) -> Protocol {
@@ -227,11 +255,11 @@ impl Socket {
         self.awaits
     }
 
-    /// The connection is over; `left` is who ended it. `made` gets the usage of an answer that never
-    /// came to its end.
-    pub fn finish(&mut self, left: Option<Side>, mut made: impl FnMut(&Signals)) -> Ended {
+    /// The connection is over; `left` is who ended it. An answer that never came to its end counts as
+    /// made.
+    pub fn finish(&mut self, left: Option<Side>, mut listener: impl Listener) -> Ended {
         if !self.collected.counts.is_empty() {
-            self.make(&mut made);
+            self.make(&mut listener);
         }
         let event = self.collected.failure;
         let unreadable = self.message.unreadable;
@@ -256,12 +284,24 @@ impl Socket {
 }
 
 impl Message {
-    fn begin(&mut self, compressed: bool) {
+    fn begin(&mut self, compressed: bool, is_text: bool) {
+        self.is_text = is_text || compressed;
+        self.is_unseen = !is_text && !compressed;
         self.state = if compressed { State::Inflated } else { State::Fresh };
     }
 
     /// Bytes of its text. `whole`: this is all of it.
-    fn feed(&mut self, payload: &[u8], whole: bool, nameless: bool) {
+    fn feed(&mut self, payload: &[u8], whole: bool, nameless: bool, listener: &mut impl Listener) {
+        if let Some(first) = payload.first().filter(|_| self.is_unseen) {
+            self.is_unseen = false;
+            self.is_text = matches!(first, b'{' | b'[');
+            if !self.is_text {
+                self.state = State::Skipped;
+            }
+        }
+        if self.is_text && self.state != State::Inflated {
+            listener.text(Side::Backend, payload);
+        }
         if self.state == State::Fresh {
             // One search instead of reading: most messages are pieces of an answer.
             let matters =
@@ -273,20 +313,29 @@ impl Message {
             State::Read => reader.feed(payload, found),
             State::Inflated => {
                 let inflate = inflate.get_or_insert_with(Box::default);
-                self.unreadable |= !inflate.feed(payload, |text| reader.feed(text, found));
+                self.unreadable |= !inflate.feed(payload, |text| {
+                    listener.text(Side::Backend, text);
+                    reader.feed(text, found);
+                });
             }
             State::Skipped | State::Fresh => {}
         }
     }
 
     /// The message is over; what it said, if it was read.
-    fn end(&mut self) -> Option<Found> {
+    fn end(&mut self, listener: &mut impl Listener) -> Option<Found> {
         let state = std::mem::take(&mut self.state);
         let Self { reader, found, inflate, .. } = self;
         if state == State::Inflated
             && let Some(inflate) = inflate
         {
-            self.unreadable |= !inflate.end(|text| reader.feed(text, found));
+            self.unreadable |= !inflate.end(|text| {
+                listener.text(Side::Backend, text);
+                reader.feed(text, found);
+            });
+        }
+        if std::mem::take(&mut self.is_text) {
+            listener.message_ends(Side::Backend);
         }
         if !matches!(state, State::Read | State::Inflated) {
             return None;
@@ -297,6 +346,15 @@ impl Message {
         let found = self.found;
         self.found.clear();
         sound.then_some(found)
+    }
+}
+
+/// The first two bytes of a close are its code.
+fn close_code(code: &mut (u16, usize), payload: &[u8]) {
+    for byte in payload {
+        if code.1 < 2 {
+            *code = (code.0 << 8 | u16::from(*byte), code.1 + 1);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 use std::sync::LazyLock;
 
 /// The words: keys of usage and errors, and the ends of values that mean a failure.
-const WORDS: [&[u8]; 14] = [
+const WORDS: [&[u8]; 15] = [
     b"\"usage",
     b"\"error",
     b"\"__error",
@@ -23,7 +23,8 @@ const WORDS: [&[u8]; 14] = [
     b"expired\"",
     b"finishReason",
     b"blockReason",
-    b"RUN_ERROR\"",
+    b"ERROR\"",
+    b".error\"",
 ];
 const USAGE: usize = 0;
 const ERROR: usize = 1;
@@ -119,6 +120,8 @@ mod tests {
             r#"{"__error__":{"error":"ValueError"}}"#,
             r#"{"choices":[{"delta":{},"finish_reason":"error"}]}"#,
             r#"{"type":"RUN_ERROR","message":"m"}"#,
+            r#"{"type":"conversation.response.error"}"#,
+            r#"{"type":"message-end","delta":{"finish_reason":"ERROR"}}"#,
         ] {
             assert!(are_in(line.as_bytes()) && matter_in(line.as_bytes()), "{line}");
         }

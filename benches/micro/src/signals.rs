@@ -58,6 +58,7 @@ fn answer(content_type: &'static [u8]) -> Answer<'static> {
         method: b"POST",
         path,
         resumes: false,
+        status: 200,
         content_type,
         content_encoding: b"",
     }

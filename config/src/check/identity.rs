@@ -53,12 +53,21 @@ pub(crate) fn identity(at: At<RawIdentity>, cx: &mut Context<'_>) -> Option<Iden
     let conversation = list(raw.conversation, true, cx);
     check_use(has_keys, jwt_site, token_site, cx);
     check_trust(from, header_site, cx);
+    let issued = plain(raw.issued)?;
+    if let (Some(first), false) = (issued.first(), learned) {
+        cx.problem(
+            &first.site,
+            "is not used, because ids of responses are not learned",
+            "add `learned` to `conversation`",
+        );
+    }
     Some(Identity {
         from,
         tenant: tenant?,
         user: user?,
         conversation: conversation?,
         learned,
+        issued: issued.into_iter().map(|at| at.value).collect(),
         jwt: match jwt {
             Some(keys) => Some(keys?),
             None => None,

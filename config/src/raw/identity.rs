@@ -1,10 +1,10 @@
 //! Keys for the sources of a request's identity.
 
-use crate::read::{At, choice, raw, words};
+use crate::read::{At, choice, leaf, raw, words};
 use crate::scalar::{
     CookieName, FilePath, HeaderName, Int, JsonPointer, JwtSecret, Line, SizeIn, Wait,
 };
-use stagegate_settings::{CertificateName, IdentityFrom, JwtAlgorithm};
+use stagegate_settings::{CertificateName, IdentityFrom, IssuedId, JwtAlgorithm};
 
 raw! {
     /// Sources of a request's identity. In each list the first source that yields something wins.
@@ -19,6 +19,9 @@ raw! {
         user: Vec<At<RawSource>> = default("[]"),
         /// Sources of the conversation id; here `learned` is possible too.
         conversation: Vec<At<RawSource>> = default("[]"),
+        /// Ids that your backends issue, beside those of the protocols that `learned` knows: the handles
+        /// that tools of MCP return, for example. Needs `learned`.
+        issued: Vec<At<IssuedId>> = default("[]"),
         /// The verification of tokens; needed by `jwt` sources.
         jwt: RawJwt = optional,
         /// Bytes of a JSON request body that are held back at most while `body` and `learned` sources
@@ -31,6 +34,17 @@ raw! {
         /// Memory for conversations that began on stable: 16MiB hold about 10 million within
         /// two times `conversation_idle`. With 0 a growing weight also moves running conversations.
         conversation_memory: SizeIn<0, { 1 << 30 }> = default("16MiB"),
+    }
+}
+
+leaf! {
+    /// An id that backends issue. A request that uses it goes to the release that issued it.
+    IssuedId {
+        /// JSON pointer to it in a response, or in an event or message of one. `*` stands for every entry
+        /// of a list. A pointer that goes on in a text reads the text as JSON.
+        response: JsonPointer = required,
+        /// JSON pointer to it in a request, in the same form.
+        request: JsonPointer = required,
     }
 }
 

@@ -212,6 +212,9 @@ pub(crate) const CASES: &[Case] = &[
     case("[learned]", "[{ jwt: c }]\n      jwt: { jwks: examples/jwks.json, algorithms: [HS256] }", "workloads.agent.identity.jwt.algorithms[0]", 21, "needs a `secret`"),
     case("[learned]", "[{ jwt: c }]\n      jwt: { jwks: examples/jwks.json, algorithms: [none] }", "workloads.agent.identity.jwt.algorithms[0]", 21, "`HS256`"),
     case("[learned]", "[{ jwt: c }]\n      jwt: { jwks: examples/jwks.json, algorithms: [] }", "workloads.agent.identity.jwt.algorithms", 21, "accepts no algorithm"),
+    case("[learned]", "[{ cookie: c }]\n      issued: [{ response: /a, request: /b }]", "workloads.agent.identity.issued[0]", 21, "add `learned`"),
+    case("[learned]", "[learned]\n      issued: [{ response: a, request: /b }]", "workloads.agent.identity.issued[0].response", 21, "is not a JSON pointer"),
+    case("[learned]", "[learned]\n      issued: [{ response: /a }]", "workloads.agent.identity.issued[0].request", 21, "is missing"),
     case("[learned]", "[learned]\n      max_inspect_bytes: 1GiB", "workloads.agent.identity.max_inspect_bytes", 21, "above 16MiB"),
 
     // Releases and arms.

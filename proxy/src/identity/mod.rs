@@ -9,7 +9,7 @@ mod screen;
 
 pub use jwt::{Jwt, JwtError, JwtFiles};
 
-pub(crate) use ids::{BodyScan, Learner, Uses, issued_in_head};
+pub(crate) use ids::{BodyScan, IdRules, Learner, Uses, issued_in_head};
 #[cfg(feature = "fuzz")]
 pub(crate) use json::string_at;
 pub(crate) use jwt::{JwtCache, Moment};

@@ -115,6 +115,7 @@ impl Client {
         }
         let field = |name| self.head.field(&self.input, name).unwrap_or(b"");
         BodyScan::new(
+            &workload.prepared.ids,
             field("content-type"),
             field("content-encoding"),
             self.head.target(&self.input),

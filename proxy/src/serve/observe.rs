@@ -1,7 +1,7 @@
 //! Usage, stages and cost that an answer states, read while it passes. No body is kept or changed.
 
 use crate::http1::{BodyLength, ResponseHead};
-use crate::identity::Learner;
+use crate::identity::{IdRules, Learner};
 use crate::inflating::Reading;
 use crate::plan::SignalSettings;
 use crate::worker::Worker;
@@ -26,8 +26,8 @@ pub(in crate::serve) struct Asked<'a> {
     pub(in crate::serve) stage: Option<&'a [u8]>,
     /// True if the request resumes a stream of events that broke off.
     pub(in crate::serve) resumes: bool,
-    /// True if ids of the answer are learned.
-    pub(in crate::serve) learns: bool,
+    /// Where ids of the answer are, if they are learned.
+    pub(in crate::serve) learns: Option<&'a IdRules>,
 }
 
 /// What looks into the body of one answer. The body is decompressed once for both.
@@ -122,10 +122,11 @@ impl Observed {
             method: asked.method.as_bytes(),
             path: asked.path,
             resumes: asked.resumes,
+            status: head.status,
             content_type,
             content_encoding,
         };
-        let learner = if asked.learns { Learner::new(bytes, head, asked.path) } else { None };
+        let learner = asked.learns.and_then(|ids| Learner::new(ids, bytes, head, asked.path));
         self.read(&answer, learner);
     }
 
@@ -251,6 +252,8 @@ fn is_streamed(content_type: &[u8]) -> bool {
         "application/x-jsonlines",
         "application/json-seq",
         "application/vnd.amazon.eventstream",
+        "application/connect+json",
+        "application/connect+proto",
     ]
     .iter()
     .any(|name| kind.eq_ignore_ascii_case(name.as_bytes()))

@@ -1,19 +1,40 @@
-//! What passes a WebSocket: usage, cost and failures of the answers in it, and its close.
+//! What passes a WebSocket: usage, cost and failures of the answers in it, ids in its messages, and its
+//! close.
 
 use super::call::{Call, Decision, outcome};
+use super::identify::pinned;
+use crate::identity::{BodyScan, Learner, Uses};
 use crate::inflating::Reading;
 use crate::stats::{Told, tenant_label};
 use crate::worker::Worker;
 use stagegate_rollout::{CostTruth, Outcome, Unpriced};
-use stagegate_signals::{Cost, Ended, Passed, Rules, Side, Signals, Socket, Usage};
+use stagegate_signals::{
+    Cost, Ended, Listener, Passed, Plain, Rules, Side, Signals, Socket, Usage,
+};
+use std::time::Instant;
 
 /// Looks at a tunnel; at nothing where it is no WebSocket.
 pub(super) struct Watcher<'a> {
     socket: Option<Box<Socket>>,
+    heard: Heard<'a>,
+}
+
+/// What is taken from the messages.
+struct Heard<'a> {
     worker: &'a Worker,
     decision: &'a Decision,
     now_s: u64,
     used: Used,
+    /// None where ids are not learned.
+    ids: Option<Box<Ids>>,
+}
+
+/// Ids in the messages of both sides.
+struct Ids {
+    issued: Learner,
+    used: BodyScan,
+    /// The client used an id of another release. It came too late to decide.
+    late: bool,
 }
 
 /// What the answers in a WebSocket used in all.
@@ -38,7 +59,13 @@ impl<'a> Watcher<'a> {
         let is_websocket = upgrade.eq_ignore_ascii_case(b"websocket");
         let protocol = decision.workload().prepared.signals.protocol;
         let socket = is_websocket.then(|| Box::new(Socket::new(protocol, target)));
-        Self { socket, worker, decision, now_s: call.now_s(), used: Used::default() }
+        let learns = decision.workload().prepared.learns().filter(|_| is_websocket);
+        let ids = learns.map(|rules| {
+            let (issued, used) = (Learner::of_messages(rules), BodyScan::of_messages(rules));
+            Box::new(Ids { issued, used, late: false })
+        });
+        let heard = Heard { worker, decision, now_s: call.now_s(), used: Used::default(), ids };
+        Self { socket, heard }
     }
 
     pub(super) const fn is_websocket(&self) -> bool {
@@ -47,19 +74,19 @@ impl<'a> Watcher<'a> {
 
     pub(super) fn client_sent(&mut self, bytes: &[u8]) {
         if let Some(socket) = &mut self.socket {
-            socket.client_sent(bytes);
+            socket.client_sent(bytes, &mut self.heard);
         }
     }
 
     pub(super) fn backend_sent(&mut self, bytes: &[u8]) {
-        let Self { socket, worker, decision, now_s, used } = self;
-        let Some(socket) = socket else { return };
+        let Self { socket, heard } = self;
+        let (Some(socket), worker) = (socket, heard.worker) else { return };
         let before = socket.inflated();
         // Nothing was compressed before the first message that is.
         if before > 0 && !worker.inflating.may_go_on(worker.watches.now_ms(), Reading::Usage) {
             socket.give_up();
         }
-        socket.backend_sent(bytes, |made| used.add(worker, decision, *now_s, made));
+        socket.backend_sent(bytes, heard);
         worker.inflating.spend(socket.inflated() - before);
     }
 
@@ -70,13 +97,15 @@ impl<'a> Watcher<'a> {
 
     /// Counts the tunnel, which is over, and keeps its record. `left` is who ended it. Gives its class.
     pub(super) fn finish(mut self, call: &mut Call, left: Option<Side>) -> Outcome {
-        let Self { socket, worker, decision, now_s, used } = &mut self;
+        let Self { socket, heard } = &mut self;
+        let (worker, decision) = (heard.worker, heard.decision);
         let Some(socket) = socket else {
             call.finish(worker, decision, Outcome::Ok);
             return Outcome::Ok;
         };
-        let Ended { end, failure, unreadable } =
-            socket.finish(left, |made| used.add(worker, decision, *now_s, made));
+        let Ended { end, failure, unreadable } = socket.finish(left, &mut *heard);
+        call.identity_late |= heard.ids.as_ref().is_some_and(|ids| ids.late);
+        let used = &heard.used;
         let settings = &decision.workload().prepared.signals;
         let outcome = outcome(&settings.rules, call.status, failure.as_ref(), end);
         let told = Told {
@@ -91,6 +120,43 @@ impl<'a> Watcher<'a> {
         };
         call.tunnelled(worker, decision, outcome, &told);
         outcome
+    }
+}
+
+impl Listener for &mut Heard<'_> {
+    fn made(&mut self, made: &Signals) {
+        self.used.add(self.worker, self.decision, self.now_s, made);
+    }
+
+    fn text(&mut self, from: Side, text: &[u8]) {
+        let Some(ids) = &mut self.ids else { return };
+        match from {
+            Side::Backend => ids.issued.take(text),
+            Side::Client if !ids.late => {
+                let (worker, pins) = (self.worker, &self.worker.shared.pins);
+                let mut uses = Uses::default();
+                let budget = (&worker.inflating_requests, worker.watches.now_ms());
+                if ids.used.feed(text, &mut uses, budget) {
+                    let now_s = pins.steady_s(Instant::now());
+                    let arm = pinned(self.decision.workload(), &uses, pins, now_s);
+                    ids.late = arm.is_some_and(|arm| arm != self.decision.arm);
+                }
+            }
+            Side::Client => {}
+        }
+    }
+
+    fn message_ends(&mut self, from: Side) {
+        let Some(ids) = &mut self.ids else { return };
+        match from {
+            Side::Backend => {
+                ids.issued.message_ends();
+                let pins = &self.worker.shared.pins;
+                let decision = self.decision;
+                ids.issued.drain(|id| decision.pin(pins, &id, pins.steady_s(Instant::now())));
+            }
+            Side::Client => ids.used.message_ends(),
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Identity {
     /// True if conversation ids that backends issue are recognised in requests and learned from
     /// responses.
     pub learned: bool,
+    /// Ids of the workload's own that backends issue, beside those that are known.
+    pub issued: Vec<IssuedId>,
     /// The verification of tokens; present whenever a source reads a token.
     pub jwt: Option<Jwt>,
     /// Bytes of a request body that are held back at most while an identity is looked for in it.
@@ -38,12 +40,22 @@ impl Default for Identity {
             user: Vec::new(),
             conversation: Vec::new(),
             learned: false,
+            issued: Vec::new(),
             jwt: None,
             max_inspect_bytes: 16 << 20,
             conversation_idle: Duration::from_secs(24 * 3600),
             conversation_memory: 16 << 20,
         }
     }
+}
+
+/// An id that backends issue in their responses and that clients use in requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuedId {
+    /// JSON pointer (RFC 6901) to it in a response; `*` stands for every entry of a list.
+    pub response: String,
+    /// JSON pointer to it in a request, in the same form.
+    pub request: String,
 }
 
 /// Clients whose identity headers are believed.

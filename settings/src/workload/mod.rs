@@ -16,7 +16,7 @@ pub use ejection::Ejection;
 pub use forward_flags::ForwardFlags;
 pub use health::{Health, Probe};
 pub use host_header::HostHeader;
-pub use identity::{CertificateName, Identity, IdentityFrom, Jwt, JwtAlgorithm, Source};
+pub use identity::{CertificateName, Identity, IdentityFrom, IssuedId, Jwt, JwtAlgorithm, Source};
 pub use limits::{EndpointLimits, Limits, TenantLimits};
 pub use matching::{HostPattern, Match};
 pub use protocol::Protocol;

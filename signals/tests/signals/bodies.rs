@@ -12,6 +12,7 @@ pub(crate) fn answer<'a>(path: &'a str, content_type: &'a [u8]) -> Answer<'a> {
         method: b"POST",
         path,
         resumes: false,
+        status: 200,
         content_type,
         content_encoding: b"",
     }

@@ -7,5 +7,6 @@ mod cuts;
 mod dimensions;
 mod outcomes;
 mod protocols;
+mod rpc;
 mod sockets;
 mod streams;

@@ -56,6 +56,28 @@ const SHAPES: &[(&str, &str, Outcome)] = &[
         Outcome::External,
     ),
     (CHAT, r#"{"choices":[],"x_groq":{"error":"over_capacity"}}"#, Outcome::Permanent),
+    // Cohere.
+    (CHAT, r#"{"id":"c","finish_reason":"COMPLETE","message":{"content":[]}}"#, Outcome::Ok),
+    (CHAT, r#"{"id":"c","finish_reason":"ERROR","message":{}}"#, Outcome::Permanent),
+    (
+        CHAT,
+        r#"{"type":"message-end","delta":{"finish_reason":"ERROR","error":"m"}}"#,
+        Outcome::Permanent,
+    ),
+    (
+        CHAT,
+        r#"{"type":"content-delta","delta":{"message":{"content":{"text":"ERROR"}}}}"#,
+        Outcome::Ok,
+    ),
+    // Google's agents, and Mistral's.
+    (AGENT, r#"{"content":{},"errorCode":"MALFORMED_FUNCTION_CALL"}"#, Outcome::Permanent),
+    (AGENT, r#"{"content":{},"error_code":null,"error_message":null}"#, Outcome::Ok),
+    (AGENT, r#"{"error_code":0,"errorCode":"SUCCESS"}"#, Outcome::Ok),
+    (
+        "/v1/conversations",
+        r#"{"type":"conversation.response.error","code":3000,"message":"m"}"#,
+        Outcome::Permanent,
+    ),
     // AG-UI.
     (AGENT, r#"{"type":"RUN_FINISHED","threadId":"t","runId":"r"}"#, Outcome::Ok),
     (AGENT, r#"{"type":"RUN_ERROR","message":"m"}"#, Outcome::Permanent),

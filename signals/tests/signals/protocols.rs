@@ -134,6 +134,26 @@ fn usage_in_odd_places_is_found() {
             JSON,
             r#"{"id":"c","usage":{"billed_units":{"input_tokens":7,"output_tokens":3},"tokens":{"input_tokens":90,"output_tokens":5}}}"#.to_owned(),
         ),
+        (
+            "/v2/chat",
+            SSE,
+            concat!(
+                "event: message-start\ndata: {\"id\":\"c\",\"type\":\"message-start\",\"delta\":{\"message\":{\"role\":\"assistant\"}}}\n\n",
+                "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\",\"usage\":{\"billed_units\":{\"input_tokens\":7,\"output_tokens\":3},\"tokens\":{\"input_tokens\":90,\"output_tokens\":5}}}}\n\n",
+            )
+            .to_owned(),
+        ),
+        // Cloudflare's Workers AI, and a sequence of texts (RFC 7464).
+        (
+            "/client/v4/accounts/a/ai/run/m",
+            JSON,
+            format!(r#"{{"result":{{"response":"hi","usage":{used}}},"success":true,"errors":[]}}"#),
+        ),
+        (
+            "/agent/run",
+            &b"application/json-seq"[..],
+            format!("\u{1e}{{\"delta\":\"hi\"}}\n\u{1e}{{\"usage\":{used}}}\n"),
+        ),
     ] {
         let answer = answer(path, media);
         for cut in 0..body.len() {

@@ -2,7 +2,7 @@
 
 use flate2::{Compress, Compression, FlushCompress};
 use stagegate_rollout::Outcome;
-use stagegate_signals::{End, Ended, Protocol, Rules, Side, Signals, Socket};
+use stagegate_signals::{End, Ended, Listener, Protocol, Rules, Side, Signals, Socket};
 
 const REALTIME: &str = "/v1/realtime?model=gpt-4o-realtime-preview";
 
@@ -31,9 +31,9 @@ fn read(bytes: &[u8], size: usize) -> (Vec<Signals>, Ended) {
     let mut socket = Socket::new(Protocol::Auto, REALTIME);
     let mut made = Vec::new();
     for piece in bytes.chunks(size) {
-        socket.backend_sent(piece, |signals| made.push(signals.clone()));
+        socket.backend_sent(piece, |signals: &Signals| made.push(signals.clone()));
     }
-    let ended = socket.finish(Some(Side::Backend), |signals| made.push(signals.clone()));
+    let ended = socket.finish(Some(Side::Backend), |signals: &Signals| made.push(signals.clone()));
     (made, ended)
 }
 
@@ -72,9 +72,10 @@ fn responses_over_a_socket_name_their_model_and_their_failure() {
     let bytes = [frame(0x81, text.as_bytes()), frame(0x81, failed.as_bytes())].concat();
     let mut socket = Socket::new(Protocol::Auto, "/v1/responses");
     let mut models = Vec::new();
-    socket.backend_sent(&bytes, |made| models.push(made.model().unwrap_or("").to_owned()));
+    socket
+        .backend_sent(&bytes, |made: &Signals| models.push(made.model().unwrap_or("").to_owned()));
     assert_eq!(models, ["gpt-4.1"]);
-    let ended = socket.finish(None, |_| {});
+    let ended = socket.finish(None, |_: &Signals| {});
     assert_eq!(class(&ended), Outcome::Permanent);
 }
 
@@ -99,6 +100,30 @@ fn compressed_messages_are_read_over_all_of_them() {
 }
 
 #[test]
+fn messages_that_call_themselves_binary_are_read_if_they_are_json() {
+    let text = done(1, 100, 20);
+    let bytes =
+        [frame(0x82, b"\x00audio"), frame(0x82, text.as_bytes()), frame(0x82, b"")].concat();
+    for size in [1, 7, 4096] {
+        let (made, ended) = read(&bytes, size);
+        assert_eq!((made.len(), ended.unreadable), (1, false), "in pieces of {size}");
+    }
+    // What is compressed has one window over all messages, of whatever kind.
+    let mut compress = Compress::new(Compression::default(), false);
+    let mut bytes = Vec::new();
+    for (first, text) in [(0xc2, &b"audio audio audio"[..]), (0xc1, text.as_bytes())] {
+        let mut packed = Vec::with_capacity(4096);
+        let both = [b"audio audio", text].concat();
+        let text = if first == 0xc2 { &both } else { text };
+        compress.compress_vec(text, &mut packed, FlushCompress::Sync).expect("packed");
+        packed.truncate(packed.len() - 4);
+        bytes.extend(frame(first, &packed));
+    }
+    let (made, ended) = read(&bytes, 64);
+    assert_eq!((made.len(), ended.unreadable), (1, false));
+}
+
+#[test]
 fn a_compressed_message_that_grows_without_measure_is_not_read_on() {
     let mut compress = Compress::new(Compression::best(), false);
     let mut packed = Vec::with_capacity(64 * 1024);
@@ -106,14 +131,14 @@ fn a_compressed_message_that_grows_without_measure_is_not_read_on() {
     compress.compress_vec(&zeros, &mut packed, FlushCompress::Sync).expect("packed");
     let mut socket = Socket::new(Protocol::Auto, REALTIME);
     for piece in frame(0xc1, &packed).chunks(1024) {
-        socket.backend_sent(piece, |_| {});
+        socket.backend_sent(piece, |_: &Signals| {});
     }
     assert!(socket.inflated() <= (1 << 20) + 64 * packed.len() as u64 + 4096);
-    assert!(socket.finish(Some(Side::Backend), |_| {}).unreadable);
+    assert!(socket.finish(Some(Side::Backend), |_: &Signals| {}).unreadable);
     // Whoever has no budget left decompresses nothing.
     let mut socket = Socket::new(Protocol::Auto, REALTIME);
     socket.give_up();
-    socket.backend_sent(&frame(0xc1, &packed), |_| {});
+    socket.backend_sent(&frame(0xc1, &packed), |_: &Signals| {});
     assert_eq!(socket.inflated(), 0);
 }
 
@@ -140,16 +165,78 @@ fn closes_count_by_their_codes_and_by_who_sent_them() {
     assert_eq!(rules.outcome(101, ended.failure.as_ref()), Outcome::External);
 }
 
+/// Messages of both sides as they are told.
+#[derive(Default)]
+struct Told(Vec<(Side, String)>, Vec<u8>);
+
+impl Listener for &mut Told {
+    fn made(&mut self, _: &Signals) {}
+
+    fn text(&mut self, _: Side, text: &[u8]) {
+        self.1.extend_from_slice(text);
+    }
+
+    fn message_ends(&mut self, from: Side) {
+        let text = String::from_utf8_lossy(&std::mem::take(&mut self.1)).into_owned();
+        self.0.push((from, text));
+    }
+}
+
+#[test]
+fn texts_of_both_sides_are_told_without_masks_and_compression() {
+    let mut compress = Compress::new(Compression::default(), false);
+    let mut packed = Vec::with_capacity(4096);
+    compress.compress_vec(b"{\"b\":2}", &mut packed, FlushCompress::Sync).expect("packed");
+    packed.truncate(packed.len() - 4);
+    let backend = [
+        frame(0x81, b"{\"a\":1}"),
+        frame(0x82, b"binary"),
+        frame(0x82, b"{\"e\":5}"),
+        frame(0x01, b"{\"c\""),
+        frame(0x89, b"ping"),
+        frame(0x80, b":3}"),
+        frame(0xc1, &packed),
+    ];
+    let masked: Vec<u8> = b"{\"d\":4}".iter().enumerate().map(|(at, b)| b ^ at as u8 % 4).collect();
+    let client = [
+        &[0x81, 0x87, 0, 1, 2, 3][..],
+        &masked,
+        // Binary, compressed, and a close: nothing of them is told.
+        &[0x82, 0x81, 0, 0, 0, 0, b'x'],
+        &[0xc1, 0x81, 0, 0, 0, 0, b'x'],
+        &[0x88, 0x82, 0, 0, 0, 0, 3, 0xe8],
+    ];
+    for size in [1, 5, 4096] {
+        let mut socket = Socket::new(Protocol::Auto, REALTIME);
+        let mut told = Told::default();
+        for piece in backend.concat().chunks(size) {
+            socket.backend_sent(piece, &mut told);
+        }
+        for piece in client.concat().chunks(size) {
+            socket.client_sent(piece, &mut told);
+        }
+        let expected = [
+            (Side::Backend, "{\"a\":1}"),
+            (Side::Backend, "{\"e\":5}"),
+            (Side::Backend, "{\"c\":3}"),
+            (Side::Backend, "{\"b\":2}"),
+            (Side::Client, "{\"d\":4}"),
+        ];
+        let expected = expected.map(|(side, text)| (side, text.to_owned()));
+        assert_eq!(told.0, expected, "in pieces of {size}");
+    }
+}
+
 #[test]
 fn a_client_that_leaves_is_gone_only_while_it_waits() {
     for (answered, expected) in [(false, End::ClientGone), (true, End::Complete)] {
         let mut socket = Socket::new(Protocol::Auto, REALTIME);
-        socket.client_sent(&[0x81, 0x82, 0, 0, 0, 0, b'{', b'}']);
+        socket.client_sent(&[0x81, 0x82, 0, 0, 0, 0, b'{', b'}'], |_: &Signals| {});
         assert!(socket.awaits_an_answer());
         if answered {
-            socket.backend_sent(&frame(0x81, b"{}"), |_| {});
+            socket.backend_sent(&frame(0x81, b"{}"), |_: &Signals| {});
         }
-        assert_eq!(socket.finish(Some(Side::Client), |_| {}).end, expected);
+        assert_eq!(socket.finish(Some(Side::Client), |_: &Signals| {}).end, expected);
     }
 }
 

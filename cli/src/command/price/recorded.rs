@@ -45,6 +45,7 @@ impl Recorded {
             method: b"POST",
             path: known.path,
             resumes: false,
+            status: 200,
             content_type: content_type.as_bytes(),
             content_encoding: coding.as_bytes(),
         };

@@ -5,6 +5,11 @@ use super::members::{Reader, Told};
 /// The beginning of a line that carries data (WHATWG HTML 9.2.5).
 const DATA: &[u8] = b"data:";
 
+/// Longest address that is looked at.
+const MAX_ADDRESS: usize = 2048;
+/// A stream may begin with it.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// How a body holds its documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
@@ -33,6 +38,8 @@ impl Layout {
 enum Line {
     /// So many bytes of the field's name are as [`DATA`].
     Name(usize),
+    /// Nothing of the data has come.
+    Begin,
     Data,
     Other,
 }
@@ -43,11 +50,29 @@ pub(super) struct Documents {
     reader: Reader,
     layout: Layout,
     line: Line,
+    /// The last byte was a CR, so an LF belongs to the same line end.
+    after_cr: bool,
+    /// Bytes of a byte order mark that may still come.
+    mark: usize,
+    /// The data of the line under way, if it is an address and no JSON.
+    address: Option<Vec<u8>>,
 }
 
 impl Documents {
     pub(super) fn new(reader: Reader, layout: Layout) -> Self {
-        Self { reader, layout, line: Line::Name(0) }
+        Self {
+            reader,
+            layout,
+            line: Line::Name(0),
+            after_cr: false,
+            mark: MARK.len(),
+            address: None,
+        }
+    }
+
+    /// The document under way is over, complete or not.
+    pub(super) fn document_ends(&mut self, told: &mut impl Told) {
+        self.reader.restart(told);
     }
 
     /// Takes the next bytes.
@@ -57,34 +82,69 @@ impl Documents {
         }
         let mut rest = bytes;
         while let Some(&byte) = rest.first() {
+            if std::mem::take(&mut self.after_cr) && byte == b'\n' {
+                rest = &rest[1..];
+                continue;
+            }
+            if self.mark > 0 && byte == MARK[MARK.len() - self.mark] {
+                self.mark -= 1;
+                rest = &rest[1..];
+                continue;
+            }
+            self.mark = 0;
             match self.line {
                 // An empty line ends the event, and its documents with it.
                 Line::Name(0) if matches!(byte, b'\n' | b'\r') => {
                     self.reader.restart(told);
+                    self.after_cr = byte == b'\r';
                     rest = &rest[1..];
                 }
                 Line::Name(at) if byte == DATA[at] => {
                     let whole = at + 1 == DATA.len();
-                    self.line = if whole { Line::Data } else { Line::Name(at + 1) };
+                    self.line = if whole { Line::Begin } else { Line::Name(at + 1) };
                     rest = &rest[1..];
                 }
                 Line::Name(_) => self.line = Line::Other,
+                Line::Begin if byte == b' ' => rest = &rest[1..],
+                Line::Begin => {
+                    // MCP's first transport issues a session this way, in an event `endpoint`.
+                    self.address = matches!(byte, b'/' | b'h').then(Vec::new);
+                    self.line = Line::Data;
+                }
                 Line::Data | Line::Other => {
                     let end = memchr::memchr2(b'\n', b'\r', rest);
                     let (line, after) = rest.split_at(end.unwrap_or(rest.len()));
                     if self.line == Line::Data {
-                        self.reader.feed(line, told);
+                        self.data(line, told);
                     }
                     if let Some(&byte) = after.first() {
+                        self.address_ends(told);
                         self.line = Line::Name(0);
                         // The second half of CRLF is no empty line.
-                        let crlf = byte == b'\r' && after.get(1) == Some(&b'\n');
-                        rest = &after[1 + usize::from(crlf)..];
+                        self.after_cr = byte == b'\r';
+                        rest = &after[1..];
                     } else {
                         rest = after;
                     }
                 }
             }
+        }
+    }
+
+    fn data(&mut self, line: &[u8], told: &mut impl Told) {
+        match &mut self.address {
+            None => self.reader.feed(line, told),
+            Some(address) if address.len() + line.len() <= MAX_ADDRESS => {
+                address.extend_from_slice(line);
+            }
+            Some(_) => self.line = Line::Other,
+        }
+    }
+
+    fn address_ends(&mut self, told: &mut impl Told) {
+        let address = self.address.take().filter(|_| self.line == Line::Data);
+        if let Some(address) = address.as_deref().and_then(|it| std::str::from_utf8(it).ok()) {
+            told.address(address.trim_end());
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::events::{Documents, Layout};
 use super::grpc::{Messages, is_a2a};
 use super::members::{Name, Reader, Text, Told};
-use super::rules::ISSUED;
+use super::rules::{ISSUED, IdRules, Rules};
 use crate::http1::ResponseHead;
 use stagegate_signals::Plain;
 use std::sync::Arc;
@@ -49,8 +49,9 @@ struct Body {
     found: Found,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Found {
+    rules: Arc<Rules>,
     ids: Vec<String>,
     /// Ids of the document itself: a JSON-RPC message's is that of a request.
     waiting: Vec<String>,
@@ -60,6 +61,17 @@ struct Found {
 }
 
 impl Found {
+    fn new(rules: &Arc<Rules>) -> Self {
+        Self {
+            rules: Arc::clone(rules),
+            ids: Vec::new(),
+            waiting: Vec::new(),
+            is_message: false,
+            recent: Vec::new(),
+            learned: 0,
+        }
+    }
+
     fn add(&mut self, id: String) {
         if self.learned >= MOST || self.recent.contains(&id) {
             return;
@@ -75,16 +87,23 @@ impl Found {
 
 impl Told for Found {
     fn text(&mut self, text: Text<'_>) {
-        let Some(id) = ISSUED.in_text(&text) else { return };
-        if !id.at_top {
-            self.add(id.text.into_owned());
-        } else if self.waiting.len() < WAITING {
-            self.waiting.push(id.text.into_owned());
-        }
+        let rules = Arc::clone(&self.rules);
+        rules.in_text(&text, |id| {
+            if !id.at_top {
+                self.add(id.text.into_owned());
+            } else if self.waiting.len() < WAITING {
+                self.waiting.push(id.text.into_owned());
+            }
+        });
     }
 
     fn member(&mut self, name: Name) {
-        self.is_message |= name == ISSUED.jsonrpc;
+        self.is_message |= name == self.rules.jsonrpc;
+    }
+
+    fn address(&mut self, address: &str) {
+        let rules = Arc::clone(&self.rules);
+        rules.in_target(address, |id| self.add(id.text.into_owned()));
     }
 
     fn ended(&mut self) {
@@ -98,7 +117,12 @@ impl Told for Found {
 impl Learner {
     /// A learner for a response with this head, to a request for `target`; none for one that issues
     /// nothing in its body.
-    pub(crate) fn new(head: &[u8], response: &ResponseHead, target: &str) -> Option<Self> {
+    pub(crate) fn new(
+        rules: &IdRules,
+        head: &[u8],
+        response: &ResponseHead,
+        target: &str,
+    ) -> Option<Self> {
         if response.status >= 300 {
             return None;
         }
@@ -107,8 +131,26 @@ impl Learner {
             return Some(Self(Source::Messages(Messages::default(), Vec::new())));
         }
         let layout = Layout::of(content_type)?;
-        let documents = Documents::new(Reader::new(Arc::clone(&ISSUED.names)), layout);
-        Some(Self(Source::Documents(Box::new(Body { documents, found: Found::default() }))))
+        Some(Self::of(rules, layout))
+    }
+
+    /// A learner for the messages of a WebSocket: each is a document of its own.
+    pub(crate) fn of_messages(rules: &IdRules) -> Self {
+        Self::of(rules, Layout::Json)
+    }
+
+    fn of(rules: &IdRules, layout: Layout) -> Self {
+        let rules = &rules.issued;
+        let documents = Documents::new(Reader::new(Arc::clone(&rules.names)), layout);
+        Self(Source::Documents(Box::new(Body { documents, found: Found::new(rules) })))
+    }
+
+    /// A message is over: each may issue as many ids as a response.
+    pub(crate) fn message_ends(&mut self) {
+        if let Source::Documents(body) = &mut self.0 {
+            body.documents.document_ends(&mut body.found);
+            body.found.learned = 0;
+        }
     }
 
     /// Hands over the ids that were found since the last call; false once nothing more can be learned.

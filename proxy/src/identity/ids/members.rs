@@ -14,17 +14,17 @@ const MAX_KEY: usize = 64;
 const MAX_OPEN: usize = 96;
 
 /// The number of a member's name; 0 for one that nobody asked for.
-pub(super) type Name = u8;
+pub(super) type Name = u16;
 
 /// Names of members, numbered from 1.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Names(HashMap<&'static [u8], Name, foldhash::fast::FixedState>);
+pub(super) struct Names(HashMap<Box<[u8]>, Name, foldhash::fast::FixedState>);
 
 impl Names {
     /// The number of a name, which is a new one if the name is.
-    pub(super) fn number(&mut self, name: &'static str) -> Name {
+    pub(super) fn number(&mut self, name: &str) -> Name {
         let next = Name::try_from(self.0.len() + 1).unwrap_or(0);
-        *self.0.entry(name.as_bytes()).or_insert(next)
+        *self.0.entry(name.as_bytes().into()).or_insert(next)
     }
 
     fn find(&self, name: &[u8]) -> Name {
@@ -44,6 +44,16 @@ pub(super) struct Text<'a> {
     /// It is a member of an object that is one, or stands in one as a list.
     pub(super) below_top: bool,
     pub(super) text: &'a str,
+    /// The containers around it, the outermost first.
+    around: &'a [Open],
+}
+
+impl Text<'_> {
+    /// The members from the document down to the text, lists left out.
+    pub(super) fn path(&self) -> impl Iterator<Item = Name> {
+        let objects = self.around.iter().filter(|open| open.is_object);
+        objects.skip(1).map(|open| open.name).chain([self.member])
+    }
 }
 
 /// What a reader tells.
@@ -54,6 +64,8 @@ pub(super) trait Told {
     fn member(&mut self, name: Name);
     /// The document is over.
     fn ended(&mut self);
+    /// An address in the place of a document.
+    fn address(&mut self, _address: &str) {}
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,6 +261,7 @@ impl Reader {
                 at_top: self.objects() == 1,
                 below_top: self.objects() == 2,
                 text: &value,
+                around: &self.open,
             });
         }
         self.text = text;

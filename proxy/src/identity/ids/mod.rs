@@ -1,10 +1,12 @@
 //! Ids that backends issue. One table says where each kind is issued and where it is used; ids are
-//! learned from responses and recognised in requests by it, while the bytes pass.
+//! learned from responses and recognised in requests by it, while the bytes pass. A workload may name
+//! places of its own beside the table.
 
 mod events;
 mod grpc;
 mod learner;
 mod members;
+mod pointers;
 mod rules;
 mod table;
 #[cfg(test)]
@@ -12,4 +14,5 @@ mod tests;
 mod uses;
 
 pub(crate) use learner::{Learner, issued_in_head};
+pub(crate) use rules::IdRules;
 pub(crate) use uses::{BodyScan, Uses};

@@ -1,18 +1,49 @@
-//! The table of ids, made ready for one direction.
+//! The table of ids, and those that a workload adds to it, made ready for both directions.
 
 use super::members::{Name, Names, Text};
+use super::pointers::Pointer;
 use super::table::{KINDS, Kind, NO_IDS, Place};
 use crate::identity::percent::percent_decoded;
+use stagegate_settings::IssuedId;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 /// Where ids are issued.
-pub(super) static ISSUED: LazyLock<Rules> = LazyLock::new(|| Rules::of(|kind| kind.issued));
+pub(super) static ISSUED: LazyLock<Arc<Rules>> =
+    LazyLock::new(|| Arc::new(Rules::of(|kind| kind.issued)));
 /// Where ids are used.
-pub(super) static USED: LazyLock<Rules> = LazyLock::new(|| Rules::of(|kind| kind.used));
+pub(super) static USED: LazyLock<Arc<Rules>> =
+    LazyLock::new(|| Arc::new(Rules::of(|kind| kind.used)));
+
+/// Where the ids of a workload's bodies are.
+#[derive(Clone, Debug)]
+pub(crate) struct IdRules {
+    pub(super) issued: Arc<Rules>,
+    pub(super) used: Arc<Rules>,
+}
+
+impl Default for IdRules {
+    fn default() -> Self {
+        Self { issued: Arc::clone(&ISSUED), used: Arc::clone(&USED) }
+    }
+}
+
+impl IdRules {
+    /// The table's, and these.
+    pub(crate) fn with(own: &[IssuedId]) -> Self {
+        if own.is_empty() {
+            return Self::default();
+        }
+        let (mut issued, mut used) = (Rules::of(|kind| kind.issued), Rules::of(|kind| kind.used));
+        own.iter().for_each(|id| issued.point(&id.response));
+        own.iter().for_each(|id| used.point(&id.request));
+        Self { issued: Arc::new(issued), used: Arc::new(used) }
+    }
+}
 
 /// The places of one direction.
+#[derive(Debug)]
 pub(super) struct Rules {
     pub(super) names: Arc<Names>,
     /// The member that makes a document a JSON-RPC message.
@@ -22,9 +53,12 @@ pub(super) struct Rules {
     queries: Vec<(&'static str, bool)>,
     paths: Vec<(&'static str, bool)>,
     members: HashMap<Name, Vec<Member>, foldhash::fast::FixedState>,
+    /// Places that a workload adds.
+    pointers: Vec<Pointer>,
 }
 
 /// One rule for the texts of a member.
+#[derive(Debug)]
 struct Member {
     /// The object around it; 0 for any.
     parent: Name,
@@ -81,11 +115,30 @@ impl Rules {
                 }
             }
         }
-        Self { names: Arc::new(names), jsonrpc, headers, queries, paths, members }
+        let pointers = Vec::new();
+        Self { names: Arc::new(names), jsonrpc, headers, queries, paths, members, pointers }
     }
 
-    /// The id that a member's text is.
-    pub(super) fn in_text<'a>(&self, text: &Text<'a>) -> Option<Id<'a>> {
+    /// Adds a place by its JSON pointer.
+    fn point(&mut self, pointer: &str) {
+        let pointer = Pointer::new(pointer, Arc::make_mut(&mut self.names));
+        self.pointers.push(pointer);
+    }
+
+    /// The ids that a member's text is, or holds.
+    pub(super) fn in_text(&self, text: &Text<'_>, mut found: impl FnMut(Id<'_>)) {
+        if let Some(id) = self.of_table(text) {
+            found(id);
+        }
+        for pointer in &self.pointers {
+            // What it names may be shared by conversations.
+            pointer.in_text(text, |id| {
+                found(Id { text: id.into(), is_conversation: false, at_top: false });
+            });
+        }
+    }
+
+    fn of_table<'a>(&self, text: &Text<'a>) -> Option<Id<'a>> {
         let rules = self.members.get(&text.member)?;
         rules.iter().find_map(|rule| {
             let fits = (rule.parent == 0 || rule.parent == text.parent)

@@ -2,9 +2,9 @@
 //! it in a request. A row is all that a new kind of id needs; recognising and learning both read it.
 //!
 //! Sources: the API references of OpenAI (Responses, Conversations, Assistants, Files, Batches,
-//! Vector stores, Uploads, Containers), Anthropic (Message Batches, Files), Gemini (Interactions,
+//! Vector stores, Uploads, Containers, Realtime), Anthropic (Message Batches, Files), Gemini (Interactions,
 //! Files, Cached contents, Operations), Amazon Bedrock (Agents, AgentCore, Sessions) and LangGraph
-//! Server; the specifications of A2A (0.3 and 1.0) and MCP (2025-06-18 and 2026-07-28).
+//! Server; the specifications of A2A (0.3 and 1.0) and MCP (2024-11-05, 2025-06-18 and 2026-07-28).
 
 /// A place of a request or a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,19 +255,26 @@ pub(super) static KINDS: &[Kind] = &[
         used: &[Header("mcp-session-id")],
     },
     Kind {
+        name: "MCP session of the first transport, in an event `endpoint`",
+        is_conversation: true,
+        issued: &[Query("session_id"), Query("sessionId")],
+        used: &[Query("session_id"), Query("sessionId")],
+    },
+    Kind {
         name: "MCP request state",
         is_conversation: true,
         issued: &[Member("requestState")],
         used: &[Member("requestState")],
     },
     Kind {
-        name: "Bedrock session",
+        name: "session of Bedrock and of OpenAI Realtime",
         is_conversation: true,
         issued: &[
             Header("x-amz-bedrock-agent-session-id"),
             Header("x-amzn-bedrock-agentcore-runtime-session-id"),
             Member("sessionId"),
             Member("session_id"),
+            Of("session", "id"),
         ],
         used: &[
             Header("x-amzn-bedrock-agentcore-runtime-session-id"),

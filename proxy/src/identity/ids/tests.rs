@@ -1,21 +1,26 @@
 use super::table::{KINDS, Place};
-use super::{BodyScan, Learner, Uses, issued_in_head};
+use super::{BodyScan, IdRules, Learner, Uses, issued_in_head};
 use crate::http1::{HeadLimits, RequestHead, ResponseHead, Status};
 use crate::inflating::Inflating;
 use proptest::prelude::*;
-use stagegate_signals::Uncoded;
+use stagegate_settings::IssuedId;
+use stagegate_signals::{Plain as _, Uncoded};
 use std::io::Write as _;
 
 const LIMITS: HeadLimits = HeadLimits { bytes: 1 << 16, fields: 50 };
 const ID: &str = "a-7f3.Q_9";
 
 fn learned(fields: &str, body: &[u8], cut: usize) -> Vec<String> {
+    learned_by(&IdRules::default(), fields, body, cut)
+}
+
+fn learned_by(rules: &IdRules, fields: &str, body: &[u8], cut: usize) -> Vec<String> {
     let text = format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: {}\r\n\r\n", body.len());
     let parsed = ResponseHead::parse(text.as_bytes(), false, LIMITS, Vec::new());
     let Ok(Status::Complete(head)) = parsed else { panic!("no head: {text}") };
     let mut ids = issued_in_head(text.as_bytes(), &head);
     let coding = head.field(text.as_bytes(), "content-encoding").unwrap_or(b"");
-    let learner = Learner::new(text.as_bytes(), &head, "/");
+    let learner = Learner::new(rules, text.as_bytes(), &head, "/");
     if let Some(mut source) = learner.and_then(|learner| Uncoded::new(coding, learner)) {
         let (first, second) = body.split_at(cut.min(body.len()));
         for part in [first, second] {
@@ -28,12 +33,16 @@ fn learned(fields: &str, body: &[u8], cut: usize) -> Vec<String> {
 }
 
 fn used(target: &str, fields: &str, body: &[u8], cut: usize) -> Uses {
+    used_by(&IdRules::default(), target, fields, body, cut)
+}
+
+fn used_by(rules: &IdRules, target: &str, fields: &str, body: &[u8], cut: usize) -> Uses {
     let text = format!("POST {target} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
     let mut head = RequestHead::default();
     head.parse(text.as_bytes(), LIMITS).expect("accepted");
     let mut uses = Uses::in_head(text.as_bytes(), &head);
     let field = |name| head.field(text.as_bytes(), name).unwrap_or(b"");
-    let scan = BodyScan::new(field("content-type"), field("content-encoding"), target);
+    let scan = BodyScan::new(rules, field("content-type"), field("content-encoding"), target);
     if let Some(mut scan) = scan {
         let (first, second) = body.split_at(cut.min(body.len()));
         for part in [first, second] {
@@ -90,6 +99,87 @@ fn request(place: Place, collection: &str) -> (String, String, String) {
     ("/v1/anything".into(), JSON.into(), body)
 }
 
+/// The ids in messages of a WebSocket.
+fn in_messages(messages: &[&str]) -> Vec<String> {
+    let (mut learner, mut ids) = (Learner::of_messages(&IdRules::default()), Vec::new());
+    for message in messages {
+        message.as_bytes().chunks(5).for_each(|piece| learner.take(piece));
+        learner.message_ends();
+        learner.drain(|id| ids.push(id));
+    }
+    ids
+}
+
+/// A tool's result, of both generations of MCP and of an API of its own, with the pointers to the
+/// handle in it and in the next call; and the next call.
+const HANDLES: [(&str, &str, &str, &str); 6] = [
+    (
+        r#"{"jsonrpc":"2.0","id":1,"result":{"content":[],"structuredContent":{"cart":{"id":"h-1"}}}}"#,
+        "/result/structuredContent/cart/id",
+        r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"add","arguments":{"cart_id":"h-1"}}}"#,
+        "/params/arguments/cart_id",
+    ),
+    (
+        r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"no JSON"},{"type":"text","text":"{\"cart\":[{\"id\":\"h-1\"}]}"}]}}"#,
+        "/result/content/*/text/cart/*/id",
+        r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"arguments":{"carts":["h-0","h-1"]}}}"#,
+        "/params/arguments/carts/*",
+    ),
+    (
+        r#"{"jsonrpc":"2.0","id":1,"result":{"structuredContent":{"handles":["h-1"]},"resultType":"complete"}}"#,
+        "/result/structuredContent/handles/0",
+        r#"{"jsonrpc":"2.0","id":2,"method":"resources/read","params":{"uri":"h-1"}}"#,
+        "/params/uri",
+    ),
+    (
+        r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"data":{"browser":"h-1"}}}"#,
+        "/params/data/browser",
+        r#"{"params":{"_meta":{"a/b~c":"h-1"}}}"#,
+        "/params/_meta/a~1b~0c",
+    ),
+    (r#"{"id":"h-1"}"#, "/id", r#"{"input":{"session":{"key":"h-1"}}}"#, "/input/session/key"),
+    (r#"[{"workspace":"h-1"}]"#, "/workspace", r#"[{"workspace":"h-1"}]"#, "/workspace"),
+];
+
+#[test]
+fn handles_of_tools_are_learned_and_recognised_where_pointers_say() {
+    for (response, issued, request, taken) in HANDLES {
+        let own = IssuedId { response: issued.to_owned(), request: taken.to_owned() };
+        let rules = IdRules::with(&[own]);
+        for cut in [0, response.len() / 2, response.len() - 3] {
+            let ids = learned_by(&rules, JSON, response.as_bytes(), cut);
+            assert!(ids.contains(&"h-1".to_owned()), "{issued} of {response}: {ids:?}");
+            let stream = format!("event: message\ndata: {response}\n\n");
+            let fields = "Content-Type: text/event-stream\r\n";
+            let ids = learned_by(&rules, fields, stream.as_bytes(), cut);
+            assert!(ids.contains(&"h-1".to_owned()), "{issued} of {stream}: {ids:?}");
+            let uses = used_by(&rules, "/mcp", JSON, request.as_bytes(), cut.min(request.len()));
+            let found = uses.iter().any(|used| used.id == "h-1" && !used.is_conversation);
+            assert!(found, "{taken} of {request}: {uses:?}");
+        }
+        if issued != "/id" {
+            assert_eq!(learned(JSON, response.as_bytes(), 3), [""; 0], "{response}");
+        }
+        assert!(used("/mcp", JSON, request.as_bytes(), 3).is_empty(), "{request}");
+    }
+}
+
+#[test]
+fn a_pointer_names_one_place() {
+    let own = IssuedId { response: "/result/cart/id".into(), request: "/params/cart".into() };
+    let rules = IdRules::with(&[own]);
+    for body in [
+        r#"{"result":{"ix":"no","cart":{"x":{"id":"no"},"idx":"no"},"x":{"cart":{"id":"no"}}}}"#,
+        r#"{"cart":{"id":"no"},"x":{"result":{"cart":{"id":"no"}}}}"#,
+        r#"{"result":{"cart":{"id":7}}}"#,
+    ] {
+        let ids = learned_by(&rules, JSON, body.as_bytes(), 9);
+        assert!(ids.is_empty(), "{body}: {ids:?}");
+    }
+    let body = r#"{"params":{"cart":{"x":"no"},"x":{"cart":"no"}},"cart":"no"}"#;
+    assert!(used_by(&rules, "/", JSON, body.as_bytes(), 9).is_empty());
+}
+
 #[test]
 fn an_input_of_a_tool_has_no_ids_of_items() {
     let body = br#"{"messages":[{"content":[{"type":"tool_use","input":{"id":"17"}}]}]}"#;
@@ -116,6 +206,10 @@ fn what_is_issued_anywhere_is_recognised_everywhere() {
             let fields = format!("{fields}Content-Type: text/event-stream\r\n");
             let ids = learned(&fields, stream.as_bytes(), stream.len() / 2);
             assert_eq!(ids, [ID], "{}, in a stream, issued at {issued:?}", kind.name);
+            if !body.is_empty() {
+                let messages = ["{\"cut\":{\"id\":", &body, "{}"];
+                assert_eq!(in_messages(&messages), [ID], "{}, over a WebSocket", kind.name);
+            }
             for place in kind.used {
                 let (target, fields, body) = request(*place, collection);
                 let uses = used(&target, &fields, body.as_bytes(), body.len() / 2);
@@ -137,6 +231,21 @@ fn ids_are_found_however_the_bytes_are_cut() {
         let uses = used("/", JSON, json.as_bytes(), cut);
         let ids: Vec<&str> = uses.iter().map(|used| used.id.as_str()).collect();
         assert_eq!(ids, ["c-1", "r-1"], "cut at {cut}");
+    }
+    let stream = "event: endpoint\r\ndata: /messages/?session_id=s-1\r\n\r\nevent: message\r\ndata: {\"thread_id\":\"t-1\"}\r\n\r\n";
+    for cut in 0..stream.len() {
+        let ids = learned("Content-Type: text/event-stream\r\n", stream.as_bytes(), cut);
+        assert_eq!(ids, ["s-1", "t-1"], "cut at {cut}");
+    }
+    assert_eq!(used("/messages/?session_id=s-1", "", b"", 0).conversation(), Some("s-1"));
+    // An event of several lines, behind a byte order mark.
+    for end in ["\n", "\r", "\r\n"] {
+        let lines = ["\u{feff}data: {\"response\":", "data:{\"id\":\"r-1\"", "data: }}", "", ""];
+        let stream = lines.join(end);
+        for cut in 0..stream.len() {
+            let ids = learned("Content-Type: text/event-stream\r\n", stream.as_bytes(), cut);
+            assert_eq!(ids, ["r-1"], "{end:?} cut at {cut}");
+        }
     }
     let stream = "event: response.created\r\ndata: {\"response\":{\"id\":\"r-1\",\"output\":[]}}\r\n\r\ndata:{\"id\":\"t-1\"}\n\n";
     for cut in 0..stream.len() {

@@ -3,7 +3,7 @@
 use super::events::{Documents, Layout};
 use super::grpc::{Messages, is_a2a};
 use super::members::{Name, Reader, Text, Told};
-use super::rules::{Id, USED};
+use super::rules::{Id, IdRules, Rules, USED};
 use crate::http1::RequestHead;
 use crate::inflating::{Inflating, Reading};
 use stagegate_signals::{Plain, Uncoded};
@@ -89,19 +89,33 @@ struct Body {
     found: Found,
 }
 
-#[derive(Debug, Default)]
-struct Found(Vec<(String, bool)>);
+#[derive(Debug)]
+struct Found {
+    rules: Arc<Rules>,
+    ids: Vec<(String, bool)>,
+}
 
 impl Told for Found {
     fn text(&mut self, text: Text<'_>) {
-        if let Some(id) = USED.in_text(&text).filter(|_| self.0.len() < 2 * MOST) {
-            self.0.push((id.text.into_owned(), id.is_conversation));
-        }
+        let Self { rules, ids } = self;
+        rules.in_text(&text, |id| {
+            if ids.len() < 2 * MOST {
+                ids.push((id.text.into_owned(), id.is_conversation));
+            }
+        });
     }
 
     fn member(&mut self, _: Name) {}
 
     fn ended(&mut self) {}
+}
+
+impl Body {
+    fn new(rules: &IdRules, layout: Layout) -> Self {
+        let rules = Arc::clone(&rules.used);
+        let documents = Documents::new(Reader::new(Arc::clone(&rules.names)), layout);
+        Self { documents, found: Found { rules, ids: Vec::new() } }
+    }
 }
 
 impl Plain for Body {
@@ -112,14 +126,32 @@ impl Plain for Body {
 
 impl BodyScan {
     /// A scan of a body with this head; none for a body that holds no JSON.
-    pub(crate) fn new(content_type: &[u8], content_encoding: &[u8], target: &str) -> Option<Self> {
+    pub(crate) fn new(
+        rules: &IdRules,
+        content_type: &[u8],
+        content_encoding: &[u8],
+        target: &str,
+    ) -> Option<Self> {
         if is_a2a(content_type, target) {
             return Some(Self(Source::Messages(Messages::default())));
         }
         let layout = Layout::of(content_type)?;
-        let documents = Documents::new(Reader::new(Arc::clone(&USED.names)), layout);
-        let body = Body { documents, found: Found::default() };
+        let body = Body::new(rules, layout);
         Some(Self(Uncoded::new(content_encoding, body).map_or(Source::Sealed, Source::Documents)))
+    }
+
+    /// A scan of the messages of a WebSocket: each is a document of its own.
+    pub(crate) fn of_messages(rules: &IdRules) -> Self {
+        Self(Source::Documents(Uncoded::Plain(Box::new(Body::new(rules, Layout::Json)))))
+    }
+
+    /// A message is over.
+    pub(crate) fn message_ends(&mut self) {
+        if let Source::Documents(source) = &mut self.0
+            && let Some(body) = source.reader()
+        {
+            body.documents.document_ends(&mut body.found);
+        }
     }
 
     /// Takes the next bytes of the body at `now_ms`; adds what they hold to `uses`. True if there was
@@ -155,8 +187,8 @@ impl BodyScan {
             Source::Sealed => None,
         };
         let Some(body) = body else { return false };
-        let any = !body.found.0.is_empty();
-        for (text, is_conversation) in body.found.0.drain(..) {
+        let any = !body.found.ids.is_empty();
+        for (text, is_conversation) in body.found.ids.drain(..) {
             uses.add(&Id { text: text.into(), is_conversation, at_top: false });
         }
         any

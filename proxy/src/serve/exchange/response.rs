@@ -85,7 +85,7 @@ impl Exchange<'_> {
         self.call.first_byte_us = self.call.elapsed_us().max(1);
         self.call.status = head.status;
         let input = &*self.sending.input;
-        let learns = self.decision.workload().prepared.settings.identity.learned;
+        let learns = self.decision.workload().prepared.learns();
         self.call.observed.begin(
             &self.decision.workload().prepared.signals,
             Asked {
@@ -101,7 +101,7 @@ impl Exchange<'_> {
         if let Some(tap) = &mut self.call.tap {
             tap.answer_begins(bytes, head);
         }
-        if learns {
+        if learns.is_some() {
             for id in issued_in_head(bytes, head) {
                 let pins = &self.worker.shared.pins;
                 self.decision.pin(pins, &id, self.call.steady_s(pins));

@@ -3,6 +3,7 @@
 use super::{Asked, Observed};
 use crate::fixtures::{clients, shared};
 use crate::http1::{HeadLimits, ResponseHead, Status};
+use crate::identity::IdRules;
 use crate::plan::SignalSettings;
 use crate::worker::Worker;
 use stagegate_rollout::Outcome;
@@ -26,8 +27,7 @@ fn observed(head: &str, body: &[u8], trailers: &[u8]) -> (Observed, Outcome) {
     let limits = HeadLimits { bytes: 4096, fields: 32 };
     let parsed = ResponseHead::parse(bytes, false, limits, Vec::new());
     let Ok(Status::Complete(parsed)) = parsed else { panic!("no head: {head}") };
-    let asked =
-        Asked { method: "POST", path: "/s.A/M", stage: None, resumes: false, learns: false };
+    let asked = Asked { method: "POST", path: "/s.A/M", stage: None, resumes: false, learns: None };
     let mut observed = Observed::default();
     observed.begin(&settings, asked, bytes, &parsed);
     let worker = Worker::new(Arc::new(shared(clients(), 1)), Some(0));
@@ -48,7 +48,7 @@ fn tokens_that_only_the_head_counts_are_the_answers() {
         let limits = HeadLimits { bytes: 4096, fields: 32 };
         let parsed = ResponseHead::parse(head.as_bytes(), false, limits, Vec::new());
         let Ok(Status::Complete(parsed)) = parsed else { panic!("no head: {head}") };
-        let asked = Asked { method: "POST", path, stage: None, resumes: false, learns: false };
+        let asked = Asked { method: "POST", path, stage: None, resumes: false, learns: None };
         let mut observed = Observed::default();
         observed.begin(&settings(), asked, head.as_bytes(), &parsed);
         let worker = Worker::new(Arc::new(shared(clients(), 1)), Some(0));
@@ -113,7 +113,9 @@ fn gzipped(digits: usize) -> Vec<u8> {
 fn a_body_is_decompressed_once_for_usage_and_ids() {
     let worker = Worker::new(Arc::new(shared(clients(), 1)), Some(0));
     let body = gzipped(3 << 20);
-    let read = |learns| {
+    let rules = IdRules::default();
+    let read = |learns: bool| {
+        let learns = learns.then_some(&rules);
         let head = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
             body.len()

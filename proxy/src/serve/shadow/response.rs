@@ -114,7 +114,7 @@ impl<'a> ShadowResponse<'a> {
             path: &self.copy.target,
             stage: None,
             resumes: false,
-            learns: false,
+            learns: None,
         };
         self.observed.begin(self.signals, asked, bytes, head);
         self.observed.request_bytes = self.copy.body.len() as u64;

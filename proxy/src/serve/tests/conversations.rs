@@ -4,7 +4,7 @@
 use super::Sim;
 use super::sim::{CANDIDATE, FIRST};
 use stagegate_rollout::Weight;
-use stagegate_settings::Source;
+use stagegate_settings::{IssuedId, Source};
 
 /// The wire form of a JSON body.
 fn post(target: &str, body: &str) -> String {
@@ -58,6 +58,67 @@ fn an_issued_id_leads_back_wherever_it_is_used() {
         served(&sim, CANDIDATE, &request, "{}");
     }
     served(&sim, FIRST, &post("/v1/responses", r#"{"previous_response_id":"r-2"}"#), "{}");
+}
+
+#[test]
+fn a_handle_that_a_tool_returned_leads_back() {
+    let sim = Sim::with(|setup| {
+        let identity = &mut setup.agent().identity;
+        identity.learned = true;
+        identity.issued = vec![IssuedId {
+            response: "/result/structuredContent/cart".into(),
+            request: "/params/arguments/cart".into(),
+        }];
+        setup.weight = Weight::FULL;
+    });
+    let result = r#"{"jsonrpc":"2.0","id":1,"result":{"structuredContent":{"cart":"c-1"}}}"#;
+    served(&sim, CANDIDATE, &post("/mcp", r#"{"method":"tools/call"}"#), result);
+    sim.publishes(Weight::ZERO);
+    let call = |cart: &str| {
+        let body =
+            format!(r#"{{"method":"tools/call","params":{{"arguments":{{"cart":"{cart}"}}}}}}"#);
+        post("/mcp", &body)
+    };
+    served(&sim, CANDIDATE, &call("c-1"), "{}");
+    served(&sim, FIRST, &call("c-2"), "{}");
+}
+
+#[test]
+fn ids_in_messages_of_a_websocket_are_learned() {
+    let sim = learning();
+    let client = sim.client();
+    client.sends("GET /v1/responses HTTP/1.1\r\nHost: agent\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    let backend = sim.backend_at(CANDIDATE);
+    backend.receives("GET /v1/responses");
+    backend.sends("HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    client.receives("HTTP/1.1 101 ");
+    let text = r#"{"type":"response.created","response":{"id":"resp_ws","object":"response"}}"#;
+    backend.sends([&[0x81, text.len() as u8], text.as_bytes()].concat());
+    let text = r#"{"type":"session.created","session":{"id":"sess_ws"}}"#;
+    backend.sends([&[0x81, text.len() as u8], text.as_bytes()].concat());
+    sim.publishes(Weight::ZERO);
+    for request in [
+        post("/v1/responses", r#"{"previous_response_id":"resp_ws"}"#),
+        post("/v1/anything", r#"{"session_id":"sess_ws"}"#),
+    ] {
+        served(&sim, CANDIDATE, &request, "{}");
+    }
+    // The id comes in a message, and the release is chosen.
+    let other = sim.client();
+    other.sends("GET /v1/responses HTTP/1.1\r\nHost: agent\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    let stable = sim.backend_at(FIRST);
+    stable.receives("GET /v1/responses");
+    stable.sends("HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    other.receives("HTTP/1.1 101 ");
+    assert_eq!(sim.late(), 0);
+    let text = r#"{"type":"response.create","previous_response_id":"resp_ws"}"#;
+    let masked: Vec<u8> =
+        text.bytes().enumerate().map(|(at, b)| b ^ [1, 2, 3, 4][at % 4]).collect();
+    let head = [0x81, 0x80 | text.len() as u8, 1, 2, 3, 4];
+    other.sends([&head[..], &masked].concat());
+    other.ends();
+    stable.ends();
+    assert_eq!(sim.late(), 1);
 }
 
 #[test]
