@@ -3,10 +3,11 @@
 //!
 //! It needs root, a C compiler and some minutes: `cargo xtask soak --faults` runs it.
 
+mod gates;
 mod machine;
 mod shim;
 
-use crate::harness::{Backend, Setup, Stagegate, Workload, eventually_async};
+use crate::harness::{Backend, Exchange, Setup, Stagegate, Workload, eventually_async};
 use machine::Disk;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use serde_json::json;
@@ -206,6 +207,50 @@ async fn a_worker_thread_ends() -> Row {
     scene.close("a worker thread dies", rollback, recovered).await
 }
 
+/// Conversations, half of which begin on each arm, stay where they began whatever the clock says:
+/// those with ids of their own, and those whose ids the backend issues. A growing weight moves none.
+async fn conversations_stay(seconds: i64) {
+    let backend = |name: &'static str| {
+        Backend::with(name, async move |exchange: &mut Exchange| {
+            let number = exchange.request.target().replace('/', "");
+            let body = json!({ "thread_id": format!("{name}-{number}") });
+            let fields = [("x-arm", name), ("content-type", "application/json")];
+            exchange.reply("200 OK", &fields, body.to_string().as_bytes()).await;
+        })
+    };
+    let (shim, stable, candidate) = (Shim::new(), backend("stable"), backend("candidate"));
+    let workload = Workload::canary(&stable, &candidate)
+        .with("weight", "50%")
+        .with("sticky", "conversation")
+        .with("identity", "{ from: anyone, conversation: [{ header: x-conversation }, learned] }");
+    let environment = shim.environment();
+    let stagegate = Stagegate::start_in(&Setup::of(workload), None, &environment).await;
+    let ask = async |target: &str, fields: &[(&str, &str)]| {
+        let response = stagegate.get(target, fields).await;
+        (response.head.get("x-arm").expect("an arm").to_owned(), response.json())
+    };
+    let mut began = Vec::new();
+    for number in 0..200 {
+        let id = format!("c-{number}");
+        let (own, _) = ask("/own", &[("x-conversation", &id)]).await;
+        let (issuing, body) = ask(&format!("/{number}"), &[]).await;
+        let thread = body["thread_id"].as_str().expect("an id").to_owned();
+        began.push((id, own, thread, issuing));
+    }
+    assert!(["stable", "candidate"].iter().all(|arm| began.iter().any(|it| it.1 == *arm)));
+    for (wrong, weight) in [(seconds, "50%"), (seconds, "90%"), (0, "100%")] {
+        shim.clock(wrong);
+        stagegate.admin.weight(weight).await.ok();
+        for (id, own, thread, issuing) in &began {
+            let (arm, _) = ask("/own", &[("x-conversation", id)]).await;
+            assert_eq!(&arm, own, "{id} with the clock {wrong} s off at {weight}");
+            let (arm, _) = ask(&format!("/threads/{thread}/runs"), &[]).await;
+            assert_eq!(&arm, issuing, "{thread} with the clock {wrong} s off at {weight}");
+        }
+    }
+    println!("{} conversations stayed with the clock {seconds} s off", began.len());
+}
+
 /// The clock of a machine is set: no conversation moves, nothing is promoted or rolled back by it.
 async fn the_clock_jumps(fault: &'static str, seconds: i64) -> Row {
     let scene = Scene::open(None).await;
@@ -276,10 +321,19 @@ async fn every_fault_is_survived() {
         files_run_out().await,
         the_process_is_stopped().await,
     ];
+    conversations_stay(hours).await;
+    conversations_stay(-hours).await;
+    let by_gates = gates::rows().await;
     println!("| fault | a rollback is answered after | all works again after | failed requests |");
     println!("|---|---|---|---|");
     for Row { fault, rollback, recovered, failed, asked } in rows {
         let (rollback, recovered) = (rollback.as_millis(), recovered.as_millis());
         println!("| {fault} | {rollback} ms | {recovered} ms | {failed} of {asked} |");
+    }
+    println!("\n| fault | a gate has rolled back after | it is recorded after | failed requests |");
+    println!("|---|---|---|---|");
+    for Row { fault, rollback, recovered, failed, asked } in by_gates {
+        let (rollback, recovered) = (rollback.as_secs_f64(), recovered.as_millis());
+        println!("| {fault} | {rollback:.1} s | {recovered} ms | {failed} of {asked} |");
     }
 }

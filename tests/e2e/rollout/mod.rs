@@ -30,11 +30,11 @@ const FAST: &str = "{ fast: { \
     on_no_data: { alert_after: 3s } } }";
 
 /// A workload with two agents, users and somebody to tell.
-struct World {
+pub(crate) struct World {
     stable: Agent,
-    candidate: Agent,
+    pub(crate) candidate: Agent,
     hook: Hook,
-    stagegate: Stagegate,
+    pub(crate) stagegate: Stagegate,
     traffic: Traffic,
 }
 
@@ -45,6 +45,20 @@ impl World {
 
     /// With other policies, and users who wait no longer than `patience`.
     async fn with(policies: &str, patience: Duration) -> Self {
+        Self::under(policies, patience, None, &[]).await
+    }
+
+    /// The usual one, with this data directory and environment.
+    pub(crate) async fn at(data: Option<String>, environment: &[(String, String)]) -> Self {
+        Self::under(FAST, Duration::MAX, data, environment).await
+    }
+
+    async fn under(
+        policies: &str,
+        patience: Duration,
+        data: Option<String>,
+        environment: &[(String, String)],
+    ) -> Self {
         let (stable, candidate, hook) =
             (Agent::start("stable"), Agent::start("candidate"), Hook::start());
         let workload = Workload::new(&stable.backend)
@@ -58,14 +72,14 @@ impl World {
         let notify =
             format!("[{{ name: hook, type: webhook, url: \"http://{}/\" }}]", hook.backend.address);
         let setup = Setup::of(workload).with("policies", policies).with("notify", &notify);
-        let stagegate = Stagegate::start(&setup).await;
+        let stagegate = Stagegate::start_in(&setup, data, environment).await;
         let traffic = Traffic::of(stagegate.proxy, patience);
         Self { stable, candidate, hook, stagegate, traffic }
     }
 
     /// Begins a rollout of `v2`, with the drill that it asks for. After a gate's rollback that needs
     /// an override.
-    async fn begin(&self) {
+    pub(crate) async fn begin(&self) {
         let admin = &self.stagegate.admin;
         admin.change("POST drill", json!({})).await;
         let condemned = admin.workload().await["condemned"].clone();
@@ -96,12 +110,12 @@ impl World {
     }
 
     /// The rollout under way, or the last one that ended.
-    async fn rollout(&self) -> Value {
+    pub(crate) async fn rollout(&self) -> Value {
         self.stagegate.admin.get("/v1/workloads/agent/rollouts/current").await.ok().json
     }
 
     /// Waits until the rollout is in this phase.
-    async fn phase(&self, phase: &str) -> Value {
+    pub(crate) async fn phase(&self, phase: &str) -> Value {
         self.until(&format!("phase {phase}"), |rollout| rollout["phase"] == phase).await
     }
 
@@ -129,12 +143,18 @@ impl World {
     }
 
     /// Goes on to this step, counted from one.
-    async fn climb(&self, step: usize) {
+    pub(crate) async fn climb(&self, step: usize) {
         for _ in 1..step {
             self.promote().await;
         }
         let rollout = self.rollout().await;
         assert_eq!(rollout["step"], step, "{rollout}");
+    }
+
+    /// Requests of users that were answered, and that the proxy or stable failed.
+    pub(crate) fn asked(&self) -> (u64, u64) {
+        let (stable, proxy) = self.traffic.failures();
+        (self.traffic.answered(), stable + proxy)
     }
 
     /// Waits until stagegate has rolled back by itself, and checks who, why and what was told.
