@@ -374,6 +374,10 @@ impl DoubtSource for Doubts {
     fn doubt(&self, workload: &str) -> Option<Doubt> {
         self.0.doubt(workload, now_ms())
     }
+
+    fn scored_ms(&self, workload: &str) -> Option<u64> {
+        self.0.scored_ms(workload)
+    }
 }
 
 /// The figures of an arm for the metrics.

@@ -1,6 +1,7 @@
 //! From the core's values to what goes over the wire. Nothing here decides anything.
 
 mod change;
+mod checklist;
 mod decision;
 mod eval_report;
 mod flag;
@@ -13,6 +14,9 @@ mod stages;
 mod status;
 
 pub use change::*;
+pub use checklist::{
+    checklist, given_evidence, given_file, given_kind, stale_check, statement, statement_made,
+};
 pub use decision::decision;
 pub use eval_report::{eval_report, given_comparison};
 pub use flag::{decider, flag, flag_changed, flag_evaluation, flags, flags_sent};

@@ -45,6 +45,23 @@ pub struct EvalComparison {
     #[schema(pattern = "^[0-9A-Fa-f]{64}$")]
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     pub content_hash: String,
+    /// Calibration of the confidence that the release's run states; absent where it states none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<EvalCalibration>,
+}
+
+/// How well a stated confidence fits correctness.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvalCalibration {
+    /// Expected calibration error over 15 bins, from 0 to 1.
+    #[schema(minimum = 0, maximum = 1)]
+    pub error: f64,
+    /// Brier score, from 0 to 1.
+    #[schema(minimum = 0, maximum = 1)]
+    pub brier: f64,
+    /// Number of cases that state a confidence and have a verdict.
+    pub pairs: u64,
 }
 
 /// One of the two runs.

@@ -7,6 +7,7 @@
 
 mod analysis;
 mod change;
+mod checklist;
 mod decision;
 mod drill;
 mod eval_now;
@@ -33,6 +34,7 @@ mod workload;
 
 pub use analysis::*;
 pub use change::*;
+pub use checklist::*;
 pub use decision::*;
 pub use drill::*;
 pub use eval_now::*;

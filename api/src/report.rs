@@ -44,7 +44,8 @@ pub struct DeployReport {
     /// The rollback of the candidate within the span, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback: Option<RollbackReport>,
-    /// Gates that nothing measures and that were waived at the start.
+    /// Everything that was passed over, one line each: overridden objections, waived and dropped checks,
+    /// gates that nothing measures.
     pub waived: Vec<String>,
     /// The offline comparison of the candidate that was the newest at the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 //! Gated rollouts: what is asked for, and how one stands.
 
-use super::{AnalysisDetail, Phase, TransitionKind, Verdict};
+use super::{AnalysisDetail, Phase, StaleCheck, TransitionKind, Verdict};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -96,6 +96,9 @@ pub struct RolloutDetail {
     pub plan: Vec<StepDetail>,
     /// Gates that were waived at the start because nothing measures them.
     pub waived: Vec<String>,
+    /// Checks of the checklist that were met at the start and are not any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stale_checks: Vec<StaleCheck>,
     /// The transitions, oldest first.
     pub history: Vec<TransitionDetail>,
     /// The newest analysis of its present step; absent before the first and after the end.

@@ -2,9 +2,9 @@
 
 use crate::client::{AdminClient, Failure};
 use crate::command::{
-    analysis, audit, change, cohort, dataset, drill, eval, explain, file, flag, health, lists,
-    notify, outlook, price, reference, release, report, review, rollout, samples, shadow, status,
-    token, undo,
+    analysis, audit, change, checklist, cohort, dataset, drill, eval, explain, file, flag, health,
+    lists, notify, outlook, price, reference, release, report, review, rollout, runbook, samples,
+    shadow, status, token, undo,
 };
 use crate::examples::examples;
 use crate::local::Local;
@@ -112,6 +112,12 @@ pub(crate) enum Command {
     /// Move a workload to another release, step by step, by its gates.
     #[command(subcommand)]
     Rollout(rollout::RolloutCommand),
+    /// Judge, sign, attach and waive the checks before a rollout.
+    #[command(subcommand)]
+    Checklist(checklist::ChecklistCommand),
+    /// Print what to do, line by line.
+    #[command(subcommand)]
+    Runbook(runbook::RunbookCommand),
     /// Show the analyses of a rollout's gates.
     #[command(subcommand)]
     Analysis(analysis::AnalysisCommand),
@@ -218,6 +224,8 @@ impl Command {
             },
             Self::Drill(args) => drill::run(&client()?, &args, format),
             Self::Rollout(command) => rollout::run(&client()?, &command, format),
+            Self::Checklist(command) => checklist::run(&client()?, &command, format),
+            Self::Runbook(command) => runbook::run(&client()?, &command, format),
             Self::Analysis(command) => analysis::run(&client()?, &command, format),
             Self::Report(args) => report::run(&client()?, &args, format),
             Self::Plan(args) => outlook::plan(&client()?, &args, format),
@@ -260,7 +268,10 @@ fn take_back(
 const GROUPS: [(&str, &[&str]); 7] = [
     ("See what is happening", &["status", "health", "explain", "decisions", "audit", "report"]),
     ("Move traffic, and take it back", &["weight", "rollback", "undo", "kill", "revive", "drill"]),
-    ("Roll a release out by its gates", &["release", "plan", "rollout", "analysis", "gate"]),
+    (
+        "Roll a release out by its gates",
+        &["release", "plan", "checklist", "rollout", "analysis", "gate", "runbook"],
+    ),
     ("Decide who takes part", &["cohort", "exclude", "allow", "deny", "flag"]),
     ("Judge answers", &["samples", "scores", "review", "eval", "dataset", "shadow", "price"]),
     ("Run and configure", &["serve", "init", "check", "schema", "reload", "token", "notify"]),

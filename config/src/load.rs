@@ -105,7 +105,8 @@ fn text(
     let raw = RawConfig::read(&Cursor::root(&root), &mut cx);
     let config = raw.and_then(|raw| check::config(raw, &mut cx));
     let (secrets, files) = (mem::take(&mut cx.secrets), mem::take(&mut cx.digests));
-    let written = || Written { text: text.to_owned(), secrets, files };
+    let literal = mem::take(&mut cx.literal);
+    let written = || Written { text: text.to_owned(), secrets, literal, files };
     let (mut problems, warnings) = cx.finish();
     match config {
         Some(config) if problems.is_empty() => {

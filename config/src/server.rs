@@ -1,6 +1,7 @@
 //! Checked settings of the whole process. Every value here is valid; nothing needs checking again.
 
 use crate::{Channel, EvalLimits, Otlp, Problem, TokenHash, Tracing, Workload, Written};
+use stagegate_readiness::Settings;
 use stagegate_rollout::Policy;
 use stagegate_settings::{Clients, Flags, Listener};
 use std::collections::BTreeMap;
@@ -57,9 +58,17 @@ pub struct Config {
     pub workloads: Vec<Workload>,
     /// Every policy by name, also those no workload uses; `default` is always there.
     pub policies: BTreeMap<Arc<str>, Arc<Policy>>,
+    /// The checklist of every policy, by its name.
+    pub readiness: BTreeMap<Arc<str>, Arc<Settings>>,
 }
 
 impl Config {
+    /// The checklist of the policy of this name.
+    #[must_use]
+    pub fn readiness(&self, policy: &str) -> Arc<Settings> {
+        self.readiness.get(policy).cloned().unwrap_or_default()
+    }
+
     /// The workload of this name.
     #[must_use]
     pub fn workload(&self, name: &str) -> Option<&Workload> {
@@ -72,6 +81,8 @@ impl Config {
 pub struct Admin {
     /// Address and port; without tokens always a loopback address.
     pub address: SocketAddr,
+    /// The address of the dashboard for people, without a slash at its end.
+    pub public_url: Option<String>,
     /// The tokens that give access; if empty, anyone on this machine has access.
     pub tokens: Vec<Token>,
     /// The workloads that `/readyz` asks for.

@@ -11,6 +11,8 @@ pub struct Written {
     pub(crate) text: String,
     /// Keys whose values are never shown.
     pub(crate) secrets: BTreeSet<String>,
+    /// Keys of secrets that are written out, not taken from the environment.
+    pub(crate) literal: BTreeSet<String>,
     /// Digests of the files of ids that it names.
     pub(crate) files: BTreeMap<PathBuf, u64>,
 }
@@ -41,6 +43,13 @@ struct Value {
 }
 
 impl Written {
+    /// Keys of secrets that are written out in the file, not taken from the environment. A hash is no
+    /// secret.
+    #[must_use]
+    pub fn secrets_written_out(&self) -> Vec<String> {
+        self.literal.iter().cloned().collect()
+    }
+
     /// The keys whose values differ in `next`, by name.
     #[must_use]
     pub fn edits(&self, next: &Self) -> Vec<Edit> {

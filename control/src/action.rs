@@ -1,5 +1,6 @@
 //! Every kind of entry that the driver writes into the audit log.
 
+use stagegate_readiness::StatementKind;
 use stagegate_rollout as rollout;
 use std::fmt;
 
@@ -45,6 +46,31 @@ pub enum Action {
     Denied,
     /// A notification channel was tried out.
     NotifyTest,
+    /// Something about a check of a checklist.
+    Checklist(ChecklistAction),
+}
+
+/// What happened to a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChecklistAction {
+    /// A person said something about it.
+    Said(StatementKind),
+    /// It was met when the rollout began and is not any more, or is again.
+    Stale,
+}
+
+impl ChecklistAction {
+    /// The word used in the audit log and the API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Said(StatementKind::Sign) => "checklist_sign",
+            Self::Said(StatementKind::Attach) => "checklist_attach",
+            Self::Said(StatementKind::Waive) => "checklist_waive",
+            Self::Said(StatementKind::Withdraw) => "checklist_withdraw",
+            Self::Stale => "checklist_stale",
+        }
+    }
 }
 
 impl Action {
@@ -60,6 +86,7 @@ impl Action {
             Self::Reload => "reload",
             Self::Denied => "denied",
             Self::NotifyTest => "notify_test",
+            Self::Checklist(action) => action.label(),
         }
     }
 }

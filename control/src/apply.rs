@@ -5,7 +5,7 @@
 
 use super::attached::{add, decisive, of_rollout};
 use super::desk::Ticket;
-use super::tell::told;
+use super::tell::{linked, told};
 use super::{Inner, Live, StoreAccessError, View, now_ms};
 use crate::ports::Epoch;
 use serde_json::json;
@@ -211,7 +211,9 @@ impl Inner {
         let Some(notifier) = self.notifier.get().filter(|_| !notices.is_empty()) else {
             return Vec::new();
         };
-        let told: Vec<_> = notices.iter().map(|notice| told(workload, notice)).collect();
+        let view = self.view();
+        let told = |notice| linked(told(workload, notice), &view);
+        let told: Vec<_> = notices.iter().map(told).collect();
         notifier.messages(&told).into_iter().map(Attachment::Tell).collect()
     }
 }

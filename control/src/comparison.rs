@@ -28,6 +28,20 @@ pub struct EvalComparison {
     pub dataset_version: Option<u64>,
     /// Digest of the set: ids and contents of all cases, in hex.
     pub content_hash: String,
+    /// Calibration of the confidence that the release's run states; absent where it states none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<EvalCalibration>,
+}
+
+/// How well a stated confidence fits correctness.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EvalCalibration {
+    /// Expected calibration error over 15 bins, from 0 to 1.
+    pub error: f64,
+    /// Brier score, from 0 to 1.
+    pub brier: f64,
+    /// Number of cases that state a confidence and have a verdict.
+    pub pairs: u64,
 }
 
 impl EvalComparison {

@@ -2,6 +2,7 @@
 //!
 //! Kept in two halves of ten minutes, so that a price list that was mended is believed soon.
 
+use stagegate_readiness::SpendSeen;
 use stagegate_rollout::{CostTruth, Delta, Outcome, Unpriced};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,6 +15,8 @@ const HALF: Duration = Duration::from_secs(600);
 const MAX_CAUSES: usize = 64;
 /// Causes that are named in a sentence.
 const NAMED: usize = 3;
+/// Shorter observation tells no daily spend, in seconds.
+const SHORTEST: f64 = 10.0;
 /// Fewer finished requests say nothing about what is never known.
 const FEW: u64 = 50;
 
@@ -24,6 +27,8 @@ struct Counted {
     answered: u64,
     /// Those whose cost is known.
     known: u64,
+    /// Their sum in billionths of a dollar.
+    nanos: u64,
     /// Those whose cost should be known and is not.
     unknown: u64,
     causes: BTreeMap<(Unpriced, Arc<str>), u64>,
@@ -33,6 +38,7 @@ impl Counted {
     fn merge(&mut self, other: &Self) {
         self.answered += other.answered;
         self.known += other.known;
+        self.nanos = self.nanos.saturating_add(other.nanos);
         self.unknown += other.unknown;
         for (cause, count) in &other.causes {
             *self.causes.entry(cause.clone()).or_default() += count;
@@ -46,6 +52,8 @@ struct Halves {
     began: Option<Instant>,
     present: BTreeMap<Arc<str>, Counted>,
     before: BTreeMap<Arc<str>, Counted>,
+    /// Length of the half before.
+    before_for: Duration,
 }
 
 /// The costs of every workload in the last ten to twenty minutes.
@@ -64,6 +72,8 @@ impl CostBook {
             let unknown = series.costs[CostTruth::Unknown.index()];
             counted.unknown += unknown;
             counted.known += series.costs.iter().sum::<u64>().saturating_sub(unknown);
+            let spent = series.spent_nanos.iter().fold(0_u64, |sum, it| sum.saturating_add(*it));
+            counted.nanos = counted.nanos.saturating_add(spent);
         }
         for ((workload, why, model), count) in &delta.unpriced {
             let counted = halves.present.entry(Arc::clone(workload)).or_default();
@@ -108,6 +118,21 @@ impl CostBook {
         ))
     }
 
+    /// The dollars of a day at the rate of the last ten to twenty minutes.
+    pub(super) fn daily(&self, workload: &str, now: Instant) -> SpendSeen {
+        if let Some(why) = self.hopeless(workload, now) {
+            return SpendSeen::Unknown(why);
+        }
+        let counted = self.counted(workload, now);
+        let watched = self.lock().watched(now).as_secs_f64();
+        if counted.known < FEW || watched < SHORTEST {
+            return SpendSeen::TooFew;
+        }
+        // What is not known costs as much as what is.
+        let all = (counted.known + counted.unknown) as f64 / counted.known as f64;
+        SpendSeen::Daily(counted.nanos as f64 / 1e9 * all / watched * 86_400.0)
+    }
+
     fn counted(&self, workload: &str, now: Instant) -> Counted {
         let mut halves = self.lock();
         halves.turn(now);
@@ -125,6 +150,13 @@ impl CostBook {
 }
 
 impl Halves {
+    /// The time that the counts are of.
+    fn watched(&self, now: Instant) -> Duration {
+        let present =
+            self.began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
+        present + self.before_for
+    }
+
     /// Begins another half when the present one is over.
     fn turn(&mut self, now: Instant) {
         let began = *self.began.get_or_insert(now);
@@ -134,6 +166,7 @@ impl Halves {
         }
         let present = std::mem::take(&mut self.present);
         self.before = if passed < HALF * 2 { present } else { BTreeMap::new() };
+        self.before_for = if passed < HALF * 2 { passed } else { Duration::ZERO };
         self.began = Some(now);
     }
 }
@@ -175,7 +208,7 @@ fn remedy(counted: &Counted) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{CostBook, HALF};
+    use super::{CostBook, HALF, SpendSeen};
     use stagegate_rollout::{Arm, CostTruth, Delta, Outcome, Series, SeriesKey, Unpriced};
     use std::time::Instant;
 
@@ -219,6 +252,24 @@ mod tests {
         assert!(text.contains("nothing names the model (1)"), "{text}");
         book.count(&delta(1, 1, &[]), now);
         assert_eq!(book.hopeless("agent", now), None);
+    }
+
+    #[test]
+    fn the_spend_of_a_day_follows_from_that_of_the_last_minutes() {
+        let (book, now) = (CostBook::default(), Instant::now());
+        book.count(&delta(0, 0, &[]), now);
+        let mut spent = delta(100, 100, &[]);
+        for series in spent.series.values_mut() {
+            series.spent_nanos[0] = 1_000_000_000;
+        }
+        book.count(&spent, now);
+        assert_eq!(book.daily("agent", now), SpendSeen::TooFew, "nobody watched long enough");
+        // A dollar in a hundred seconds.
+        let later = now + std::time::Duration::from_secs(100);
+        assert_eq!(book.daily("agent", later), SpendSeen::Daily(864.0));
+        let next = now + HALF + std::time::Duration::from_secs(400);
+        assert_eq!(book.daily("agent", next), SpendSeen::Daily(86.4));
+        assert_eq!(book.daily("other", later), SpendSeen::TooFew);
     }
 
     #[test]

@@ -7,10 +7,11 @@ use super::ports::{DataPlane, DoubtSource, Event, FlagServer, Ledger, Observer};
 use super::steering::Steering;
 use super::store_handle::StoreHandle;
 use super::unrecorded_file::UnrecordedFile;
-use super::{StoreAccessError, StoreStatus, View};
+use super::{StaleCheck, StoreAccessError, StoreStatus, View};
 use stagegate_notify::Notifier;
 use stagegate_rollout::Doubt;
 use stagegate_store::{Reader, Store};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -62,6 +63,8 @@ pub(crate) struct Inner {
     pub(crate) notifier: OnceLock<Notifier>,
     /// Set once, when anything is scored.
     pub(crate) doubts: OnceLock<Arc<dyn DoubtSource>>,
+    /// Checks of rollouts in progress that went stale, by workload.
+    pub(crate) stale: RwLock<BTreeMap<String, Vec<StaleCheck>>>,
     /// Set once, when there are flags.
     pub(crate) flags: OnceLock<Arc<dyn FlagServer>>,
 }

@@ -3,15 +3,16 @@
 use super::apply::{Applied, Decided, InForce, Source};
 use super::draft::{draft, is_stale};
 use super::emergency::{Emergency, What, takes_away, takes_traffic};
+use super::preflight::Before;
 use super::take_away::{Taken, Wish};
 use super::{
-    Answer, Changed, Control, ExecuteError, IdempotencyKey, Inner, PATIENCE, Precondition,
+    Answer, Changed, Control, ExecuteError, IdempotencyKey, Inner, Live, PATIENCE, Precondition,
     RollbackTiming, StoreAccessError, now_ms,
 };
 use crate::ports::{Event, Settled};
 use serde_json::json;
-use stagegate_rollout::{Command, Grounds, Input, Preflight, WorkloadName, step};
-use stagegate_store::{NewAudit, Store};
+use stagegate_rollout::{Command, Grounds, Input, WorkloadName, step};
+use stagegate_store::{Attachment, FactKind, NewAudit, NewFact, Store};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,7 +68,7 @@ enum Turned {
 impl Inner {
     async fn execute(self: &Arc<Self>, order: Order) -> Result<Answer<Changed>, ExecuteError> {
         // Probes take their time: nobody's rollback may wait for them.
-        let preflight = match &order.command {
+        let before = match &order.command {
             Command::Start { to, policy } => {
                 self.preflight(&self.view(), &order.workload, to, policy).await?
             }
@@ -79,7 +80,7 @@ impl Inner {
             let wanted = order.clone();
             let work = move |inner: Arc<Self>, turn| async move {
                 let _turn = turn;
-                inner.change(&wanted, preflight.as_ref()).await
+                inner.change(&wanted, before.as_ref()).await
             };
             self.in_order(Some(&order.workload), work).await
         };
@@ -181,11 +182,7 @@ impl Inner {
     }
 
     /// Checks, applies, records and publishes; the caller has the right to write.
-    async fn change(
-        &self,
-        order: &Order,
-        preflight: Option<&Preflight>,
-    ) -> Result<Turned, ExecuteError> {
+    async fn change(&self, order: &Order, before: Option<&Before>) -> Result<Turned, ExecuteError> {
         self.ledger()?;
         let view = Arc::clone(&self.desk().recorded);
         let (place, live) = view.find(&order.workload).ok_or_else(|| {
@@ -194,13 +191,15 @@ impl Inner {
         is_stale(&order.precondition, live)?;
         let at_ms = now_ms();
         let analysis = self.analysis_of(&order.workload);
+        let preflight = before.map(|it| &it.preflight);
         let grounds =
             Grounds { analysis: analysis.as_deref(), preflight, overriding: order.overriding };
         let Order { command, actor, reason, .. } = order;
         let input = stagegate_rollout::Order { command, by: actor, reason, grounds };
         let stepped = step(live.split.spec(), live.split.state(), Input::Command(input), at_ms)?;
         let source = (Source::Command, command.action(), audit_entry(order, at_ms));
-        let decided = self.decide(&view, (place, live), stepped, source, analysis.as_deref());
+        let mut decided = self.decide(&view, (place, live), stepped, source, analysis.as_deref());
+        decided.attached.extend(checklist_at_start(&decided.after, before));
         let mut changed = draft(&decided, view.epoch, true);
         let answer = order.idempotency.as_ref().map(|key| key.keeping(actor, &changed));
         match (self.apply(&decided, answer, None).await?, &order.idempotency) {
@@ -260,6 +259,19 @@ impl Inner {
             tracing::warn!(%error, "cannot store the timing of a rollback for repeated requests");
         }
     }
+}
+
+/// The checklist as it was at the start of the rollout.
+fn checklist_at_start(after: &Live, before: Option<&Before>) -> Option<Attachment> {
+    let rollout = after.split.state().rollout.as_deref()?;
+    let checklist = before?.checklist.as_ref()?;
+    Some(Attachment::Fact(NewFact {
+        kind: FactKind::ChecklistAtStart,
+        workload: after.split.spec().name.clone(),
+        subject: rollout.id.to_string(),
+        once: None,
+        body: json!(checklist).to_string(),
+    }))
 }
 
 fn audit_entry(order: &Order, at_ms: u64) -> NewAudit {

@@ -2,6 +2,7 @@
 
 use super::{Live, ReleaseRefusal, StoreAccessError};
 use stagegate_flags::FlagRefusal;
+use stagegate_readiness::StatementRefusal;
 use stagegate_rollout::Refusal;
 
 /// The reason why a command was not carried out. Nothing changed.
@@ -39,6 +40,9 @@ pub enum ExecuteError {
     /// The flag cannot be changed in this way.
     #[error(transparent)]
     Flag(#[from] FlagRefusal),
+    /// The statement about a check makes no sense.
+    #[error(transparent)]
+    Check(#[from] StatementRefusal),
     /// The key belongs to another request.
     #[error("the Idempotency-Key was used for another request: use a new one")]
     KeyReused,

@@ -38,6 +38,7 @@ mod pending;
 pub mod ports;
 mod preflight;
 mod presence;
+mod readiness;
 mod reconcile;
 mod record_late;
 mod recorder;
@@ -62,9 +63,9 @@ mod view;
 mod windows;
 
 pub use access::{StoreAccessError, with_causes};
-pub use action::{Action, ChangeKind};
+pub use action::{Action, ChangeKind, ChecklistAction};
 pub use channels::channels;
-pub use comparison::{EvalCase, EvalComparison, EvalReport, EvalRun, EvalVerdict};
+pub use comparison::{EvalCalibration, EvalCase, EvalComparison, EvalReport, EvalRun, EvalVerdict};
 pub use drill::{DrillCheck, DrillOrder, DrillReport};
 pub use driver::{Control, now_ms};
 pub use eval_report::EvalReportOrder;
@@ -72,6 +73,9 @@ pub use execute::Order;
 pub use execute_error::ExecuteError;
 pub use flag::{Exclusions, FlagChanged, FlagOrder, FlagTiming};
 pub use preflight::unmeasurable;
+pub use readiness::{
+    KeptStatement, ReleaseChecklist, Said, StaleCheck, StatementMade, StatementOrder,
+};
 pub use registry::ReleaseRefusal;
 pub use release::{ReleaseChange, ReleaseOrder};
 pub use reload::ReloadError;

@@ -3,10 +3,18 @@
 use super::eval_report::judged;
 use super::{Inner, StoreAccessError, View};
 use crate::ports::{Health, Probed};
+use stagegate_readiness::Checklist;
 use stagegate_rollout::{
     Gate, GateId, Limit, Measure, Policy, Preflight, Readiness, ReleaseName, Weight, WorkloadName,
 };
 use std::time::Instant;
+
+/// The findings before a start, and the whole checklist.
+#[derive(Debug)]
+pub(super) struct Before {
+    pub(super) preflight: Preflight,
+    pub(super) checklist: Option<Checklist>,
+}
 
 impl Inner {
     /// Probes candidate and rollback target, and asks when the kill switch was last exercised.
@@ -17,12 +25,16 @@ impl Inner {
         workload: &str,
         to: &ReleaseName,
         policy: &Policy,
-    ) -> Result<Option<Preflight>, StoreAccessError> {
+    ) -> Result<Option<Before>, StoreAccessError> {
         // An unknown workload is said under the turn, with everything else that is checked there.
         let Some((place, live)) = view.find(workload) else { return Ok(None) };
         let (name, stable) = (live.split.spec().name.clone(), live.split.state().stable.clone());
-        let (candidate, target) =
-            tokio::join!(self.readiness(name.clone(), to), self.readiness(name.clone(), &stable));
+        let (candidate, target, checked) = tokio::join!(
+            self.readiness(name.clone(), to),
+            self.readiness(name.clone(), &stable),
+            self.checklist_before(view, live, to, policy)
+        );
+        let (checklist, open) = checked?.unzip();
         let to = to.clone();
         let (drilled, offline) = self
             .with_store(move |store| {
@@ -38,14 +50,16 @@ impl Inner {
         if let Some(why) = self.steering.costs.hopeless(workload, Instant::now()) {
             unpriced(policy, &why, &mut unmeasurable);
         }
-        Ok(Some(Preflight {
+        let preflight = Preflight {
             candidate,
             target,
             drilled_ms: drilled,
             unmeasurable,
             offline,
             has_scorers: settings.is_some_and(|it| !it.eval.scorers.is_empty()),
-        }))
+            checklist: open,
+        };
+        Ok(Some(Before { preflight, checklist }))
     }
 
     async fn readiness(&self, workload: WorkloadName, release: &ReleaseName) -> Readiness {
@@ -104,7 +118,7 @@ pub fn unmeasurable(
 }
 
 /// Adds the gates on costs, of which none is known.
-fn unpriced(policy: &Policy, why: &str, unmeasurable: &mut Vec<(GateId, String)>) {
+pub(super) fn unpriced(policy: &Policy, why: &str, unmeasurable: &mut Vec<(GateId, String)>) {
     let needs_costs = |gate: &&Gate| {
         matches!(
             gate.measure,

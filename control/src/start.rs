@@ -174,6 +174,7 @@ impl Control {
             steering: Steering::default(),
             notifier: OnceLock::new(),
             doubts: OnceLock::new(),
+            stale: RwLock::default(),
             flags: OnceLock::new(),
         };
         let inner = Arc::new(inner);

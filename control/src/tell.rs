@@ -1,6 +1,6 @@
 //! Converts notices of the state machine into messages to people.
 
-use super::Control;
+use super::{Control, View};
 use stagegate_notify as notify;
 use stagegate_rollout::{Notice, NoticeKind, WorkloadName};
 
@@ -9,6 +9,22 @@ impl Control {
     pub fn tell_through(&self, notifier: notify::Notifier) {
         // A second one would deliver from the same outbox: one is enough.
         let _ = self.inner.notifier.set(notifier);
+    }
+}
+
+/// The page of a workload below the address of the dashboard.
+pub(super) fn page_of(url: &str, workload: &str) -> String {
+    format!("{url}/w/{workload}")
+}
+
+/// The notice with a link to the dashboard, where its address is known.
+pub(super) fn linked(notice: notify::Notice, view: &View) -> notify::Notice {
+    match &view.config.admin.public_url {
+        Some(url) if notice.link.is_none() => {
+            let page = page_of(url, &notice.workload);
+            notice.with_link(page)
+        }
+        _ => notice,
     }
 }
 

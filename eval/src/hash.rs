@@ -44,6 +44,12 @@ fn write(value: &Value, into: &mut String) {
     }
 }
 
+/// 64 hex digits of SHA-256 over bytes: the digest of a file.
+#[must_use]
+pub fn digest_of(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
 /// Fields of a request that say how it is delivered and not what is asked: two requests that differ
 /// in these only are the same case.
 const DELIVERY: [&str; 9] = [

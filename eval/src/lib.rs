@@ -10,6 +10,7 @@
 
 mod call;
 mod confidence;
+pub mod coverage;
 pub mod dataset;
 mod encoding;
 mod external;
@@ -36,7 +37,7 @@ pub use external::contract::{Ask, Item, ItemScores, Sent, answered, request_body
 pub use external::idempotency::idempotency_key;
 pub use external::judge::{Judged, judge};
 pub use external::{HttpScorer, RubricScorer, TokenPrices, ask};
-pub use hash::{canonical, input_hash};
+pub use hash::{canonical, digest_of, input_hash};
 pub use labelled::{BadLine, LabelledSet};
 pub use message::{Choice, Finish, Message, ToolCall};
 pub use money::Nanos;

@@ -33,13 +33,17 @@ pub enum NoticeKind {
     GateAlert,
     /// An earlier problem is over.
     Recovered,
+    /// A person accepted that a check of a release is open.
+    CheckWaived,
+    /// A check that was met when the rollout began is not met any more.
+    CheckStale,
     /// The test of a channel.
     Test,
 }
 
 impl NoticeKind {
     /// Every kind, in the order tables show them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::VerdictChanged,
         Self::RolledBack,
         Self::Promoted,
@@ -53,6 +57,8 @@ impl NoticeKind {
         Self::CandidateDown,
         Self::GateAlert,
         Self::Recovered,
+        Self::CheckWaived,
+        Self::CheckStale,
         Self::Test,
     ];
 
@@ -73,6 +79,8 @@ impl NoticeKind {
             Self::CandidateDown => "candidate_down",
             Self::GateAlert => "gate_alert",
             Self::Recovered => "recovered",
+            Self::CheckWaived => "check_waived",
+            Self::CheckStale => "check_stale",
             Self::Test => "test",
         }
     }
@@ -268,6 +276,7 @@ impl Notice {
             | K::JudgeDoubted
             | K::CandidateDown
             | K::GateAlert
+            | K::CheckStale
                 if self.severity >= Severity::Warning =>
             {
                 Standing::Open

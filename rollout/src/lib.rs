@@ -57,9 +57,9 @@ pub use policy::{
     Policy, PolicyError, PolicyKey, Quantile, SimpleMeasure, Span, Step, Then, Timing,
 };
 pub use progress::{
-    Alarm, Change, Effect, Entry, Grounds, Input, Mark, Notice, NoticeKind, OfflineEval, Order,
-    Phase, Preflight, Readiness, Recording, Replay, ReplayEvent, Rollout, RolloutId,
-    RolloutRefusal, Status, Stepped, Transition, Turn, apply, replay, step,
+    Alarm, Change, Effect, Entry, Grounds, Input, Mark, Notice, NoticeKind, OfflineEval,
+    OpenChecks, Order, Phase, Preflight, Readiness, Recording, Replay, ReplayEvent, Rollout,
+    RolloutId, RolloutRefusal, Status, Stepped, Transition, Turn, apply, replay, step,
 };
 pub use reason::Reason;
 pub use record::{DecodeError, Record, RecordBatch, Spent, records};

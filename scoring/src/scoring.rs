@@ -125,6 +125,12 @@ impl Scoring {
         self.watch.doubt(workload, now_ms).filter(|_| gates)
     }
 
+    /// When the workload got its last verdict, in Unix milliseconds; none since the start.
+    #[must_use]
+    pub fn scored_ms(&self, workload: &str) -> Option<u64> {
+        self.watch.scored_ms(workload)
+    }
+
     /// The spending of all judges.
     #[must_use]
     pub fn judges(&self, now_ms: u64) -> Vec<JudgeFigures> {

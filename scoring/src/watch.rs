@@ -98,12 +98,18 @@ impl Watch {
             None => came.unscored += 1,
         }
         if pass.is_some() {
+            seen.scored_ms = Some(now_ms);
             (seen.silent_since_ms, seen.unanswered) = (None, 0);
             seen.why.clear();
         } else {
             seen.silent_since_ms.get_or_insert(now_ms);
             seen.why = clip(why.unwrap_or_default());
         }
+    }
+
+    /// When the workload got its last verdict.
+    pub(crate) fn scored_ms(&self, workload: &str) -> Option<u64> {
+        self.inner().of.get(workload)?.scored_ms
     }
 
     pub(crate) fn set_budget_is_gone(&self, workload: &Arc<str>, gone: bool, now_ms: u64) {

@@ -128,7 +128,12 @@ impl Running {
         let conversations = Arc::clone(&self.conversations);
         let remembering =
             supervise::keep("conversations", move || Arc::clone(&conversations).keep());
-        let others = notifying.into_iter().chain(looking).chain([remembering]).collect();
+        let checked = self.control.clone();
+        let checking = supervise::keep("checklists", move || {
+            let checked = checked.clone();
+            async move { checked.watch_checklists().await }
+        });
+        let others = notifying.into_iter().chain(looking).chain([remembering, checking]).collect();
         self.owner_tasks = Some(OwnerTasks { end_steering, steering, others });
     }
 

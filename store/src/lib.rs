@@ -31,8 +31,9 @@ pub use samples::{
 };
 pub use state::{
     Attachment, AuditEntry, AuditFilter, Broken, ChangedRelease, ChannelRecord, Ending,
-    EvidenceSnapshot, Forgotten, Lost, MeasuredRetention, Message, NewAnalysis, NewAudit,
-    NewChange, NewDrill, NewEvalReport, NewFlag, NewIdempotency, NewMessage, NewRelease, Outbox,
-    Reader, Readers, Recorded, RecordedWindow, RegisteredRelease, RolloutRecord, Saved, SavedFlag,
-    Store, StoreError, StoredAnalysis, StoredEvalReport, StoredResponse, Verified, VerifyError,
+    EvidenceSnapshot, FactKind, Forgotten, Lost, MeasuredRetention, Message, NewAnalysis, NewAudit,
+    NewChange, NewDrill, NewEvalReport, NewFact, NewFlag, NewIdempotency, NewMessage, NewRelease,
+    Outbox, Reader, Readers, Recorded, RecordedWindow, RegisteredRelease, RolloutRecord, Saved,
+    SavedFlag, Store, StoreError, StoredAnalysis, StoredEvalReport, StoredFact, StoredResponse,
+    Verified, VerifyError,
 };

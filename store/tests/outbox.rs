@@ -138,7 +138,7 @@ fn a_file_of_the_version_before_gets_an_outbox() {
     drop((store, outbox));
     let db = rusqlite::Connection::open(dir.path().join("state.db")).unwrap();
     db.execute_batch(
-        "DROP TABLE outbox; DROP TABLE spending; DROP TABLE eval_report; DROP TABLE flag; DROP TABLE flag_change; PRAGMA user_version = 2",
+        "DROP TABLE outbox; DROP TABLE spending; DROP TABLE eval_report; DROP TABLE flag; DROP TABLE flag_change; DROP TABLE fact; PRAGMA user_version = 2",
     )
     .unwrap();
     drop(db);

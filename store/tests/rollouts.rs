@@ -196,6 +196,7 @@ fn a_rollout_comes_back_as_it_was_left() {
         unmeasurable: Vec::new(),
         offline: OfflineEval::Held,
         has_scorers: false,
+        checklist: None,
     };
     let command = Command::Start { to: "v2".parse().unwrap(), policy: Box::new(Policy::builtin()) };
     let grounds = Grounds { preflight: Some(&preflight), ..Grounds::default() };

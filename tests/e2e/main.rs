@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
 
 mod aborts;
+mod checklist;
 mod conversations;
 mod conversations_page;
 mod crash;

@@ -17,6 +17,24 @@ pub fn moment(at_ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// The beginning of a day as `2026-01-31`, in Unix milliseconds; none for a text that is no day since 1970.
+#[must_use]
+pub fn day(text: &str) -> Option<u64> {
+    let mut parts = text.split('-');
+    let mut number = |length: usize| -> Option<u64> {
+        let part = parts.next().filter(|it| it.len() == length)?;
+        part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse().ok())?
+    };
+    let wanted = (number(4)?, number(2)?, number(2)?);
+    if parts.next().is_some() || wanted.0 < 1970 {
+        return None;
+    }
+    // A year has at most 366 days, so the day is near.
+    let first = (wanted.0 - 1970) * 365;
+    let days = first..first + (wanted.0 - 1970) / 4 + 367;
+    days.into_iter().find(|day| date(*day) == wanted).map(|day| day * 86_400_000)
+}
+
 /// Year, month and day of a day since 1970-01-01 (Howard Hinnant's `civil_from_days`).
 const fn date(days: u64) -> (u64, u64, u64) {
     // Years are counted from March, so that a leap day is the last day of its year, in eras of 400
@@ -38,7 +56,18 @@ const fn time(second: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{moment, rfc3339};
+    use super::{day, moment, rfc3339};
+
+    #[test]
+    fn days_are_read_and_what_is_none_is_not() {
+        assert_eq!(day("1970-01-01"), Some(0));
+        assert_eq!(day("2000-02-29"), Some(951_782_400_000));
+        assert_eq!(day("2099-12-31"), Some(4_102_358_400_000));
+        for none in ["2001-02-29", "1969-12-31", "2026-1-1", "2026-13-01", "2026-01-01-1", "", "x"]
+        {
+            assert_eq!(day(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn moments_are_calendar_dates() {

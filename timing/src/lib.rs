@@ -5,4 +5,4 @@ mod backoff;
 mod calendar;
 
 pub use backoff::{Backoff, jitter};
-pub use calendar::{moment, rfc3339};
+pub use calendar::{day, moment, rfc3339};

@@ -232,7 +232,7 @@ impl From<ExecuteError> for ApiError {
             ExecuteError::Flag(FlagRefusal::UnknownFlag { .. }) => {
                 Self::new(Kind::NotFound, detail)
             }
-            ExecuteError::Flag(_) => Self::new(Kind::Refused, detail),
+            ExecuteError::Flag(_) | ExecuteError::Check(_) => Self::new(Kind::Refused, detail),
             ExecuteError::Release(ReleaseRefusal::Unknown { .. }) => {
                 Self::new(Kind::NotFound, detail)
             }

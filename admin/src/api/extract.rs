@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use stagegate_config::Role;
 use stagegate_control::{
     DrillOrder, EvalComparison, EvalReportOrder, FlagOrder, IdempotencyKey, Order, Precondition,
-    ReleaseChange, ReleaseOrder,
+    ReleaseChange, ReleaseOrder, Said, StatementOrder,
 };
 use stagegate_flags::FlagChange;
 use stagegate_rollout::{Command, ReleaseName};
@@ -209,6 +209,25 @@ impl<T> Change<T> {
             reason,
             precondition: self.precondition,
             idempotency: self.key.map(|key| key.keeping(|it| json!(describe::drill(it)))),
+        }
+    }
+
+    /// The statement to record.
+    pub(super) fn statement(
+        self,
+        workload: String,
+        release: Option<ReleaseName>,
+        check: String,
+        said: Said,
+    ) -> StatementOrder {
+        StatementOrder {
+            actor: self.caller.actor,
+            workload,
+            release,
+            check,
+            said,
+            precondition: self.precondition,
+            idempotency: self.key.map(|key| key.keeping(|it| json!(describe::statement_made(it)))),
         }
     }
 

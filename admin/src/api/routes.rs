@@ -3,6 +3,7 @@
 
 mod analyses;
 mod changes;
+mod checklists;
 mod drills;
 mod eval_reports;
 mod events;
@@ -84,6 +85,9 @@ fn viewer() -> Vec<Methods> {
         routes!(eval_reports::list),
         routes!(reads::cohorts),
         routes!(reads::explain),
+        routes!(checklists::show_checklist),
+        routes!(checklists::checklist_history),
+        routes!(checklists::rollback_runbook),
         routes!(rollouts::history),
         routes!(rollouts::current),
         routes!(reports::report),
@@ -123,6 +127,7 @@ fn operator() -> Vec<Methods> {
         routes!(changes::enable_cohort),
         routes!(changes::rollback_cohort),
         routes!(drills::drill),
+        routes!(checklists::state_check),
         routes!(rollouts::start),
         routes!(rollouts::promote),
         routes!(rollouts::pause),

@@ -1,6 +1,6 @@
 //! Offline comparisons, from and to the wire.
 
-use stagegate_api::{EvalCase, EvalComparison, EvalReportDetail, EvalRun};
+use stagegate_api::{EvalCalibration, EvalCase, EvalComparison, EvalReportDetail, EvalRun};
 use stagegate_control as control;
 
 /// A comparison as it is kept with its release.
@@ -36,6 +36,11 @@ fn shown(comparison: &control::EvalComparison) -> EvalComparison {
         not_compared: comparison.not_compared.iter().map(case).collect(),
         dataset_version: comparison.dataset_version,
         content_hash: comparison.content_hash.clone(),
+        calibration: comparison.calibration.map(|it| EvalCalibration {
+            error: it.error,
+            brier: it.brier,
+            pairs: it.pairs,
+        }),
     }
 }
 
@@ -56,5 +61,10 @@ pub fn given_comparison(given: EvalComparison) -> control::EvalComparison {
         not_compared: given.not_compared.into_iter().map(case).collect(),
         dataset_version: given.dataset_version,
         content_hash: given.content_hash,
+        calibration: given.calibration.map(|it| control::EvalCalibration {
+            error: it.error,
+            brier: it.brier,
+            pairs: it.pairs,
+        }),
     }
 }

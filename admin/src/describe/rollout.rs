@@ -30,7 +30,12 @@ pub fn summary(rollout: &Rollout) -> RolloutSummary {
 
 /// A rollout in full.
 #[must_use]
-pub fn detail(live: &Live, rollout: &Rollout, analysed: Option<&Analysis>) -> RolloutDetail {
+pub fn detail(
+    live: &Live,
+    rollout: &Rollout,
+    analysed: Option<&Analysis>,
+    stale: &[stagegate_control::StaleCheck],
+) -> RolloutDetail {
     RolloutDetail {
         epoch: live.epoch,
         workload: live.split.spec().name.to_string(),
@@ -40,6 +45,7 @@ pub fn detail(live: &Live, rollout: &Rollout, analysed: Option<&Analysis>) -> Ro
         step_since_ms: rollout.step_since_ms,
         plan: rollout.policy.steps.iter().map(step).collect(),
         waived: rollout.waived.iter().map(ToString::to_string).collect(),
+        stale_checks: stale.iter().map(super::stale_check).collect(),
         history: rollout.history.iter().map(transition).collect(),
         analysis: analysed.map(analysis),
     }

@@ -47,7 +47,7 @@ pub(crate) fn html(report: &DeployReport) -> String {
     out.raw("<p class=\"note\">Intervals of an arm hold with 95%, differences with 99%. Times differ where their intervals do not touch. Among many figures one may look different by chance: the gates decide, not these tables.</p>");
     gates(&mut out, report);
     history(&mut out, report);
-    out.section("Waived at the start");
+    out.section("Waived");
     if report.waived.is_empty() {
         out.raw("<p>Nothing.</p>");
     } else {

@@ -124,7 +124,7 @@ fn history(out: &mut String, report: &DeployReport) {
 }
 
 fn rest(out: &mut String, report: &DeployReport) {
-    line!(out, "\n## Waived at the start\n");
+    line!(out, "\n## Waived\n");
     if report.waived.is_empty() {
         line!(out, "Nothing.");
     }

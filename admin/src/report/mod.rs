@@ -16,9 +16,10 @@ use stagegate_api::{
     Artifact, AxisReport, Counted, CountedArm, DeployReport, EvalReportDetail, FigureOfArm,
     FigureReport, RollbackReport, TransitionDetail, Unit,
 };
+use stagegate_readiness::{Checklist, Standing};
 use stagegate_rollout::{
-    Analysis, Axis, Compared, ComparedFigure, CostTruth, Estimate, FigureUnit, GateState, Phase,
-    Rollout, Series, Tick, Turn, Weight, figures,
+    Analysis, Axis, Compared, ComparedFigure, CostTruth, Estimate, FigureUnit, GateState, Mark,
+    Phase, Rollout, Series, Tick, Turn, Weight, figures,
 };
 use stagegate_timing::moment;
 
@@ -40,6 +41,8 @@ pub(crate) struct Records<'a> {
     pub(crate) last_analysis: Option<&'a Analysis>,
     /// The analysis that the rollback rests on, if it is kept.
     pub(crate) decisive: Option<&'a Analysis>,
+    /// The checklist as it was at the start.
+    pub(crate) checklist: Option<Checklist>,
     /// The newest offline comparison before the start.
     pub(crate) offline: Option<EvalReportDetail>,
     pub(crate) candidate_made_of: Artifact,
@@ -108,11 +111,32 @@ pub(crate) fn report(records: Records<'_>) -> DeployReport {
         last_analysis: records.last_analysis.map(describe::rollout::analysis),
         history: history.map(describe::rollout::transition).collect(),
         rollback: rollback(rollout, records.decisive, until_ms),
-        waived: rollout.waived.iter().map(ToString::to_string).collect(),
+        waived: waived(&records, until_ms),
         offline: records.offline,
         candidate_made_of: records.candidate_made_of,
         stable_made_of: records.stable_made_of,
     }
+}
+
+/// Everything that was passed over: overridden objections, waived and dropped checks, gates that nothing
+/// measures. One line each.
+fn waived(records: &Records<'_>, until_ms: u64) -> Vec<String> {
+    let rollout = records.rollout;
+    let history = rollout.history.iter().filter(|it| it.mark.at_ms <= until_ms);
+    let overridden = history.flat_map(|it| {
+        let Mark { by, reason, .. } = &it.mark;
+        it.against.iter().map(move |line| format!("{line} (overridden by {by}: {reason})"))
+    });
+    let lines = records.checklist.iter().flat_map(|it| &it.lines);
+    let checks = lines.filter(|it| it.standing == Standing::Waived).map(|line| {
+        let by = line.by.as_deref().unwrap_or("?");
+        format!("check {}: {} (waived by {by}: {})", line.id, line.seen, line.reason)
+    });
+    let dropped = records.checklist.iter().flat_map(|it| &it.dropped);
+    let dropped =
+        dropped.map(|it| format!("check {}: dropped by the policy ({})", it.id, it.reason));
+    let gates = rollout.waived.iter().map(|gate| format!("gate {gate}: nothing measures it"));
+    overridden.chain(checks).chain(dropped).chain(gates).collect()
 }
 
 fn counted(series: &Series) -> CountedArm {

@@ -78,6 +78,7 @@ fn written(reason: &str, span: Option<u64>, watched: &Watched) -> DeployReport {
         watched,
         last_analysis: None,
         decisive: None,
+        checklist: None,
         offline: None,
         candidate_made_of: Artifact { model: Some("m-6".into()), ..Artifact::default() },
         stable_made_of: Artifact::default(),

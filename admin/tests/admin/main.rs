@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod changes;
+mod checklist;
 mod document;
 mod drill;
 mod errors;

@@ -62,12 +62,14 @@ macro_rules! closed_set {
 }
 
 mod access;
+mod checklist;
 mod flag;
 mod rollout;
 mod routing;
 mod sample;
 
 pub use access::*;
+pub use checklist::*;
 pub use flag::*;
 pub use rollout::*;
 pub use routing::*;

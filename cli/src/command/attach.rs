@@ -5,7 +5,9 @@ use super::workload::workload_path;
 use crate::client::{AdminClient, Failure, segment};
 use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
-use stagegate_api::{AttachEvalReport, EvalCase, EvalComparison, EvalReportDetail, EvalRun};
+use stagegate_api::{
+    AttachEvalReport, EvalCalibration, EvalCase, EvalComparison, EvalReportDetail, EvalRun,
+};
 use stagegate_eval::gate::{Became, Report};
 use std::fmt::Write;
 use ureq::http::Method;
@@ -86,7 +88,15 @@ fn comparison(report: &Report) -> EvalComparison {
         not_compared: not_compared.take(LISTED).collect(),
         dataset_version: report.dataset_version,
         content_hash: report.content_hash.clone(),
+        calibration: calibration(report),
     }
+}
+
+/// The calibration of the candidate's run; none where it states no confidence.
+fn calibration(report: &Report) -> Option<EvalCalibration> {
+    let table = &report.calibration;
+    let (error, brier) = (table.calibration_error()?, table.brier()?);
+    Some(EvalCalibration { error, brier, pairs: table.count() })
 }
 
 /// A text as the API takes it.
@@ -115,6 +125,14 @@ pub(crate) fn shown(detail: &EvalReportDetail, moment: &str) -> String {
     let version = version.map(|it| format!("version {it}, ")).unwrap_or_default();
     // Writing to a text cannot fail.
     let _ = writeln!(text, "  set          {version}{}", detail.comparison.content_hash);
+    if let Some(calibration) = &detail.comparison.calibration {
+        let EvalCalibration { error, brier, pairs } = calibration;
+        let _ = writeln!(
+            text,
+            "  calibration  error {:.1}%, Brier score {brier:.3}, {pairs} cases with a confidence",
+            error * 100.0
+        );
+    }
     let lists = [
         ("fell", &detail.comparison.fallen, *fell),
         ("not compared", &detail.comparison.not_compared, *incomparable),

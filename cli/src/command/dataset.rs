@@ -104,7 +104,7 @@ fn fewer(args: &ExportArgs, found: usize, written: usize) -> Option<String> {
 }
 
 /// The set in a file; one that is not there is empty.
-fn read(path: &Path) -> Result<Dataset, Failure> {
+pub(super) fn read(path: &Path) -> Result<Dataset, Failure> {
     let usage = |why: String| Failure::Usage(format!("{}: {why}", path.display()));
     match std::fs::read_to_string(path) {
         Ok(text) => Dataset::read(&text).map_err(|error| usage(error.to_string())),
@@ -114,7 +114,7 @@ fn read(path: &Path) -> Result<Dataset, Failure> {
 }
 
 /// Adds lines at the end and nowhere else, on the disk when this returns.
-fn extend(path: &Path, lines: &str) -> Result<(), Failure> {
+pub(super) fn extend(path: &Path, lines: &str) -> Result<(), Failure> {
     if lines.is_empty() {
         return Ok(());
     }
@@ -143,7 +143,7 @@ fn ends_a_line(path: &Path) -> std::io::Result<bool> {
 
 /// One case, or none for a sample that would bias the representative split. `expected` is what a
 /// labelled set or a reviewer said, and never what was answered.
-fn case(detail: &SampleDetail) -> Result<Option<Record>, Failure> {
+pub(super) fn case(detail: &SampleDetail) -> Result<Option<Record>, Failure> {
     let mut sample: Sample = typed(&detail.sample)?;
     if let Some(right) = detail.review.as_ref().and_then(|review| review.expected.clone()) {
         sample.expected = Some(right);

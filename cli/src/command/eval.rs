@@ -1,6 +1,7 @@
 //! `stagegate eval`: what was scored, offline runs and their gate, and one scorer by hand.
 
 use super::attach::{AttachArgs, attach};
+use super::coverage::{self, CoverageArgs};
 use super::eval_now::{self, NowArgs};
 use super::judge::judge;
 use super::rerun::{self, RerunArgs};
@@ -39,6 +40,9 @@ pub(crate) enum EvalCommand {
     /// Exit codes: 0 every case has a verdict, 1 some have none, 2 wrong usage.
     #[command(after_help = examples!("eval rerun support-agent --release v43 --dataset cases.jsonl --out v43.jsonl"))]
     Rerun(Box<RerunArgs>),
+    /// Measure how much of production a frozen set looks like, and list what it lacks.
+    #[command(after_help = examples!("eval coverage support-agent --dataset cases.jsonl --out coverage.json", "eval coverage support-agent --dataset cases.jsonl --since 7d --into review.jsonl"))]
+    Coverage(Box<CoverageArgs>),
     /// Run one scorer on one sample.
     ///
     /// Exit codes: 0 passed, 1 failed or unscored, 2 wrong usage.
@@ -91,6 +95,7 @@ pub(crate) fn run(
         EvalCommand::Gate(args) => gate(client, args, format),
         EvalCommand::Now(args) => eval_now::run(&client()?, args, format),
         EvalCommand::Rerun(args) => rerun::run(client, local, args, format),
+        EvalCommand::Coverage(args) => coverage::run(&client()?, args, format),
         EvalCommand::Try(args) => try_out(local, args, format),
     }
 }

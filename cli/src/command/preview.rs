@@ -2,7 +2,7 @@
 
 use super::send::Preview;
 use crate::output::{counted, percent};
-use stagegate_api::WorkloadDetail;
+use stagegate_api::{CheckLine, CheckStanding, ChecklistDetail, ReadinessDemand, WorkloadDetail};
 use stagegate_rollout::Weight;
 
 /// The share that the weight gives the candidate now, from 0 to 1.
@@ -168,6 +168,25 @@ pub(crate) fn start(now: &WorkloadDetail, to: &str, first: &str, seen: &mut Prev
     seen.moves("weight", now.weight.clone(), first);
     if let Ok(first) = first.parse::<Weight>() {
         shares(now, to, first.ratio(), seen);
+    }
+}
+
+/// The checks that stand in the way of `rollout start`.
+pub(crate) fn checks(list: &ChecklistDetail, overriding: bool, seen: &mut Preview) {
+    if list.demand == ReadinessDemand::Off {
+        return;
+    }
+    let all = list.checks.len();
+    seen.who(format!(
+        "{} of {all} checks open, {} waived: `stagegate checklist show {}`",
+        list.open, list.waived, list.workload
+    ));
+    if list.demand == ReadinessDemand::Required && !overriding {
+        let closed = [CheckStanding::Yes, CheckStanding::Waived];
+        for line in list.checks.iter().filter(|it| !closed.contains(&it.standing)) {
+            let CheckLine { id, owner, seen: why, remedy, .. } = line;
+            seen.refused(format!("check {id} (owner {owner}): {why}: {remedy}"));
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `stagegate rollout`: from one release to another, gate by gate.
 
 use super::change::{VerbArgs, verb};
+use super::checklist;
 use super::preview;
 use super::rollout_text::rollout_text;
 use super::send::{ConditionArgs, Order, Preview, below};
@@ -151,6 +152,9 @@ fn start(client: &AdminClient, args: &StartArgs, format: Format) -> Result<ExitC
             let plan: Outlook = typed(&client.get(&workload_path(workload, &path))?)?;
             let first = plan.steps.first().map_or("0%", |step| step.weight.as_str());
             preview::start(now, &args.to, first, seen);
+            let asked = args.policy.as_deref();
+            let (_, list) = checklist::fetch(client, workload, Some(&args.to), asked)?;
+            preview::checks(&list, args.overriding, seen);
             seen.who(format!(
                 "{} of policy {} follow; `stagegate plan {workload}` says how long they take",
                 counted(plan.steps.len() as u64, "step"),

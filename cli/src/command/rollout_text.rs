@@ -1,7 +1,7 @@
 //! A rollout as text.
 
 use super::evidence;
-use crate::output::table::Table;
+use crate::output::table::{Table, wrapped};
 use crate::output::{moment, one_line};
 use stagegate_api::{MarkDetail, RolloutDetail, RolloutSummary, TransitionDetail};
 use std::fmt::Write;
@@ -43,6 +43,13 @@ pub(crate) fn rollout_text(detail: &RolloutDetail) -> String {
     if !detail.waived.is_empty() {
         let _ =
             writeln!(text, "  ! not measured, waived at the start: {}", detail.waived.join(", "));
+    }
+    for stale in &detail.stale_checks {
+        let line = format!(
+            "! check {} ({}) is not met any more: {}: {}",
+            stale.id, stale.owner, stale.why, stale.remedy
+        );
+        text.push_str(&wrapped(&one_line(&line), 2));
     }
     match &detail.analysis {
         Some(analysis) => {

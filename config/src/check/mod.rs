@@ -16,6 +16,7 @@ mod notify;
 mod otlp;
 mod places;
 mod policy;
+mod readiness;
 mod release;
 mod server;
 mod shadow;

@@ -3,11 +3,12 @@
 //! [`Policy::check`] decides if a policy as a whole is valid. This module converts its text into
 //! values and reports each problem at the line of the wrong part.
 
-use super::gate;
 use super::places::{Item, Keys, keys};
+use super::{gate, readiness};
 use crate::raw::{RawGate, RawPolicy, RawStep};
 use crate::read::{At, Context, Map, OrOff, Site, join, plain};
 use crate::scalar::{Chance, PolicyName, millis};
+use stagegate_readiness::Settings;
 use stagegate_rollout::{Gate, Policy, PolicyError, PolicyKey, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ const LATE_VIOLATION_MS: u64 = 10 * 60_000;
 /// Every policy there is, and what is known about those that could not be read.
 pub(crate) struct Policies {
     checked: BTreeMap<Arc<str>, Arc<Policy>>,
+    readiness: BTreeMap<Arc<str>, Arc<Settings>>,
     /// Names that were written, also those of policies with problems.
     declared: BTreeMap<Arc<str>, Site>,
     used: BTreeSet<Arc<str>>,
@@ -37,18 +39,23 @@ impl Policies {
         let readable = raw.is_some();
         let mut policies = Self {
             checked: BTreeMap::from([(BUILT_IN.into(), Arc::new(Policy::builtin()))]),
+            readiness: BTreeMap::from([(BUILT_IN.into(), Arc::default())]),
             declared: BTreeMap::new(),
             used: BTreeSet::new(),
             readable,
             whole: readable,
         };
-        for (name, at) in raw.map(|at| at.value.0).unwrap_or_default() {
+        for (name, mut at) in raw.map(|at| at.value.0).unwrap_or_default() {
             policies.declared.insert(Arc::clone(&name.value.0), name.site.without_value());
-            match policy(&name, at, cx) {
-                Some(policy) => {
-                    drop(policies.checked.insert(name.value.0, Arc::new(policy)));
+            let checklist = plain(at.value.readiness.take());
+            let checklist = checklist.and_then(|raw| readiness::settings(raw, cx));
+            match (policy(&name, at, cx), checklist) {
+                (Some(policy), Some(checklist)) => {
+                    let name = name.value.0;
+                    drop(policies.readiness.insert(Arc::clone(&name), Arc::new(checklist)));
+                    drop(policies.checked.insert(name, Arc::new(policy)));
                 }
-                None => policies.whole = false,
+                _ => policies.whole = false,
             }
         }
         policies
@@ -72,17 +79,21 @@ impl Policies {
         found
     }
 
-    /// All policies; `None` when one could not be read. Warnings about the rest are reported first.
-    pub(crate) fn finish(self, cx: &mut Context<'_>) -> Option<BTreeMap<Arc<str>, Arc<Policy>>> {
+    /// All policies with their checklists; `None` when one could not be read. Warnings about the rest are
+    /// reported first.
+    pub(crate) fn finish(self, cx: &mut Context<'_>) -> Option<Finished> {
         for (name, site) in &self.declared {
             // `default` is what every workload has that names none, now or later.
             if !self.used.contains(name) && **name != *BUILT_IN {
                 cx.warn(site, "is used by no workload", "name it in a workload's `policy`");
             }
         }
-        self.whole.then_some(self.checked)
+        self.whole.then_some((self.checked, self.readiness))
     }
 }
+
+/// Policies and their checklists, by name.
+type Finished = (BTreeMap<Arc<str>, Arc<Policy>>, BTreeMap<Arc<str>, Arc<Settings>>);
 
 /// Places of the parts of a policy. A missing part has the place of its parent.
 struct Sites {

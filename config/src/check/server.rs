@@ -44,7 +44,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
     };
     let mut policies = Policies::new(raw.policies, cx);
     let workloads = workloads(raw.workloads, &mut policies, cx);
-    let policies = policies.finish(cx);
+    let (policies, readiness) = policies.finish(cx).unzip();
     let data_dir = plain(raw.data_dir).map(|path| cx.base_dir.join(path.0));
     let workers = raw.workers.map(|at| match at.value {
         Workers::Auto => std::thread::available_parallelism().map_or(1, usize::from),
@@ -77,6 +77,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         flags: flags?,
         workloads: workloads?,
         policies: policies?,
+        readiness: readiness?,
     })
 }
 
@@ -169,7 +170,8 @@ fn admin(raw: RawAdmin, cx: &mut Context<'_>) -> Option<Admin> {
         })
     });
     let (tokens, ready) = (tokens.collect::<Option<_>>()?, plain(raw.ready)?);
-    Some(Admin { address: address.value, tokens, ready })
+    let public_url = plain(raw.public_url).map(String::from);
+    Some(Admin { address: address.value, public_url, tokens, ready })
 }
 
 /// Two sockets cannot share an address; finding out at start would be late.

@@ -1,5 +1,6 @@
 //! Policies: what a rollout must go through.
 
+use super::RawReadiness;
 use crate::Time;
 use crate::read::{At, OrOff, raw, words};
 use crate::scalar::{Bound, Chance, Int, Line, Margin, MeasureName, Owner, Ratio, Wait};
@@ -31,6 +32,8 @@ raw! {
         rollback_alpha: Chance = default("0.01"),
         /// Chance that one gate lets a candidate pass that is just beyond its limit; at most 0.5.
         promote_alpha: Chance = default("0.05"),
+        /// The checklist before a rollout.
+        readiness: RawReadiness = default("{}"),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::{RawChannel, RawEval, RawFlags, RawOtlp, RawPolicy, RawTls, RawTracing, RawWorkload};
 use crate::read::{At, Map, NonEmpty, leaf, raw, words};
-use crate::scalar::{FileMode, FilePath, Int, PolicyName, SizeIn, TokenName, Wait, Workers};
+use crate::scalar::{
+    FileMode, FilePath, Int, PolicyName, SizeIn, TokenName, Wait, WebOrigin, Workers,
+};
 use crate::{DecisionLog, Measurements, Ready, Role, Time, TokenHash};
 use ipnet::IpNet;
 use stagegate_rollout::WorkloadName;
@@ -76,6 +78,9 @@ raw! {
     pub(crate) struct RawAdmin {
         /// IP address and port. Without tokens it must be a loopback address.
         address: SocketAddr = default("127.0.0.1:9900"),
+        /// The address at which people reach the dashboard, like `https://stagegate.example.com`. Messages
+        /// link to it. No path.
+        public_url: WebOrigin = optional,
         /// The tokens that give access. Without tokens, anyone on this machine has access.
         tokens: Vec<At<RawToken>> = default("[]"),
         /// Which workloads need a stable endpoint that is not unhealthy for `/readyz` to say yes.

@@ -22,6 +22,8 @@ pub(crate) struct Context<'a> {
     pub(crate) digests: BTreeMap<PathBuf, u64>,
     /// Keys that hold a secret.
     pub(crate) secrets: BTreeSet<String>,
+    /// Those of them whose value is written out.
+    pub(crate) literal: BTreeSet<String>,
     /// The file names trusted proxies.
     pub(crate) has_trusted_proxies: bool,
     /// The file has a section of flags.
@@ -46,6 +48,7 @@ impl<'a> Context<'a> {
             files: Vec::new(),
             digests: BTreeMap::new(),
             secrets: BTreeSet::new(),
+            literal: BTreeSet::new(),
             has_trusted_proxies: false,
             has_flags: false,
             flag_keys: None,

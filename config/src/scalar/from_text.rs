@@ -50,6 +50,8 @@ pub(crate) trait FromText: Sized {
     const HINT: &'static str;
     /// True if messages must not show it.
     const SECRET: bool = false;
+    /// True if it is shown to nobody although it is no secret: a hash.
+    const HASH: bool = false;
 
     fn from_text(text: &str) -> Result<Self, Wrong>;
 }
@@ -70,6 +72,9 @@ impl<T: FromText> Read for T {
             cx.problem(&site, format!("is {}, not a {}", at.node.kind(), T::NAME), T::HINT);
             return None;
         };
+        if T::SECRET && !T::HASH && !text.contains("${") {
+            cx.literal.insert(at.path.clone());
+        }
         if at.node.is_null() {
             cx.problem(&site, "has no value", T::HINT);
             return None;

@@ -22,6 +22,7 @@ pub(crate) use quantity::{Int, SizeIn, Wait, Workers, millis};
 pub(crate) use shadow::Method;
 pub(crate) use signals::{ErrorName, PriceSource, Status, Usd};
 pub(crate) use text::{
-    Body, CookieName, Digest, FlagKey, ForceSecret, JsonPointer, JwtSecret, Line, TokenName,
+    Body, CheckId, CookieName, Digest, FlagKey, ForceSecret, JsonPointer, JwtSecret, Line,
+    TokenName,
 };
 pub(crate) use tracing::{AttributeName, CollectorUrl, SecretHeader};

@@ -4,6 +4,7 @@ use super::from_text::{FromText, Wrong, texts};
 use super::net::is_token;
 use crate::TokenHash;
 use crate::read::Json;
+use stagegate_readiness::{Check, is_own_id};
 use stagegate_rollout::{CohortName, ForceKey, GroupName, ReleaseName, Salt, WorkloadName};
 use stagegate_settings::Secret;
 
@@ -42,6 +43,12 @@ texts! {
         "write the key of a flag, or `*` for all", "is not a key of a flag", |text| {
             let plain = !text.is_empty() && text.len() <= 256 && !text.chars().any(char::is_control);
             plain.then(|| text.to_owned())
+        };
+    /// Id of a check: one of the thirty, or one of the team's own.
+    CheckId: "id of a check", Json::Name("^[A-Za-z][0-9A-Za-z-]{0,15}$"),
+        "write an id like `C11` or `LEGAL`", "is not an id of a check", |text| {
+            let known = Check::from_id(text).is_some() || is_own_id(text);
+            known.then(|| text.to_owned())
         };
     /// Any text at all.
     Body: "text", Json::Text, "write a text, in quotes or after `|`", "is not a text",
@@ -97,6 +104,7 @@ impl FromText for TokenHash {
     const JSON: Json = Json::Pattern("^sha256:[0-9A-Fa-f]{64}$");
     const HINT: &'static str = "write `sha256:` and 64 hex digits, as `stagegate token new` prints them; never the token itself";
     const SECRET: bool = true;
+    const HASH: bool = true;
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
         Self::parse(text).ok_or_else(|| "is not a token hash".into())

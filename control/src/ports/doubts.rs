@@ -7,4 +7,11 @@ use stagegate_rollout::Doubt;
 pub trait DoubtSource: Send + Sync + 'static {
     /// Returns the doubt about the workload's scorers, if there is one.
     fn doubt(&self, workload: &str) -> Option<Doubt>;
+
+    /// When a scorer last gave a verdict on a response of the workload, in Unix milliseconds; none since
+    /// the process started.
+    fn scored_ms(&self, workload: &str) -> Option<u64> {
+        let _ = workload;
+        None
+    }
 }

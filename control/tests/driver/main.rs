@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod checklist;
 mod hang;
 mod ledger;
 mod memory;

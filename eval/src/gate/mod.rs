@@ -11,9 +11,16 @@ mod run;
 pub use report::{Became, Case, GateVerdict, Incomparable, Report};
 pub use run::{Run, RunError};
 
+use crate::Reliability;
 use crate::hash::{canonical, digest};
 use serde_json::json;
 use std::collections::BTreeMap;
+
+/// Digest of a set: 64 hex digits over the ids of its cases, sorted, and what their `content_hash` says.
+#[must_use]
+pub fn set_hash(cases: &[(&str, Option<String>)]) -> String {
+    digest(&canonical(&json!(cases)))
+}
 
 /// Compares two runs.
 #[must_use]
@@ -22,11 +29,11 @@ pub fn compare(baseline: &Run, candidate: &Run) -> Report {
     let mut ids: BTreeMap<&str, ()> = BTreeMap::new();
     ids.extend(baseline.ids().chain(candidate.ids()).map(|id| (id, ())));
     let hash_of = |run: &Run, id| run.get(id).and_then(|case| case.content_hash.clone());
-    let set: Vec<_> = ids
+    let set: Vec<(&str, Option<String>)> = ids
         .keys()
         .map(|id| (*id, hash_of(candidate, id).or_else(|| hash_of(baseline, id))))
         .collect();
-    let content_hash = digest(&canonical(&json!(set)));
+    let content_hash = set_hash(&set);
     for id in ids.into_keys() {
         match case(id, baseline, candidate) {
             Ok(case) => cases.push(case),
@@ -47,9 +54,21 @@ pub fn compare(baseline: &Run, candidate: &Run) -> Report {
         dataset_version: candidate.dataset_version.or(baseline.dataset_version),
         content_hash,
         verdict,
+        calibration: calibration(candidate),
         cases,
         incomparable,
     }
+}
+
+/// Confidence against correctness over the cases of a run that have both.
+fn calibration(run: &Run) -> Reliability {
+    let mut table = Reliability::default();
+    for case in run.ids().filter_map(|id| run.get(id)) {
+        if let (Some(confidence), Some(pass)) = (case.confidence, case.pass) {
+            table.add(confidence, pass);
+        }
+    }
+    table
 }
 
 fn case(id: &str, baseline: &Run, candidate: &Run) -> Result<Case, &'static str> {

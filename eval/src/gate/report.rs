@@ -1,5 +1,6 @@
 //! The comparison of two runs.
 
+use crate::Reliability;
 use serde::{Deserialize, Serialize};
 
 /// The result of one case in both runs.
@@ -71,6 +72,9 @@ pub struct Report {
     pub content_hash: String,
     /// The verdict of the gate.
     pub verdict: GateVerdict,
+    /// Confidence against correctness in the candidate's run; empty where its lines state none.
+    #[serde(default)]
+    pub calibration: Reliability,
     /// Every case of both runs, by id.
     pub cases: Vec<Case>,
     /// Cases that cannot be compared, by id.

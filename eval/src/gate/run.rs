@@ -20,6 +20,7 @@ pub(super) struct RunCase {
     pub(super) pass: Option<bool>,
     pub(super) why: Option<String>,
     pub(super) content_hash: Option<String>,
+    pub(super) confidence: Option<f64>,
 }
 
 /// A run that cannot be read.
@@ -38,7 +39,8 @@ impl Run {
     /// Reads JSON Lines. Each line is an object with an `id` and either `pass` (true, false or null
     /// for unscored) or `scores`, a list of objects with a `pass` each that are AND-ed. An
     /// `explanation` or `reason` is shown for a case that fell; a `content_hash` pins the case. A
-    /// `release` and a `dataset_version` say what ran, and on which set.
+    /// `release` and a `dataset_version` say what ran, and on which set; a `confidence` from 0 to 1 how sure
+    /// the release was.
     ///
     /// # Errors
     /// The first line that is not one, or is of another release than those before, with its number.
@@ -116,7 +118,8 @@ fn case(value: &Value) -> Result<(String, RunCase), String> {
         (None, None) => return Err("has neither `pass` nor `scores`; write one of them".to_owned()),
     };
     let content_hash = value.get("content_hash").and_then(Value::as_str).map(str::to_owned);
-    Ok((id, RunCase { pass, why, content_hash }))
+    let confidence = value.get("confidence").and_then(Value::as_f64);
+    Ok((id, RunCase { pass, why, content_hash, confidence }))
 }
 
 /// The verdict of several scores: a failure stands, and one without a verdict leaves it open.

@@ -174,6 +174,9 @@ fn start(
     }
     let mut done = Done::new(order, summary.clone());
     let mut notice = Notice::of(&rollout, NoticeKind::Started, "rollout", mark, summary);
+    if let Some(list) = &preflight.checklist {
+        notice.facts.push(("checklist".to_owned(), list.summary.clone()));
+    }
     if !missing.is_empty() {
         notice.severity = Severity::Warning;
         notice.facts.push(("overridden".to_owned(), missing.join("; ")));

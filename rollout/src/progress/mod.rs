@@ -36,7 +36,7 @@ pub use effect::{Effect, Entry};
 pub use id::RolloutId;
 pub use notice::{Notice, NoticeKind};
 pub use order::{Grounds, Order};
-pub use preflight::{OfflineEval, Preflight, Readiness};
+pub use preflight::{OfflineEval, OpenChecks, Preflight, Readiness};
 pub use refusal::RolloutRefusal;
 pub use replay::{Recording, Replay, ReplayEvent, replay};
 pub use rollout::{Alarm, Mark, Phase, Rollout, Status, Transition, Turn};

@@ -25,6 +25,17 @@ pub enum OfflineEval {
     Fell(String),
 }
 
+/// The checks of a checklist that are open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenChecks {
+    /// True if they stand in the way of a start.
+    pub required: bool,
+    /// The open checks, one line each: the check, its owner, what is missing and what meets it.
+    pub open: Vec<String>,
+    /// The result in a few words, for people.
+    pub summary: String,
+}
+
 /// The findings before a start. The caller collects them; the state machine judges.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preflight {
@@ -41,6 +52,9 @@ pub struct Preflight {
     pub offline: OfflineEval,
     /// True if the workload has scorers.
     pub has_scorers: bool,
+    /// The checklist; absent if the policy asks for none.
+    #[serde(default)]
+    pub checklist: Option<OpenChecks>,
 }
 
 impl Preflight {
@@ -59,6 +73,11 @@ impl Preflight {
             if let Readiness::NotReady(why) = readiness {
                 missing.push(format!("{role} is not ready: {why}"));
             }
+        }
+        // A required checklist has these checks too, and people waive them there one by one.
+        if let Some(list) = self.checklist.as_ref().filter(|list| list.required) {
+            missing.extend(list.open.iter().cloned());
+            return missing;
         }
         if let Some(within) = policy.drill_within_ms {
             let within_text = Span(within);

@@ -67,6 +67,7 @@ pub(crate) fn ready(now_ms: u64) -> Preflight {
         unmeasurable: Vec::new(),
         offline: OfflineEval::Held,
         has_scorers: true,
+        checklist: None,
     }
 }
 

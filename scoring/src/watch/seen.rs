@@ -59,6 +59,8 @@ pub(super) struct Seen {
     /// The error that keeps samples or scores from being stored.
     pub(super) refused: Option<String>,
     pub(super) budget_is_gone: bool,
+    /// The time of the last verdict.
+    pub(super) scored_ms: Option<u64>,
 }
 
 pub(super) const fn place(arm: Arm) -> usize {

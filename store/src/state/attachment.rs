@@ -4,6 +4,7 @@ use super::analysis::{self, NewAnalysis};
 use super::drill::{self, NewDrill};
 use super::eval_report::{self, NewEvalReport};
 use super::evidence::{self, EvidenceSnapshot};
+use super::fact::{self, NewFact};
 use super::history::{self, RolloutRecord};
 use super::outbox::{self, NewMessage};
 use super::{NewAudit, NewFlag, NewRelease, StoreError, flag, number, release, workload};
@@ -57,6 +58,8 @@ pub enum Attachment {
     EvalReport(NewEvalReport),
     /// The state of a flag. The change makes a plan, and its epoch is the flag's.
     Flag(NewFlag),
+    /// A fact about a deployment.
+    Fact(NewFact),
     /// A message about the change: sent if and only if the change was made, and left out if its
     /// channel received it before.
     Tell(NewMessage),
@@ -88,6 +91,7 @@ pub(super) fn write(
         }
         Attachment::EvalReport(new) => eval_report::put(change, new),
         Attachment::Flag(new) => flag::put(change, new, epoch, seq),
+        Attachment::Fact(new) => fact::put(change, new, (entry.at_ms, &entry.actor), seq),
         Attachment::Tell(message) => outbox::put(change, message, entry.at_ms).map(drop),
     }
 }

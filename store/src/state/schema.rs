@@ -133,6 +133,7 @@ const MIGRATIONS: &[&str] = &[
     SPENDING,
     EVAL_REPORTS,
     FLAGS,
+    super::fact::SCHEMA,
 ];
 
 /// Changes of flags at run time; see `flag`.

@@ -105,6 +105,13 @@ fn check(comparison: &EvalComparison, release: &ReleaseName) -> Result<(), ApiEr
             format!("the run is of `{other}`, not of `{release}`: attach it to its own release");
         return wrong("candidate.release", problem);
     }
+    if let Some(found) = &comparison.calibration {
+        for (field, figure) in [("error", found.error), ("brier", found.brier)] {
+            if !(0.0..=1.0).contains(&figure) {
+                return wrong(&format!("calibration.{field}"), "is not from 0 to 1".to_owned());
+            }
+        }
+    }
     let hash = &comparison.content_hash;
     if hash.len() != 64 || !hash.bytes().all(|b| b.is_ascii_hexdigit()) {
         return wrong("content_hash", format!("`{hash}` is not a digest of 64 hex digits"));

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use stagegate_api::{Artifact, DeployReport};
 use stagegate_control::{StoreAccessError, now_ms};
 use stagegate_rollout::{Analysis, ReleaseName, Rollout, Tick, WorkloadName};
-use stagegate_store::{Store, StoreError};
+use stagegate_store::{FactKind, Store, StoreError};
 use utoipa::IntoParams;
 
 /// The Content-Security-Policy of a report page: its own style is allowed, nothing else.
@@ -108,6 +108,7 @@ struct Kept {
     body: String,
     analyses: Vec<String>,
     offline: Vec<(u64, String)>,
+    checklist: Option<String>,
     artifacts: Vec<(String, serde_json::Value)>,
 }
 
@@ -123,7 +124,9 @@ fn kept(store: &Store, workload: &WorkloadName, id: &str) -> Result<Option<Kept>
         Some(candidate) => store.eval_reports(workload, &candidate, 100)?,
         None => Vec::new(),
     };
+    let checklist = store.facts(FactKind::ChecklistAtStart, workload, id, 1)?.pop();
     Ok(Some(Kept {
+        checklist: checklist.map(|it| it.body),
         body: record.body,
         analyses: analyses.into_iter().map(|it| it.analysis.body).collect(),
         offline: offline.into_iter().map(|it| (it.report.at_ms, it.report.body)).collect(),
@@ -182,6 +185,7 @@ fn write(
         watched: &watched,
         last_analysis: analyses.iter().find(|it| it.at_ms <= until),
         decisive: analyses.iter().find(|it| Some(&it.id) == rested_on),
+        checklist: kept.checklist.as_ref().and_then(|body| serde_json::from_str(body).ok()),
         offline: offline.and_then(|(_, body)| serde_json::from_str(body).ok()),
         candidate_made_of: made_of(&rollout.to),
         stable_made_of: made_of(&rollout.from),

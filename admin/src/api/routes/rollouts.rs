@@ -143,7 +143,8 @@ pub(super) async fn current(
         return Err(ApiError::new(Kind::NotFound, detail));
     };
     let analysis = app.control.analysis(&name).filter(|_| rollout.is_active());
-    Ok(tagged(live, describe::rollout::detail(live, rollout, analysis.as_deref())))
+    let stale = app.control.stale_checks(&name);
+    Ok(tagged(live, describe::rollout::detail(live, rollout, analysis.as_deref(), &stale)))
 }
 
 /// The workload's rollouts.

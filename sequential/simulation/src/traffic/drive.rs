@@ -105,6 +105,7 @@ fn begin(spec: &WorkloadSpec, shape: &Shape) -> Result<WorkloadState> {
         unmeasurable: Vec::new(),
         offline: OfflineEval::Held,
         has_scorers: true,
+        checklist: None,
     };
     let mut state = WorkloadState::initial(spec);
     let give = |state: &WorkloadState, command: &Command| {

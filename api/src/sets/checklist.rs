@@ -1,0 +1,75 @@
+//! Closed sets of checklists.
+
+closed_set! {
+    /// The effect of open checks on a start.
+    ReadinessDemand {
+        /// A start is refused.
+        Required = "required",
+        /// A start goes on, and its message says how many are open.
+        Advisory = "advisory",
+        /// Nothing is checked.
+        Off = "off",
+    }
+}
+
+closed_set! {
+    /// The part of a deployment that a check is about.
+    CheckCategory {
+        /// The quality before any traffic.
+        Evaluation = "evaluation",
+        /// The artifact, and the people who know of it.
+        Release = "release",
+        /// The way back.
+        Rollback = "rollback",
+        /// What is measured.
+        Monitoring = "monitoring",
+        /// The steps and who may promote.
+        Policy = "policy",
+        /// The time after the deployment.
+        Afterwards = "afterwards",
+        /// A check of the team's own.
+        Own = "own",
+    }
+}
+
+closed_set! {
+    /// The way in which a check is met.
+    CheckKind {
+        /// Stagegate finds out by itself.
+        Proved = "proved",
+        /// A person says yes.
+        Signed = "signed",
+        /// A person hands over evidence.
+        Attached = "attached",
+        /// Stagegate generates a text and a person signs that very text.
+        ProvedAndSigned = "proved_and_signed",
+    }
+}
+
+closed_set! {
+    /// The result of a check.
+    CheckStanding {
+        /// It is met.
+        Yes = "yes",
+        /// It is not.
+        No = "no",
+        /// It is not met, and a person accepted that.
+        Waived = "waived",
+        /// A signature or an attachment is too old, or of other pins.
+        Expired = "expired",
+    }
+}
+
+closed_set! {
+    /// What a person does about a check.
+    StatementKind {
+        /// Says yes.
+        Sign = "sign",
+        /// Hands over evidence.
+        Attach = "attach",
+        /// Accepts that the check is open.
+        Waive = "waive",
+        /// Takes the former statements back.
+        Withdraw = "withdraw",
+    }
+}

@@ -1,0 +1,26 @@
+//! The checklist before a rollout: thirty checks, what proves each, and who may say yes to the rest.
+//!
+//! Pure. The caller collects [`Facts`] and the [`Statement`]s of people; [`checklist`] says for each check
+//! if it is met, with the evidence, or what is missing, with the command or the key that would meet it.
+//! Nothing here may read a clock, a file or a socket.
+
+mod check;
+mod facts;
+mod item;
+mod list;
+mod prove;
+mod rollback;
+mod statement;
+
+pub use check::{Category, Check, Kind};
+pub use facts::{
+    Calibration, ChannelSeen, DrillSeen, Facts, OfflineSeen, OfflineVerdict, Pins, SpendSeen,
+    TargetSeen,
+};
+pub use item::{Demand, Dropped, Item, Own, Settings, Terms, is_own_id};
+pub use list::{Checklist, Line, Standing, checklist};
+pub use prove::{Proof, prove};
+pub use rollback::{Deployment, rollback_runbook};
+pub use statement::{
+    Evidence, FileSeen, Statement, StatementKind, StatementRefusal, check_statement,
+};
