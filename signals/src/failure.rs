@@ -96,6 +96,14 @@ impl Failure {
         Some(Self { own: Some(outcome), ..Self::named(name) })
     }
 
+    /// The failure that a response of AWS Lambda tells in `X-Amz-Function-Error`: the function failed, whatever
+    /// the status says (Lambda API, "Invoke").
+    #[must_use]
+    pub fn of_function(value: &[u8]) -> Option<Self> {
+        let name = std::str::from_utf8(value.trim_ascii()).ok().filter(|name| !name.is_empty())?;
+        Some(Self { own: Some(Outcome::Permanent), ..Self::named(name) })
+    }
+
     /// The failure that an error code of the Connect protocol tells; none for a word that is no code, or
     /// that does not come with `status`, where a response is none but an error.
     #[must_use]

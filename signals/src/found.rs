@@ -204,6 +204,7 @@ impl Found {
             Leaf::Model => {}
             Leaf::Id => self.id.set(text),
             Leaf::Kind => self.kind.set(text),
+            Leaf::Event => self.failed_if(is_failing_kind(text.as_bytes()), text),
             Leaf::Code => self.code.set(text),
             Leaf::Tier => self.tier = Tier::of(text).or(self.tier),
             Leaf::Status => self.status(text),

@@ -68,6 +68,8 @@ pub(crate) enum Leaf {
     Model,
     Id,
     Kind,
+    /// The name of an event, in the event itself.
+    Event,
     Code,
     Tier,
     /// `status` of an answer.
@@ -134,6 +136,8 @@ fn root(key: &[u8]) -> Member {
         b"response" | b"interaction" => Object(Node::Response),
         b"message" => Object(Node::Message),
         b"type" | b"event_type" => Value(Leaf::Kind),
+        // Dify's events.
+        b"event" => Value(Leaf::Event),
         b"code" => Value(Leaf::Code),
         b"usageMetadata" => Object(Node::UsageMetadata),
         b"modelVersion" => Value(Leaf::Model),

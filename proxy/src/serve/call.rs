@@ -40,6 +40,8 @@ pub(super) struct Call {
     /// An identity came too late to decide, or may have.
     pub(super) identity_late: bool,
     pub(super) retries: u8,
+    /// Bytes of a tunnel that came right behind the head that switched to it, and went on with it.
+    pub(super) early: Vec<u8>,
     /// Turns that it ended because its share of work was done.
     pub(super) gave_way: u32,
     /// Set at the response head.
@@ -172,6 +174,7 @@ impl Call {
             late: None,
             identity_late: false,
             retries: 0,
+            early: Vec::new(),
             gave_way: 0,
             first_byte_us: 0,
             status: 0,

@@ -211,6 +211,7 @@ impl Client {
                 let ahead = self.input.split_off(consumed);
                 let (upgrade, target) = self.switched_to();
                 let mut watcher = Watcher::new(&worker, decision, call, &upgrade, &target);
+                watcher.backend_sent(&std::mem::take(&mut call.early));
                 self.input.clear();
                 let idle = decision.workload().prepared.settings.timeouts.within_streams();
                 let leaving = Leaving::new(decision, watcher.is_websocket());

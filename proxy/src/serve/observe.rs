@@ -73,6 +73,8 @@ pub(in crate::serve) struct Observed {
     is_grpc: bool,
     /// The failure in `grpc-status`, from the head or the trailers.
     grpc: Option<Failure>,
+    /// The failure of a function that stands behind a good status.
+    function: Option<Failure>,
     is_stream: bool,
     /// The answer comes as long as it is made: it may pause for long.
     is_long: bool,
@@ -99,6 +101,9 @@ impl Observed {
                 12 if name.eq_ignore_ascii_case(b"content-type") => content_type = value,
                 16 if name.eq_ignore_ascii_case(b"content-encoding") => content_encoding = value,
                 11 | 13 | 14 => self.field(name, value),
+                20 if name.eq_ignore_ascii_case(b"x-amz-function-error") => {
+                    self.function = Failure::of_function(value);
+                }
                 32 if name.eq_ignore_ascii_case(BEDROCK[0]) => self.counted[0] = count(value),
                 33 if name.eq_ignore_ascii_case(BEDROCK[1]) => self.counted[1] = count(value),
                 _ => {}
@@ -163,7 +168,7 @@ impl Observed {
 
     /// The failure that the answer names: gRPC's status, or what its body said.
     pub(super) fn failure(&self, signals: Option<&Signals>) -> Option<Failure> {
-        let grpc = self.grpc.filter(|_| self.is_grpc);
+        let grpc = self.grpc.filter(|_| self.is_grpc).or(self.function);
         grpc.or_else(|| signals.and_then(|signals| signals.failure))
     }
 

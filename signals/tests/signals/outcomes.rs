@@ -69,6 +69,13 @@ const SHAPES: &[(&str, &str, Outcome)] = &[
         r#"{"type":"content-delta","delta":{"message":{"content":{"text":"ERROR"}}}}"#,
         Outcome::Ok,
     ),
+    // Dify.
+    (AGENT, r#"{"event":"message","answer":"hi"}"#, Outcome::Ok),
+    (
+        AGENT,
+        r#"{"event":"error","status":400,"code":"provider_quota_exceeded","message":"m"}"#,
+        Outcome::Permanent,
+    ),
     // Google's agents, and Mistral's.
     (AGENT, r#"{"content":{},"errorCode":"MALFORMED_FUNCTION_CALL"}"#, Outcome::Permanent),
     (AGENT, r#"{"content":{},"error_code":null,"error_message":null}"#, Outcome::Ok),

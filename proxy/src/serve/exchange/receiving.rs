@@ -221,6 +221,7 @@ impl Exchange<'_> {
                 (Piece::End, Coding::Tunnel) => {
                     out.extend_from_slice(rest);
                     out.extend_from_slice(later);
+                    self.call.early = [rest, later].concat();
                     return Ok(());
                 }
                 (Piece::End, _) => {

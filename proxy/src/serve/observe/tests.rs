@@ -40,6 +40,21 @@ fn observed(head: &str, body: &[u8], trailers: &[u8]) -> (Observed, Outcome) {
 }
 
 #[test]
+fn a_function_that_failed_behind_a_good_status_failed() {
+    for (field, expected) in [
+        ("X-Amz-Function-Error: Unhandled\r\n", Outcome::Permanent),
+        ("x-amz-function-error:\r\n", Outcome::Ok),
+        ("X-Amz-Executed-Version: 1\r\n", Outcome::Ok),
+    ] {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{field}Content-Length: 23\r\n\r\n"
+        );
+        let (_, outcome) = observed(&head, br#"{"errorMessage":"boom"}"#, b"");
+        assert_eq!(outcome, expected, "{field}");
+    }
+}
+
+#[test]
 fn tokens_that_only_the_head_counts_are_the_answers() {
     let used = |path: &str, fields: &str, body: &str| {
         let head = format!(
