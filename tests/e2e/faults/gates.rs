@@ -34,9 +34,9 @@ impl Scene {
         let candidate = &self.world.candidate;
         candidate.turn_wrong();
         let begun = Instant::now();
-        let (mut arrived, mut since) = (candidate.backend.arrivals(), Instant::now());
+        let (mut arrived, mut since) = (candidate.served(), Instant::now());
         eventually_async("the gate to roll back", async || {
-            let now = candidate.backend.arrivals();
+            let now = candidate.served();
             if now > arrived {
                 (arrived, since) = (now, Instant::now());
             }

@@ -62,6 +62,11 @@ impl Agent {
         Self { backend, behaviour }
     }
 
+    /// Requests so far, health checks not counted.
+    pub(crate) fn served(&self) -> u64 {
+        self.behaviour.served.load(Ordering::SeqCst)
+    }
+
     /// From now on it takes its time.
     pub(crate) fn turn_slow(&self) {
         self.behaviour.slow_ms.store(400, Ordering::SeqCst);

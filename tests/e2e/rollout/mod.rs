@@ -1,7 +1,7 @@
 //! Gated rollouts as their users live them: the real binary, fake agents that can be steered, users
 //! who ask all the time, and a webhook that hears what is told. Policies are compressed to seconds.
 
-mod agent;
+pub(crate) mod agent;
 mod crashes;
 mod flags;
 mod hard;
