@@ -2,14 +2,21 @@
 
 use crate::plane::Plane;
 use anyhow::Context;
-use stagegate_control::Control;
+use stagegate_admin::sources::{FlagEvaluations, Request, Response};
 use stagegate_control::ports::{BoxFuture, FlagServer, FlagsAsked};
+use stagegate_control::{Control, ExpiredFlag, FlagRisk, expired_flags};
 use stagegate_flags::{FlagSet, Overlay};
-use stagegate_ofrep::{Asked, Flags, Server};
+use stagegate_notify::{Notice, NoticeKind, Notifier};
+use stagegate_ofrep::{Asked, Evaluations, Flags, Listeners, Server};
+use stagegate_rollout::Severity;
 use stagegate_telemetry::{FlagGauges, Telemetry};
-use std::net::TcpListener;
+use stagegate_timing::rfc3339;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Time between two looks for flags past their day.
+const EXPIRY_EVERY: Duration = Duration::from_secs(60);
 
 /// The server and what it serves.
 pub(crate) struct Serving {
@@ -43,20 +50,21 @@ pub(crate) fn load(control: &Control, plane: &Arc<Plane>) -> anyhow::Result<Opti
     Ok(Some(flags))
 }
 
-/// Serves flags on `listener`.
+/// Serves flags on `listeners`.
 ///
 /// # Errors
 /// When the system refuses a thread.
 pub(crate) fn start(
-    listener: TcpListener,
+    listeners: Listeners,
     flags: Arc<Flags>,
     control: &Control,
 ) -> anyhow::Result<Serving> {
-    let address = listener.local_addr()?;
+    let address = listeners.ofrep.local_addr()?;
+    let grpc = listeners.grpc.as_ref().map(std::net::TcpListener::local_addr).transpose()?;
     let control = control.clone();
     let now = Box::new(move || control.view().config.flags.clone());
-    let server = stagegate_ofrep::start(listener, Arc::clone(&flags), now)?;
-    tracing::info!(%address, flags = flags.count(), "serving flags");
+    let server = stagegate_ofrep::start(listeners, Arc::clone(&flags), now)?;
+    tracing::info!(%address, ?grpc, flags = flags.count(), "serving flags");
     Ok(Serving { flags, server })
 }
 
@@ -87,6 +95,76 @@ impl FlagServer for InForce {
         let Asked { last_s, unknown } = self.flags.asked();
         FlagsAsked { since_s: self.since_s, last_s, unknown }
     }
+}
+
+/// The evaluations of OFREP, for the admin API.
+pub(crate) fn evaluations(flags: Arc<Flags>) -> Arc<dyn FlagEvaluations> {
+    Arc::new(OverAdmin(Evaluations::new(flags)))
+}
+
+struct OverAdmin(Evaluations);
+
+impl FlagEvaluations for OverAdmin {
+    fn one(&self, key: String, request: Request) -> BoxFuture<'_, Response> {
+        Box::pin(async move { self.0.one(&key, request).await })
+    }
+
+    fn all(&self, request: Request) -> BoxFuture<'_, Response> {
+        Box::pin(self.0.all(request))
+    }
+}
+
+/// Looks for flags that gate a risk and are past their day, for ever. People are told once of each.
+pub(crate) async fn watch_expiry(
+    control: Control,
+    notifier: Option<Notifier>,
+    telemetry: Arc<Telemetry>,
+) {
+    let mut told = BTreeSet::new();
+    loop {
+        let now_ms = stagegate_control::now_ms();
+        let today = rfc3339(now_ms);
+        let set = control.flags().map(|flags| flags.set());
+        let found = set.map(|set| expired_flags(&control.view(), &set, &today[..10]));
+        let found = found.unwrap_or_default();
+        let count = |risk| found.iter().filter(|it| it.risk == risk).count() as u64;
+        telemetry.set_expired_flags(&FlagRisk::ALL.map(|risk| (risk.label(), count(risk))));
+        let new: Vec<&ExpiredFlag> = found.iter().filter(|it| !told.contains(*it)).collect();
+        let notices = new.iter().map(|it| notice(it, now_ms)).collect();
+        let delivered = match &notifier {
+            Some(notifier) if !new.is_empty() => notifier.notify(notices).await.map(|_| ()),
+            _ => Ok(()),
+        };
+        match delivered {
+            Ok(()) => {
+                for it in new {
+                    let ExpiredFlag { flag, expired, owner, risk, .. } = it;
+                    let risk = risk.label();
+                    tracing::warn!(
+                        flag,
+                        expired,
+                        owner,
+                        risk,
+                        "a flag that gates a risk is past its day"
+                    );
+                    told.insert(it.clone());
+                }
+            }
+            Err(error) => tracing::warn!(%error, "nobody was told of flags past their day"),
+        }
+        tokio::time::sleep(EXPIRY_EVERY).await;
+    }
+}
+
+fn notice(it: &ExpiredFlag, now_ms: u64) -> Notice {
+    let ExpiredFlag { flag, risk, workload, expired, owner } = it;
+    let of = workload.as_deref().unwrap_or_default();
+    let id = format!("flag-expired~{flag}~{}~{of}~{expired}", risk.label());
+    let gated = risk.label().replace('_', " ");
+    let title = format!("flag {flag} expired on {expired} and still gates a {gated}");
+    let notice = Notice::new(id, NoticeKind::FlagExpired, Severity::Warning, of, now_ms, title);
+    let notice = notice.fact("flag", flag.as_str()).fact("expired", expired.as_str());
+    if owner.is_empty() { notice } else { notice.owned_by(owner.as_str()) }
 }
 
 /// Hands the figures to a scrape.

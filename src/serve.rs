@@ -157,7 +157,11 @@ async fn bring_up(
     let (looking, looked_up) = (control.clone(), Arc::clone(&plane));
     let (counting_for, counted) =
         (control.clone(), Arc::new(tokio::sync::Mutex::new(counting.counted)));
+    let (watching, watched, told) = (control.clone(), Arc::clone(&telemetry), notifier.clone());
     let tasks = vec![
+        supervise::keep("flags", move || {
+            flags::watch_expiry(watching.clone(), told.clone(), Arc::clone(&watched))
+        }),
         supervise::keep("collector", move || {
             let counted = Arc::clone(&counted);
             collect::absorb(Arc::clone(&telemetry), counting_for.clone(), counted, shown.clone())
@@ -279,6 +283,7 @@ impl Parts {
         flags: Option<Arc<stagegate_ofrep::Flags>>,
     ) -> App {
         let outlet = Arc::clone(&self.outlet);
+        let evaluations = flags.clone().map(flags::evaluations);
         let figures = Arc::new(Figures {
             telemetry: Arc::clone(&self.telemetry),
             log: self.journal.clone(),
@@ -300,6 +305,7 @@ impl Parts {
                 Arc::new(ScoredSamples::new(Arc::clone(&it.scoring), Box::new(want))) as _
             }),
             stages: self.book.clone().map(|book| Arc::new(Stages(book)) as _),
+            flags: evaluations,
             notifier: notifier.cloned(),
             refusals: Arc::default(),
             events: Arc::new(Events::new(started_at_ms)),

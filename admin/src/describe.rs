@@ -19,7 +19,7 @@ pub use checklist::{
 };
 pub use decision::decision;
 pub use eval_report::{eval_report, given_comparison};
-pub use flag::{decider, flag, flag_changed, flag_evaluation, flags, flags_sent};
+pub use flag::{bound, decider, flag, flag_changed, flag_evaluation, flags, flags_sent};
 pub use release::{artifact, diff, release, releases, running};
 
 pub mod rollout;

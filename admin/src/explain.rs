@@ -4,7 +4,8 @@
 use crate::describe;
 use stagegate_api::{Decision, ExplainRequest, Explanation, RuleCheck};
 use stagegate_rollout::{
-    Choice, Fallback, Reason, ReleaseName, Split, Target, Weight, Who, WorkloadSpec, WorkloadState,
+    Arm, Choice, Fallback, Flagged, Reason, ReleaseName, Split, Target, Weight, Who, WorkloadSpec,
+    WorkloadState,
 };
 
 /// The facts that a dry run cannot know.
@@ -14,9 +15,27 @@ const CAVEATS: [&str; 3] = [
     "a candidate without a healthy endpoint falls back to stable",
 ];
 
+/// What the flags that are bound to a workload say about a request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bound<'a> {
+    /// The flag of the kill switch.
+    pub kill: Option<&'a str>,
+    /// It kills the workload for this request.
+    pub kills: bool,
+    /// The flag that may name the arm.
+    pub arm_flag: Option<&'a str>,
+    /// The arm that it names.
+    pub arm: Option<Arm>,
+}
+
 /// Asks `split` where the described request would go.
 #[must_use]
-pub fn dry_run(split: &Split, epoch: u64, request: &ExplainRequest) -> Explanation {
+pub fn dry_run(
+    split: &Split,
+    epoch: u64,
+    request: &ExplainRequest,
+    bound: Bound<'_>,
+) -> Explanation {
     let who = Who {
         request: request.request_id.as_deref().unwrap_or_default(),
         tenant: request.tenant.as_deref(),
@@ -24,12 +43,19 @@ pub fn dry_run(split: &Split, epoch: u64, request: &ExplainRequest) -> Explanati
         conversation: request.conversation.as_deref(),
         unreadable: false,
     };
-    let choice = split.choose(&who, None, None);
+    let choice = match bound.kill.filter(|_| bound.kills) {
+        Some(flag) => split.killed(&who, flag),
+        None => {
+            let named = bound.arm_flag.zip(bound.arm);
+            let flagged = named.map(|(flag, arm)| Flagged { flag, arm });
+            split.choose_by_flag(&who, None, None, flagged)
+        }
+    };
     let (spec, state) = (split.spec(), split.state());
     let (key_kind, key) = split.key(&who);
     let bucket = state.salt.bucket(key).number();
     let release = release_of(spec, state, &choice);
-    let rules = checks(split, &who, &choice, bucket);
+    let rules = checks(split, &who, &choice, (bucket, bound));
     let why = rules.last().map_or("", |rule| rule.why.as_str());
     let destination = destination(spec, &choice, release);
     let mut caveats: Vec<String> = CAVEATS.iter().map(ToString::to_string).collect();
@@ -95,10 +121,15 @@ fn destination(spec: &WorkloadSpec, choice: &Choice<'_>, release: Option<&Releas
 }
 
 /// The rules in the order they are tried, up to the one that decided.
-fn checks(split: &Split, who: &Who<'_>, choice: &Choice<'_>, bucket: u32) -> Vec<RuleCheck> {
+fn checks(
+    split: &Split,
+    who: &Who<'_>,
+    choice: &Choice<'_>,
+    (bucket, bound): (u32, Bound<'_>),
+) -> Vec<RuleCheck> {
     let (spec, state) = (split.spec(), split.state());
     let mut rules = Vec::new();
-    for rule in Reason::ALL {
+    for rule in Reason::RULES {
         // While the candidate is closed, the rules between the deny list and the default are not
         // tried at all.
         let skipped = !state.is_open()
@@ -108,13 +139,17 @@ fn checks(split: &Split, who: &Who<'_>, choice: &Choice<'_>, bucket: u32) -> Vec
         }
         let decided = rule == choice.reason;
         let why = match rule {
-            Reason::KillSwitch => kill_switch(state),
+            Reason::KillSwitch => kill_switch(state, bound),
             Reason::Denied => listed("deny", decided),
             Reason::Forced => "a dry run carries no force header".to_owned(),
             Reason::Pinned => "a dry run knows no pinned conversations".to_owned(),
             Reason::Excluded => excluded(spec, state, who.tenant),
             Reason::Allowed => listed("allow", decided),
             Reason::Cohort => cohort(spec, state, who.tenant),
+            Reason::Flag => match by_flag(bound) {
+                Some(why) => why,
+                None => continue,
+            },
             Reason::Weight => by_weight(split, who, bucket),
             Reason::Default => default(state),
             Reason::CandidateDown | Reason::Refused => break,
@@ -127,11 +162,26 @@ fn checks(split: &Split, who: &Who<'_>, choice: &Choice<'_>, bucket: u32) -> Vec
     rules
 }
 
-fn kill_switch(state: &WorkloadState) -> String {
-    match &state.killed {
-        Some(kill) => format!("the workload was killed by {} ({})", kill.by, kill.reason),
-        None => "the workload is not killed".to_owned(),
+fn kill_switch(state: &WorkloadState, bound: Bound<'_>) -> String {
+    match (&state.killed, bound.kill) {
+        (_, Some(flag)) if bound.kills => {
+            format!("flag {flag} kills the workload for this request")
+        }
+        (Some(kill), _) => format!("the workload was killed by {} ({})", kill.by, kill.reason),
+        (None, Some(flag)) => {
+            format!("the workload is not killed, and flag {flag} kills it for nobody like this")
+        }
+        (None, None) => "the workload is not killed".to_owned(),
     }
+}
+
+/// None where no flag is bound.
+fn by_flag(bound: Bound<'_>) -> Option<String> {
+    let flag = bound.arm_flag?;
+    Some(match bound.arm {
+        Some(arm) => format!("flag {flag} names {arm}"),
+        None => format!("flag {flag} names no arm"),
+    })
 }
 
 fn listed(list: &str, decided: bool) -> String {
@@ -203,6 +253,7 @@ pub fn recorded(decision: &Decision) -> String {
         None => "no rule led to the candidate".to_owned(),
     };
     let why = match decision.reason.as_str() {
+        "kill_switch" if !detail.is_empty() => format!("flag {detail} killed the workload for it"),
         "kill_switch" => "the workload was killed".to_owned(),
         "denied" => format!("{tenant} or {} was on the deny list", id("user", &decision.user)),
         "forced" => "a signed force header named the arm".to_owned(),
@@ -212,6 +263,7 @@ pub fn recorded(decision: &Decision) -> String {
         "excluded" => format!("{tenant} was excluded as {detail}"),
         "allowed" => format!("{tenant} or {} was on the allow list", id("user", &decision.user)),
         "cohort" => format!("{tenant} was in the enabled cohort {detail}"),
+        "flag" => format!("flag {detail} named the arm"),
         "candidate_down" => {
             "the candidate was chosen but had no healthy endpoint, so stable served".to_owned()
         }

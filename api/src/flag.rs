@@ -109,6 +109,10 @@ pub struct FlagChanged {
     pub flag_epoch: u64,
     /// Number of the audit record; 0 while there is none.
     pub audit_seq: u64,
+    /// False when the state store did not answer in time: `off` and `deny` are in force all the same,
+    /// and are recorded as soon as the store answers. Left out when true.
+    #[serde(default = "crate::change::yes", skip_serializing_if = "crate::change::is_true")]
+    pub recorded: bool,
     /// The actor.
     pub actor: String,
     /// The reason that was recorded; empty if none was given.

@@ -8,9 +8,14 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartRollout {
-    /// The release to roll out.
-    #[schema(example = "v43", pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+    /// The release to roll out; with `flag`, the variant.
+    #[schema(example = "v43")]
     pub to: String,
+    /// Roll out a variant of this flag: a release that is the stable one with that variant is
+    /// registered, if it is not there, and rolled out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "new-prompt")]
+    pub flag: Option<String>,
     /// Name of the policy; the workload's own if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,

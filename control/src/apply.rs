@@ -157,7 +157,7 @@ impl Inner {
         if let Some(ticket) = of {
             ticket.recorded.store(true, Ordering::Release);
             let waiting = desk.unrecorded.len();
-            desk.unrecorded.retain(|it| it.id != ticket.id);
+            desk.unrecorded.retain(|it| it.id() != ticket.id);
             is_in_force = desk.unrecorded.len() < waiting;
         }
         if decided.is_new {

@@ -1,6 +1,6 @@
 //! The recorded view, and the unrecorded changes in force on top of it. Pure.
 
-use super::emergency::Emergency;
+use super::unrecorded::Unrecorded;
 use super::{Live, View};
 use stagegate_rollout::Split;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ pub(super) struct Desk {
     /// The view as the store has it.
     pub(super) recorded: Arc<View>,
     /// Emergencies that are in force and that the store has not taken yet, in their order.
-    pub(super) unrecorded: Vec<Emergency>,
+    pub(super) unrecorded: Vec<Unrecorded>,
     /// The workload of a drill in progress, with its kill switch on. It is never recorded.
     pub(super) thrown: Option<Live>,
     last_id: u64,
@@ -34,12 +34,12 @@ impl Ticket {
 }
 
 impl Desk {
-    pub(super) fn new(recorded: View, unrecorded: Vec<Emergency>) -> Self {
+    pub(super) fn new(recorded: View, unrecorded: Vec<Unrecorded>) -> Self {
         let mut desk =
             Self { recorded: Arc::new(recorded), unrecorded: Vec::new(), thrown: None, last_id: 0 };
         for emergency in unrecorded {
             let id = desk.ticket().id;
-            desk.unrecorded.push(Emergency { id, ..emergency });
+            desk.unrecorded.push(emergency.with_id(id));
         }
         desk
     }
@@ -56,7 +56,20 @@ impl Desk {
     pub(super) fn decided(&self) -> View {
         let mut view = View::clone(&self.recorded);
         let mut expected = view.epoch;
-        for emergency in &self.unrecorded {
+        for unrecorded in &self.unrecorded {
+            let emergency = match unrecorded {
+                Unrecorded::Workload(emergency) => emergency,
+                Unrecorded::Flag(emergency) => {
+                    let before = view.flags.get(&emergency.flag).cloned().unwrap_or_default();
+                    if let Some(after) = emergency.on_top_of(&before, expected + 1) {
+                        expected += 1;
+                        let mut flags = (*view.flags).clone();
+                        flags.insert(emergency.flag.clone(), after);
+                        view.flags = Arc::new(flags);
+                    }
+                    continue;
+                }
+            };
             let Some((place, live)) = view.find(&emergency.workload) else { continue };
             let spec = live.split.spec();
             let stepped = emergency.step_late(spec, live.split.state());
@@ -87,15 +100,15 @@ impl Desk {
     }
 
     /// The emergency that carries this key.
-    pub(super) fn keyed(&self, key: &str) -> Option<&Emergency> {
-        self.unrecorded.iter().find(|it| it.answer.as_ref().is_some_and(|kept| kept.key == key))
+    pub(super) fn keyed(&self, key: &str) -> Option<&Unrecorded> {
+        self.unrecorded.iter().find(|it| it.answer().is_some_and(|kept| kept.key == key))
     }
 
-    /// Adds an emergency. One that says again what the last one of its workload said is left out
-    /// if it changed nothing.
-    pub(super) fn add(&mut self, emergency: Emergency, is_new: bool) {
-        let last = self.unrecorded.iter().rfind(|it| it.workload == emergency.workload);
-        let again = last.is_some_and(|it| it.what == emergency.what);
+    /// Adds an emergency. One that says again what the last one of its workload, or flag, said is left
+    /// out if it changed nothing.
+    pub(super) fn add(&mut self, emergency: Unrecorded, is_new: bool) {
+        let last = self.unrecorded.iter().rfind(|it| it.is_about_the_same(&emergency));
+        let again = last.is_some_and(|it| it.says_again(&emergency));
         if is_new || !again {
             self.unrecorded.push(emergency);
         }

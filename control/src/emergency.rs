@@ -6,7 +6,7 @@ use stagegate_rollout::{
     Action, Analysis, Command, Effect, Entry, Grounds, Input, ListKind, Order, Refusal, Rollout,
     Stepped, Trigger, Weight, WorkloadSpec, WorkloadState, step,
 };
-use stagegate_store::{NewAudit, NewIdempotency};
+use stagegate_store::{NewAudit, NewIdempotency, StoredResponse};
 
 /// A change that takes traffic away, with all that is needed to apply it again to another state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +61,13 @@ impl From<NewIdempotency> for Kept {
     fn from(new: NewIdempotency) -> Self {
         let NewIdempotency { key, actor, fingerprint, response } = new;
         Self { key, actor, fingerprint, response }
+    }
+}
+
+impl From<Kept> for StoredResponse {
+    fn from(kept: Kept) -> Self {
+        let Kept { actor, fingerprint, response, .. } = kept;
+        Self { actor, fingerprint, response }
     }
 }
 

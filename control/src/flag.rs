@@ -7,7 +7,7 @@ use super::{
     Answer, Control, ExecuteError, FlagState, IdempotencyKey, Inner, PATIENCE, Precondition, View,
     now_ms,
 };
-use crate::desk::Desk;
+use crate::desk::{Desk, Ticket};
 use crate::ports::FlagServer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -62,6 +62,9 @@ pub struct FlagChanged {
     pub actor: String,
     /// The reason that was recorded; empty if none was given.
     pub reason: String,
+    /// True if the change is in the store. If false, it is in force and has no audit entry yet; it is
+    /// recorded as soon as the store answers.
+    pub recorded: bool,
     /// The time until everybody followed; none if nothing changed.
     pub timing: Option<FlagTiming>,
     /// What was different about the flag before.
@@ -126,7 +129,7 @@ impl Control {
 }
 
 /// The outcome of a turn.
-enum Turned {
+pub(super) enum Turned {
     InForce(Box<FlagChanged>, Instant),
     Before(String),
 }
@@ -135,7 +138,7 @@ impl Inner {
     /// Puts the recorded changes of flags in force.
     pub(super) fn put_flags(&self, desk: &Desk) {
         if let Some(flags) = self.flags.get() {
-            flags.put(desk.recorded.overlay());
+            flags.put(desk.decided().overlay());
         }
     }
 
@@ -144,15 +147,20 @@ impl Inner {
         order: FlagOrder,
     ) -> Result<Answer<FlagChanged>, ExecuteError> {
         if order.dry_run {
-            let view = Arc::clone(&self.desk().recorded);
+            let view = self.desk().decided();
             return Ok(Answer::New(self.decided_flag(&view, &order)?.0));
         }
-        let wanted = order.clone();
-        let work = move |inner: Arc<Self>, turn| async move {
-            let _turn = turn;
-            inner.put_flag_in_force(&wanted).await
+        let turned = if order.change.takes_away() {
+            self.take_flag_away(&order).await
+        } else {
+            let wanted = order.clone();
+            let work = move |inner: Arc<Self>, turn| async move {
+                let _turn = turn;
+                inner.put_flag_in_force(&wanted, None).await
+            };
+            self.in_order(None, work).await
         };
-        let refusal = match self.in_order(None, work).await {
+        let refusal = match turned {
             Ok(Turned::InForce(changed, committed)) => {
                 return Ok(Answer::New(self.follow(&order, *changed, committed).await));
             }
@@ -172,7 +180,7 @@ impl Inner {
     }
 
     /// What the order does to the flag as it is.
-    fn decided_flag(
+    pub(super) fn decided_flag(
         &self,
         view: &View,
         order: &FlagOrder,
@@ -205,6 +213,7 @@ impl Inner {
             audit_seq: 0,
             actor: order.actor.clone(),
             reason: order.reason.clone(),
+            recorded: true,
             timing: None,
             before,
             after,
@@ -214,8 +223,13 @@ impl Inner {
         Ok((answer, Arc::clone(flags)))
     }
 
-    /// Checks, records and puts in force; the caller has the right to write.
-    async fn put_flag_in_force(&self, order: &FlagOrder) -> Result<Turned, ExecuteError> {
+    /// Checks, records and puts in force; the caller has the right to write. `of` is the ticket of an
+    /// emergency, which may be in force already.
+    pub(super) async fn put_flag_in_force(
+        &self,
+        order: &FlagOrder,
+        of: Option<&Ticket>,
+    ) -> Result<Turned, ExecuteError> {
         self.ledger()?;
         let view = Arc::clone(&self.desk().recorded);
         let (mut changed, _) = self.decided_flag(&view, order)?;
@@ -242,22 +256,17 @@ impl Inner {
             (Recorded::Before(_), None) => return Err(ExecuteError::KeyReused),
         }
         let committed = Instant::now();
-        if is_new {
-            self.publish_flag(&changed);
-        }
+        self.publish_flag(&changed, of);
         Ok(Turned::InForce(Box::new(changed), committed))
     }
 
-    fn publish_flag(&self, changed: &FlagChanged) {
-        let mut desk = self.desk();
-        let mut flags = (*desk.recorded.flags).clone();
+    /// Puts in force what the store has taken.
+    fn publish_flag(&self, changed: &FlagChanged, of: Option<&Ticket>) {
         let state = FlagState { given: changed.after.clone(), epoch: changed.flag_epoch };
-        flags.insert(changed.key.clone(), state);
-        let recorded = View::clone(&desk.recorded);
-        desk.recorded = Arc::new(View { epoch: changed.epoch, flags: Arc::new(flags), ..recorded });
-        self.put_flags(&desk);
-        self.put(&desk, None, None, true);
-        drop(desk);
+        let state = changed.changed.then_some(state);
+        if self.put_recorded_flag(&changed.key, state, changed.epoch, of) || !changed.changed {
+            return;
+        }
         let FlagChanged { key, action, summary, epoch, actor, reason, .. } = changed;
         tracing::info!(flag = key, action, summary, epoch, actor, reason, "a flag changed");
     }
@@ -282,7 +291,7 @@ impl Inner {
             workers: settled.workers,
             settled: settled.all_followed() && served,
         });
-        if let Some(key) = &order.idempotency {
+        if let Some(key) = order.idempotency.as_ref().filter(|_| changed.recorded) {
             let text = (key.write)(&changed).to_string();
             self.complete_answer(key.stored_as(&order.actor), text).await;
         }

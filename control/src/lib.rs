@@ -29,7 +29,10 @@ mod emergency;
 mod eval_report;
 mod execute;
 mod execute_error;
+mod expired_flags;
 mod flag;
+mod flag_away;
+mod flag_release;
 mod handover;
 mod intake;
 mod limiter;
@@ -58,6 +61,7 @@ mod store_handle;
 mod take_away;
 mod tell;
 mod turn;
+mod unrecorded;
 mod unrecorded_file;
 mod view;
 mod windows;
@@ -71,7 +75,9 @@ pub use driver::{Control, now_ms};
 pub use eval_report::EvalReportOrder;
 pub use execute::Order;
 pub use execute_error::ExecuteError;
+pub use expired_flags::{ExpiredFlag, FlagRisk, expired_flags};
 pub use flag::{Exclusions, FlagChanged, FlagOrder, FlagTiming};
+pub use flag_release::{FlagRelease, NoFlagRelease, flag_release};
 pub use preflight::unmeasurable;
 pub use readiness::{
     KeptStatement, ReleaseChecklist, Said, StaleCheck, StatementMade, StatementOrder,

@@ -3,6 +3,7 @@
 use super::apply::{Applied, Decided};
 use super::desk::Ticket;
 use super::emergency::Emergency;
+use super::unrecorded::Unrecorded;
 use super::{Inner, StoreAccessError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,9 +21,12 @@ impl Inner {
     pub(super) async fn record_unrecorded(self: &Arc<Self>) -> Result<(), StoreAccessError> {
         let mut any = false;
         loop {
-            let Some(emergency) = self.desk().unrecorded.first().cloned() else { break };
+            let Some(unrecorded) = self.desk().unrecorded.first().cloned() else { break };
             any = true;
-            self.record_late(&emergency).await?;
+            match &unrecorded {
+                Unrecorded::Workload(emergency) => self.record_late(emergency).await?,
+                Unrecorded::Flag(emergency) => self.record_flag_late(emergency).await?,
+            }
         }
         if any {
             // Detached: the file tells the next process no more than it may hear twice.
@@ -40,7 +44,7 @@ impl Inner {
                 workload = emergency.workload,
                 "an unrecorded change is dropped: its workload does not exist any more"
             );
-            self.desk().unrecorded.retain(|it| it.id != emergency.id);
+            self.desk().unrecorded.retain(|it| it.id() != emergency.id);
             return Ok(());
         };
         let stepped = emergency.step_late(live.split.spec(), live.split.state());

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::ports::{Event, PrepareError, Prepared};
 use serde_json::json;
+use stagegate_config::settings::Flags;
 use stagegate_config::{Config, Loaded, Otlp, Problem, Problems};
 use stagegate_rollout::Split;
 use stagegate_store::{Attachment, NewAudit, NewChange};
@@ -270,11 +271,27 @@ fn keep_what_needs_a_restart(config: &mut Config, running: &Config) -> Vec<Strin
     keep!("data_dir", data_dir);
     keep!("workers", workers);
     keep!("decision_log", decision_log);
+    if keep_flags(&mut config.flags, running.flags.as_ref()) {
+        let but = "its files, clients and origins are taken over";
+        kept.push(format!("flags changed: restart to apply it ({but})"));
+    }
     if keep_otlp(&mut config.otlp, running.otlp.as_ref()) {
         let but = "all but `tokens`, `sample` and `parents`";
         kept.push(format!("otlp changed: restart to apply it ({but})"));
     }
     kept
+}
+
+/// Puts back what only a restart can change of flags. Says if there was any.
+fn keep_flags(to: &mut Option<Flags>, running: Option<&Flags>) -> bool {
+    let (Some(new), Some(running)) = (&mut *to, running) else {
+        let differs = to.is_some() != running.is_some();
+        *to = running.cloned();
+        return differs;
+    };
+    let differs = (new.listen, new.grpc) != (running.listen, running.grpc);
+    (new.listen, new.grpc) = (running.listen, running.grpc);
+    differs
 }
 
 /// Puts back what only a restart can change of receiving traces. Says if there was any.

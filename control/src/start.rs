@@ -9,11 +9,11 @@ mod last_changes;
 
 use super::access::with_causes;
 use super::desk::Desk;
-use super::emergency::Emergency;
 use super::limiter::Limiter;
 use super::pending::Pending;
 use super::steering::Steering;
 use super::store_handle::StoreHandle;
+use super::unrecorded::Unrecorded;
 use super::unrecorded_file::UnrecordedFile;
 use super::{
     Action, Control, FlagState, Inner, Live, ReloadOrder, ReloadStatus, StoreAccessError, View,
@@ -194,20 +194,17 @@ impl Control {
 async fn left_unrecorded(
     file: &UnrecordedFile,
     store: &StoreHandle,
-) -> Result<Vec<Emergency>, StartError> {
+) -> Result<Vec<Unrecorded>, StartError> {
     let left = file.read().map_err(StartError::DamagedUnrecorded)?;
     if left.is_empty() {
         return Ok(left);
     }
     // The former process may have recorded some of them and ended before it said so.
     let newest = store.with(|store| Ok(store.audit(&AuditFilter::default(), SEARCHED)?)).await?;
-    let is_recorded = |it: &Emergency| {
-        newest.iter().any(|entry| {
-            entry.at_ms == it.at_ms
-                && *entry.actor == *it.actor
-                && entry.workload.as_deref() == Some(&it.workload)
-                && entry.action == it.action().label()
-        })
+    let is_recorded = |it: &Unrecorded| {
+        newest
+            .iter()
+            .any(|entry| it.is(entry.at_ms, &entry.actor, entry.workload.as_deref(), &entry.action))
     };
     Ok(left.into_iter().filter(|it| !is_recorded(it)).collect())
 }

@@ -5,6 +5,7 @@ use super::apply::{Applied, Decided, InForce, Source};
 use super::desk::Ticket;
 use super::draft::{draft, is_stale};
 use super::emergency::{Emergency, What, said};
+use super::unrecorded::Unrecorded;
 use super::{
     Changed, ExecuteError, IdempotencyKey, Inner, Live, Precondition, StoreAccessError, View,
 };
@@ -32,6 +33,17 @@ pub(super) struct Wish {
     pub(super) key: Option<IdempotencyKey<Changed>>,
 }
 
+/// What an emergency is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Of<'a> {
+    /// The workload, if it is one.
+    pub(super) workload: Option<&'a str>,
+    /// It takes a release out: it waits for nobody.
+    pub(super) takes_out: bool,
+    /// A gate asked for it.
+    pub(super) is_a_gate: bool,
+}
+
 /// The outcome of an emergency.
 #[derive(Debug)]
 pub(super) enum Taken {
@@ -48,18 +60,45 @@ impl Inner {
     /// An [`ExecuteError`]; nothing changed then. A store that fails is none: the way back is open
     /// whether the store works or not.
     pub(super) async fn take_away(self: &Arc<Self>, wish: Wish) -> Result<Taken, ExecuteError> {
+        let of = Of {
+            workload: Some(&wish.emergency.workload),
+            takes_out: wish.emergency.action().takes_a_release_out(),
+            is_a_gate: matches!(wish.emergency.what, What::Verdict { .. }),
+        };
+        let recorded = wish.clone();
+        let record = move |inner: Arc<Self>, ticket: Arc<Ticket>| async move {
+            inner.record_wish(&recorded, &ticket).await
+        };
+        self.recorded_or_not(of, record, |ticket| self.put_unrecorded(&wish, ticket)).await
+    }
+
+    /// Tries for a moment to `record` a change, which publishes it too. If that takes longer, or the
+    /// store fails, `publish` puts it in force without a record; it gives nothing if the record has
+    /// come in between.
+    ///
+    /// # Errors
+    /// Those of `record` and `publish`, but for those of the store.
+    pub(super) async fn recorded_or_not<T, F>(
+        self: &Arc<Self>,
+        of: Of<'_>,
+        record: impl FnOnce(Arc<Self>, Arc<Ticket>) -> F + Send + 'static,
+        publish: impl FnOnce(&Ticket) -> Result<Option<T>, ExecuteError>,
+    ) -> Result<T, ExecuteError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, ExecuteError>> + Send + 'static,
+    {
         self.ledger()?;
         let deadline = tokio::time::Instant::now() + TRY;
         let ticket = Arc::new(self.desk().ticket());
         let mut recording = None;
-        let (order, deadline) = self.turn_of(&wish, deadline).await;
+        let (order, deadline) = self.turn_of(of, deadline).await;
         if let Some(order) = order {
-            let (inner, wish, ticket) = (Arc::clone(self), wish.clone(), Arc::clone(&ticket));
-            let is_a_gate = matches!(wish.emergency.what, What::Verdict { .. });
+            let (inner, ticket) = (Arc::clone(self), Arc::clone(&ticket));
             let mut task = tokio::spawn(async move {
                 let _order = order;
                 inner.record_unrecorded().await?;
-                inner.record_wish(&wish, &ticket).await
+                record(inner, ticket).await
             });
             match tokio::time::timeout_at(deadline, &mut task).await {
                 Err(_) => recording = Some(task),
@@ -67,14 +106,14 @@ impl Inner {
                 // Users are protected whether the store works or not. A person is told of a change
                 // that somebody else made in between; nobody is there to hear a gate's refusal.
                 Ok(Ok(Err(ExecuteError::Store(error))))
-                    if error.is_broken() || (is_a_gate && error.is_a_failure()) =>
+                    if error.is_broken() || (of.is_a_gate && error.is_a_failure()) =>
                 {
                     tracing::error!(%error, "a change that takes traffic away cannot be recorded");
                 }
                 Ok(Ok(done)) => return done,
             }
         }
-        let unrecorded = self.put_unrecorded(&wish, &ticket);
+        let unrecorded = publish(&ticket);
         match (unrecorded, recording) {
             // The record came at the last moment.
             (Ok(None), Some(task)) => {
@@ -85,7 +124,7 @@ impl Inner {
                 let written = tokio::time::timeout(FILE_PATIENCE, self.save_unrecorded()).await;
                 if !written.is_ok_and(|written| written) {
                     tracing::error!(
-                        workload = wish.emergency.workload,
+                        workload = of.workload,
                         "the change is in force only in memory: its file cannot be written"
                     );
                 }
@@ -100,19 +139,18 @@ impl Inner {
     /// is no store that hangs: a change that leaves the candidate in waits for it a little longer.
     async fn turn_of(
         &self,
-        wish: &Wish,
+        of: Of<'_>,
         deadline: tokio::time::Instant,
     ) -> (Option<tokio::sync::OwnedMutexGuard<()>>, tokio::time::Instant) {
         let end = deadline + QUEUE;
-        let takes_out = wish.emergency.action().takes_a_release_out();
         let mut until = deadline;
         loop {
             let before = self.recorded_changes.load(Ordering::Acquire);
-            if let Ok(order) = self.right_to_write(Some(&wish.emergency.workload), until).await {
+            if let Ok(order) = self.right_to_write(of.workload, until).await {
                 return (Some(order), until.max(tokio::time::Instant::now() + TRY / 3));
             }
             let moves = self.recorded_changes.load(Ordering::Acquire) != before;
-            if takes_out || !moves || until >= end {
+            if of.takes_out || !moves || until >= end {
                 return (None, until);
             }
             until += TRY;
@@ -141,16 +179,15 @@ impl Inner {
             return Err(StoreAccessError::HandingOver.into());
         }
         let key = wish.key.as_ref().map(|key| key.stored_as(&wish.emergency.actor));
-        if let Some(kept) = key.and_then(|key| desk.keyed(&key)?.answer.clone()) {
-            let (actor, fingerprint, response) = (kept.actor, kept.fingerprint, kept.response);
-            return Ok(Some(Taken::Before(StoredResponse { actor, fingerprint, response })));
+        if let Some(kept) = key.and_then(|key| desk.keyed(&key)?.answer().cloned()) {
+            return Ok(Some(Taken::Before(kept.into())));
         }
         let view = desk.decided();
         let found = find(&view, wish)?;
         let decided = self.decide_wish(&view, found, &wish.emergency)?;
         let answer = answer(wish, &decided, view.epoch, false).map(Into::into);
         let emergency = Emergency { id: ticket.id, answer, ..wish.emergency.clone() };
-        desk.add(emergency, decided.is_new);
+        desk.add(Unrecorded::Workload(emergency), decided.is_new);
         let cut = decided.cut.then(|| decided.after.split.spec().name.clone());
         self.put(&desk, None, cut, decided.is_new && decided.makes_a_plan);
         drop(desk);

@@ -4,7 +4,7 @@
 //! A second file is kept in reserve: on a full disk the list is written over it, and it takes the
 //! place of the first.
 
-use super::emergency::Emergency;
+use super::unrecorded::Unrecorded;
 use serde::{Deserialize, Serialize};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -48,8 +48,8 @@ impl UnrecordedFile {
         }
     }
 
-    fn text(newest: &[Emergency]) -> std::io::Result<Vec<u8>> {
-        let each: Vec<Emergency> = newest.iter().map(readable).collect();
+    fn text(newest: &[Unrecorded]) -> std::io::Result<Vec<u8>> {
+        let each: Vec<Unrecorded> = newest.iter().map(readable).collect();
         let unrecorded = serde_json::to_string(&each)?;
         let contents = Contents { checksum: checksum(&unrecorded), unrecorded };
         Ok(serde_json::to_vec(&contents)?)
@@ -74,7 +74,7 @@ impl UnrecordedFile {
     ///
     /// # Errors
     /// A description of the problem with the file.
-    pub(super) fn read(&self) -> Result<Vec<Emergency>, String> {
+    pub(super) fn read(&self) -> Result<Vec<Unrecorded>, String> {
         let wrong = |why: String| format!("{}: {why}", self.path.display());
         let text = match std::fs::read_to_string(&self.path) {
             Ok(text) => text,
@@ -93,7 +93,7 @@ impl UnrecordedFile {
     ///
     /// # Errors
     /// When the file system refuses.
-    pub(super) fn write(&self, newest: impl FnOnce() -> Vec<Emergency>) -> std::io::Result<()> {
+    pub(super) fn write(&self, newest: impl FnOnce() -> Vec<Unrecorded>) -> std::io::Result<()> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = newest();
         if newest.is_empty() {
@@ -142,10 +142,13 @@ fn create(path: &Path) -> std::io::Result<std::fs::File> {
 
 /// The emergency in a form that can be read back: figures that JSON has no word for cost the
 /// evidence, and not the rollback.
-fn readable(emergency: &Emergency) -> Emergency {
-    let text = serde_json::to_string(emergency);
-    let is_readable = text.is_ok_and(|text| serde_json::from_str::<Emergency>(&text).is_ok());
-    if is_readable { emergency.clone() } else { emergency.plain() }
+fn readable(unrecorded: &Unrecorded) -> Unrecorded {
+    let text = serde_json::to_string(unrecorded);
+    let is_readable = text.is_ok_and(|text| serde_json::from_str::<Unrecorded>(&text).is_ok());
+    match unrecorded {
+        Unrecorded::Workload(emergency) if !is_readable => Unrecorded::Workload(emergency.plain()),
+        other => other.clone(),
+    }
 }
 
 fn checksum(text: &str) -> String {
@@ -156,10 +159,12 @@ fn checksum(text: &str) -> String {
 mod tests {
     use super::{NAME, UnrecordedFile};
     use crate::emergency::{Emergency, What};
+    use crate::unrecorded::{FlagEmergency, Unrecorded};
+    use stagegate_flags::TakenAway;
     use stagegate_rollout::Command;
 
-    fn rollback() -> Emergency {
-        Emergency {
+    fn rollback() -> Unrecorded {
+        Unrecorded::Workload(Emergency {
             id: 0,
             workload: "agent".to_owned(),
             actor: "ada".to_owned(),
@@ -167,7 +172,21 @@ mod tests {
             at_ms: 7,
             what: What::Command { command: Box::new(Command::Rollback), overriding: false },
             answer: None,
-        }
+        })
+    }
+
+    fn switched_off() -> Unrecorded {
+        Unrecorded::Flag(FlagEmergency {
+            id: 0,
+            flag: "refunds".to_owned(),
+            actor: "ada".to_owned(),
+            reason: "bad".to_owned(),
+            at_ms: 7,
+            action: "flag_off".to_owned(),
+            said: "off".to_owned(),
+            taken: TakenAway { disabled: true, ..TakenAway::default() },
+            answer: None,
+        })
     }
 
     #[test]
@@ -175,8 +194,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let file = UnrecordedFile::in_dir(dir.path());
         assert_eq!(file.read(), Ok(Vec::new()));
-        file.write(|| vec![rollback()]).expect("written");
-        assert_eq!(file.read(), Ok(vec![rollback()]));
+        let both = || vec![rollback(), switched_off()];
+        file.write(both).expect("written");
+        assert_eq!(file.read(), Ok(both()));
         file.write(Vec::new).expect("removed");
         assert!(!dir.path().join(NAME).exists());
     }

@@ -87,7 +87,8 @@ impl View {
     /// The newest number in it: that of the plan, or the one that is expected for the record of a
     /// change in force.
     pub(super) fn newest(&self) -> u64 {
-        self.live.iter().map(|live| live.epoch).fold(self.epoch, u64::max)
+        let flags = self.flags.values().map(|flag| flag.epoch);
+        self.live.iter().map(|live| live.epoch).chain(flags).fold(self.epoch, u64::max)
     }
 
     /// The splits in the order of the configuration.

@@ -2,6 +2,7 @@
 
 use crate::{Flag, Variant};
 use serde_json::{Map, Value};
+use stagegate_rollout::Arm;
 use thiserror::Error;
 
 /// Why a value was served: OpenFeature's words.
@@ -184,6 +185,24 @@ impl<'f> Evaluation<'f> {
     #[must_use]
     pub fn value(&self) -> Option<&'f Value> {
         self.variant().map(Variant::value)
+    }
+
+    /// True if the value is `false`, which a flag bound to a kill switch kills by.
+    #[must_use]
+    pub fn is_false(&self) -> bool {
+        self.value().and_then(Value::as_bool) == Some(false)
+    }
+
+    /// The arm that the value names: `true` or `candidate`, `false` or `stable`. None for any other one.
+    #[must_use]
+    pub fn arm(&self) -> Option<Arm> {
+        match self.value()? {
+            Value::Bool(true) => Some(Arm::Candidate),
+            Value::Bool(false) => Some(Arm::Stable),
+            Value::String(name) if name == Arm::Candidate.label() => Some(Arm::Candidate),
+            Value::String(name) if name == Arm::Stable.label() => Some(Arm::Stable),
+            _ => None,
+        }
     }
 
     /// Why.

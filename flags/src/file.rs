@@ -57,10 +57,14 @@ pub(crate) fn flag(
     let default = default.filter(|name| !name.is_empty());
     let mut metadata = of_set.clone();
     metadata.extend(object("metadata").into_iter().flatten().map(|(n, v)| (n.clone(), v.clone())));
-    let rule = match object("targeting").filter(|rule| !rule.is_empty()) {
+    let mut written_out = None;
+    let rule = match member("targeting").filter(|rule| object_with_members(rule)) {
         None => Rule::Static,
-        Some(rule) => match compile(&Value::Object(rule.clone()), shared) {
-            Ok(logic) => Rule::Logic(Box::new(logic)),
+        Some(rule) => match compile(rule, shared) {
+            Ok((logic, plain)) => {
+                written_out = (plain != *rule).then_some(plain);
+                Rule::Logic(Box::new(logic))
+            }
             Err(why) => Rule::Broken(why),
         },
     };
@@ -72,20 +76,26 @@ pub(crate) fn flag(
         rule,
         metadata,
         definition: definition.clone(),
+        written_out,
     }
 }
 
-/// Compiles a rule, within the limits.
+fn object_with_members(value: &Value) -> bool {
+    value.as_object().is_some_and(|members| !members.is_empty())
+}
+
+/// Compiles a rule, within the limits. Returns the rule without references too.
 pub(crate) fn compile(
     rule: &Value,
     shared: &Map<String, Value>,
-) -> Result<datalogic_rs::Logic, String> {
+) -> Result<(datalogic_rs::Logic, Value), String> {
     let rule = expand::expand(rule, shared).map_err(|error: ExpandError| error.to_string())?;
     if let Some(unknown) = unknown_operator(&rule) {
         return Err(format!("`{unknown}` is no operator"));
     }
     cost::check(&rule).map_err(|error| error.to_string())?;
-    engine(Bucketing::V2).compile(owned(&rule)).map_err(|error| error.to_string())
+    let logic = engine(Bucketing::V2).compile(owned(&rule)).map_err(|error| error.to_string())?;
+    Ok((logic, rule))
 }
 
 fn unknown_operator(rule: &Value) -> Option<&str> {

@@ -14,6 +14,8 @@ pub struct Flag {
     pub(crate) metadata: Map<String, Value>,
     /// The definition as it was read.
     pub(crate) definition: Value,
+    /// The rule with its references written out, where it has any.
+    pub(crate) written_out: Option<Value>,
 }
 
 /// How a variant is chosen.

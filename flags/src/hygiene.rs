@@ -15,17 +15,42 @@ pub fn stale(flag: &Flag, given: Option<&Override>, today: &str) -> Vec<String> 
         reasons.extend(decided(flag, given));
     }
     match text("expires") {
-        "" => {}
-        day if !is_day(day) => {
+        day if !day.is_empty() && !is_day(day) => {
             reasons.push(format!("expires on `{day}`, which is no day like 2026-12-31"));
         }
-        day if day < today => reasons.push(format!("expired on {day}")),
-        _ => {}
+        _ => reasons.extend(expired(flag, today).map(|day| format!("expired on {day}"))),
     }
     if text("owner").is_empty() {
         reasons.push("has no owner in its metadata".to_owned());
     }
     reasons
+}
+
+/// The day on which the flag expired, if that is over. `today` is a day like `2026-12-31`.
+#[must_use]
+pub fn expired<'f>(flag: &'f Flag, today: &str) -> Option<&'f str> {
+    let day = flag.metadata().get("expires")?.as_str()?;
+    (is_day(day) && day < today).then_some(day)
+}
+
+/// True if the flag decides by `stage`: its rule asks for it, or a rule of run time names one.
+#[must_use]
+pub fn is_by_stage(flag: &Flag, given: Option<&Override>) -> bool {
+    let rules = given.map(|given| given.rules.as_slice()).unwrap_or_default();
+    rules.iter().any(|rule| rule.scope.stage.is_some())
+        || flag.definition().get("targeting").is_some_and(asks_for_stage)
+        || flag.written_out.as_ref().is_some_and(asks_for_stage)
+}
+
+fn asks_for_stage(rule: &Value) -> bool {
+    match rule {
+        Value::Array(items) => items.iter().any(asks_for_stage),
+        Value::Object(members) => members.iter().any(|(name, value)| {
+            let first = value.as_array().and_then(|items| items.first()).unwrap_or(value);
+            (name == "var" && first == "stage") || asks_for_stage(value)
+        }),
+        _ => false,
+    }
 }
 
 /// The reason if everybody gets the same.
@@ -64,7 +89,7 @@ fn is_day(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::stale;
+    use super::{is_by_stage, stale};
     use crate::{FlagChange, FlagFile, Override, Scope};
 
     fn told(members: &str, change: Option<&FlagChange>) -> String {
@@ -77,6 +102,30 @@ mod tests {
         let given =
             change.map(|change| change.apply(flag, &Override::default()).expect("it fits").0);
         stale(flag, given.as_ref(), "2026-11-30").join("; ")
+    }
+
+    #[test]
+    fn flags_that_decide_by_stage_are_known() {
+        let by = |members: &str, change: Option<&FlagChange>| {
+            let text = format!(
+                r#"{{"flags": {{"a": {{"state": "ENABLED", "variants": {{"on": true, "off": false}},
+                    "defaultVariant": "off", {members}}}}},
+                    "$evaluators": {{"late": {{"in": [{{"var": ["stage", ""]}}, ["refund"]]}}}}}}"#
+            );
+            let file = FlagFile::read("flags.json", &text).expect("a good file");
+            let flag = &file.flags[0].0;
+            let given =
+                change.map(|change| change.apply(flag, &Override::default()).expect("it fits").0);
+            is_by_stage(flag, given.as_ref())
+        };
+        let tenant = r#""targeting": {"if": [{"==": [{"var": "tenant"}, "stage"]}, "on"]}"#;
+        assert!(!by(tenant, None));
+        assert!(by(r#""targeting": {"if": [{"$ref": "late"}, "on"]}"#, None));
+        let off = FlagChange::Off {
+            variant: None,
+            scope: Scope { stage: Some("refund".into()), workload: None },
+        };
+        assert!(by(tenant, Some(&off)));
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod cbor;
 mod check;
 mod context;
 mod cost;
+mod document;
 mod evaluation;
 mod expand;
 mod file;
@@ -46,10 +47,11 @@ mod testbed;
 
 pub use bucketing::{Bucketing, UnknownBucketing};
 pub use context::{Context, ContextError, Scratch};
+pub use document::Difference;
 pub use evaluation::{DecidedBy, ErrorCode, Evaluation, Failure, Reason};
 pub use file::FlagFile;
 pub use flag::{Flag, Variant};
-pub use hygiene::stale;
+pub use hygiene::{expired, is_by_stage, stale};
 pub use limits::{
     CONTEXT_BYTES, CONTEXT_DEPTH, CONTEXT_ITEMS, CONTEXT_VALUES, FILE_BYTES, RULE_COST, RULE_DEPTH,
     RULE_NODES,
@@ -57,6 +59,7 @@ pub use limits::{
 pub use overlay::change::{FlagChange, FlagRefusal, Which};
 pub use overlay::moves::moves;
 pub use overlay::rule::{By, Overlay, Override, RuntimeRule, Scope, Subject, What};
+pub use overlay::taken::TakenAway;
 pub use problem::{Problem, Severity};
 pub use sent::FlagsSent;
 pub use set::{Changes, FlagSet};

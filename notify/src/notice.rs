@@ -31,6 +31,8 @@ pub enum NoticeKind {
     CandidateDown,
     /// A gate that only alerts is violated.
     GateAlert,
+    /// A flag that gates a risk is past its day.
+    FlagExpired,
     /// An earlier problem is over.
     Recovered,
     /// A person accepted that a check of a release is open.
@@ -43,7 +45,7 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// Every kind, in the order tables show them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::VerdictChanged,
         Self::RolledBack,
         Self::Promoted,
@@ -56,6 +58,7 @@ impl NoticeKind {
         Self::JudgeDoubted,
         Self::CandidateDown,
         Self::GateAlert,
+        Self::FlagExpired,
         Self::Recovered,
         Self::CheckWaived,
         Self::CheckStale,
@@ -78,6 +81,7 @@ impl NoticeKind {
             Self::JudgeDoubted => "judge_doubted",
             Self::CandidateDown => "candidate_down",
             Self::GateAlert => "gate_alert",
+            Self::FlagExpired => "flag_expired",
             Self::Recovered => "recovered",
             Self::CheckWaived => "check_waived",
             Self::CheckStale => "check_stale",

@@ -12,11 +12,7 @@ use stagegate_flags::{ErrorCode, Evaluation, Variant};
 pub(crate) fn one(key: &str, evaluation: &Evaluation<'_>) -> (StatusCode, Value) {
     let mut answer = Map::new();
     answer.insert("key".into(), key.into());
-    let mut metadata = evaluation.metadata().cloned().unwrap_or_default();
-    let by = evaluation.decided_by();
-    if by.is_of_run_time() {
-        metadata.insert("stagegate.rule".into(), by.label().into());
-    }
+    let metadata = metadata(evaluation);
     if !metadata.is_empty() {
         answer.insert("metadata".into(), Value::Object(metadata));
     }
@@ -37,6 +33,16 @@ pub(crate) fn one(key: &str, evaluation: &Evaluation<'_>) -> (StatusCode, Value)
         ErrorCode::ParseError | ErrorCode::General => StatusCode::BAD_REQUEST,
     };
     (status, Value::Object(answer))
+}
+
+/// The flag's metadata, and the kind of a rule of run time that decided.
+pub(crate) fn metadata(evaluation: &Evaluation<'_>) -> Map<String, Value> {
+    let mut metadata = evaluation.metadata().cloned().unwrap_or_default();
+    let by = evaluation.decided_by();
+    if by.is_of_run_time() {
+        metadata.insert("stagegate.rule".into(), by.label().into());
+    }
+    metadata
 }
 
 /// A request that cannot be evaluated.

@@ -3,6 +3,7 @@
 use crate::counts::{Asked, Counts, FlagCount};
 use crate::files::{self, Read, ReadError};
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use stagegate_flags::{Context, Evaluation, FlagSet, Overlay, Problem};
 use stagegate_settings as settings;
@@ -50,6 +51,8 @@ pub(crate) struct Current {
     texts: Arc<Vec<(String, String)>>,
     /// Changes whenever a definition does.
     pub(crate) tag: String,
+    /// The set as a message of gRPC, once somebody asked for it.
+    pub(crate) synced: OnceLock<Bytes>,
 }
 
 impl Flags {
@@ -65,7 +68,13 @@ impl Flags {
         let (tags, _) = watch::channel(tag.clone());
         let texts = Arc::new(texts);
         Ok(Self {
-            current: ArcSwap::from_pointee(Current { settings, set, texts, tag }),
+            current: ArcSwap::from_pointee(Current {
+                settings,
+                set,
+                texts,
+                tag,
+                synced: OnceLock::new(),
+            }),
             changing: Mutex::default(),
             tags,
             counts: Mutex::default(),
@@ -145,7 +154,8 @@ impl Flags {
         if let Some(listener) = self.listener.get() {
             listener(&set);
         }
-        self.current.store(Arc::new(Current { settings, set, texts, tag: tag.clone() }));
+        let synced = OnceLock::new();
+        self.current.store(Arc::new(Current { settings, set, texts, tag: tag.clone(), synced }));
         // Only after the new set is in force: who is told asks again at once.
         self.tags.send_if_modified(|current| {
             let changed = *current != tag;

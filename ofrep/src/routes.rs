@@ -23,9 +23,11 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
 
 /// Largest body of a request: a context with its syntax and escapes.
-const MOST_BYTES: usize = 4 * CONTEXT_BYTES;
+pub(crate) const MOST_BYTES: usize = 4 * CONTEXT_BYTES;
 /// Most event streams at a time.
 const MOST_STREAMS: usize = 4096;
+/// Messages of gRPC that are read at the same time.
+const MOST_TURNS: usize = 256;
 /// After so many seconds without a user, a client may close its event stream.
 const INACTIVITY_SECONDS: u32 = 120;
 
@@ -35,12 +37,14 @@ pub(crate) struct App {
     pub(crate) flags: Arc<Flags>,
     pub(crate) access: Arc<Access>,
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) turns: Arc<Semaphore>,
 }
 
 impl App {
     pub(crate) fn new(flags: Arc<Flags>, access: Access) -> Self {
         let streams = Arc::new(Semaphore::new(MOST_STREAMS));
-        Self { flags, access: Arc::new(access), streams }
+        let turns = Arc::new(Semaphore::new(MOST_TURNS));
+        Self { flags, access: Arc::new(access), streams, turns }
     }
 }
 
@@ -57,25 +61,9 @@ pub(crate) fn router(app: App) -> Router {
 
 async fn single(State(app): State<App>, Path(key): Path<String>, request: Request) -> Response {
     let current = app.flags.current();
-    if let Err(denied) = app.access.client(&current.settings, request.headers(), Instant::now()) {
-        return refuse(&denied);
-    }
-    let context = match context(request, Some(&key)).await {
-        Ok(context) => context,
-        Err(response) => return *response,
-    };
-    // The body may have taken its time: a change in between holds for this answer too.
-    let current = app.flags.current();
-    let mut scratch = Scratch::new();
-    match scratch.of_json(&context) {
-        Err(error) => invalid(Some(&key), &error.to_string()),
-        Ok(context) => {
-            let context = context.excluding(app.flags.excludes(&context));
-            let evaluation = current.set.evaluate(&key, &context, unix());
-            app.flags.counted(&key, &evaluation);
-            let (status, answer) = answer::one(&key, &evaluation);
-            (status, axum::Json(answer)).into_response()
-        }
+    match app.access.client(&current.settings, request.headers(), Instant::now()) {
+        Ok(_) => one(&app.flags, &key, request).await,
+        Err(denied) => refuse(&denied),
     }
 }
 
@@ -86,44 +74,76 @@ async fn bulk(State(app): State<App>, request: Request) -> Response {
         Ok(client) => client,
         Err(denied) => return refuse(&denied),
     };
+    every(&app.flags, request, || {
+        let ticket = app.access.ticket(&client, unix());
+        Some(json!([{
+            "type": "sse",
+            "endpoint": { "requestUri": format!("/ofrep/v1/events?ticket={ticket}") },
+            "inactivityDelaySec": INACTIVITY_SECONDS,
+        }]))
+    })
+    .await
+}
+
+/// Evaluates one flag for whoever may ask.
+pub(crate) async fn one(flags: &Flags, key: &str, request: Request) -> Response {
+    let context = match context(request, Some(key)).await {
+        Ok(context) => context,
+        Err(response) => return *response,
+    };
+    // The body may have taken its time: a change in between holds for this answer too.
+    let current = flags.current();
+    let mut scratch = Scratch::new();
+    match scratch.of_json(&context) {
+        Err(error) => invalid(Some(key), &error.to_string()),
+        Ok(context) => {
+            let context = context.excluding(flags.excludes(&context));
+            let evaluation = current.set.evaluate(key, &context, unix());
+            flags.counted(key, &evaluation);
+            let (status, answer) = answer::one(key, &evaluation);
+            (status, axum::Json(answer)).into_response()
+        }
+    }
+}
+
+/// Evaluates all flags for whoever may ask. `streams` says where changes are told.
+pub(crate) async fn every(
+    flags: &Flags,
+    request: Request,
+    streams: impl FnOnce() -> Option<Value>,
+) -> Response {
     let known = request.headers().get(IF_NONE_MATCH).and_then(|tag| tag.to_str().ok());
     let known = known.map(ToOwned::to_owned);
     let object = match context(request, None).await {
         Ok(context) => context,
         Err(response) => return *response,
     };
-    let current = app.flags.current();
+    let current = flags.current();
     let mut scratch = Scratch::new();
-    let flags = match scratch.of_json(&object) {
+    let evaluated = match scratch.of_json(&object) {
         Err(error) => return invalid(None, &error.to_string()),
-        Ok(context) => all(&app, &current, &context),
+        Ok(context) => all(flags, &current, &context),
     };
-    let tag = answer::tag(&current.tag, &object, &flags);
+    let tag = answer::tag(&current.tag, &object, &evaluated);
     let headers = [(ETAG, tag.clone()), (CACHE_CONTROL, "no-cache".to_owned())];
     if known.is_some_and(|known| answer::matches(&known, &tag)) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
-    let ticket = app.access.ticket(&client, unix());
     let mut metadata = current.set.metadata().clone();
     metadata.insert("flagConfigEtag".into(), current.tag.clone().into());
     metadata.entry("bucketing").or_insert(current.settings.bucketing.label().into());
-    let answer = json!({
-        "flags": flags,
-        "eventStreams": [{
-            "type": "sse",
-            "endpoint": { "requestUri": format!("/ofrep/v1/events?ticket={ticket}") },
-            "inactivityDelaySec": INACTIVITY_SECONDS,
-        }],
-        "metadata": metadata,
-    });
+    let mut answer = json!({ "flags": evaluated, "metadata": metadata });
+    if let Some(streams) = streams() {
+        answer["eventStreams"] = streams;
+    }
     (headers, axum::Json(answer)).into_response()
 }
 
 /// All flags, each in its form of OFREP.
-fn all(app: &App, current: &Current, context: &Context<'_>) -> Vec<Value> {
-    let context = &context.excluding(app.flags.excludes(context));
+fn all(flags: &Flags, current: &Current, context: &Context<'_>) -> Vec<Value> {
+    let context = &context.excluding(flags.excludes(context));
     let evaluated = current.set.evaluate_all(context, unix()).map(|(flag, evaluation)| {
-        app.flags.counted(flag.key(), &evaluation);
+        flags.counted(flag.key(), &evaluation);
         answer::one(flag.key(), &evaluation).1
     });
     evaluated.collect()
@@ -223,6 +243,6 @@ async fn cors(State(app): State<App>, request: Request, next: Next) -> Response 
 }
 
 /// The time in Unix seconds.
-fn unix() -> u64 {
+pub(crate) fn unix() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -1,28 +1,30 @@
-//! The listener, on a thread of its own.
+//! The listeners, on a thread of their own.
 
 use crate::access::Access;
 use crate::files::{self, Look};
 use crate::in_force::Flags;
 use crate::routes::{App, router};
+use crate::rpc;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto;
+use stagegate_listener::{End, HEAD_TIMEOUT, Limits, Server, serve};
 use stagegate_settings as settings;
+use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tower::ServiceExt;
 
-/// Most connections at a time.
-const CONNECTIONS: usize = 8192;
-/// Longest time from a connection's first byte to the end of a request's head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long running answers may finish after the end of the server. Event streams are cut then.
-const DRAIN: Duration = Duration::from_secs(1);
+/// Most connections of each listener at a time.
+const LIMITS: Limits = Limits { connections: 8192, of: "a flag client" };
+/// Pause between two signs of life of an HTTP/2 connection.
+const ALIVE_EVERY: Duration = Duration::from_secs(30);
+/// Calls of one HTTP/2 connection at a time.
+const STREAMS: u32 = 100;
 /// Time between two looks at the files. A change is taken up once two looks saw the same, so that a
 /// file is not read while it is being written.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -30,88 +32,66 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// The settings as they are now; none if the section was removed.
 pub type SettingsNow = Box<dyn Fn() -> Option<settings::Flags> + Send>;
 
-/// A running server.
+/// Where flags are served.
 #[derive(Debug)]
-pub struct Server {
-    end: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+pub struct Listeners {
+    /// OFREP.
+    pub ofrep: TcpListener,
+    /// The services of flagd over gRPC.
+    pub grpc: Option<TcpListener>,
 }
 
-impl Server {
-    /// Ends it, with all connections.
-    pub fn stop(&mut self) {
-        if let Some(end) = self.end.take() {
-            let _ = end.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-/// Serves `flags` on `listener`, and watches their files. `now` is asked again and again for the
+/// Serves `flags` on `listeners`, and watches their files. `now` is asked again and again for the
 /// settings.
 ///
 /// # Errors
 /// When the system refuses a thread, a runtime or randomness.
-pub fn start(listener: TcpListener, flags: Arc<Flags>, now: SettingsNow) -> io::Result<Server> {
-    listener.set_nonblocking(true)?;
+pub fn start(listeners: Listeners, flags: Arc<Flags>, now: SettingsNow) -> io::Result<Server> {
     let access = Access::new().map_err(io::Error::other)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (end, ended) = oneshot::channel::<()>();
     let app = App::new(Arc::clone(&flags), access);
-    let thread = std::thread::Builder::new().name("flags".to_owned()).spawn(move || {
-        runtime.block_on(async {
-            let settling = flags.questions().map(|questions| tokio::spawn(settle(questions)));
-            let watching = tokio::spawn(watch(flags, now));
-            if let Err(error) = serve(listener, app, ended).await {
-                tracing::error!(%error, "the server of flags has ended");
-            }
-            watching.abort();
-            settling.inspect(tokio::task::JoinHandle::abort);
-        });
-    })?;
-    Ok(Server { end: Some(end), thread: Some(thread) })
+    Server::start("flags", move |end| run(listeners, app, flags, now, end))
 }
 
-async fn serve(
-    listener: TcpListener,
-    app: App,
-    mut ended: oneshot::Receiver<()>,
-) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let router = router(app);
-    let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    let graceful = GracefulShutdown::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = accept(&listener, &slots) => accepted,
-            _ = &mut ended => break,
-        };
-        let Some((stream, slot)) = accepted else { continue };
-        let router = router.clone();
-        let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
-            router.clone().oneshot(request.map(axum::body::Body::new))
-        });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection of a flag client ended");
-            }
-            drop(slot);
-        });
+async fn run(listeners: Listeners, app: App, flags: Arc<Flags>, now: SettingsNow, end: End) {
+    let settling = flags.questions().map(|questions| tokio::spawn(settle(questions)));
+    let watching = tokio::spawn(watch(flags, now));
+    let calls = async {
+        match listeners.grpc {
+            Some(listener) => calls(listener, app.clone(), end.clone()).await,
+            None => Ok(()),
+        }
+    };
+    let (requests, calls) =
+        tokio::join!(requests(listeners.ofrep, app.clone(), end.clone()), calls);
+    for error in [requests, calls].into_iter().filter_map(Result::err) {
+        tracing::error!(%error, "a server of flags has ended");
     }
-    drop(listener);
-    let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
-    Ok(())
+    watching.abort();
+    settling.inspect(tokio::task::JoinHandle::abort);
+}
+
+/// OFREP, over HTTP/1.1.
+async fn requests(listener: TcpListener, app: App, end: End) -> io::Result<()> {
+    let router = router(app);
+    let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        router.clone().oneshot(request.map(axum::body::Body::new))
+    });
+    serve(listener, http, LIMITS, service, end).await
+}
+
+/// The services of flagd, over HTTP/2.
+async fn calls(listener: TcpListener, app: App, end: End) -> io::Result<()> {
+    let mut http = auto::Builder::new(TokioExecutor::new()).http2_only();
+    let mut h2 = http.http2();
+    h2.timer(TokioTimer::new()).keep_alive_interval(ALIVE_EVERY);
+    h2.max_concurrent_streams(STREAMS).max_header_list_size(32 << 10);
+    let service = service_fn(move |request| {
+        let app = app.clone();
+        async move { Ok::<_, Infallible>(rpc::answer(&app, request).await) }
+    });
+    serve(listener, http, LIMITS, service, end).await
 }
 
 /// Answers questions between two other tasks of this thread: an evaluation and the beginning of its
@@ -119,25 +99,6 @@ async fn serve(
 async fn settle(mut questions: mpsc::UnboundedReceiver<oneshot::Sender<()>>) {
     while let Some(answer) = questions.recv().await {
         let _ = answer.send(());
-    }
-}
-
-/// The next connection and its slot.
-async fn accept(
-    listener: &tokio::net::TcpListener,
-    slots: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, _)) => {
-            let _ = stream.set_nodelay(true);
-            Some((stream, slot))
-        }
-        Err(error) => {
-            tracing::warn!(%error, "connection of a flag client not accepted");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            None
-        }
     }
 }
 

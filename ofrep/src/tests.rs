@@ -1,5 +1,6 @@
 //! The server, request by request.
 
+use crate::Listeners;
 use crate::access::Access;
 use crate::in_force::Flags;
 use crate::routes::{App, router};
@@ -52,6 +53,7 @@ impl Lab {
         write(dir.path(), 0);
         let mut settings = settings::Flags {
             listen: "127.0.0.1:8016".parse().expect("an address"),
+            grpc: None,
             files: vec![file(dir.path())],
             bucketing: Bucketing::V2,
             clients: Vec::new(),
@@ -357,7 +359,9 @@ fn files_are_watched_and_the_server_ends() {
     let address = listener.local_addr().expect("bound");
     let settings = lab.flags.current().settings.clone();
     let now = Box::new(move || Some(settings.clone()));
-    let mut server = crate::start(listener, Arc::clone(&lab.flags), now).expect("started");
+    let mut server =
+        crate::start(Listeners { ofrep: listener, grpc: None }, Arc::clone(&lab.flags), now)
+            .expect("started");
     let ask = || {
         let mut stream = std::net::TcpStream::connect(address).expect("connected");
         let body = r#"{"context":{"targetingKey":"ann"}}"#;

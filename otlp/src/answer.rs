@@ -1,19 +1,14 @@
 //! Answers in the form of the question: OTLP over HTTP as protobuf or JSON, or gRPC
 //! (<https://opentelemetry.io/docs/specs/otlp/>).
 
-use crate::body::framed;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use http_body_util::combinators::UnsyncBoxBody;
+use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use std::convert::Infallible;
+use stagegate_listener::{GrpcBody, answer, status};
 use std::fmt::Write as _;
 
-pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
-
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+pub(crate) type Body = GrpcBody;
 
 /// The form of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +63,7 @@ impl Refusal {
     pub(crate) fn answer(&self, form: Form) -> Response<Body> {
         if form == Form::Grpc {
             let mut answer = response(StatusCode::OK, form, full(Bytes::new()));
-            answer.headers_mut().extend(grpc_status(self.code, &self.words));
+            answer.headers_mut().extend(status(self.code, &self.words));
             return answer;
         }
         let body = match form {
@@ -128,12 +123,7 @@ pub(crate) fn success(
         }
         return answer;
     }
-    let trailers = async { Some(Ok(grpc_status(0, ""))) };
-    response(
-        StatusCode::OK,
-        form,
-        Full::new(framed(message)).with_trailers(trailers).boxed_unsync(),
-    )
+    answer(message)
 }
 
 fn response(status: StatusCode, form: Form, body: Body) -> Response<Body> {
@@ -145,26 +135,6 @@ fn response(status: StatusCode, form: Form, body: Body) -> Response<Body> {
 
 fn full(bytes: Bytes) -> Body {
     Full::new(bytes).boxed_unsync()
-}
-
-fn grpc_status(code: u8, words: &str) -> HeaderMap {
-    let mut fields = HeaderMap::new();
-    fields.insert(GRPC_STATUS, u16::from(code).into());
-    // Percent-encoded, as gRPC over HTTP/2 wants it.
-    let mut message = String::new();
-    for byte in words.bytes() {
-        if (0x20..0x7f).contains(&byte) && byte != b'%' {
-            message.push(char::from(byte));
-        } else {
-            let _ = write!(message, "%{byte:02X}");
-        }
-    }
-    if let Ok(message) = HeaderValue::try_from(message)
-        && !message.is_empty()
-    {
-        fields.insert(GRPC_MESSAGE, message);
-    }
-    fields
 }
 
 /// A text in JSON. Words are our own, but may repeat what was sent.

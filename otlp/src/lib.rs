@@ -6,7 +6,6 @@
 
 mod access;
 mod answer;
-mod body;
 mod book;
 mod counts;
 mod receive;
@@ -20,4 +19,5 @@ pub use book::{ArmStages, Book, Emit, Price};
 pub use counts::Counts;
 pub use recent::{RequestStage, Requests};
 pub use relay::Forward;
-pub use server::{SendersNow, Server, Settings, start};
+pub use server::{SendersNow, Settings, start};
+pub use stagegate_listener::Server;

@@ -2,7 +2,6 @@
 
 use crate::access::{self, Sender};
 use crate::answer::{Body, Form, Refusal, accepted};
-use crate::body::{Coding, Unusable, unframed};
 use crate::book::Book;
 use crate::counts::Ended;
 use crate::relay::Relay;
@@ -12,6 +11,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use stagegate_listener::{Coding, Unusable, unframed};
 use stagegate_spans::{Malformed, Rejected, Span, read_json, read_protobuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

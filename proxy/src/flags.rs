@@ -42,18 +42,18 @@ impl<'a> About<'a> {
     }
 }
 
-/// True if the value of a flag is `false`. A flag that is missing or fails is not.
-pub(crate) fn is_false(
+/// Evaluates one flag and counts it.
+pub(crate) fn one<'f>(
     key: &str,
-    set: &FlagSet,
+    set: &'f FlagSet,
     scratch: &mut Scratch,
     facts: &Facts<'_>,
     counts: &mut FlagCounts,
-) -> bool {
+) -> Evaluation<'f> {
     let context = scratch.of_fields(facts.fields).excluding(facts.excluded);
     let evaluation = set.evaluate(key, &context, facts.now_s);
     count(key, &evaluation, counts);
-    evaluation.value().and_then(serde_json::Value::as_bool) == Some(false)
+    evaluation
 }
 
 fn count(key: &str, evaluation: &Evaluation<'_>, counts: &mut FlagCounts) {

@@ -29,11 +29,27 @@ pub enum Reason {
     CandidateDown,
     /// The proxy answered before anything was decided: a limit, a loop, no workload.
     Refused,
+    /// The flag that is bound to the workload names the arm. Asked after the cohorts.
+    Flag,
 }
 
 impl Reason {
-    /// Every reason, in decision order.
-    pub const ALL: [Self; 11] = [
+    /// The rules in the order in which they are tried.
+    pub const RULES: [Self; 10] = [
+        Self::KillSwitch,
+        Self::Denied,
+        Self::Forced,
+        Self::Pinned,
+        Self::Excluded,
+        Self::Allowed,
+        Self::Cohort,
+        Self::Flag,
+        Self::Weight,
+        Self::Default,
+    ];
+
+    /// Every reason; the position is the wire form of the decision log.
+    pub const ALL: [Self; 12] = [
         Self::KillSwitch,
         Self::Denied,
         Self::Forced,
@@ -45,6 +61,7 @@ impl Reason {
         Self::Default,
         Self::CandidateDown,
         Self::Refused,
+        Self::Flag,
     ];
 
     /// The word used in labels, headers and the API.
@@ -62,6 +79,7 @@ impl Reason {
             Self::Default => "default",
             Self::CandidateDown => "candidate_down",
             Self::Refused => "refused",
+            Self::Flag => "flag",
         }
     }
 

@@ -79,6 +79,15 @@ pub struct Choice<'a> {
     pub bucket: Option<Bucket>,
 }
 
+/// The arm that a flag names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flagged<'a> {
+    /// The flag's key.
+    pub flag: &'a str,
+    /// The arm.
+    pub arm: Arm,
+}
+
 /// The detail of a rule that applies because an identity cannot be read.
 pub const UNREADABLE: &str = "identity_unreadable";
 
@@ -187,6 +196,18 @@ impl Split {
         forced: Option<Arm>,
         pinned: Option<Arm>,
     ) -> Choice<'a> {
+        self.choose_by_flag(who, forced, pinned, None)
+    }
+
+    /// As [`Split::choose`], where a flag is bound to the workload and names an arm.
+    #[must_use]
+    pub fn choose_by_flag<'a>(
+        &'a self,
+        who: &Who<'_>,
+        forced: Option<Arm>,
+        pinned: Option<Arm>,
+        flagged: Option<Flagged<'a>>,
+    ) -> Choice<'a> {
         let (key_kind, key) = self.key(who);
         let decided = |arm, reason| Choice {
             target: Target::Arm(arm),
@@ -230,6 +251,9 @@ impl Split {
         if let Some(cohort) = who.tenant.and_then(|tenant| self.enabled_cohort(tenant)) {
             let detail = Some(cohort.as_str());
             return Choice { detail, ..decided(Arm::Candidate, Reason::Cohort) };
+        }
+        if let Some(Flagged { flag, arm }) = flagged {
+            return Choice { detail: Some(flag), ..decided(arm, Reason::Flag) };
         }
         let bucket = self.state.salt.bucket(key);
         let (arm, reason) = if bucket.is_below(self.state.weight) {

@@ -1,9 +1,9 @@
 //! Tests of the order of the routing rules, and of the effects of commands.
 
 use stagegate_rollout::{
-    Arm, Cohort, Command, Fallback, Grounds, Input, ListKind, Members, OnRollback, Order, Reason,
-    Refusal, ReleaseName, Rollout, Split, Sticky, Subject, Target, Weight, Who, WorkloadSpec,
-    WorkloadState, apply, step,
+    Arm, Cohort, Command, Fallback, Flagged, Grounds, Input, ListKind, Members, OnRollback, Order,
+    Reason, Refusal, ReleaseName, Rollout, Split, Sticky, Subject, Target, Weight, Who,
+    WorkloadSpec, WorkloadState, apply, step,
 };
 use std::sync::Arc;
 
@@ -162,6 +162,30 @@ fn the_first_rule_that_applies_decides() {
         story.ask("acme", "friend", force, Some(Arm::Candidate)),
         (STABLE, Reason::KillSwitch)
     );
+}
+
+#[test]
+fn a_flag_comes_after_the_cohorts_and_before_the_weight() {
+    let mut story = Story::new(spec());
+    story.weight("100%");
+    story.enable("pilots", &[]).expect("next in order");
+    let ask = |story: &Story, tenant: &str, arm: Arm, pinned: Option<Arm>| {
+        let split = Split::new(Arc::clone(&story.spec), Arc::new(story.state.clone()));
+        let who = Who { request: "r", tenant: Some(tenant), ..Who::default() };
+        let flagged = Some(Flagged { flag: "agent-arm", arm });
+        let choice = split.choose_by_flag(&who, None, pinned, flagged);
+        (choice.target, choice.reason, choice.detail.map(str::to_owned))
+    };
+    let by_flag = |target| (target, Reason::Flag, Some("agent-arm".to_owned()));
+    assert_eq!(ask(&story, "x", Arm::Stable, None), by_flag(STABLE), "the weight is not asked");
+    assert_eq!(ask(&story, "x", Arm::Candidate, None), by_flag(CANDIDATE));
+    assert_eq!(ask(&story, "acme", Arm::Stable, None).1, Reason::Cohort);
+    assert_eq!(ask(&story, "medco", Arm::Candidate, None).1, Reason::Excluded);
+    assert_eq!(ask(&story, "x", Arm::Candidate, Some(Arm::Stable)).1, Reason::Pinned);
+    story.does(&Command::Rollback);
+    assert_eq!(ask(&story, "x", Arm::Candidate, None).0, STABLE, "no flag opens what is closed");
+    story.does(&Command::Kill);
+    assert_eq!(ask(&story, "x", Arm::Candidate, None).1, Reason::KillSwitch);
 }
 
 #[test]

@@ -4,11 +4,15 @@ use stagegate_flags::Bucketing;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Feature flags and the server of OFREP, the OpenFeature Remote Evaluation Protocol.
+/// Feature flags, the server of OFREP (the OpenFeature Remote Evaluation Protocol), and the services of
+/// flagd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flags {
     /// Where OFREP is spoken. Without clients always a loopback address.
     pub listen: SocketAddr,
+    /// Where the services of flagd are, over gRPC; nowhere when absent. Without clients always a
+    /// loopback address.
+    pub grpc: Option<SocketAddr>,
     /// Files of definitions, which are one set.
     pub files: Vec<PathBuf>,
     /// How percentages choose, for files that do not say it.

@@ -84,6 +84,11 @@ pub(crate) fn flags_socket(flags: &stagegate_settings::Flags) -> String {
     format!("flags {}", flags.listen)
 }
 
+/// Name of the socket of flagd's services.
+pub(crate) fn flagd_socket(address: std::net::SocketAddr) -> String {
+    format!("flagd {address}")
+}
+
 /// Name of the socket of the receiver of traces.
 pub(crate) fn otlp_socket(otlp: &stagegate_config::Otlp) -> String {
     format!("otlp {}", otlp.listen)

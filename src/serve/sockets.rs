@@ -4,7 +4,7 @@ use crate::handover::{self, Inherited};
 use crate::listen::{self, SocketFile};
 use stagegate_config::Config;
 use stagegate_proxy as proxy;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 
 /// Sockets of the configuration, inherited or bound.
@@ -12,7 +12,7 @@ pub(super) struct Sockets {
     pub(super) listeners: Vec<proxy::Listener>,
     pub(super) files: Vec<SocketFile>,
     pub(super) admin: TcpListener,
-    pub(super) flags: Option<TcpListener>,
+    pub(super) flags: Option<stagegate_ofrep::Listeners>,
     pub(super) otlp: Option<TcpListener>,
     /// Each once more, by name.
     pub(super) copies: Vec<(String, OwnedFd)>,
@@ -32,35 +32,28 @@ impl Sockets {
             listeners.push(socket);
             files.extend(file);
         }
-        let name = handover::admin_socket(config);
-        let admin = match take(&name) {
-            Some(socket) => socket.into(),
-            None => listen::tcp(config.admin.address)?,
+        let mut side = |name: String, address: SocketAddr| -> anyhow::Result<TcpListener> {
+            let socket: TcpListener = match take(&name) {
+                Some(socket) => socket.into(),
+                None => listen::tcp(address)?,
+            };
+            copies.push((name, socket.try_clone()?.into()));
+            Ok(socket)
         };
-        copies.push((name, admin.try_clone()?.into()));
+        let admin = side(handover::admin_socket(config), config.admin.address)?;
         let flags = match &config.flags {
             None => None,
-            Some(flags) => {
-                let name = handover::flags_socket(flags);
-                let socket: TcpListener = match take(&name) {
-                    Some(socket) => socket.into(),
-                    None => listen::tcp(flags.listen)?,
-                };
-                copies.push((name, socket.try_clone()?.into()));
-                Some(socket)
-            }
+            Some(flags) => Some(stagegate_ofrep::Listeners {
+                ofrep: side(handover::flags_socket(flags), flags.listen)?,
+                grpc: match flags.grpc {
+                    Some(address) => Some(side(handover::flagd_socket(address), address)?),
+                    None => None,
+                },
+            }),
         };
         let otlp = match &config.otlp {
             None => None,
-            Some(otlp) => {
-                let name = handover::otlp_socket(otlp);
-                let socket: TcpListener = match take(&name) {
-                    Some(socket) => socket.into(),
-                    None => listen::tcp(otlp.listen)?,
-                };
-                copies.push((name, socket.try_clone()?.into()));
-                Some(socket)
-            }
+            Some(otlp) => Some(side(handover::otlp_socket(otlp), otlp.listen)?),
         };
         Ok(Self { listeners, files, admin, flags, otlp, copies })
     }

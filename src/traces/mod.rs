@@ -1,6 +1,7 @@
 //! Tracing joined together: records of sampled requests come from the data plane, results from the
 //! scoring; they are put into OpenTelemetry's words by the exporter's thread, beside the traffic.
 
+mod flags;
 mod results;
 mod spans;
 
@@ -143,6 +144,7 @@ impl Traces {
                 Record::Request(traced) => {
                     if let Some(redactor) = redactors.get(&traced.workload) {
                         spans::add(&traced, redactor, &mut batch.spans);
+                        flags::add(&traced, redactor, &mut batch.events);
                     }
                 }
                 Record::Result(told) => {

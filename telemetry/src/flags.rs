@@ -15,6 +15,14 @@ pub struct FlagGauges {
 }
 
 impl Telemetry {
+    /// Sets the number of flags past their day, by what they gate.
+    pub fn set_expired_flags(&self, counts: &[(&'static str, u64)]) {
+        for (risk, count) in counts {
+            let label = SharedString::const_str(risk);
+            self.prometheus.gauge(&names::FLAGS_EXPIRED, &[label]).set(*count as f64);
+        }
+    }
+
     /// Sets the counts of evaluations, and the state of the files.
     pub fn set_flags(&self, flags: &FlagGauges) {
         let mut all = self.flags_of_requests();

@@ -210,7 +210,9 @@ metrics! {
     STORE_FAILURES = Counter "stagegate_store_failures_total" [] Count,
         "Changes refused because the state store could not record them";
     FLAG_EVALUATIONS = Counter "stagegate_flag_evaluations_total" ["flag", "variant", "reason"] Count,
-        "Evaluations of feature flags over OFREP and for forwarded requests; `unknown` are keys that no flag has, and an empty variant means the caller's own default";
+        "Evaluations of feature flags over OFREP, over gRPC and for forwarded requests; `unknown` are keys that no flag has, and an empty variant means the caller's own default";
+    FLAGS_EXPIRED = Gauge "stagegate_flags_expired" ["risk"] Count,
+        "Feature flags that are past the day in their metadata and gate a kill switch, a stage or a running rollout";
     FLAG_FILES = Gauge "stagegate_flag_files_good" [] Count,
         "1 if the files of feature flags are in force as they are now, 0 if a problem keeps the former ones in force";
     NOTIFICATIONS = Counter "stagegate_notifications_total" ["channel", "result"] Count,

@@ -120,6 +120,7 @@ fn busy() -> Telemetry {
         evaluations: vec![("new-prompt".to_owned(), "on".to_owned(), "TARGETING_MATCH", 4)],
         files_good: true,
     });
+    telemetry.set_expired_flags(&[("kill_switch", 1)]);
     telemetry.set_otlp(&OtlpGauges {
         exports: vec![("accepted", 3)],
         spans: vec![("joined", 30)],

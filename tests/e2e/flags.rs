@@ -2,13 +2,14 @@
 
 use crate::harness::tools::{fixture, node, script, to_the_end};
 use crate::harness::{
-    Admin, Backend, Setup, Stagegate, Wire, Workload, eventually, eventually_async, free_address,
-    request,
+    Admin, Backend, Exchange, Setup, Stagegate, Wire, Workload, eventually, eventually_async,
+    free_address, request,
 };
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 /// SHA-256 of `a key of the tests`.
 const HASH: &str = "sha256:773a4fa29b88e3f28dc7eaa78f758da4c2d2dafd157a4faaca8a58a9c888edc1";
@@ -27,6 +28,8 @@ const FILE: &str = r#"{"flags": {
     "targeting": {"if": [{"==": [{"var": "tenant"}, "acme"]}, "on"]},
     "metadata": {"owner": "ann"}
   },
+  "steps": {"state": "ENABLED", "variants": {"few": 3, "many": 5}, "defaultVariant": "few"},
+  "model": {"state": "ENABLED", "variants": {"m": {"name": "m-6", "temperature": 0.5}}, "defaultVariant": "m"},
   "switched-off": {"state": "DISABLED", "variants": {"a": "x"}, "defaultVariant": "a"}
 }}"#;
 
@@ -75,6 +78,23 @@ async fn the_javascript_providers_see_a_change_and_the_web_provider_by_an_event(
     assert_eq!(printed.matches("ok ").count(), 3);
 }
 
+#[tokio::test]
+async fn the_providers_of_flagd_see_a_change_in_both_modes() {
+    let grpc = free_address();
+    let flags = Flags::start(&format!(", grpc: \"{grpc}\"")).await;
+    let admin = format!("http://{}", flags.stagegate.admin.address);
+    let port = grpc.port().to_string();
+    let printed = script("flagd_client.py", &[&port, &admin]).await;
+    assert_eq!(printed.matches("ok ").count(), 3);
+    let mut command = Command::new("node");
+    command.arg(fixture("flagd_client.mjs")).arg(node()).arg(&port).arg(&admin);
+    let printed = to_the_end("flagd_client.mjs", command).await;
+    assert_eq!(printed.matches("ok ").count(), 3);
+    let metrics = flags.stagegate.admin.get("/metrics").await.ok().response.text();
+    let counted = r#"stagegate_flag_evaluations_total{flag="model",variant="m",reason="STATIC"}"#;
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
 /// A flag for a context, asked over OFREP.
 async fn asked(flags: &Flags, key: &str, context: &Value) -> Value {
     let line = format!("POST /ofrep/v1/evaluate/flags/{key}");
@@ -90,6 +110,24 @@ fn ran(flags: &Flags, arguments: &[&str]) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     said
+}
+
+#[tokio::test]
+async fn the_admin_api_speaks_ofrep_too() {
+    let flags = Flags::start("").await;
+    let admin = &flags.stagegate.admin;
+    let context = json!({ "context": { "targetingKey": "ann", "tenant": "acme" } });
+    let line = "POST /ofrep/v1/evaluate/flags/new-prompt";
+    let answer = admin.call(line, &[], Some(&context)).await.ok().json;
+    assert_eq!((&answer["value"], &answer["reason"]), (&json!(true), &json!("TARGETING_MATCH")));
+    let missing = admin.call("POST /ofrep/v1/evaluate/flags/no", &[], Some(&context)).await;
+    assert_eq!((missing.status, &missing.json["errorCode"]), (404, &json!("FLAG_NOT_FOUND")));
+    let all = admin.call("POST /ofrep/v1/evaluate/flags", &[], Some(&context)).await.ok();
+    let tag = all.response.head.get("etag").expect("a tag").to_owned();
+    assert!(all.json["flags"].as_array().is_some_and(|flags| flags.len() == 4));
+    let again = [("if-none-match", tag.as_str())];
+    let again = admin.call("POST /ofrep/v1/evaluate/flags", &again, Some(&context)).await;
+    assert_eq!(again.status, 304);
 }
 
 /// The incident: a risky step of one workload is off for one tenant, by one command. Then it is on
@@ -187,6 +225,89 @@ async fn forwarded_flags_reach_the_backend_and_the_record_says_so() {
     assert!(ran(&flags, &["audit", "verify"]).contains("audit is whole"));
 }
 
+/// As [`through`], in a stage.
+async fn in_stage(flags: &Flags, tenant: &str, stage: &str) -> (String, String) {
+    let mut wire = Wire::connect(flags.stagegate.proxy).await;
+    let fields = [("x-tenant-id", tenant), ("stagegate-stage", stage)];
+    let response = wire.ask(&request("GET /", &fields)).await;
+    let field = flags.backend.last().head.get("stagegate-flags").unwrap_or_default().to_owned();
+    (response.head.get("x-request-id").unwrap_or_default().to_owned(), field)
+}
+
+#[tokio::test]
+async fn a_risky_stage_of_one_workflow_is_off_for_one_tenant_and_on_again() {
+    let flags =
+        Flags::start_with("", |workload| workload.with("forward_flags", "[new-prompt]")).await;
+    let on = "new-prompt=on;by=targeting";
+    assert_eq!(in_stage(&flags, "acme", "refund").await.1, on);
+    ran(
+        &flags,
+        &[
+            "flag",
+            "deny",
+            "new-prompt",
+            "tenant",
+            "acme",
+            "-w",
+            "agent",
+            "--stage",
+            "refund",
+            "--reason",
+            "incident 7",
+        ],
+    );
+    let (id, field) = in_stage(&flags, "acme", "refund").await;
+    assert_eq!(field, "new-prompt=off;by=denied", "from the answer of the command on");
+    assert_eq!(in_stage(&flags, "acme", "plan").await.1, on, "other stages go on");
+    eventually("the record of the request", || {
+        flags.stagegate.cli(&["explain", &id]).status.success()
+    })
+    .await;
+    let said = ran(&flags, &["explain", &id]);
+    assert!(said.contains("new-prompt = off (denied)"), "{said}");
+    ran(
+        &flags,
+        &["flag", "rm", "new-prompt", "tenant", "acme", "-w", "agent", "--stage", "refund"],
+    );
+    assert_eq!(in_stage(&flags, "acme", "refund").await.1, on, "and on again");
+    let history = ran(&flags, &["flag", "history", "new-prompt"]);
+    assert!(history.contains("incident 7") && history.contains("refund"), "{history}");
+    assert!(ran(&flags, &["audit", "verify"]).contains("audit is whole"));
+}
+
+#[tokio::test]
+async fn a_flag_that_is_past_its_day_and_gates_a_kill_switch_is_told() {
+    let stable = Backend::start("stable");
+    let told = Arc::<Mutex<Vec<Value>>>::default();
+    let kept = Arc::clone(&told);
+    let hook = Backend::with("hook", async move |exchange: &mut Exchange| {
+        let body = exchange.body().await;
+        kept.lock().expect("notices").push(serde_json::from_slice(&body.bytes).expect("JSON"));
+        exchange.reply("204 No Content", &[], b"").await;
+    });
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("flags.json");
+    let dated = FILE.replace("\"ann\"", "\"ann\", \"expires\": \"2020-01-01\"");
+    std::fs::write(&file, dated).expect("written");
+    let flags = format!("{{ listen: \"{}\", files: [\"{}\"] }}", free_address(), file.display());
+    let workload = Workload::new(&stable).with("kill_switch", "{ flag: new-prompt }");
+    let notify = format!("[{{ name: hook, type: webhook, url: \"http://{}/\" }}]", hook.address);
+    let setup = Setup::of(workload).with("flags", &flags).with("notify", &notify);
+    let stagegate = Stagegate::start(&setup).await;
+    eventually_async("the gauge", async || {
+        let metrics = stagegate.admin.get("/metrics").await.ok().response.text();
+        metrics.contains(r#"stagegate_flags_expired{risk="kill_switch"} 1"#)
+            && metrics.contains(r#"stagegate_flags_expired{risk="stage"} 0"#)
+    })
+    .await;
+    eventually("the notice", || !told.lock().expect("notices").is_empty()).await;
+    let told = told.lock().expect("notices")[0].clone();
+    assert_eq!((&told["kind"], &told["owner"]), (&json!("flag_expired"), &json!("ann")), "{told}");
+    let line = stagegate.cli(&["explain", "-w", "agent", "--tenant", "globex"]);
+    let said = String::from_utf8_lossy(&line.stdout).into_owned();
+    assert!(said.contains("kill_switch") && said.contains("new-prompt"), "{said}");
+}
+
 #[tokio::test]
 async fn a_bad_file_keeps_the_former_flags_and_says_why() {
     let flags = Flags::start("").await;
@@ -202,5 +323,5 @@ async fn a_bad_file_keeps_the_former_flags_and_says_why() {
     assert_eq!(checked.status.code(), Some(1));
     let said = String::from_utf8_lossy(&checked.stdout).into_owned()
         + &String::from_utf8_lossy(&checked.stderr);
-    assert!(said.contains("flags.json:7: $.flags.switched-off.state"), "{said}");
+    assert!(said.contains("flags.json:9: $.flags.switched-off.state"), "{said}");
 }

@@ -1,7 +1,7 @@
 //! A store whose `fsync` does not return: the way back does not wait for it, and what was done
 //! meanwhile is recorded at last, also when the process is killed in between.
 
-use crate::harness::{Backend, Setup, Stagegate, Workload, eventually_async};
+use crate::harness::{Backend, Setup, Stagegate, Workload, eventually_async, free_address};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -161,4 +161,48 @@ async fn a_rollback_outlives_the_process_although_the_store_never_took_it() {
     }
     assert_eq!(candidate.arrivals(), arrived, "still rolled back");
     is_recorded(&stagegate).await;
+}
+
+/// The backend's `stagegate-flags` of a request of a tenant.
+async fn forwarded(stagegate: &Stagegate, stable: &Backend, tenant: &str) -> String {
+    assert_eq!(stagegate.get("/", &[("x-tenant-id", tenant)]).await.status(), 200);
+    stable.last().head.get("stagegate-flags").unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_flag_is_switched_off_for_one_tenant_while_the_store_hangs() {
+    let disk = Disk::new();
+    let file = disk.dir.path().join("flags.json");
+    let text = r#"{"flags": {"refunds": {"state": "ENABLED", "variants": {"on": true, "off": false},
+        "defaultVariant": "on"}}}"#;
+    std::fs::write(&file, text).expect("written");
+    let stable = Backend::start("stable");
+    let workload = Workload::new(&stable).with("forward_flags", "[refunds]");
+    let flags = format!("{{ listen: \"{}\", files: [\"{}\"] }}", free_address(), file.display());
+    let setup = Setup::of(workload).with("flags", &flags);
+    let stagegate = Stagegate::start_under(&setup, &disk.environment).await;
+    assert_eq!(forwarded(&stagegate, &stable, "acme").await, "refunds=on;by=static");
+    disk.hang();
+    let asked = Instant::now();
+    let done =
+        stagegate.cli(&["flag", "deny", "refunds", "tenant", "acme", "--reason", "incident"]);
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(done.status.success() && said.contains("! not recorded yet"), "{said}");
+    assert!(said.contains("workers and the server of flags followed within"), "{said}");
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert_eq!(forwarded(&stagegate, &stable, "acme").await, "refunds=off;by=denied");
+    assert_eq!(forwarded(&stagegate, &stable, "globex").await, "refunds=on;by=static");
+    stagegate.kill_hard();
+    disk.go_on();
+    stagegate.restart().await;
+    assert_eq!(forwarded(&stagegate, &stable, "acme").await, "refunds=off;by=denied");
+    eventually_async("the record", async || {
+        let audit = stagegate.admin.get("/v1/audit?limit=5").await;
+        audit.status == 200
+            && audit.json["entries"].as_array().is_some_and(|entries| {
+                entries.iter().any(|it| it["action"] == "flag_deny" && it["reason"] == "incident")
+            })
+    })
+    .await;
+    assert_eq!(stagegate.admin.get("/v1/audit/verify").await.ok().json["intact"], true);
 }

@@ -1,7 +1,9 @@
 //! The state that the API answers from.
 
 use super::{Events, Refusals};
-use crate::sources::{DecisionSource, MetricsSource, SampleSource, StageSource, StatsSource};
+use crate::sources::{
+    DecisionSource, FlagEvaluations, MetricsSource, SampleSource, StageSource, StatsSource,
+};
 use stagegate_control::Control;
 use stagegate_notify::Notifier;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ pub struct App {
     pub samples: Option<Arc<dyn SampleSource>>,
     /// Stages by the agents' traces; `None` where none are received.
     pub stages: Option<Arc<dyn StageSource>>,
+    /// Evaluations over OFREP; `None` without flags.
+    pub flags: Option<Arc<dyn FlagEvaluations>>,
     /// Sends messages to people; `None` without a store for the outbox.
     pub notifier: Option<Notifier>,
     /// The lines in the log about refused callers.

@@ -279,6 +279,10 @@ impl From<ReloadError> for ApiError {
     }
 }
 
+/// Marks a response of another protocol, whose errors stay as they are.
+#[derive(Clone, Copy, Debug)]
+pub struct AsItIs;
+
 /// The outermost layer: gives every error its body.
 pub async fn dress(request: Request, next: Next) -> Response {
     let instance = request.uri().path().to_owned();
@@ -286,6 +290,9 @@ pub async fn dress(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    if response.extensions().get::<AsItIs>().is_some() {
         return response;
     }
     let error = response.extensions_mut().remove::<ApiError>().unwrap_or_else(|| {

@@ -201,6 +201,32 @@ impl<T> Change<T> {
         }
     }
 
+    /// A change of a release that has to be made before the change itself. It has the same condition and
+    /// no key: made twice, it is the same.
+    pub(super) fn release_before(
+        &self,
+        workload: &str,
+        change: ReleaseChange,
+        reason: &str,
+    ) -> ReleaseOrder {
+        ReleaseOrder {
+            actor: self.caller.actor.clone(),
+            workload: workload.to_owned(),
+            change,
+            reason: reason.to_owned(),
+            precondition: self.precondition.clone(),
+            idempotency: None,
+        }
+    }
+
+    /// The same after a change that the condition held for and that led to this epoch.
+    pub(super) fn after(mut self, epoch: u64) -> Self {
+        if self.precondition != Precondition::None {
+            self.precondition = Precondition::Epochs(vec![epoch]);
+        }
+        self
+    }
+
     /// The drill to hold.
     pub(super) fn drill(self, workload: String, reason: String) -> DrillOrder {
         DrillOrder {

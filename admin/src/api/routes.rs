@@ -10,6 +10,7 @@ mod events;
 mod flags;
 mod lists;
 mod notify;
+mod ofrep;
 mod outlook;
 mod reads;
 mod records;
@@ -102,6 +103,8 @@ fn viewer() -> Vec<Methods> {
         routes!(flags::flag_history),
         routes!(flags::evaluate_flags),
         routes!(flags::flag),
+        routes!(ofrep::ofrep_flag),
+        routes!(ofrep::ofrep_flags),
         routes!(records::decision),
         routes!(records::decisions),
         routes!(samples::samples),

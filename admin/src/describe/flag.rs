@@ -1,5 +1,6 @@
 //! Flags as the API shows them.
 
+use crate::explain::Bound;
 use serde_json::json;
 use stagegate_api::{
     DecisionFlag, ExplainRequest, Explanation, FlagChanged, FlagDecider, FlagDetail,
@@ -32,6 +33,7 @@ pub fn flag_changed(changed: &control::FlagChanged) -> FlagChanged {
         audit_seq: changed.audit_seq,
         actor: changed.actor.clone(),
         reason: changed.reason.clone(),
+        recorded: changed.recorded,
         timing: changed.timing.map(|timing| FlagTiming {
             acknowledged_ms: timing.acknowledged_ms,
             acknowledged_workers: timing.acknowledged_workers,
@@ -102,6 +104,33 @@ pub fn flag_evaluation(key: &str, it: &Evaluation<'_>) -> FlagEvaluation {
     }
 }
 
+/// What the flags that are bound to a workload say about a request.
+#[must_use]
+pub fn bound<'w>(
+    set: &FlagSet,
+    request: &ExplainRequest,
+    excluded: bool,
+    settings: &'w stagegate_config::settings::Workload,
+) -> Bound<'w> {
+    let (kill, arm_flag) = (settings.kill_flag.as_deref(), settings.arm_flag.as_deref());
+    let mut scratch = Scratch::new();
+    let context = scratch.of_fields(&fields(request)).excluding(excluded);
+    let now = control::now_ms() / 1000;
+    let kills = kill.is_some_and(|key| set.evaluate(key, &context, now).is_false());
+    let arm = arm_flag.and_then(|key| set.evaluate(key, &context, now).arm());
+    Bound { kill, kills, arm_flag, arm }
+}
+
+/// What is known of a request before it is decided.
+fn fields(request: &ExplainRequest) -> Vec<(&str, &str)> {
+    let (tenant, user) = (known("tenant", &request.tenant), known("user", &request.user));
+    let conversation = known("conversation", &request.conversation);
+    let target = user.or(conversation).or(tenant).map(|(_, id)| id);
+    let target = target.or(request.request_id.as_deref()).unwrap_or_default();
+    let fixed = [("targetingKey", target), ("workload", request.workload.as_str())];
+    fixed.into_iter().chain([tenant, user, conversation].into_iter().flatten()).collect()
+}
+
 /// The flags that a request would carry to its backend.
 #[must_use]
 pub fn flags_sent(
@@ -112,18 +141,9 @@ pub fn flags_sent(
     wants: impl Fn(&str) -> bool,
     pins: &[(String, String)],
 ) -> Vec<DecisionFlag> {
-    let (tenant, user) = (known("tenant", &request.tenant), known("user", &request.user));
-    let conversation = known("conversation", &request.conversation);
-    let target = user.or(conversation).or(tenant).map(|(_, id)| id);
-    let target = target.or(request.request_id.as_deref()).unwrap_or_default();
-    let release = known("release", &explained.release);
-    let fixed = [
-        ("targetingKey", target),
-        ("workload", request.workload.as_str()),
-        ("arm", explained.arm.as_str()),
-    ];
-    let more = [tenant, user, conversation, release].into_iter().flatten();
-    let fields: Vec<(&str, &str)> = fixed.into_iter().chain(more).collect();
+    let mut fields = fields(request);
+    fields.push(("arm", explained.arm.as_str()));
+    fields.extend(known("release", &explained.release));
     let mut scratch = Scratch::new();
     let context = scratch.of_fields(&fields).excluding(excluded);
     let evaluated = set.evaluate_all(&context, control::now_ms() / 1000);

@@ -18,7 +18,7 @@ macro_rules! same {
 
 same!(arm: rollout::Arm => api::Arm { Stable Candidate });
 same!(rule: rollout::Reason => api::Rule {
-    KillSwitch Denied Forced Pinned Excluded Allowed Cohort Weight Default CandidateDown Refused
+    KillSwitch Denied Forced Pinned Excluded Allowed Cohort Weight Default CandidateDown Refused Flag
 });
 same!(key_kind: rollout::KeyKind => api::KeyKind { Conversation User Tenant Request });
 same!(sticky: rollout::Sticky => api::KeyKind { Conversation User Tenant Request });

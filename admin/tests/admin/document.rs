@@ -55,7 +55,7 @@ async fn every_documented_route_is_served_and_no_other_method() {
     let document = document(&world).await;
     let operations = operations(&document);
     let paths: BTreeSet<&String> = operations.iter().map(|(path, _, _)| path).collect();
-    assert_eq!((paths.len(), operations.len()), (63, 72), "{paths:#?}");
+    assert_eq!((paths.len(), operations.len()), (65, 74), "{paths:#?}");
     for path in paths {
         let concrete: String = path.replace("{workload}", "agent").replace(['{', '}'], "");
         for method in ["GET", "PUT", "POST", "DELETE", "PATCH"] {
@@ -81,7 +81,11 @@ async fn every_operation_is_complete() {
         let role = operation["x-role"].as_str().unwrap();
         assert_eq!(is_guarded, role != "none", "{name}");
         assert_eq!(is_guarded, operation["responses"]["401"].is_object(), "{name}");
-        assert_eq!(is_guarded, path.starts_with("/v1/") || path == "/metrics", "{name}");
+        assert_eq!(
+            is_guarded,
+            path.starts_with("/v1/") || path.starts_with("/ofrep/") || path == "/metrics",
+            "{name}"
+        );
         assert!(operation.get("parameters").is_none_or(Value::is_array), "{name}");
         let in_path = path.matches('{').count();
         let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();

@@ -243,3 +243,61 @@ async fn a_viewer_reads_and_tries_out_and_changes_nothing() {
     change(&world, "refunds", off).await.problem(403, "forbidden");
     assert_eq!(asked(&world, "refunds", json!({})).await, two("on", "static"));
 }
+
+#[tokio::test]
+async fn a_dry_run_says_what_the_flags_of_the_workload_decide() {
+    let config = CONFIG.replace(
+        "    sticky: user\n",
+        "    sticky: user\n    kill_switch: { flag: refunds }\n    arm_flag: arm\n",
+    );
+    assert_ne!(config, CONFIG);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("flags.json");
+    let text = r#"{"flags": {
+      "refunds": {"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "on"},
+      "arm": {"state": "ENABLED", "variants": {"candidate": "candidate", "stable": "stable"}, "defaultVariant": null,
+        "targeting": {"if": [{"==": [{"var": "tenant"}, "umbrella"]}, "candidate"]}}}}"#;
+    std::fs::write(&path, text).unwrap();
+    let config = format!("{config}\nflags: {{ files: [\"{}\"] }}\n", path.display());
+    let world = World::with(&config).await;
+    let file = FlagFile::read("flags.json", text).unwrap();
+    let set = FlagSet::of(vec![file], Bucketing::V2).unwrap();
+    world.control.serve_flags(Arc::new(Served(Mutex::new(set))));
+    let explain = async |tenant: &str| -> Value {
+        let body = json!({ "workload": "agent", "tenant": tenant, "user": "u-1" });
+        world.post("/v1/explain", body).await.ok()
+    };
+    let named = explain("umbrella").await;
+    assert_eq!((&named["reason"], &named["detail"]), (&json!("flag"), &json!("arm")), "{named}");
+    assert_eq!(named["arm"], "candidate");
+    let other = explain("other").await;
+    assert_ne!(other["reason"], "flag");
+    assert!(other["rules"].to_string().contains("flag arm names no arm"), "{other}");
+    change(&world, "refunds", json!({ "action": "deny", "tenant": "umbrella" })).await.ok();
+    let killed = explain("umbrella").await;
+    assert_eq!((&killed["reason"], &killed["detail"]), (&json!("kill_switch"), &json!("refunds")));
+    assert!(killed["words"].as_str().unwrap().contains("flag refunds kills the workload"));
+}
+
+#[tokio::test]
+async fn a_variant_is_rolled_out_as_a_release_of_its_own() {
+    let world = world().await;
+    let start = |body: Value| world.post("/v1/workloads/agent/rollouts", body);
+    let why = json!({ "override": true, "reason": "no drill here" });
+    let with = |flag: &str, to: &str| {
+        let mut body = why.clone();
+        (body["flag"], body["to"]) = (flag.into(), to.into());
+        body
+    };
+    start(with("nobody", "on")).await.problem(404, "not-found");
+    start(with("refunds", "blue")).await.problem(400, "bad-request");
+    start(with("refunds", "on")).await.problem(409, "refused");
+    let started: Value = start(with("prompt", "b")).await.ok();
+    assert!(started["summary"].as_str().unwrap().contains("v1.prompt.b"), "{started}");
+    let release: Value = world.get("/v1/workloads/agent/releases/v1.prompt.b").await.ok();
+    assert_eq!(release["artifact"]["request"], r#"{"flags":{"prompt":"b"}}"#);
+    assert_eq!(release["artifact"]["notes"], "v1 with b of flag prompt");
+    assert_eq!(release["endpoints"], json!(["127.0.0.1:9001"]));
+    let current: Value = world.get("/v1/workloads/agent/rollouts/current").await.ok();
+    assert_eq!((&current["from"], &current["to"]), (&json!("v1"), &json!("v1.prompt.b")));
+}

@@ -117,6 +117,7 @@ impl World {
             decisions: Some(Arc::clone(&log) as Arc<_>),
             samples: None,
             stages: Some(Arc::new(Stages)),
+            flags: None,
             notifier: outbox.map(|outbox| notifier(outbox, &control)),
             refusals: Arc::default(),
             events: Arc::new(stagegate_admin::Events::new(1)),

@@ -35,6 +35,8 @@ closed_set! {
         CandidateDown = "candidate_down",
         /// The request was refused before anything was decided.
         Refused = "refused",
+        /// The flag that is bound to the workload names the arm.
+        Flag = "flag",
     }
 }
 

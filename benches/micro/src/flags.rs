@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use anyhow::{Result, anyhow, ensure};
-use stagegate_flags::{Bucketing, FlagFile, FlagSet, Scratch};
+use stagegate_flags::{Bucketing, FlagFile, FlagSet, FlagsSent, Scratch};
 
 use crate::Operation;
 
@@ -18,6 +18,33 @@ pub(crate) fn rule() -> Result<Operation> {
 /// Five of them for one context, as for a request with five forwarded flags.
 pub(crate) fn five() -> Result<Operation> {
     evaluate(&["flag-0", "flag-1", "flag-2", "flag-3", "flag-4"])
+}
+
+/// All that a request with five forwarded flags costs: its context, the evaluations, the header field,
+/// the members of `baggage`, and the text of its record.
+pub(crate) fn forwarded() -> Result<Operation> {
+    let set = set()?;
+    let users: Vec<String> = (0..USERS).map(|number| format!("user-{number:08}")).collect();
+    let mut scratch = Scratch::new();
+    let keys = ["flag-0", "flag-1", "flag-2", "flag-3", "flag-4"];
+    let mut next = 0;
+    Ok(Box::new(move || {
+        let user = users[next].as_str();
+        next = (next + 1) % users.len();
+        let context = scratch.of_fields(&[
+            ("targetingKey", user),
+            ("workload", "support-agent"),
+            ("tenant", "a-tenant-of-no-list"),
+            ("user", user),
+            ("arm", "stable"),
+            ("release", "v42"),
+        ]);
+        let mut sent = FlagsSent::default();
+        for key in keys {
+            sent.add(key, &set.evaluate(key, &context, 1_700_000_000));
+        }
+        black_box(sent);
+    }))
 }
 
 fn evaluate(keys: &'static [&'static str]) -> Result<Operation> {

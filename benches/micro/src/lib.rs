@@ -67,6 +67,7 @@ pub const CASES: &[Case] = &[
     Case { name: "config-parse", cycle: 1, prepare: config::parse },
     Case { name: "flag-rule", cycle: flags::USERS, prepare: flags::rule },
     Case { name: "flags-five", cycle: flags::USERS, prepare: flags::five },
+    Case { name: "flags-forwarded", cycle: flags::USERS, prepare: flags::forwarded },
 ];
 
 impl Case {

@@ -25,7 +25,7 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 #[derive(Subcommand, Debug)]
 pub(crate) enum RolloutCommand {
     /// Start a rollout at the policy's first step.
-    #[command(after_help = examples!("rollout start support-agent --to v43 --reason 'new prompt'", "rollout start support-agent --to v43 --dry-run"))]
+    #[command(after_help = examples!("rollout start support-agent --to v43 --reason 'new prompt'", "rollout start support-agent --to v43 --dry-run", "rollout start support-agent --flag new-prompt --to on"))]
     Start(StartArgs),
     /// Go to the next step: shows the measurements, asks, and promotes if they still hold.
     #[command(after_help = examples!("rollout promote support-agent", "rollout promote support-agent --yes --reason 'all gates pass'"))]
@@ -58,9 +58,12 @@ pub(crate) enum RolloutCommand {
 pub(crate) struct StartArgs {
     /// The workload.
     workload: String,
-    /// The release to roll out.
-    #[arg(long)]
+    /// The release to roll out; with --flag, the variant.
+    #[arg(long, value_name = "NAME")]
     to: String,
+    /// Roll out a variant of this flag, on the stable release.
+    #[arg(long, value_name = "KEY")]
+    flag: Option<String>,
     /// The policy; the workload's own if left out.
     #[arg(long)]
     policy: Option<String>,
@@ -137,6 +140,7 @@ pub(crate) fn run(
 fn start(client: &AdminClient, args: &StartArgs, format: Format) -> Result<ExitCode, Failure> {
     let body = StartRollout {
         to: args.to.clone(),
+        flag: args.flag.clone(),
         policy: args.policy.clone(),
         overriding: args.overriding,
         reason: args.reason.clone(),
@@ -151,10 +155,19 @@ fn start(client: &AdminClient, args: &StartArgs, format: Format) -> Result<ExitC
             let path = format!("/plan{}", policy.unwrap_or_default());
             let plan: Outlook = typed(&client.get(&workload_path(workload, &path))?)?;
             let first = plan.steps.first().map_or("0%", |step| step.weight.as_str());
-            preview::start(now, &args.to, first, seen);
             let asked = args.policy.as_deref();
-            let (_, list) = checklist::fetch(client, workload, Some(&args.to), asked)?;
-            preview::checks(&list, args.overriding, seen);
+            match &args.flag {
+                None => {
+                    preview::start(now, &args.to, first, seen);
+                    let (_, list) = checklist::fetch(client, workload, Some(&args.to), asked)?;
+                    preview::checks(&list, args.overriding, seen);
+                }
+                Some(flag) => {
+                    let to = format!("{} with {} of flag {flag}", now.stable, args.to);
+                    preview::start(now, &to, first, seen);
+                    seen.who("its release is checked when the rollout starts".to_owned());
+                }
+            }
             seen.who(format!(
                 "{} of policy {} follow; `stagegate plan {workload}` says how long they take",
                 counted(plan.steps.len() as u64, "step"),

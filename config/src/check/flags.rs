@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 pub(crate) fn flags(at: At<RawFlags>, cx: &mut Context<'_>) -> Option<Flags> {
     let raw = at.value;
     let (raw_clients, listen) = (raw.clients?, raw.listen?);
-    if raw_clients.value.is_empty() && !listen.value.ip().is_loopback() {
+    let open = [Some(&listen), raw.grpc.as_ref()].into_iter().flatten();
+    for at in open.filter(|at| raw_clients.value.is_empty() && !at.value.ip().is_loopback()) {
         cx.problem(
-            &listen.site,
+            &at.site,
             "is reachable from other machines, and there are no clients",
             "add `clients` (see `stagegate token new`), or use a loopback address like `127.0.0.1:8016`",
         );
@@ -24,6 +25,7 @@ pub(crate) fn flags(at: At<RawFlags>, cx: &mut Context<'_>) -> Option<Flags> {
     let origins = plain(raw.origins)?.into_iter().map(|at| at.value.0);
     Some(Flags {
         listen: listen.value,
+        grpc: raw.grpc.map(|at| at.value),
         files: files?,
         bucketing,
         clients: clients?,

@@ -17,8 +17,12 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
     let admin = plain(raw.admin).and_then(|raw| admin(raw, cx));
     let flags_address = raw.flags.as_ref().and_then(|at| at.value.listen.clone());
     let otlp_address = raw.otlp.as_ref().and_then(|at| at.value.listen.clone());
-    let others =
-        [(flags_address, "the address of the flags"), (otlp_address, "the address for OTLP")];
+    let grpc_address = raw.flags.as_ref().and_then(|at| at.value.grpc.clone());
+    let others = [
+        (flags_address, "the address of the flags"),
+        (grpc_address, "the address of the flags over gRPC"),
+        (otlp_address, "the address for OTLP"),
+    ];
     check_addresses(&raw.listeners, admin.as_ref(), others, cx);
     // What could not be read might have been somebody.
     let trusts_anyone = raw.trusted_proxies.as_ref().is_none_or(|at| !at.value.is_empty());
@@ -178,7 +182,7 @@ fn admin(raw: RawAdmin, cx: &mut Context<'_>) -> Option<Admin> {
 fn check_addresses(
     listeners: &Option<At<NonEmpty<RawListener>>>,
     admin: Option<&Admin>,
-    others: [(Option<At<SocketAddr>>, &str); 2],
+    others: [(Option<At<SocketAddr>>, &str); 3],
     cx: &mut Context<'_>,
 ) {
     let mut seen: Vec<(ListenAddress, String)> = Vec::new();

@@ -8,11 +8,15 @@ use std::net::SocketAddr;
 
 raw! {
     /// Feature flags in flagd's format, served to OpenFeature SDKs over OFREP. A reload takes over all
-    /// of it except `listen`; the first section, or its end, takes effect at a start. The files are
+    /// of it except `listen` and `grpc`; the first section, or its end, takes effect at a start. The files are
     /// watched and read again when they change.
     pub(crate) struct RawFlags {
         /// IP address and port of the OFREP server. Without clients it must be a loopback address.
         listen: SocketAddr = default("127.0.0.1:8016"),
+        /// IP address and port of the services of flagd over gRPC, for its own OpenFeature providers:
+        /// `flagd.evaluation.v1` and `v2`, and `flagd.sync.v1`. Nowhere, by default. Without clients it
+        /// must be a loopback address.
+        grpc: SocketAddr = optional,
         /// Files of flags, which are one set. A key may be in one file only.
         files: Vec<At<FilePath>> = required,
         /// How percentages choose, for files whose metadata do not say it. A change takes effect at a

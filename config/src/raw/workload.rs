@@ -93,6 +93,10 @@ raw! {
         /// Keys of flags that are evaluated for each request and sent to the backend in
         /// `stagegate-flags` and `baggage`; `*` stands for every flag. Needs the section `flags`.
         forward_flags: Vec<At<FlagKey>> = default("[]"),
+        /// Key of a flag that names the arm where no list, pin or cohort does, before the weight: `true`
+        /// or `candidate`, `false` or `stable`. Any other value, and a flag that is missing or fails, leave it
+        /// to the weight. While the candidate is closed, no flag opens it. Needs the section `flags`.
+        arm_flag: FlagKey = optional,
     }
 }
 

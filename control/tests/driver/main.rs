@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod checklist;
+mod flags;
 mod hang;
 mod ledger;
 mod memory;

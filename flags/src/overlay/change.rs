@@ -158,6 +158,12 @@ impl FlagChange {
         }
     }
 
+    /// True if it can only take a variant away from somebody: it must work whatever else does not.
+    #[must_use]
+    pub const fn takes_away(&self) -> bool {
+        matches!(self, Self::Off { .. } | Self::Deny { .. })
+    }
+
     /// The command applied to a flag: the override afterwards, and the change in words. The words are
     /// empty if nothing changes.
     ///

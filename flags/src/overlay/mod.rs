@@ -10,5 +10,6 @@ pub(crate) mod decide;
 pub(crate) mod export;
 pub(crate) mod moves;
 pub(crate) mod rule;
+pub(crate) mod taken;
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,8 @@ use crate::http1::Known;
 use crate::pins::Pins;
 use crate::plan::{CurrentPlan, Release, Role, Workload};
 use crate::problem::Problem;
-use stagegate_flags::FlagsSent;
-use stagegate_rollout::{Arm, Choice, KeyKind, OnRollback, Reason, Target};
+use stagegate_flags::{Evaluation, FlagsSent};
+use stagegate_rollout::{Arm, Choice, Flagged, KeyKind, OnRollback, Reason, Target};
 use stagegate_settings::ForwardFlags;
 
 /// The result of a decision.
@@ -48,7 +48,10 @@ impl Client {
         let pinned = pin.map(|(arm, _)| arm);
         let choice = match self.killing_flag(call, plan, workload) {
             Some(flag) => workload.split.killed(&call.who(), flag),
-            None => workload.split.choose(&call.who(), forced, pinned),
+            None => {
+                let flagged = self.arm_flag(call, plan, workload);
+                workload.split.choose_by_flag(&call.who(), forced, pinned, flagged)
+            }
         };
         let conversation = call.found.conversation.as_deref();
         let choice = stay(workload, pins, conversation, choice, call.steady_s(pins));
@@ -106,11 +109,34 @@ impl Client {
         workload: &'p Workload,
     ) -> Option<&'p str> {
         let key = workload.prepared.settings.kill_flag.as_deref()?;
+        self.evaluated(key, call, plan, workload).is_false().then_some(key)
+    }
+
+    /// The arm that the workload's flag names for this request, if it names one.
+    fn arm_flag<'p>(
+        &self,
+        call: &Call,
+        plan: &CurrentPlan,
+        workload: &'p Workload,
+    ) -> Option<Flagged<'p>> {
+        let flag = workload.prepared.settings.arm_flag.as_deref()?;
+        let is_open = workload.split.state().is_open();
+        let arm = is_open.then(|| self.evaluated(flag, call, plan, workload).arm())??;
+        Some(Flagged { flag, arm })
+    }
+
+    fn evaluated<'p>(
+        &self,
+        key: &str,
+        call: &Call,
+        plan: &'p CurrentPlan,
+        workload: &Workload,
+    ) -> Evaluation<'p> {
         let mut scratch = self.worker.flags.borrow_mut();
         let mut stats = self.worker.stats.borrow_mut();
         let about = self.about(call, workload);
         let facts = about.facts(call.now_s());
-        flags::is_false(key, &plan.flags, &mut scratch, &facts, stats.flags()).then_some(key)
+        flags::one(key, &plan.flags, &mut scratch, &facts, stats.flags())
     }
 
     /// Flags for a release, if the workload wants any or the release pins some.

@@ -109,6 +109,7 @@ impl Call {
             arm: Some(decision.arm),
             reason: decision.reason,
             epoch: decision.plan.epoch,
+            flags: decision.flags.as_ref().map_or("", |flags| &flags.record),
         };
         let joined = self.trace.as_ref().is_some_and(|trace| trace.joined);
         let traced = self.traced(&by, outcome, told, None);
@@ -167,10 +168,20 @@ impl Call {
             arm: None,
             reason: Reason::Refused,
             epoch: plan.epoch,
+            flags: "",
         };
         let outcome = super::call::outcome_of(problem);
         if let Some(traced) = self.traced(&by, outcome, &Told::default(), Some(problem)) {
             worker.trace(traced);
+        }
+    }
+
+    /// The targeting key of flags, unless it is a person's or a customer's.
+    fn flag_context(&self) -> Option<&str> {
+        match (&self.found.user, &self.found.conversation, &self.found.tenant) {
+            (None, Some(conversation), _) => Some(conversation),
+            (None, None, None) => Some(self.own_id()),
+            _ => None,
         }
     }
 
@@ -212,6 +223,8 @@ impl Call {
             usage: told.usage,
             cost: told.cost,
             stages: told.stages.to_vec(),
+            flags: by.flags.to_owned(),
+            flag_context: self.flag_context().filter(|_| !by.flags.is_empty()).map(str::to_owned),
             attempts: kept.attempts,
         })
     }
@@ -224,4 +237,6 @@ struct By<'a> {
     arm: Option<Arm>,
     reason: Reason,
     epoch: u64,
+    /// Flags that were evaluated, as in the record.
+    flags: &'a str,
 }

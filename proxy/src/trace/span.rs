@@ -260,6 +260,11 @@ pub struct Traced {
     pub cost: Option<Cost>,
     /// The backend's stages: names and microseconds.
     pub stages: Vec<(String, u64)>,
+    /// The flags that were evaluated for it, as in its record.
+    pub flags: String,
+    /// The key by which percentages of flags chose: a conversation or the request itself. None where it
+    /// is a user or a tenant, who are not told to collectors.
+    pub flag_context: Option<String>,
     /// The tries to have it served, in order.
     pub attempts: Vec<TracedAttempt>,
 }

@@ -63,6 +63,8 @@ pub struct Workload {
     pub forward_flags: ForwardFlags,
     /// The flag that kills the workload for whom its value is false.
     pub kill_flag: Option<std::sync::Arc<str>>,
+    /// The flag that names the arm where no list, pin or cohort does.
+    pub arm_flag: Option<std::sync::Arc<str>>,
 }
 
 impl Workload {
@@ -87,6 +89,7 @@ impl Workload {
             shadow: None,
             forward_flags: ForwardFlags::default(),
             kill_flag: None,
+            arm_flag: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod collector;
 mod context;
+mod flags;
 mod outages;
 mod results;
 mod spans;

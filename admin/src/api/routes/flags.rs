@@ -140,11 +140,14 @@ pub(super) async fn evaluate_flags(
 }
 
 fn served(app: &App) -> Result<&Arc<dyn FlagServer>, ApiError> {
-    app.control.flags().ok_or_else(|| {
-        let detail =
-            "no flags are served: write `flags:` into the configuration and restart the process";
-        ApiError::new(Kind::NotFound, detail)
-    })
+    app.control.flags().ok_or_else(no_flags)
+}
+
+/// The answer without the section in the configuration.
+pub(super) fn no_flags() -> ApiError {
+    let detail =
+        "no flags are served: write `flags:` into the configuration and restart the process";
+    ApiError::new(Kind::NotFound, detail)
 }
 
 fn unknown(key: &str) -> ApiError {

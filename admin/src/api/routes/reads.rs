@@ -67,21 +67,23 @@ pub(super) async fn explain(
 ) -> Result<Json<Explanation>, ApiError> {
     let view = app.control.view();
     let live = find(&view, &request.workload)?;
-    let mut explained = explaining::dry_run(&live.split, view.epoch, &request);
     let workload = view.config.workload(&request.workload);
+    let set = app.control.flags().map(|flags| flags.set());
+    let tenant = request.tenant.as_deref();
+    let excluded = tenant.is_some_and(|tenant| view.excludes(Some(&request.workload), tenant));
+    let bound = match (&set, workload) {
+        (Some(set), Some(workload)) => describe::bound(set, &request, excluded, &workload.settings),
+        _ => explaining::Bound::default(),
+    };
+    let mut explained = explaining::dry_run(&live.split, view.epoch, &request, bound);
     let release = explained.release.as_deref().unwrap_or_default();
     explained.request = explaining::request_of(workload, release);
-    if let (Some(flags), Some(workload)) = (app.control.flags(), workload) {
-        let excluded = request
-            .tenant
-            .as_deref()
-            .is_some_and(|tenant| view.excludes(Some(&request.workload), tenant));
+    if let (Some(set), Some(workload)) = (&set, workload) {
         let wanted = &workload.settings.forward_flags;
         let wants = |key: &str| wanted.wants(key);
         let request_of = workload.releases.get(release).and_then(|it| it.artifact.request.as_ref());
         let pins = request_of.map(|it| it.changes().flags.as_slice()).unwrap_or_default();
-        explained.flags =
-            describe::flags_sent(&flags.set(), &request, &explained, excluded, wants, pins);
+        explained.flags = describe::flags_sent(set, &request, &explained, excluded, wants, pins);
     }
     Ok(Json(explained))
 }

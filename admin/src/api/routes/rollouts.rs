@@ -1,6 +1,7 @@
 //! Gated rollouts: start, promote, pause, resume, abort, and how one stands.
 
 use super::changes::carry_out;
+use super::flags::no_flags;
 use super::reads::{find, tagged};
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
@@ -13,12 +14,13 @@ use stagegate_api::{
     Changed, OptionalReason, PastRollout, Promote, Reason, RolloutDetail, Rollouts, StartRollout,
 };
 use stagegate_config::Role;
+use stagegate_control::{Answer, FlagRelease, NoFlagRelease, ReleaseChange, flag_release};
 use stagegate_rollout::{AnalysisId, Command, Policy, ReleaseName, Rollout};
 
 /// Most rollouts of one answer.
 const MOST: usize = 100;
 
-/// Starts a rollout at the policy's first step.
+/// Starts a rollout at the policy's first step, of a release or of a variant of a flag.
 ///
 /// Candidate and rollback target are probed first. If anything is missing, the answer is 409 and
 /// names all of it; `override` with a reason starts anyway.
@@ -30,8 +32,7 @@ pub(super) async fn start(
     Segments(workload): Segments<String>,
     change: Change<StartRollout>,
 ) -> Result<Response, ApiError> {
-    let body = &change.body;
-    let to: ReleaseName = body.to.parse().map_err(|error| ApiError::field("to", &error))?;
+    let body = change.body.clone();
     let reason = reason_for(body.overriding, body.reason.as_deref())?;
     let view = app.control.view();
     let policy = view.policy(&workload, body.policy.as_deref()).map_err(|known| {
@@ -39,10 +40,56 @@ pub(super) async fn start(
         ApiError::unknown("policy", &format!("there is no policy `{name}`; there are: {known}"))
     })?;
     let overriding = body.overriding;
+    let (to, change) = match &body.flag {
+        None => (body.to.parse().map_err(|error| ApiError::field("to", &error))?, change),
+        Some(flag) => {
+            let made = of_variant(&app, &workload, flag, &body.to)?;
+            registered(&app, &workload, made, change, &reason).await?
+        }
+    };
     let command = Command::Start { to, policy: Box::new(Policy::clone(&policy)) };
     let mut order = change.order(workload, command, reason);
     order.overriding = overriding;
     carry_out(&app, order).await
+}
+
+/// The release with a variant of a flag.
+fn of_variant(
+    app: &App,
+    workload: &str,
+    flag: &str,
+    variant: &str,
+) -> Result<FlagRelease, ApiError> {
+    let set = app.control.flags().ok_or_else(no_flags)?.set();
+    flag_release(&app.control.view(), &set, workload, (flag, variant)).map_err(
+        |error| match error {
+            NoFlagRelease::Workload { .. } => ApiError::unknown("workload", &error),
+            NoFlagRelease::Flag(_) => ApiError::unknown("flag", &error),
+            NoFlagRelease::Variant { .. } => ApiError::field("to", &error),
+            _ => ApiError::new(Kind::Refused, error.to_string()),
+        },
+    )
+}
+
+/// Registers the release if it is not there. The caller's condition holds for both changes.
+async fn registered(
+    app: &App,
+    workload: &str,
+    made: FlagRelease,
+    change: Change<StartRollout>,
+    reason: &str,
+) -> Result<(ReleaseName, Change<StartRollout>), ApiError> {
+    let FlagRelease { name, release, is_there } = made;
+    if is_there {
+        return Ok((name, change));
+    }
+    let add = ReleaseChange::Add { name: name.clone(), release: Box::new(release) };
+    let order = change.release_before(workload, add, reason);
+    let change = match app.control.change_release(order).await? {
+        Answer::New(added) => change.after(added.workload.epoch),
+        Answer::Kept(_) => change,
+    };
+    Ok((name, change))
 }
 
 /// Promotes to the next step.

@@ -149,8 +149,16 @@ fn changed_text(changed: &FlagChanged) -> String {
         text.push_str("dry run: nothing was changed\n");
     } else {
         let (epoch, seq) = (changed.epoch, changed.audit_seq);
-        let _ =
-            writeln!(text, "epoch {epoch}, audit record {seq}, by {}", one_line(&changed.actor));
+        let actor = one_line(&changed.actor);
+        let _ = if changed.recorded {
+            writeln!(text, "epoch {epoch}, audit record {seq}, by {actor}")
+        } else {
+            writeln!(
+                text,
+                "epoch {epoch}, by {actor}\n! not recorded yet: the state store does not answer; the \
+                 change is in force, and it is recorded as soon as the store answers"
+            )
+        };
     }
     if let Some(timing) = &changed.timing {
         let followed = format!("{} of {} workers", timing.acknowledged_workers, timing.workers);
@@ -176,11 +184,13 @@ fn changed_text(changed: &FlagChanged) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::changed_text;
     use crate::canned;
     use crate::command::flag::run;
     use crate::output::Format;
     use crate::tree::{Command, parse};
     use serde_json::{Value, json};
+    use stagegate_api::FlagChanged;
 
     fn sent(line: &str) -> Value {
         let changed = json!({
@@ -196,6 +206,18 @@ mod tests {
         let asked = asked.join().expect("one request");
         assert!(asked.starts_with("POST /v1/flags/new-prompt HTTP/1.1\r\n"), "{asked}");
         serde_json::from_str(asked.split("\r\n\r\n").nth(1).expect("a body")).expect("JSON")
+    }
+
+    #[test]
+    fn a_change_without_a_record_says_so() {
+        let changed: FlagChanged = serde_json::from_value(json!({
+            "flag": "new-prompt", "action": "flag_off", "changed": true, "summary": "off",
+            "epoch": 6, "flag_epoch": 7, "audit_seq": 0, "actor": "ann", "reason": "x",
+            "recorded": false, "before": {"rules": []}, "after": {"rules": []}, "moves": [],
+        }))
+        .expect("its type");
+        let text = changed_text(&changed);
+        assert!(text.contains("! not recorded yet") && !text.contains("audit record"), "{text}");
     }
 
     #[test]

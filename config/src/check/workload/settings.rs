@@ -42,6 +42,7 @@ pub(super) fn settings(
         outcomes: plain(raw.outcomes.take())?,
         shadow: shadow?,
         kill_flag: kill_flag(raw, cx),
+        arm_flag: arm_flag(raw, cx),
         forward_flags: forwarded(&plain(raw.forward_flags.take())?, cx),
     })
 }
@@ -49,6 +50,12 @@ pub(super) fn settings(
 /// The flag that kills the workload.
 fn kill_flag(raw: &mut RawWorkload, cx: &mut Context<'_>) -> Option<Arc<str>> {
     let key = raw.kill_switch.as_mut()?.value.flag.take()?;
+    known(&key, cx);
+    Some(key.value.0.as_str().into())
+}
+
+fn arm_flag(raw: &mut RawWorkload, cx: &mut Context<'_>) -> Option<Arc<str>> {
+    let key = raw.arm_flag.take()?;
     known(&key, cx);
     Some(key.value.0.as_str().into())
 }

@@ -1,6 +1,6 @@
 //! Flags that are sent to backends.
 
-use super::sim::{FIRST, Setup};
+use super::sim::{CANDIDATE, FIRST, Setup};
 use super::{OK, Sim};
 use stagegate_flags::{Bucketing, FlagFile, FlagSet};
 use stagegate_rollout::Reason;
@@ -107,5 +107,35 @@ fn a_flag_kills_the_workload_for_one_tenant() {
         client.receives("HTTP/1.1 200 OK\r\n");
         assert_eq!(sim.decided(), [(tenant.to_owned(), reason, detail.to_owned())]);
         kept = Some(backend);
+    }
+}
+
+#[test]
+fn a_flag_names_the_arm_before_the_weight() {
+    let sim = Sim::with(|setup| {
+        forwarding(setup);
+        setup.agent().arm_flag = Some("prompt".into());
+    });
+    let mut kept = None;
+    for (flags, tenant, reason, detail, release) in [
+        (set("on"), "globex", Reason::Flag, "prompt", "v2"),
+        (set("on"), "acme", Reason::Flag, "prompt", "v1"),
+        // Without its flag the weight decides.
+        (FlagSet::default(), "globex", Reason::Default, "", "v1"),
+    ] {
+        sim.flags(flags);
+        let client = sim.client();
+        client.sends(get(&format!("X-Tenant-Id: {tenant}\r\n")));
+        let backend = match release {
+            "v2" => sim.backend_at(CANDIDATE),
+            _ => kept.take().unwrap_or_else(|| sim.backend()),
+        };
+        assert_eq!(backend.receives("").field("stagegate-release"), release);
+        backend.sends(OK);
+        client.receives("HTTP/1.1 200 OK\r\n");
+        assert_eq!(sim.decided(), [(tenant.to_owned(), reason, detail.to_owned())]);
+        if release == "v1" {
+            kept = Some(backend);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The body of an export: read, unframed and decompressed, never beyond a limit.
+//! The message of a call: unframed and decompressed, never beyond a limit.
 
 use bytes::Bytes;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
@@ -9,7 +9,8 @@ const PREFIX: usize = 5;
 
 /// The reason why a body cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unusable {
+pub enum Unusable {
+    /// More bytes than the limit.
     TooLarge,
     /// Compressed in a way that is not understood.
     Coding,
@@ -19,15 +20,21 @@ pub(crate) enum Unusable {
 
 /// The content coding of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Coding {
+pub enum Coding {
+    /// None.
     Identity,
+    /// gzip.
     Gzip,
+    /// zlib.
     Deflate,
 }
 
 impl Coding {
     /// The one of this name.
-    pub(crate) fn of(name: &[u8]) -> Result<Self, Unusable> {
+    ///
+    /// # Errors
+    /// [`Unusable::Coding`] for any other one.
+    pub fn of(name: &[u8]) -> Result<Self, Unusable> {
         match name.trim_ascii().to_ascii_lowercase().as_slice() {
             b"" | b"identity" => Ok(Self::Identity),
             b"gzip" | b"x-gzip" => Ok(Self::Gzip),
@@ -37,7 +44,10 @@ impl Coding {
     }
 
     /// The message without the coding, of at most `most` bytes.
-    pub(crate) fn decode(self, message: &Bytes, most: usize) -> Result<Bytes, Unusable> {
+    ///
+    /// # Errors
+    /// When it has more, or is not what its coding says.
+    pub fn decode(self, message: &Bytes, most: usize) -> Result<Bytes, Unusable> {
         match self {
             Self::Identity if message.len() > most => Err(Unusable::TooLarge),
             Self::Identity => Ok(message.clone()),
@@ -57,8 +67,11 @@ fn inflated(reader: impl Read, most: usize) -> Result<Bytes, Unusable> {
     }
 }
 
-/// The one message of a unary gRPC call, and whether it is compressed.
-pub(crate) fn unframed(body: &Bytes) -> Result<(Bytes, bool), Unusable> {
+/// The one message of a unary gRPC call, and true if it is compressed.
+///
+/// # Errors
+/// [`Unusable::Broken`] when the body is anything else.
+pub fn unframed(body: &Bytes) -> Result<(Bytes, bool), Unusable> {
     let prefix = body.get(..PREFIX).ok_or(Unusable::Broken)?;
     let length = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]) as usize;
     if prefix[0] > 1 || body.len() - PREFIX != length {
@@ -68,7 +81,8 @@ pub(crate) fn unframed(body: &Bytes) -> Result<(Bytes, bool), Unusable> {
 }
 
 /// A message as gRPC frames it, not compressed.
-pub(crate) fn framed(message: &[u8]) -> Bytes {
+#[must_use]
+pub fn framed(message: &[u8]) -> Bytes {
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
     [&[0], &length[..], message].concat().into()
 }
