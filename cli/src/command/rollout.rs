@@ -165,7 +165,7 @@ fn start(client: &AdminClient, args: &StartArgs, format: Format) -> Result<ExitC
                 Some(flag) => {
                     let to = format!("{} with {} of flag {flag}", now.stable, args.to);
                     preview::start(now, &to, first, seen);
-                    seen.who("its release is checked when the rollout starts".to_owned());
+                    seen.who("its release is checked when the rollout starts");
                 }
             }
             seen.who(format!(
