@@ -13,7 +13,7 @@ mod data_plane;
 mod dialect;
 mod edit;
 mod endpoint;
-#[cfg(test)]
+#[cfg(any(test, feature = "exchanges"))]
 mod fixtures;
 mod flags;
 mod flooders;
@@ -65,6 +65,9 @@ pub use moved::FoundAddresses;
 pub use plan::{PrepareError, PreparedConfig, SignalSettings, WorkloadSettings};
 pub use quota::Quota;
 pub use recall::RecallError;
+#[cfg(feature = "exchanges")]
+#[doc(hidden)]
+pub use serve::exchanges::{EXCHANGES, Exchange, Exchanges};
 pub use shared::Sink;
 pub use stats::Report;
 pub use tap::{Copied, Outlet, Picks, TapDrop, TapReason, TapSettings, Tapped};

@@ -68,8 +68,6 @@ impl Routes {
         request: &RequestHead,
         mode: impl FnOnce() -> PathSpelling,
     ) -> Result<usize, Problem> {
-        let target = request.target(head);
-        let raw = &target[..memchr::memchr(b'?', target.as_bytes()).unwrap_or(target.len())];
         let wanted = |entry: &&Entry| {
             let has = |(name, value): &(String, String)| {
                 request.field(head, name) == Some(value.as_bytes())
@@ -82,7 +80,8 @@ impl Routes {
         } else {
             "".into()
         };
-        let path = if self.longest == 0 { raw.into() } else { spelling::path(raw) };
+        let raw = if self.longest == 0 { "" } else { path_of(request.target(head)) };
+        let path = spelling::path(raw);
         let exact = |paths: &Paths| {
             walk(&paths.exact, &path, |entries| Some(entries.iter().find(wanted)?.workload))
         };
@@ -116,6 +115,11 @@ impl Routes {
         let below = parents.skip(1).filter_map(|parent| self.below.get(parent));
         self.hosts.get(host).into_iter().chain(below).chain(Some(&self.any))
     }
+}
+
+/// The target without its query.
+fn path_of(target: &str) -> &str {
+    &target[..memchr::memchr(b'?', target.as_bytes()).unwrap_or(target.len())]
 }
 
 fn put(table: &mut ByPrefix, prefix: &str, entry: Entry) {

@@ -1,14 +1,16 @@
-//! The operations of the pure core that run once a request or once a reload, each on its own.
+//! The operations that run once a request or once a reload: those of the pure core each on its own,
+//! and whole exchanges of the proxy over connections in memory.
 //!
 //! One list, [`CASES`], feeds three readers, so that they cannot drift apart: `cargo bench -p
 //! stagegate-micro` gives nanoseconds, the program of this package repeats one case so that
 //! `cargo xtask bench --check` can count its instructions, and the tests make sure that each case
-//! does what its name says. Forwarding a request is not here: it lives in the proxy, is not public,
-//! and is measured whole by `cargo xtask bench`.
+//! does what its name says. Sockets and the kernel are not
+//! here: the running program is measured by `cargo xtask bench`.
 
 mod choose;
 mod config;
 mod counting;
+mod exchange;
 mod flags;
 mod operation;
 mod signals;
@@ -68,6 +70,41 @@ pub const CASES: &[Case] = &[
     Case { name: "flag-rule", cycle: flags::USERS, prepare: flags::rule },
     Case { name: "flags-five", cycle: flags::USERS, prepare: flags::five },
     Case { name: "flags-forwarded", cycle: flags::USERS, prepare: flags::forwarded },
+    Case {
+        name: "exchange-get-300",
+        cycle: exchange::USERS,
+        prepare: || exchange::named("exchange-get-300"),
+    },
+    Case {
+        name: "exchange-post-2k",
+        cycle: exchange::USERS,
+        prepare: || exchange::named("exchange-post-2k"),
+    },
+    Case {
+        name: "exchange-get-4k",
+        cycle: exchange::USERS,
+        prepare: || exchange::named("exchange-get-4k"),
+    },
+    Case {
+        name: "exchange-get-300-all",
+        cycle: exchange::USERS,
+        prepare: || exchange::named("exchange-get-300-all"),
+    },
+    Case {
+        name: "exchange-post-2k-all",
+        cycle: exchange::USERS,
+        prepare: || exchange::named("exchange-post-2k-all"),
+    },
+    Case {
+        name: "exchange-chat-all",
+        cycle: exchange::USERS,
+        prepare: || exchange::named("exchange-chat-all"),
+    },
+    Case {
+        name: "exchange-stream-all",
+        cycle: exchange::USERS,
+        prepare: || exchange::named("exchange-stream-all"),
+    },
 ];
 
 impl Case {

@@ -34,63 +34,67 @@ pub(crate) enum Known {
     XForwardedProto,
 }
 
-/// Bytes of the longest known name.
-const LONGEST: usize = "x-original-forwarded-for".len();
-
 impl Known {
     pub(crate) fn of(name: &[u8]) -> Self {
-        // The length alone rules out nearly every name.
-        let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
-        match name.len() {
-            2 if is("te") => Self::Te,
-            3 if is("via") => Self::Via,
-            4 if is("host") => Self::Host,
-            6 if is("expect") => Self::Expect,
-            7 if is("baggage") => Self::Baggage,
-            7 if is("trailer") => Self::Trailer,
-            7 if is("upgrade") => Self::Upgrade,
-            8 if is("x-scheme") => Self::ClientClaim,
-            9 if is("forwarded") => Self::Forwarded,
-            9 if is("x-real-ip") => Self::ClientClaim,
-            10 if is("connection") => Self::Connection,
-            10 if is("keep-alive") => Self::KeepAlive,
-            10 if is("tracestate") => Self::Tracestate,
-            11 if is("traceparent") => Self::Traceparent,
-            11 if is("x-client-ip") => Self::ClientClaim,
-            12 if is("x-request-id") => Self::RequestId,
-            13 if is("stagegate-arm") => Self::Stagegate,
-            13 if is("x-rewrite-url") => Self::ClientClaim,
-            14 if is("content-length") => Self::ContentLength,
-            14 if is("true-client-ip") || is("x-original-url") => Self::ClientClaim,
-            14 if is("http2-settings") => Self::Http2Settings,
-            15 if is("x-forwarded-for") => Self::XForwardedFor,
-            15 if is("x-forwarded-ssl") || is("x-original-host") => Self::ClientClaim,
-            15 if is("front-end-https") => Self::ClientClaim,
-            15 if is("stagegate-epoch") || is("stagegate-flags") => Self::Stagegate,
-            15 if is("stagegate-force") => Self::StagegateForce,
-            16 if is("proxy-connection") => Self::ProxyConnection,
-            16 if is("x-forwarded-host") => Self::XForwardedHost,
-            16 if is("x-forwarded-port") || is("cf-connecting-ip") => Self::ClientClaim,
-            16 if is("stagegate-reason") || is("stagegate-shadow") => Self::Stagegate,
-            17 if is("transfer-encoding") => Self::TransferEncoding,
-            17 if is("x-forwarded-proto") => Self::XForwardedProto,
-            17 if is("stagegate-release") => Self::Stagegate,
-            18 if is("x-forwarded-prefix") || is("x-forwarded-scheme") => Self::ClientClaim,
-            18 if is("x-forwarded-server") => Self::ClientClaim,
-            19 if is("proxy-authorization") => Self::ProxyAuthorization,
-            19 if is("x-cluster-client-ip") => Self::ClientClaim,
-            24 if is("x-original-forwarded-for") => Self::ClientClaim,
-            ..=LONGEST if memchr::memchr(b'_', name).is_some() => Self::behind_underscores(name),
-            _ => Self::Other,
-        }
-    }
-
-    fn behind_underscores(name: &[u8]) -> Self {
-        let mut plain = [0; LONGEST];
-        let plain = &mut plain[..name.len()];
-        plain.copy_from_slice(name);
-        plain.iter_mut().filter(|byte| **byte == b'_').for_each(|byte| *byte = b'-');
-        if Self::of(plain) == Self::Other { Self::Other } else { Self::Disguised }
+        // Length and first letter alone rule out nearly every name.
+        let Some(first) = name.first().map(u8::to_ascii_lowercase) else { return Self::Other };
+        let words: &[(&str, Self)] = match (name.len(), first) {
+            (2, b't') => &[("te", Self::Te)],
+            (3, b'v') => &[("via", Self::Via)],
+            (4, b'h') => &[("host", Self::Host)],
+            (6, b'e') => &[("expect", Self::Expect)],
+            (7, b'b') => &[("baggage", Self::Baggage)],
+            (7, b't') => &[("trailer", Self::Trailer)],
+            (7, b'u') => &[("upgrade", Self::Upgrade)],
+            (8, b'x') => &[("x-scheme", Self::ClientClaim)],
+            (9, b'f') => &[("forwarded", Self::Forwarded)],
+            (9, b'x') => &[("x-real-ip", Self::ClientClaim)],
+            (10, b'c') => &[("connection", Self::Connection)],
+            (10, b'k') => &[("keep-alive", Self::KeepAlive)],
+            (10, b't') => &[("tracestate", Self::Tracestate)],
+            (11, b't') => &[("traceparent", Self::Traceparent)],
+            (11, b'x') => &[("x-client-ip", Self::ClientClaim)],
+            (12, b'x') => &[("x-request-id", Self::RequestId)],
+            (13, b's') => &[("stagegate-arm", Self::Stagegate)],
+            (13, b'x') => &[("x-rewrite-url", Self::ClientClaim)],
+            (14, b'c') => &[("content-length", Self::ContentLength)],
+            (14, b't') => &[("true-client-ip", Self::ClientClaim)],
+            (14, b'x') => &[("x-original-url", Self::ClientClaim)],
+            (14, b'h') => &[("http2-settings", Self::Http2Settings)],
+            (15, b'x') => &[
+                ("x-forwarded-for", Self::XForwardedFor),
+                ("x-forwarded-ssl", Self::ClientClaim),
+                ("x-original-host", Self::ClientClaim),
+            ],
+            (15, b'f') => &[("front-end-https", Self::ClientClaim)],
+            (15, b's') => &[
+                ("stagegate-epoch", Self::Stagegate),
+                ("stagegate-flags", Self::Stagegate),
+                ("stagegate-force", Self::StagegateForce),
+            ],
+            (16, b'p') => &[("proxy-connection", Self::ProxyConnection)],
+            (16, b'x') => &[
+                ("x-forwarded-host", Self::XForwardedHost),
+                ("x-forwarded-port", Self::ClientClaim),
+            ],
+            (16, b'c') => &[("cf-connecting-ip", Self::ClientClaim)],
+            (16, b's') => {
+                &[("stagegate-reason", Self::Stagegate), ("stagegate-shadow", Self::Stagegate)]
+            }
+            (17, b't') => &[("transfer-encoding", Self::TransferEncoding)],
+            (17, b'x') => &[("x-forwarded-proto", Self::XForwardedProto)],
+            (17, b's') => &[("stagegate-release", Self::Stagegate)],
+            (18, b'x') => &[
+                ("x-forwarded-prefix", Self::ClientClaim),
+                ("x-forwarded-scheme", Self::ClientClaim),
+                ("x-forwarded-server", Self::ClientClaim),
+            ],
+            (19, b'p') => &[("proxy-authorization", Self::ProxyAuthorization)],
+            (19, b'x') => &[("x-cluster-client-ip", Self::ClientClaim)],
+            (24, b'x') => &[("x-original-forwarded-for", Self::ClientClaim)],
+            _ => return Self::Other,
+        };
+        words.iter().find_map(|(word, known)| spelled(name, word, *known)).unwrap_or(Self::Other)
     }
 
     /// Returns whether the field is about one connection only and never forwarded as it came.
@@ -106,6 +110,20 @@ impl Known {
                 | Self::Upgrade
         )
     }
+}
+
+/// `known` if the name is this word of the same length; [`Known::Disguised`] if it has `_` for `-`.
+fn spelled(name: &[u8], word: &str, known: Known) -> Option<Known> {
+    let mut disguised = false;
+    for (byte, wanted) in name.iter().zip(word.bytes()) {
+        if byte.to_ascii_lowercase() != wanted {
+            if (*byte, wanted) != (b'_', b'-') {
+                return None;
+            }
+            disguised = true;
+        }
+    }
+    Some(if disguised { Known::Disguised } else { known })
 }
 
 /// One field line: places of name and value in the head's bytes.

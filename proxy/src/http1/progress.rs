@@ -20,9 +20,9 @@ impl Progress {
             let after = &input[from + at + 1..];
             after.starts_with(b"\n") || after.starts_with(b"\r\n")
         };
-        let ends = memchr::memchr_iter(b'\n', &input[from..]).any(is_end);
+        let ends = || memchr::memchr_iter(b'\n', &input[from..]).any(is_end);
         self.seen = input.len();
-        let worth = ends || input.len() > most || input.len() >= self.again_at;
+        let worth = input.len() >= self.again_at || input.len() > most || ends();
         if worth {
             self.again_at = input.len() * 2;
         }

@@ -97,6 +97,11 @@ impl RequestHead {
         text(head, self.target)
     }
 
+    /// The same as bytes.
+    pub(crate) fn host_bytes<'a>(&self, head: &'a [u8]) -> &'a [u8] {
+        &head[self.host.0 as usize..self.host.1 as usize]
+    }
+
     /// The host asked for, port included; empty for an HTTP/1.0 request without one.
     pub(crate) fn host<'a>(&self, head: &'a [u8]) -> &'a str {
         text(head, self.host)

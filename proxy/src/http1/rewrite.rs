@@ -149,7 +149,7 @@ pub(crate) fn own_fields(out: &mut Vec<u8>, to: &ForwardTo<'_>) {
 }
 
 fn forwarding_fields(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, from: &Forwarding) {
-    let host = request.host(head).as_bytes();
+    let host = request.host_bytes(head);
     let inherited = |known| request.known(head, known).filter(|_| from.keep_client_values);
     list_field(out, b"X-Forwarded-For: ", inherited(Known::XForwardedFor), &[from.peer.as_bytes()]);
     match inherited(Known::XForwardedProto).next() {

@@ -1,23 +1,21 @@
 //! One request from its head to its record.
 
+use super::decision::Decision;
 use super::inspect::{Held, LateScan};
 use super::observe::Observed;
+use super::outcome::{cost, outcome, outcome_of, spent, unpriced};
 use crate::http1::{Forwarding, Known, RequestHead};
 use crate::identity::{Claims, Found, Uses};
 use crate::ids;
-use crate::pins::{Pin, Pins};
-use crate::plan::{CurrentPlan, Release, Role, SignalSettings, Workload};
+use crate::pins::Pins;
+use crate::plan::{CurrentPlan, Workload};
 use crate::problem::Problem;
 use crate::stats::{Finished, Told, tenant_label};
 use crate::tap::{self, Tap, TapReason};
 use crate::trace::Trace;
 use crate::worker::Worker;
-use stagegate_flags::FlagsSent;
-use stagegate_rollout::{
-    Arm, Choice, KeyKind, Outcome, Reason, Record, Seen, Spent, Unpriced, Weight, Who,
-};
-use stagegate_signals::{Cost, End, Failure, Passed, Rules, Signals, Usage};
-use std::cell::Cell;
+use stagegate_rollout::{Arm, KeyKind, Outcome, Reason, Record, Seen, Who};
+use stagegate_signals::{Cost, End, Rules, Usage};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -60,87 +58,6 @@ pub(super) struct Call {
     pub(super) abandoned: bool,
     started: Instant,
     at_ms: u64,
-}
-
-/// The decision for a request, and the plan it was made under.
-pub(super) struct Decision {
-    pub(super) plan: CurrentPlan,
-    pub(super) workload: usize,
-    pub(super) arm: Arm,
-    pub(super) reason: Reason,
-    detail: Option<String>,
-    key: KeyKind,
-    bucket: Option<u32>,
-    /// The weight drew its arm, so that gates compare it.
-    pub(super) is_drawn: bool,
-    /// The conversation of the issued id that the request uses, or that its answer issued; 0 for none.
-    unit: Cell<u32>,
-    /// The role of the release that serves; `None` if the proxy answers itself.
-    pub(super) role: Option<Role>,
-    /// Flags that are sent to it.
-    pub(super) flags: Option<Box<FlagsSent>>,
-}
-
-impl Decision {
-    pub(super) fn new(plan: &CurrentPlan, workload: usize, choice: &Choice<'_>) -> Self {
-        Self {
-            plan: plan.clone(),
-            workload,
-            arm: choice.arm(),
-            reason: choice.reason,
-            detail: choice.detail.map(str::to_owned),
-            key: choice.key,
-            bucket: choice.bucket.map(stagegate_rollout::Bucket::number),
-            is_drawn: false,
-            unit: Cell::new(0),
-            role: None,
-            flags: None,
-        }
-    }
-
-    pub(super) fn workload(&self) -> &Workload {
-        &self.plan.workloads[self.workload]
-    }
-
-    /// The release that serves.
-    pub(super) fn release(&self) -> Option<&Release> {
-        self.workload().role(self.role?)
-    }
-
-    /// Pins an id to the release that serves. Done before the client can know the id, so that not
-    /// even its next request finds another release. An id that another release has issued stays its.
-    pub(super) fn pin(&self, pins: &Pins, id: &str, now_s: u64) {
-        let workload = self.workload();
-        let Some(release) = self.release() else { return };
-        let idle = workload.prepared.settings.identity.conversation_idle;
-        let key = pins.key(&workload.prepared.name, id);
-        let generation = workload.split.state().generation as u32;
-        if self.unit.get() == 0 {
-            self.unit.set(key as u32);
-        }
-        let pin = Pin {
-            arm: self.arm,
-            release: release.number,
-            generation,
-            drawn: if self.is_drawn { workload.split.state().weight } else { Weight::ZERO },
-            unit: self.unit.get(),
-            used_s: now_s as u32,
-        };
-        let before = pins.get(key, idle, now_s);
-        let stays = before.is_some_and(|before| {
-            let same = before.release == pin.release && before.generation == generation;
-            same || (before.release != pin.release && workload.pinned(&before).is_some())
-        });
-        if !stays {
-            pins.put(key, pin);
-        }
-    }
-
-    /// The decision rests on an id that stands for a conversation.
-    pub(super) fn by_conversation(&mut self, pin: &Pin) {
-        self.key = KeyKind::Conversation;
-        self.unit.set(pin.unit);
-    }
 }
 
 impl Call {
@@ -446,64 +363,4 @@ impl Call {
 /// Now, in Unix milliseconds.
 pub(super) fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as u64)
-}
-
-/// Returns the outcome of a backend's response. A failure named in the body has priority over a
-/// client that leaves because of it, and over a truncated response.
-pub(super) fn outcome(rules: &Rules, status: u16, failure: Option<&Failure>, end: End) -> Outcome {
-    let said = rules.outcome(status, failure);
-    match end {
-        End::Complete => said,
-        _ if failure.is_some() && said != Outcome::Ok => said,
-        // A client that leaves does not blame the release.
-        End::ClientGone => Outcome::ClientGone,
-        End::Truncated => Outcome::Permanent,
-    }
-}
-
-/// The cost of an answer with a body of `bytes` bytes; none where no cost is expected.
-pub(super) fn cost(
-    worker: &Worker,
-    settings: &SignalSettings,
-    signals: Option<&Signals>,
-    observed: &Observed,
-    status: u16,
-    bytes: u64,
-    now_s: u64,
-) -> Option<Cost> {
-    let passed = Passed { request: observed.request_bytes, response: bytes };
-    Cost::of(signals, observed.stated, status, passed, |wanted| {
-        worker.with_tariff(&settings.prices, |tariff| tariff.rates(wanted, now_s))
-    })
-}
-
-/// Returns the reason for an unknown cost, and the model.
-fn unpriced(cost: Option<Cost>, signals: Option<&Signals>) -> Option<(Unpriced, &str)> {
-    let why = cost?.unpriced?;
-    Some((why, signals.and_then(Signals::model).unwrap_or("")))
-}
-
-fn spent(cost: Cost, usage: Option<Usage>) -> Spent {
-    let usage = usage.unwrap_or_default();
-    Spent {
-        truth: cost.truth,
-        nanos: cost.nanos.unwrap_or(0),
-        input: usage.total_input(),
-        output: usage.output,
-    }
-}
-
-/// The class a proxy-made answer counts under: what the release is to blame for, and how.
-pub(super) const fn outcome_of(problem: Problem) -> Outcome {
-    match problem {
-        Problem::StableDown
-        | Problem::EndpointBusy
-        | Problem::UpstreamConnect
-        | Problem::ConnectTimeout
-        | Problem::UpstreamReset
-        | Problem::FirstByteTimeout
-        | Problem::TotalTimeout => Outcome::Transient,
-        Problem::UpstreamMalformed(_) | Problem::NoWebSockets => Outcome::Permanent,
-        _ => Outcome::ClientGone,
-    }
 }

@@ -1,7 +1,8 @@
 //! A connection for a request: one that is kept, one that is shared, or a new one.
 
-use super::call::{Call, Decision};
+use super::call::Call;
 use super::client::Client;
+use super::decision::Decision;
 use super::resilience;
 use crate::address::HttpVersion;
 use crate::endpoint::{Endpoint, Picked};

@@ -1,7 +1,8 @@
 //! The decision for one request: which release serves it, and by which rule.
 
-use super::call::{Call, Decision};
+use super::call::Call;
 use super::client::Client;
+use super::decision::Decision;
 use super::identify::{pin_in_use, pin_of};
 use crate::flags::{self, About};
 use crate::http1::Known;

@@ -1,9 +1,10 @@
 //! Forwarding one request: attempt after attempt, until one is the last.
 
-use super::call::{Call, Decision};
+use super::call::Call;
 use super::client::{After, Client};
 use super::connect::Connected;
 use super::decide::Route;
+use super::decision::Decision;
 use super::exchange::{End, Exchange, Receiving, Sending};
 use super::leave::Leaving;
 use super::socket::Watcher;
@@ -254,7 +255,7 @@ impl Client {
         let host = &decision.workload().prepared.settings.host_header;
         let host = changes
             .and_then(|changes| changes.host.as_deref())
-            .or_else(|| host.value(self.head.host(&self.input)));
+            .or_else(|| host.value(|| self.head.host(&self.input)));
         let to = ForwardTo {
             request_id: &call.id,
             client_request_id: call.client_id.as_deref(),

@@ -1,8 +1,8 @@
 //! The end of a WebSocket whose release was rolled back: closed with 1012, so that the client comes
 //! back, to stable.
 
-use super::call::Decision;
 use super::client::Client;
+use super::decision::Decision;
 use crate::transport::Stream;
 use crate::watch::Watched;
 use crate::worker::Worker;

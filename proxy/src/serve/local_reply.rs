@@ -1,7 +1,9 @@
 //! Local replies: the responses that the proxy makes itself, and the connection after them.
 
-use super::call::{Call, Decision, outcome_of};
+use super::call::Call;
 use super::client::{After, Client};
+use super::decision::Decision;
+use super::outcome::outcome_of;
 use crate::dialect::Dialect;
 use crate::http1::BodyLength;
 use crate::plan::{CurrentPlan, Workload};

@@ -7,7 +7,10 @@ mod conn_context;
 mod connect;
 mod connection;
 mod decide;
+mod decision;
 mod exchange;
+#[cfg(any(test, feature = "exchanges"))]
+pub(crate) mod exchanges;
 mod forward;
 mod head;
 mod identify;
@@ -16,6 +19,7 @@ mod leave;
 mod local_reply;
 mod multiplex;
 mod observe;
+mod outcome;
 mod request;
 mod requests;
 mod resilience;

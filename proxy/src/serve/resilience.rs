@@ -1,8 +1,9 @@
 //! Passive health: each request's result counts for or against its endpoint. Also the rules for
 //! another attempt.
 
-use super::call::{Call, Decision};
+use super::call::Call;
 use super::client::Client;
+use super::decision::Decision;
 use super::exchange::End;
 use crate::endpoint::{Endpoint, Picked};
 use crate::lease::Place;

@@ -1,8 +1,10 @@
 //! What passes a WebSocket: usage, cost and failures of the answers in it, ids in its messages, and its
 //! close.
 
-use super::call::{Call, Decision, outcome};
+use super::call::Call;
+use super::decision::Decision;
 use super::identify::pinned;
+use super::outcome::outcome;
 use crate::identity::{BodyScan, Learner, Uses};
 use crate::inflating::Reading;
 use crate::stats::{Told, tenant_label};

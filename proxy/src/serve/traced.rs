@@ -1,7 +1,8 @@
 //! The trace record of a sampled request. Where requests are not traced, each of these functions
 //! checks one option and returns.
 
-use super::call::{Call, Decision};
+use super::call::Call;
+use super::decision::Decision;
 use super::exchange::End;
 use crate::http1::{Forwarding, RequestHead};
 use crate::plan::{CurrentPlan, Release, Workload};
@@ -170,7 +171,7 @@ impl Call {
             epoch: plan.epoch,
             flags: "",
         };
-        let outcome = super::call::outcome_of(problem);
+        let outcome = super::outcome::outcome_of(problem);
         if let Some(traced) = self.traced(&by, outcome, &Told::default(), Some(problem)) {
             worker.trace(traced);
         }

@@ -15,7 +15,7 @@ pub(crate) enum Connector {
     #[default]
     System,
     /// Connections in memory, whose other ends a test has.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "exchanges"))]
     Memory(Arc<super::memory::Network>),
 }
 
@@ -26,7 +26,7 @@ impl Connector {
                 Target::Ip(socket) => TcpStream::connect(socket).await?.into(),
                 Target::Unix(path) => UnixStream::connect(path).await?.into(),
             }),
-            #[cfg(test)]
+            #[cfg(any(test, feature = "exchanges"))]
             Self::Memory(network) => network.connect(&address.authority).await,
         }
     }

@@ -6,7 +6,8 @@
 mod conn;
 mod dial;
 mod listener;
-#[cfg(test)]
+#[cfg(any(test, feature = "exchanges"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "tests need more of it than counting does"))]
 pub(crate) mod memory;
 mod plain;
 mod proxy_header;
@@ -16,7 +17,7 @@ pub(crate) use conn::Conn;
 pub(crate) use dial::{Connector, dial};
 pub(crate) use listener::{Accepting, Arrival, Arrived, Begun, ListenerState, Peer, Socket};
 pub use listener::{Listener, ListenerSettings};
-#[cfg(test)]
+#[cfg(any(test, feature = "exchanges"))]
 pub(crate) use memory::Memory;
 pub(crate) use plain::Plain;
 pub(crate) use proxy_header::proxy_header;

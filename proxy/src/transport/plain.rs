@@ -22,7 +22,7 @@ enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
     /// A test has the other end.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "exchanges"))]
     Memory(super::Memory),
 }
 
@@ -40,7 +40,7 @@ impl From<UnixStream> for Plain {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "exchanges"))]
 impl From<super::Memory> for Plain {
     fn from(memory: super::Memory) -> Self {
         Self { socket: Socket::Memory(memory), ahead: Vec::new() }
@@ -59,7 +59,7 @@ impl Plain {
         let socket = match self.socket {
             Socket::Tcp(stream) => stream.into_std()?.into(),
             Socket::Unix(stream) => stream.into_std()?.into(),
-            #[cfg(test)]
+            #[cfg(any(test, feature = "exchanges"))]
             Socket::Memory(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         Ok((socket, self.ahead))
@@ -72,7 +72,7 @@ impl Plain {
                 let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
             }
             Socket::Unix(_) => {}
-            #[cfg(test)]
+            #[cfg(any(test, feature = "exchanges"))]
             Socket::Memory(memory) => memory.reset_on_close(),
         }
     }
@@ -84,7 +84,7 @@ macro_rules! on {
         match &mut $plain.get_mut().socket {
             Socket::Tcp($inner) => $then,
             Socket::Unix($inner) => $then,
-            #[cfg(test)]
+            #[cfg(any(test, feature = "exchanges"))]
             Socket::Memory($inner) => $then,
         }
     };

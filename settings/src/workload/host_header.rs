@@ -13,12 +13,11 @@ pub enum HostHeader {
 }
 
 impl HostHeader {
-    /// The host for a request whose client sent `client` (empty where it sent none). `None` stands
-    /// for the endpoint's own.
-    #[must_use]
-    pub fn value<'a>(&'a self, client: &'a str) -> Option<&'a str> {
+    /// The host for a request whose client sent `client` (empty where it sent none), which is asked
+    /// only where it matters. `None` stands for the endpoint's own.
+    pub fn value<'a>(&'a self, client: impl FnOnce() -> &'a str) -> Option<&'a str> {
         match self {
-            Self::Preserve => Some(client).filter(|host| !host.is_empty()),
+            Self::Preserve => Some(client()).filter(|host| !host.is_empty()),
             Self::Endpoint => None,
             Self::Name(name) => Some(name.as_str()),
         }

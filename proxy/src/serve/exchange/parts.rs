@@ -7,7 +7,8 @@ use crate::http1::{
     BodyError, BodyLength, BodyReader, Piece, Progress, RequestHead, trailers_without,
 };
 use crate::problem::Problem;
-use crate::serve::call::{Call, Decision};
+use crate::serve::call::Call;
+use crate::serve::decision::Decision;
 use crate::serve::inspect::LateScan;
 use crate::shadow_copy::Shadow;
 use crate::tap::Copied;

@@ -12,8 +12,9 @@ mod send;
 
 pub(crate) use run::shadows;
 
-use super::call::{Call, Decision};
+use super::call::Call;
 use super::client::Client;
+use super::decision::Decision;
 use crate::http1::BodyLength;
 use crate::plan::{Release, Role, Workload};
 use crate::shadow::Shadowing;
@@ -108,7 +109,7 @@ impl Client {
             input: &self.input,
             head: &self.head,
             forwarding: &self.context.forwarding,
-            host: workload.prepared.settings.host_header.value(self.head.host(&self.input)),
+            host: workload.prepared.settings.host_header.value(|| self.head.host(&self.input)),
             changes: release.changes.as_ref(),
             id: &call.id,
             conversation: call.found.conversation.as_deref(),

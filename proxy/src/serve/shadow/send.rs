@@ -1,7 +1,8 @@
 //! Sends one copy to its release, once, and reports the result.
 
-use super::super::call::{cost, outcome, outcome_of, unix_ms};
+use super::super::call::unix_ms;
 use super::super::connect::open_any;
+use super::super::outcome::{cost, outcome, outcome_of};
 use super::response::{Ended, ShadowResponse};
 use crate::endpoint::{Endpoint, Picked};
 use crate::plan::{CurrentPlan, Release, Workload};
