@@ -1,16 +1,13 @@
 //! Bearer tokens: verified against configured keys, or no identity at all.
 
 mod cache;
-mod signatures;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use cache::{JwtCache, Moment};
 
-use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{
-    Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, Validation, decode, decode_header,
-};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use stagegate_jwt::{UnusableKey, is_short};
 use stagegate_settings::{Jwt as JwtSettings, JwtAlgorithm};
 use std::collections::HashMap;
 
@@ -81,7 +78,7 @@ impl Jwt {
     /// # Errors
     /// A [`JwtError`] when a key cannot be read or none is left.
     pub fn new(settings: &JwtSettings, files: &JwtFiles) -> Result<Self, JwtError> {
-        signatures::install();
+        stagegate_jwt::install();
         let mut keys = Vec::new();
         let mut add = |id: Option<String>, algorithm: Algorithm, key: DecodingKey| {
             let mut validation = Validation::new(algorithm);
@@ -102,18 +99,18 @@ impl Jwt {
         };
         let accepted: Vec<Algorithm> = settings.algorithms.iter().copied().map(algorithm).collect();
         if let Some(json) = &files.jwks {
-            let set: JwkSet = serde_json::from_slice(json).map_err(JwtError::Jwks)?;
-            for jwk in &set.keys {
-                let id = jwk.common.key_id.clone();
-                let named = || format!(" {}", id.as_deref().unwrap_or("without kid"));
-                let Some(algorithm) = algorithm_of(jwk).filter(|a| accepted.contains(a)) else {
-                    continue;
-                };
-                let key = DecodingKey::from_jwk(jwk).map_err(|e| JwtError::Key(named(), e))?;
-                if is_short(&key) {
-                    return Err(JwtError::ShortKey(named()));
+            let named =
+                |id: &Option<String>| format!(" {}", id.as_deref().unwrap_or("without kid"));
+            for key in stagegate_jwt::keys(json, &accepted).map_err(JwtError::Jwks)? {
+                match key {
+                    Ok(key) => add(key.id, key.algorithm, key.key),
+                    Err(UnusableKey { id, why: Some(why) }) => {
+                        return Err(JwtError::Key(named(&id), why));
+                    }
+                    Err(UnusableKey { id, why: None }) => {
+                        return Err(JwtError::ShortKey(named(&id)));
+                    }
                 }
-                add(id, algorithm, key);
             }
         }
         if let Some(secret) =
@@ -195,35 +192,6 @@ impl Jwt {
 impl std::fmt::Debug for Jwt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Jwt({} keys)", self.keys.len())
-    }
-}
-
-/// Returns true if an RSA key has fewer than 2048 bits. A key in DER holds its modulus and little
-/// else.
-fn is_short(key: &DecodingKey) -> bool {
-    let modulus = match (key.family(), key.kind()) {
-        (AlgorithmFamily::Rsa, DecodingKeyKind::SecretOrDer(der)) => der.len(),
-        (AlgorithmFamily::Rsa, DecodingKeyKind::RsaModulusExponent { n, .. }) => n.len(),
-        _ => return false,
-    };
-    modulus < 2048 / 8
-}
-
-fn algorithm_of(jwk: &jsonwebtoken::jwk::Jwk) -> Option<Algorithm> {
-    use jsonwebtoken::jwk::{AlgorithmParameters as P, EllipticCurve, KeyAlgorithm};
-    match jwk.common.key_algorithm {
-        Some(KeyAlgorithm::HS256) => Some(Algorithm::HS256),
-        Some(KeyAlgorithm::RS256) => Some(Algorithm::RS256),
-        Some(KeyAlgorithm::ES256) => Some(Algorithm::ES256),
-        Some(KeyAlgorithm::EdDSA) => Some(Algorithm::EdDSA),
-        Some(_) => None,
-        None => match &jwk.algorithm {
-            P::OctetKey(_) => Some(Algorithm::HS256),
-            P::RSA(_) => Some(Algorithm::RS256),
-            P::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => Some(Algorithm::ES256),
-            P::OctetKeyPair(_) => Some(Algorithm::EdDSA),
-            _ => None,
-        },
     }
 }
 

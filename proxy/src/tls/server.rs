@@ -65,6 +65,12 @@ impl ServerTls {
         Ok(Self { config: Arc::new(config), settings: Arc::new(settings) })
     }
 
+    /// The finished configuration, for a listener that is none of the data plane's.
+    #[must_use]
+    pub fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+
     fn lets_in_the_same(&self, settings: &ListenerTls) -> bool {
         self.settings.client_ca == settings.client_ca
             && self.settings.client_auth == settings.client_auth

@@ -12,7 +12,7 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, Enc
 use ring::{hmac, signature as rs};
 
 /// Makes `ring` check the signatures of this process.
-pub(super) fn install() {
+pub fn install() {
     // A second call finds the same provider in place.
     let _ = PROVIDER.install_default();
 }
