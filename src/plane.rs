@@ -3,7 +3,7 @@
 use crate::file_limit;
 use crate::otlp::PriceLists;
 use crate::prepare;
-use crate::tls;
+use crate::tls::{self, AdminTls};
 use crate::traces::{self, Traces};
 use crate::workers::Workers;
 use stagegate_config::Config;
@@ -29,6 +29,7 @@ pub(crate) struct Plane {
     traces: Arc<Traces>,
     /// The receiver of traces of agents prices by them.
     prices: Arc<PriceLists>,
+    admin_tls: AdminTls,
     in_force: Mutex<InForce>,
     draining: AtomicBool,
 }
@@ -45,6 +46,7 @@ struct InForce {
 struct Ready {
     workloads: PreparedConfig,
     tls: Vec<Option<proxy::ServerTls>>,
+    admin_tls: Option<proxy::ServerTls>,
     export: Option<stagegate_otel::Settings>,
     prices: HashMap<Arc<str>, Arc<Prices>>,
 }
@@ -67,6 +69,7 @@ impl Plane {
             outlet,
             traces,
             prices,
+            admin_tls: AdminTls::default(),
             in_force: Mutex::default(),
             draining: AtomicBool::new(false),
         }
@@ -74,6 +77,11 @@ impl Plane {
 
     pub(crate) fn proxy(&self) -> &proxy::DataPlane {
         &self.proxy
+    }
+
+    /// The TLS of the admin listener.
+    pub(crate) fn admin_tls(&self) -> stagegate_admin::Tls {
+        self.admin_tls.listener.clone()
     }
 
     pub(crate) fn endpoints(&self) -> Vec<proxy::EndpointStatus> {
@@ -133,14 +141,16 @@ impl Plane {
 impl DataPlane for Plane {
     fn prepare(&self, config: Arc<Config>) -> BoxFuture<'_, Result<Prepared, PrepareError>> {
         Box::pin(async move {
-            let running = self.proxy.tls();
+            let (running, running_admin) = (self.proxy.tls(), self.admin_tls.in_force());
             let outlet = Arc::clone(&self.outlet);
             let translate = move || {
                 let listeners = tls::listeners(&config.listeners, &running)?;
-                Ok((prepare::workloads(&config, &outlet)?, listeners, traces::export(&config)?))
+                let admin = tls::admin(config.admin.tls.as_ref(), running_admin.as_ref())?;
+                let workloads = prepare::workloads(&config, &outlet)?;
+                Ok((workloads, listeners, admin, traces::export(&config)?))
             };
             let translated = tokio::task::spawn_blocking(translate).await;
-            let (settings, listeners, export) = match translated {
+            let (settings, listeners, admin_tls, export) = match translated {
                 Ok(Ok(translated)) => translated,
                 Ok(Err(error)) => return Err(refused(&error)),
                 Err(error) => return Err(PrepareError(error.to_string())),
@@ -153,7 +163,7 @@ impl DataPlane for Plane {
             let prepared = PreparedConfig::prepare(settings, &before).await;
             let prepared = prepared.map_err(|error| PrepareError(error.to_string()))?;
             let tls = listeners.into_iter().map(|listener| listener.tls).collect();
-            Ok(Box::new(Ready { workloads: prepared, tls, export, prices }) as Prepared)
+            Ok(Box::new(Ready { workloads: prepared, tls, admin_tls, export, prices }) as Prepared)
         })
     }
 
@@ -162,6 +172,7 @@ impl DataPlane for Plane {
         if let Some(Ok(prepared)) = plan.prepared.map(Prepared::downcast::<Ready>) {
             in_force.config = prepared.workloads;
             self.proxy.renew_tls(prepared.tls);
+            self.admin_tls.put(prepared.admin_tls);
             self.proxy.configure(file_limit::fitted(&plan.config));
             self.prices.follow(prepared.prices);
             self.traces.configure(&plan.config, prepared.export);

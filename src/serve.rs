@@ -152,7 +152,7 @@ async fn bring_up(
         .inspect_err(|error| tracing::warn!(%error, "the admin API has no socket in data_dir"))
         .ok();
     let (local, file) = local.unzip();
-    let admin = AdminServer::begin(sockets.admin, local, app)?;
+    let admin = AdminServer::begin(sockets.admin, local, parts.plane.admin_tls(), app)?;
     let Parts { telemetry, journal, plane, traces, .. } = parts;
     let (looking, looked_up) = (control.clone(), Arc::clone(&plane));
     let (counting_for, counted) =
@@ -307,6 +307,7 @@ impl Parts {
             stages: self.book.clone().map(|book| Arc::new(Stages(book)) as _),
             flags: evaluations,
             notifier: notifier.cloned(),
+            people: Arc::default(),
             refusals: Arc::default(),
             events: Arc::new(Events::new(started_at_ms)),
             started_at_ms,

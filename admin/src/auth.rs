@@ -2,7 +2,11 @@
 //!
 //! Roles: `viewer` reads (every `GET`, the dry run `POST /v1/explain`, replays of gates), `operator`
 //! also changes and reloads, `admin` may do everything: forcing a promotion against its verdict needs
-//! it. The table of the routes (`api/routes.rs`) says which role each of them needs.
+//! it. The table of the routes (`api/routes.rs`) says which role each of them needs. A caller may have
+//! a higher role for some workloads: it counts for the routes below `/v1/workloads/{workload}`.
+//!
+//! A person's session ([`crate::people`]) is a caller too, with what its token or its provider's
+//! claims permit at the time of the request.
 //!
 //! Open to everyone: `/livez`, `/readyz` and `/readyz/{workload}` (a probe has no token),
 //! `/openapi.json` and `/docs` (they describe the program, not this installation). `/metrics` needs `viewer`: it names
@@ -16,7 +20,9 @@
 
 use sha2::{Digest, Sha256};
 use stagegate_config::{Role, Token};
+use stagegate_rollout::WorkloadName;
 use stagegate_sealed::{bearer, is_loopback_authority, owner};
+use std::collections::BTreeMap;
 
 /// The actor of every request while no token is configured.
 pub const LOCAL_ACTOR: &str = "local";
@@ -26,15 +32,38 @@ pub const LOCAL_ACTOR: &str = "local";
 pub struct Caller {
     /// The name changes are recorded under.
     pub actor: String,
-    /// The caller's role.
+    /// The caller's role for every workload, and for what belongs to none.
     pub role: Role,
+    /// The workloads for which the caller may do more.
+    pub workloads: BTreeMap<WorkloadName, Role>,
+    /// The session that the caller has, if it is one.
+    pub session: Option<String>,
 }
 
 impl Caller {
     /// Whoever asks while no token is configured.
     #[must_use]
     pub fn local() -> Self {
-        Self { actor: LOCAL_ACTOR.to_owned(), role: Role::Admin }
+        Self::of(LOCAL_ACTOR, Role::Admin)
+    }
+
+    /// A caller with one role for everything.
+    #[must_use]
+    pub fn of(actor: &str, role: Role) -> Self {
+        Self { actor: actor.to_owned(), role, workloads: BTreeMap::new(), session: None }
+    }
+
+    /// The owner of a token.
+    pub(crate) fn owner(token: &Token) -> Self {
+        Self { workloads: token.workloads.clone(), ..Self::of(&token.name, token.role) }
+    }
+
+    /// The role for a workload; for what belongs to none without one.
+    #[must_use]
+    pub fn role_for(&self, workload: Option<&str>) -> Role {
+        let of = |name: &str| self.workloads.iter().find(|(it, _)| it.as_str() == name);
+        let more = workload.and_then(of).map_or(self.role, |(_, role)| *role);
+        more.max(self.role)
     }
 }
 
@@ -58,6 +87,12 @@ pub enum Denied {
         /// The role that is needed.
         needs: &'static str,
     },
+    /// A session that ended, or whose token or provider left the configuration.
+    #[error("the session is over: sign in again")]
+    SessionOver,
+    /// A person for whom no rule speaks.
+    #[error("no rule of `admin.oidc.roles` is for this person")]
+    NoRule,
     /// A name that is not this machine's, while no token protects the listener.
     #[error(
         "no token is configured, so only requests to a loopback name are answered: use localhost or 127.0.0.1, or configure admin.tokens"
@@ -74,7 +109,7 @@ impl Denied {
     /// Returns true if another token could help (401), false if not (403).
     #[must_use]
     pub const fn is_unauthenticated(self) -> bool {
-        matches!(self, Self::NoToken | Self::Malformed | Self::UnknownToken)
+        matches!(self, Self::NoToken | Self::Malformed | Self::UnknownToken | Self::SessionOver)
     }
 }
 
@@ -86,23 +121,26 @@ pub fn authenticate(tokens: &[Token], authorization: Option<&[u8]>) -> Result<Ca
     let header = authorization.ok_or(Denied::NoToken)?;
     let text = bearer(header).ok_or(Denied::Malformed)?;
     let token = owner(tokens, |token| token.hash.as_bytes(), text).ok_or(Denied::UnknownToken)?;
-    Ok(Caller { actor: token.name.clone(), role: token.role })
+    Ok(Caller::owner(token))
 }
 
-/// Succeeds if the caller's role is at least `needed`.
+/// Succeeds if the caller's role is at least `needed`, for this workload if one is concerned.
 ///
 /// # Errors
 /// [`Denied::Role`] when it does not.
-pub fn authorize(caller: &Caller, needed: Role) -> Result<(), Denied> {
-    if caller.role >= needed {
+pub fn authorize(caller: &Caller, needed: Role, workload: Option<&str>) -> Result<(), Denied> {
+    let role = caller.role_for(workload);
+    if role >= needed {
         return Ok(());
     }
-    Err(Denied::Role { has: caller.role.label(), needs: needed.label() })
+    Err(Denied::Role { has: role.label(), needs: needed.label() })
 }
 
 /// The parts of a request that tell a page of another site from a person's own programs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asked<'a> {
+    /// Whether it came over TLS.
+    pub is_secure: bool,
     /// `Host`.
     pub host: Option<&'a str>,
     /// `Origin`.
@@ -126,8 +164,9 @@ pub fn local(asked: &Asked<'_>) -> Result<Caller, Denied> {
     let Some(host) = asked.host.filter(|host| is_loopback_authority(host)) else {
         return Err(Denied::ForeignHost);
     };
+    let scheme = if asked.is_secure { "https://" } else { "http://" };
     let is_own = |origin: &str| {
-        let authority = origin.strip_prefix("http://").unwrap_or_default();
+        let authority = origin.strip_prefix(scheme).unwrap_or_default();
         authority.eq_ignore_ascii_case(host)
     };
     let from_elsewhere = asked.origin.is_some_and(|origin| !is_own(origin))
@@ -162,13 +201,19 @@ impl std::fmt::Debug for NewToken {
 #[error("the operating system gave no random bytes: {0}")]
 pub struct NoRandomness(String);
 
+impl NoRandomness {
+    pub(crate) fn of(error: &getrandom::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
 /// Makes a token for `name`.
 ///
 /// # Errors
 /// When the operating system gives no random bytes.
 pub fn new_token(name: &str, role: Role) -> Result<NewToken, NoRandomness> {
     let mut secret = [0u8; 32];
-    getrandom::fill(&mut secret).map_err(|error| NoRandomness(error.to_string()))?;
+    getrandom::fill(&mut secret).map_err(|error| NoRandomness::of(&error))?;
     let text = format!("sgt_{}", hex::encode(secret));
     let hash = format!("sha256:{}", hex::encode(Sha256::digest(&text)));
     let role = role.label();
@@ -178,10 +223,22 @@ pub fn new_token(name: &str, role: Role) -> Result<NewToken, NoRandomness> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, Denied, local};
+    use super::{Asked, Caller, Denied, authorize, local};
+    use stagegate_config::Role;
 
     fn with(host: Option<&str>, origin: Option<&str>) -> Result<(), Denied> {
         local(&Asked { host, origin, ..Asked::default() }).map(|_| ())
+    }
+
+    #[test]
+    fn a_role_for_a_workload_counts_for_it_alone() {
+        let mut caller = Caller::of("ann", Role::Viewer);
+        let agent = "agent".parse().expect("a name");
+        caller.workloads.insert(agent, Role::Operator);
+        let may = |needed, workload| authorize(&caller, needed, workload).is_ok();
+        assert!(may(Role::Operator, Some("agent")) && !may(Role::Admin, Some("agent")));
+        assert!(!may(Role::Operator, Some("other")) && !may(Role::Operator, None));
+        assert!(may(Role::Viewer, Some("other")) && may(Role::Viewer, None));
     }
 
     #[test]
@@ -201,6 +258,12 @@ mod tests {
         }
         assert_eq!(with(Some("localhost:9900"), Some("http://localhost:9900")), Ok(()));
         assert_eq!(with(Some("127.0.0.1:9900"), None), Ok(()));
+        let secure = |origin| {
+            let host = Some("localhost:9900");
+            local(&Asked { host, origin: Some(origin), is_secure: true, ..Asked::default() })
+        };
+        assert!(secure("https://localhost:9900").is_ok());
+        assert_eq!(secure("http://localhost:9900"), Err(Denied::ForeignOrigin));
     }
 
     #[test]

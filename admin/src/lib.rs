@@ -7,7 +7,8 @@ pub mod api;
 pub mod auth;
 pub mod describe;
 pub mod explain;
+pub mod people;
 mod report;
 pub mod sources;
 
-pub use api::{App, Events, router, serve, serve_doors};
+pub use api::{App, Doors, Events, Tls, router, serve, serve_doors};

@@ -68,6 +68,9 @@ pub struct AuditCheck {
 pub struct Identity {
     /// The name changes are recorded under.
     pub actor: String,
-    /// `viewer`, `operator` or `admin`.
+    /// `viewer`, `operator` or `admin`: for every workload.
     pub role: Role,
+    /// The workloads for which the caller may do more.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub workloads: std::collections::BTreeMap<String, Role>,
 }

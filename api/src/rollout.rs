@@ -104,6 +104,9 @@ pub struct RolloutDetail {
     /// Checks of the checklist that were met at the start and are not any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stale_checks: Vec<StaleCheck>,
+    /// The actor who started it and so cannot promote it, where the policy wants a second person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_by: Option<String>,
     /// The transitions, oldest first.
     pub history: Vec<TransitionDetail>,
     /// The newest analysis of its present step; absent before the first and after the end.

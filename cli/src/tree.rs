@@ -1,6 +1,6 @@
 //! The tree of commands, the options that all of them share, and what each command runs.
 
-use crate::client::{AdminClient, Failure};
+use crate::client::{AdminClient, Failure, Trust};
 use crate::command::{
     analysis, audit, change, checklist, cohort, dataset, drill, eval, explain, file, flag, health,
     lists, notify, outlook, price, reference, release, report, review, rollout, runbook, samples,
@@ -14,6 +14,7 @@ use crate::process::{AgentArgs, DemoArgs, ServeArgs};
 use crate::unshown::Unshown;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Progressive delivery for AI agents: split live traffic between two versions of an agent
@@ -30,7 +31,7 @@ pub struct Cli {
 /// Options of every command that talks to a running Stagegate.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct GlobalArgs {
-    /// Where the admin API is: an http:// URL, or `unix:` and the path of `admin.sock` in the
+    /// Where the admin API is: an http:// or https:// URL, or `unix:` and the path of `admin.sock` in the
     /// server's data_dir. If left out: `stagegate-data/admin.sock` where somebody answers there, else
     /// http://127.0.0.1:9900.
     #[arg(long, global = true, env = "STAGEGATE_ADMIN", value_name = "URL")]
@@ -40,6 +41,19 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, env = "STAGEGATE_TOKEN", hide_env_values = true)]
     #[arg(value_name = "TOKEN", help_heading = "Global options")]
     pub(crate) token: Option<Unshown>,
+    /// Authorities that sign the certificate of an https:// API, in PEM form. By default the public
+    /// ones.
+    #[arg(long, global = true, env = "STAGEGATE_CA", value_name = "FILE")]
+    #[arg(help_heading = "Global options")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Certificate that is shown to an https:// API that asks for one, in PEM form.
+    #[arg(long, global = true, env = "STAGEGATE_CLIENT_CERT", value_name = "FILE")]
+    #[arg(help_heading = "Global options")]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// Private key of `--client-cert`, in PEM form.
+    #[arg(long, global = true, env = "STAGEGATE_CLIENT_KEY", value_name = "FILE")]
+    #[arg(help_heading = "Global options")]
+    pub(crate) client_key: Option<PathBuf>,
     /// A table for people, or the API's JSON for programs.
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
     #[arg(value_name = "FORMAT", help_heading = "Global options")]
@@ -198,10 +212,13 @@ impl Command {
     pub(crate) fn run(self, global: &GlobalArgs, local: &dyn Local) -> Result<ExitCode, Failure> {
         let format = global.output;
         let client = || {
-            AdminClient::reaching(
-                global.admin.as_deref(),
-                global.token.as_ref().map(Unshown::expose),
-            )
+            let trust = Trust {
+                ca: global.ca.clone(),
+                cert: global.client_cert.clone(),
+                key: global.client_key.clone(),
+            };
+            let token = global.token.as_ref().map(Unshown::expose);
+            AdminClient::reaching(global.admin.as_deref(), token, &trust)
         };
         match self {
             // These run until they are asked to end.

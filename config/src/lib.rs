@@ -46,7 +46,9 @@ pub use problem::{Place, Problem, Problems};
 pub use reference::reference_markdown;
 pub use schema::schema;
 pub use scorer::scorer;
-pub use server::{Admin, Config, DecisionLog, Loaded, Measurements, Ready, Role, Token};
+pub use server::{
+    Admin, Config, DecisionLog, Loaded, Measurements, Oidc, OidcRole, Ready, Role, Token,
+};
 pub use settings::Secret;
 pub use template::{FRAMEWORKS, template};
 pub use token_hash::TokenHash;

@@ -2,8 +2,8 @@
 
 use crate::{Channel, EvalLimits, Otlp, Problem, TokenHash, Tracing, Workload, Written};
 use stagegate_readiness::Settings;
-use stagegate_rollout::Policy;
-use stagegate_settings::{Clients, Flags, Listener};
+use stagegate_rollout::{Policy, WorkloadName};
+use stagegate_settings::{Clients, Flags, Listener, ListenerTls, Provider};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -85,8 +85,44 @@ pub struct Admin {
     pub public_url: Option<String>,
     /// The tokens that give access; if empty, anyone on this machine has access.
     pub tokens: Vec<Token>,
+    /// The TLS of the listener; without it, it speaks plain HTTP.
+    pub tls: Option<ListenerTls>,
+    /// Sign-in by an OpenID Connect provider.
+    pub oidc: Option<Oidc>,
     /// The workloads that `/readyz` asks for.
     pub ready: Ready,
+}
+
+impl Admin {
+    /// Returns true if nobody has to say who they are.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.tokens.is_empty() && self.oidc.is_none()
+    }
+}
+
+/// Sign-in by an OpenID Connect provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Oidc {
+    /// The provider.
+    pub provider: Provider,
+    /// The claim whose text is the actor of the audit.
+    pub name: String,
+    /// Who may do what; at least one rule.
+    pub roles: Vec<OidcRole>,
+}
+
+/// Whoever has `value` in `claim` has `role`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OidcRole {
+    /// The claim.
+    pub claim: String,
+    /// The value that it is or has.
+    pub value: String,
+    /// The role.
+    pub role: Role,
+    /// The workloads for which it counts; empty means all.
+    pub workloads: Vec<WorkloadName>,
 }
 
 /// The workloads that must have a usable stable endpoint for the process to be ready.
@@ -115,8 +151,10 @@ impl Ready {
 pub struct Token {
     /// The name that appears as actor in the audit.
     pub name: String,
-    /// The permissions of the caller.
+    /// The permissions of the caller, for every workload.
     pub role: Role,
+    /// The workloads for which the caller may do more.
+    pub workloads: BTreeMap<WorkloadName, Role>,
     /// Hash of the token; the token itself is nowhere.
     pub hash: TokenHash,
 }

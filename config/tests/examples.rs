@@ -22,6 +22,7 @@ fn env(name: &str) -> Option<String> {
         "OTLP_TOKEN" => Some("a-key-of-the-collector".to_owned()),
         "WEBHOOK_SECRET" => Some("a webhook secret of the tests".to_owned()),
         "SCORER_SECRET" | "JUDGE_KEY" => Some("a secret of the scorers".to_owned()),
+        "OIDC_CLIENT_SECRET" => Some("a secret of the provider".to_owned()),
         "FORCE_SECRET" => Some("a force secret of the tests".to_owned()),
         _ => None,
     }

@@ -17,9 +17,8 @@ fn parse(text: &str) -> Result<Loaded, Problems> {
             "PAGERDUTY_KEY" => "R0UT1NG".to_owned(),
             "SLACK_URL" => "https://hooks.example.com/x".to_owned(),
             "OTLP_TOKEN" => "a-key-of-the-collector".to_owned(),
-            "WEBHOOK_SECRET" | "FORCE_SECRET" | "SCORER_SECRET" | "JUDGE_KEY" => {
-                "0123456789abcdef".to_owned()
-            }
+            "OIDC_CLIENT_SECRET" | "WEBHOOK_SECRET" | "FORCE_SECRET" | "SCORER_SECRET"
+            | "JUDGE_KEY" => "0123456789abcdef".to_owned(),
             _ => return None,
         })
     };

@@ -46,6 +46,10 @@ pub enum Action {
     Denied,
     /// A notification channel was tried out.
     NotifyTest,
+    /// A person signed in.
+    SignIn,
+    /// A session was ended.
+    SignOut,
     /// Something about a check of a checklist.
     Checklist(ChecklistAction),
 }
@@ -86,6 +90,8 @@ impl Action {
             Self::Reload => "reload",
             Self::Denied => "denied",
             Self::NotifyTest => "notify_test",
+            Self::SignIn => "sign_in",
+            Self::SignOut => "sign_out",
             Self::Checklist(action) => action.label(),
         }
     }

@@ -32,8 +32,21 @@ impl Control {
 
     /// Records the test of a channel. Does not wait.
     pub fn note_test(&self, actor: &str, reason: &str, summary: &str) {
+        self.note(entry(actor, None, Action::NotifyTest, reason, summary.to_owned(), json!({})));
+    }
+
+    /// Records that somebody signed in. Does not wait.
+    pub fn note_sign_in(&self, actor: &str, summary: &str, details: Value) {
+        self.note(entry(actor, None, Action::SignIn, "", summary.to_owned(), details));
+    }
+
+    /// Records that `actor` ended a session. Does not wait.
+    pub fn note_sign_out(&self, actor: &str, summary: &str, details: Value) {
+        self.note(entry(actor, None, Action::SignOut, "", summary.to_owned(), details));
+    }
+
+    fn note(&self, entry: NewAudit) {
         let inner = Arc::clone(&self.inner);
-        let entry = entry(actor, None, Action::NotifyTest, reason, summary.to_owned(), json!({}));
         tokio::spawn(async move {
             inner.audit_only(entry).await;
         });

@@ -85,7 +85,7 @@ impl Inner {
         let Loaded { mut config, warnings } = loaded.map_err(ReloadError::Problems)?;
         let needs_restart = keep_what_needs_a_restart(&mut config, &self.view().config);
         let admin = &config.admin;
-        if admin.tokens.is_empty() && !admin.address.ip().is_loopback() {
+        if admin.is_open() && !admin.address.ip().is_loopback() {
             let why = format!(
                 "admin.tokens: removing the last token would open {} to everyone",
                 admin.address

@@ -216,7 +216,7 @@ fn check_before(
     safe_start: bool,
 ) -> Result<(), StartError> {
     let admin = &config.admin;
-    if admin.tokens.is_empty() && !admin.address.ip().is_loopback() {
+    if admin.is_open() && !admin.address.ip().is_loopback() {
         return Err(StartError::OpenAdmin(admin.address));
     }
     match store {

@@ -6,8 +6,11 @@ const parse = globalThis.trustedTypes
   : { createHTML: (text) => text };
 
 const parts = () => document.querySelectorAll("[data-live]");
-// Shortest pause between two looks, in milliseconds.
+// Shortest pause between two looks, in milliseconds. It is longer than the server keeps an answer, so
+// the look after the last change shows it.
 const PAUSE = 2000;
+// Pause between two looks while nothing tells of changes.
+const WITHOUT_EVENTS = 10_000;
 let looking = false;
 let again = false;
 
@@ -17,6 +20,8 @@ function stale(isStale) {
 }
 
 async function look() {
+  // A page that nobody sees is looked at when somebody does.
+  if (document.hidden) return;
   if (looking) {
     again = true;
     return;
@@ -47,12 +52,52 @@ async function look() {
   }, PAUSE);
 }
 
+// What a stream tells: `changed`, `lost` or `found`.
+function heard(word) {
+  if (word === "changed") {
+    look();
+    again = true;
+  } else {
+    stale(word === "lost");
+  }
+}
+
+// Watches the server's stream until the page goes. Resolves when the server refuses a stream: it has no
+// place for one more, or the session is over.
+function watch(tell) {
+  return new Promise((refused) => {
+    const events = new EventSource("/events");
+    events.addEventListener("status", () => tell("changed"));
+    events.addEventListener("open", () => tell("found"));
+    events.addEventListener("error", () => {
+      if (events.readyState === EventSource.CLOSED) refused();
+      else tell("lost");
+    });
+    addEventListener("pagehide", () => events.close());
+  });
+}
+
+// A browser opens six connections to a server at most, so one page of it has the stream and tells the
+// others. When that page goes, the next one takes its place.
+async function follow() {
+  const others = globalThis.BroadcastChannel && new BroadcastChannel("stagegate");
+  others?.addEventListener("message", (event) => heard(event.data));
+  const tell = (word) => {
+    heard(word);
+    others?.postMessage(word);
+  };
+  for (;;) {
+    // Locks exist in secure contexts: https, and http to this machine.
+    if (navigator.locks && others) await navigator.locks.request("stagegate-events", () => watch(tell));
+    else await watch(tell);
+    look();
+    await new Promise((waited) => setTimeout(waited, WITHOUT_EVENTS));
+  }
+}
+
 if (parts().length > 0) {
-  const events = new EventSource("/events");
-  events.addEventListener("status", look);
-  events.addEventListener("open", () => stale(false));
-  events.addEventListener("error", () => stale(true));
-  addEventListener("pagehide", () => events.close());
+  follow();
+  addEventListener("visibilitychange", look);
 }
 
 addEventListener("keydown", (event) => {

@@ -12,7 +12,7 @@ use http::{Method, StatusCode};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 use stagegate_api::words::millis;
-use stagegate_api::{Changed, FlagChanged, ReviewTaken, RollbackTiming};
+use stagegate_api::{Changed, FlagChanged, ReviewTaken, RollbackTiming, SessionDetail};
 
 /// Does what a form of a workload's page asks for.
 pub(crate) async fn act(
@@ -192,6 +192,29 @@ fn refused(refusal: &Refusal, back: &str, to: &str) -> Markup {
             ul { @for field in &problem.fields { li { (field.field) ": " (field.problem) } } }
         }
         p { a.button href=(back) { "Back to " (to) } }
+    }
+}
+
+/// Ends somebody's session.
+pub(crate) async fn end_session(
+    State(dashboard): State<Dashboard>,
+    Path(id): Path<String>,
+    visitor: Visitor,
+    form: Form,
+) -> Response {
+    if let Some(refusal) = foreign(&visitor, &form) {
+        return refusal;
+    }
+    let asked = Change {
+        method: Method::DELETE,
+        path: path(&["v1", "sessions", &id]),
+        body: json!({}),
+        key: None,
+        epoch: None,
+    };
+    match dashboard.api.change::<SessionDetail>(&visitor, asked).await {
+        Ok(_) => Redirect::to("/settings").into_response(),
+        Err(refusal) => refusal.into_response(),
     }
 }
 

@@ -1,14 +1,17 @@
 //! The admin API, asked in this process as its other clients ask it over a socket.
 
+use crate::shared::Shared;
 use crate::visitor::Visitor;
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::response::Response;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stagegate_api::Problem;
+use std::sync::Arc;
+use std::time::Duration;
 use tower::ServiceExt;
 
 /// Largest answer that is read, in bytes.
@@ -16,10 +19,16 @@ const LARGEST: usize = 16 << 20;
 /// Characters of a name that stay as they are in a path: those that RFC 3986 calls unreserved.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// How old a figure may be that all who look share.
+pub(crate) const SOON: Duration = Duration::from_secs(1);
+/// The same of what costs more to read.
+pub(crate) const LATER: Duration = Duration::from_secs(10);
+
 /// The API.
 #[derive(Clone)]
 pub(crate) struct Api {
     router: Router,
+    shared: Arc<Shared>,
 }
 
 /// The API's reason for not doing what was asked.
@@ -41,8 +50,8 @@ pub(crate) struct Change<'a> {
 }
 
 impl Api {
-    pub(crate) const fn new(router: Router) -> Self {
-        Self { router }
+    pub(crate) fn new(router: Router) -> Self {
+        Self { router, shared: Arc::default() }
     }
 
     /// Reads `path`.
@@ -52,6 +61,21 @@ impl Api {
         path: &str,
     ) -> Result<T, Refusal> {
         read(self.send(visitor.request(Method::GET, path, Body::empty())).await).await
+    }
+
+    /// Reads `path`, whose answer is the same for everybody of a role. All who look within `life` share
+    /// one answer. The guard has asked the API who the visitor is.
+    pub(crate) async fn look<T: DeserializeOwned>(
+        &self,
+        visitor: &Visitor,
+        path: &str,
+        life: Duration,
+    ) -> Result<T, Refusal> {
+        let question = format!("{} {path}", visitor.role());
+        let ask = async {
+            bytes(self.send(visitor.request(Method::GET, path, Body::empty())).await).await
+        };
+        parsed(&self.shared.get(question, life, ask).await?)
     }
 
     /// Asks a question that has a body.
@@ -82,7 +106,9 @@ impl Api {
         };
         set(header::HeaderName::from_static("idempotency-key"), key.map(str::to_owned));
         set(header::IF_MATCH, epoch.map(|epoch| format!("\"{epoch}\"")));
-        read(self.send(request).await).await
+        let answer = read(self.send(request).await).await;
+        self.shared.forget();
+        answer
     }
 
     /// The API's answer as it is.
@@ -104,24 +130,36 @@ fn as_json(request: &mut Request<Body>) {
 }
 
 async fn read<T: DeserializeOwned>(response: Response) -> Result<T, Refusal> {
+    parsed(&bytes(response).await?)
+}
+
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body)
+        .map_err(|error| odd(StatusCode::OK, format!("the answer is not as it should be: {error}")))
+}
+
+/// The body of an answer that is a success.
+async fn bytes(response: Response) -> Result<Bytes, Refusal> {
     let status = response.status();
-    let refused = |detail: String| Refusal {
-        status: if status.is_success() { StatusCode::BAD_GATEWAY } else { status },
-        problem: Box::new(Problem { detail, ..Problem::default() }),
-    };
     let body = match to_bytes(response.into_body(), LARGEST).await {
         Ok(body) => body,
-        Err(error) => return Err(refused(format!("the answer was not read: {error}"))),
+        Err(error) => return Err(odd(status, format!("the answer was not read: {error}"))),
     };
-    if !status.is_success() {
-        let problem: Option<Problem> = serde_json::from_slice(&body).ok();
-        return Err(match problem {
-            Some(problem) => Refusal { status, problem: Box::new(problem) },
-            None => refused(String::from_utf8_lossy(&body).into_owned()),
-        });
+    if status.is_success() {
+        return Ok(body);
     }
-    serde_json::from_slice(&body)
-        .map_err(|error| refused(format!("the answer is not as it should be: {error}")))
+    let problem: Option<Problem> = serde_json::from_slice(&body).ok();
+    Err(match problem {
+        Some(problem) => Refusal { status, problem: Box::new(problem) },
+        None => odd(status, String::from_utf8_lossy(&body).into_owned()),
+    })
+}
+
+fn odd(status: StatusCode, detail: String) -> Refusal {
+    Refusal {
+        status: if status.is_success() { StatusCode::BAD_GATEWAY } else { status },
+        problem: Box::new(Problem { detail, ..Problem::default() }),
+    }
 }
 
 /// The path of `parts`, each escaped.

@@ -45,7 +45,7 @@ pub(crate) fn page_with(
                 }
             }
             span.who {
-                (visitor.name) ", " (visitor.role)
+                (visitor.identity.actor) ", " (visitor.identity.role)
                 @if visitor.signed_in {
                     form method="post" action="/sign-out" {
                         (secret(visitor))
@@ -65,13 +65,30 @@ pub(crate) fn bare(status: StatusCode, title: &str, body: &Markup) -> Response {
     whole(status, title, body)
 }
 
+/// Leads on to a page, as if the visitor had followed a link to it.
+pub(crate) fn onward(next: &str, actor: &str) -> Response {
+    let body = html! {
+        main.narrow {
+            h1 { "Signed in as " (actor) }
+            p { a.button href=(next) { "Go on" } }
+        }
+    };
+    let head = html! { meta http-equiv="refresh" content={ "0;url=" (next) }; };
+    with_head(StatusCode::OK, "Signed in", &head, &body)
+}
+
 fn whole(status: StatusCode, title: &str, body: &Markup) -> Response {
+    with_head(status, title, &html! {}, body)
+}
+
+fn with_head(status: StatusCode, title: &str, head: &Markup, body: &Markup) -> Response {
     let text = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
+                (head)
                 title { (title) " · Stagegate" }
                 link rel="icon" href="data:,";
                 link rel="stylesheet" href=(assets::STYLE.address());

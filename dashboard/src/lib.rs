@@ -5,7 +5,8 @@
 //! what the API does, and the role, the audit and the refusal are the API's. Pages are whole without
 //! JavaScript; with it, figures stay fresh.
 //!
-//! - `door`: sign-in, and the checks against pages of other sites; `session`, `visitor`.
+//! - `door`: who a visitor is, and the checks against pages of other sites; `visitor`, `sign_in`, `cookies`.
+//! - `ask`: requests to the API; `shared`: answers that all who look at the same time share.
 //! - `frame`: the head of a page, its navigation and its headers.
 //! - `sentence`: pure; what is the matter with a workload, in one sentence.
 //! - `pages`: one file for each page.
@@ -16,16 +17,19 @@ mod ask;
 mod assets;
 mod chart;
 mod context;
+mod cookies;
 mod door;
 mod form;
 mod frame;
 mod interval;
 mod pages;
+mod secret;
 mod sentence;
-mod session;
+mod shared;
+mod sign_in;
 mod visitor;
 
-pub use context::AsksForTokens;
+pub use context::{Site, SiteNow};
 
 use ask::Api;
 use axum::Router;
@@ -34,8 +38,6 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{get, post};
 use context::Dashboard;
-use session::Sessions;
-use std::sync::Arc;
 use tower::Layer;
 use tower::util::MapRequestLayer;
 use visitor::Visitor;
@@ -56,9 +58,9 @@ impl std::error::Error for NoRandomness {}
 ///
 /// # Errors
 /// When the operating system gives no random bytes.
-pub fn around(api: Router, asks_for_tokens: AsksForTokens) -> Result<Router, NoRandomness> {
-    let sessions = Arc::new(Sessions::new().map_err(NoRandomness)?);
-    let dashboard = Dashboard { api: Api::new(api.clone()), sessions, asks_for_tokens };
+pub fn around(api: Router, site: SiteNow) -> Result<Router, NoRandomness> {
+    let secret = secret::random().map_err(NoRandomness)?.into();
+    let dashboard = Dashboard { api: Api::new(api.clone()), secret, site };
     let guarded = Router::new()
         .route("/", get(pages::overview::page))
         .route("/w/{workload}", get(pages::workload::page))
@@ -75,11 +77,14 @@ pub fn around(api: Router, asks_for_tokens: AsksForTokens) -> Result<Router, NoR
         .route("/audit", get(pages::audit::page))
         .route("/settings", get(pages::settings::page))
         .route("/events", get(events))
-        .route("/sign-out", post(door::sign_out))
+        .route("/sessions/{id}/end", post(act::end_session))
+        .route("/sign-out", post(sign_in::sign_out))
         .route_layer(from_fn_with_state(dashboard.clone(), door::guard));
     let pages = Router::new()
         .merge(guarded)
-        .route("/sign-in", get(door::sign_in_page).post(door::sign_in))
+        .route("/sign-in", get(sign_in::page).post(sign_in::by_token))
+        .route("/sign-in/provider", get(sign_in::to_provider))
+        .route("/sign-in/callback", get(sign_in::from_provider))
         .route("/assets/{name}", get(assets::asset))
         .with_state(dashboard)
         .fallback_service(api);

@@ -4,7 +4,8 @@ use axum::body::Body;
 use axum::extract::{FromRequestParts, Request};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use stagegate_api::Role;
+use stagegate_api::{Identity, Role};
+use std::collections::BTreeMap;
 
 /// Headers of a visitor that the API checks too.
 const SHOWN: [&str; 5] = ["host", "origin", "sec-fetch-site", "user-agent", "last-event-id"];
@@ -12,9 +13,8 @@ const SHOWN: [&str; 5] = ["host", "origin", "sec-fetch-site", "user-agent", "las
 /// The visitor of a page.
 #[derive(Clone)]
 pub(crate) struct Visitor {
-    /// The actor whose name the audit will have.
-    pub(crate) name: String,
-    pub(crate) role: Role,
+    /// The actor whose name the audit will have, and what they may do.
+    pub(crate) identity: Identity,
     /// The value that forms carry.
     pub(crate) secret: String,
     /// True if there is a session that can be ended.
@@ -36,6 +36,21 @@ pub(crate) fn note_arrival(mut request: Request) -> Request {
 }
 
 impl Visitor {
+    /// The role for a workload.
+    pub(crate) fn role_for(&self, workload: &str) -> Role {
+        let more = self.identity.workloads.get(workload).copied();
+        match (self.identity.role, more) {
+            (Role::Admin, _) | (_, Some(Role::Admin)) => Role::Admin,
+            (Role::Operator, _) | (_, Some(Role::Operator)) => Role::Operator,
+            _ => Role::Viewer,
+        }
+    }
+
+    /// The role for what belongs to no workload.
+    pub(crate) const fn role(&self) -> Role {
+        self.identity.role
+    }
+
     /// A request of this visitor to the API.
     pub(crate) fn request(&self, method: Method, path: &str, body: Body) -> http::Request<Body> {
         let mut request = http::Request::new(body);
@@ -57,8 +72,11 @@ impl Visitor {
             Some((header::HeaderName::from_static(name), headers.get(*name)?.clone()))
         });
         Self {
-            name: String::new(),
-            role: Role::Viewer,
+            identity: Identity {
+                actor: String::new(),
+                role: Role::Viewer,
+                workloads: BTreeMap::new(),
+            },
             secret: String::new(),
             signed_in: false,
             bearer: None,

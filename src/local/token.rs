@@ -26,8 +26,12 @@ mod tests {
 
     fn accepted(text: &str, hash: &str) -> bool {
         let hash = TokenHash::parse(hash).expect("a hash as the configuration takes it");
-        let tokens =
-            [Token { name: "operator".to_owned(), role: stagegate_config::Role::Operator, hash }];
+        let tokens = [Token {
+            name: "operator".to_owned(),
+            role: stagegate_config::Role::Operator,
+            workloads: std::collections::BTreeMap::new(),
+            hash,
+        }];
         authenticate(&tokens, Some(format!("Bearer {text}").as_bytes())).is_ok()
     }
 

@@ -9,8 +9,9 @@ use crate::plane::Plane;
 use crate::scoring;
 use crate::supervise;
 use crate::traces::Traces;
-use stagegate_admin::App;
+use stagegate_admin::{App, Doors};
 use stagegate_control::Control;
+use stagegate_dashboard::Site;
 use stagegate_notify::Notifier;
 use stagegate_otlp as otlp;
 use std::net::{SocketAddr, TcpListener};
@@ -59,26 +60,38 @@ impl AdminServer {
     pub(super) fn begin(
         socket: TcpListener,
         local: Option<UnixListener>,
+        tls: stagegate_admin::Tls,
         app: App,
     ) -> std::io::Result<Self> {
         let listener = tokio::net::TcpListener::from_std(socket)?;
         let address = listener.local_addr()?;
         let (end, ended) = oneshot::channel();
         let control = app.control.clone();
-        let asks_for_tokens = move || !control.view().config.admin.tokens.is_empty();
-        if !asks_for_tokens() {
+        let site = move || {
+            let admin = &control.view().config.admin;
+            let provider = admin.oidc.as_ref().map(|it| &it.provider);
+            Site {
+                asks_to_sign_in: !admin.is_open(),
+                takes_tokens: !admin.tokens.is_empty(),
+                has_provider: provider.is_some(),
+                is_https: provider.is_some_and(|it| it.redirect.starts_with("https://")),
+                speaks_tls: admin.tls.is_some(),
+            }
+        };
+        let Site { asks_to_sign_in, speaks_tls, .. } = site();
+        if !asks_to_sign_in {
             tracing::warn!(
                 %address,
                 "no token is configured: the admin API answers only on loopback, and everyone on this machine may change everything"
             );
         }
-        let router =
-            stagegate_dashboard::around(stagegate_admin::router(app), Arc::new(asks_for_tokens))
-                .map_err(std::io::Error::other)?;
-        let task = tokio::spawn(stagegate_admin::serve_doors(listener, local, router, async {
+        let router = stagegate_dashboard::around(stagegate_admin::router(app), Arc::new(site))
+            .map_err(std::io::Error::other)?;
+        let doors = Doors { tcp: listener, tls, local };
+        let task = tokio::spawn(stagegate_admin::serve_doors(doors, router, async {
             let _ = ended.await;
         }));
-        tracing::info!(%address, "admin API");
+        tracing::info!(%address, tls = speaks_tls, "admin API");
         Ok(Self { address, end: Some(end), task, ended: false })
     }
 

@@ -180,6 +180,6 @@ async fn a_session_ends_with_its_token_and_by_sign_out() {
     let without = world.setup.clone().with_admin("tokens", &format!("{eve} ]"));
     world.stagegate.rewrite(&without);
     world.stagegate.signal(Signal::HUP);
-    eventually_async("the token to be gone", async || world.get("/", &other).await.status() == 401)
+    eventually_async("the token to be gone", async || world.get("/", &other).await.status() == 303)
         .await;
 }

@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
 
 mod aborts;
+mod admin_tls;
 mod checklist;
 mod conversations;
 mod conversations_page;
@@ -35,6 +36,7 @@ mod limits;
 mod malformed;
 mod notify;
 mod offline;
+mod oidc;
 mod otel;
 mod privacy;
 mod proxy_protocol;
@@ -58,4 +60,5 @@ mod timeouts;
 mod tls;
 mod tutorial;
 mod unix;
+mod viewers;
 mod websockets;

@@ -1,6 +1,7 @@
 //! The state that the API answers from.
 
 use super::{Events, Refusals};
+use crate::people::People;
 use crate::sources::{
     DecisionSource, FlagEvaluations, MetricsSource, SampleSource, StageSource, StatsSource,
 };
@@ -27,6 +28,8 @@ pub struct App {
     pub flags: Option<Arc<dyn FlagEvaluations>>,
     /// Sends messages to people; `None` without a store for the outbox.
     pub notifier: Option<Notifier>,
+    /// Who has signed in.
+    pub people: Arc<People>,
     /// The lines in the log about refused callers.
     pub refusals: Arc<Refusals>,
     /// Who watches the status.

@@ -182,9 +182,9 @@ impl SentKey {
 }
 
 impl<T> Change<T> {
-    /// Refuses callers below `role`.
-    pub(super) fn requires(&self, role: Role) -> Result<(), ApiError> {
-        auth::authorize(&self.caller, role)
+    /// Refuses callers below `role` for this workload.
+    pub(super) fn requires(&self, role: Role, workload: &str) -> Result<(), ApiError> {
+        auth::authorize(&self.caller, role, Some(workload))
             .map_err(|denied| ApiError::new(Kind::Forbidden, denied.to_string()))
     }
 

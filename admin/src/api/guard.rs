@@ -6,8 +6,11 @@
 use super::App;
 use super::error::{ApiError, Kind};
 use super::slots::Seat;
+use super::tls::Secure;
 use crate::auth::{self, Asked, Caller, Denied};
-use axum::extract::{ConnectInfo, Request, State};
+use crate::people;
+use axum::RequestExt as _;
+use axum::extract::{ConnectInfo, RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, Method, header};
@@ -42,7 +45,8 @@ pub(super) async fn guard(
     if let Some(seat) = request.extensions().get::<Seat>() {
         seat.is_known_from_now_on();
     }
-    if let Err(denied) = auth::authorize(&caller, needed) {
+    let workload = workload(&mut request).await;
+    if let Err(denied) = auth::authorize(&caller, needed, workload.as_deref()) {
         return refuse(&app, &request, Some(&caller.actor), denied);
     }
     request.extensions_mut().insert(caller);
@@ -55,14 +59,23 @@ const UNKNOWN: &str = "unknown";
 fn identify(app: &App, request: &Request) -> Result<Caller, Denied> {
     let view = app.control.view();
     let headers = request.headers();
-    if view.config.admin.tokens.is_empty() {
+    if view.config.admin.is_open() {
         if request.extensions().get::<SameUser>().is_some() {
             return Ok(Caller::local());
         }
         return auth::local(&asked(request));
     }
     let authorization = headers.get(header::AUTHORIZATION).map(http::HeaderValue::as_bytes);
+    if let Some(key) = authorization.and_then(people::session_key) {
+        return app.people.sessions.caller(key, &view.config.admin);
+    }
     auth::authenticate(&view.config.admin.tokens, authorization)
+}
+
+/// The workload that the path of a request names.
+async fn workload(request: &mut Request) -> Option<String> {
+    let params = request.extract_parts::<RawPathParams>().await.ok()?;
+    params.iter().find(|(name, _)| *name == "workload").map(|(_, value)| value.to_owned())
 }
 
 /// The parts of a request that tell a page of another site from a person's own programs.
@@ -77,6 +90,7 @@ fn asked(request: &Request) -> Asked<'_> {
     // A page of another site cannot send these without asking first.
     let own = ["idempotency-key", "if-match", "x-stagegate"];
     Asked {
+        is_secure: request.extensions().get::<Secure>().is_some(),
         host: text(header::HOST).or_else(authority),
         origin: text(header::ORIGIN),
         fetch_site,
@@ -90,17 +104,29 @@ fn asked(request: &Request) -> Asked<'_> {
 }
 
 fn refuse(app: &App, request: &Request, actor: Option<&str>, denied: Denied) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|it| it.0);
+    let why = denied.to_string();
+    let (parts, method) = (request.extensions(), request.method());
+    note_refusal(app, parts, (method, request.uri().path()), actor, &why);
+    let kind = if denied.is_unauthenticated() { Kind::Unauthenticated } else { Kind::Forbidden };
+    ApiError::new(kind, why).into_response()
+}
+
+/// Logs and records that somebody was refused, if that is not too often.
+pub(super) fn note_refusal(
+    app: &App,
+    extensions: &http::Extensions,
+    (method, path): (&Method, &str),
+    actor: Option<&str>,
+    why: &str,
+) {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|it| it.0);
     let shown = peer.map_or_else(|| "unknown".to_owned(), |it| it.to_string());
-    let (method, path) = (request.method(), request.uri().path());
     // A prefix is enough to see what was tried; the rest could be anything of any length.
     let path: String = path.chars().take(SHOWN).collect();
     if app.refusals.admits(peer.map(|it| it.ip())) {
         let actor = actor.unwrap_or(UNKNOWN);
-        tracing::warn!(peer = shown, actor, %method, path, why = %denied, "admin request refused");
+        tracing::warn!(peer = shown, actor, %method, path, why, "admin request refused");
     }
     let details = json!({ "peer": shown, "method": method.as_str(), "path": path });
-    app.control.note_denied(actor, &denied.to_string(), details);
-    let kind = if denied.is_unauthenticated() { Kind::Unauthenticated } else { Kind::Forbidden };
-    ApiError::new(kind, denied.to_string()).into_response()
+    app.control.note_denied(actor, why, details);
 }

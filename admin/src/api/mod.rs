@@ -14,18 +14,23 @@ mod forms;
 mod guard;
 mod heavy;
 mod limits;
+mod oidc;
 mod openapi;
+mod patient;
 mod refusals;
 mod reply;
 mod routes;
+
 mod server;
 mod slots;
 mod status;
+mod tls;
 
 pub use app::App;
 pub use events::Events;
 pub use refusals::Refusals;
-pub use server::{serve, serve_doors};
+pub use server::{Doors, serve, serve_doors};
+pub use tls::Tls;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -53,7 +58,7 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT));
-    let routes = routes.merge(docs::routes(&document)).with_state(app);
+    let routes = routes.merge(docs::routes(&document)).merge(oidc::routes()).with_state(app);
     // Around the router, not on its routes: only there the `Allow` of a 405 is known.
     Router::new().fallback_service(layers.service(routes))
 }

@@ -21,6 +21,7 @@ mod reviews;
 mod rollouts;
 mod samples;
 mod series;
+pub(super) mod sessions;
 mod shadow;
 mod system;
 
@@ -76,6 +77,8 @@ fn viewer() -> Vec<Methods> {
         routes!(system::metrics),
         routes!(system::whoami),
         routes!(system::reload_plan),
+        routes!(sessions::sessions, sessions::begin_session),
+        routes!(sessions::end_session),
         routes!(reads::status),
         routes!(events::events),
         routes!(reads::workloads),

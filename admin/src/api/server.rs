@@ -3,7 +3,9 @@
 //! Bounded where strangers can reach it: so many connections, so much time for a request's head.
 //! Both doors have places of their own, so whoever fills the one does not close the other.
 
+use super::patient::Patient;
 use super::slots::{Seat, Slot, Slots};
+use super::tls::{Secure, Tls, handshake};
 use super::{App, router};
 use axum::Router;
 use axum::extract::ConnectInfo;
@@ -11,7 +13,7 @@ use axum::response::Response;
 use http::{HeaderValue, Request, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -29,10 +31,21 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// Pause after a failure to accept: trying again at once would spin.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A place where the API is asked.
+/// The places where the API is asked.
+#[derive(Debug)]
+pub struct Doors {
+    /// Other machines, and this one.
+    pub tcp: TcpListener,
+    /// The TLS of `tcp`.
+    pub tls: Tls,
+    /// Programs of the same user.
+    pub local: Option<UnixListener>,
+}
+
+/// One of them.
 #[derive(Debug)]
 enum Door {
-    Tcp(TcpListener),
+    Tcp(TcpListener, Tls),
     Unix(UnixListener),
 }
 
@@ -45,22 +58,23 @@ pub async fn serve(
     app: App,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    serve_doors(listener, None, router(app), shutdown).await
+    let doors = Doors { tcp: listener, tls: Tls::default(), local: None };
+    serve_doors(doors, router(app), shutdown).await
 }
 
-/// Serves `router`, the API or what is around it, as [`serve`] does, and on a Unix socket too.
+/// Serves `router`, the API or what is around it, at these doors until `shutdown` resolves.
 ///
 /// # Errors
 /// Never by itself.
 pub async fn serve_doors(
-    listener: TcpListener,
-    local: Option<UnixListener>,
+    doors: Doors,
     router: Router,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let graceful = GracefulShutdown::new();
+    let Doors { tcp, tls, local } = doors;
     {
-        let tcp = accept(Door::Tcp(listener), router.clone(), &graceful);
+        let tcp = accept(Door::Tcp(tcp, tls), router.clone(), &graceful);
         let unix = async {
             match local {
                 Some(local) => accept(Door::Unix(local), router, &graceful).await,
@@ -82,23 +96,34 @@ async fn accept(door: Door, router: Router, graceful: &GracefulShutdown) {
     let slots = Arc::new(Slots::default());
     loop {
         let accepted = match &door {
-            Door::Tcp(listener) => listener.accept().await.map(|(stream, peer)| {
+            Door::Tcp(listener, tls) => listener.accept().await.map(|(stream, peer)| {
                 // Answers are small and each is written whole.
                 let _ = stream.set_nodelay(true);
                 let slot = slots.enter();
-                let seat = slot.seat();
-                let mark = move |request: &mut Request<Incoming>| {
-                    request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
-                };
-                spawn(stream, slot, service(router.clone(), seat, mark), graceful);
+                let (router, watcher) = (router.clone(), graceful.watcher());
+                match tls.acceptor() {
+                    None => spawn(slot, move |seat| {
+                        serve_one(stream, service(router, seat, from(peer, false)), watcher)
+                    }),
+                    Some(acceptor) => spawn(slot, move |seat| async move {
+                        match handshake(&acceptor, stream, HEAD_TIMEOUT).await {
+                            Ok(stream) => {
+                                let service = service(router, seat, from(peer, true));
+                                serve_one(stream, service, watcher).await;
+                            }
+                            Err(error) => tracing::debug!(%peer, %error, "no TLS with a client"),
+                        }
+                    }),
+                }
             }),
             Door::Unix(listener) => listener.accept().await.map(|(stream, _)| {
-                let slot = slots.enter();
-                let seat = slot.seat();
+                let (router, watcher) = (router.clone(), graceful.watcher());
                 let mark = |request: &mut Request<Incoming>| {
                     request.extensions_mut().insert(super::guard::SameUser);
                 };
-                spawn(stream, slot, service(router.clone(), seat, mark), graceful);
+                spawn(slots.enter(), move |seat| {
+                    serve_one(stream, service(router, seat, mark), watcher)
+                });
             }),
         };
         if let Err(error) = accepted {
@@ -109,6 +134,16 @@ async fn accept(door: Door, router: Router, graceful: &GracefulShutdown) {
         }
         // The connection's task reads what has come before the next connection is taken.
         tokio::task::yield_now().await;
+    }
+}
+
+/// Notes where a request came from.
+fn from(peer: SocketAddr, secure: bool) -> impl Fn(&mut Request<Incoming>) + Clone + Send {
+    move |request| {
+        request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
+        if secure {
+            request.extensions_mut().insert(Secure);
+        }
     }
 }
 
@@ -135,7 +170,19 @@ fn service(
 
 type Answering = std::pin::Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
-fn spawn<S, F>(stream: S, slot: Slot, service: F, graceful: &GracefulShutdown)
+/// Serves a connection in a task of its own, until it ends or must give its place to another one.
+fn spawn<F: Future<Output = ()> + Send + 'static>(slot: Slot, serve: impl FnOnce(Seat) -> F) {
+    let serving = serve(slot.seat());
+    tokio::spawn(async move {
+        tokio::select! {
+            () = serving => {}
+            () = slot.ended() => {}
+        }
+        drop(slot);
+    });
+}
+
+async fn serve_one<S, F>(stream: S, service: F, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Fn(Request<Incoming>) -> Answering + Clone + Send + 'static,
@@ -143,16 +190,8 @@ where
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let service = hyper::service::service_fn(service);
-    let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-    tokio::spawn(async move {
-        tokio::select! {
-            served = connection => {
-                if let Err(error) = served {
-                    tracing::debug!(%error, "admin connection ended");
-                }
-            }
-            () = slot.ended() => {}
-        }
-        drop(slot);
-    });
+    let connection = http.serve_connection(TokioIo::new(Patient::new(stream)), service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "admin connection ended");
+    }
 }

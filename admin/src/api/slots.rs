@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 /// Most connections whose caller has shown no token yet.
 const STRANGERS: usize = 256;
 /// Most connections of callers with a token.
-const KNOWN: usize = 512;
+const KNOWN: usize = 1024;
 
 /// The open connections.
 #[derive(Debug, Default)]

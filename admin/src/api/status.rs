@@ -27,7 +27,7 @@ pub(super) fn status(app: &App) -> Status {
     );
     let mut not_ready_because = not_ready_because(&view, &plane);
     not_ready_because.extend(app.stalled());
-    let auth = match view.config.admin.tokens.is_empty() {
+    let auth = match view.config.admin.is_open() {
         true => AuthMode::OpenLoopback,
         false => AuthMode::Tokens,
     };

@@ -46,6 +46,7 @@ pub fn detail(
         plan: rollout.policy.steps.iter().map(step).collect(),
         waived: rollout.waived.iter().map(ToString::to_string).collect(),
         stale_checks: stale.iter().map(super::stale_check).collect(),
+        not_by: rollout.not_by().map(str::to_owned),
         history: rollout.history.iter().map(transition).collect(),
         analysis: analysed.map(analysis),
     }

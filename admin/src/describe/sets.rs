@@ -3,6 +3,7 @@
 use stagegate_api as api;
 use stagegate_control as control;
 use stagegate_rollout as rollout;
+use std::collections::BTreeMap;
 
 macro_rules! same {
     ($name:ident: $core:ty => $api:ty { $($value:ident)+ }) => {
@@ -45,6 +46,13 @@ same!(workload_change: rollout::Action => api::ChangeKind {
     SetWeight Rollback Kill Revive EnableCohort RollbackCohort Exclude Unexclude OptIn List Unlist
     Declare Start Promote ForcePromote Pause Resume Abort Restore Complete Analysis
 });
+
+/// The roles for some workloads.
+pub(crate) fn roles(
+    roles: &BTreeMap<rollout::WorkloadName, stagegate_config::Role>,
+) -> BTreeMap<String, api::Role> {
+    roles.iter().map(|(name, it)| (name.to_string(), role(*it))).collect()
+}
 
 /// The kind of a change.
 pub(crate) const fn change_kind(kind: control::ChangeKind) -> api::ChangeKind {

@@ -16,6 +16,7 @@ mod idempotency;
 mod lists;
 mod notify;
 mod outlook;
+mod people;
 #[path = "../../../control/tests/driver/plane.rs"]
 mod plane;
 mod races;

@@ -119,6 +119,7 @@ impl World {
             stages: Some(Arc::new(Stages)),
             flags: None,
             notifier: outbox.map(|outbox| notifier(outbox, &control)),
+            people: Arc::default(),
             refusals: Arc::default(),
             events: Arc::new(stagegate_admin::Events::new(1)),
             started_at_ms: 1,

@@ -31,9 +31,8 @@ fn variable(name: &str) -> Option<String> {
         "PAGERDUTY_KEY" => Some("a-routing-key".to_owned()),
         "SLACK_URL" => Some("https://hooks.example.com/services/T0/B0/x".to_owned()),
         "OTLP_TOKEN" => Some("a-key-of-the-collector".to_owned()),
-        "WEBHOOK_SECRET" | "FORCE_SECRET" | "SCORER_SECRET" | "JUDGE_KEY" => {
-            Some("a-secret-that-is-long-enough-to-sign-with".to_owned())
-        }
+        "OIDC_CLIENT_SECRET" | "WEBHOOK_SECRET" | "FORCE_SECRET" | "SCORER_SECRET"
+        | "JUDGE_KEY" => Some("a-secret-that-is-long-enough-to-sign-with".to_owned()),
         _ => None,
     }
 }

@@ -1,6 +1,8 @@
 //! The admin API's client: one blocking call a command.
 
+use super::events::{Events, SILENCE};
 use super::failure::Failure;
+use super::trust::Trust;
 use super::{problem, socket};
 use crate::unshown::Unshown;
 use serde::Serialize;
@@ -9,7 +11,8 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ureq::Agent;
-use ureq::http::{Method, Request, Uri};
+use ureq::http::{Method, Request, Response, Uri};
+use ureq::tls::TlsConfig;
 
 /// A rollback waits until every worker follows; nothing else takes long.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,7 +34,11 @@ pub struct AdminClient {
 /// The way to the API.
 #[derive(Clone, Debug)]
 enum Way {
-    Http(Agent),
+    Http {
+        whole: Agent,
+        /// For answers without an end.
+        stream: Agent,
+    },
     /// The socket in the server's data directory.
     Socket(PathBuf),
 }
@@ -46,19 +53,30 @@ pub struct Conditions<'a> {
 }
 
 impl AdminClient {
-    /// A client of the API at `admin`, an `http://` URL or `unix:` and the path of a socket; connects
-    /// when it is first used. Without one it is the socket in `./stagegate-data` if somebody answers
-    /// there, else the default address.
-    pub fn reaching(admin: Option<&str>, token: Option<&str>) -> Result<Self, Failure> {
+    /// A client of the API at `admin`, an `http://` or `https://` URL or `unix:` and the path of a
+    /// socket; connects when it is first used. Without one it is the socket in `./stagegate-data` if
+    /// somebody answers there, else the default address.
+    pub fn reaching(
+        admin: Option<&str>,
+        token: Option<&str>,
+        trust: &Trust,
+    ) -> Result<Self, Failure> {
         match admin {
-            Some(admin) => Self::new(admin, token),
-            None if socket::answers(Path::new(NEAR)) => Self::new(&format!("unix:{NEAR}"), token),
-            None => Self::new(DEFAULT, token),
+            Some(admin) => Self::trusting(admin, token, trust),
+            None if socket::answers(Path::new(NEAR)) => {
+                Self::trusting(&format!("unix:{NEAR}"), token, trust)
+            }
+            None => Self::trusting(DEFAULT, token, trust),
         }
     }
 
     /// A client of the API at `admin`; connects when it is first used.
     pub fn new(admin: &str, token: Option<&str>) -> Result<Self, Failure> {
+        Self::trusting(admin, token, &Trust::default())
+    }
+
+    /// As [`AdminClient::new`], with the files for an API that speaks TLS.
+    pub fn trusting(admin: &str, token: Option<&str>, trust: &Trust) -> Result<Self, Failure> {
         let token =
             token.filter(|token| !token.is_empty()).map(|token| Unshown::from(token.to_owned()));
         if let Some(path) = admin.strip_prefix("unix:") {
@@ -73,28 +91,21 @@ impl AdminClient {
             .parse()
             .map_err(|error| Failure::Usage(format!("--admin `{admin}` is not a URL: {error}")))?;
         match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => {
-                return Err(Failure::Usage(format!(
-                    "--admin `{admin}`: the admin API speaks plain HTTP in this version; reach a \
-                     remote one through a tunnel, as `ssh -L 9900:127.0.0.1:9900 HOST`"
-                )));
-            }
+            Some("http" | "https") => {}
             _ => {
                 return Err(Failure::Usage(format!(
-                    "--admin `{admin}` must begin with http:// or unix:, as http://127.0.0.1:9900 or unix:stagegate-data/admin.sock"
+                    "--admin `{admin}` must begin with http://, https:// or unix:, as http://127.0.0.1:9900 or unix:stagegate-data/admin.sock"
                 )));
             }
         }
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(PATIENCE))
-            .timeout_connect(Some(CONNECT_PATIENCE))
-            // Tokens go to the admin API and nowhere else, whatever the environment says.
-            .proxy(None)
-            .max_redirects(0)
+        let tls = trust.config()?;
+        let whole = agent(tls.clone()).timeout_global(Some(PATIENCE)).build();
+        let stream = agent(tls)
+            .timeout_send_request(Some(PATIENCE))
+            .timeout_recv_response(Some(PATIENCE))
+            .timeout_per_read(Some(SILENCE))
             .build();
-        let way = Way::Http(config.into());
+        let way = Way::Http { whole: whole.into(), stream: stream.into() };
         Ok(Self { way, base: admin.trim_end_matches('/').to_owned(), token })
     }
 
@@ -145,8 +156,7 @@ impl AdminClient {
     fn read(&self, path: &str, status: u16, text: &str) -> Result<Value, Failure> {
         let url = || format!("{}{path}", self.base);
         let odd = |what: String| Failure::Odd { url: url(), what };
-        let value: Value =
-            serde_json::from_str(text).map_err(|_| odd(format!("status {status} and no JSON")))?;
+        let value: Value = serde_json::from_str(text).map_err(|_| odd(no_json(status, text)))?;
         if (200..300).contains(&status) {
             return Ok(value);
         }
@@ -162,21 +172,62 @@ impl AdminClient {
         body: Option<Vec<u8>>,
         conditions: Conditions<'_>,
     ) -> Result<(u16, String), Failure> {
-        let agent = match &self.way {
-            Way::Http(agent) => agent,
+        let whole = match &self.way {
+            Way::Http { whole, .. } => whole,
             Way::Socket(socket) => return self.over(socket, method, path, body, conditions),
         };
+        let mut response = self.http(whole, method, path, body, conditions)?;
+        let status = response.status().as_u16();
+        let text = response.body_mut().with_config().limit(socket::LARGEST_ANSWER).read_to_string();
+        Ok((status, text.map_err(|error| self.unreachable(&error))?))
+    }
+
+    /// Watches a stream of events; `None` where the server has none, or no place for one more.
+    pub fn events(&self, path: &str) -> Result<Option<Events>, Failure> {
+        let stream = match &self.way {
+            Way::Http { stream, .. } => stream,
+            Way::Socket(socket) => {
+                let opened = socket::stream(socket, path, &self.fields(Conditions::default())?);
+                let opened = opened.map_err(|error| self.broken(&error))?;
+                return match opened {
+                    socket::Opened::Stream(body) => self.begun(Events::of(body)),
+                    socket::Opened::Other(status, text) => self.no_events(path, status, &text),
+                };
+            }
+        };
+        let mut response = self.http(stream, &Method::GET, path, None, Conditions::default())?;
+        let status = response.status().as_u16();
+        if status == 200 {
+            return self.begun(Events::of(response.into_body().into_reader()));
+        }
+        let text = response.body_mut().read_to_string();
+        self.no_events(path, status, &text.map_err(|error| self.unreachable(&error))?)
+    }
+
+    fn begun(&self, events: std::io::Result<Events>) -> Result<Option<Events>, Failure> {
+        events.map(Some).map_err(|error| self.broken(&error))
+    }
+
+    /// An older server has no such path, and one that has may be full.
+    fn no_events(&self, path: &str, status: u16, text: &str) -> Result<Option<Events>, Failure> {
+        match status {
+            404 | 405 | 503 => Ok(None),
+            _ => self.read(path, status, text).map(|_| None),
+        }
+    }
+
+    fn http(
+        &self,
+        agent: &Agent,
+        method: &Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        conditions: Conditions<'_>,
+    ) -> Result<Response<ureq::Body>, Failure> {
         let url = format!("{}{path}", self.base);
         let mut request = Request::builder().method(method).uri(&url);
-        request = request.header("accept", "application/json");
-        if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Bearer {}", token.expose()));
-        }
-        if let Some(epoch) = conditions.if_match {
-            request = request.header("if-match", format!("\"{epoch}\""));
-        }
-        if let Some(key) = conditions.idempotency_key {
-            request = request.header("idempotency-key", key);
+        for (name, value) in self.fields(conditions)? {
+            request = request.header(name, value);
         }
         let unusable = |error: ureq::http::Error| {
             Failure::Usage(format!("cannot make a request of this: {error}"))
@@ -188,18 +239,38 @@ impl AdminClient {
             }
             None => agent.run(request.body(()).map_err(unusable)?),
         };
-        let unreachable = |error: ureq::Error| Failure::Unreachable {
-            url: self.base.clone(),
-            cause: error.to_string(),
-        };
-        let mut response = result.map_err(unreachable)?;
-        let status = response.status().as_u16();
-        let text = response.body_mut().with_config().limit(socket::LARGEST_ANSWER).read_to_string();
-        Ok((status, text.map_err(unreachable)?))
+        result.map_err(|error| self.unreachable(&error))
     }
-}
 
-impl AdminClient {
+    /// The header fields of a request.
+    fn fields(&self, conditions: Conditions<'_>) -> Result<Vec<(&'static str, String)>, Failure> {
+        let mut fields = vec![("accept", "application/json, text/event-stream".to_owned())];
+        fields.extend(
+            self.token.as_ref().map(|it| ("authorization", format!("Bearer {}", it.expose()))),
+        );
+        fields.extend(conditions.if_match.map(|epoch| ("if-match", format!("\"{epoch}\""))));
+        let key = conditions.idempotency_key.map(str::to_owned);
+        fields.extend(key.map(|key| ("idempotency-key", key)));
+        if fields.iter().any(|(_, value)| value.chars().any(char::is_control)) {
+            return Err(Failure::Usage(
+                "cannot make a request of this: a control character".into(),
+            ));
+        }
+        Ok(fields)
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Failure {
+        let mut cause = error.to_string();
+        if self.base.starts_with("https:") && cause.contains("ertificate") {
+            cause.push_str("; if an authority of your own signed it, name its file with --ca");
+        }
+        Failure::Unreachable { url: self.base.clone(), cause }
+    }
+
+    fn broken(&self, error: &std::io::Error) -> Failure {
+        Failure::Unreachable { url: self.base.clone(), cause: error.to_string() }
+    }
+
     /// The same exchange over the socket.
     fn over(
         &self,
@@ -209,24 +280,32 @@ impl AdminClient {
         body: Option<Vec<u8>>,
         conditions: Conditions<'_>,
     ) -> Result<(u16, String), Failure> {
-        let mut fields = vec![("accept", "application/json".to_owned())];
-        fields.extend(
-            self.token.as_ref().map(|it| ("authorization", format!("Bearer {}", it.expose()))),
-        );
-        fields.extend(conditions.if_match.map(|epoch| ("if-match", format!("\"{epoch}\""))));
-        let key = conditions.idempotency_key.map(str::to_owned);
-        fields.extend(key.map(|key| ("idempotency-key", key)));
+        let mut fields = self.fields(conditions)?;
         fields.extend(body.as_ref().map(|_| ("content-type", "application/json".to_owned())));
-        if fields.iter().any(|(_, value)| value.chars().any(char::is_control)) {
-            return Err(Failure::Usage(
-                "cannot make a request of this: a control character".into(),
-            ));
-        }
         let body = body.unwrap_or_default();
-        socket::exchange(socket, method.as_str(), path, &fields, &body).map_err(|error| {
-            Failure::Unreachable { url: self.base.clone(), cause: error.to_string() }
-        })
+        socket::exchange(socket, method.as_str(), path, &fields, &body)
+            .map_err(|error| self.broken(&error))
     }
+}
+
+/// An answer that is not JSON: its one line, if it has no more.
+fn no_json(status: u16, text: &str) -> String {
+    let line = text.trim();
+    let is_short = !line.is_empty() && line.len() < 100 && !line.contains(['\n', '<']);
+    let said =
+        if is_short { format!(": {}", crate::output::one_line(line)) } else { String::new() };
+    format!("status {status} and no JSON{said}")
+}
+
+/// What every agent has in common.
+fn agent(tls: TlsConfig) -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(CONNECT_PATIENCE))
+        // Tokens go to the admin API and nowhere else, whatever the environment says.
+        .proxy(None)
+        .max_redirects(0)
+        .tls_config(tls)
 }
 
 /// An API answer as its type.
@@ -264,12 +343,9 @@ mod tests {
 
     #[test]
     fn says_what_an_admin_url_must_look_like() {
-        for (url, wanted) in [
-            ("127.0.0.1:9900", "http://"),
-            ("unix:", "no socket"),
-            ("https://h:1", "tunnel"),
-            ("http://[", "not a URL"),
-        ] {
+        for (url, wanted) in
+            [("127.0.0.1:9900", "http://"), ("unix:", "no socket"), ("http://[", "not a URL")]
+        {
             match AdminClient::new(url, None) {
                 Err(Failure::Usage(text)) => assert!(text.contains(wanted), "{text}"),
                 other => panic!("{url}: {other:?}"),

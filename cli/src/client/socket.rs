@@ -1,6 +1,7 @@
 //! One exchange of HTTP/1.1 over a Unix socket.
 
-use std::io::{Error, ErrorKind, Read, Result, Write};
+use super::events::SILENCE;
+use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +10,9 @@ use std::time::Duration;
 pub(super) const LARGEST_ANSWER: u64 = 32 * 1024 * 1024;
 /// A rollback waits until every worker follows; nothing else takes long.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Longest line of a head.
+const LONGEST_LINE: u64 = 64 * 1024;
 
 /// Whether somebody listens at `path`.
 pub(super) fn answers(path: &Path) -> bool {
@@ -37,6 +41,42 @@ pub(super) fn exchange(
     let mut answer = Vec::new();
     stream.take(LARGEST_ANSWER).read_to_end(&mut answer)?;
     read(&answer).ok_or_else(|| Error::new(ErrorKind::InvalidData, "it does not speak HTTP"))
+}
+
+/// An answer to the request for a stream.
+pub(super) enum Opened {
+    /// What comes by it.
+    Stream(Box<dyn Read + Send>),
+    /// Another answer: its status and its body.
+    Other(u16, String),
+}
+
+/// Asks for a stream of events.
+pub(super) fn stream(socket: &Path, path: &str, fields: &[(&str, String)]) -> Result<Opened> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(SILENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    // An answer of HTTP/1.0 comes without chunks and ends with its connection.
+    let mut head = format!("GET {path} HTTP/1.0\r\nhost: localhost\r\n");
+    for (name, value) in fields {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    stream.write_all(format!("{head}\r\n").as_bytes())?;
+    let odd = || Error::new(ErrorKind::InvalidData, "it does not speak HTTP");
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    (&mut reader).take(LONGEST_LINE).read_line(&mut line)?;
+    let status = line.split(' ').nth(1).and_then(|it| it.parse::<u16>().ok()).ok_or_else(odd)?;
+    while line.trim_end() != "" {
+        line.clear();
+        (&mut reader).take(LONGEST_LINE).read_line(&mut line)?;
+    }
+    if status == 200 {
+        return Ok(Opened::Stream(Box::new(reader)));
+    }
+    let mut text = String::new();
+    reader.take(LARGEST_ANSWER).read_to_string(&mut text)?;
+    Ok(Opened::Other(status, text))
 }
 
 /// The status and the body of an answer that ends with its connection.

@@ -3,9 +3,9 @@
 mod stages;
 
 use super::rollout_text;
-use super::watch::watch;
+use super::watch::{follow_events, watch};
 use super::workload::OnlyWorkload;
-use crate::client::{AdminClient, Failure, config_problem, typed};
+use crate::client::{AdminClient, Events, Failure, Next, config_problem, typed};
 use crate::output::table::{Table, clip, wrapped};
 use crate::output::{
     self, Format, counted, grouped, millis, moment, one_line, percent, screen, span,
@@ -19,15 +19,18 @@ use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Refresh interval of `--watch`.
+/// Refresh interval of `--watch` where the server tells no changes, and of the clock on the screen.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
+/// The server's stream of the status.
+const EVENTS: &str = "/v1/events";
 
 /// Options of `status`.
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     workload: OnlyWorkload,
-    /// Look again every two seconds until Ctrl-C.
+    /// Show every change until Ctrl-C, at most one a second. A server of an older version is asked
+    /// every two seconds.
     #[arg(long)]
     watch: bool,
 }
@@ -38,7 +41,19 @@ pub(crate) fn run(
     format: Format,
 ) -> Result<ExitCode, Failure> {
     let only = args.workload.name();
-    if args.watch && format == Format::Table && screen::can_redraw() {
+    if !args.watch {
+        let (raw, status) = fetch(client, only)?;
+        output::show(format, &raw, || render(&status));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let redraws = format == Format::Table && screen::can_redraw();
+    if let Some(events) = client.events(EVENTS)? {
+        return match redraws {
+            true => follow(client, events, only),
+            false => print_each(client, events, only, format),
+        };
+    }
+    if redraws {
         return watch(WATCH_EVERY, || {
             let (_, status) = fetch(client, None)?;
             check_known(&status, only)?;
@@ -48,11 +63,46 @@ pub(crate) fn run(
     loop {
         let (raw, status) = fetch(client, only)?;
         output::show(format, &raw, || render(&status));
-        if !args.watch {
-            return Ok(ExitCode::SUCCESS);
-        }
         std::thread::sleep(WATCH_EVERY);
     }
+}
+
+/// Draws the status again when it changes, and its clock in between.
+fn follow(client: &AdminClient, events: Events, only: Option<&str>) -> Result<ExitCode, Failure> {
+    let draw = |data: &str, age: Duration| {
+        let mut status: Status = typed(&parse(data)?)?;
+        check_known(&status, only)?;
+        status.now_ms += age.as_millis() as u64;
+        Ok(watched(&status, only, screen::rows()))
+    };
+    follow_events(events, WATCH_EVERY, || client.events(EVENTS), draw)
+}
+
+/// Prints the status whenever it changes.
+fn print_each(
+    client: &AdminClient,
+    mut events: Events,
+    only: Option<&str>,
+    format: Format,
+) -> Result<ExitCode, Failure> {
+    loop {
+        match events.next(WATCH_EVERY) {
+            Next::Event(data) => {
+                let (raw, status) = cut(parse(&data)?, only)?;
+                output::show(format, &raw, || render(&status));
+            }
+            Next::Nothing => {}
+            Next::Ended => match client.events(EVENTS)? {
+                Some(again) => events = again,
+                None => std::thread::sleep(WATCH_EVERY),
+            },
+        }
+    }
+}
+
+fn parse(data: &str) -> Result<Value, Failure> {
+    serde_json::from_str(data)
+        .map_err(|error| Failure::Local(format!("an event is not JSON: {error}")))
 }
 
 /// A workload that is asked for by name must be there.
@@ -99,7 +149,10 @@ fn watched(status: &Status, only: Option<&str>, rows: usize) -> String {
 
 /// The status, cut down to one workload if one is named.
 fn fetch(client: &AdminClient, workload: Option<&str>) -> Result<(Value, Status), Failure> {
-    let mut raw = client.get("/v1/status")?;
+    cut(client.get("/v1/status")?, workload)
+}
+
+fn cut(mut raw: Value, workload: Option<&str>) -> Result<(Value, Status), Failure> {
     let status: Status = typed(&raw)?;
     let Some(name) = workload else { return Ok((raw, status)) };
     check_known(&status, workload)?;

@@ -3,6 +3,7 @@
 //! Every function returns `None` only after the reason was reported, and checks as much as it can
 //! before it does, so that one bad value does not hide the next.
 
+mod admin;
 mod cost;
 mod eval;
 mod flags;

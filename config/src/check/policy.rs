@@ -129,6 +129,7 @@ fn policy(name: &At<PolicyName>, at: At<RawPolicy>, cx: &mut Context<'_>) -> Opt
             None => built_in.drill_within_ms,
         },
         offline_report: plain(raw.offline_report).unwrap_or(built_in.offline_report),
+        second_person: plain(raw.second_person)?,
         rollback_alpha: plain(raw.rollback_alpha)
             .map_or(built_in.rollback_alpha, |Chance(chance)| chance),
         promote_alpha: plain(raw.promote_alpha)

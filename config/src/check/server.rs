@@ -1,20 +1,21 @@
 //! The top of the file.
 
 use super::policy::Policies;
-use super::{eval, flags, matching, notify, otlp, tls, tracing, workload};
-use crate::raw::{RawAdmin, RawConfig, RawListener, RawWorkload};
+use super::{admin, eval, flags, matching, notify, otlp, tls, tracing, workload};
+use crate::raw::{RawConfig, RawListener, RawWorkload};
 use crate::read::{At, Context, Map, NonEmpty, plain};
 use crate::scalar::Workers;
-use crate::{Admin, Config, Token, Workload, Written};
+use crate::{Admin, Config, Workload, Written};
 use ipnet::IpNet;
 use stagegate_rollout::WorkloadName;
 use stagegate_settings::{Clients, ListenAddress, Listener};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 /// Checks everything.
 pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
-    let admin = plain(raw.admin).and_then(|raw| admin(raw, cx));
+    let declared = raw.workloads.as_ref().map(|at| names(&at.value));
+    let admin = plain(raw.admin).and_then(|raw| admin::admin(raw, declared.as_ref(), cx));
     let flags_address = raw.flags.as_ref().and_then(|at| at.value.listen.clone());
     let otlp_address = raw.otlp.as_ref().and_then(|at| at.value.listen.clone());
     let grpc_address = raw.flags.as_ref().and_then(|at| at.value.grpc.clone());
@@ -30,7 +31,6 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
     let listeners = listeners(raw.listeners, trusts_anyone, cx);
     let trusted_proxies = raw.trusted_proxies.as_ref().map(|at| trusted(&at.value, cx));
     let eval = plain(raw.eval).and_then(|raw| eval::limits(raw, cx));
-    let declared = raw.workloads.as_ref().map(|at| names(&at.value));
     let notify = notify::channels(raw.notify, declared.as_ref(), cx);
     let tracing = match raw.tracing {
         Some(at) => tracing::tracing(at, cx).map(Some),
@@ -122,60 +122,6 @@ fn listener(raw: RawListener, trusts_anyone: bool, cx: &mut Context<'_>) -> Opti
         http2: plain(raw.http2)?,
         proxy_protocol: proxy_protocol.value,
     })
-}
-
-fn admin(raw: RawAdmin, cx: &mut Context<'_>) -> Option<Admin> {
-    let mut names = HashMap::new();
-    let mut hashes: Vec<&[u8; 32]> = Vec::new();
-    let raw_tokens = raw.tokens?;
-    for token in &raw_tokens.value {
-        if let Some(name) = &token.value.name
-            && let Some(line) = names.insert(name.value.0.as_str(), name.site.mark.line)
-        {
-            let message = format!("is already the name of the token in line {line}");
-            cx.problem(
-                &name.site,
-                message,
-                "give every token its own name: it is the actor of the audit",
-            );
-        }
-        if let Some(hash) = &token.value.hash {
-            if hashes.contains(&hash.value.as_bytes()) {
-                cx.problem(
-                    &hash.site,
-                    "is the hash of another token too",
-                    "make another token with `stagegate token new`",
-                );
-            }
-            hashes.push(hash.value.as_bytes());
-        }
-    }
-    let address = raw.address?;
-    if raw_tokens.value.is_empty() {
-        if address.value.ip().is_loopback() {
-            cx.warn(
-                &raw_tokens.site,
-                "is empty: everyone on this machine may change the workloads",
-                "make a token with `stagegate token new`",
-            );
-        } else {
-            cx.problem(
-                &address.site,
-                "is reachable from other machines, and there are no tokens",
-                "add `tokens` (see `stagegate token new`), or use a loopback address like `127.0.0.1:9900`",
-            );
-        }
-    }
-    let tokens = raw_tokens.value.into_iter().map(|At { value: token, .. }| {
-        Some(Token {
-            name: plain(token.name)?.0,
-            role: plain(token.role)?,
-            hash: plain(token.hash)?,
-        })
-    });
-    let (tokens, ready) = (tokens.collect::<Option<_>>()?, plain(raw.ready)?);
-    let public_url = plain(raw.public_url).map(String::from);
-    Some(Admin { address: address.value, public_url, tokens, ready })
 }
 
 /// Two sockets cannot share an address; finding out at start would be late.

@@ -106,7 +106,10 @@ fn certificates(at: &At<FilePath>, cx: &mut Context<'_>) -> Option<Vec<Certifica
     }
 }
 
-fn authorities(at: &At<FilePath>, cx: &mut Context<'_>) -> Option<Vec<CertificateDer<'static>>> {
+pub(super) fn authorities(
+    at: &At<FilePath>,
+    cx: &mut Context<'_>,
+) -> Option<Vec<CertificateDer<'static>>> {
     let found = certificates(at, cx)?;
     let mut roots = rustls::RootCertStore::empty();
     for authority in &found {

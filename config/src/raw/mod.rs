@@ -30,7 +30,7 @@ pub(crate) use policy::{Against, RawGate, RawPolicy, RawStep, TimingWord};
 pub(crate) use readiness::{OwnKind, RawOwnCheck, RawReadiness};
 pub(crate) use release::{RawArtifact, RawPathPrefix, RawRelease};
 pub(crate) use scorer::{Definition, name_of, named};
-pub(crate) use server::{RawAdmin, RawConfig, RawListener};
+pub(crate) use server::{RawAdmin, RawConfig, RawListener, RawOidc, RawOidcRole, RawToken};
 pub(crate) use shadow::RawShadow;
 pub(crate) use signals::RawCost;
 pub(crate) use tls::{RawCertificate, RawTls, RawUpstreamTls};

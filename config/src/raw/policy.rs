@@ -27,6 +27,9 @@ raw! {
         /// `stagegate eval gate --attach`. A report that fell prevents a promotion, whatever this
         /// key says.
         offline_report: OfflineReport = default("with_scorers"),
+        /// Whoever started a rollout cannot promote it: somebody else must, also with a force. Every other
+        /// change stays free.
+        second_person: bool = default("false"),
         /// Chance that a candidate no worse than its limits is ever rolled back in a whole rollout, shared
         /// by all gates that roll back; at most 0.5.
         rollback_alpha: Chance = default("0.01"),

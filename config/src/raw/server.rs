@@ -3,7 +3,8 @@
 use super::{RawChannel, RawEval, RawFlags, RawOtlp, RawPolicy, RawTls, RawTracing, RawWorkload};
 use crate::read::{At, Map, NonEmpty, leaf, raw, words};
 use crate::scalar::{
-    FileMode, FilePath, Int, PolicyName, SizeIn, TokenName, Wait, WebOrigin, Workers,
+    ClientSecret, FileMode, FilePath, HttpUrl, Int, Line, PolicyName, SizeIn, TokenName, Wait,
+    WebOrigin, Workers,
 };
 use crate::{DecisionLog, Measurements, Ready, Role, Time, TokenHash};
 use ipnet::IpNet;
@@ -83,6 +84,11 @@ raw! {
         public_url: WebOrigin = optional,
         /// The tokens that give access. Without tokens, anyone on this machine has access.
         tokens: Vec<At<RawToken>> = default("[]"),
+        /// Speaks TLS: API and dashboard are then at `https://`. The socket in `data_dir` stays
+        /// plain.
+        tls: RawTls = optional,
+        /// Sign-in to the dashboard by an OpenID Connect provider. Off by default.
+        oidc: RawOidc = optional,
         /// Which workloads need a stable endpoint that is not unhealthy for `/readyz` to say yes.
         /// `/readyz/WORKLOAD` answers for one of them.
         ready: Ready = default("all"),
@@ -94,10 +100,49 @@ raw! {
     pub(crate) struct RawToken {
         /// Name that appears as actor in the audit.
         name: TokenName = required,
-        /// The permissions of the caller.
+        /// The permissions of the caller, for every workload.
         role: Role = required,
+        /// Workloads for which the caller may do more, each with its role.
+        workloads: Map<WorkloadName, Role> = default("{}"),
         /// SHA-256 of the token, `sha256:` and 64 hex digits.
         hash: TokenHash = required,
+    }
+}
+
+raw! {
+    /// Sign-in by an OpenID Connect provider: authorization code flow with PKCE.
+    pub(crate) struct RawOidc {
+        /// The provider's issuer, `https://…`, exactly as its tokens name it.
+        issuer: HttpUrl = required,
+        /// The name under which this dashboard is registered there.
+        client_id: Line = required,
+        /// The secret that goes with it. Without it the client is a public one.
+        client_secret: ClientSecret = optional,
+        /// The address of this dashboard as browsers know it, like `https://ops.example.com`. The
+        /// provider sends them back to `/sign-in/callback` below it.
+        url: HttpUrl = required,
+        /// The claims that are asked for; `openid` is always among them.
+        scopes: Vec<At<Line>> = default("[openid, email]"),
+        /// The claim whose text is the actor of the audit.
+        name: Line = default("email"),
+        /// Authorities that sign the provider's certificate, in PEM form. By default the public ones.
+        ca: FilePath = optional,
+        /// Who may do what. Whoever meets no rule is turned away.
+        roles: NonEmpty<RawOidcRole> = required,
+    }
+}
+
+raw! {
+    /// A rule: whoever has this value in this claim has this role.
+    pub(crate) struct RawOidcRole {
+        /// The claim: a text or a list of texts.
+        claim: Line = required,
+        /// The value that it is or has.
+        value: Line = required,
+        /// The role. Of several rules that are met the highest counts.
+        role: Role = required,
+        /// Only for these workloads; everything else can be read. By default for all.
+        workloads: Vec<At<WorkloadName>> = default("[]"),
     }
 }
 

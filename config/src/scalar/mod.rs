@@ -17,7 +17,9 @@ pub(crate) use file::{FileMode, FilePath, Member, is_id};
 pub(crate) use from_text::FromText;
 pub(crate) use gate::{Bound, Chance, Margin, MeasureName, Owner, PolicyName, Ratio};
 pub(crate) use net::{HeaderName, HeaderValue, HostName, PathPrefix, UrlPath, WebOrigin};
-pub(crate) use notify::{ChannelKey, ChannelName, ChannelSecret, ChannelUrl};
+pub(crate) use notify::{
+    ChannelKey, ChannelName, ChannelSecret, ChannelUrl, ClientSecret, HttpUrl,
+};
 pub(crate) use quantity::{Int, SizeIn, Wait, Workers, millis};
 pub(crate) use shadow::Method;
 pub(crate) use signals::{ErrorName, PriceSource, Status, Usd};

@@ -49,6 +49,41 @@ impl FromText for ChannelUrl {
     }
 }
 
+/// An address that is no secret.
+#[derive(Clone)]
+pub(crate) struct HttpUrl(pub(crate) String);
+
+impl FromText for HttpUrl {
+    const NAME: &'static str = "URL";
+    const JSON: Json = Json::Text;
+    const HINT: &'static str = "write `https://host` or `https://host/path`";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        ChannelUrl::from_text(text)?;
+        if text.contains('?') {
+            return Err("has a query".into());
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The secret of a client of a provider: whatever the provider made.
+#[derive(Clone)]
+pub(crate) struct ClientSecret(pub(crate) Secret);
+
+impl FromText for ClientSecret {
+    const NAME: &'static str = "secret";
+    const JSON: Json = Json::Text;
+    const HINT: &'static str =
+        "write the secret that the provider gave, best as `${NAME}` from the environment";
+    const SECRET: bool = true;
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let valid = !text.is_empty() && !text.chars().any(char::is_control);
+        valid.then(|| Self(Secret::new(text))).ok_or_else(|| "is not a secret".into())
+    }
+}
+
 /// A routing key: visible ASCII.
 #[derive(Clone)]
 pub(crate) struct ChannelKey(pub(crate) Secret);

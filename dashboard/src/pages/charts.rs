@@ -1,6 +1,6 @@
 //! `/w/{workload}/charts`: every figure of both arms over time.
 
-use crate::ask::{Refusal, path, with_query};
+use crate::ask::{LATER, Refusal, path, with_query};
 use crate::chart::{At, Chart, Event, draw};
 use crate::context::Dashboard;
 use crate::form::Form;
@@ -26,11 +26,13 @@ pub(crate) async fn page(
     let hours = SPANS.iter().find(|(it, _)| *it == wanted).map_or(3, |(_, hours)| *hours);
     let at = |rest: &str| path(&["v1", "workloads", &name, rest]);
     let since = SystemTime::now() - Duration::from_hours(hours);
-    let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis().to_string();
+    // Whole minutes, as they are recorded: all who look within one ask for the same.
+    let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / 60 * 60_000;
+    let since = since.to_string();
     let asked = [("since_ms", Some(since.as_str())), ("points", Some("180"))];
     let series: TimeSeries =
-        dashboard.api.get(&visitor, &with_query(&at("series"), &asked)).await?;
-    let rollouts: Rollouts = dashboard.api.get(&visitor, &at("rollouts")).await?;
+        dashboard.api.look(&visitor, &with_query(&at("series"), &asked), LATER).await?;
+    let rollouts: Rollouts = dashboard.api.look(&visitor, &at("rollouts"), LATER).await?;
     let events = events(&rollouts.rollouts, series.since_ms, series.until_ms);
     let body = html! {
         h1 { "Charts of " a href=(path(&["w", &name])) { (name) } }

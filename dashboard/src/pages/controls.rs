@@ -17,9 +17,16 @@ pub(super) struct Facts<'a> {
     pub(super) key: &'a str,
 }
 
+impl Facts<'_> {
+    /// What the visitor may do with this workload.
+    fn role(&self) -> Role {
+        self.visitor.role_for(&self.workload.name)
+    }
+}
+
 /// The buttons; a viewer reads why there are none.
 pub(super) fn controls(facts: &Facts<'_>) -> Markup {
-    if facts.visitor.role == Role::Viewer {
+    if facts.role() == Role::Viewer {
         return html! { p.dim { "Your role is viewer: it reads. Changes need the role operator." } };
     }
     html! {
@@ -67,7 +74,7 @@ fn rollback(facts: &Facts<'_>) -> Markup {
 fn running(facts: &Facts<'_>, rollout: &RolloutDetail) -> Markup {
     let analysis = rollout.analysis.as_ref();
     let passes = analysis.is_some_and(|it| it.verdict == Verdict::Pass);
-    let is_admin = facts.visitor.role == Role::Admin;
+    let is_admin = facts.role() == Role::Admin;
     let expect = analysis.map(|it| it.id.as_str());
     html! {
         @if rollout.summary.phase == Phase::Paused {

@@ -4,7 +4,7 @@ use super::time;
 use crate::ask::{Refusal, path};
 use crate::context::Dashboard;
 use crate::frame::{self, secret};
-use crate::session::random;
+use crate::secret::random;
 use crate::visitor::Visitor;
 use axum::extract::State;
 use axum::response::Response;
@@ -60,7 +60,7 @@ fn one(visitor: &Visitor, flag: &FlagDetail, key: &str) -> Markup {
             }
             @for remark in &flag.remarks { p.alarm { (remark) } }
             @for why in &flag.stale { p.alarm { "Stale: " (why) } }
-            @if visitor.role != Role::Viewer { (buttons(visitor, flag, key)) }
+            @if visitor.role() != Role::Viewer { (buttons(visitor, flag, key)) }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `/`: every workload in a row, problems first.
 
 use super::{as_of, none};
-use crate::ask::{Refusal, path};
+use crate::ask::{Refusal, SOON, path};
 use crate::context::Dashboard;
 use crate::frame;
 use crate::sentence::{Sentence, sentence};
@@ -16,7 +16,7 @@ pub(crate) async fn page(
     State(dashboard): State<Dashboard>,
     visitor: Visitor,
 ) -> Result<Response, Refusal> {
-    let status: Status = dashboard.api.get(&visitor, "/v1/status").await?;
+    let status: Status = dashboard.api.look(&visitor, "/v1/status", SOON).await?;
     let body = html! {
         h1 { "Overview" }
         div #live data-live { (live(&status)) }

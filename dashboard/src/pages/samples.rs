@@ -122,7 +122,7 @@ pub(crate) async fn one(
         p { a href=(with_query("/request", &[("id", Some(&summary.id))])) { "Why it went there" } }
         @if let Some(review) = &it.review {
             p.sentence { (review.by) " said " strong { (review.verdict) } @if let Some(note) = &review.note { ": " (note) } }
-        } @else if visitor.role != Role::Viewer { (review_form(&visitor, &summary.id)) }
+        } @else if visitor.role() != Role::Viewer { (review_form(&visitor, &summary.id)) }
         h2 { "Scores" }
         @if it.scores.is_empty() { p { "None yet." } }
         @for score in &it.scores {

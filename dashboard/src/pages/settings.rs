@@ -1,14 +1,16 @@
 //! `/settings`: the last reload, the channels to people, and this process.
 
 use super::{overview, time};
-use crate::ask::Refusal;
+use crate::ask::{Refusal, path};
 use crate::context::Dashboard;
-use crate::frame;
+use crate::frame::{self, secret};
 use crate::visitor::Visitor;
 use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
-use stagegate_api::{AuthMode, ChannelStatus, Channels, Status};
+use stagegate_api::{
+    AuthMode, ChannelStatus, Channels, SessionDetail, Sessions, SignedInBy, Status,
+};
 
 pub(crate) async fn page(
     State(dashboard): State<Dashboard>,
@@ -16,6 +18,7 @@ pub(crate) async fn page(
 ) -> Result<Response, Refusal> {
     let status: Status = dashboard.api.get(&visitor, "/v1/status").await?;
     let channels: Option<Channels> = dashboard.api.get(&visitor, "/v1/notify").await.ok();
+    let sessions: Option<Sessions> = dashboard.api.get(&visitor, "/v1/sessions").await.ok();
     let reload = &status.reload;
     let body = html! {
         h1 { "Settings" }
@@ -29,7 +32,7 @@ pub(crate) async fn page(
             } }
             tr { th scope="row" { "Sign-in" } td {
                 @match status.auth {
-                    AuthMode::Tokens => "by token",
+                    AuthMode::Tokens => "everybody says who they are",
                     AuthMode::OpenLoopback => "none: no token is configured, and everybody on this machine may change everything",
                 }
             } }
@@ -41,6 +44,7 @@ pub(crate) async fn page(
         } }
         h2 { "Channels to people" }
         (channels_table(&channels.map(|it| it.channels).unwrap_or_default()))
+        (sessions_table(&visitor, &sessions.map(|it| it.sessions).unwrap_or_default()))
         p { a href="/docs" { "The admin API" } }
     };
     Ok(frame::page(&visitor, "/settings", "Settings", &body))
@@ -70,6 +74,41 @@ fn channels_table(channels: &[ChannelStatus]) -> Markup {
                         }
                     }
                 } }
+            }
+        }
+    }
+}
+
+/// Who is signed in: everybody for an admin, else the visitor's own sessions.
+fn sessions_table(visitor: &Visitor, sessions: &[SessionDetail]) -> Markup {
+    html! {
+        @if !sessions.is_empty() {
+            h2 { "Sessions" }
+            div.scroll tabindex="0" {
+                table {
+                    thead { tr {
+                        th scope="col" { "Who" } th scope="col" { "Role" } th scope="col" { "By" }
+                        th scope="col" { "Since" } th scope="col" { "Until" } td {}
+                    } }
+                    tbody { @for it in sessions {
+                        tr {
+                            th scope="row" { (it.actor) }
+                            td {
+                                (it.role)
+                                @for (workload, role) in &it.workloads { ", " (role) " for " (workload) }
+                            }
+                            td { @match it.by { SignedInBy::Token => "token", SignedInBy::Oidc => "provider" } }
+                            td { (time(it.since_ms)) }
+                            td { (time(it.until_ms)) }
+                            td {
+                                form method="post" action=(path(&["sessions", &it.id, "end"])) {
+                                    (secret(visitor))
+                                    button type="submit" aria-label={ "End the session of " (it.actor) } { "End" }
+                                }
+                            }
+                        }
+                    } }
+                }
             }
         }
     }

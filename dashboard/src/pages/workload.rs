@@ -2,11 +2,11 @@
 
 use super::controls::{Facts, controls};
 use super::{as_of, none, overview, stages, tiles, time};
-use crate::ask::{Refusal, path, with_query};
+use crate::ask::{LATER, Refusal, SOON, path, with_query};
 use crate::context::Dashboard;
 use crate::frame;
+use crate::secret::random;
 use crate::sentence::sentence;
-use crate::session::random;
 use crate::visitor::Visitor;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -33,8 +33,8 @@ impl Shown {
     async fn fetch(dashboard: &Dashboard, visitor: &Visitor, name: &str) -> Result<Self, Refusal> {
         let api = &dashboard.api;
         let at = |rest: &[&str]| path(&[&["v1", "workloads", name], rest].concat());
-        let workload: WorkloadDetail = api.get(visitor, &at(&[])).await?;
-        let rollout = match api.get(visitor, &at(&["rollouts", "current"])).await {
+        let workload: WorkloadDetail = api.look(visitor, &at(&[]), SOON).await?;
+        let rollout = match api.look(visitor, &at(&["rollouts", "current"]), SOON).await {
             Ok(rollout) => Some(rollout),
             // It has had none.
             Err(refusal) if refusal.status == StatusCode::NOT_FOUND => None,
@@ -43,19 +43,21 @@ impl Shown {
         let difference = match &workload.candidate {
             Some(candidate) => {
                 let query = [("from", Some(workload.stable.as_str())), ("to", Some(candidate))];
-                api.get(visitor, &with_query(&at(&["releases", "diff"]), &query)).await.ok()
+                let at = with_query(&at(&["releases", "diff"]), &query);
+                api.look(visitor, &at, SOON).await.ok()
             }
             None => None,
         };
         let of = [("workload", Some(name)), ("limit", Some("5"))];
-        let audit: Option<Audit> = api.get(visitor, &with_query("/v1/audit", &of)).await.ok();
+        let audit: Option<Audit> =
+            api.look(visitor, &with_query("/v1/audit", &of), SOON).await.ok();
         let latest = [("workload", Some(name)), ("limit", Some("200"))];
         let decisions: Option<Decisions> =
-            api.get(visitor, &with_query("/v1/decisions", &latest)).await.ok();
+            api.look(visitor, &with_query("/v1/decisions", &latest), LATER).await.ok();
         let failed = |it: &Decision| !matches!(&*it.outcome, "ok" | "client_gone");
         Ok(Self {
-            status: api.get(visitor, "/v1/status").await?,
-            releases: api.get(visitor, &at(&["releases"])).await?,
+            status: api.look(visitor, "/v1/status", SOON).await?,
+            releases: api.look(visitor, &at(&["releases"]), SOON).await?,
             actors: audit.map(|it| it.entries).unwrap_or_default(),
             failures: decisions.map_or_else(Vec::new, |it| {
                 it.decisions.into_iter().filter(failed).take(5).collect()

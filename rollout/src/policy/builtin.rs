@@ -35,6 +35,7 @@ impl Policy {
             no_data_alert_ms: 10 * MINUTE,
             drill_within_ms: Some(7 * DAY),
             offline_report: OfflineReport::WithScorers,
+            second_person: false,
             rollback_alpha: Amount::thousandths(10),
             promote_alpha: Amount::thousandths(50),
         }

@@ -58,6 +58,9 @@ pub struct Policy {
     /// The need for an offline eval report that held.
     #[serde(default)]
     pub offline_report: OfflineReport,
+    /// Whoever started a rollout cannot promote it.
+    #[serde(default)]
+    pub second_person: bool,
     /// Chance that a candidate no worse than its limits is ever rolled back in a rollout: shared by all steps and
     /// all gates that roll back.
     pub rollback_alpha: Amount,

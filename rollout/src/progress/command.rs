@@ -259,6 +259,10 @@ fn promote(
     if force && order.reason.trim().is_empty() {
         return Err(RolloutRefusal::NeedsReason("a force").into());
     }
+    if let Some(by) = rollout.not_by().filter(|by| *by == mark.by) {
+        let (id, by) = (rollout.id.clone(), by.to_owned());
+        return Err(RolloutRefusal::SamePerson { id, by }.into());
+    }
     if rollout.is_last_step() && !force {
         return Err(RolloutRefusal::Watching(rollout.id.clone()).into());
     }

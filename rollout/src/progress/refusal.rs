@@ -54,6 +54,16 @@ pub enum RolloutRefusal {
     /// An override or a force without a reason.
     #[error("{0} needs a reason: say why, it is recorded")]
     NeedsReason(&'static str),
+    /// Whoever started it promotes it, and the policy wants two.
+    #[error(
+        "rollout {id} was started by {by}, and its policy wants a second person (`second_person`): somebody else must promote it"
+    )]
+    SamePerson {
+        /// The rollout.
+        id: RolloutId,
+        /// Who started it.
+        by: String,
+    },
     /// The rollout is paused.
     #[error("rollout {0} is paused: resume it first")]
     Paused(RolloutId),

@@ -195,6 +195,12 @@ pub struct Rollout {
 }
 
 impl Rollout {
+    /// The actor who cannot promote it, by its policy.
+    #[must_use]
+    pub fn not_by(&self) -> Option<&str> {
+        self.policy.second_person.then_some(&self.started.by)
+    }
+
     /// The actor of what a verdict does by itself.
     pub const ITSELF: &'static str = "stagegate";
     /// Transitions that are kept. The start is never forgotten; the audit log has them all.

@@ -30,6 +30,15 @@ async function signIn(page, path = "/") {
   await page.getByRole("button", { name: "Sign in" }).click();
 }
 
+async function atProvider(page, path = "/", account = token) {
+  await page.goto(url + path);
+  await page.getByRole("link", { name: "Sign in with your organisation" }).click();
+  await page.locator("input[name=login]").fill(account);
+  await page.locator("input[name=password]").fill("any");
+  await page.getByRole("button", { name: "Sign-in" }).click();
+  await page.getByRole("button", { name: "Continue" }).click();
+}
+
 async function rollBack(page) {
   await page.locator("summary", { hasText: "Roll back" }).click();
   await page.locator("#rollback-reason").fill("<script>alert(1)</script> \u202e سلام Größe");
@@ -61,6 +70,44 @@ const stories = {
     const shown = await page.locator("main").innerText();
     assert(shown.includes("<script>alert(1)</script>"), shown);
     assert(shown.includes("\\u{202e}") && shown.includes("سلام Größe"), shown);
+  },
+
+  // Somebody signs in by the provider, rolls back, and signs out. TOKEN is the account.
+  async provider() {
+    const page = await open();
+    await atProvider(page, "/w/agent");
+    await page.getByText(`${token}@example.test`).waitFor();
+    await page.getByRole("heading", { name: "agent", exact: true }).waitFor();
+    await rollBack(page);
+    await page.goto(url + "/audit");
+    await page.getByText("signed in by provider").first().waitFor();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("link", { name: "Sign in with your organisation" }).waitFor();
+    await page.goto(url + "/settings");
+    await page.getByRole("link", { name: "Sign in with your organisation" }).waitFor();
+  },
+
+  // Somebody whom the provider knows, and no rule.
+  async stranger() {
+    const page = await open();
+    await atProvider(page);
+    await page.getByRole("alert").filter({ hasText: "no rule of" }).waitFor();
+    await page.goto(url + "/settings");
+    await page.getByRole("link", { name: "Sign in with your organisation" }).waitFor();
+  },
+
+  // An admin ends the session of somebody else.
+  async revoke() {
+    const [admin, other] = [await open(), await open()];
+    await atProvider(admin, "/settings");
+    await admin.getByText("Sessions").waitFor();
+    await atProvider(other, "/", "bob.agents");
+    await other.getByRole("heading", { name: "Overview" }).waitFor();
+    await admin.reload();
+    await admin.getByRole("button", { name: "End the session of bob.agents@example.test" }).click();
+    await admin.getByRole("heading", { name: "Sessions" }).waitFor();
+    await other.goto(url + "/settings");
+    await other.getByRole("link", { name: "Sign in with your organisation" }).waitFor();
   },
 
   // The same without any script.

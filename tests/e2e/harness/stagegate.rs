@@ -32,6 +32,20 @@ impl Stagegate {
         stagegate
     }
 
+    /// As [`Stagegate::start`], with this address of the admin API.
+    pub(crate) async fn start_with_admin(setup: &Setup, admin: SocketAddr) -> Self {
+        let stagegate = Self::launch_with_admin(setup, admin);
+        stagegate.ready().await;
+        stagegate
+    }
+
+    /// The same without waiting.
+    pub(crate) fn launch_with_admin(setup: &Setup, admin: SocketAddr) -> Self {
+        let dir = TempDir::new().expect("a directory");
+        let data = dir.path().join("data").display().to_string();
+        Self::launch_with(setup, dir, &data, &[], admin)
+    }
+
     /// Starts with these variables in its environment and waits until it is ready. A restart does
     /// without them.
     pub(crate) async fn start_under(setup: &Setup, environment: &[(String, String)]) -> Self {
@@ -77,8 +91,18 @@ impl Stagegate {
         data: &str,
         environment: &[(String, String)],
     ) -> Self {
+        Self::launch_with(setup, dir, data, environment, free_address())
+    }
+
+    fn launch_with(
+        setup: &Setup,
+        dir: TempDir,
+        data: &str,
+        environment: &[(String, String)],
+        admin: SocketAddr,
+    ) -> Self {
         let proxy = setup.listen.unwrap_or_else(free_address);
-        let admin = Admin::new(free_address());
+        let admin = Admin::new(admin);
         let text = setup.yaml(proxy, admin.address, data);
         std::fs::write(dir.path().join("stagegate.yaml"), text).expect("write the configuration");
         let child = Mutex::new(Self::spawn_under(&dir, &[], environment));
@@ -122,6 +146,11 @@ impl Stagegate {
     /// Where the configuration lies.
     pub(crate) fn config_path(&self) -> PathBuf {
         self.dir.path().join("stagegate.yaml")
+    }
+
+    /// Its data directory.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
     }
 
     /// Replaces the configuration file, as an editor does: new file, then rename.

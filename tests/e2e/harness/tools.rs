@@ -185,6 +185,16 @@ impl Mock {
         Self::start(command, address).await
     }
 
+    /// A script of ours for Node, which gets the home of its modules, the address and port it listens at,
+    /// and further arguments.
+    pub(crate) async fn node(name: &str, modules: &str, arguments: &[&str]) -> Self {
+        let address = free_address();
+        let mut command = Command::new("node");
+        command.arg(fixture(name)).arg(modules).arg(address.ip().to_string());
+        command.arg(address.port().to_string()).args(arguments);
+        Self::start(command, address).await
+    }
+
     /// A script of ours that serves gRPC at the address it is given.
     pub(crate) async fn grpc(name: &str) -> Self {
         let address = free_address();

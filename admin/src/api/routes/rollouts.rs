@@ -108,7 +108,7 @@ pub(super) async fn promote(
     let reason = reason_for(force, change.body.reason.as_deref())?;
     let expect = expect.map(AnalysisId::from_text);
     if force {
-        change.requires(Role::Admin)?;
+        change.requires(Role::Admin, &workload)?;
     }
     let order = change.order(workload.clone(), Command::Promote { expect, force }, reason);
     carry_out(&app, order).await.map_err(|error| {

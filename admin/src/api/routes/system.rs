@@ -73,7 +73,8 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
 #[utoipa::path(get, path = "/v1/whoami", tag = "system",
     responses((status = 200, description = "The caller.", body = Identity)))]
 pub(super) async fn whoami(Extension(caller): Extension<Caller>) -> Json<Identity> {
-    Json(Identity { actor: caller.actor, role: describe::role(caller.role) })
+    let workloads = describe::roles(&caller.workloads);
+    Json(Identity { actor: caller.actor, role: describe::role(caller.role), workloads })
 }
 
 /// Reads the configuration file again.
