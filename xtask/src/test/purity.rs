@@ -11,6 +11,7 @@ use crate::project::Project;
 /// Packages that decide nothing themselves.
 const PURE: &[&str] = &[
     "stagegate-flags",
+    "stagegate-fleet",
     "stagegate-readiness",
     "stagegate-rollout",
     "stagegate-sequential",

@@ -36,6 +36,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "rustdoc", what: "the documentation of every item builds", run: rustdoc },
     Step { name: "test", what: "unit, integration and end-to-end tests", run: test },
     Step { name: EXAMPLES, what: "the examples that need a model", run: examples },
+    Step { name: "deploy", what: "the Helm chart renders, validates and refuses", run: deploy },
     Step { name: "doctest", what: "the examples in the documentation", run: doctest },
     Step {
         name: "docs",
@@ -139,6 +140,17 @@ fn nextest(
             closing.push(line.trim().to_owned());
         }
     })
+}
+
+fn deploy(project: &Project, _: &mut Vec<String>) -> Result<()> {
+    let python = tools::python(project, "deploy", "deploy/requirements.txt")?.join("bin/python");
+    let mut command = std::process::Command::new(python);
+    command.current_dir(project.root()).arg("deploy/check.py");
+    let stagegate = project.path("target/debug/stagegate");
+    if stagegate.is_file() {
+        command.arg("--stagegate").arg(stagegate);
+    }
+    watched(&mut command, |_| {})
 }
 
 fn doctest(project: &Project, closing: &mut Vec<String>) -> Result<()> {
