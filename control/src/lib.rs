@@ -90,6 +90,7 @@ pub use reload_plan::ReloadPlan;
 pub use results::{Answer, Changed, IdempotencyKey, Precondition, Reloaded, RollbackTiming};
 pub use start::{StartError, Startup};
 pub use status::{ReloadStatus, StoreStatus};
+pub use store_handle::local_ledger;
 pub use view::{FlagState, Live, View};
 
 pub(crate) use driver::{Inner, PATIENCE};

@@ -19,7 +19,9 @@ use super::{
     Action, Control, FlagState, Inner, Live, ReloadOrder, ReloadStatus, StoreAccessError, View,
     now_ms, reconcile, registry, safe,
 };
-use crate::ports::{DataPlane, Event, Ledger, Observer, PrepareError, Prepared, Publication};
+use crate::ports::{
+    DataPlane, Event, Ledger, LocalLedger, Observer, PrepareError, Prepared, Publication,
+};
 use last_changes::last_changes;
 use serde_json::json;
 use stagegate_config::{Config, Loaded, Problem};
@@ -104,7 +106,7 @@ impl Control {
     /// A [`StartError`]; nothing was published then.
     pub async fn start_with(
         startup: Startup,
-        wrap: impl FnOnce(Arc<dyn Ledger>) -> Arc<dyn Ledger>,
+        wrap: impl FnOnce(Arc<dyn LocalLedger>) -> Arc<dyn Ledger>,
     ) -> Result<Self, StartError> {
         let Startup { loaded, config_path, store, safe_start, plane, observer } = startup;
         check_before(&loaded.config, &store, safe_start)?;

@@ -5,9 +5,9 @@
 //! change waiting, and a write that hangs keeps no question waiting.
 
 use super::StoreAccessError;
-use super::ports::{BoxFuture, Epoch, Ledger};
+use super::ports::{BoxFuture, Epoch, Ledger, LocalLedger};
 use stagegate_store::{
-    AuditEntry, AuditFilter, NewChange, Presence, Reader, Readers, Recorded, Saved, Store,
+    AuditEntry, AuditFilter, Head, NewChange, Presence, Reader, Readers, Recorded, Saved, Store,
     StoreError,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +22,12 @@ const LONGEST: Duration = Duration::from_secs(30);
 const QUESTIONS: usize = 4;
 /// How long a question waits for others.
 const QUESTION_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The ledger in a store, for a fleet's replica or for tests.
+#[must_use]
+pub fn local_ledger(store: Store) -> Arc<dyn LocalLedger> {
+    Arc::new(StoreHandle::new(store))
+}
 
 /// A shared handle on the store; cheap to clone.
 #[derive(Clone)]
@@ -206,6 +212,52 @@ impl Ledger for StoreHandle {
                 let _ = newest.changed().await;
             }
         })
+    }
+}
+
+impl LocalLedger for StoreHandle {
+    fn head(&self) -> BoxFuture<'static, Result<Head, StoreAccessError>> {
+        let handle = self.clone();
+        Box::pin(async move { handle.with(|store| Ok(store.head()?)).await })
+    }
+
+    fn rehearse(
+        &self,
+        expected: Epoch,
+        change: NewChange,
+    ) -> BoxFuture<'static, Result<Recorded, StoreAccessError>> {
+        let handle = self.clone();
+        let rehearse = move |store: &mut Store| {
+            store.rehearse(expected, &change).map_err(|error| refused(error, expected))
+        };
+        Box::pin(async move { handle.write(rehearse).await })
+    }
+
+    fn take(
+        &self,
+        expected: Epoch,
+        change: NewChange,
+        hash: String,
+        own: bool,
+    ) -> BoxFuture<'static, Result<AuditEntry, StoreAccessError>> {
+        let handle = self.clone();
+        Box::pin(async move {
+            let newest = change.epoch_after(expected);
+            let take = move |store: &mut Store| Ok(store.follow(expected, &change, &hash, own)?);
+            let entry = handle.write(take).await?;
+            handle.newest.send_replace(newest);
+            Ok(entry)
+        })
+    }
+
+    fn hash_of(&self, number: u64) -> BoxFuture<'static, Result<Option<String>, StoreAccessError>> {
+        let handle = self.clone();
+        let filter = AuditFilter { before_seq: Some(number + 1), ..AuditFilter::default() };
+        let find = move |store: &mut Store| {
+            let found = store.audit(&filter, 1)?.into_iter().find(|it| it.seq == number);
+            Ok(found.map(|entry| entry.hash))
+        };
+        Box::pin(async move { handle.with(find).await })
     }
 }
 

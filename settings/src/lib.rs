@@ -7,6 +7,7 @@
 mod changes;
 mod clients;
 mod flags;
+mod fleet;
 mod listener;
 mod oidc;
 mod secret;
@@ -17,6 +18,7 @@ mod workload;
 pub use changes::{BodyChange, PathChange, RequestChanges};
 pub use clients::{Clients, ConnLimits, Forwarded, PathSpelling};
 pub use flags::{FlagClient, Flags};
+pub use fleet::{Fleet, FleetLogin, FleetTls, OnStale};
 pub use listener::{ListenAddress, Listener};
 pub use oidc::Provider;
 pub use secret::Secret;

@@ -31,9 +31,9 @@ pub use samples::{
 };
 pub use state::{
     Attachment, AuditEntry, AuditFilter, Broken, ChangedRelease, ChannelRecord, Ending,
-    EvidenceSnapshot, FactKind, Forgotten, Lost, MeasuredRetention, Message, NewAnalysis, NewAudit,
-    NewChange, NewDrill, NewEvalReport, NewFact, NewFlag, NewIdempotency, NewMessage, NewRelease,
-    Outbox, Reader, Readers, Recorded, RecordedWindow, RegisteredRelease, RolloutRecord, Saved,
-    SavedFlag, Store, StoreError, StoredAnalysis, StoredEvalReport, StoredFact, StoredResponse,
-    Verified, VerifyError,
+    EvidenceSnapshot, FactKind, Forgotten, Head, Lost, MeasuredRetention, Message, NewAnalysis,
+    NewAudit, NewChange, NewDrill, NewEvalReport, NewFact, NewFlag, NewIdempotency, NewMessage,
+    NewRelease, Outbox, Reader, Readers, Recorded, RecordedWindow, RegisteredRelease,
+    RolloutRecord, Saved, SavedFlag, Store, StoreError, StoredAnalysis, StoredEvalReport,
+    StoredFact, StoredResponse, Verified, VerifyError,
 };

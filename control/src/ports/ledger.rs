@@ -5,7 +5,7 @@
 
 use super::BoxFuture;
 use crate::StoreAccessError;
-use stagegate_store::{NewChange, Recorded, Saved};
+use stagegate_store::{AuditEntry, Head, NewChange, Recorded, Saved};
 
 /// Number of a plan. Every change that requests are decided by makes the next one.
 pub type Epoch = u64;
@@ -38,4 +38,42 @@ pub trait Ledger: Send + Sync + 'static {
     /// # Errors
     /// When the ledger cannot be read.
     fn follow(&self, from: Epoch) -> BoxFuture<'static, Result<Saved, StoreAccessError>>;
+}
+
+/// The ledger in the store of this process: all of it for a process on its own, a copy in a fleet.
+pub trait LocalLedger: Ledger {
+    /// The end of the history.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn head(&self) -> BoxFuture<'static, Result<Head, StoreAccessError>>;
+
+    /// What [`Ledger::append`] would do. Nothing is recorded.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    fn rehearse(
+        &self,
+        expected: Epoch,
+        change: NewChange,
+    ) -> BoxFuture<'static, Result<Recorded, StoreAccessError>>;
+
+    /// Records a change that is in the fleet's ledger as the entry with this hash. The messages of a
+    /// change are recorded only where it is `own`: one replica sends them.
+    ///
+    /// # Errors
+    /// When it does not follow the history, or cannot be written.
+    fn take(
+        &self,
+        expected: Epoch,
+        change: NewChange,
+        hash: String,
+        own: bool,
+    ) -> BoxFuture<'static, Result<AuditEntry, StoreAccessError>>;
+
+    /// Hash of the entry with this number, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn hash_of(&self, number: u64) -> BoxFuture<'static, Result<Option<String>, StoreAccessError>>;
 }

@@ -14,7 +14,7 @@ pub use data_plane::{
 };
 pub use doubts::DoubtSource;
 pub use flags::{FlagServer, FlagsAsked};
-pub use ledger::{Epoch, Ledger};
+pub use ledger::{Epoch, Ledger, LocalLedger};
 pub use observer::{Event, GateFigure, Observer, RolloutFigures};
 
 use std::future::Future;

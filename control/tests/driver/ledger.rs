@@ -1,5 +1,6 @@
 //! Tests of the ledger contract, and of the driver with a failing ledger.
 
+use crate::contract::{change, keeps_its_word};
 use crate::memory::Memory;
 use crate::plane::CONFIG;
 use crate::world::World;
@@ -7,25 +8,10 @@ use serde_json::{Value, json};
 use stagegate_control::ports::Ledger;
 use stagegate_control::{Answer, Changed, ExecuteError, IdempotencyKey, StoreAccessError};
 use stagegate_rollout::Command;
-use stagegate_store::{NewAudit, NewChange, Recorded};
 use std::sync::Arc;
-use std::time::Duration;
 
 fn weight(share: &str) -> Command {
     Command::SetWeight { weight: share.parse().unwrap() }
-}
-
-fn change(summary: &str) -> NewChange {
-    let entry = NewAudit {
-        at_ms: 1,
-        actor: "ada".to_owned(),
-        workload: None,
-        action: "reload".to_owned(),
-        reason: String::new(),
-        summary: summary.to_owned(),
-        details: json!({ "audit_seq": null }),
-    };
-    NewChange { makes_a_plan: true, ..NewChange::entry_only(entry) }
 }
 
 fn written(changed: &Changed) -> Value {
@@ -35,28 +21,6 @@ fn written(changed: &Changed) -> Value {
 fn key(fingerprint: &str) -> IdempotencyKey<Changed> {
     let fingerprint = fingerprint.to_owned();
     IdempotencyKey { key: "k-1".to_owned(), fingerprint, write: written }
-}
-
-/// The contract that the driver relies on, for a ledger at any epoch.
-async fn keeps_its_word(ledger: Arc<dyn Ledger>) {
-    let epoch = ledger.latest().await.unwrap().epoch;
-    let following = tokio::spawn(ledger.follow(epoch));
-    let Recorded::Now(entry) = ledger.append(epoch, change("first")).await.unwrap() else {
-        panic!("no key was given")
-    };
-    assert_eq!((entry.epoch_before, entry.epoch), (epoch, epoch + 1));
-    let seen = tokio::time::timeout(Duration::from_secs(10), following).await.unwrap().unwrap();
-    assert_eq!(seen.unwrap().epoch, epoch + 1);
-    // Whoever is late loses, and nothing of it remains.
-    let late = ledger.append(epoch, change("late")).await.unwrap_err();
-    assert!(
-        matches!(late, StoreAccessError::Conflict { expected, latest }
-            if (expected, latest) == (epoch, epoch + 1)),
-        "{late}"
-    );
-    assert_eq!(ledger.latest().await.unwrap().epoch, epoch + 1);
-    // Old news is there at once.
-    assert_eq!(ledger.follow(epoch).await.unwrap().epoch, epoch + 1);
 }
 
 #[tokio::test]

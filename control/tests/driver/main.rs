@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod checklist;
+mod contract;
 mod flags;
 mod hang;
 mod ledger;

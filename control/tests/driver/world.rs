@@ -64,7 +64,7 @@ impl World {
             plane: Arc::clone(&plane) as Arc<dyn DataPlane>,
             observer: Arc::clone(&events) as Arc<dyn Observer>,
         };
-        let control = Control::start_with(startup, wrap).await?;
+        let control = Control::start_with(startup, |ledger| wrap(ledger)).await?;
         Ok(Self { dir, plane, events, control })
     }
 

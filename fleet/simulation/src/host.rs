@@ -200,7 +200,7 @@ impl Host {
     fn tick(&mut self, now: Moment, rng: &mut Rng) -> Vec<Act> {
         let mut acts = self.step(now, Input::Tick);
         let Some(process) = self.process.as_mut() else { return acts };
-        acts.extend(process.lead.tick(now).into_iter().filter_map(|it| lead_act(it, now)));
+        acts.extend(process.lead.tick(now).into_iter().filter_map(|it| lead_act(&it, now)));
         let due = process.lead.announce_again();
         if let (Some(&LeadEffect::Announce { term }), None) = (due.first(), &process.command) {
             process.command = Some(Command::new(rng.next(), Kind::Term, Some(term), now));
@@ -239,7 +239,7 @@ impl Host {
             }
             Answer::Appended { entry } => self.appended(entry, now),
             Answer::Conflict { change } => self.conflict(change, now),
-            Answer::Roster { as_of, names, change } => self.roster(change, as_of, names),
+            Answer::Roster { as_of, names, change } => self.roster(change, as_of, &names),
             Answer::Lease(seen) => {
                 process.lead.seen(seen, now);
                 Vec::new()
@@ -249,7 +249,7 @@ impl Host {
                 let holder = Some(replica(self.number));
                 let mut acts =
                     vec![Act::Broadcast(Message::Leads(Seen { revision, term, holder }))];
-                acts.extend(announce.into_iter().filter_map(|it| lead_act(it, now)));
+                acts.extend(announce.into_iter().filter_map(|it| lead_act(&it, now)));
                 acts
             }
             Answer::ClaimRefused => {
@@ -351,11 +351,11 @@ impl Host {
     }
 }
 
-fn lead_act(effect: LeadEffect, now: Moment) -> Option<Act> {
+fn lead_act(effect: &LeadEffect, now: Moment) -> Option<Act> {
     match effect {
         LeadEffect::Look => Some(Act::Ask(Ask::Look)),
         LeadEffect::Claim { revision, term } => {
-            Some(Act::Ask(Ask::Claim { asked: now, revision, term }))
+            Some(Act::Ask(Ask::Claim { asked: now, revision: *revision, term: *term }))
         }
         // The next tick appends the entry: one change is under way at a time.
         LeadEffect::Announce { .. } => None,

@@ -36,6 +36,11 @@ pub const fn troubled(
     seconds: u64,
     mutation: Option<Mutation>,
 ) -> Options {
+    let mut net = Net::TROUBLED;
+    if matches!(mutation, Some(Mutation::FreshFromAnswer)) {
+        // Only late answers show it.
+        net.slow = 80;
+    }
     Options {
         seed,
         replicas,
@@ -44,6 +49,6 @@ pub const fn troubled(
         quiet_for: Duration::from_secs(40),
         mutation,
         change_every: Duration::from_millis(2500),
-        net: Net::TROUBLED,
+        net,
     }
 }

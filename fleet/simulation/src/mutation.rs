@@ -11,7 +11,7 @@ pub enum Mutation {
     ClaimBeforeSettled,
     /// An entry is acknowledged before the workers follow it.
     AckBeforeSettled,
-    /// The roster of before the commit is taken.
+    /// The roster of an earlier change is taken.
     RosterFromBefore,
     /// Whoever waits takes a replica for fenced too early.
     FencedEarly,

@@ -18,6 +18,8 @@ pub struct Net {
     pub commit: f64,
     /// Thousandths of the messages that are lost, and of those that come twice.
     pub loss: u64,
+    /// Thousandths of the messages that take up to two and a half seconds while faults happen.
+    pub slow: u64,
     /// Longest pause between two looks of a replica, in microseconds.
     pub wake: Micros,
 }
@@ -31,13 +33,14 @@ impl Net {
         jitter: 1500.0,
         commit: 4000.0,
         loss: 15,
+        slow: 10,
         wake: 100_000,
     };
 
     /// The way of a message between a replica and the servers.
     pub(crate) fn latency(&self, replica: usize, rng: &mut Rng, troubled: bool) -> Micros {
         let away = (replica % self.regions) as u64 * self.region;
-        let slow = if troubled && rng.chance(10) { rng.below(2_500_000) } else { 0 };
+        let slow = if troubled && rng.chance(self.slow) { rng.below(2_500_000) } else { 0 };
         self.near + away + rng.exponential(self.jitter) as u64 + slow
     }
 

@@ -61,6 +61,7 @@ impl Scale {
             jitter: 300.0,
             commit: 3000.0,
             loss: 0,
+            slow: 0,
             wake: 1_000_000,
         };
         let history = World::play(Options {

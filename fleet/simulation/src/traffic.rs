@@ -45,7 +45,7 @@ impl Traffic {
         match ask {
             Ask::Renew { .. } | Ask::Newest { .. } => self.renewals.add(2, bytes),
             Ask::Append { .. } | Ask::Fetch { .. } | Ask::Roster { .. } => {
-                self.changes.add(2, bytes)
+                self.changes.add(2, bytes);
             }
             Ask::Look | Ask::Claim { .. } => self.lease.add(2, bytes),
             Ask::Load | Ask::Save { .. } => self.evidence.add(2, bytes),

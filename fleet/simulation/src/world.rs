@@ -146,7 +146,9 @@ impl World {
             started: BTreeMap::new(),
         };
         for host in 0..options.replicas {
-            let at = world.rng.below(SECOND);
+            // Some join while others serve.
+            let late = !options.faults_for.is_zero() && host > 1 && world.rng.chance(300);
+            let at = world.rng.below(if late { SECOND * 45 } else { SECOND });
             world.at(at, Event::Begin { host });
         }
         world.at(SECOND * 8, Event::Change);
@@ -313,12 +315,12 @@ impl World {
 
     fn broadcast(&mut self, from: usize, message: &Message) {
         for to in 0..self.hosts.len() {
-            self.send(from, to, message.clone());
+            self.send(from, to, message);
         }
     }
 
-    fn send(&mut self, from: usize, to: usize, message: Message) {
-        self.traffic.tell(&message);
+    fn send(&mut self, from: usize, to: usize, message: &Message) {
+        self.traffic.tell(message);
         let (net, troubled) = (self.options.net, self.is_troubled());
         let reached = self.cluster.is_reached(self.hosts[from].via)
             == self.cluster.is_reached(self.hosts[to].via);
@@ -338,7 +340,7 @@ impl World {
             match act {
                 Act::Ask(ask) => self.ask(host, ask),
                 Act::Broadcast(message) => self.broadcast(host, &message),
-                Act::Tell(to, message) => self.send(host, to, message),
+                Act::Tell(to, message) => self.send(host, to, &message),
                 Act::Settle(place, open) => {
                     let boot = self.hosts[host].process.as_ref().map_or(0, |it| it.boot);
                     let slow = self.is_troubled() && self.rng.chance(20);

@@ -2,10 +2,11 @@
 
 use super::{Store, StoreError, body};
 use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use serde::{Deserialize, Serialize};
 use stagegate_rollout::WorkloadName;
 
 /// One evaluation of all gates of a rollout's step.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewAnalysis {
     /// Its id, unique.
     pub id: String,

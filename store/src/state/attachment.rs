@@ -9,11 +9,12 @@ use super::history::{self, RolloutRecord};
 use super::outbox::{self, NewMessage};
 use super::{NewAudit, NewFlag, NewRelease, StoreError, flag, number, release, workload};
 use rusqlite::Transaction;
+use serde::{Deserialize, Serialize};
 use stagegate_rollout::{ReleaseName, WorkloadName, WorkloadState};
 
 /// Something that is recorded together with a change, see
 /// [`Store::record`](super::Store::record).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Attachment {
     /// A release registered at run time; the actor of the change is stored as its registrant.
     AddRelease(NewRelease),

@@ -11,12 +11,12 @@
 
 use super::{Store, StoreError};
 use rusqlite::{Row, named_params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// An audit entry before it has a place in the chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewAudit {
     /// The time, in Unix milliseconds.
     pub at_ms: u64,

@@ -5,10 +5,11 @@ use super::{
     attachment, idempotency, number, workload,
 };
 use rusqlite::{Transaction, TransactionBehavior, params};
+use serde::{Deserialize, Serialize};
 use stagegate_rollout::{WorkloadName, WorkloadState};
 
 /// A change to record: all of it, or nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewChange {
     /// The audit entry.
     pub entry: NewAudit,
@@ -42,6 +43,17 @@ impl NewChange {
     }
 }
 
+/// The end of the history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// The newest epoch.
+    pub epoch: u64,
+    /// Number of the last entry.
+    pub entries: u64,
+    /// Hash of the last entry; empty without any.
+    pub hash: String,
+}
+
 /// The outcome of recording a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recorded {
@@ -62,6 +74,75 @@ impl Store {
         let NewChange { entry, states, answer, attachments, .. } = change;
         let epochs = (Some(expected), change.epoch_after(expected));
         self.write(entry, states, epochs, answer.as_ref(), attachments)
+    }
+
+    /// What [`Store::record`] would do. Nothing is written.
+    ///
+    /// # Errors
+    /// As [`Store::record`].
+    pub fn rehearse(&mut self, expected: u64, change: &NewChange) -> Result<Recorded, StoreError> {
+        let NewChange { entry, states, answer, attachments, .. } = change;
+        let epochs = (Some(expected), change.epoch_after(expected));
+        let rehearsing = StoreError::doing("rehearsing a change");
+        self.presence.check().map_err(StoreError::Gone)?;
+        // Dropped at the end, which rolls it back.
+        let tried = self
+            .db
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(rehearsing)?;
+        if let Some(answer) = answer
+            && let Some(kept) = idempotency::find(&tried, &answer.key, entry.at_ms)?
+        {
+            return Ok(Recorded::Before(kept));
+        }
+        in_transaction(&tried, entry, states, epochs, answer.as_ref(), attachments)
+            .map(Recorded::Now)
+    }
+
+    /// Records a change that is in the fleet's ledger, as the entry that it is there. Messages are
+    /// recorded only where the change is `own`: its author sends them.
+    ///
+    /// # Errors
+    /// [`StoreError::Forked`] when the same change would be another entry here. Nothing changed then.
+    pub fn follow(
+        &mut self,
+        expected: u64,
+        change: &NewChange,
+        hash: &str,
+        own: bool,
+    ) -> Result<AuditEntry, StoreError> {
+        let NewChange { entry, states, answer, attachments, .. } = change;
+        let epochs = (Some(expected), change.epoch_after(expected));
+        let following = StoreError::doing("following a change");
+        self.presence.check().map_err(StoreError::Gone)?;
+        let followed =
+            self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(following)?;
+        // The author has looked the key up, and sends the messages.
+        let mine = |it: &&Attachment| own || !matches!(it, Attachment::Tell(_));
+        let attachments: Vec<Attachment> = attachments.iter().filter(mine).cloned().collect();
+        if let Some(answer) = answer {
+            idempotency::forget(&followed, &answer.key)?;
+        }
+        let entry =
+            in_transaction(&followed, entry, states, epochs, answer.as_ref(), &attachments)?;
+        if entry.hash != hash {
+            return Err(StoreError::Forked { seq: entry.seq });
+        }
+        followed.commit().map_err(following)?;
+        self.witness();
+        Ok(entry)
+    }
+
+    /// The end of the history.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn head(&self) -> Result<Head, StoreError> {
+        self.db
+            .query_row("SELECT epoch, entries, hash FROM head", [], |row| {
+                Ok(Head { epoch: row.get(0)?, entries: row.get(1)?, hash: row.get(2)? })
+            })
+            .map_err(StoreError::doing("reading the end of the history"))
     }
 
     /// Records a change, durably and as a whole.
@@ -109,7 +190,7 @@ impl Store {
         &mut self,
         entry: &NewAudit,
         states: &[(WorkloadName, WorkloadState)],
-        (expected, epoch): (Option<u64>, u64),
+        epochs: (Option<u64>, u64),
         answer: Option<&NewIdempotency>,
         attachments: &[Attachment],
     ) -> Result<Recorded, StoreError> {
@@ -122,45 +203,55 @@ impl Store {
         {
             return Ok(Recorded::Before(kept));
         }
-        let (last, seq, prev_hash) = change
-            .query_row("SELECT epoch, entries, hash FROM head", [], |row| {
-                Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, String>(2)?))
-            })
-            .map_err(recording)?;
-        let new_plan = last.checked_add(1) == Some(epoch);
-        let same_plan = last == epoch && states.is_empty();
-        // A plan without new states would otherwise pass for an entry under the newest epoch.
-        let is_late = expected.is_some_and(|expected| expected != last);
-        if is_late || (!new_plan && !same_plan) {
-            return Err(StoreError::EpochGap { last, given: epoch });
-        }
-        let seq = seq + 1;
-        let (declared, others): (Vec<_>, Vec<_>) =
-            attachments.iter().partition(|it| matches!(it, Attachment::Declared(_)));
-        // An unused release may change until a state names it.
-        for attached in declared {
-            attachment::write(&change, attached, entry, (seq, epoch))?;
-        }
-        for (name, state) in states {
-            workload::save_state(&change, name, state, entry.at_ms)?;
-        }
-        for attached in others {
-            attachment::write(&change, attached, entry, (seq, epoch))?;
-        }
-        let entry = chained(entry, seq, (last, epoch), prev_hash);
-        append(&change, &entry)?;
-        if let Some(answer) = answer {
-            let response = number::filled(&answer.response, seq);
-            idempotency::keep(
-                &change,
-                &NewIdempotency { response, ..answer.clone() },
-                entry.at_ms,
-            )?;
-        }
+        let entry = in_transaction(&change, entry, states, epochs, answer, attachments)?;
         change.commit().map_err(recording)?;
         self.witness();
         Ok(Recorded::Now(entry))
     }
+}
+
+/// Writes a change into an open transaction.
+fn in_transaction(
+    change: &Transaction<'_>,
+    entry: &NewAudit,
+    states: &[(WorkloadName, WorkloadState)],
+    (expected, epoch): (Option<u64>, u64),
+    answer: Option<&NewIdempotency>,
+    attachments: &[Attachment],
+) -> Result<AuditEntry, StoreError> {
+    let recording = StoreError::doing("recording a change");
+    let (last, seq, prev_hash) = change
+        .query_row("SELECT epoch, entries, hash FROM head", [], |row| {
+            Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, String>(2)?))
+        })
+        .map_err(recording)?;
+    let new_plan = last.checked_add(1) == Some(epoch);
+    let same_plan = last == epoch && states.is_empty();
+    // A plan without new states would otherwise pass for an entry under the newest epoch.
+    let is_late = expected.is_some_and(|expected| expected != last);
+    if is_late || (!new_plan && !same_plan) {
+        return Err(StoreError::EpochGap { last, given: epoch });
+    }
+    let seq = seq + 1;
+    let (declared, others): (Vec<_>, Vec<_>) =
+        attachments.iter().partition(|it| matches!(it, Attachment::Declared(_)));
+    // An unused release may change until a state names it.
+    for attached in declared {
+        attachment::write(change, attached, entry, (seq, epoch))?;
+    }
+    for (name, state) in states {
+        workload::save_state(change, name, state, entry.at_ms)?;
+    }
+    for attached in others {
+        attachment::write(change, attached, entry, (seq, epoch))?;
+    }
+    let entry = chained(entry, seq, (last, epoch), prev_hash);
+    append(change, &entry)?;
+    if let Some(answer) = answer {
+        let response = number::filled(&answer.response, seq);
+        idempotency::keep(change, &NewIdempotency { response, ..answer.clone() }, entry.at_ms)?;
+    }
+    Ok(entry)
 }
 
 fn append(change: &Transaction<'_>, entry: &AuditEntry) -> Result<(), StoreError> {

@@ -2,10 +2,11 @@
 
 use super::{Store, StoreError};
 use rusqlite::{Transaction, params};
+use serde::{Deserialize, Serialize};
 use stagegate_rollout::WorkloadName;
 
 /// One exercise of a workload's kill switch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewDrill {
     /// The workload.
     pub workload: WorkloadName,

@@ -66,6 +66,14 @@ pub enum StoreError {
         /// Epoch of the refused one.
         given: u64,
     },
+    /// A change of another replica would be another entry here.
+    #[error(
+        "entry {seq} of the fleet's ledger does not follow the history of this data_dir: it belongs to another fleet, or was restored from a backup; move data_dir away to take the fleet's history"
+    )]
+    Forked {
+        /// Number of the entry.
+        seq: u64,
+    },
     /// The idempotency key already has an answer.
     #[error("idempotency key `{key}` already has an answer")]
     IdempotencyKeyTaken {

@@ -3,10 +3,11 @@
 
 use super::{Store, StoreError, body};
 use rusqlite::{Transaction, params};
+use serde::{Deserialize, Serialize};
 use stagegate_rollout::{ReleaseName, WorkloadName};
 
 /// An offline comparison of a release.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewEvalReport {
     /// The workload.
     pub workload: WorkloadName,

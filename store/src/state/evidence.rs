@@ -7,10 +7,11 @@
 
 use super::{Store, StoreError, body};
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+use serde::{Deserialize, Serialize};
 use stagegate_rollout::WorkloadName;
 
 /// Evidence as it stood at a moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvidenceSnapshot {
     /// The workload.
     pub workload: WorkloadName,

@@ -3,10 +3,12 @@
 
 use super::{Store, StoreError, body};
 use rusqlite::{Transaction, params};
+use serde::{Deserialize, Serialize};
 use stagegate_rollout::WorkloadName;
 
 /// The kind of a fact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FactKind {
     /// A statement of a person about a check. Its subject is the release.
     Statement,
@@ -38,7 +40,7 @@ impl FactKind {
 }
 
 /// A fact to be filed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewFact {
     /// Its kind.
     pub kind: FactKind,

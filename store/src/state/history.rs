@@ -2,10 +2,11 @@
 
 use super::{Store, StoreError};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
+use serde::{Deserialize, Serialize};
 use stagegate_rollout::WorkloadName;
 
 /// A rollout with its history.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RolloutRecord {
     /// The workload.
     pub workload: WorkloadName,

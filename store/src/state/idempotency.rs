@@ -2,12 +2,13 @@
 
 use super::{Store, StoreError};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use serde::{Deserialize, Serialize};
 
 /// The time for which an answer is kept.
 const KEPT_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// An answer to keep under a key the client chose.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewIdempotency {
     /// The client's key.
     pub key: String,
@@ -71,6 +72,14 @@ pub(super) fn find(
     )
     .optional()
     .map_err(StoreError::doing("looking up an idempotency key"))
+}
+
+/// Forgets the answer under `key` as part of a change.
+pub(super) fn forget(change: &Transaction<'_>, key: &str) -> Result<(), StoreError> {
+    change
+        .execute("DELETE FROM idempotency WHERE key = ?1", [key])
+        .map_err(StoreError::doing("forgetting an answer"))?;
+    Ok(())
 }
 
 /// Keeps `answer` as part of a change and forgets expired ones.

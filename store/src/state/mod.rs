@@ -34,7 +34,7 @@ pub use analysis::{NewAnalysis, StoredAnalysis};
 pub use attachment::Attachment;
 pub use audit::{AuditEntry, AuditFilter, NewAudit};
 pub use changed::ChangedRelease;
-pub use commit::{NewChange, Recorded};
+pub use commit::{Head, NewChange, Recorded};
 pub use drill::NewDrill;
 pub use error::StoreError;
 pub use eval_report::{NewEvalReport, StoredEvalReport};
@@ -52,6 +52,7 @@ pub use window::RecordedWindow;
 use crate::lock::{DirLock, Presence};
 use crate::private;
 use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
 use stagegate_rollout::{WorkloadName, WorkloadState};
 use std::collections::BTreeMap;
 use std::os::unix::fs::OpenOptionsExt;
@@ -97,7 +98,7 @@ pub struct SavedFlag {
 }
 
 /// The state of a flag after a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewFlag {
     /// The flag.
     pub key: String,

@@ -4,11 +4,11 @@
 
 use super::{ChangedRelease, Store, StoreError};
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stagegate_rollout::{ReleaseName, WorkloadName};
 
 /// A release as declared in the configuration or registered at run time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewRelease {
     /// Its workload.
     pub workload: WorkloadName,

@@ -28,11 +28,7 @@ impl Host {
             return Vec::new();
         }
         process.command = Some(Command::new(id, kind, term, now));
-        let mut acts: Vec<Act> = self.append().into_iter().collect();
-        if kind == Kind::Close && self.breaks(Mutation::RosterFromBefore) {
-            acts.push(Act::Ask(Ask::Roster { change: 0 }));
-        }
-        acts
+        self.append().into_iter().collect()
     }
 
     /// Sends the change in progress, under the newest entry that is known.
@@ -54,6 +50,7 @@ impl Host {
         }
         let rules = self.rules;
         let early = self.breaks(Mutation::FencedEarly);
+        let before = self.breaks(Mutation::RosterFromBefore);
         let Some(process) = self.process.as_mut() else { return Vec::new() };
         let Some(command) = process.command.as_mut().filter(|it| it.id == id) else {
             return Vec::new();
@@ -70,11 +67,13 @@ impl Host {
                 rules.fresh_for /= 3;
             }
             let mut completion = Completion::new(place, now, rules);
-            if let Some(names) = process.roster_before.take() {
-                completion.roster(place.position, members(&names));
+            if let Some(names) = process.roster_before.as_ref().filter(|_| before) {
+                completion.roster(place.position, members(names));
+            }
+            if !completion.has_roster() {
+                acts.push(Act::Ask(Ask::Roster { change: id }));
             }
             process.settling.push(Settling { id, completion, asked: now });
-            acts.push(Act::Ask(Ask::Roster { change: id }));
         }
         // Told after acknowledgements can be taken in.
         acts.push(Act::Broadcast(Message::News(entry)));
@@ -95,14 +94,11 @@ impl Host {
         vec![Act::Ask(Ask::Fetch { after })]
     }
 
-    pub(super) fn roster(&mut self, change: u64, as_of: u64, names: Vec<usize>) -> Vec<Act> {
+    pub(super) fn roster(&mut self, change: u64, as_of: u64, names: &[usize]) -> Vec<Act> {
         let Some(process) = self.process.as_mut() else { return Vec::new() };
-        if change == 0 {
-            process.roster_before = Some(names);
-            return Vec::new();
-        }
+        process.roster_before = Some(names.to_vec());
         if let Some(settling) = process.settling.iter_mut().find(|it| it.id == change) {
-            settling.completion.roster(as_of, members(&names));
+            settling.completion.roster(as_of, members(names));
         }
         Vec::new()
     }

@@ -63,6 +63,11 @@ pub(super) const ALLOWED: &[Arrow] = &[
     arrow("ofrep", "listener", "it is served as all side listeners are"),
     arrow("ofrep", "sealed", "it finds the owner of a key"),
     arrow("ofrep", "settings", "it runs on them"),
+    // Fleet.
+    arrow("nats", "fleet", "the protocol decides, it carries out"),
+    arrow("nats", "control", "it is the ledger behind the port"),
+    arrow("nats", "store", "entries are changes of the store"),
+    arrow("nats", "settings", "it runs on them"),
     // Control plane.
     arrow("control", "config", "a reload reads the file, a release is prepared from it"),
     arrow("control", "flags", "changes of flags are decided by their own types"),

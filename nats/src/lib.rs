@@ -1,0 +1,26 @@
+//! The fleet's ledger on NATS JetStream.
+//!
+//! One stream has the ledger, the renewals of the replicas and the steering lease, so all of them
+//! are in one order. Every write names the newest entry that its author knows, and the servers commit
+//! it only if that is true (`Nats-Expected-Last-Subject-Sequence`). No consumer is used: news come as
+//! plain messages, and what is missing is fetched. `docs/decisions` says why.
+//!
+//! Nothing here decides: [`stagegate_fleet`] does.
+
+mod answer;
+mod api;
+mod client;
+mod join;
+mod ledger;
+mod names;
+mod record;
+mod replica;
+mod status;
+mod stream;
+
+pub use api::{Api, ApiError};
+pub use join::JoinError;
+pub use ledger::JetLedger;
+pub use record::RecordError;
+pub use replica::{Host, Replica};
+pub use status::{Describe, Finding, Health, Row};
