@@ -232,12 +232,12 @@ impl World {
             self.rng.below(10_000) + if self.rng.chance(5) { self.rng.below(300_000) } else { 0 };
         let mut wait = self.options.net.wake + late;
         let (local, now) = (self.hosts[host].local(self.now), self.now);
+        let acts = self.hosts[host].receive(Message::Wake { boot }, now, &mut self.rng);
+        self.act(host, acts)?;
         if let Some(process) = &self.hosts[host].process {
             let due = process.node.wakes_at().saturating_sub(local);
             wait = wait.min(micros(due).max(1000));
         }
-        let acts = self.hosts[host].receive(Message::Wake { boot }, now, &mut self.rng);
-        self.act(host, acts)?;
         self.after(wait, Event::Wake { host, boot });
         Ok(host)
     }
@@ -276,7 +276,13 @@ impl World {
     /// A person asks somewhere for a change; the gates may ask as well.
     fn change(&mut self) -> Result<(), Violation> {
         let wait = self.rng.exponential(self.options.change_every.as_micros() as f64) as u64;
-        if self.is_troubled() || self.options.faults_for.is_zero() {
+        // A history ends in peace, so that it can be seen that all replicas agree.
+        let peaceful = self.options.faults_for.is_zero();
+        let end = micros(self.options.quiet_for).saturating_sub(SECOND * 10);
+        if peaceful && self.now >= end {
+            return Ok(());
+        }
+        if self.is_troubled() || peaceful {
             self.after(wait.max(1000), Event::Change);
         }
         let host = usize::try_from(self.rng.below(self.hosts.len() as u64)).unwrap_or(0);

@@ -108,4 +108,5 @@ pub(super) const ALLOWED: &[Arrow] = &[
 ];
 
 /// Crates for the work on the product. They may use every crate.
-pub(super) const TOOLS: &[&str] = &["xtask", "fuzz", "loadgen", "micro", "simulation", "fleet-simulation"];
+pub(super) const TOOLS: &[&str] =
+    &["xtask", "fuzz", "loadgen", "micro", "simulation", "fleet-simulation"];
