@@ -6,8 +6,10 @@ mod decision;
 mod eval_report;
 mod flag;
 mod pairs;
+mod passport;
 mod release;
 mod results;
+mod runbook;
 mod sets;
 mod shadow;
 mod stages;
@@ -21,6 +23,12 @@ pub use decision::decision;
 pub use eval_report::{eval_report, given_comparison};
 pub use flag::{bound, decider, flag, flag_changed, flag_evaluation, flags, flags_sent};
 pub use release::{artifact, diff, release, releases, running};
+
+pub use passport::{
+    admitted_passport, exercise, given_exercise, given_passport, passport, signed_passport,
+};
+
+pub use runbook::{given_act, runbook, task_made};
 
 pub mod rollout;
 pub(crate) use pairs::{compared, lost};

@@ -3,8 +3,8 @@
 use crate::client::{AdminClient, Failure, Trust};
 use crate::command::{
     analysis, audit, change, checklist, cohort, dataset, drill, eval, explain, file, flag, health,
-    lists, notify, outlook, price, reference, release, report, review, rollout, runbook, samples,
-    shadow, status, token, undo,
+    lists, notify, outlook, passport, price, reference, release, report, review, rollout, runbook,
+    samples, shadow, smoke, status, token, undo,
 };
 use crate::examples::examples;
 use crate::local::Local;
@@ -120,8 +120,9 @@ pub(crate) enum Command {
     /// Turn a workload's kill switch off.
     #[command(after_help = examples!("revive support-agent --reason 'fixed and checked'"))]
     Revive(change::VerbArgs),
-    /// Test a workload's kill switch: on for a moment, checked, off again.
-    #[command(after_help = examples!("drill support-agent --reason 'monthly drill'"))]
+    /// Test a workload's kill switch: on for a moment, checked, off again. Or exercise an incident, or
+    /// the capacity to go back.
+    #[command(after_help = examples!("drill support-agent --reason 'monthly drill'", "drill support-agent --incident", "drill support-agent --acknowledge"))]
     Drill(drill::DrillArgs),
     /// Move a workload to another release, step by step, by its gates.
     #[command(subcommand)]
@@ -129,7 +130,16 @@ pub(crate) enum Command {
     /// Judge, sign, attach and waive the checks before a rollout.
     #[command(subcommand)]
     Checklist(checklist::ChecklistCommand),
-    /// Print what to do, line by line.
+    /// Show in one environment what a release earned in another.
+    #[command(subcommand)]
+    Passport(passport::PassportCommand),
+    /// Make keys that sign passports. Asks no server.
+    #[command(subcommand)]
+    Key(passport::KeyCommand),
+    /// Watch how a release answers copies of real requests, as evidence.
+    #[command(after_help = examples!("smoke support-agent --shadow 1h --out smoke.json"))]
+    Smoke(smoke::SmokeArgs),
+    /// Tasks after a release got all traffic, and the page for a rollback.
     #[command(subcommand)]
     Runbook(runbook::RunbookCommand),
     /// Show the analyses of a rollout's gates.
@@ -242,6 +252,9 @@ impl Command {
             Self::Drill(args) => drill::run(&client()?, &args, format),
             Self::Rollout(command) => rollout::run(&client()?, &command, format),
             Self::Checklist(command) => checklist::run(&client()?, &command, format),
+            Self::Passport(command) => passport::run(client, &command, format),
+            Self::Key(command) => passport::key(&command, format),
+            Self::Smoke(args) => smoke::run(&client()?, &args, format),
             Self::Runbook(command) => runbook::run(&client()?, &command, format),
             Self::Analysis(command) => analysis::run(&client()?, &command, format),
             Self::Report(args) => report::run(&client()?, &args, format),
@@ -287,11 +300,24 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Move traffic, and take it back", &["weight", "rollback", "undo", "kill", "revive", "drill"]),
     (
         "Roll a release out by its gates",
-        &["release", "plan", "checklist", "rollout", "analysis", "gate", "runbook"],
+        &[
+            "release",
+            "plan",
+            "checklist",
+            "passport",
+            "smoke",
+            "rollout",
+            "analysis",
+            "gate",
+            "runbook",
+        ],
     ),
     ("Decide who takes part", &["cohort", "exclude", "allow", "deny", "flag"]),
     ("Judge answers", &["samples", "scores", "review", "eval", "dataset", "shadow", "price"]),
-    ("Run and configure", &["serve", "init", "check", "schema", "reload", "token", "notify"]),
+    (
+        "Run and configure",
+        &["serve", "init", "check", "schema", "reload", "token", "key", "notify"],
+    ),
     ("Try and learn", &["demo", "demo-agent", "completions", "man", "help"]),
 ];
 

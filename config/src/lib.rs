@@ -47,7 +47,8 @@ pub use reference::reference_markdown;
 pub use schema::schema;
 pub use scorer::scorer;
 pub use server::{
-    Admin, Config, DecisionLog, Loaded, Measurements, Oidc, OidcRole, Ready, Role, Token,
+    Admin, Config, DecisionLog, Environment, Loaded, Measurements, Oidc, OidcRole, Ready, Role,
+    Token,
 };
 pub use settings::Secret;
 pub use template::{FRAMEWORKS, template};

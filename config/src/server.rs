@@ -50,6 +50,8 @@ pub struct Config {
     pub otlp: Option<Otlp>,
     /// Feature flags; none when absent.
     pub flags: Option<Flags>,
+    /// The environment that this instance is; none when absent.
+    pub environment: Option<Environment>,
     /// Every other file that was read for it, wherever it lies.
     pub files: Vec<PathBuf>,
     /// The file itself, to tell what a later version of it changes.
@@ -74,6 +76,17 @@ impl Config {
     pub fn workload(&self, name: &str) -> Option<&Workload> {
         self.workloads.iter().find(|workload| workload.spec.name.as_str() == name)
     }
+}
+
+/// The environment that an instance is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// Its name.
+    pub name: String,
+    /// The file of the key that signs passports.
+    pub key: Option<PathBuf>,
+    /// Public keys of other environments, in hex, by name.
+    pub trusted: BTreeMap<String, Vec<String>>,
 }
 
 /// The control plane's listener.

@@ -50,6 +50,14 @@ pub enum Action {
     SignIn,
     /// A session was ended.
     SignOut,
+    /// An incident or a capacity was exercised.
+    Exercise,
+    /// A passport was issued.
+    PassportExport,
+    /// A passport was admitted.
+    PassportAdmit,
+    /// Something about a task of the runbook.
+    Runbook,
     /// Something about a check of a checklist.
     Checklist(ChecklistAction),
 }
@@ -92,6 +100,10 @@ impl Action {
             Self::NotifyTest => "notify_test",
             Self::SignIn => "sign_in",
             Self::SignOut => "sign_out",
+            Self::Exercise => "exercise",
+            Self::PassportExport => "passport_export",
+            Self::PassportAdmit => "passport_admit",
+            Self::Runbook => "runbook",
             Self::Checklist(action) => action.label(),
         }
     }

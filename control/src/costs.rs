@@ -118,6 +118,13 @@ impl CostBook {
         ))
     }
 
+    /// Finished requests a second in the last ten to twenty minutes.
+    pub(super) fn rate(&self, workload: &str, now: Instant) -> f64 {
+        let counted = self.counted(workload, now);
+        let watched = self.lock().watched(now).as_secs_f64();
+        if watched > 0.0 { counted.answered as f64 / watched } else { 0.0 }
+    }
+
     /// The dollars of a day at the rate of the last ten to twenty minutes.
     pub(super) fn daily(&self, workload: &str, now: Instant) -> SpendSeen {
         if let Some(why) = self.hopeless(workload, now) {

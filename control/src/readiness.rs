@@ -9,6 +9,7 @@ pub use watch::StaleCheck;
 
 use super::{Control, ExecuteError, Inner, Live, ReleaseRefusal, StoreAccessError, View};
 use facts::Look;
+pub(super) use facts::pins;
 use stagegate_readiness::{Checklist, Demand, Facts, Settings, Statement, checklist};
 use stagegate_rollout::{OpenChecks, Policy, ReleaseName, WorkloadState};
 use std::sync::Arc;
@@ -144,7 +145,7 @@ fn open_checks(list: &Checklist, settings: &Settings, facts: &Facts) -> OpenChec
 }
 
 /// The workload of this name.
-fn found<'a>(view: &'a View, workload: &str) -> Result<&'a Live, ExecuteError> {
+pub(super) fn found<'a>(view: &'a View, workload: &str) -> Result<&'a Live, ExecuteError> {
     view.find(workload).map(|(_, live)| live).ok_or_else(|| ExecuteError::UnknownWorkload {
         name: workload.to_owned(),
         known: view.known(),
@@ -153,7 +154,10 @@ fn found<'a>(view: &'a View, workload: &str) -> Result<&'a Live, ExecuteError> {
 
 /// The release that a checklist is about: the given one, or the one that is rolled out, or the candidate,
 /// or the only one that is not stable.
-fn subject(live: &Live, given: Option<&ReleaseName>) -> Result<ReleaseName, ExecuteError> {
+pub(super) fn subject(
+    live: &Live,
+    given: Option<&ReleaseName>,
+) -> Result<ReleaseName, ExecuteError> {
     let (spec, state) = (live.split.spec(), live.split.state());
     let known = || spec.releases.iter().map(ReleaseName::as_str).collect::<Vec<_>>().join(", ");
     if let Some(release) = given {
@@ -188,7 +192,7 @@ fn active(state: &WorkloadState) -> Option<(&ReleaseName, &Policy)> {
 }
 
 /// The policy that judges a release: that of its rollout in progress, or the workload's.
-fn policy_for(view: &View, live: &Live, release: &ReleaseName) -> Arc<Policy> {
+pub(super) fn policy_for(view: &View, live: &Live, release: &ReleaseName) -> Arc<Policy> {
     let name = live.split.spec().name.as_str();
     match active(live.split.state()).filter(|(to, _)| *to == release) {
         Some((_, policy)) => Arc::new(policy.clone()),

@@ -39,13 +39,15 @@ pub enum NoticeKind {
     CheckWaived,
     /// A check that was met when the rollout began is not met any more.
     CheckStale,
+    /// A task after a release got all traffic found something, is overdue, or announces a report.
+    RunbookTask,
     /// The test of a channel.
     Test,
 }
 
 impl NoticeKind {
     /// Every kind, in the order tables show them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::VerdictChanged,
         Self::RolledBack,
         Self::Promoted,
@@ -62,6 +64,7 @@ impl NoticeKind {
         Self::Recovered,
         Self::CheckWaived,
         Self::CheckStale,
+        Self::RunbookTask,
         Self::Test,
     ];
 
@@ -85,6 +88,7 @@ impl NoticeKind {
             Self::Recovered => "recovered",
             Self::CheckWaived => "check_waived",
             Self::CheckStale => "check_stale",
+            Self::RunbookTask => "runbook_task",
             Self::Test => "test",
         }
     }

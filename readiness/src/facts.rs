@@ -1,6 +1,6 @@
 //! The facts that checks are judged by. The caller collects them.
 
-use crate::Settings;
+use crate::{Passport, Settings};
 use stagegate_rollout::{GateId, Policy};
 
 /// The pins of a release.
@@ -89,6 +89,15 @@ pub struct DrillSeen {
     pub seen: String,
 }
 
+/// A passport that was admitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassportSeen {
+    /// What it says.
+    pub passport: Passport,
+    /// The actor who admitted it.
+    pub by: String,
+}
+
 /// The release to go back to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetSeen {
@@ -168,6 +177,8 @@ pub struct Facts {
     pub promoters: Vec<String>,
     /// The address of the dashboard for people.
     pub link: Option<String>,
+    /// The passport that was admitted last.
+    pub passport: Option<PassportSeen>,
     /// SHA-256 of the rollback runbook, in hex.
     pub runbook: String,
 }

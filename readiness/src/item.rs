@@ -1,6 +1,6 @@
 //! The checks of one policy: the thirty, without those that a team drops, and with its own.
 
-use crate::{Category, Check, Kind};
+use crate::{Category, Check, Kind, PassportDemand};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -62,6 +62,9 @@ pub struct Dropped {
     pub reason: String,
 }
 
+/// The id of the check for a passport, where the policy demands one.
+pub const PASSPORT: &str = "PASSPORT";
+
 /// The `readiness` section of a policy, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -75,6 +78,10 @@ pub struct Settings {
     pub calibration: f64,
     /// Largest weight of the first step, from 0 to 1.
     pub first_step: f64,
+    /// What is demanded of a passport from another environment; none if none is.
+    pub passport: Option<PassportDemand>,
+    /// Length of an hour of the runbook, in milliseconds; none if the runbook is off.
+    pub runbook_hour_ms: Option<u64>,
     /// Changes of owners and expiries, by id.
     pub terms: BTreeMap<String, Terms>,
     /// Dropped checks.
@@ -91,6 +98,8 @@ impl Default for Settings {
             coverage: 0.8,
             calibration: 0.1,
             first_step: 0.05,
+            passport: None,
+            runbook_hour_ms: Some(3_600_000),
             terms: BTreeMap::new(),
             dropped: Vec::new(),
             own: Vec::new(),
@@ -140,7 +149,16 @@ impl Settings {
             owner: own.owner.clone(),
             good_for_ms: own.good_for_ms,
         });
-        built_in.chain(own).map(|item| self.with_terms(item)).collect()
+        let passport = self.passport.as_ref().map(|demand| Item {
+            id: PASSPORT.to_owned(),
+            check: None,
+            category: Category::Release,
+            kind: Kind::Proved,
+            question: format!("A passport of this release from {} is admitted.", demand.from),
+            owner: "release".to_owned(),
+            good_for_ms: demand.max_age_ms,
+        });
+        built_in.chain(passport).chain(own).map(|item| self.with_terms(item)).collect()
     }
 
     fn with_terms(&self, mut item: Item) -> Item {
@@ -167,7 +185,7 @@ pub fn is_own_id(id: &str) -> bool {
     let form = id.starts_with(|c: char| c.is_ascii_alphabetic())
         && id.len() <= 16
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    form && Check::from_id(&id.to_ascii_uppercase()).is_none()
+    form && id != PASSPORT && Check::from_id(&id.to_ascii_uppercase()).is_none()
 }
 
 #[cfg(test)]
@@ -199,7 +217,7 @@ mod tests {
 
     #[test]
     fn the_ids_of_the_thirty_are_taken() {
-        for taken in ["A1", "c11", "F30", "", "9A", "A B", "LONGER-THAN-SIXTEEN"] {
+        for taken in ["PASSPORT", "A1", "c11", "F30", "", "9A", "A B", "LONGER-THAN-SIXTEEN"] {
             assert!(!is_own_id(taken), "{taken}");
         }
         assert!(is_own_id("X1") && is_own_id("LEGAL") && is_own_id("A31"));

@@ -6,21 +6,33 @@
 
 mod check;
 mod facts;
+mod incident;
 mod item;
 mod list;
+mod passport;
 mod prove;
 mod rollback;
+mod runbook;
 mod statement;
 
 pub use check::{Category, Check, Kind};
 pub use facts::{
-    Calibration, ChannelSeen, DrillSeen, Facts, OfflineSeen, OfflineVerdict, Pins, SpendSeen,
-    TargetSeen,
+    Calibration, ChannelSeen, DrillSeen, Facts, OfflineSeen, OfflineVerdict, PassportSeen, Pins,
+    SpendSeen, TargetSeen,
 };
-pub use item::{Demand, Dropped, Item, Own, Settings, Terms, is_own_id};
+pub use incident::{Violation, violation};
+pub use item::{Demand, Dropped, Item, Own, PASSPORT, Settings, Terms, is_own_id};
 pub use list::{Checklist, Line, Standing, checklist};
+pub use passport::{
+    Gatekeeper, Passport, PassportCheck, PassportDemand, PassportRefusal, SignedPassport, admit,
+    differences,
+};
 pub use prove::{Proof, prove};
 pub use rollback::{Deployment, rollback_runbook};
+pub use runbook::{
+    Job, TASKS, Task, TaskEvent, TaskKind, TaskLine, TaskNote, TaskState, board, calendar, task,
+    to_do, to_tell,
+};
 pub use statement::{
     Evidence, FileSeen, Statement, StatementKind, StatementRefusal, check_statement,
 };

@@ -1,6 +1,8 @@
 //! The checklist: every check judged.
 
-use crate::{Category, Check, Dropped, Facts, Item, Kind, Proof, Statement, StatementKind, prove};
+use crate::{
+    Category, Check, Dropped, Facts, Item, Kind, PASSPORT, Proof, Statement, StatementKind, prove,
+};
 use serde::{Deserialize, Serialize};
 use stagegate_timing::moment;
 
@@ -150,6 +152,12 @@ fn lapsed(statement: &Statement, facts: &Facts) -> Option<String> {
 
 fn judge(item: &Item, counts: Option<&Statement>, facts: &Facts) -> (Standing, String, String) {
     let yes = |seen: String| (Standing::Yes, seen, String::new());
+    if item.id == PASSPORT {
+        return match crate::passport::prove(facts) {
+            Proof::Holds(seen) => yes(seen),
+            Proof::Fails { why, remedy } => (Standing::No, why, remedy),
+        };
+    }
     if item.kind == Kind::Proved {
         return match item.check.map(|check| prove(check, facts, None)) {
             Some(Proof::Holds(seen)) => yes(seen),
@@ -159,6 +167,9 @@ fn judge(item: &Item, counts: Option<&Statement>, facts: &Facts) -> (Standing, S
     }
     let remedy = remedy(item, facts);
     let Some(statement) = counts else {
+        if let Some(seen) = crate::passport::brings(item, facts) {
+            return yes(seen);
+        }
         let what =
             if item.kind == Kind::Attached { "nothing is attached" } else { "nobody signed" };
         return (Standing::No, what.to_owned(), remedy);

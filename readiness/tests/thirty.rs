@@ -4,8 +4,9 @@
 
 use stagegate_readiness::{
     Calibration, ChannelSeen, Check, Checklist, Demand, DrillSeen, Evidence, Facts, FileSeen, Kind,
-    OfflineSeen, OfflineVerdict, Pins, Settings, SpendSeen, Standing, Statement, StatementKind,
-    TargetSeen, check_statement, checklist,
+    OfflineSeen, OfflineVerdict, PASSPORT, Passport, PassportCheck, PassportDemand, PassportSeen,
+    Pins, Settings, SpendSeen, Standing, Statement, StatementKind, TargetSeen, check_statement,
+    checklist,
 };
 use stagegate_rollout::{Axis, Gate, Limit, Measure, Policy, Quantile, Then, Timing, Weight};
 
@@ -80,6 +81,7 @@ fn facts() -> Facts {
         exclusions: true,
         promoters: vec!["deployer".into()],
         link: Some("https://stagegate.example".into()),
+        passport: None,
         runbook: "r-1".into(),
     }
 }
@@ -390,6 +392,60 @@ fn a_probe_of_its_capacity_shows_that_a_target_with_little_traffic_can_carry_all
         Some(DrillSeen { at_ms: NOW - 1, passed: true, seen: "200 requests a second".into() });
     let (line, _) = judged(&facts, &said(), Check::C13);
     assert!(line.standing == Standing::Yes && line.seen.contains("200 requests a second"));
+}
+
+#[test]
+fn a_demanded_passport_is_a_check_and_brings_what_was_done_elsewhere() {
+    let mut facts = facts();
+    facts.settings.passport = Some(PassportDemand {
+        from: "staging".into(),
+        max_age_ms: 7 * DAY,
+        checks: vec!["B8".into()],
+    });
+    let mut all = said();
+    all.retain(|it| it.check != "B8");
+    let standing = |facts: &Facts, id: &str| {
+        let list = checklist(facts, &all);
+        list.lines.into_iter().find(|line| line.id == id).unwrap()
+    };
+    let line = standing(&facts, PASSPORT);
+    assert!(line.standing == Standing::No && line.seen.contains("no passport"), "{line:?}");
+    assert!(line.remedy.contains("stagegate passport admit agent"), "{line:?}");
+    let check = PassportCheck {
+        id: "B8".into(),
+        standing: Standing::Yes,
+        seen: "1000 requests".into(),
+        by: None,
+    };
+    let passport = Passport {
+        environment: "staging".into(),
+        workload: "agent".into(),
+        release: "v2".into(),
+        fingerprint: "f-2".into(),
+        pins: facts.pins.named(),
+        issued_ms: NOW - DAY,
+        issued_by: "ci".into(),
+        checks: vec![check],
+        audit_seq: 1,
+        audit_hash: String::new(),
+    };
+    facts.passport = Some(PassportSeen { passport, by: "ann".into() });
+    assert_eq!(standing(&facts, PASSPORT).standing, Standing::Yes);
+    assert!(standing(&facts, "B8").seen.contains("in staging: 1000 requests"));
+    let red = |change: fn(&mut Facts), reason: &str| {
+        let mut facts = facts.clone();
+        change(&mut facts);
+        let line = standing(&facts, PASSPORT);
+        assert!(line.standing == Standing::No && line.seen.contains(reason), "{line:?}");
+        assert_eq!(standing(&facts, "B8").standing, Standing::No);
+    };
+    red(|it| it.fingerprint = "f-3".into(), "other pins");
+    red(|it| it.now_ms = NOW + 9 * DAY, "expired");
+    red(|it| it.passport.as_mut().unwrap().passport.environment = "lab".into(), "from lab");
+    red(
+        |it| it.passport.as_mut().unwrap().passport.checks[0].standing = Standing::No,
+        "B8 was open",
+    );
 }
 
 #[test]

@@ -5,8 +5,10 @@ mod hidden;
 mod loopback;
 mod presented;
 mod signature;
+mod signing;
 
 pub use hidden::Hidden;
 pub use loopback::is_loopback_authority;
 pub use presented::{bearer, owner};
 pub use signature::{SIGNATURE_HEADER, signature};
+pub use signing::{SigningKey, verifies};

@@ -128,3 +128,117 @@ async fn who_only_reads_the_rollback_runbook_rolls_back() {
     let waived = report["waived"].to_string();
     assert!(waived.contains("check C11 (owner oncall)") && waived.contains("a test"), "{waived}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_runbook_does_its_tasks_once_over_crashes_and_waits_for_people() {
+    let (stable, candidate) = (Backend::start("stable"), Backend::start("candidate"));
+    let policies = "{ default: { drill_within: off, \
+        steps: [ { weight: 100%, watch: 1h } ], \
+        gates: [ { axis: error, class: permanent, max: 20%, for: 1s, requests: 10 } ], \
+        readiness: { runbook_hour: 1s } } }";
+    let workload = Workload::new(&stable)
+        .release("v2", candidate.address)
+        .with("exclusions", "{ high_value: [initech] }");
+    let proxy = Stagegate::start(&Setup::of(workload).with("policies", policies)).await;
+    let (said, code) = run(&proxy, &["runbook", "show", "agent"]);
+    assert!(code == 1 && said.contains("begin when a rollout reaches 100%"), "{said}");
+    let (said, code) = run(&proxy, &["rollout", "start", "agent", "--to", "v2"]);
+    assert_eq!(code, 0, "{said}");
+    // Hours of a second: 72 of them would be over in a minute. A crash in between loses nothing.
+    let filed = |proxy: &Stagegate| {
+        let runbook = json(proxy, &["runbook", "show", "agent"]);
+        let tasks = runbook["tasks"].as_array().expect("tasks").clone();
+        tasks.iter().filter(|it| it["result"]["by"] == "stagegate").count()
+    };
+    crate::harness::eventually("the tasks of the first hours", || filed(&proxy) >= 3).await;
+    proxy.kill_hard();
+    proxy.restart().await;
+    crate::harness::eventually("the tasks of hour 4", || filed(&proxy) >= 5).await;
+    let (said, code) =
+        run(&proxy, &["runbook", "done", "agent", "told-0h", "--text", "told in the channel"]);
+    assert!(code == 0 && said.contains("task told-0h, done"), "{said}");
+    let (said, code) = run(&proxy, &["runbook", "assign", "agent", "tenants-4h", "--text", "bea"]);
+    assert_eq!(code, 0, "{said}");
+    let (said, code) = run(&proxy, &["runbook", "done", "agent", "nothing", "--text", "x"]);
+    assert!(code == 1 && said.contains("there is no task `nothing`"), "{said}");
+    let (said, code) = run(&proxy, &["runbook", "show", "agent"]);
+    assert!(code == 0 && said.contains("told in the") && said.contains("bea"), "{said}");
+    // Each was filed once.
+    let audit = proxy.admin.get("/v1/audit?actor=stagegate&limit=200").await.ok().json;
+    let summaries: Vec<String> = audit["entries"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .filter(|it| it["action"] == "runbook")
+        .map(|it| it["summary"].as_str().expect("a summary").to_owned())
+        .collect();
+    let about = |task: &str| {
+        let start = format!("task {task} of");
+        summaries.iter().filter(|it| it.starts_with(&start) && !it.ends_with("overdue")).count()
+    };
+    for task in ["armed-0h", "errors-1h", "tail-1h", "errors-4h", "spend-4h"] {
+        assert_eq!(about(task), 1, "{task}: {summaries:#?}");
+    }
+}
+
+/// An instance with this environment.
+fn in_environment(stable: &Backend, candidate: &Backend, environment: &str) -> Setup {
+    let pins = "artifact: { model: m-2, prompt: p-2 }";
+    let workload = Workload::new(stable).release("v2", candidate.address).pinned("v2", pins);
+    Setup::of(workload).with("environment", environment)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passport_of_staging_is_admitted_in_production() {
+    let (stable, candidate) = (Backend::start("stable"), Backend::start("candidate"));
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name).to_str().expect("a path").to_owned();
+    let (key, file) = (path("staging.key"), path("v2.json"));
+    let plain = Stagegate::start(&Setup::of(Workload::new(&stable))).await;
+    let made = json(&plain, &["key", "new", "--out", &key]);
+    let public = made["public"].as_str().expect("a key").to_owned();
+    let there = format!("{{ name: staging, key: \"{key}\" }}");
+    let staging = Stagegate::start(&in_environment(&stable, &candidate, &there)).await;
+    let trusting = format!("{{ name: production, trusted: {{ staging: [\"{public}\"] }} }}");
+    let production = Stagegate::start(&in_environment(&stable, &candidate, &trusting)).await;
+    let export = ["passport", "export", "agent", "--release", "v2", "--out", &file];
+    let (said, code) = run(&staging, &export);
+    assert!(code == 0 && said.contains("v2 of agent from staging"), "{said}");
+    let (said, code) = run(&plain, &["passport", "verify", "--file", &file, "--key", &public]);
+    assert!(code == 0 && said.contains("holds"), "{said}");
+    let (said, code) = run(&production, &["passport", "diff", "agent", "--file", &file]);
+    assert!(code == 0 && said.contains("the same pins"), "{said}");
+    let admit = ["passport", "admit", "agent", "--file", &file];
+    let (said, code) = run(&production, &[&admit[..], &["--dry-run"]].concat());
+    assert!(code == 0 && said.contains("nothing was recorded"), "{said}");
+    let (said, code) = run(&production, &admit);
+    assert!(code == 0 && said.contains("admitted"), "{said}");
+    production.kill_hard();
+    production.restart().await;
+    let (said, code) = run(&production, &["passport", "show", "agent", "--release", "v2"]);
+    assert!(code == 0 && said.contains("admitted"), "{said}");
+    // Nobody changes a byte unseen.
+    let text = std::fs::read_to_string(&file).expect("the passport");
+    std::fs::write(&file, text.replace("m-2", "m-3")).expect("written");
+    let (said, code) = run(&production, &admit);
+    assert!(code == 1 && said.contains("the passport was changed"), "{said}");
+    let (said, code) = run(&plain, &["passport", "verify", "--file", &file]);
+    assert!(code == 1 && said.contains("DOES NOT HOLD"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_is_exercised_told_and_acknowledged() {
+    let (stable, candidate) = (Backend::start("stable"), Backend::start("candidate"));
+    let hook = Backend::start("hook");
+    let notify = format!("[{{ name: hook, type: webhook, url: \"http://{}/\" }}]", hook.address);
+    let proxy = Stagegate::start(&setup(&stable, &candidate).with("notify", &notify)).await;
+    let (said, code) = run(&proxy, &["drill", "agent", "--incident"]);
+    assert!(code == 0 && said.contains("waits for the acknowledgement"), "{said}");
+    assert!(!hook.seen().is_empty(), "the alert was delivered");
+    assert!(open(&proxy).contains(&"F27".to_owned()));
+    let (said, code) = run(&proxy, &["drill", "agent", "--acknowledge"]);
+    assert!(code == 0 && said.contains("acknowledged by a person"), "{said}");
+    assert!(!open(&proxy).contains(&"F27".to_owned()));
+    let (said, code) = run(&proxy, &["drill", "agent", "--capacity"]);
+    assert!(code == 0 && said.contains("probe v1"), "{said}");
+}

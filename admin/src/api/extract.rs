@@ -14,10 +14,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use stagegate_config::Role;
 use stagegate_control::{
-    DrillOrder, EvalComparison, EvalReportOrder, FlagOrder, IdempotencyKey, Order, Precondition,
-    ReleaseChange, ReleaseOrder, Said, StatementOrder,
+    AdmitOrder, DrillOrder, EvalComparison, EvalReportOrder, Exercise, ExerciseOrder, FlagOrder,
+    IdempotencyKey, Order, Precondition, ReleaseChange, ReleaseOrder, Said, StatementOrder,
+    TaskOrder,
 };
 use stagegate_flags::FlagChange;
+use stagegate_readiness::{SignedPassport, TaskEvent};
 use stagegate_rollout::{Command, ReleaseName};
 
 /// Longest reason, in characters.
@@ -235,6 +237,59 @@ impl<T> Change<T> {
             reason,
             precondition: self.precondition,
             idempotency: self.key.map(|key| key.keeping(|it| json!(describe::drill(it)))),
+        }
+    }
+
+    /// The name of the caller.
+    pub(super) fn actor(&self) -> &str {
+        &self.caller.actor
+    }
+
+    /// The exercise to hold.
+    pub(super) fn exercise(
+        self,
+        workload: String,
+        exercise: Exercise,
+        reason: String,
+    ) -> ExerciseOrder {
+        ExerciseOrder {
+            actor: self.caller.actor,
+            workload,
+            exercise,
+            reason,
+            precondition: self.precondition,
+            idempotency: self.key.map(|key| key.keeping(|it| json!(describe::exercise(it)))),
+        }
+    }
+
+    /// The passport to admit.
+    pub(super) fn admit(
+        self,
+        workload: String,
+        release: ReleaseName,
+        signed: SignedPassport,
+        reason: String,
+    ) -> AdmitOrder {
+        AdmitOrder {
+            actor: self.caller.actor,
+            workload,
+            release,
+            signed,
+            reason,
+            idempotency: self
+                .key
+                .map(|key| key.keeping(|it| json!(describe::admitted_passport(it)))),
+        }
+    }
+
+    /// What is done about a task.
+    pub(super) fn task(self, workload: String, task: String, event: TaskEvent) -> TaskOrder {
+        TaskOrder {
+            actor: self.caller.actor,
+            workload,
+            task,
+            event,
+            idempotency: self.key.map(|key| key.keeping(|it| json!(describe::task_made(it)))),
         }
     }
 

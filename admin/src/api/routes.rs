@@ -12,6 +12,7 @@ mod lists;
 mod notify;
 mod ofrep;
 mod outlook;
+mod passports;
 mod reads;
 mod records;
 mod releases;
@@ -19,6 +20,7 @@ mod reports;
 mod results;
 mod reviews;
 mod rollouts;
+mod runbooks;
 mod samples;
 mod series;
 pub(super) mod sessions;
@@ -90,6 +92,9 @@ fn viewer() -> Vec<Methods> {
         routes!(reads::cohorts),
         routes!(reads::explain),
         routes!(checklists::show_checklist),
+        routes!(passports::show_passport),
+        routes!(runbooks::runbook),
+        routes!(runbooks::runbook_calendar),
         routes!(checklists::checklist_history),
         routes!(checklists::rollback_runbook),
         routes!(rollouts::history),
@@ -133,6 +138,10 @@ fn operator() -> Vec<Methods> {
         routes!(changes::enable_cohort),
         routes!(changes::rollback_cohort),
         routes!(drills::drill),
+        routes!(drills::exercise),
+        routes!(passports::export_passport),
+        routes!(runbooks::act_on_task),
+        routes!(passports::admit_passport),
         routes!(checklists::state_check),
         routes!(rollouts::start),
         routes!(rollouts::promote),

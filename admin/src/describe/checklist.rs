@@ -179,7 +179,7 @@ const fn kind(kind: readiness::Kind) -> CheckKind {
     }
 }
 
-const fn standing(standing: readiness::Standing) -> CheckStanding {
+pub(super) const fn standing(standing: readiness::Standing) -> CheckStanding {
     match standing {
         readiness::Standing::Yes => CheckStanding::Yes,
         readiness::Standing::No => CheckStanding::No,

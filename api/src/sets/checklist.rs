@@ -73,3 +73,55 @@ closed_set! {
         Withdraw = "withdraw",
     }
 }
+
+closed_set! {
+    /// What is exercised.
+    ExerciseKind {
+        /// The release to go back to is probed at the workload's rate.
+        Capacity = "capacity",
+        /// A violation on a sandbox copy: rollback, alert, then the acknowledgement of a person.
+        Incident = "incident",
+        /// The acknowledgement of the incident that waits for it.
+        Acknowledge = "acknowledge",
+    }
+}
+
+closed_set! {
+    /// How a task of the runbook is done.
+    RunbookTaskKind {
+        /// Stagegate does it and files the result.
+        Automatic = "automatic",
+        /// Stagegate has the figures, and a person judges.
+        Assisted = "assisted",
+        /// A person does it.
+        Manual = "manual",
+    }
+}
+
+closed_set! {
+    /// The state of a task of the runbook.
+    RunbookTaskState {
+        /// Its hour has not come.
+        Scheduled = "scheduled",
+        /// Its hour has come.
+        Due = "due",
+        /// It should have been done an hour ago.
+        Overdue = "overdue",
+        /// Stagegate found something wrong: a person must look at it.
+        Failed = "failed",
+        /// It is done.
+        Done = "done",
+    }
+}
+
+closed_set! {
+    /// What a person does about a task of the runbook.
+    TaskAct {
+        /// It is done.
+        Done = "done",
+        /// Somebody else has it.
+        Assign = "assign",
+        /// A remark.
+        Comment = "comment",
+    }
+}

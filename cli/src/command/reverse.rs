@@ -72,7 +72,9 @@ pub(crate) fn reverse(record: &AuditRecord, now: &WorkloadDetail) -> Reverse {
         "reload" | "declare" => Reverse::ByHand(
             "the configuration file changed: change it back, then `stagegate reload`".to_owned(),
         ),
-        "drill" | "attach_eval_report" | "denied" | "analysis" => Reverse::Nothing,
+        "drill" | "exercise" | "runbook" | "attach_eval_report" | "denied" | "analysis" => {
+            Reverse::Nothing
+        }
         action => Reverse::ByHand(format!("no command takes `{action}` back")),
     }
 }

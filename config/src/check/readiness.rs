@@ -3,7 +3,7 @@
 use crate::raw::{OwnKind, RawOwnCheck, RawReadiness};
 use crate::read::{At, Context, Site, plain};
 use crate::scalar::{CheckId, millis};
-use stagegate_readiness::{Check, Dropped, Own, Settings, Terms, is_own_id};
+use stagegate_readiness::{Check, Dropped, Own, PassportDemand, Settings, Terms, is_own_id};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Longest expiry, in milliseconds.
@@ -30,7 +30,17 @@ pub(crate) fn settings(raw: RawReadiness, cx: &mut Context<'_>) -> Option<Settin
         }
         dropped.push(Dropped { id: id.value.0, reason: reason.value.0 });
     }
+    let passport = match raw.passport {
+        None => None,
+        Some(at) => Some(PassportDemand {
+            from: plain(at.value.from)?.0,
+            max_age_ms: millis(plain(at.value.max_age)?),
+            checks: at.value.checks?.value.into_iter().map(|it| it.value.0).collect(),
+        }),
+    };
     Some(Settings {
+        passport,
+        runbook_hour_ms: plain(raw.runbook_hour)?.on().map(millis),
         demand: plain(raw.demand)?,
         accuracy: plain(raw.accuracy)?.ratio(),
         coverage: plain(raw.coverage)?.ratio(),

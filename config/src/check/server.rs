@@ -2,10 +2,10 @@
 
 use super::policy::Policies;
 use super::{admin, eval, flags, matching, notify, otlp, tls, tracing, workload};
-use crate::raw::{RawConfig, RawListener, RawWorkload};
+use crate::raw::{RawConfig, RawEnvironment, RawListener, RawWorkload};
 use crate::read::{At, Context, Map, NonEmpty, plain};
 use crate::scalar::Workers;
-use crate::{Admin, Config, Workload, Written};
+use crate::{Admin, Config, Environment, Workload, Written};
 use ipnet::IpNet;
 use stagegate_rollout::WorkloadName;
 use stagegate_settings::{Clients, ListenAddress, Listener};
@@ -54,6 +54,10 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         Workers::Auto => std::thread::available_parallelism().map_or(1, usize::from),
         Workers::Count(count) => count,
     });
+    let environment = match raw.environment {
+        Some(at) => environment(at.value, cx).map(Some),
+        None => Some(None),
+    };
     let mut files = std::mem::take(&mut cx.files);
     files.sort_unstable();
     files.dedup();
@@ -79,9 +83,21 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         tracing: tracing?,
         otlp: otlp?,
         flags: flags?,
+        environment: environment?,
         workloads: workloads?,
         policies: policies?,
         readiness: readiness?,
+    })
+}
+
+fn environment(raw: RawEnvironment, cx: &Context<'_>) -> Option<Environment> {
+    let trusted = raw.trusted?.value.0.into_iter().map(|(name, keys)| {
+        (name.value.0, keys.value.0.into_iter().map(|key| key.value.0).collect())
+    });
+    Some(Environment {
+        name: plain(raw.name)?.0,
+        key: plain(raw.key).map(|path| cx.base_dir.join(path.0)),
+        trusted: trusted.collect(),
     })
 }
 

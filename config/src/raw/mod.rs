@@ -4,6 +4,7 @@
 //! A section declared with `leaf!` is read straight into its settings type. One declared with
 //! `raw!` keeps the place of every value, because `check` compares it with other values.
 
+mod environment;
 mod eval;
 mod flags;
 mod identity;
@@ -21,6 +22,7 @@ mod tracing;
 mod traffic;
 mod workload;
 
+pub(crate) use environment::RawEnvironment;
 pub(crate) use eval::{RawEval, RawJudge, RawLabelled, RawRedact, RawSampling};
 pub(crate) use flags::{RawFlagClient, RawFlags};
 pub(crate) use identity::{RawIdentity, RawJwt, RawSource};

@@ -1,7 +1,7 @@
 //! The checklist of a policy.
 
-use crate::read::{At, Map, raw, words};
-use crate::scalar::{CheckId, Line, Owner, Wait};
+use crate::read::{At, Map, OrOff, raw, words};
+use crate::scalar::{CheckId, EnvironmentName, Line, Owner, Wait};
 use stagegate_readiness::Demand;
 use stagegate_rollout::Weight;
 
@@ -18,12 +18,28 @@ raw! {
         calibration: Weight = default("10%"),
         /// Largest weight of the first step (`E21`).
         first_step: Weight = default("5%"),
+        /// The passport that a release needs from another environment. None, by default.
+        passport: RawPassport = optional,
+        /// Length of an hour of the runbook that begins at 100%, or `off`. A shorter one is for trying it out.
+        runbook_hour: OrOff<Wait> = default("1h"),
         /// Another owner or expiry of a check, by its id.
         checks: Map<CheckId, RawCheckTerms> = default("{}"),
         /// Checks that the team drops, by id, each with the reason. Reports list them.
         drop: Map<CheckId, Line> = default("{}"),
         /// Checks of the team's own. People meet them.
         add: Vec<At<RawOwnCheck>> = default("[]"),
+    }
+}
+
+raw! {
+    /// The passport that a release needs from another environment.
+    pub(crate) struct RawPassport {
+        /// The environment, one of `environment.trusted`.
+        from: EnvironmentName = required,
+        /// Its greatest age.
+        max_age: Wait = default("7d"),
+        /// Checks that must have been met or waived there.
+        checks: Vec<At<CheckId>> = default("[A1, A4, B8]"),
     }
 }
 

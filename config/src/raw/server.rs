@@ -1,6 +1,9 @@
 //! The top of the file.
 
-use super::{RawChannel, RawEval, RawFlags, RawOtlp, RawPolicy, RawTls, RawTracing, RawWorkload};
+use super::{
+    RawChannel, RawEnvironment, RawEval, RawFlags, RawOtlp, RawPolicy, RawTls, RawTracing,
+    RawWorkload,
+};
 use crate::read::{At, Map, NonEmpty, leaf, raw, words};
 use crate::scalar::{
     ClientSecret, FileMode, FilePath, HttpUrl, Int, Line, PolicyName, SizeIn, TokenName, Wait,
@@ -49,6 +52,8 @@ raw! {
         otlp: RawOtlp = optional,
         /// Feature flags, for OpenFeature SDKs. None, by default.
         flags: RawFlags = optional,
+        /// The environment that this instance is, for passports of releases. None, by default.
+        environment: RawEnvironment = optional,
         /// The agent workflows behind the proxy, by name. A request belongs to the most specific
         /// match.
         workloads: Map<WorkloadName, RawWorkload> = required,

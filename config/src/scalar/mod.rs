@@ -24,7 +24,7 @@ pub(crate) use quantity::{Int, SizeIn, Wait, Workers, millis};
 pub(crate) use shadow::Method;
 pub(crate) use signals::{ErrorName, PriceSource, Status, Usd};
 pub(crate) use text::{
-    Body, CheckId, CookieName, Digest, FlagKey, ForceSecret, JsonPointer, JwtSecret, Line,
-    TokenName,
+    Body, CheckId, CookieName, Digest, EnvironmentName, FlagKey, ForceSecret, JsonPointer,
+    JwtSecret, Line, PublicKey, TokenName,
 };
 pub(crate) use tracing::{AttributeName, CollectorUrl, SecretHeader};

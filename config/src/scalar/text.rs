@@ -50,6 +50,17 @@ texts! {
             let known = Check::from_id(text).is_some() || is_own_id(text);
             known.then(|| text.to_owned())
         };
+    /// Name of an environment.
+    EnvironmentName: "name of an environment", NAME_PATTERN, NAME_HINT,
+        "is not a name of an environment",
+        |text| text.parse::<WorkloadName>().is_ok().then(|| text.to_owned());
+    /// A public key (Ed25519).
+    PublicKey: "public key", Json::Pattern("^[0-9a-f]{64}$"),
+        "write 64 lower-case hex digits, as `stagegate key new` prints them",
+        "is not a public key", |text| {
+            let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+            (text.len() == 64 && text.bytes().all(hex)).then(|| text.to_owned())
+        };
     /// Any text at all.
     Body: "text", Json::Text, "write a text, in quotes or after `|`", "is not a text",
         |text| Some(text.to_owned());

@@ -3,13 +3,14 @@
 use super::{KeptStatement, active};
 use crate::ports::{Health, Probed};
 use crate::{
-    EvalReport, EvalVerdict, Inner, Live, PATIENCE, StoreAccessError, View, now_ms, preflight,
+    AdmittedPassport, EvalReport, EvalVerdict, Inner, Live, PATIENCE, StoreAccessError, View,
+    now_ms, preflight,
 };
 use sha2::{Digest, Sha256};
 use stagegate_config::{Artifact, Endpoint, Role};
 use stagegate_readiness::{
-    Calibration, ChannelSeen, Deployment, DrillSeen, Facts, OfflineSeen, OfflineVerdict, Pins,
-    Statement, TargetSeen, rollback_runbook,
+    Calibration, ChannelSeen, Deployment, DrillSeen, Facts, OfflineSeen, OfflineVerdict,
+    PassportSeen, Pins, Statement, TargetSeen, rollback_runbook,
 };
 use stagegate_rollout::{Fallback, Policy, ReleaseName, WorkloadName};
 use stagegate_store::{FactKind, NewDrill, RegisteredRelease, Store, StoredEvalReport, StoredFact};
@@ -35,6 +36,7 @@ struct Stored {
     drill: Option<NewDrill>,
     incident: Option<StoredFact>,
     capacity: Option<StoredFact>,
+    passport: Option<StoredFact>,
     said: Vec<StoredFact>,
 }
 
@@ -104,6 +106,7 @@ impl Inner {
                 .map(|it| it.name.clone())
                 .collect(),
             link: view.config.admin.public_url.clone(),
+            passport: stored.passport.as_ref().and_then(passport),
             runbook: runbook(view, live, release).1,
         };
         let said = stored.said.iter().filter_map(|it| serde_json::from_str(&it.body).ok());
@@ -128,7 +131,7 @@ impl Inner {
     }
 
     /// Reads from the store over a connection of its own.
-    pub(super) async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Store) -> Result<T, StoreAccessError> + Send + 'static,
     ) -> Result<T, StoreAccessError> {
@@ -151,6 +154,7 @@ impl Inner {
                 drill: store.drills(&name, 1)?.pop(),
                 incident: exercise("incident")?,
                 capacity: exercise("capacity")?,
+                passport: store.facts(FactKind::Passport, &name, release.as_str(), 1)?.pop(),
                 said: store.facts(FactKind::Statement, &name, release.as_str(), STATEMENTS)?,
             })
         })
@@ -158,7 +162,7 @@ impl Inner {
     }
 
     /// The channels that get messages about the workload.
-    async fn channels_of(&self, view: &View, name: &WorkloadName) -> Vec<ChannelSeen> {
+    pub(crate) async fn channels_of(&self, view: &View, name: &WorkloadName) -> Vec<ChannelSeen> {
         let Some(notifier) = self.notifier.get() else { return Vec::new() };
         let Ok(health) = notifier.health().await else { return Vec::new() };
         let wants = |channel: &str| {
@@ -242,7 +246,8 @@ fn probed(all: Vec<Probed>) -> (usize, Vec<String>) {
     (count - silent.len(), silent)
 }
 
-fn pins(artifact: &Artifact) -> Pins {
+/// The pins of a release.
+pub(crate) fn pins(artifact: &Artifact) -> Pins {
     let Artifact { model, prompt, tools, git_tag, digest, .. } = artifact.clone();
     Pins { model, prompt, tools, git_tag, digest }
 }
@@ -274,6 +279,11 @@ fn offline(
             pairs: it.pairs,
         }),
     })
+}
+
+fn passport(fact: &StoredFact) -> Option<PassportSeen> {
+    let admitted: AdmittedPassport = serde_json::from_str(&fact.body).ok()?;
+    Some(PassportSeen { passport: admitted.passport, by: admitted.by })
 }
 
 fn exercise(fact: &StoredFact) -> Option<DrillSeen> {

@@ -156,7 +156,7 @@ impl Inner {
     }
 
     /// The messages of a notice.
-    pub(super) fn told(&self, notice: &Notice) -> Vec<Attachment> {
+    pub(crate) fn told(&self, notice: &Notice) -> Vec<Attachment> {
         let messages = self.notifier.get().map(|it| it.messages(std::slice::from_ref(notice)));
         messages.into_iter().flatten().map(Attachment::Tell).collect()
     }

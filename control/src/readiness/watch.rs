@@ -46,12 +46,14 @@ struct Noticed {
 type Suspects = BTreeMap<String, Vec<String>>;
 
 impl Control {
-    /// Looks at the checklists of rollouts in progress, again and again.
+    /// Looks at the checklists of rollouts in progress and at the runbooks of releases with all traffic,
+    /// again and again.
     pub async fn watch_checklists(&self) {
         let mut suspects = Suspects::new();
         loop {
             tokio::time::sleep(EVERY).await;
             self.look_at_checklists(&mut suspects).await;
+            self.look_at_runbooks().await;
         }
     }
 

@@ -8,6 +8,7 @@ mod flags;
 mod hang;
 mod ledger;
 mod memory;
+mod passports;
 mod plane;
 mod steer;
 mod world;

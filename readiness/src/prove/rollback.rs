@@ -73,7 +73,7 @@ pub(super) fn target(facts: &Facts) -> Proof {
     let answering = format!("{} endpoints of {release} answer", target.answering);
     if target.carries >= NEARLY_ALL {
         return Proof::holds(format!(
-            "{answering}, and it had {} of the traffic {}",
+            "{answering}, with {} of the traffic {}",
             percent(target.carries),
             target.when
         ));

@@ -134,7 +134,8 @@ pub(super) async fn rollback_runbook(
     Ok(Json(RollbackRunbook { workload, text, sha256 }))
 }
 
-fn named(release: Option<&str>) -> Result<Option<ReleaseName>, ApiError> {
+/// The release of this name.
+pub(super) fn named(release: Option<&str>) -> Result<Option<ReleaseName>, ApiError> {
     release.map(|it| it.parse().map_err(|error| ApiError::field("release", &error))).transpose()
 }
 

@@ -75,6 +75,7 @@ pub(super) const ALLOWED: &[Arrow] = &[
     arrow("control", "readiness", "it collects the facts of a checklist and keeps what people say"),
     arrow("control", "rollout", "commands and verdicts change the state"),
     arrow("control", "timing", "messages and audit entries name their day"),
+    arrow("control", "sealed", "passports are signed and verified"),
     arrow("control", "store", "changes are stored before they take effect"),
     arrow("oidc", "jwt", "a provider signs who somebody is"),
     arrow("oidc", "settings", "it runs on them"),
@@ -97,6 +98,7 @@ pub(super) const ALLOWED: &[Arrow] = &[
     // The command line: a client of the admin API.
     arrow("cli", "api", "it reads and writes the wire types"),
     arrow("cli", "eval", "it compares offline runs and reads datasets, without a server"),
+    arrow("cli", "sealed", "it makes keys and verifies passports, without a server"),
     arrow("cli", "signals", "it explains the price of a recorded answer, without a server"),
     arrow("cli", "flags", "it checks and tries out files of flags, without a server"),
     arrow("cli", "timing", "it reads days, and waits between two tries"),

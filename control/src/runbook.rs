@@ -1,0 +1,483 @@
+//! The runbook after a release has all traffic. It begins when the history of the rollout says 100%, so a
+//! restart changes nothing. Automatic tasks are filed once: the ledger refuses a second result.
+
+use super::readiness::found;
+use super::results::unnumbered;
+use super::{
+    Action, Answer, Control, ExecuteError, IdempotencyKey, Inner, Live, StoreAccessError, View,
+    now_ms,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use stagegate_notify::{Notice, NoticeKind};
+use stagegate_readiness::{
+    Demand, Job, SpendSeen, StatementRefusal, TASKS, TaskEvent, TaskLine, TaskNote, board, task,
+    to_do, to_tell, violation,
+};
+use stagegate_rollout::{Outcome, Phase, Rollout, Series, Severity, Tick, Weight, WorkloadName};
+use stagegate_store::{Attachment, FactKind, NewAudit, NewChange, NewFact, Recorded};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Most events of one runbook that are read.
+const EVENTS: usize = 10_000;
+/// The time before 100% that is compared with, in milliseconds.
+const BEFORE_MS: u64 = 24 * 3_600_000;
+/// A share of failures may grow to so many times what it was.
+const TIMES: f64 = 2.0;
+/// And by so much, for shares near zero.
+const MORE: f64 = 0.005;
+/// p99 over p50 may grow to so many times what it was.
+const TAIL: f64 = 1.5;
+/// The spend may be so many times the budget.
+const OVER_BUDGET: f64 = 1.2;
+
+/// The runbook of a workload's last rollout that reached 100%.
+#[derive(Clone, Debug)]
+pub struct Runbook {
+    /// The workload.
+    pub workload: String,
+    /// The rollout.
+    pub rollout: String,
+    /// The release.
+    pub release: String,
+    /// When it got all traffic, in Unix milliseconds.
+    pub began_ms: u64,
+    /// False once the release was taken out: nothing is due any more.
+    pub active: bool,
+    /// The tasks.
+    pub tasks: Vec<TaskLine>,
+}
+
+/// The request to do something about a task.
+#[derive(Clone, Debug)]
+pub struct TaskOrder {
+    /// The actor.
+    pub actor: String,
+    /// The workload.
+    pub workload: String,
+    /// The task's id.
+    pub task: String,
+    /// What is done.
+    pub event: TaskEvent,
+    /// The caller's key, to ask again without doing it again.
+    pub idempotency: Option<IdempotencyKey<TaskMade>>,
+}
+
+/// What was done about a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskMade {
+    /// The workload.
+    pub workload: String,
+    /// The rollout.
+    pub rollout: String,
+    /// Number of the audit entry.
+    pub audit_seq: u64,
+    /// The event.
+    pub note: TaskNote,
+}
+
+/// When the rollout's release got all traffic; none if it never did.
+fn began_ms(rollout: &Rollout) -> Option<u64> {
+    let full = rollout.history.iter().find(|it| it.weight == Weight::FULL)?;
+    Some(full.mark.at_ms)
+}
+
+/// The rollout of a workload whose release got all traffic.
+fn full(live: &Live) -> Option<(&Rollout, u64)> {
+    let rollout = live.split.state().rollout.as_deref()?;
+    Some((rollout, began_ms(rollout)?))
+}
+
+fn is_active(rollout: &Rollout) -> bool {
+    matches!(rollout.phase, Phase::Watching | Phase::Completed | Phase::Paused)
+}
+
+impl Control {
+    /// The runbook of a workload.
+    ///
+    /// # Errors
+    /// When there is no such workload, its release did not get all traffic, or the store cannot be read.
+    pub async fn runbook(&self, workload: &str) -> Result<Runbook, ExecuteError> {
+        let view = self.view();
+        let live = found(&view, workload)?;
+        let (rollout, began_ms) = full(live).ok_or_else(|| nothing(workload))?;
+        let notes = self.inner.notes(&live.split.spec().name, rollout).await?;
+        let hour_ms = view.config.readiness(&rollout.policy.name).runbook_hour_ms;
+        Ok(Runbook {
+            workload: workload.to_owned(),
+            rollout: rollout.id.to_string(),
+            release: rollout.to.to_string(),
+            began_ms,
+            active: is_active(rollout) && hour_ms.is_some(),
+            tasks: board(&notes, began_ms, hour_ms.unwrap_or(3_600_000), now_ms()),
+        })
+    }
+
+    /// Files what a person does about a task.
+    ///
+    /// # Errors
+    /// An [`ExecuteError`]; nothing was filed then.
+    pub async fn task(&self, order: TaskOrder) -> Result<Answer<TaskMade>, ExecuteError> {
+        let inner = Arc::clone(&self.inner);
+        tokio::spawn(async move { inner.task(order).await })
+            .await
+            .map_err(|error| ExecuteError::Lost(error.to_string()))?
+    }
+
+    /// Does the automatic tasks that are due, and tells the owners of those that are overdue.
+    pub async fn look_at_runbooks(&self) {
+        let view = self.inner.view();
+        for live in &view.live {
+            let Some((rollout, began_ms)) = full(live).filter(|(it, _)| is_active(it)) else {
+                continue;
+            };
+            if let Err(error) = self.inner.look_at_runbook(&view, live, (rollout, began_ms)).await {
+                let workload = live.split.spec().name.as_str();
+                tracing::debug!(workload, %error, "cannot look at the runbook");
+            }
+        }
+    }
+}
+
+fn nothing(workload: &str) -> ExecuteError {
+    ExecuteError::NotNow(format!(
+        "workload `{workload}` has no runbook: its tasks begin when a rollout reaches 100%"
+    ))
+}
+
+impl Inner {
+    async fn notes(
+        &self,
+        name: &WorkloadName,
+        rollout: &Rollout,
+    ) -> Result<Vec<TaskNote>, StoreAccessError> {
+        let (name, id) = (name.clone(), rollout.id.to_string());
+        let facts =
+            self.ask(move |store| Ok(store.facts(FactKind::Runbook, &name, &id, EVENTS)?));
+        let facts = facts.await?;
+        Ok(facts.iter().filter_map(|it| serde_json::from_str(&it.body).ok()).collect())
+    }
+
+    async fn task(self: &Arc<Self>, order: TaskOrder) -> Result<Answer<TaskMade>, ExecuteError> {
+        let wanted = order.clone();
+        let work = move |inner: Arc<Self>, turn| async move {
+            let _turn = turn;
+            inner.try_task(&wanted).await
+        };
+        match self.in_order(Some(&order.workload), work).await {
+            Ok(answer) => Ok(answer),
+            Err(refusal) => {
+                let key = order.idempotency.as_ref();
+                Ok(Answer::Kept(self.answer_before(key, &order.actor, refusal).await?))
+            }
+        }
+    }
+
+    async fn try_task(&self, order: &TaskOrder) -> Result<Answer<TaskMade>, ExecuteError> {
+        self.ledger()?;
+        let view = self.view();
+        let live = found(&view, &order.workload)?;
+        let (rollout, _) = full(live).ok_or_else(|| nothing(&order.workload))?;
+        if task(&order.task).is_none() {
+            let ids: Vec<&str> = TASKS.iter().map(|it| it.id).collect();
+            let why = format!("there is no task `{}`; there are: {}", order.task, ids.join(", "));
+            return Err(ExecuteError::Check(StatementRefusal(why)));
+        }
+        let note = TaskNote {
+            task: order.task.clone(),
+            event: order.event.clone(),
+            by: order.actor.clone(),
+            at_ms: now_ms(),
+        };
+        let made = TaskMade {
+            workload: order.workload.clone(),
+            rollout: rollout.id.to_string(),
+            audit_seq: 0,
+            note,
+        };
+        let change = NewChange {
+            answer: order.idempotency.as_ref().map(|key| key.keeping(&order.actor, &made)),
+            ..filed(&live.split.spec().name, rollout, &made.note, None)
+        };
+        match (self.append(view.epoch, change).await?, &order.idempotency) {
+            (Recorded::Now(entry), _) => Ok(Answer::New(TaskMade { audit_seq: entry.seq, ..made })),
+            (Recorded::Before(kept), Some(key)) => Ok(Answer::Kept(key.recognise(kept)?)),
+            (Recorded::Before(_), None) => Err(ExecuteError::KeyReused),
+        }
+    }
+
+    async fn look_at_runbook(
+        self: &Arc<Self>,
+        view: &View,
+        live: &Live,
+        (rollout, began_ms): (&Rollout, u64),
+    ) -> Result<(), StoreAccessError> {
+        let settings = view.config.readiness(&rollout.policy.name);
+        let Some(hour_ms) = settings.runbook_hour_ms else { return Ok(()) };
+        let name = &live.split.spec().name;
+        let tasks = board(&self.notes(name, rollout).await?, began_ms, hour_ms, now_ms());
+        for (line, job) in to_do(&tasks) {
+            let (passed, result) = self.result(view, name, (rollout, began_ms), job).await?;
+            let event = TaskEvent::Filed { passed, result: result.clone() };
+            let note = note(line, event);
+            let severity = if passed { Severity::Info } else { Severity::Warning };
+            let tells = !passed || job == Job::Report;
+            let notice = tells.then(|| notice(name, rollout, line, severity, &result));
+            self.file_task(view, name, rollout, &note, notice).await?;
+        }
+        for line in to_tell(&tasks) {
+            let severity = match settings.demand {
+                Demand::Required => Severity::Warning,
+                _ => Severity::Info,
+            };
+            let why = format!("overdue: {}", line.task.title);
+            let notice = notice(name, rollout, line, severity, &why);
+            let note = note(line, TaskEvent::Overdue);
+            self.file_task(view, name, rollout, &note, Some(notice)).await?;
+        }
+        Ok(())
+    }
+
+    /// Files an event once, with its message.
+    async fn file_task(
+        self: &Arc<Self>,
+        view: &View,
+        name: &WorkloadName,
+        rollout: &Rollout,
+        note: &TaskNote,
+        notice: Option<Notice>,
+    ) -> Result<(), StoreAccessError> {
+        let once = match note.event {
+            TaskEvent::Filed { .. } => format!("filed {}", note.task),
+            _ => format!("overdue {}", note.task),
+        };
+        let mut change = filed(name, rollout, note, Some(once));
+        let notice = notice.map(|it| crate::tell::linked(it, view));
+        change.attachments.extend(notice.iter().flat_map(|it| self.told(it)));
+        self.in_order(Some(name.as_str()), |inner, turn| async move {
+            let _turn = turn;
+            let expected = inner.desk().recorded.epoch;
+            inner.append(expected, change).await.map(drop)
+        })
+        .await?;
+        if let Some(notifier) = self.notifier.get() {
+            notifier.wake();
+        }
+        Ok(())
+    }
+
+    /// Does an automatic task.
+    async fn result(
+        &self,
+        view: &View,
+        name: &WorkloadName,
+        (rollout, began_ms): (&Rollout, u64),
+        job: Job,
+    ) -> Result<(bool, String), StoreAccessError> {
+        Ok(match job {
+            Job::Armed => match violation(&rollout.policy, name, (&rollout.from, &rollout.to)) {
+                Ok(it) => (true, format!("{} after {} s", it.trigger, it.after_ms / 1000)),
+                Err(why) => (false, why),
+            },
+            Job::Errors | Job::Tail => {
+                let (before, after) = self.series_around(name, rollout, began_ms).await?;
+                if job == Job::Errors { errors(&before, &after) } else { tail(&before, &after) }
+            }
+            Job::Spend => {
+                let workload = view.config.workload(name.as_str());
+                let budget = workload.and_then(|it| it.cost.daily_budget_nanos);
+                let seen = self.steering.costs.daily(name.as_str(), Instant::now());
+                spend(budget.map(|nanos| nanos as f64 / 1e9), &seen)
+            }
+            Job::Report => (true, format!("stagegate report --rollout {}", rollout.id)),
+        })
+    }
+
+    /// The counts of both arms in the day before 100%, and of the release since.
+    async fn series_around(
+        &self,
+        name: &WorkloadName,
+        rollout: &Rollout,
+        began_ms: u64,
+    ) -> Result<(Series, Series), StoreAccessError> {
+        let (name, to) = (name.clone(), rollout.to.clone());
+        self.ask(move |store| {
+            let (mut before, mut after) = (Series::default(), Series::default());
+            let from = began_ms.saturating_sub(BEFORE_MS);
+            store.each_window(&name, from, now_ms().saturating_add(1), |window| {
+                let Ok(tick) = serde_json::from_str::<Tick>(&window.body) else { return };
+                if window.at_ms <= began_ms {
+                    before.merge(&tick.stable);
+                    before.merge(&tick.candidate);
+                } else if window.candidate.as_ref() == Some(&to) {
+                    after.merge(&tick.candidate);
+                }
+            })?;
+            Ok((before, after))
+        })
+        .await
+    }
+}
+
+/// The change that files an event.
+fn filed(
+    name: &WorkloadName,
+    rollout: &Rollout,
+    note: &TaskNote,
+    once: Option<String>,
+) -> NewChange {
+    let words = match &note.event {
+        TaskEvent::Filed { passed: true, result } => format!("done: {result}"),
+        TaskEvent::Filed { result, .. } => format!("found something: {result}"),
+        TaskEvent::Done { result } => format!("done: {result}"),
+        TaskEvent::Assigned { owner } => format!("assigned to {owner}"),
+        TaskEvent::Comment { text } => format!("comment: {text}"),
+        TaskEvent::Overdue => "overdue".to_owned(),
+    };
+    let entry = NewAudit {
+        at_ms: note.at_ms,
+        actor: note.by.clone(),
+        workload: Some(name.to_string()),
+        action: Action::Runbook.label().to_owned(),
+        reason: String::new(),
+        summary: format!("task {} of rollout {}: {words}", note.task, rollout.id),
+        details: unnumbered(json!({ "rollout": rollout.id.to_string(), "note": note })),
+    };
+    let fact = NewFact {
+        kind: FactKind::Runbook,
+        workload: name.clone(),
+        subject: rollout.id.to_string(),
+        once,
+        body: json!(note).to_string(),
+    };
+    NewChange { attachments: vec![Attachment::Fact(fact)], ..NewChange::entry_only(entry) }
+}
+
+fn note(line: &TaskLine, event: TaskEvent) -> TaskNote {
+    TaskNote {
+        task: line.task.id.to_owned(),
+        event,
+        by: Rollout::ITSELF.to_owned(),
+        at_ms: now_ms(),
+    }
+}
+
+fn notice(
+    name: &WorkloadName,
+    rollout: &Rollout,
+    line: &TaskLine,
+    severity: Severity,
+    why: &str,
+) -> Notice {
+    let at_ms = now_ms();
+    let id = format!("{}~runbook~{}~{at_ms}", rollout.id, line.task.id);
+    let title = format!("Task {} after {} got all traffic: {why}", line.task.id, rollout.to);
+    let command = line.task.command.replace("WORKLOAD", name.as_str());
+    let step = (rollout.step + 1).to_string();
+    let mut notice =
+        Notice::new(id, NoticeKind::RunbookTask, severity, name.as_str(), at_ms, title)
+            .of(rollout.id.to_string(), rollout.to.as_str(), step)
+            .owned_by(&*line.owner)
+            .fact("command", command);
+    notice.subject = format!("runbook-{}", line.task.id);
+    notice
+}
+
+/// Failures by class: each may be at most twice as frequent as before, or half a point more.
+fn errors(before: &Series, after: &Series) -> (bool, String) {
+    let (was, is) = (before.requests(), after.requests());
+    if was == 0 || is == 0 {
+        return (
+            false,
+            format!("{was} requests were recorded before and {is} since: too few to compare"),
+        );
+    }
+    let classes = [Outcome::Transient, Outcome::Permanent, Outcome::External];
+    let mut words = Vec::new();
+    let mut passed = true;
+    for class in classes {
+        let share = |series: &Series, all: u64| series.outcomes[class.index()] as f64 / all as f64;
+        let (was, is) = (share(before, was), share(after, is));
+        let worse = is > was * TIMES && is > was + MORE;
+        passed &= !worse;
+        let mark = if worse { "MORE " } else { "" };
+        words.push(format!(
+            "{mark}{} {:.2}% (before {:.2}%)",
+            class.label(),
+            is * 100.0,
+            was * 100.0
+        ));
+    }
+    (passed, words.join(", "))
+}
+
+/// p99 over p50.
+fn tail(before: &Series, after: &Series) -> (bool, String) {
+    let ratio = |series: &Series| {
+        let (p50, p99) = (series.duration_us.quantile(0.5)?, series.duration_us.quantile(0.99)?);
+        (p50 > 0).then(|| p99 as f64 / p50 as f64)
+    };
+    match (ratio(before), ratio(after)) {
+        (Some(was), Some(is)) => {
+            (is <= was * TAIL, format!("p99/p50 is {is:.2}, and was {was:.2} before"))
+        }
+        _ => (false, "too few responses were recorded to compare".to_owned()),
+    }
+}
+
+fn spend(budget: Option<f64>, seen: &SpendSeen) -> (bool, String) {
+    match (budget, seen) {
+        (None, _) => (false, "the workload has no daily budget".to_owned()),
+        (_, SpendSeen::TooFew) => {
+            (false, "too little traffic came to tell the daily spend".to_owned())
+        }
+        (_, SpendSeen::Unknown(why)) => (false, why.clone()),
+        (Some(budget), SpendSeen::Daily(usd)) => (
+            *usd <= budget * OVER_BUDGET,
+            format!("${usd:.2} a day are expected, the budget is ${budget:.2}"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{errors, spend, tail};
+    use stagegate_readiness::SpendSeen;
+    use stagegate_rollout::{Outcome, Series};
+
+    fn series(ok: u64, permanent: u64, slow: u64) -> Series {
+        let mut series = Series::default();
+        series.outcomes[Outcome::Ok.index()] = ok;
+        series.outcomes[Outcome::Permanent.index()] = permanent;
+        (0..95).for_each(|_| series.duration_us.record(1000));
+        (0..5).for_each(|_| series.duration_us.record(slow));
+        series
+    }
+
+    #[test]
+    fn a_class_that_became_frequent_is_found() {
+        let before = series(990, 10, 2000);
+        assert!(errors(&before, &series(980, 20, 2000)).0, "twice as frequent is tolerated");
+        let (passed, words) = errors(&before, &series(960, 40, 2000));
+        assert!(!passed && words.contains("MORE permanent 4.00% (before 1.00%)"), "{words}");
+        assert!(!errors(&before, &Series::default()).0, "nothing was recorded");
+    }
+
+    #[test]
+    fn a_longer_tail_is_found() {
+        let before = series(100, 0, 2000);
+        assert!(tail(&before, &series(100, 0, 2500)).0);
+        let (passed, words) = tail(&before, &series(100, 0, 9000));
+        assert!(!passed && words.contains("before"), "{words}");
+        assert!(!tail(&before, &Series::default()).0);
+    }
+
+    #[test]
+    fn spend_is_held_against_the_budget() {
+        assert!(spend(Some(100.0), &SpendSeen::Daily(119.0)).0);
+        assert!(!spend(Some(100.0), &SpendSeen::Daily(121.0)).0);
+        assert!(!spend(None, &SpendSeen::Daily(1.0)).0);
+        assert!(!spend(Some(100.0), &SpendSeen::TooFew).0);
+    }
+}
