@@ -4,6 +4,7 @@
 mod collect;
 mod conversations;
 mod counts;
+mod external;
 mod file_limit;
 mod flags;
 mod handover;

@@ -20,7 +20,7 @@ use crate::supervise;
 use crate::tls;
 use crate::traces::Traces;
 use crate::workers::Workers;
-use crate::{flags, notify};
+use crate::{external, flags, notify};
 use anyhow::Context as _;
 use running::AdminServer;
 use sockets::Sockets;
@@ -117,6 +117,7 @@ async fn bring_up(
         observer: Arc::new(Counter(Arc::clone(&parts.telemetry))),
     };
     let control = Control::start(startup).await?;
+    external::attach(&control);
     parts.telemetry.set_safe_start(control.view().safe_start.is_some());
     if let Some(inherited) = inherited {
         ask_endpoints(&control).await;

@@ -50,9 +50,9 @@ pub struct GateReading {
     /// The gate's id.
     #[schema(example = "error/permanent/against-stable")]
     pub gate: String,
-    /// `eval`, `latency`, `cost` or `error`.
+    /// `eval`, `latency`, `cost`, `error` or `external`.
     pub axis: Axis,
-    /// Unit of its values: `share` (0 to 1), `us` (microseconds), `usd`, `tokens` or `ratio`.
+    /// Unit of its values: `share` (0 to 1), `us` (microseconds), `usd`, `tokens`, `ratio` or `plain`.
     pub unit: Unit,
     /// `ok`, `inconclusive`, `violated`, `no_data` or `error`.
     pub state: GateStatus,
@@ -82,9 +82,15 @@ pub struct GateReading {
     pub p_value: Option<f64>,
     /// Values of the candidate that a promotion needs.
     pub needed: u64,
+    /// Values that carry as much as one independent value, as conversations have shown it so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<f64>,
     /// The parts of the traffic that most speaks against, the worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<GateSlice>,
+    /// The reason why there is no value, as the source of an external gate gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The reason that prevents a promotion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocks: Option<String>,

@@ -55,6 +55,10 @@ pub struct GateOutlook {
     /// The time in which it is found in half of the cases, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found_in_ms: Option<u64>,
+    /// Values that carry as much as one independent value (the design effect), measured over the workload's
+    /// conversations in its last rollout; absent where nothing was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<f64>,
 }
 
 /// `POST /v1/workloads/{workload}/gates/replay`
@@ -68,6 +72,10 @@ pub struct ReplayGates {
     pub policy: Option<String>,
     /// The start of the replayed time, in Unix milliseconds.
     pub since_ms: u64,
+    /// Judge look by look where every look was kept (`measurements.ticks`), and not minute by minute: the policy of
+    /// the time then gives the very figures of the time.
+    #[serde(default)]
+    pub exact: bool,
 }
 
 /// The result of a policy replayed on recorded traffic.
@@ -92,6 +100,9 @@ pub struct ReplayedRollout {
     pub spared: u64,
     /// Every step, change of the verdict and rollback, oldest first.
     pub events: Vec<ReplayedEvent>,
+    /// The last analysis, with the evidence of every gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<AnalysisDetail>,
 }
 
 /// Something a policy would have said or done.

@@ -8,14 +8,19 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartRollout {
-    /// The release to roll out; with `flag`, the variant.
+    /// The release to roll out; with `flag`, the variant. Not with `aa`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "v43")]
-    pub to: String,
+    pub to: Option<String>,
     /// Roll out a variant of this flag: a release that is the stable one with that variant is
     /// registered, if it is not there, and rolled out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "new-prompt")]
     pub flag: Option<String>,
+    /// Compare the stable release with itself: two arms, one release. It is never promoted and ends by itself,
+    /// and the reason of its end says whether the measuring is honest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aa: bool,
     /// Name of the policy; the workload's own if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
@@ -63,6 +68,9 @@ pub struct RolloutSummary {
     pub step: u32,
     /// Number of steps.
     pub steps: u32,
+    /// True if a release is compared with itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aa: bool,
     /// The actor, reason and time of the change to this phase.
     pub since: MarkDetail,
     /// The verdict that was last recorded in this step: `pass`, `fail`, `inconclusive` or `error`.

@@ -54,7 +54,20 @@ pub fn figure(unit: Unit, value: f64) -> String {
         Unit::Usd => format!("${value:.2}"),
         Unit::Tokens => grouped(value.max(0.0).round() as u64),
         Unit::Ratio => format!("{value:.2}x"),
+        Unit::Plain => plain(value),
     }
+}
+
+/// A number of any size with four digits that count: `0.01234`, `1234.6`, `12`.
+fn plain(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return format!("{value}");
+    }
+    let places = (3 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
+    let text = format!("{value:.places$}");
+    let short =
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    short.to_owned()
 }
 
 /// The bounds of an estimate as figures; none without bounds, and none where they read as the value

@@ -1,6 +1,8 @@
 //! Checked settings of the whole process. Every value here is valid; nothing needs checking again.
 
-use crate::{Channel, EvalLimits, Otlp, Problem, TokenHash, Tracing, Workload, Written};
+use crate::{
+    Channel, EvalLimits, MetricSource, Otlp, Problem, TokenHash, Tracing, Workload, Written,
+};
 use stagegate_readiness::Settings;
 use stagegate_rollout::{Policy, WorkloadName};
 use stagegate_settings::{Clients, Flags, Listener, ListenerTls, Provider};
@@ -44,6 +46,8 @@ pub struct Config {
     pub eval: EvalLimits,
     /// The receivers of messages, in the order of the file.
     pub notify: Vec<Channel>,
+    /// Who is asked for the values of external gates, in the order of the file.
+    pub metric_sources: Vec<MetricSource>,
     /// The export of traces; `None` if they are not exported.
     pub tracing: Option<Tracing>,
     /// Receiving the traces of agents; none when absent.
@@ -202,6 +206,8 @@ pub struct Measurements {
     pub minutes: Duration,
     /// Analyses older than this are removed, unless a change rests on them.
     pub analyses: Duration,
+    /// With each minute, every look of the gates is kept.
+    pub ticks: bool,
 }
 
 /// The record of every routing decision.

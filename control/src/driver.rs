@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use super::limiter::Limiter;
 use super::pending::Pending;
-use super::ports::{DataPlane, DoubtSource, Event, FlagServer, Ledger, Observer};
+use super::ports::{DataPlane, DoubtSource, Event, FlagServer, Ledger, MetricSources, Observer};
 use super::steering::Steering;
 use super::store_handle::StoreHandle;
 use super::unrecorded_file::UnrecordedFile;
@@ -65,6 +65,8 @@ pub(crate) struct Inner {
     pub(crate) doubts: OnceLock<Arc<dyn DoubtSource>>,
     /// Checks of rollouts in progress that went stale, by workload.
     pub(crate) stale: RwLock<BTreeMap<String, Vec<StaleCheck>>>,
+    /// Whom external gates ask.
+    pub(crate) sources: OnceLock<Arc<dyn MetricSources>>,
     /// Set once, when there are flags.
     pub(crate) flags: OnceLock<Arc<dyn FlagServer>>,
 }
@@ -115,6 +117,11 @@ impl Control {
     /// When the store cannot be opened once more, or there is none.
     pub fn reader(&self) -> Result<Reader, StoreAccessError> {
         self.inner.store.as_ref().ok_or(StoreAccessError::ReadOnly)?.reader()
+    }
+
+    /// From now on external gates ask through `sources`. Only the first one counts.
+    pub fn ask_through(&self, sources: Arc<dyn MetricSources>) {
+        let _ = self.inner.sources.set(sources);
     }
 
     /// From now on `doubts` says whether scorers are believed. Only the first one counts.

@@ -72,6 +72,14 @@ impl Inner {
             Command::Start { to, policy } => {
                 self.preflight(&self.view(), &order.workload, to, policy).await?
             }
+            Command::StartAa { policy } => {
+                let view = self.view();
+                let stable = view.find(&order.workload);
+                match stable.map(|(_, live)| live.split.state().stable.clone()) {
+                    Some(stable) => self.preflight(&view, &order.workload, &stable, policy).await?,
+                    None => None,
+                }
+            }
             _ => None,
         };
         let turned = if self.is_emergency(&order) {

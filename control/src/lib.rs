@@ -15,6 +15,7 @@ mod access;
 mod action;
 mod acts;
 mod apply;
+mod asking;
 mod attached;
 mod audit;
 mod automatic;

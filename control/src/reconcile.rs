@@ -113,7 +113,9 @@ fn missing_releases(spec: &stagegate_rollout::WorkloadSpec, state: &WorkloadStat
     if let Fallback::Release(release) = &spec.fallback {
         must_exist("kill switch's fallback", release);
     }
-    if state.candidate.as_ref() == Some(&state.stable) {
+    let against_itself =
+        state.rollout.as_ref().is_some_and(|it| it.is_active() && it.against_itself.is_some());
+    if state.candidate.as_ref() == Some(&state.stable) && !against_itself {
         problems.push(format!(
             "workload {}: release `{}` would be both stable and candidate",
             spec.name, state.stable

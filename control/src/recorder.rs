@@ -167,7 +167,7 @@ async fn run(inner: Arc<Inner>, shared: Arc<Shared>) {
 }
 
 /// What the store keeps of measurements.
-fn retention(Measurements { minutes, analyses }: Measurements) -> MeasuredRetention {
+fn retention(Measurements { minutes, analyses, .. }: Measurements) -> MeasuredRetention {
     let ms = |kept: Duration| u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
     MeasuredRetention {
         windows_ms: ms(minutes),
@@ -203,7 +203,7 @@ mod tests {
     fn minutes_and_analyses_are_kept_as_configured() {
         let of = |minutes, analyses| {
             let (minutes, analyses) = (Duration::from_secs(minutes), Duration::from_secs(analyses));
-            retention(Measurements { minutes, analyses })
+            retention(Measurements { minutes, analyses, ticks: false })
         };
         let usual = MeasuredRetention::default();
         assert_eq!(of(30 * 86_400, 30 * 86_400), usual);

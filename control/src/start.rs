@@ -177,6 +177,7 @@ impl Control {
             notifier: OnceLock::new(),
             doubts: OnceLock::new(),
             stale: RwLock::default(),
+            sources: OnceLock::new(),
             flags: OnceLock::new(),
         };
         let inner = Arc::new(inner);

@@ -6,6 +6,7 @@
 //! a little longer, and nothing is counted twice.
 
 use super::acts::Acts;
+use super::asking::Asking;
 use super::attached::stored;
 use super::intake::{Counted, Watch};
 use super::recorder::{Recorder, Saving};
@@ -58,6 +59,7 @@ pub(super) struct SteeringState {
     windows: Windows,
     recorder: Recorder,
     acts: Acts,
+    asking: Asking,
     /// Evidence of a former process that is being read.
     reading: BTreeMap<WorkloadName, Reading>,
     saved: Instant,
@@ -80,6 +82,7 @@ impl SteeringState {
             windows: Windows::default(),
             recorder: Recorder::begin(inner),
             acts: Acts::default(),
+            asking: Asking::default(),
             reading: BTreeMap::new(),
             saved: now,
             forgot: now,
@@ -100,12 +103,13 @@ impl SteeringState {
         for live in &view.live {
             let name = &live.split.spec().name;
             let Some(watched) = self.watched.get_mut(name) else { continue };
-            let Some((counted, tick)) = watched.tick(inner, live, now, at_ms) else { continue };
-            self.windows.add(live, &tick);
+            let Some((counted, mut tick)) = watched.tick(inner, live, now, at_ms) else { continue };
+            self.windows.add(live, &tick, view.config.measurements.ticks);
             let spending = self.spending.entry(name.clone()).or_default();
             let budget = view.config.workloads.iter().find(|it| it.spec.name == *name);
             let surroundings = Surroundings { spending, daily_budget: budget.and_then(daily) };
             let Some(rollout) = live.split.state().rollout.as_deref() else { continue };
+            tick.external = self.asking.look(inner, (live, rollout), &key(rollout), at_ms);
             let analysis = Arc::new(watched.evidence.observe(rollout, &tick, &surroundings));
             inner.steering.set_newest(name, Arc::clone(&analysis));
             analyses.extend(watched.due_for_storing(name, &analysis, now));
@@ -125,6 +129,7 @@ impl SteeringState {
         let active: BTreeMap<WorkloadName, Rollout> = view.live.iter().filter_map(active).collect();
         self.watched.retain(|name, _| active.contains_key(name));
         self.reading.retain(|name, _| active.contains_key(name));
+        self.asking.keep(|name| active.contains_key(name));
         for (name, rollout) in &active {
             let now = Instant::now();
             match self.watched.get_mut(name) {
@@ -267,6 +272,7 @@ impl Watched {
             assigned: std::mem::take(&mut counted.assigned),
             apart: counted.apart,
             doubt: inner.doubt(live.split.spec().name.as_str()),
+            external: BTreeMap::new(),
         };
         Some((counted, tick))
     }

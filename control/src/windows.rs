@@ -1,12 +1,14 @@
 //! Counts per minute. They are recorded so that another policy can be replayed on them later.
 
 use super::Live;
-use serde_json::json;
-use stagegate_rollout::{ReleaseName, RolloutId, Tick, WorkloadName};
+use serde_json::Value;
+use stagegate_rollout::{RecordedMinute, ReleaseName, RolloutId, Series, Tick, WorkloadName};
 use stagegate_store::RecordedWindow;
 use std::collections::BTreeMap;
 
 const MINUTE_MS: u64 = 60_000;
+/// The loop looks at most five times a second.
+const MOST_TICKS: usize = 400;
 
 /// Windows in progress: one for each workload with a rollout.
 #[derive(Debug, Default)]
@@ -23,12 +25,12 @@ struct Window {
     step: usize,
     stable: ReleaseName,
     candidate: ReleaseName,
-    counted: Tick,
+    counted: RecordedMinute,
 }
 
 impl Windows {
-    /// Adds a tick of a workload's rollout in progress.
-    pub(super) fn add(&mut self, live: &Live, tick: &Tick) {
+    /// Adds a tick of a workload's rollout in progress; `keep`: as itself too.
+    pub(super) fn add(&mut self, live: &Live, tick: &Tick, keep: bool) {
         let Some(rollout) = live.split.state().rollout.as_deref() else { return };
         let workload = &live.split.spec().name;
         let minute = tick.at_ms / MINUTE_MS;
@@ -36,7 +38,7 @@ impl Windows {
             window.minute == minute
                 && window.rollout == rollout.id
                 && window.step == rollout.step
-                && window.counted.weight == tick.weight
+                && window.counted.sum.weight == tick.weight
         });
         if !goes_on {
             self.close(workload);
@@ -46,12 +48,18 @@ impl Windows {
                 step: rollout.step,
                 stable: rollout.from.clone(),
                 candidate: rollout.to.clone(),
-                counted: Tick { weight: tick.weight, ..Tick::default() },
+                counted: RecordedMinute {
+                    sum: Tick { weight: tick.weight, ..Tick::default() },
+                    ticks: Vec::new(),
+                },
             };
             self.open.insert(workload.clone(), window);
         }
         let Some(window) = self.open.get_mut(workload) else { return };
-        let counted = &mut window.counted;
+        if keep && window.counted.ticks.len() < MOST_TICKS {
+            window.counted.ticks.push(Tick { assigned: Vec::new(), ..tick.clone() });
+        }
+        let counted = &mut window.counted.sum;
         counted.at_ms = tick.at_ms;
         counted.observed_ms += tick.observed_ms;
         counted.stable.merge(&tick.stable);
@@ -67,10 +75,10 @@ impl Windows {
         if let Some(window) = self.open.remove(workload) {
             self.done.push(RecordedWindow {
                 workload: workload.clone(),
-                at_ms: window.counted.at_ms,
+                at_ms: window.counted.sum.at_ms,
                 stable: window.stable,
                 candidate: Some(window.candidate),
-                body: json!(window.counted).to_string(),
+                body: compact(&window.counted),
             });
         }
     }
@@ -82,5 +90,43 @@ impl Windows {
         let over: Vec<WorkloadName> = over.map(|(workload, _)| workload.clone()).collect();
         over.iter().for_each(|workload| self.close(workload));
         std::mem::take(&mut self.done)
+    }
+}
+
+/// The minute as it is stored. There are hundreds of ticks, so what is nothing in one is left out.
+fn compact(minute: &RecordedMinute) -> String {
+    // Counts are always JSON.
+    let mut value = serde_json::to_value(minute).unwrap_or_default();
+    let nothing = serde_json::to_value(Series::default()).unwrap_or_default();
+    let ticks = value.get_mut("ticks").and_then(Value::as_array_mut);
+    for tick in ticks.into_iter().flatten() {
+        for arm in ["stable", "candidate"] {
+            let series = tick.get_mut(arm).and_then(Value::as_object_mut);
+            let Some(series) = series else { continue };
+            series.retain(|key, value| nothing.get(key) != Some(value));
+        }
+    }
+    value.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::compact;
+    use stagegate_rollout::{RecordedMinute, Series, Tick};
+
+    #[test]
+    fn what_is_stored_is_what_was_counted() {
+        let mut stable = Series::default();
+        stable.outcomes[0] = 7;
+        stable.cost_nanos.record(12);
+        let tick = Tick { at_ms: 5, observed_ms: 250, stable, ..Tick::default() };
+        let minute = RecordedMinute { sum: tick.clone(), ticks: vec![tick.clone(), tick] };
+        let text = compact(&minute);
+        assert_eq!(serde_json::from_str::<RecordedMinute>(&text).expect("reads back"), minute);
+        // Whoever wants the sum alone reads it as ever.
+        assert_eq!(serde_json::from_str::<Tick>(&text).expect("reads back"), minute.sum);
+        let one = |minute: &RecordedMinute| compact(minute).len();
+        let without = RecordedMinute { ticks: Vec::new(), ..minute.clone() };
+        assert!(one(&minute) < 2 * one(&without), "{} {}", one(&minute), one(&without));
     }
 }

@@ -74,6 +74,14 @@ pub(crate) fn sentence(workload: &WorkloadStatus, rollout: Option<&RolloutDetail
         return say(Tone::Bad, "Rolled back", text);
     }
     match workload.rollout.as_ref().filter(|it| it.active) {
+        Some(summary) if summary.aa => say(
+            Tone::Calm,
+            "Wait",
+            format!(
+                "{} is compared with itself: it ends by itself and says if the measuring is honest",
+                summary.to
+            ),
+        ),
         Some(summary) => {
             let analysis = rollout.and_then(|it| it.analysis.as_ref());
             let verdict = analysis.map(|it| it.verdict).or(summary.verdict);

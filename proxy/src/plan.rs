@@ -365,14 +365,17 @@ impl Workload {
     }
 
     /// The arm a pin still leads to: stable's release always, the candidate's only within the
-    /// opening the pin was made in.
+    /// opening the pin was made in. A release that is compared with itself plays both roles, so the pin says
+    /// which.
     pub(crate) fn pinned(&self, pin: &Pin) -> Option<Arm> {
         let is = |release: &Option<Arc<Release>>| {
             release.as_ref().is_some_and(|r| r.number == pin.release)
         };
-        if is(&self.stable) {
+        let of_this_opening = pin.generation == self.split.state().generation as u32;
+        let of_candidate = is(&self.candidate) && of_this_opening;
+        if is(&self.stable) && !(of_candidate && pin.arm == Arm::Candidate) {
             Some(Arm::Stable)
-        } else if is(&self.candidate) && pin.generation == self.split.state().generation as u32 {
+        } else if of_candidate {
             Some(Arm::Candidate)
         } else {
             None

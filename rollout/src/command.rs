@@ -99,6 +99,11 @@ pub enum Command {
         /// The policy; it is kept with the rollout.
         policy: Box<Policy>,
     },
+    /// Compares the stable release with itself (A/A). Needs what the checks before a start found.
+    StartAa {
+        /// The policy whose gates are tried; of its steps only the first is gone through.
+        policy: Box<Policy>,
+    },
     /// Goes to the rollout's next step. Needs the newest analysis (see [`Grounds::analysis`](crate::Grounds::analysis)).
     Promote {
         /// The analysis the caller looked at; refused when the evidence changed since.
@@ -133,7 +138,7 @@ impl Command {
             Self::List { .. } => Action::List,
             Self::Unlist { .. } => Action::Unlist,
             Self::Declare => Action::Declare,
-            Self::Start { .. } => Action::Start,
+            Self::Start { .. } | Self::StartAa { .. } => Action::Start,
             Self::Promote { force: false, .. } => Action::Promote,
             Self::Promote { force: true, .. } => Action::ForcePromote,
             Self::Pause => Action::Pause,

@@ -8,6 +8,7 @@ mod action;
 mod analysis;
 mod arm;
 mod bucket;
+mod closed;
 mod cohort;
 mod command;
 mod condemned;
@@ -37,12 +38,13 @@ mod weight;
 
 pub use action::Action;
 pub use analysis::{
-    Analysis, AnalysisId, Compared, ComparedFigure, Estimate, Evidence, FigureUnit, Forecast,
-    GateState, Measurement, PlannedGate, PlannedStep, Rates, SliceReading, SpendBook, SplitReading,
-    Surroundings, Tick, Trigger, Verdict, Why, figures, plan,
+    Analysis, AnalysisId, Compared, ComparedFigure, Estimate, Evidence, ExternalReading,
+    FigureUnit, Forecast, GateState, Measurement, PlannedGate, PlannedStep, Rates, SliceReading,
+    SpendBook, SplitReading, Surroundings, Tick, Trigger, Verdict, Why, figures, plan,
 };
 pub use arm::Arm;
 pub use bucket::{Bucket, Salt, murmur3_x86_32};
+pub use closed::Closed;
 pub use cohort::Cohort;
 pub use command::{Command, ListKind, Refusal, Subject};
 pub use doubt::{Doubt, DoubtKind};
@@ -53,13 +55,14 @@ pub use membership::{Members, Membership};
 pub use name::{CohortName, GroupName, InvalidName, ReleaseName, WorkloadName};
 pub use outcome::Outcome;
 pub use policy::{
-    Amount, Axis, ErrorClass, Gate, GateId, InvalidAmount, Limit, Measure, Number, OfflineReport,
-    Policy, PolicyError, PolicyKey, Quantile, SimpleMeasure, Span, Step, Then, Timing,
+    Amount, Axis, ErrorClass, ExternalValue, Gate, GateId, InvalidAmount, Limit, Measure, Number,
+    OfflineReport, Policy, PolicyError, PolicyKey, Quantile, SimpleMeasure, Span, StableValue,
+    Step, Then, Timing,
 };
 pub use progress::{
-    Alarm, Change, Effect, Entry, Grounds, Input, Mark, Notice, NoticeKind, OfflineEval,
-    OpenChecks, Order, Phase, Preflight, Readiness, Recording, Replay, ReplayEvent, Rollout,
-    RolloutId, RolloutRefusal, Status, Stepped, Transition, Turn, apply, replay, step,
+    Alarm, Change, Effect, Entry, Former, Grounds, Input, Mark, Notice, NoticeKind, OfflineEval,
+    OpenChecks, Order, Phase, Preflight, Readiness, RecordedMinute, Recording, Replay, ReplayEvent,
+    Rollout, RolloutId, RolloutRefusal, Status, Stepped, Transition, Turn, apply, replay, step,
 };
 pub use reason::Reason;
 pub use record::{DecodeError, Record, RecordBatch, Spent, records};
@@ -69,8 +72,8 @@ pub use severity::Severity;
 pub use shadow::{ShadowDrop, ShadowKey, ShadowSeries};
 pub use spec::{Fallback, FixedResponse, OnRollback, Sticky, WorkloadSpec};
 pub use spec_error::SpecError;
-pub use split::{Choice, Flagged, KeyKind, Split, Target, UNREADABLE, Who};
-pub use state::{Closed, Condemned, Declared, KillState, WorkloadState};
+pub use split::{Choice, Flagged, HOLDBACK, KeyKind, Split, Target, UNREADABLE, Who};
+pub use state::{Condemned, Declared, KillState, WorkloadState};
 pub use stats::{Delta, Refusals, SeriesKey, TenantUse, UnpricedCounts};
 pub use units::{ClassSums, Seen, SlowTime, TenantSums, UnitClass, UnitSums, UnitTable};
 pub use usage::{CostTruth, TokenKind, Unpriced};

@@ -71,7 +71,7 @@ pub struct Choice<'a> {
     pub target: Target,
     /// The rule that decided.
     pub reason: Reason,
-    /// The cohort or exclusion group the rule names.
+    /// The cohort or exclusion group the rule names, or [`HOLDBACK`].
     pub detail: Option<&'a str>,
     /// The identity that the bucket belongs to.
     pub key: KeyKind,
@@ -90,6 +90,9 @@ pub struct Flagged<'a> {
 
 /// The detail of a rule that applies because an identity cannot be read.
 pub const UNREADABLE: &str = "identity_unreadable";
+
+/// The detail of a key that stays on stable while all others are watched on the candidate.
+pub const HOLDBACK: &str = "holdback";
 
 impl Choice<'_> {
     /// True if nothing but the weight sends a conversation to the candidate.
@@ -134,6 +137,8 @@ pub struct Split {
     kill: Option<Target>,
     has_lists: bool,
     keeps_to_stable: bool,
+    /// Whom the weight does not draw is held back.
+    holds_back: bool,
 }
 
 impl Split {
@@ -147,6 +152,7 @@ impl Split {
             kill,
             has_lists: lists.iter().any(|list| !list.is_empty()),
             keeps_to_stable: false,
+            holds_back: state.holds_back(),
             spec,
             state,
         }
@@ -261,7 +267,9 @@ impl Split {
         } else {
             (Arm::Stable, Reason::Default)
         };
-        Choice { bucket: Some(bucket), ..decided(arm, reason) }
+        let held_back = self.holds_back && reason == Reason::Default;
+        let detail = held_back.then_some(HOLDBACK);
+        Choice { bucket: Some(bucket), detail, ..decided(arm, reason) }
     }
 
     /// The choice of a request for which the kill switch counts as on: by a flag, `detail` names it.

@@ -1,7 +1,7 @@
 //! The runtime state of one workload. Commands change it, and the store keeps it.
 
 use crate::{
-    CohortName, GroupName, Mark, Members, ReleaseName, Rollout, Salt, Weight, WorkloadSpec,
+    Closed, CohortName, GroupName, Mark, Members, ReleaseName, Rollout, Salt, Weight, WorkloadSpec,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,21 +58,6 @@ pub struct Declared {
     pub candidate: Option<ReleaseName>,
 }
 
-/// A closed candidate: the actor, the reason and the time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Closed {
-    /// The actor of the rollback.
-    pub by: String,
-    /// Their reason.
-    pub reason: String,
-    /// The time, in Unix milliseconds.
-    pub at_ms: u64,
-    /// The weight before, for the person who opens it again.
-    pub weight_before: Weight,
-    /// Conversations pinned to the candidate may end there (policy `finish`).
-    pub finishing: bool,
-}
-
 /// The kill switch: the actor, the reason and the time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KillState {
@@ -124,6 +109,14 @@ impl WorkloadState {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.candidate.is_some() && self.closed.is_none()
+    }
+
+    /// True if a part of the keys is held back on stable while the last step is watched.
+    #[must_use]
+    pub fn holds_back(&self) -> bool {
+        let rollout = self.rollout.as_deref().filter(|rollout| rollout.is_active());
+        let rollout = rollout.filter(|rollout| rollout.is_last_step());
+        self.is_open() && rollout.is_some_and(|it| it.policy.holdback > Weight::ZERO)
     }
 
     /// The rollout whose evidence is to be fed and judged: one is in progress, and the kill switch

@@ -22,6 +22,12 @@ impl Weight {
     /// Everybody.
     pub const FULL: Self = Self(Self::SCALE);
 
+    /// The share that is left without `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
     /// The share in 1/100000.
     #[must_use]
     pub const fn parts(self) -> u32 {

@@ -30,6 +30,12 @@ impl ClusterSums {
         self.mm += count * m * m;
     }
 
+    /// True if there are enough clusters to measure their correlation.
+    #[must_use]
+    pub const fn are_enough(&self) -> bool {
+        self.clusters >= LEAST_CLUSTERS
+    }
+
     /// Both together.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {

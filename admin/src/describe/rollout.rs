@@ -7,8 +7,8 @@ use stagegate_api::{
 };
 use stagegate_control::Live;
 use stagegate_rollout::{
-    Analysis, Axis, Estimate, GateId, Mark, Measure, Measurement, Number, Rollout, SliceReading,
-    Step, Transition,
+    Analysis, Axis, Estimate, GateId, Mark, Measure, Measurement, Number, Policy, Rollout,
+    SliceReading, Step, Transition, Weight,
 };
 
 /// A rollout in one line.
@@ -23,6 +23,7 @@ pub fn summary(rollout: &Rollout) -> RolloutSummary {
         active: rollout.is_active(),
         step: from_one(rollout.step),
         steps: rollout.policy.steps.len() as u32,
+        aa: rollout.against_itself.is_some(),
         since: mark(&rollout.since),
         verdict: rollout.status.verdict.map(verdict),
     }
@@ -43,7 +44,7 @@ pub fn detail(
         weight: live.split.state().weight.to_string(),
         started: mark(&rollout.started),
         step_since_ms: rollout.step_since_ms,
-        plan: rollout.policy.steps.iter().map(step).collect(),
+        plan: plan(&rollout.policy),
         waived: rollout.waived.iter().map(ToString::to_string).collect(),
         stale_checks: stale.iter().map(super::stale_check).collect(),
         not_by: rollout.not_by().map(str::to_owned),
@@ -112,7 +113,9 @@ fn gate(measured: &Measurement) -> GateReading {
         ln_needed: measured.ln_needed.and_then(finite),
         p_value: measured.p_value.and_then(finite),
         needed: measured.needed,
+        effect: measured.effect.and_then(finite),
         slices: measured.slices.iter().map(slice).collect(),
+        note: measured.note.clone(),
         blocks: measured.blocks.clone(),
     }
 }
@@ -146,6 +149,9 @@ fn finite(number: f64) -> Option<f64> {
 
 /// The unit of a gate's values, from its id: a stored analysis outlives its policy.
 fn unit(axis: Axis, gate: &GateId) -> Unit {
+    if axis == Axis::External {
+        return Unit::Plain;
+    }
     let measure = gate.as_str().split('/').nth(1).unwrap_or_default();
     let simple = Measure::SIMPLE.iter().find(|simple| simple.word.replace('_', "-") == measure);
     match (simple.map(|simple| simple.number), axis) {
@@ -158,9 +164,14 @@ fn unit(axis: Axis, gate: &GateId) -> Unit {
     }
 }
 
-fn step(step: &Step) -> StepDetail {
+fn plan(policy: &Policy) -> Vec<StepDetail> {
+    let steps = policy.steps.iter().enumerate();
+    steps.map(|(place, it)| step(it, policy.weight_at(place))).collect()
+}
+
+fn step(step: &Step, weight: Weight) -> StepDetail {
     StepDetail {
-        weight: step.weight.to_string(),
+        weight: weight.to_string(),
         hold_ms: step.hold_ms,
         requests: step.requests,
         scored: step.scored,
@@ -211,6 +222,7 @@ mod tests {
             ("cost/daily-projection/max", Axis::Cost, Unit::Ratio),
             ("cost/burn-rate-1h/max", Axis::Cost, Unit::Ratio),
             ("cost/spend-1h/max", Axis::Cost, Unit::Usd),
+            ("external/accuracy/max", Axis::External, Unit::Plain),
         ] {
             let gate: GateId = serde_json::from_value(id.into()).unwrap();
             assert_eq!(unit(axis, &gate), wanted, "{id}");

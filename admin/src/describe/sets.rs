@@ -31,7 +31,7 @@ same!(transition_kind: rollout::Turn => api::TransitionKind {
     Started Promoted Paused Resumed Overridden Completed Aborted RolledBack
 });
 same!(verdict: rollout::Verdict => api::Verdict { Pass Fail Inconclusive Error });
-same!(axis: rollout::Axis => api::Axis { Eval Latency Cost Error });
+same!(axis: rollout::Axis => api::Axis { Eval Latency Cost Error External });
 same!(doubt_reason: rollout::DoubtKind => api::DoubtReason {
     Store Budget Silent Drift Behind Uneven
 });

@@ -162,7 +162,8 @@ fn axes(candidate: &Series, stable: &Series) -> Vec<AxisReport> {
             figures: its.into_iter().map(figure).collect(),
         }
     };
-    Axis::ALL.into_iter().map(one).collect()
+    // What others measured is among the gates; there are no figures of it.
+    Axis::OWN.into_iter().map(one).collect()
 }
 
 /// The wire form of a figure.
@@ -231,8 +232,9 @@ fn not_known(records: &Records<'_>, counted: &Counted, length_ms: u64) -> Vec<St
             words::listed(&weights)
         ));
     }
-    if watched.weights.contains(&Weight::FULL) {
-        lines.push("At 100% nobody is on stable: its figures are of the time before.".to_owned());
+    // With a holdback it is a little less.
+    if watched.weights.iter().any(|weight| *weight >= Weight::percent(95)) {
+        lines.push("At 100% nobody or hardly anybody is on stable: most of its figures are of the time before.".to_owned());
     }
     if counted.candidate.scored == 0 {
         lines.push(
@@ -342,6 +344,7 @@ fn axis_name(axis: &str) -> &'static str {
         "eval" => "Eval",
         "latency" => "Latency",
         "cost" => "Cost",
+        "external" => "External",
         _ => "Errors",
     }
 }

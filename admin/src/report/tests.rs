@@ -44,6 +44,7 @@ fn rollout(reason: &str) -> Rollout {
             ),
             transition(Turn::RolledBack, 1, 0, ended, Some("agent~v43~2~2~7")),
         ],
+        against_itself: None,
     }
 }
 

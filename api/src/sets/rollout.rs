@@ -65,6 +65,8 @@ closed_set! {
         Cost = "cost",
         /// Failures.
         Error = "error",
+        /// Values that others measure.
+        External = "external",
     }
 }
 
@@ -81,6 +83,8 @@ closed_set! {
         Tokens = "tokens",
         /// One value over another.
         Ratio = "ratio",
+        /// A number in the unit of whoever measures it.
+        Plain = "plain",
     }
 }
 

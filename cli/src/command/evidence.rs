@@ -96,6 +96,9 @@ fn reading(gate: &GateReading) -> String {
     } else {
         text.extend(arms.iter().map(|arm| format!("      {arm}\n")));
     }
+    if let Some(note) = &gate.note {
+        let _ = writeln!(text, "      {}", one_line(note));
+    }
     if let Some(worst) = gate.slices.first() {
         let of = |failed, all| format!("{} of {}", grouped(failed), grouped(all));
         let candidate = of(worst.candidate_failed, worst.candidate_units);

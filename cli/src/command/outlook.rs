@@ -49,6 +49,10 @@ pub(crate) struct ReplayArgs {
     /// The policy, where the file has several.
     #[arg(long)]
     name: Option<String>,
+    /// Judge look by look, where `measurements.ticks` kept every look: the policy of the time then gives the very
+    /// figures of the time.
+    #[arg(long)]
+    exact: bool,
     /// The time to look back.
     #[arg(long, value_name = "DURATION", default_value = "7d")]
     since: Duration,
@@ -70,6 +74,16 @@ pub(crate) fn plan(
     Ok(ExitCode::SUCCESS)
 }
 
+/// The columns of a plan, in words.
+const LEGEND: &str = "\
+needs        values of the candidate before the gate's first look
+per unit     values that carry as much as one independent value: turns of a
+             conversation share their luck (measured in the last rollout)
+good passes  chance that the first look passes a candidate as good as stable
+finds        a regression to this share of bad values is rolled back ...
+within       ... in half of the cases in this time, the gate's `for` apart
+";
+
 fn outlook_text(outlook: &Outlook) -> String {
     let mut text = format!(
         "{}: policy {}, {:.1} requests a second ({})\n",
@@ -86,12 +100,14 @@ fn outlook_text(outlook: &Outlook) -> String {
         );
         let cost = if step.usd > 0.0 { format!(", ${:.2}", step.usd) } else { String::new() };
         let _ = writeln!(text, "{cost}");
-        let mut table =
-            Table::new(["gate", "needs", "good passes", "finds", "within"]).whole([0]).indented();
+        let mut table = Table::new(["gate", "needs", "per unit", "good passes", "finds", "within"])
+            .whole([0])
+            .indented();
         for gate in &step.gates {
             table.row(vec![
                 gate.gate.clone(),
                 grouped(gate.needed),
+                gate.effect.map_or_else(String::new, |effect| format!("{effect:.1}")),
                 gate.passes.map_or_else(String::new, percent),
                 gate.regression.map_or_else(String::new, percent),
                 gate.found_in_ms.map_or_else(String::new, span),
@@ -99,6 +115,7 @@ fn outlook_text(outlook: &Outlook) -> String {
         }
         text.push_str(&table.or("no gates"));
     }
+    text.push_str(LEGEND);
     text
 }
 
@@ -118,7 +135,7 @@ pub(crate) fn gate(
     })?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let since = now.saturating_sub(args.since.0).as_millis() as u64;
-    let body = ReplayGates { text, policy: args.name.clone(), since_ms: since };
+    let body = ReplayGates { text, policy: args.name.clone(), since_ms: since, exact: args.exact };
     let path = workload_path(&args.workload, "/gates/replay");
     let waiting = Progress::spinner("replaying");
     let raw = client.send(&Method::POST, &path, &body, Conditions::default())?;
@@ -173,6 +190,14 @@ fn replayed_text(replayed: &Replayed) -> String {
             ]);
         }
         text.push_str(&table.or("no event"));
+        if let Some(last) = &rollout.last {
+            let _ = writeln!(text, "  the last analysis, {}:", moment(last.at_ms));
+            for gate in &last.gates {
+                let evidence = gate.ln_evidence.map(|ln| format!(", evidence e^{ln:.3}"));
+                let words = output::one_line(&gate.words);
+                let _ = writeln!(text, "  {}: {words}{}", gate.gate, evidence.unwrap_or_default());
+            }
+        }
     }
     if text.is_empty() {
         text.push_str("nothing was recorded in that time: windows are kept while a rollout runs\n");
@@ -197,6 +222,8 @@ mod tests {
         );
         assert!(text.contains("step 1, 1%: never (5000 requests)"), "{text}");
         assert!(text.contains("error/permanent/max  299"), "{text}");
+        assert!(text.contains("good passes  chance that"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
 
     #[test]

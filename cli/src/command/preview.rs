@@ -67,6 +67,26 @@ pub(crate) fn weight(now: &WorkloadDetail, to: Weight, overriding: bool, seen: &
     shares(now, candidate(now), to.ratio(), seen);
 }
 
+/// `rollout start --aa`.
+pub(crate) fn start_aa(now: &WorkloadDetail, seen: &mut Preview) {
+    if let Some(rollout) = now.rollout.as_ref().filter(|it| it.active) {
+        seen.refused(format!("rollout {} is under way", rollout.id));
+    }
+    if now.killed.is_some() {
+        seen.refused("the workload is killed: `stagegate revive` first");
+    }
+    if share_now(now) > 0.0 {
+        let candidate = candidate(now);
+        seen.refused(format!("{candidate} has traffic: take it out first"));
+    }
+    let sticky = &now.sticky;
+    seen.who(format!(
+        "half of the {sticky}s count as the candidate's; everybody stays on {}",
+        now.stable
+    ));
+    seen.who("it is never promoted and ends by itself after the policy's first step");
+}
+
 /// `rollback` and `rollout abort`.
 pub(crate) fn rollback(now: &WorkloadDetail, seen: &mut Preview) {
     let active = now.rollout.as_ref().filter(|it| it.active);

@@ -25,7 +25,7 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 #[derive(Subcommand, Debug)]
 pub(crate) enum RolloutCommand {
     /// Start a rollout at the policy's first step.
-    #[command(after_help = examples!("rollout start support-agent --to v43 --reason 'new prompt'", "rollout start support-agent --to v43 --dry-run", "rollout start support-agent --flag new-prompt --to on"))]
+    #[command(after_help = examples!("rollout start support-agent --to v43 --reason 'new prompt'", "rollout start support-agent --to v43 --dry-run", "rollout start support-agent --flag new-prompt --to on", "rollout start support-agent --aa --reason 'is the measuring honest?'"))]
     Start(StartArgs),
     /// Go to the next step: shows the measurements, asks, and promotes if they still hold.
     #[command(after_help = examples!("rollout promote support-agent", "rollout promote support-agent --yes --reason 'all gates pass'"))]
@@ -59,11 +59,14 @@ pub(crate) struct StartArgs {
     /// The workload.
     workload: String,
     /// The release to roll out; with --flag, the variant.
-    #[arg(long, value_name = "NAME")]
-    to: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "aa")]
+    to: Option<String>,
     /// Roll out a variant of this flag, on the stable release.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", requires = "to")]
     flag: Option<String>,
+    /// Compare the stable release with itself (A/A): it ends by itself and says whether the measuring is honest.
+    #[arg(long, conflicts_with = "to")]
+    aa: bool,
     /// The policy; the workload's own if left out.
     #[arg(long)]
     policy: Option<String>,
@@ -141,6 +144,7 @@ fn start(client: &AdminClient, args: &StartArgs, format: Format) -> Result<ExitC
     let body = StartRollout {
         to: args.to.clone(),
         flag: args.flag.clone(),
+        aa: args.aa,
         policy: args.policy.clone(),
         overriding: args.overriding,
         reason: args.reason.clone(),
@@ -155,15 +159,19 @@ fn start(client: &AdminClient, args: &StartArgs, format: Format) -> Result<ExitC
             let path = format!("/plan{}", policy.unwrap_or_default());
             let plan: Outlook = typed(&client.get(&workload_path(workload, &path))?)?;
             let first = plan.steps.first().map_or("0%", |step| step.weight.as_str());
+            let Some(to) = &args.to else {
+                preview::start_aa(now, seen);
+                return Ok(());
+            };
             let asked = args.policy.as_deref();
             match &args.flag {
                 None => {
-                    preview::start(now, &args.to, first, seen);
-                    let (_, list) = checklist::fetch(client, workload, Some(&args.to), asked)?;
+                    preview::start(now, to, first, seen);
+                    let (_, list) = checklist::fetch(client, workload, Some(to), asked)?;
                     preview::checks(&list, args.overriding, seen);
                 }
                 Some(flag) => {
-                    let to = format!("{} with {} of flag {flag}", now.stable, args.to);
+                    let to = format!("{} with {} of flag {flag}", now.stable, to);
                     preview::start(now, &to, first, seen);
                     seen.who("its release is checked when the rollout starts");
                 }

@@ -12,6 +12,10 @@ pub(crate) fn line(summary: &RolloutSummary) -> String {
         Some(verdict) if summary.active => format!(", {verdict}"),
         _ => String::new(),
     };
+    if summary.aa {
+        let phase = summary.phase.replace('_', " ");
+        return format!("{} against itself: {phase}{verdict}", summary.to);
+    }
     format!(
         "{} -> {}: {}, step {} of {}{verdict}",
         summary.from,

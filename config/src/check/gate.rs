@@ -2,6 +2,7 @@
 //!
 //! Here only what the words say is decided. Which limits fit which measure is the core's to say.
 
+use super::external;
 use super::places::{Item, keys};
 use crate::raw::{Against, RawGate, TimingWord};
 use crate::read::{At, Context, Site, plain};
@@ -17,7 +18,8 @@ pub(super) fn gate(at: At<RawGate>, cx: &mut Context<'_>) -> Option<(Gate, Item)
     }
     let keys = keys!(raw, "axis": axis, "measure": measure, "class": class, "stage": stage,
         "margin": margin, "ratio": ratio, "max": max, "min": min, "scored": scored, "for": r#for,
-        "then": then);
+        "then": then, "name": name, "source": source, "query": query, "every": every,
+        "timeout": timeout, "against": against);
     let measure = measure(&raw, &whole, cx);
     let limit = measure.as_ref().and_then(|measure| limit(&raw, measure, &whole, cx));
     let (measure, limit) = measure.zip(limit)?;
@@ -47,6 +49,10 @@ pub(super) fn gate(at: At<RawGate>, cx: &mut Context<'_>) -> Option<(Gate, Item)
 
 fn measure(raw: &RawGate, whole: &Site, cx: &mut Context<'_>) -> Option<Measure> {
     let axis = raw.axis.as_ref()?.value;
+    if axis == Axis::External {
+        return external::measure(raw, whole, cx);
+    }
+    external::only_external(raw, axis, cx)?;
     if axis == Axis::Error {
         if let Some(measure) = &raw.measure {
             cx.problem(
@@ -174,7 +180,10 @@ fn ratio(
         return None;
     }
     let budgeted = matches!(measure, Measure::DailyProjection | Measure::BurnRate { .. });
-    let (usual, possible, what): (_, &[Against], _) = if budgeted {
+    let external = matches!(measure, Measure::External(_));
+    let (usual, possible, what): (_, &[Against], _) = if external {
+        (Against::Stable, &[Against::Stable], "an external value")
+    } else if budgeted {
         (Against::Baseline, &[Against::Baseline, Against::Budget], "spend")
     } else {
         (Against::Baseline, &[Against::Stable, Against::Baseline], "a measure without a budget")
@@ -209,7 +218,7 @@ fn compared(
 fn bound(at: &At<Bound>, measure: &Measure, cx: &mut Context<'_>) -> Option<Amount> {
     let simple = measure.simple();
     let takes_percent = measure.is_share()
-        || matches!(measure, Measure::BurnRate { .. })
+        || matches!(measure, Measure::BurnRate { .. } | Measure::External(_))
         || simple.is_some_and(|simple| simple.number == Number::Times);
     let found = match (measure, at.value) {
         (Measure::Latency { .. }, Bound::Time(time)) => Some(time),
@@ -226,6 +235,9 @@ fn bound(at: &At<Bound>, measure: &Measure, cx: &mut Context<'_>) -> Option<Amou
         }
         (None, Measure::BurnRate { .. }) => "write a multiple of the budget's pace like `4.8`",
         (None, Measure::Spend { .. }) => "write dollars like `0.05`",
+        (None, Measure::External(_)) => {
+            "write a number in the unit of the value, or a share like `2%`"
+        }
         (None, _) => "write a number like `5`",
     };
     if found.is_none() {

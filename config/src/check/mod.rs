@@ -6,6 +6,7 @@
 mod admin;
 mod cost;
 mod eval;
+mod external;
 mod flags;
 mod gate;
 mod health;
@@ -13,6 +14,7 @@ mod identity;
 mod labelled;
 mod matching;
 mod members;
+mod metric_source;
 mod notify;
 mod otlp;
 mod places;

@@ -9,7 +9,7 @@ use crate::raw::{RawGate, RawPolicy, RawStep};
 use crate::read::{At, Context, Map, OrOff, Site, join, plain};
 use crate::scalar::{Chance, PolicyName, millis};
 use stagegate_readiness::Settings;
-use stagegate_rollout::{Gate, Policy, PolicyError, PolicyKey, Step};
+use stagegate_rollout::{Gate, Policy, PolicyError, PolicyKey, Step, Weight};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -107,7 +107,7 @@ fn policy(name: &At<PolicyName>, at: At<RawPolicy>, cx: &mut Context<'_>) -> Opt
     let At { value: raw, site: whole } = at;
     let built_in = Policy::builtin();
     let keys = keys!(raw, "steps": steps, "gates": gates, "rollback_alpha": rollback_alpha,
-        "promote_alpha": promote_alpha);
+        "promote_alpha": promote_alpha, "holdback": holdback);
     let mut sites = Sites { keys, steps: Vec::new(), gates: Vec::new(), whole };
     // With a step missing, the others cannot be judged; gates stand each for itself.
     let whole_steps = !cx.reported(&join(&sites.whole.key, "steps"));
@@ -127,6 +127,11 @@ fn policy(name: &At<PolicyName>, at: At<RawPolicy>, cx: &mut Context<'_>) -> Opt
             Some(OrOff::Off) => None,
             Some(OrOff::On(within)) => Some(millis(within)),
             None => built_in.drill_within_ms,
+        },
+        holdback: match plain(raw.holdback) {
+            Some(OrOff::Off) => Weight::ZERO,
+            Some(OrOff::On(share)) => share,
+            None => built_in.holdback,
         },
         offline_report: plain(raw.offline_report).unwrap_or(built_in.offline_report),
         second_person: plain(raw.second_person)?,

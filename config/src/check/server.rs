@@ -1,7 +1,7 @@
 //! The top of the file.
 
 use super::policy::Policies;
-use super::{admin, eval, flags, matching, notify, otlp, tls, tracing, workload};
+use super::{admin, eval, flags, matching, metric_source, notify, otlp, tls, tracing, workload};
 use crate::raw::{RawConfig, RawEnvironment, RawListener, RawWorkload};
 use crate::read::{At, Context, Map, NonEmpty, plain};
 use crate::scalar::Workers;
@@ -32,6 +32,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
     let trusted_proxies = raw.trusted_proxies.as_ref().map(|at| trusted(&at.value, cx));
     let eval = plain(raw.eval).and_then(|raw| eval::limits(raw, cx));
     let notify = notify::channels(raw.notify, declared.as_ref(), cx);
+    let metric_sources = metric_source::metric_sources(raw.metric_sources, cx);
     let tracing = match raw.tracing {
         Some(at) => tracing::tracing(at, cx).map(Some),
         None => Some(None),
@@ -80,6 +81,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         resolve_every: plain(raw.resolve_every)?.0,
         eval: eval?,
         notify: notify?,
+        metric_sources: metric_sources?,
         tracing: tracing?,
         otlp: otlp?,
         flags: flags?,

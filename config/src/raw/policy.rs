@@ -3,7 +3,9 @@
 use super::RawReadiness;
 use crate::Time;
 use crate::read::{At, OrOff, raw, words};
-use crate::scalar::{Bound, Chance, Int, Line, Margin, MeasureName, Owner, Ratio, Wait};
+use crate::scalar::{
+    Bound, Chance, ChannelName, Int, Line, Margin, MeasureName, Owner, Ratio, Wait,
+};
 use stagegate_rollout::{Axis, ErrorClass, OfflineReport, Severity, Then, Weight};
 
 raw! {
@@ -20,6 +22,9 @@ raw! {
         /// The reaction while a gate has nothing to measure. It never promotes and never rolls
         /// back.
         on_no_data: RawNoData = default("{}"),
+        /// Share of the keys that stays on stable while the last step is watched, at most 20%, or `off`. Without
+        /// it an outage behind both releases cannot be told from the candidate's own failures at 100%.
+        holdback: OrOff<Weight> = default("1%"),
         /// The kill switch must have been exercised within this time before a rollout starts, or
         /// `off`.
         drill_within: OrOff<Wait> = default("7d"),
@@ -64,15 +69,15 @@ raw! {
 }
 
 raw! {
-    /// A condition on one axis. It needs a measure (on the error axis a class) and one limit: `max`,
-    /// `min`, `margin` or `ratio`.
+    /// A condition on one axis. It needs a measure (on the error axis a class, on the external axis a `name`
+    /// and a `source`) and one limit: `max`, `min`, `margin` or `ratio`.
     pub(crate) struct RawGate {
         /// The axis.
         axis: Axis = required,
         /// What is measured: `accuracy` and `labelled_accuracy` (eval); `p50`, `p95`, `p99` and
         /// `p99/p50` (latency); `usd_per_request`, `tokens_per_request`,
         /// `output_tokens_per_request`, `daily_projection`, and `burn_rate_1h` and `spend_1h` with
-        /// any window from 1m to 24h (cost).
+        /// any window from 1m to 24h (cost). Not on the axes `error` and `external`.
         measure: MeasureName = optional,
         /// The class of failures, on the error axis.
         class: ErrorClass = optional,
@@ -82,6 +87,28 @@ raw! {
         /// like `retrieve` or `tool:search`; instead of `of`. On axis `error`, instead of `class`: the
         /// share of its calls that fail, by the traces.
         stage: Line = optional,
+        /// The name of an external value: the middle part of the gate's id.
+        name: Owner = optional,
+        /// Who tells the external value: the name of one of `metric_sources`.
+        source: ChannelName = optional,
+        /// The instant query in PromQL that gives the external value of the candidate: one series, or one for
+        /// each value of `label`. `$candidate`, `$stable` and `$workload` stand for the names. A webhook is
+        /// told of it.
+        query: Line = optional,
+        /// The query for stable's external value.
+        stable_query: Line = optional,
+        /// The label whose values are the names of the releases, instead of a `stable_query`.
+        label: Line = optional,
+        /// Which external values are better, for a `margin` or `ratio`. By default `lower`.
+        better: Better = optional,
+        /// Time between two questions for an external value, from 1s to 1h and at most half of the time for
+        /// which it must be violated. By default 30s.
+        every: Wait = optional,
+        /// The longest time for an answer, up to a minute. By default 5s.
+        timeout: Wait = optional,
+        /// The effect on a promotion while there is no external value. By default `blocks` for a rollback and
+        /// `ignored` for an alert.
+        no_data: WithoutData = optional,
         /// The reference of a `margin` or `ratio`. A margin is always against `stable`.
         against: Against = optional,
         /// Percentage points that the candidate may be worse than stable.
@@ -124,6 +151,20 @@ pub(crate) enum TimingWord {
     Total,
     FirstByte,
     BetweenChunks,
+}
+
+/// Which values are better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Better {
+    Lower,
+    Higher,
+}
+
+/// The effect of missing data on a promotion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WithoutData {
+    Blocks,
+    Ignored,
 }
 
 /// The reference that a limit compares with.
@@ -173,7 +214,33 @@ words! {
 }
 
 words! {
-    /// One of the four axes.
+    /// Which values are better.
+    Better, |better| match better {
+        Better::Lower => "lower",
+        Better::Higher => "higher",
+    }, {
+        /// Like an error rate.
+        Lower,
+        /// Like a conversion rate.
+        Higher,
+    }
+}
+
+words! {
+    /// The effect of missing data on a promotion.
+    WithoutData, |data| match data {
+        WithoutData::Blocks => "blocks",
+        WithoutData::Ignored => "ignored",
+    }, {
+        /// Nobody may promote.
+        Blocks,
+        /// The other gates decide.
+        Ignored,
+    }
+}
+
+words! {
+    /// What a gate judges.
     Axis, |axis| axis.label(), {
         /// Quality of scored responses.
         Eval,
@@ -183,6 +250,8 @@ words! {
         Cost,
         /// Failures by class.
         Error,
+        /// Values that a metrics server or a webhook tells.
+        External,
     }
 }
 

@@ -1,8 +1,8 @@
 //! The top of the file.
 
 use super::{
-    RawChannel, RawEnvironment, RawEval, RawFlags, RawOtlp, RawPolicy, RawTls, RawTracing,
-    RawWorkload,
+    RawChannel, RawEnvironment, RawEval, RawFlags, RawMetricSource, RawOtlp, RawPolicy, RawTls,
+    RawTracing, RawWorkload,
 };
 use crate::read::{At, Map, NonEmpty, leaf, raw, words};
 use crate::scalar::{
@@ -46,6 +46,8 @@ raw! {
         eval: RawEval = default("{}"),
         /// The receivers of messages. None by default.
         notify: Vec<At<RawChannel>> = default("[]"),
+        /// Who is asked for the values of gates on axis `external`. None by default.
+        metric_sources: Vec<At<RawMetricSource>> = default("[]"),
         /// The OpenTelemetry collector for traces of requests. None by default.
         tracing: RawTracing = optional,
         /// Receiving the traces of agents, to make stages of their spans. Off by default.
@@ -193,6 +195,9 @@ leaf! {
         /// Analyses older than this are removed, unless a change rests on them. At most 10,000 of a
         /// workload are kept.
         analyses: Wait = default("30d"),
+        /// True if every look of the gates is kept with its minute, for `gate replay --exact`: up to 50 MB a day and
+        /// rollout.
+        ticks: bool = default("false"),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::cursor::Site;
 use super::env::{EnvError, substitute};
+use crate::metric_source::MetricKind;
 use crate::{Place, Problem};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub(crate) struct Context<'a> {
     pub(crate) has_flags: bool,
     /// Keys of the flags that there are; none without the section, and where it cannot be used.
     pub(crate) flag_keys: Option<std::collections::BTreeSet<String>>,
+    /// Names and kinds of the sources of external gates; none where they could not be read.
+    pub(crate) metric_sources: Option<Vec<(String, MetricKind)>>,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
     dropped: usize,
@@ -52,6 +55,7 @@ impl<'a> Context<'a> {
             has_trusted_proxies: false,
             has_flags: false,
             flag_keys: None,
+            metric_sources: None,
             problems: Vec::new(),
             warnings: Vec::new(),
             dropped: 0,

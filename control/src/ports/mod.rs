@@ -6,6 +6,7 @@ mod data_plane;
 mod doubts;
 mod flags;
 mod ledger;
+mod metrics;
 mod observer;
 
 pub use data_plane::{
@@ -15,6 +16,7 @@ pub use data_plane::{
 pub use doubts::DoubtSource;
 pub use flags::{FlagServer, FlagsAsked};
 pub use ledger::{Epoch, Ledger, LocalLedger};
+pub use metrics::{MetricQuestion, MetricSources};
 pub use observer::{Event, GateFigure, Observer, RolloutFigures};
 
 use std::future::Future;

@@ -11,7 +11,8 @@ pub(super) fn tiles(analysis: &AnalysisDetail) -> Markup {
         div.tiles {
             @for axis in Axis::ALL {
                 @let gates: Vec<_> = analysis.gates.iter().filter(|it| it.axis == *axis).collect();
-                (tile(*axis, &gates))
+                // Few policies ask others.
+                @if *axis != Axis::External || !gates.is_empty() { (tile(*axis, &gates)) }
             }
         }
     }
@@ -34,6 +35,7 @@ fn tile(axis: Axis, gates: &[&GateReading]) -> Markup {
                             " of " (grouped(worst.stable_units))
                         }
                     }
+                    @if let Some(note) = &gate.note { p.dim { (note) } }
                     (interval::picture(gate))
                     dl {
                         @for (arm, estimate) in [("candidate", &gate.candidate), ("stable", &gate.stable)] {
@@ -89,6 +91,7 @@ const fn name(axis: Axis) -> &'static str {
         Axis::Latency => "Latency",
         Axis::Cost => "Cost",
         Axis::Error => "Errors",
+        Axis::External => "External",
     }
 }
 

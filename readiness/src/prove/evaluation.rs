@@ -28,7 +28,7 @@ fn offline(facts: &Facts) -> Result<&OfflineSeen, Proof> {
 pub(super) fn targets(facts: &Facts) -> Proof {
     let has = |axis: Axis| facts.policy.gates.iter().any(|gate| gate.axis == axis);
     let bare: Vec<&str> =
-        Axis::ALL.into_iter().filter(|axis| !has(*axis)).map(Axis::label).collect();
+        Axis::OWN.into_iter().filter(|axis| !has(*axis)).map(Axis::label).collect();
     if !bare.is_empty() {
         let policy = &facts.policy.name;
         return Proof::fails(

@@ -92,7 +92,7 @@ pub(super) fn triggers(facts: &Facts) -> Proof {
         facts.unmeasurable.iter().find(|(id, _)| *id == gate.id()).map(|(_, why)| why)
     };
     let mut counts = Vec::new();
-    for axis in Axis::ALL {
+    for axis in Axis::OWN {
         let gates: Vec<_> = facts.policy.gates.iter().filter(|it| it.axis == axis).collect();
         let armed = gates.iter().filter(|gate| blind(gate).is_none()).count();
         let policy = &facts.policy.name;

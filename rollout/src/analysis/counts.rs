@@ -121,9 +121,10 @@ impl Counts {
             Measure::OutputTokensPerRequest => {
                 Self::tokens(series, |kind| kind == TokenKind::Output)
             }
-            Measure::DailyProjection | Measure::BurnRate { .. } | Measure::Spend { .. } => {
-                Self::default()
-            }
+            Measure::DailyProjection
+            | Measure::BurnRate { .. }
+            | Measure::Spend { .. }
+            | Measure::External(_) => Self::default(),
         }
     }
 
@@ -169,7 +170,10 @@ impl Counts {
             Measure::UsdPerRequest
             | Measure::TokensPerRequest
             | Measure::OutputTokensPerRequest => self.moments.mean(),
-            Measure::DailyProjection | Measure::BurnRate { .. } | Measure::Spend { .. } => None,
+            Measure::DailyProjection
+            | Measure::BurnRate { .. }
+            | Measure::Spend { .. }
+            | Measure::External(_) => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The evidence of one step of one rollout, and the verdict on it.
 
-use super::counts::{Counts, NANOS, blamable};
+use super::counts::{NANOS, blamable};
 use super::flow::{Condition, Flow};
 use super::frame::{Frame, Since};
 use super::spend::SpendBook;
@@ -118,7 +118,6 @@ impl Evidence {
             };
             let Some(frame) = frame.of(rollout, place, None) else { continue };
             let former = before.and_then(|it| it.tracks.iter().find(|it| it.is_of(frame.gate)));
-            let former: Option<Counts> = former.map(|track| track.step.stable.clone());
             evidence.tracks.push(Track::begin(&frame, former));
         }
         evidence
@@ -289,7 +288,8 @@ impl Evidence {
     }
 
     fn forecast(&self, rollout: &Rollout) -> Option<Forecast> {
-        let weight = rollout.policy.steps.get(self.step + 1)?.weight;
+        let next = self.step + 1;
+        let weight = rollout.policy.steps.get(next).map(|_| rollout.policy.weight_at(next))?;
         let seconds = self.observed_ms as f64 / 1000.0;
         let candidate = self.candidate.usd_per_request()?;
         let stable = self.stable.usd_per_request()?;
@@ -329,6 +329,7 @@ impl Moment<'_> {
             place,
             gate,
             step: rollout.step,
+            step_since_ms: rollout.step_since_ms,
             at_ms: self.at_ms,
             observed_ms: self.observed_ms,
             outage: self.condition.outage,

@@ -25,9 +25,37 @@ pub(super) fn below((bad, n): (u64, u64), share: f64, chance: f64) -> bool {
     chance_of_so_many(n.saturating_sub(bad), n, 1.0 - share) < chance
 }
 
+/// True if the candidate fails evidently oftener than stable. Where stable has the larger part its share is known;
+/// where it is a holdback its share is an estimate too, and what both have together is asked: the likelihood
+/// ratio of two shares against one (Chernoff's bound for both at once).
+pub(super) fn worse(candidate: (u64, u64), stable: (u64, u64), chance: f64) -> bool {
+    if candidate.1 == 0 || stable.1 == 0 {
+        return false;
+    }
+    let share = |(bad, n): (u64, u64)| bad as f64 / n as f64;
+    if stable.1 >= candidate.1 / 2 {
+        return above(candidate, share(stable), chance);
+    }
+    let both = share((candidate.0 + stable.0, candidate.1 + stable.1));
+    let part = |arm: (u64, u64)| arm.1 as f64 * divergence(share(arm), both);
+    share(candidate) > share(stable) && part(candidate) + part(stable) > -chance.ln()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{above, below};
+    use super::{above, below, worse};
+
+    #[test]
+    fn a_small_stable_arm_is_an_estimate() {
+        // 88% of 60 beside 90% of 6000: the same outage.
+        assert!(!worse((5400, 6000), (53, 60), 1e-4));
+        assert!(above((5400, 6000), 0.87, 1e-4), "as if the share were known");
+        assert!(worse((5400, 6000), (10, 60), 1e-4));
+        assert!(!worse((100, 6000), (10, 60), 1e-4));
+        // With the larger part its share is known.
+        assert!(worse((90, 100), (5000, 10_000), 1e-4));
+        assert!(!worse((0, 0), (5, 10), 0.5) && !worse((5, 10), (0, 0), 0.5));
+    }
 
     #[test]
     fn a_few_of_few_are_evident_only_where_they_are_rare() {

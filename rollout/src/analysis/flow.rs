@@ -63,7 +63,7 @@ impl Both {
         }
         let share = stable.0 as f64 / stable.1 as f64;
         let candidate = (self.candidate.outside, self.candidate.requests);
-        !evident::above(candidate, share, ACCIDENT)
+        !evident::worse(candidate, stable, ACCIDENT)
             && !evident::below(candidate, share / 2.0, ACCIDENT)
     }
 }

@@ -5,6 +5,7 @@ use crate::policy::{ErrorClass, Gate, GateId, Measure, Policy, Step, Then};
 use crate::{Axis, Weight};
 use serde::{Deserialize, Serialize};
 use stagegate_sequential::{Alpha, plan as statistics};
+use std::collections::BTreeMap;
 
 /// The known or assumed rates of a workload as it runs now. Shares are from 0 to 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,10 @@ pub struct Rates {
     pub scored_stable: f64,
     /// Dollars of a request.
     pub usd_per_request: f64,
+    /// How many values of a gate carry as much as one independent value (the design effect), where the
+    /// workload's conversations have shown it; 1 for all others.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub effects: BTreeMap<GateId, f64>,
 }
 
 impl Default for Rates {
@@ -45,6 +50,7 @@ impl Default for Rates {
             scored_candidate: 0.05,
             scored_stable: 0.02,
             usd_per_request: 0.0,
+            effects: BTreeMap::new(),
         }
     }
 }
@@ -67,6 +73,9 @@ pub struct PlannedGate {
     pub found_after: Option<u64>,
     /// The time that takes, in milliseconds, without the trigger's own `for`.
     pub found_in_ms: Option<u64>,
+    /// Values that carry as much as one independent value; none where nothing was measured.
+    #[serde(default)]
+    pub effect: Option<f64>,
 }
 
 /// One step as it will probably go.
@@ -108,7 +117,8 @@ fn plan_step(
     // A gate that only alerts does not keep anybody waiting for its values.
     let alerts =
         |id: &GateId| policy.gates.iter().any(|gate| gate.id() == *id && gate.then == Then::Alert);
-    let count = |units| statistics::time_for(units, rates.rps, step.weight.ratio(), 1.0);
+    let weight = policy.weight_at(place);
+    let count = |units| statistics::time_for(units, rates.rps, weight.ratio(), 1.0);
     let mut slowest = (Some(step.hold_ms.max(step.watch_ms)), "time to observe".to_owned());
     let requests_ms = if step.requests == 0 { Some(0) } else { count(step.requests).map(millis) };
     let mut consider = |takes_ms: Option<u64>, why: String| {
@@ -126,10 +136,10 @@ fn plan_step(
         consider(planned.takes_ms, format!("{} values for {}", planned.needed, planned.gate));
     }
     let (takes_ms, because) = slowest;
-    let per_ms = rates.rps * step.weight.ratio() / 1000.0;
+    let per_ms = rates.rps * weight.ratio() / 1000.0;
     let requests = takes_ms.map_or(0, |ms| (ms as f64 * per_ms) as u64);
     PlannedStep {
-        weight: step.weight,
+        weight,
         takes_ms,
         because,
         requests,
@@ -154,17 +164,20 @@ fn plan_gate(policy: &Policy, rates: &Rates, place: usize, gate_place: usize) ->
         regression: None,
         found_after: None,
         found_in_ms: None,
+        effect: rates.effects.get(&gate.id()).map(|effect| effect.max(1.0)),
     };
+    let effect = planned.effect.unwrap_or(1.0);
     let Some(bad) = bad_share(gate, rates) else { return planned };
     let promote = Alpha::try_from(0.9 * policy.promote_alpha.get()).unwrap_or(Alpha::PROMOTION);
     let of_step = policy.alpha_of(gate_place) / policy.steps.len().max(1) as f64;
     let roll_back = Alpha::try_from(of_step).unwrap_or(Alpha::ROLLBACK);
     let counted = weight * of_candidate / (weight * of_candidate + (1.0 - weight) * of_stable);
-    let units = needed as f64;
+    let units = needed as f64 / effect;
     let (passes, regression, found) = match Kind::of(gate) {
         Kind::Share(limit) => {
             let worse = (2.0 * limit).min(0.99);
-            let passes = statistics::chance_against_limit(bad, needed, limit, promote);
+            let independent = (units as u64).max(1);
+            let passes = statistics::chance_against_limit(bad, independent, limit, promote);
             let found = statistics::until_found_against_limit(limit, worse, roll_back, 0.5);
             (passes.ok(), worse, found)
         }
@@ -181,11 +194,14 @@ fn plan_gate(policy: &Policy, rates: &Rates, place: usize, gate_place: usize) ->
             };
             (passes.ok(), worse, found)
         }
-        Kind::Mean | Kind::Quantile(_) | Kind::Plain | Kind::OfWorkload => return planned,
+        Kind::Mean | Kind::Quantile(_) | Kind::Plain | Kind::OfWorkload | Kind::External => {
+            return planned;
+        }
     };
     planned.passes = passes;
     planned.regression = Some(regression);
-    planned.found_after = found.ok().flatten();
+    let values = |units: u64| (units as f64 * effect) as u64;
+    planned.found_after = found.ok().flatten().map(values);
     planned.found_in_ms = planned.found_after.and_then(time);
     planned
 }

@@ -34,6 +34,8 @@ pub(super) struct Frame<'a> {
     pub(super) gate: &'a Gate,
     /// Position of the step.
     pub(super) step: usize,
+    /// When the step was entered, in Unix milliseconds.
+    pub(super) step_since_ms: u64,
     pub(super) at_ms: u64,
     /// Observed time since the tick before.
     pub(super) observed_ms: u64,
@@ -115,6 +117,9 @@ pub(super) fn needed(policy: &Policy, gate: &Gate, step: usize) -> u64 {
     if step + 1 >= policy.steps.len() {
         return gate.requests.max(1);
     }
+    if Kind::of(gate) == Kind::External {
+        return gate.requests.max(1);
+    }
     let scored = policy.scored_for(gate, step);
     let requests = policy.steps.get(step).map_or(0, |step| step.requests);
     let wanted = if scored > 0 { scored } else { gate.requests.max(requests) };
@@ -133,7 +138,7 @@ fn least_for_a_look(policy: &Policy, gate: &Gate) -> u64 {
         },
         Kind::Mean => return LEAST_FOR_A_MEAN,
         Kind::Quantile(_) => return least_for_a_quantile(gate),
-        Kind::OfWorkload => return 0,
+        Kind::OfWorkload | Kind::External => return 0,
     };
     let first = 0.9 * policy.promote_alpha.get();
     (first.ln() / (-rare).ln_1p()).ceil() as u64 + 1

@@ -59,9 +59,16 @@ pub struct Measurement {
     pub p_value: Option<f64>,
     /// The number of values of the candidate that a promotion needs.
     pub needed: u64,
+    /// Values that carry as much as one independent value, as conversations have shown it so far; none where
+    /// values belong to no conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<f64>,
     /// The parts of the traffic that most speaks against, the worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<SliceReading>,
+    /// The reason why there is no value, as the source of an external gate gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The obstacle to a promotion, in words; absent if there is none.
     pub blocks: Option<String>,
 }

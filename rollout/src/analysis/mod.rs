@@ -25,6 +25,8 @@
 //!   gates on accuracy wait, whatever their `then`, and the verdict is `error` or `inconclusive`.
 //! - **At 100%** stable has no traffic: gates against it use its figures in the step before, as a
 //!   fixed limit; what is tested uses sums that do not get tired over days.
+//! - **External** values are no test: the newest one is beyond the limit or not, two in a row make a violation,
+//!   and without a fresh one the gate has no data, never `ok`.
 //! - A gate that only alerts keeps a rollout from being promoted while violated; without data it
 //!   does not.
 
@@ -32,6 +34,7 @@ mod beside;
 mod counts;
 mod evidence;
 mod evident;
+mod external;
 mod figures;
 mod flow;
 mod forecast;
@@ -52,13 +55,14 @@ mod trigger;
 mod verdict;
 
 pub use evidence::{Evidence, Surroundings};
+pub use external::ExternalReading;
 pub use figures::{Compared, ComparedFigure, FigureUnit, figures};
 pub use forecast::{PlannedGate, PlannedStep, Rates, plan};
 pub use gate_state::{GateState, Why};
 pub use measurement::{Estimate, Measurement, SliceReading};
 pub use report::{Analysis, Forecast, SplitReading};
 pub use spend::SpendBook;
-pub(crate) use text::Figure;
+pub(crate) use text::{Figure, Seconds};
 pub use tick::Tick;
 pub use trigger::Trigger;
 pub use verdict::{AnalysisId, Verdict};

@@ -33,6 +33,8 @@ pub(super) enum Kind {
     Plain,
     /// As plain, and of the workload as a whole.
     OfWorkload,
+    /// The newest value that somebody else measured.
+    External,
 }
 
 impl Kind {
@@ -47,6 +49,7 @@ impl Kind {
             (Measure::Latency { quantile, .. }, Limit::Max(_)) if *quantile != Quantile::P50 => {
                 Self::Share(quantile.tail())
             }
+            (Measure::External(_), _) => Self::External,
             (_, Limit::Margin(margin)) => Self::Coin(margin.get()),
             (Measure::UsdPerRequest, Limit::Max(_) | Limit::Ratio(_)) => Self::Mean,
             (Measure::Latency { .. }, Limit::Ratio(ratio)) => Self::Quantile(ratio.get()),
@@ -57,7 +60,8 @@ impl Kind {
 
     /// True if values are rated one by one, without stable.
     pub(super) const fn has_own_limit(self, gate: &Gate) -> bool {
-        matches!(gate.limit, Limit::Max(_) | Limit::Min(_)) && !matches!(self, Self::OfWorkload)
+        matches!(gate.limit, Limit::Max(_) | Limit::Min(_))
+            && !matches!(self, Self::OfWorkload | Self::External)
     }
 }
 
@@ -108,7 +112,7 @@ impl Test {
                 }
                 _ => Self::Mean(MeanTest::new()),
             },
-            Kind::Plain | Kind::OfWorkload => Self::None,
+            Kind::Plain | Kind::OfWorkload | Kind::External => Self::None,
         }
     }
 
@@ -136,7 +140,7 @@ impl Test {
                 Measure::Latency { quantile, .. } => share(quantile.tail()),
                 _ => Self::None,
             },
-            Kind::Plain | Kind::OfWorkload => Self::None,
+            Kind::Plain | Kind::OfWorkload | Kind::External => Self::None,
         }
     }
 

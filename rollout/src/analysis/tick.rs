@@ -1,13 +1,15 @@
 //! The input of the evidence.
 
-use crate::{Doubt, Series, Weight};
+use super::ExternalReading;
+use crate::{Doubt, GateId, Series, Weight};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The counts since the previous tick: about a second of one workload while driving a rollout,
 /// about a minute when recorded for replay.
 ///
 /// A tick belongs to one step of one rollout: the caller ends it where the state changes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tick {
     /// End of the tick, in Unix milliseconds.
     pub at_ms: u64,
@@ -30,4 +32,7 @@ pub struct Tick {
     /// The reason not to believe the scorers now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
+    /// The newest answer for each external gate, whether or not it is a new one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub external: BTreeMap<GateId, ExternalReading>,
 }

@@ -1,5 +1,6 @@
 //! One gate's evidence in one step.
 
+mod asked;
 mod shown;
 mod sums;
 
@@ -13,7 +14,8 @@ use super::test::{Kind, LEAST_SHARE, Test, mean_limit};
 use super::tick::Tick;
 use super::trigger::Trigger;
 use crate::policy::{ErrorClass, Gate, Limit, Measure, Then};
-use crate::{DoubtKind, GateId, Series};
+use crate::{DoubtKind, GateId, Series, Weight};
+use asked::Asked;
 use serde::{Deserialize, Serialize};
 use stagegate_sequential::promotion::{self, Looks, Moments};
 use stagegate_sequential::{Alpha, DesignEffect, interval};
@@ -73,6 +75,9 @@ pub(super) struct Track {
     doubted: Option<DoubtKind>,
     /// The last value of a gate of the whole workload.
     of_workload: Option<f64>,
+    /// What an external gate was told.
+    #[serde(default, skip_serializing_if = "Asked::is_nothing")]
+    asked: Asked,
     silent_ms: u64,
     last_value_ms: u64,
     /// Bounds of the candidate's and of stable's share over the step.
@@ -89,9 +94,16 @@ struct Bounds {
 }
 
 impl Track {
-    /// No evidence yet. `former` is stable in the step before, for the watch at 100%.
-    pub(super) fn begin(frame: &Frame<'_>, former: Option<Counts>) -> Self {
-        let test = if frame.is_watch() {
+    /// No evidence yet. `before` is the gate's track in the step before: the watch at 100% compares with
+    /// stable's figures in it.
+    pub(super) fn begin(frame: &Frame<'_>, before: Option<&Self>) -> Self {
+        let former: Option<Counts> = before.map(|track| track.step.stable.clone());
+        // A step that was left at once has no figures to go by.
+        let former =
+            former.filter(|it| frame.is_watch() && it.n.max(it.times.count()) >= LEAST_SHARE);
+        let holds_back = frame.policy.holdback > Weight::ZERO;
+        let beside = frame.gate.limit.is_against_stable() && former.is_none() && holds_back;
+        let test = if frame.is_watch() && !beside {
             Test::watching(frame.gate, former.as_ref())
         } else {
             Test::beside_stable(frame.gate)
@@ -103,7 +115,7 @@ impl Track {
             ring: Ring::default(),
             guard: Ring::default(),
             past: Counts::default(),
-            former: if frame.is_watch() { former } else { None },
+            former,
             test,
             looks: Looks::new(frame.needed(), alpha).ok().filter(|_| !frame.is_watch()),
             shown: false,
@@ -112,6 +124,7 @@ impl Track {
             held: None,
             doubted: None,
             of_workload: None,
+            asked: Asked::after(before.map(|track| &track.asked).filter(|_| frame.is_watch())),
             silent_ms: 0,
             last_value_ms: frame.at_ms,
             bounds: [None; 2],
@@ -121,6 +134,11 @@ impl Track {
     /// Adds a tick to the evidence.
     pub(super) fn observe(&mut self, frame: &Frame<'_>, tick: &Tick) {
         let gate = frame.gate;
+        if frame.kind() == Kind::External {
+            self.asked.take(frame, tick);
+            self.note_silence(frame, self.asked.is_fresh(frame));
+            return self.tick_clock(frame);
+        }
         let mut now = Pair {
             stable: self.count(frame, &tick.stable, 1.0),
             candidate: self.count(frame, &tick.candidate, self.longer(frame)),
@@ -186,6 +204,12 @@ impl Track {
         DesignEffect::measured(visits)
     }
 
+    /// The same, once it has been measured.
+    fn measured_effect(&self) -> Option<f64> {
+        let visits = self.step.candidate.visits.plus(self.step.stable.visits);
+        visits.are_enough().then(|| DesignEffect::measured(visits).get())
+    }
+
     fn bound_shares(&mut self, frame: &Frame<'_>) {
         if !frame.gate.measure.is_share() {
             return;
@@ -217,13 +241,18 @@ impl Track {
     /// The reason why this tick is no evidence for the gate, if there is one. A comparison with
     /// stable has none: a disturbance of both arms cancels out.
     fn hold(&mut self, frame: &Frame<'_>, now: &Pair) -> Option<Why> {
-        if !frame.kind().has_own_limit(frame.gate) {
-            return None;
-        }
+        let limit = match (frame.kind(), &self.former) {
+            // At 100% it is compared with stable in the step before, and a disturbance does not cancel out. The
+            // holdback shows it.
+            (Kind::Coin(margin), Some(former)) => former.bad_share().map(|bad| bad + margin),
+            (kind, _) if !kind.has_own_limit(frame.gate) => return None,
+            (Kind::Share(limit), _) => Some(limit),
+            _ => None,
+        };
         if frame.outage {
             return Some(Why::ExternalOutage);
         }
-        let Kind::Share(limit) = frame.kind() else { return None };
+        let limit = limit?;
         let count = |counts: &Counts| (counts.bad, counts.n);
         let guard = Guard { stable: count(&now.stable), candidate: count(&now.candidate) };
         self.guard.add(frame.at_ms, &guard, |_| {});
@@ -263,7 +292,7 @@ impl Track {
                     promotion::mean_ratio(candidate.moments, fixed, 1.0).ok()
                 }
             },
-            Kind::Quantile(_) | Kind::Plain | Kind::OfWorkload => None,
+            Kind::Quantile(_) | Kind::Plain | Kind::OfWorkload | Kind::External => None,
         };
         if let Some(found) = found {
             self.shown |= found.passes(look.alpha);
@@ -322,6 +351,7 @@ impl Track {
                 let bound = self.bound(frame.gate, stable)?;
                 self.of_workload.map(|value| value > bound)
             }
+            Kind::External => self.asked.is_beyond(frame),
         }
     }
 
@@ -340,6 +370,13 @@ impl Track {
     fn look_at_window(&self, frame: &Frame<'_>) -> Now {
         if self.waits() || frame.silent || self.silent_ms > SILENT_MS {
             return Now::Unknown;
+        }
+        if frame.kind() == Kind::External {
+            return match self.asked.is_beyond(frame) {
+                None => Now::Unknown,
+                Some(true) => Now::Beyond,
+                Some(false) => Now::Within,
+            };
         }
         // Of all traffic it is a small part, so the window of all says nothing about it.
         if self.test.broken_tenant(frame.ln_needed(&self.test)).is_some() {
@@ -379,7 +416,7 @@ impl Track {
                 let high = moments.mean().zip(moments.standard_error());
                 bound.zip(high).is_some_and(|(bound, (mean, error))| mean + 2.0 * error < bound)
             }
-            Kind::Plain | Kind::OfWorkload => true,
+            Kind::Plain | Kind::OfWorkload | Kind::External => true,
         }
     }
 
@@ -421,7 +458,13 @@ impl Track {
         if self.test.ln_value().is_some_and(|ln| ln >= needed) && !may_be_outside(frame) {
             return Some(Trigger::Overwhelming { gate, axis, slice });
         }
-        let enough = self.step.candidate.n >= frame.gate.requests;
+        let enough = match frame.kind() {
+            Kind::External => {
+                let enough = frame.since.requests >= frame.gate.requests;
+                enough && self.asked.is_confirmed() && self.asked.is_fresh(frame)
+            }
+            _ => self.step.candidate.n >= frame.gate.requests,
+        };
         let for_ms = violation.for_ms;
         let lasting = enough && for_ms >= frame.lasting_ms();
         lasting.then_some(Trigger::Violated { gate, axis, for_ms, slice })

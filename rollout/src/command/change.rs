@@ -35,6 +35,7 @@ pub(crate) fn change(
         Command::SetWeight { .. }
         | Command::Rollback
         | Command::Start { .. }
+        | Command::StartAa { .. }
         | Command::Promote { .. }
         | Command::Pause
         | Command::Resume

@@ -36,6 +36,7 @@ impl Policy {
             drill_within_ms: Some(7 * DAY),
             offline_report: OfflineReport::WithScorers,
             second_person: false,
+            holdback: Weight::percent(1),
             rollback_alpha: Amount::thousandths(10),
             promote_alpha: Amount::thousandths(50),
         }

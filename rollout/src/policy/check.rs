@@ -1,7 +1,7 @@
 //! Checks that the parts of a policy make sense together.
 
 use super::gate::LONGEST_VIOLATION_MS;
-use super::{Amount, Policy, PolicyError, PolicyKey, Span, Step, Then};
+use super::{Amount, Gate, Measure, Policy, PolicyError, PolicyKey, Span, Step, Then};
 use crate::Weight;
 use std::collections::BTreeSet;
 
@@ -21,6 +21,16 @@ impl Policy {
                 let problem = format!("{alpha} is not a chance above 0 and at most 0.5");
                 errors.push(PolicyError { at: PolicyKey::Policy(key), problem });
             }
+        }
+        if self.holdback > Weight::percent(20) {
+            let problem = format!("{} is more than 20%: write `1%`, or `off`", self.holdback);
+            errors.push(PolicyError { at: PolicyKey::Policy("holdback"), problem });
+        }
+        let before_last = self.steps.len().checked_sub(2).and_then(|place| self.steps.get(place));
+        if before_last.is_some_and(|step| step.weight >= Weight::FULL.without(self.holdback)) {
+            let problem = "leaves the last step no more than the one before has: write a smaller one, or `off`";
+            let problem = problem.to_owned();
+            errors.push(PolicyError { at: PolicyKey::Policy("holdback"), problem });
         }
         if self.no_data_alert_ms == 0 {
             errors.push(PolicyError {
@@ -74,6 +84,9 @@ impl Policy {
         let mut ids = BTreeSet::new();
         for (place, gate) in self.gates.iter().enumerate() {
             gate.check(place, errors);
+            if let Some(problem) = self.asks_too_seldom(gate) {
+                errors.push(PolicyError { at: PolicyKey::Gate { place, key: "every" }, problem });
+            }
             if self.steps.len() == 1 && gate.limit.is_against_stable() {
                 errors.push(PolicyError {
                     at: PolicyKey::Gate { place, key: gate.limit.key() },
@@ -88,6 +101,21 @@ impl Policy {
                 });
             }
         }
+    }
+}
+
+impl Policy {
+    /// One value of somebody else must not decide: a violation takes two questions at least.
+    fn asks_too_seldom(&self, gate: &Gate) -> Option<String> {
+        let Measure::External(value) = &gate.measure else { return None };
+        let shortest = (0..self.steps.len()).map(|step| self.violated_for_ms(gate, step)).min()?;
+        (2 * value.every_ms > shortest).then(|| {
+            format!(
+                "{} is more than half of the {} for which the gate must be violated: ask more often, or write a longer `for`",
+                Span(value.every_ms),
+                Span(shortest)
+            )
+        })
     }
 }
 

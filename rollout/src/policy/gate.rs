@@ -174,6 +174,11 @@ impl Gate {
             {
                 wrong("measure", format!("window {} is not from 1m to 24h", Span(*window_ms)));
             }
+            Measure::External(value) => {
+                if let Some((key, problem)) = value.problem(self.limit.is_against_stable()) {
+                    wrong(key, problem);
+                }
+            }
             _ => {}
         }
         if let Some(for_ms) = self.for_ms
@@ -205,6 +210,10 @@ impl Gate {
                 matches!(limit, Limit::Max(_) | Limit::Margin(_)),
                 "`max: 2%`, or `against: stable` with a `margin: 0.5pp`",
             ),
+            (None, M::External(_)) => (
+                !matches!(limit, Limit::Baseline(_)),
+                "`max: 5`, `min: 5`, or `against: stable` with a `ratio: 1.2` or a `margin: 2pp`",
+            ),
             (None, _) => (matches!(limit, Limit::Max(_)), "`max` in dollars"),
         };
         if fits {
@@ -230,6 +239,8 @@ impl Gate {
             Limit::Ratio(_) | Limit::Baseline(_) => {
                 between(Amount::ONE, Amount::whole(1000), "a ratio above 1 and below 1000")
             }
+            // A count of incidents may have to be 0.
+            Limit::Max(_) | Limit::Min(_) if self.axis == Axis::External => None,
             Limit::Max(_) | Limit::Min(_) => (amount == Amount::ZERO)
                 .then(|| "0 would never hold: write a limit above 0".to_owned()),
         }

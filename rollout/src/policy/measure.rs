@@ -1,12 +1,12 @@
 //! The measures of the gates.
 
-use super::Limit;
+use super::{ExternalValue, Limit};
 use crate::Outcome;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
-/// One of the four axes, never collapsed into one score.
+/// One of the axes, never collapsed into one score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Axis {
@@ -18,11 +18,16 @@ pub enum Axis {
     Cost,
     /// Failures by class.
     Error,
+    /// Values that others measure.
+    External,
 }
 
 impl Axis {
     /// Every axis, in the order tables show them.
-    pub const ALL: [Self; 4] = [Self::Eval, Self::Latency, Self::Cost, Self::Error];
+    pub const ALL: [Self; 5] = [Self::Eval, Self::Latency, Self::Cost, Self::Error, Self::External];
+
+    /// The axes that Stagegate measures itself: every policy should have them.
+    pub const OWN: [Self; 4] = [Self::Eval, Self::Latency, Self::Cost, Self::Error];
 
     /// The word used in labels, the configuration and the API.
     #[must_use]
@@ -32,6 +37,7 @@ impl Axis {
             Self::Latency => "latency",
             Self::Cost => "cost",
             Self::Error => "error",
+            Self::External => "external",
         }
     }
 
@@ -215,6 +221,8 @@ pub enum Measure {
         /// The stage.
         stage: Arc<str>,
     },
+    /// A value that a metrics server or a webhook tells; any number.
+    External(Box<ExternalValue>),
 }
 
 /// The form of the number in a limit.
@@ -293,7 +301,8 @@ macro_rules! simple_measures {
                     | Self::BurnRate { .. }
                     | Self::Spend { .. }
                     | Self::ErrorRate { .. }
-                    | Self::StageErrorRate { .. } => None,
+                    | Self::StageErrorRate { .. }
+                    | Self::External(_) => None,
                 }
             }
         }
@@ -329,6 +338,7 @@ impl Measure {
             (Some(simple), _) => simple.axis,
             (None, Self::Latency { .. } | Self::TailRatio { .. }) => Axis::Latency,
             (None, Self::ErrorRate { .. } | Self::StageErrorRate { .. }) => Axis::Error,
+            (None, Self::External(_)) => Axis::External,
             (None, _) => Axis::Cost,
         }
     }
@@ -342,8 +352,11 @@ impl Measure {
 
     /// True if more is better, so that its limit is a floor.
     #[must_use]
-    pub const fn more_is_better(&self) -> bool {
-        matches!(self, Self::Accuracy | Self::LabelledAccuracy)
+    pub fn more_is_better(&self) -> bool {
+        match self {
+            Self::External(value) => value.higher_is_better,
+            _ => matches!(self, Self::Accuracy | Self::LabelledAccuracy),
+        }
     }
 
     /// True if it is of the workload as a whole and so blames neither arm.
@@ -378,6 +391,7 @@ impl fmt::Display for Measure {
             Self::Spend { window_ms } => write!(f, "spend-{}", Span(*window_ms)),
             Self::ErrorRate { class } => f.write_str(class.label()),
             Self::StageErrorRate { stage } => write!(f, "stage-{stage}"),
+            Self::External(value) => f.write_str(&value.name),
             _ => Ok(()),
         }
     }

@@ -6,6 +6,7 @@ mod amount;
 mod builtin;
 mod check;
 mod error;
+mod external;
 mod gate;
 mod limit;
 mod measure;
@@ -13,6 +14,7 @@ mod offline;
 
 pub use amount::{Amount, InvalidAmount};
 pub use error::{PolicyError, PolicyKey};
+pub use external::{ExternalValue, StableValue};
 pub use gate::{Gate, GateId, Then};
 pub use limit::Limit;
 pub use measure::{Axis, ErrorClass, Measure, Number, Quantile, SimpleMeasure, Span, Timing};
@@ -61,6 +63,10 @@ pub struct Policy {
     /// Whoever started a rollout cannot promote it.
     #[serde(default)]
     pub second_person: bool,
+    /// Share of the keys that stay on stable while the last step is watched, so that there is something beside
+    /// the candidate: an outage behind both shows on both. Zero in policies of earlier versions.
+    #[serde(default)]
+    pub holdback: Weight,
     /// Chance that a candidate no worse than its limits is ever rolled back in a rollout: shared by all steps and
     /// all gates that roll back.
     pub rollback_alpha: Amount,
@@ -69,6 +75,14 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The candidate's share in the step at `place`: at the last one all but the holdback.
+    #[must_use]
+    pub fn weight_at(&self, place: usize) -> Weight {
+        let weight = self.steps.get(place).map_or(Weight::FULL, |step| step.weight);
+        let is_last = place + 1 >= self.steps.len();
+        if is_last { weight.without(self.holdback) } else { weight }
+    }
+
     /// Chance of a false alarm that the gate at `place` may use. Every axis that can roll back has
     /// the same share of [`Policy::rollback_alpha`], divided among its gates: one more stage to
     /// watch does not make the error axis slower. A gate that only alerts has the whole for itself.
@@ -79,13 +93,17 @@ impl Policy {
         if gate.then == Then::Alert {
             return total;
         }
+        // What others measure is no test of ours and takes nothing from the tests.
+        if gate.axis == Axis::External {
+            return total;
+        }
         let rolls_back = |axis: Axis| {
             self.gates
                 .iter()
                 .filter(|gate| gate.then == Then::Rollback && gate.axis == axis)
                 .count()
         };
-        let axes = Axis::ALL.into_iter().filter(|axis| rolls_back(*axis) > 0).count();
+        let axes = Axis::OWN.into_iter().filter(|axis| rolls_back(*axis) > 0).count();
         total / (axes * rolls_back(gate.axis)) as f64
     }
 

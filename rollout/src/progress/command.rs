@@ -1,5 +1,6 @@
 //! The commands on a rollout.
 
+use super::aa;
 use super::order::{Done, Order};
 use super::transitions::{active, complete, end};
 use super::{Mark, Notice, NoticeKind, Phase, Rollout, RolloutId, RolloutRefusal, Status, Turn};
@@ -24,6 +25,7 @@ pub(super) fn carry_out(
     let mark = &Mark { by: order.by.to_owned(), reason: order.reason.to_owned(), at_ms: now_ms };
     match order.command {
         Command::Start { to, policy } => start(spec, state, order, to, policy, mark),
+        Command::StartAa { policy } => aa::start(spec, state, order, policy, mark),
         Command::Promote { expect, force } => promote(state, order, expect.as_ref(), *force, mark),
         Command::Pause => pause(state, order, mark),
         Command::Resume => resume(state, order, mark),
@@ -132,10 +134,10 @@ fn start(
         RolloutRefusal::Policy(errors.join("; "))
     })?;
     let preflight = order.grounds.preflight.ok_or(RolloutRefusal::NoPreflight)?;
-    let Some(first) = policy.steps.first() else {
+    if policy.steps.is_empty() {
         return Err(RolloutRefusal::Policy("steps: there is none".to_owned()).into());
-    };
-    let weight = first.weight;
+    }
+    let weight = policy.weight_at(0);
     let condemned = state.condemnation(to);
     let attempt = state.times_condemned(to) + 1;
     let policy = Policy { promote_alpha: left_of(policy.promote_alpha, attempt), ..policy };
@@ -163,6 +165,7 @@ fn start(
         waived: preflight.unmeasurable.iter().map(|(gate, _)| gate.clone()).collect(),
         status: Status::default(),
         history: Vec::new(),
+        against_itself: None,
     };
     let transition = rollout.enter(phase, Turn::Started, weight, mark);
     transition.against.clone_from(&missing);
@@ -253,6 +256,9 @@ fn promote(
     if killed {
         return Err(RolloutRefusal::Killed.into());
     }
+    if rollout.against_itself.is_some() {
+        return Err(RolloutRefusal::AgainstItself(rollout.id.clone()).into());
+    }
     if rollout.phase == Phase::Paused {
         return Err(RolloutRefusal::Paused(rollout.id.clone()).into());
     }
@@ -286,7 +292,7 @@ fn promote(
     rollout.step += 1;
     rollout.step_since_ms = mark.at_ms;
     rollout.status = Status::default();
-    let weight = rollout.current().map_or(Weight::FULL, |step| step.weight);
+    let weight = rollout.policy.weight_at(rollout.step);
     let phase = if rollout.is_last_step() { Phase::Watching } else { Phase::Progressing };
     let transition = rollout.enter(phase, Turn::Promoted, weight, mark);
     transition.analysis.clone_from(&seen);
@@ -341,7 +347,12 @@ fn abort(
     order: &Order<'_>,
     mark: &Mark,
 ) -> Result<Done, Refusal> {
-    active(state)?;
+    let rollout = active(state)?;
+    if rollout.against_itself.is_some() {
+        let mut done = Done::new(order, String::new());
+        aa::finish(state, &mut done, (Phase::Aborted, Turn::Aborted), mark);
+        return Ok(done);
+    }
     let summary = change::close(spec, state, mark)?;
     let mut done = Done::new(order, summary);
     end(state, &mut done, Phase::Aborted, Turn::Aborted, mark);
@@ -354,7 +365,15 @@ fn roll_back(
     order: &Order<'_>,
     mark: &Mark,
 ) -> Result<Done, Refusal> {
-    let completed = state.rollout.as_ref().is_some_and(|it| it.phase == Phase::Completed);
+    if active(state).is_ok_and(|rollout| rollout.against_itself.is_some()) {
+        let mut done = Done::new(order, String::new());
+        aa::finish(state, &mut done, (Phase::RolledBack, Turn::RolledBack), mark);
+        return Ok(done);
+    }
+    let completed = state
+        .rollout
+        .as_ref()
+        .is_some_and(|it| it.phase == Phase::Completed && it.against_itself.is_none());
     if completed && state.candidate.is_none() {
         return restore(spec, state, order, mark);
     }

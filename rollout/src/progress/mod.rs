@@ -15,10 +15,11 @@
 //! | idle (no rollout) | | free | `start` |
 //! | progressing | `start`, `promote`, `resume` | the step's | `promote`, `pause`, `abort`, rollback |
 //! | paused | `pause` | stays where it is | `resume`, `abort`, rollback |
-//! | watching | `promote` into the last step | 100% | a pass over the watch, `pause`, `abort`, rollback |
-//! | completed | a pass over the watch, or force | free; the former stable is one rollback away | rollback, `start` |
+//! | watching | `promote` into the last step | 100% without the policy's holdback | a pass over the watch, `pause`, `abort`, rollback |
+//! | completed | a pass over the watch, or force; a release against itself, by the end of its step | free; the former stable is one rollback away | rollback, `start` |
 //! | aborted, rolled back | `abort`; a rollback by hand or by a trigger | zero and closed, until someone opens it | `start` |
 
+mod aa;
 mod command;
 mod effect;
 mod id;
@@ -38,6 +39,6 @@ pub use notice::{Notice, NoticeKind};
 pub use order::{Grounds, Order};
 pub use preflight::{OfflineEval, OpenChecks, Preflight, Readiness};
 pub use refusal::RolloutRefusal;
-pub use replay::{Recording, Replay, ReplayEvent, replay};
-pub use rollout::{Alarm, Mark, Phase, Rollout, Status, Transition, Turn};
+pub use replay::{RecordedMinute, Recording, Replay, ReplayEvent, replay};
+pub use rollout::{Alarm, Former, Mark, Phase, Rollout, Status, Transition, Turn};
 pub use step::{Change, Input, Stepped, apply, step};

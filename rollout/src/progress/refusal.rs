@@ -80,6 +80,11 @@ pub enum RolloutRefusal {
         "rollout {0} is at 100% and watched: it completes by itself when its gates passed over the whole watch"
     )]
     Watching(RolloutId),
+    /// A release that is compared with itself is not promoted.
+    #[error(
+        "rollout {0} compares a release with itself: there is nothing to promote, and it ends by itself"
+    )]
+    AgainstItself(RolloutId),
     /// Nothing was measured yet.
     #[error("nothing has been measured in this step yet: wait for the first analysis")]
     NoAnalysis,

@@ -6,8 +6,8 @@
 
 use super::{Mark, Phase, Rollout, RolloutId, Status};
 use crate::{
-    Analysis, Evidence, Policy, PolicyError, ReleaseName, SpendBook, Surroundings, Tick, Trigger,
-    Verdict, Weight, WorkloadName,
+    Analysis, Axis, Evidence, Gate, Policy, PolicyError, ReleaseName, SpendBook, Surroundings,
+    Tick, Trigger, Verdict, Weight, WorkloadName,
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,18 @@ pub struct Recording<'a> {
     pub windows: &'a [Tick],
     /// The daily budget in dollars, where there is one.
     pub daily_budget: Option<f64>,
+}
+
+/// A recorded minute: its sum, and the ticks that it was judged by, where they were kept. Judged tick by tick by the
+/// policy of the time, it gives the very figures of the time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecordedMinute {
+    /// The sum of the minute.
+    #[serde(flatten)]
+    pub sum: Tick,
+    /// The ticks, oldest first. Buckets of keys are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ticks: Vec<Tick>,
 }
 
 /// Something the policy would have said or done.
@@ -53,6 +65,9 @@ pub struct Replay {
     /// Candidate requests that would have been served by stable, because they came after the
     /// rollback.
     pub spared: u64,
+    /// The last analysis, whatever it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Analysis>,
 }
 
 impl Replay {
@@ -98,6 +113,7 @@ pub fn replay(policy: Policy, recording: &Recording<'_>) -> Result<Replay, Vec<P
         }
         let surroundings = Surroundings { spending: &book, daily_budget: recording.daily_budget };
         let analysis = evidence.observe(rollout, window, &surroundings);
+        replay.last = Some(analysis.clone());
         if verdict != Some(analysis.verdict) || analysis.trigger.is_some() {
             verdict = Some(analysis.verdict);
             replay.events.push(ReplayEvent {
@@ -115,11 +131,12 @@ pub fn replay(policy: Policy, recording: &Recording<'_>) -> Result<Replay, Vec<P
 
 /// The last step whose weight had been reached.
 fn step_of(policy: &Policy, weight: Weight) -> usize {
-    policy.steps.iter().rposition(|step| step.weight <= weight).unwrap_or(0)
+    (0..policy.steps.len()).rev().find(|step| policy.weight_at(*step) <= weight).unwrap_or(0)
 }
 
 fn rollout_of(policy: &Policy, recording: &Recording<'_>, first: &Tick) -> Rollout {
     let at_ms = first.at_ms.saturating_sub(first.observed_ms);
+    let external = policy.gates.iter().filter(|gate| gate.axis == Axis::External);
     let mark = Mark { by: Rollout::ITSELF.to_owned(), reason: "replay".to_owned(), at_ms };
     Rollout {
         id: RolloutId::new(recording.workload, recording.to, 0),
@@ -131,8 +148,10 @@ fn rollout_of(policy: &Policy, recording: &Recording<'_>, first: &Tick) -> Rollo
         phase: Phase::Progressing,
         since: mark.clone(),
         started: mark,
-        waived: Vec::new(),
+        // Nobody is asked in a replay.
+        waived: external.map(Gate::id).collect(),
         status: Status::default(),
         history: Vec::new(),
+        against_itself: None,
     }
 }

@@ -1,7 +1,8 @@
 //! The state of a rollout, and its history.
 
 use crate::{
-    AnalysisId, DoubtKind, GateId, Policy, ReleaseName, RolloutId, Severity, Step, Verdict, Weight,
+    AnalysisId, Closed, DoubtKind, GateId, Policy, ReleaseName, RolloutId, Severity, Step, Verdict,
+    Weight,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -192,6 +193,18 @@ pub struct Rollout {
     pub status: Status,
     /// The changes of phase, oldest first; see [`Rollout::LONGEST_HISTORY`].
     pub history: Vec<Transition>,
+    /// Set if a release is compared with itself (A/A): what the workload had before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against_itself: Option<Former>,
+}
+
+/// The candidate that a workload had before a release was compared with itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Former {
+    /// The candidate; it had no traffic.
+    pub candidate: Option<ReleaseName>,
+    /// Set if it was closed.
+    pub closed: Option<Closed>,
 }
 
 impl Rollout {

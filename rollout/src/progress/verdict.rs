@@ -1,6 +1,7 @@
 //! The effects of an analysis without a person: it can roll back, complete a watch and send
 //! notices. It never promotes.
 
+use super::aa;
 use super::order::Done;
 use super::transitions::{complete, end};
 use super::{Alarm, Entry, Mark, Notice, NoticeKind, Phase, Rollout, Turn};
@@ -21,6 +22,14 @@ pub(super) fn act(
     let rollout = state.judged()?;
     if analysis.rollout != rollout.id || analysis.step != rollout.step {
         return None;
+    }
+    if rollout.against_itself.is_some() {
+        if let Some(done) = aa::act(state, analysis, now_ms) {
+            return Some(done);
+        }
+        let rollout = state.rollout.as_deref_mut()?;
+        let done = note(rollout, analysis, now_ms);
+        return (!done.entry.summary.is_empty()).then_some(done);
     }
     if let Some(trigger) = &analysis.trigger {
         return roll_back(spec, state, analysis, trigger, now_ms);
@@ -203,11 +212,15 @@ fn alarm(
     let owner = gate.owner.clone();
     let wanted = match measured.state {
         // Without any traffic there is one notice about the traffic, and none per gate.
-        GateState::NoData { .. }
+        GateState::NoData { since_ms }
             if !analysis.silent && !rollout.waived.contains(&measured.gate) =>
         {
+            // An external gate has no data from the first missing answer on.
+            let lasting =
+                analysis.at_ms.saturating_sub(since_ms) >= rollout.policy.no_data_alert_ms;
             // A gate that only alerts needs no notice: it cannot hide a rollback.
-            (gate.then == Then::Rollback).then_some((true, severity.min(Severity::Warning)))
+            let tells = gate.then == Then::Rollback && lasting;
+            tells.then_some((true, severity.min(Severity::Warning)))
         }
         GateState::Violated { for_ms, .. } if gate.then == Then::Alert && for_ms >= lasting => {
             Some((false, severity))

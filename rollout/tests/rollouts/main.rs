@@ -5,6 +5,8 @@
     reason = "scripts are files, and settings of a test run come from outside"
 )]
 
+mod aa;
+mod external;
 mod margins;
 mod replays;
 mod roles;

@@ -1,9 +1,10 @@
 //! Tests of replays with another policy, and of the outlook of a policy.
 
-use crate::traffic::{Behaviour, Even, series};
-use crate::world::{HOUR, MINUTE, quick};
+use crate::traffic::{Behaviour, Even, Seeded, series};
+use crate::world::{HOUR, MINUTE, SECOND, World, quick};
 use stagegate_rollout::{
-    Amount, Axis, Limit, Policy, Rates, Recording, Replay, Tick, Verdict, Weight, plan, replay,
+    Amount, Axis, Command, Limit, Policy, Rates, RecordedMinute, Recording, Replay, Tick, Verdict,
+    Weight, plan, replay,
 };
 
 /// Minutes of 6,000 requests at a weight, with a candidate of this behaviour.
@@ -29,7 +30,7 @@ impl Tape {
                 candidate: series(of, of_candidate, candidate),
                 assigned: Vec::new(),
                 apart: [0; 2],
-                doubt: None,
+                ..Tick::default()
             });
         }
         self
@@ -118,4 +119,57 @@ fn a_plan_says_how_long_what_is_found_and_what_it_costs() {
     let unscored = plan(&Policy::builtin(), &Rates { scored_candidate: 0.0, ..rates }, &[]);
     assert_eq!(unscored[0].takes_ms, None);
     assert!(unscored[0].because.contains("eval/accuracy"), "{}", unscored[0].because);
+}
+
+#[test]
+fn turns_that_hang_together_are_planned_as_what_they_are_worth() {
+    let policy = Policy::builtin();
+    let permanent = |rates: &Rates| {
+        let steps = plan(&policy, rates, &[]);
+        let gates = steps.into_iter().next().expect("a step").gates;
+        let is_it = |it: &stagegate_rollout::PlannedGate| {
+            it.gate.as_str() == "error/permanent/against-stable"
+        };
+        gates.into_iter().find(is_it).expect("the gate")
+    };
+    let independent = Rates { rps: 100.0, ..Rates::default() };
+    let alone = permanent(&independent);
+    let effects = [(alone.gate.clone(), 3.0)].into();
+    let together = permanent(&Rates { effects, ..independent });
+    assert_eq!((alone.effect, together.effect), (None, Some(3.0)));
+    assert_eq!(alone.needed, together.needed, "the first look comes with as many values");
+    assert!(together.passes < alone.passes, "{together:?}");
+    let found = |it: &stagegate_rollout::PlannedGate| it.found_after.expect("found");
+    assert!(found(&together) > 2 * found(&alone), "{together:?}");
+}
+
+/// Looks of a live rollout, stored minute by minute and read back, give every number again.
+#[test]
+fn a_replay_look_by_look_gives_the_evidence_of_the_time() {
+    let mut world = World::new([Seeded(7), Seeded(8)]);
+    let start = Command::Start { to: "v2".parse().expect("name"), policy: Box::new(quick()) };
+    world.command(&start, "", false).expect("ready");
+    let (mut minutes, mut minute) = (Vec::new(), RecordedMinute::default());
+    let worse = Behaviour::GOOD.with("permanent", 0.014);
+    for second in 1..=14 * 60 {
+        let tick = world.count(SECOND, 100, &Behaviour::GOOD, &worse);
+        world.judge(&tick);
+        minute.ticks.push(Tick { assigned: Vec::new(), ..tick });
+        if second % 60 == 0 {
+            minutes.push(serde_json::to_string(&std::mem::take(&mut minute)).expect("stored"));
+        }
+    }
+    let read = |text: &String| serde_json::from_str::<RecordedMinute>(text).expect("read back");
+    let windows: Vec<Tick> = minutes.iter().flat_map(|text| read(text).ticks).collect();
+    let tape = Tape { windows, draws: [Even::default(), Even::default()] };
+    let replayed = tape.judged_by(quick()).last.expect("judged");
+    let live = world.newest.expect("judged");
+    assert_eq!(replayed.measurements.len(), live.measurements.len());
+    for (again, once) in replayed.measurements.iter().zip(&live.measurements) {
+        assert_eq!(again.ln_evidence, once.ln_evidence, "{}", once.gate);
+        assert_eq!(again.p_value, once.p_value, "{}", once.gate);
+        assert_eq!((again.candidate, again.stable), (once.candidate, once.stable), "{}", once.gate);
+        assert_eq!(again.state, once.state, "{}", once.gate);
+    }
+    assert!(live.measurements.iter().any(|it| it.ln_evidence.is_some_and(|ln| ln.abs() > 0.1)));
 }

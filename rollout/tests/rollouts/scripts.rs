@@ -83,7 +83,12 @@ impl Player {
         let verb = words.next().unwrap_or("");
         let rest: Vec<&str> = words.collect();
         match verb {
-            "policy" => self.policy = if rest == ["builtin"] { Policy::builtin() } else { quick() },
+            "policy" => {
+                self.policy = if rest == ["builtin"] { Policy::builtin() } else { quick() };
+                if rest == ["holdback"] {
+                    self.policy.holdback = Weight::percent(1);
+                }
+            }
             "rps" => self.rps = number(rest[0]),
             "stable" | "candidate" => self.behave(usize::from(verb == "candidate"), &rest),
             "preflight" => self.preflight(&rest),

@@ -2,10 +2,13 @@
 
 use crate::traffic::{Behaviour, Draw, series, turned_away};
 use stagegate_rollout::{
-    Amount, Analysis, Command, Doubt, Effect, ErrorClass, Evidence, Gate, Grounds, Input, Limit,
-    Measure, OfflineEval, Order, Policy, Preflight, Quantile, Readiness, Refusal, SpendBook, Step,
-    Stepped, Surroundings, Tick, Timing, Weight, WorkloadSpec, WorkloadState, step,
+    Amount, Analysis, Command, Doubt, Effect, ErrorClass, Evidence, ExternalReading, Gate, GateId,
+    Grounds, Input, Limit, Measure, OfflineEval, Order, Policy, Preflight, Quantile, Readiness,
+    Refusal, SpendBook, Step, Stepped, Surroundings, Tick, Timing, Weight, WorkloadSpec,
+    WorkloadState, step,
 };
+
+use std::collections::BTreeMap;
 
 pub(crate) const SECOND: u64 = 1000;
 pub(crate) const MINUTE: u64 = 60 * SECOND;
@@ -46,6 +49,7 @@ pub(crate) fn quick() -> Policy {
                 .owned_by("oncall"),
         ],
         no_data_alert_ms: 5 * MINUTE,
+        holdback: Weight::ZERO,
         ..Policy::builtin()
     };
     policy.check().expect("makes sense")
@@ -85,6 +89,8 @@ pub(crate) struct World<D> {
     pub(crate) lost_keys: bool,
     /// The doubt about the judge.
     pub(crate) doubt: Option<Doubt>,
+    /// The newest answers of external gates.
+    pub(crate) external: BTreeMap<GateId, ExternalReading>,
 }
 
 impl<D: Draw> World<D> {
@@ -103,6 +109,7 @@ impl<D: Draw> World<D> {
             keys: 0,
             lost_keys: false,
             doubt: None,
+            external: BTreeMap::new(),
         }
     }
 
@@ -161,6 +168,7 @@ impl<D: Draw> World<D> {
             assigned: self.assigned(requests, weight),
             apart: [0; 2],
             doubt: self.doubt.clone(),
+            external: self.external.clone(),
         }
     }
 

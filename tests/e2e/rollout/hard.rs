@@ -105,6 +105,38 @@ async fn a_short_outage_at_the_end_rolls_nothing_back() {
 }
 
 #[tokio::test]
+async fn an_outage_of_the_provider_at_the_end_freezes_and_names_who_is_held_back() {
+    let gates = "{ axis: error, class: external, max: 5%, for: 3s, requests: 10 }, \
+                 { axis: error, class: permanent, margin: 20pp, for: 1s, requests: 10 }";
+    let step = "{ weight: 50%, hold: 1s, requests: 40 }";
+    let world = World::with(&policy(step, gates), Duration::MAX).await;
+    world.begin().await;
+    world.climb(2).await;
+    assert_eq!(world.rollout().await["weight"], "99%");
+    let held = "/v1/decisions?workload=agent&arm=stable&limit=500";
+    let is_held = |it: &serde_json::Value| it["detail"] == "holdback" && it["reason"] == "default";
+    eventually_async("a request that is held back", async || {
+        let found = world.stagegate.admin.get(held).await.ok().json;
+        found["decisions"].as_array().is_some_and(|all| all.iter().any(is_held))
+    })
+    .await;
+    // Three times as long as the gate waits.
+    world.stable.lose_its_provider();
+    world.candidate.lose_its_provider();
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    let frozen = world.rollout().await;
+    assert_eq!(frozen["phase"], "watching", "{frozen}");
+    assert_eq!(frozen["analysis"]["outage"], true, "{frozen}");
+    world.stable.recover();
+    world.candidate.recover();
+    world.until("the outage to end", |it| it["analysis"]["outage"] == false).await;
+    // The candidate's own failures are no outage.
+    world.candidate.lose_its_provider();
+    rolled_back_by(&world, "error/external/max").await;
+    world.traffic.end().await;
+}
+
+#[tokio::test]
 async fn a_cold_start_is_no_evidence_and_a_slow_candidate_is() {
     let gates = "{ axis: latency, measure: p95, max: 250ms, for: 1s, requests: 50 }";
     // A fifteenth of the step: caches may be cold for six seconds.

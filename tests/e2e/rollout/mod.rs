@@ -1,8 +1,10 @@
 //! Gated rollouts as their users live them: the real binary, fake agents that can be steered, users
 //! who ask all the time, and a webhook that hears what is told. Policies are compressed to seconds.
 
+mod aa;
 pub(crate) mod agent;
 mod crashes;
+mod external;
 mod flags;
 mod hard;
 pub(crate) mod hook;
@@ -45,19 +47,24 @@ impl World {
 
     /// With other policies, and users who wait no longer than `patience`.
     async fn with(policies: &str, patience: Duration) -> Self {
-        Self::under(policies, patience, None, &[]).await
+        Self::under(policies, patience, "[]", (None, &[])).await
+    }
+
+    /// The same with sources for external gates.
+    async fn asking(policies: &str, patience: Duration, sources: &str) -> Self {
+        Self::under(policies, patience, sources, (None, &[])).await
     }
 
     /// The usual one, with this data directory and environment.
     pub(crate) async fn at(data: Option<String>, environment: &[(String, String)]) -> Self {
-        Self::under(FAST, Duration::MAX, data, environment).await
+        Self::under(FAST, Duration::MAX, "[]", (data, environment)).await
     }
 
     async fn under(
         policies: &str,
         patience: Duration,
-        data: Option<String>,
-        environment: &[(String, String)],
+        sources: &str,
+        (data, environment): (Option<String>, &[(String, String)]),
     ) -> Self {
         let (stable, candidate, hook) =
             (Agent::start("stable"), Agent::start("candidate"), Hook::start());
@@ -72,6 +79,7 @@ impl World {
         let notify =
             format!("[{{ name: hook, type: webhook, url: \"http://{}/\" }}]", hook.backend.address);
         let setup = Setup::of(workload).with("policies", policies).with("notify", &notify);
+        let setup = setup.with("metric_sources", sources);
         let stagegate = Stagegate::start_in(&setup, data, environment).await;
         let traffic = Traffic::of(stagegate.proxy, patience);
         Self { stable, candidate, hook, stagegate, traffic }

@@ -14,12 +14,13 @@ use stagegate_api::{
     GateOutlook, Outlook, RateSource, ReplayGates, Replayed, ReplayedEvent, ReplayedRollout,
     StepOutlook,
 };
-use stagegate_config::Config;
-use stagegate_control::{StoreAccessError, now_ms, unmeasurable};
+use stagegate_config::{Config, MetricTarget};
+use stagegate_control::{Control, StoreAccessError, now_ms, unmeasurable};
 use stagegate_rollout::{
-    Outcome, PlannedStep, Policy, Rates, Recording, ReleaseName, Replay, Tick, WorkloadName, plan,
-    replay,
+    Analysis, GateId, Outcome, PlannedStep, Policy, Rates, RecordedMinute, Recording, ReleaseName,
+    Replay, Tick, WorkloadName, plan, replay,
 };
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -68,18 +69,41 @@ pub(super) async fn outlook(
     rates.rps = query.rps.unwrap_or(rates.rps);
     rates.usd_per_request = query.usd_per_request.unwrap_or(rates.usd_per_request);
     let rps_from = if query.rps.is_some() { RateSource::Given } else { RateSource::Measured };
-    let work = move || Outlook {
-        workload: name,
-        policy: policy.name.to_string(),
-        rps: rates.rps,
-        rps_from,
-        steps: plan(&policy, &rates, &waived).into_iter().map(step).collect(),
+    let control = app.control.clone();
+    let work = move || {
+        // A plan without the store's word is one for independent values.
+        rates.effects = effects(&control, &name).unwrap_or_default();
+        Outlook {
+            workload: name,
+            policy: policy.name.to_string(),
+            rps: rates.rps,
+            rps_from,
+            steps: plan(&policy, &rates, &waived).into_iter().map(step).collect(),
+        }
     };
     heavy(work).await.map(Json)
 }
 
 /// The largest number of a plan's assumptions: what follows from it is a number too.
 const MOST: f64 = 1e9;
+
+/// How much the turns of the workload's conversations hang together, gate by gate, in its newest analysis that
+/// tells it.
+fn effects(control: &Control, workload: &str) -> Option<BTreeMap<GateId, f64>> {
+    let name: WorkloadName = workload.parse().ok()?;
+    let store = control.reader().ok()?;
+    let analyses = store.analyses(&name, None, None, LOOKED_AT).ok()?;
+    analyses.iter().find_map(|stored| {
+        let analysis: Analysis = serde_json::from_str(&stored.analysis.body).ok()?;
+        let told =
+            analysis.measurements.iter().filter_map(|it| Some((it.gate.clone(), it.effect?)));
+        let effects: BTreeMap<GateId, f64> = told.collect();
+        (!effects.is_empty()).then_some(effects)
+    })
+}
+
+/// Analyses in which the correlation within conversations is looked for.
+const LOOKED_AT: usize = 20;
 
 /// The workload's rates over the longest window there is.
 fn measured(stats: &[SeriesStats], workload: &str) -> Rates {
@@ -125,6 +149,7 @@ fn step(step: PlannedStep) -> StepOutlook {
                 passes: gate.passes,
                 regression: gate.regression,
                 found_in_ms: gate.found_in_ms,
+                effect: gate.effect,
             })
             .collect(),
     }
@@ -152,8 +177,9 @@ pub(super) async fn replay_gates(
         return Err(ApiError::field("text", &problem));
     }
     let control = app.control.clone();
+    let sources = sources_of(&view.config);
     let work = move || -> Result<Replayed, ApiError> {
-        let policy = policy_of(&body)?;
+        let policy = policy_of(&body, &sources)?;
         let store = control.reader()?;
         let mut runs: Vec<Run> = Vec::new();
         let mut damaged = None;
@@ -161,7 +187,7 @@ pub(super) async fn replay_gates(
             .each_window(&workload, since_ms, now_ms(), |window| {
                 let Some(to) = window.candidate else { return };
                 match serde_json::from_str(&window.body) {
-                    Ok(tick) => add(&mut runs, window.stable, to, tick),
+                    Ok(minute) => add(&mut runs, window.stable, to, minute, body.exact),
                     Err(error) => damaged = Some(error.to_string()),
                 }
             })
@@ -189,10 +215,18 @@ struct Run {
     ticks: Vec<Tick>,
 }
 
-fn add(runs: &mut Vec<Run>, from: ReleaseName, to: ReleaseName, tick: Tick) {
+fn add(
+    runs: &mut Vec<Run>,
+    from: ReleaseName,
+    to: ReleaseName,
+    minute: RecordedMinute,
+    exact: bool,
+) {
+    let RecordedMinute { sum, ticks } = minute;
+    let ticks = if exact && !ticks.is_empty() { ticks } else { vec![sum] };
     match runs.last_mut().filter(|run| run.from == from && run.to == to) {
-        Some(run) => run.ticks.push(tick),
-        None => runs.push(Run { from, to, ticks: vec![tick] }),
+        Some(run) => run.ticks.extend(ticks),
+        None => runs.push(Run { from, to, ticks }),
     }
 }
 
@@ -204,7 +238,7 @@ fn judge(
 ) -> Result<ReplayedRollout, ApiError> {
     let Run { from, to, ticks } = run;
     let recording = Recording { workload, from, to, windows: ticks, daily_budget };
-    let Replay { events, windows, spared } =
+    let Replay { events, windows, spared, last } =
         replay(policy.clone(), &recording).map_err(|problems| {
             let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
             ApiError::new(Kind::InvalidConfig, problems.join("; "))
@@ -223,6 +257,7 @@ fn judge(
         windows: windows as u64,
         spared,
         events: events.into_iter().map(event).collect(),
+        last: last.as_ref().map(describe::rollout::analysis),
     })
 }
 
@@ -260,10 +295,23 @@ fn has_policies_only(text: &str) -> Result<(), ApiError> {
     }
 }
 
+/// The sources of external gates that the configuration in force has, without their addresses: a replay
+/// asks none of them.
+fn sources_of(config: &Config) -> String {
+    let each = config.metric_sources.iter().map(|source| {
+        let kind = match source.target {
+            MetricTarget::Prometheus { .. } => "prometheus",
+            MetricTarget::Webhook { .. } => "webhook",
+        };
+        format!("{{ name: '{}', type: {kind}, url: 'http://127.0.0.1:1' }}", source.name)
+    });
+    format!("metric_sources: [{}]\n", each.collect::<Vec<_>>().join(", "))
+}
+
 /// The wanted policy of the text.
-fn policy_of(body: &ReplayGates) -> Result<Arc<Policy>, ApiError> {
+fn policy_of(body: &ReplayGates, sources: &str) -> Result<Arc<Policy>, ApiError> {
     has_policies_only(&body.text)?;
-    let text = format!("{}\n{REST}", body.text.trim_end());
+    let text = format!("{}\n{REST}{sources}", body.text.trim_end());
     let loaded = Config::parse(&text, "policy", Path::new("/nonexistent"), &|_: &str| None);
     let config = loaded.map_err(|problems| ApiError::of_a_text(&problems))?.config;
     let own: Vec<&Arc<Policy>> =

@@ -23,7 +23,8 @@ const MOST: usize = 100;
 /// Starts a rollout at the policy's first step, of a release or of a variant of a flag.
 ///
 /// Candidate and rollback target are probed first. If anything is missing, the answer is 409 and
-/// names all of it; `override` with a reason starts anyway.
+/// names all of it; `override` with a reason starts anyway. With `aa` the stable release is compared with
+/// itself.
 #[utoipa::path(post, path = "/v1/workloads/{workload}/rollouts", tag = "change",
     params(("workload" = String, Path, description = "Name of the workload")),
     request_body = StartRollout, responses((status = 200, description = "Started.", body = Changed)))]
@@ -33,6 +34,16 @@ pub(super) async fn start(
     change: Change<StartRollout>,
 ) -> Result<Response, ApiError> {
     let body = change.body.clone();
+    match (&body.to, body.aa) {
+        (Some(_), false) | (None, true) => {}
+        (Some(_), true) => {
+            let problem = "is given beside `aa`: the stable release is compared with itself";
+            return Err(ApiError::field("to", &problem));
+        }
+        (None, false) => {
+            return Err(ApiError::field("to", &"is missing: name the release to roll out"));
+        }
+    }
     let reason = reason_for(body.overriding, body.reason.as_deref())?;
     let view = app.control.view();
     let policy = view.policy(&workload, body.policy.as_deref()).map_err(|known| {
@@ -40,14 +51,26 @@ pub(super) async fn start(
         ApiError::unknown("policy", &format!("there is no policy `{name}`; there are: {known}"))
     })?;
     let overriding = body.overriding;
-    let (to, change) = match &body.flag {
-        None => (body.to.parse().map_err(|error| ApiError::field("to", &error))?, change),
-        Some(flag) => {
-            let made = of_variant(&app, &workload, flag, &body.to)?;
-            registered(&app, &workload, made, change, &reason).await?
+    let (to, change) = match (&body.to, &body.flag) {
+        (None, Some(_)) => {
+            let problem = "is given beside `aa`: the stable release is compared with itself";
+            return Err(ApiError::field("flag", &problem));
+        }
+        (None, None) => (None, change),
+        (Some(to), None) => {
+            (Some(to.parse().map_err(|error| ApiError::field("to", &error))?), change)
+        }
+        (Some(to), Some(flag)) => {
+            let made = of_variant(&app, &workload, flag, to)?;
+            let (to, change) = registered(&app, &workload, made, change, &reason).await?;
+            (Some(to), change)
         }
     };
-    let command = Command::Start { to, policy: Box::new(Policy::clone(&policy)) };
+    let policy = Box::new(Policy::clone(&policy));
+    let command = match to {
+        Some(to) => Command::Start { to, policy },
+        None => Command::StartAa { policy },
+    };
     let mut order = change.order(workload, command, reason);
     order.overriding = overriding;
     carry_out(&app, order).await

@@ -5,7 +5,7 @@ use crate::analysis::counts::Counts;
 use crate::analysis::frame::Frame;
 use crate::analysis::test::Kind;
 use crate::analysis::{Estimate, GateState, Measurement, Why};
-use crate::policy::Then;
+use crate::policy::{Measure, Then};
 use stagegate_sequential::promotion::Looks;
 
 impl Track {
@@ -16,6 +16,9 @@ impl Track {
         }
         if let Some(why) = self.held {
             return inconclusive(why);
+        }
+        if frame.kind() == Kind::External {
+            return self.state_of_asked(frame);
         }
         if self.silent_ms >= frame.policy.no_data_alert_ms {
             return GateState::NoData { since_ms: self.last_value_ms };
@@ -48,10 +51,31 @@ impl Track {
         }
     }
 
+    /// The state of an external gate: without a fresh value it has no data, and never holds.
+    fn state_of_asked(&self, frame: &Frame<'_>) -> GateState {
+        if !self.asked.is_fresh(frame) {
+            return GateState::NoData { since_ms: self.last_value_ms };
+        }
+        if let Some(Violation { since_ms, for_ms, .. }) = self.violation {
+            return GateState::Violated { since_ms, for_ms };
+        }
+        let why = match self.asked.is_beyond(frame) {
+            _ if frame.since.requests < frame.needed() => Why::TooFew,
+            None => Why::NothingToCompare,
+            Some(true) => Why::NotShown,
+            Some(false) => return GateState::Ok,
+        };
+        GateState::Inconclusive { why }
+    }
+
     /// Everything there is to show of the gate.
     pub(in crate::analysis) fn measurement(&self, frame: &Frame<'_>) -> Measurement {
         let gate = frame.gate;
         let state = self.state(frame);
+        if frame.kind() == Kind::External {
+            let blocks = self.blocks(frame, state, frame.needed());
+            return self.asked.measurement(frame, state, blocks);
+        }
         let lately = self.window(frame);
         let next_look = self.looks.as_ref().map(Looks::next_at);
         let late = !self.shown && self.step.candidate.n >= frame.needed();
@@ -70,7 +94,9 @@ impl Track {
             ln_needed,
             p_value: self.best_p,
             needed,
+            effect: self.measured_effect(),
             slices: self.test.slices(),
+            note: None,
             blocks: self.blocks(frame, state, needed),
         }
     }
@@ -102,16 +128,26 @@ impl Track {
     /// The obstacle to a promotion, in words.
     fn blocks(&self, frame: &Frame<'_>, state: GateState, needed: u64) -> Option<String> {
         let id = frame.gate.id();
-        let optional = frame.waived || frame.gate.then == Then::Alert;
-        let values = self.step.candidate.n;
-        let what = if frame.gate.scored > 0 { "scored responses" } else { "values" };
+        let may_lack_data = match &frame.gate.measure {
+            Measure::External(value) => !value.no_data_blocks,
+            _ => frame.gate.then == Then::Alert,
+        };
+        let optional = frame.waived || may_lack_data;
+        let (values, what) = match frame.kind() {
+            Kind::External => (frame.since.requests, "requests"),
+            _ if frame.gate.scored > 0 => (self.step.candidate.n, "scored responses"),
+            _ => (self.step.candidate.n, "values"),
+        };
         let said = match state {
             GateState::Ok => return None,
             GateState::Violated { .. } if !frame.waived => format!("{state}"),
             GateState::NotBelieved { .. } if !frame.waived => format!("{state}"),
             _ if optional => return None,
             GateState::Violated { .. } | GateState::NotBelieved { .. } => return None,
-            GateState::NoData { .. } => "there is no data".to_owned(),
+            GateState::NoData { .. } => match self.asked.why() {
+                Some(why) => format!("there is no data ({why})"),
+                None => "there is no data".to_owned(),
+            },
             GateState::Inconclusive { why } => match why {
                 Why::TooFew => format!("{values} of {needed} {what}"),
                 Why::ExternalOutage => "an outage hits both arms alike".to_owned(),

@@ -43,7 +43,6 @@ impl Guard {
         if !evident::above(self.stable, limit, STABLE_TOO) {
             return false;
         }
-        let share = self.stable.0 as f64 / self.stable.1 as f64;
-        !evident::above(self.candidate, share, STABLE_TOO)
+        !evident::worse(self.candidate, self.stable, STABLE_TOO)
     }
 }

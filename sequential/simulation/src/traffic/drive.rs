@@ -15,6 +15,8 @@ use std::sync::Arc;
 /// Length of a tick in milliseconds.
 const TICK_MS: u64 = 5000;
 const BEGIN_MS: u64 = 1_800_000_000_000;
+/// A watch has a step before it, with whose figures it compares.
+const BEFORE_MS: u64 = 20 * 60_000;
 
 /// The end of one run.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +54,11 @@ pub fn drive(shape: &Shape, rng: Rng) -> Result<Fate> {
     for number in 1..=shape.minutes * 60_000 / TICK_MS {
         let since_ms = number * TICK_MS;
         let at_ms = BEGIN_MS + since_ms;
+        if is_watch(shape) && since_ms == BEFORE_MS {
+            state = forced(&spec, &state, at_ms)?;
+            traffic.set_weight(state.weight.ratio());
+            counter = Counter::new(&state)?;
+        }
         requests.clear();
         traffic.until(since_ms, &mut requests);
         if since_ms > changes_ms {
@@ -95,6 +102,19 @@ fn spec() -> Result<WorkloadSpec> {
     spec.check().map_err(|error| anyhow::anyhow!("{error:?}"))
 }
 
+fn is_watch(shape: &Shape) -> bool {
+    shape.step + 1 == Policy::builtin().steps.len()
+}
+
+/// The next step, whatever the verdict is.
+fn forced(spec: &WorkloadSpec, state: &WorkloadState, at_ms: u64) -> Result<WorkloadState> {
+    let command = &Command::Promote { expect: None, force: true };
+    let grounds = Grounds { analysis: None, preflight: None, overriding: true };
+    let order = Order { command, by: "simulation", reason: "to simulate", grounds };
+    let done = step(spec, state, Input::Command(order), at_ms);
+    done.map(|done| done.state).map_err(|refusal| anyhow::anyhow!("{refusal}"))
+}
+
 fn begin(spec: &WorkloadSpec, shape: &Shape) -> Result<WorkloadState> {
     let mut policy = Policy::builtin();
     policy.gates.extend(shape.gates.iter().cloned());
@@ -115,8 +135,8 @@ fn begin(spec: &WorkloadSpec, shape: &Shape) -> Result<WorkloadState> {
         done.map(|done| done.state).map_err(|refusal| anyhow::anyhow!("{refusal}"))
     };
     state = give(&state, &Command::Start { to: "v2".parse()?, policy: Box::new(policy) })?;
-    for _ in 0..shape.step {
-        state = give(&state, &Command::Promote { expect: None, force: true })?;
+    for _ in 0..shape.step - usize::from(is_watch(shape)) {
+        state = forced(spec, &state, BEGIN_MS)?;
     }
     Ok(state)
 }

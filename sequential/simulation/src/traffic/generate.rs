@@ -8,8 +8,6 @@ use std::collections::BinaryHeap;
 
 /// The time after which a client of a hung request leaves, in microseconds.
 const LEAVES_US: u64 = 5_000_000;
-/// Share of the candidate's and of stable's conversations that are scored.
-const SCORED: (f64, f64) = (0.2, 0.05);
 
 /// One finished request.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +88,11 @@ impl<'a> Traffic<'a> {
         }
     }
 
+    /// Conversations that begin from now on are drawn by this weight.
+    pub(super) const fn set_weight(&mut self, weight: f64) {
+        self.weight = weight;
+    }
+
     /// All requests that end before `until_ms`.
     pub(super) fn until(&mut self, until_ms: u64, into: &mut Vec<Request>) {
         let ends = self.shape.ends.map_or(u64::MAX, |minutes| (minutes * 60_000.0) as u64);
@@ -151,7 +154,7 @@ impl<'a> Traffic<'a> {
             conversation.permanent *= share / normal;
             conversation.wrong = self.rng.beta(shape.stable.wrong, shape.icc) / shape.stable.wrong;
         }
-        let (of_candidate, of_stable) = SCORED;
+        let (of_candidate, of_stable) = shape.scored;
         let share = if conversation.arm == Arm::Candidate { of_candidate } else { of_stable };
         conversation.scored = self.rng.chance(share);
         let place = match self.free.pop() {

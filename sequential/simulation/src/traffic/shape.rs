@@ -93,6 +93,8 @@ pub struct Shape {
     pub grows: f64,
     /// Spread of a conversation's cost, in logarithms.
     pub cost_spread: f64,
+    /// Share of the candidate's and of stable's conversations of which a response is scored.
+    pub scored: (f64, f64),
     /// Traffic ends after this many minutes.
     pub ends: Option<f64>,
     /// Further gates.
@@ -122,6 +124,7 @@ impl Shape {
             tools: 0.0,
             grows: 0.0,
             cost_spread: 0.7,
+            scored: (0.2, 0.05),
             ends: None,
             gates: Vec::new(),
         }

@@ -110,6 +110,26 @@ fn good() -> Vec<Shape> {
             ..Shape::plain("watch at 100%: provider out for 30 s")
         },
         Shape {
+            step: 3,
+            minutes: 150,
+            outage: Some((30.0, 3600.0, outage)),
+            ..Shape::plain("watch at 100%: provider out for an hour")
+        },
+        Shape {
+            rps: 166.7,
+            step: 0,
+            minutes: 55,
+            turns: 1,
+            scored: (1.0, 0.05),
+            ..Shape::plain("step 1: 100 candidate requests a minute, all scored")
+        },
+        Shape {
+            rps: 166.7,
+            step: 0,
+            minutes: 55,
+            ..Shape::plain("step 1: 100 candidate requests a minute, a fifth scored")
+        },
+        Shape {
             rps: 40.0,
             minutes: 240,
             candidate: inside,

@@ -22,6 +22,8 @@ pub(super) const ALLOWED: &[Arrow] = &[
     arrow("eval", "rollout", "samples and scores carry names, arms and weights"),
     arrow("eval", "sequential", "results have intervals, the offline gate is a test"),
     arrow("eval", "sealed", "a scorer's key is hidden, a request to it is signed"),
+    arrow("external", "rollout", "it answers what a gate's measure asks"),
+    arrow("external", "sealed", "addresses and keys are hidden, questions are signed"),
     arrow("flags", "rollout", "percentages use the hash of weights"),
     arrow("readiness", "rollout", "checks judge the gates and steps of a policy"),
     arrow("readiness", "timing", "evidence names its day"),
