@@ -20,6 +20,18 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The comment.
 const BEAT: Bytes = Bytes::from_static(b":\n\n");
 
+/// An event of the stream.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes what is written as text")]
+pub(super) struct StatusEvent {
+    /// `status`.
+    event: String,
+    /// Never used again, also not after a restart.
+    id: String,
+    /// A `Status`, as JSON.
+    data: String,
+}
+
 /// The status as server-sent events: at once, then whenever it changes, at most once a second.
 ///
 /// Each event has the name `status`, an id, and a `Status` as its data. A reader that comes back with
@@ -29,7 +41,7 @@ const BEAT: Bytes = Bytes::from_static(b":\n\n");
 #[utoipa::path(get, path = "/v1/events", tag = "read",
     params(("last-event-id" = Option<String>, Header, description = "The id of the event that was seen last")),
     responses((status = 200, description = "Events without end; they end when the process does.",
-        body = Status, content_type = "text/event-stream")))]
+        body = inline(StatusEvent), content_type = "text/event-stream")))]
 pub(super) async fn events(
     State(app): State<App>,
     headers: HeaderMap,

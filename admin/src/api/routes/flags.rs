@@ -4,7 +4,9 @@ use super::records::{record, rows};
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::etag::etag;
-use crate::api::extract::{Body, Change, Params, Segments, optional_reason, required_reason};
+use crate::api::extract::{
+    Body, Change, Params, Segments, optional_reason, required_reason, stored,
+};
 use crate::api::reply::reply;
 use crate::describe;
 use axum::Json;
@@ -75,6 +77,7 @@ pub(super) async fn change_flag(
 #[into_params(parameter_in = Query)]
 pub(super) struct HistoryQuery {
     /// Only older ones than this number.
+    #[serde(default, deserialize_with = "stored")]
     before: Option<u64>,
     /// At most so many, 1 to 1000.
     #[param(minimum = 1, maximum = 1000, default = 50)]

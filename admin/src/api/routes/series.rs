@@ -56,6 +56,11 @@ pub(super) async fn series(
     if !(1..=MOST).contains(&points) {
         return Err(ApiError::field("points", &format!("it must be from 1 to {MOST}")));
     }
+    for (field, time) in [("since_ms", query.since_ms), ("until_ms", query.until_ms)] {
+        if time.is_some_and(|it| i64::try_from(it).is_err()) {
+            return Err(ApiError::field(field, &format!("it must be at most {}", i64::MAX)));
+        }
+    }
     let until_ms = query.until_ms.unwrap_or_else(now_ms);
     let since_ms = query.since_ms.unwrap_or(until_ms.saturating_sub(SPAN_MS));
     if since_ms >= until_ms || until_ms - since_ms > LONGEST_MS {
