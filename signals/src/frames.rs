@@ -183,7 +183,7 @@ mod tests {
                 match piece {
                     Piece::Begin(kind) => kinds.push(kind),
                     Piece::Payload(bytes) => {
-                        frames.unmasked(bytes, |plain| payload.extend_from_slice(plain))
+                        frames.unmasked(bytes, |plain| payload.extend_from_slice(plain));
                     }
                     Piece::End => ends += 1,
                 }

@@ -197,7 +197,8 @@ fn texts_of_both_sides_are_told_without_masks_and_compression() {
         frame(0x80, b":3}"),
         frame(0xc1, &packed),
     ];
-    let masked: Vec<u8> = b"{\"d\":4}".iter().enumerate().map(|(at, b)| b ^ at as u8 % 4).collect();
+    let masked: Vec<u8> =
+        b"{\"d\":4}".iter().enumerate().map(|(at, b)| b ^ (at as u8 % 4)).collect();
     let client = [
         &[0x81, 0x87, 0, 1, 2, 3][..],
         &masked,
