@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The files that read samples, and which they mean: of which release, picked for which reason.
-const READERS: [(&str, &str); 11] = [
+const READERS: [(&str, &str); 12] = [
     (
         "admin/src/api/routes/reviews.rs",
         "any that waits for a person; arm and release are withheld",
@@ -15,6 +15,10 @@ const READERS: [(&str, &str); 11] = [
         "what the caller asks for: release and reason are parameters",
     ),
     ("admin/src/sources/scored_samples.rs", "hands the filter of a route on"),
+    (
+        "cli/src/command/coverage.rs",
+        "what the options say, picked at random: what users asked, not what went wrong",
+    ),
     (
         "cli/src/command/dataset.rs",
         "what the options say; the reason decides how a case is weighted",

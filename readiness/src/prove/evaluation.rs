@@ -66,7 +66,7 @@ pub(super) fn coverage(facts: &Facts, statement: Option<&Statement>) -> Proof {
     let wanted = facts.settings.coverage;
     let text = format!("{} of {samples} requests are near a case", percent(*share));
     // Not a number is no coverage.
-    if !(*share >= wanted) {
+    if share.is_nan() || *share < wanted {
         return Proof::fails(
             format!("{text}, below {}", percent(wanted)),
             format!("add the uncovered cases that {again} writes"),
