@@ -5,14 +5,15 @@ use crate::context::Dashboard;
 use crate::door::foreign;
 use crate::form::Form;
 use crate::frame;
+use crate::verbs::change;
 use crate::visitor::Visitor;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{Method, StatusCode};
 use maud::{Markup, html};
-use serde_json::{Value, json};
+use serde_json::json;
 use stagegate_api::words::millis;
-use stagegate_api::{Changed, FlagChanged, ReviewTaken, RollbackTiming, SessionDetail};
+use stagegate_api::{Changed, FlagChanged, ReviewTaken, RollbackTiming};
 
 /// Does what a form of a workload's page asks for.
 pub(crate) async fn act(
@@ -51,7 +52,7 @@ pub(crate) async fn flag(
         return refusal;
     }
     let mut body = json!({ "action": verb, "reason": form.text("reason") });
-    for field in ["tenant", "share"] {
+    for field in ["tenant", "share", "variant", "user"] {
         if let Some(value) = form.get(field) {
             body[field] = json!(value);
         }
@@ -90,58 +91,6 @@ fn flag_done(changed: &FlagChanged) -> Markup {
     }
 }
 
-/// The API's request for a verb of a page.
-fn change<'a>(workload: &str, verb: &str, form: &'a Form) -> Result<Change<'a>, String> {
-    let of = |rest: &[&str]| path(&[&["v1", "workloads", workload], rest].concat());
-    let reason = form.text("reason");
-    let post = |rest: &[&str], body: Value| Change {
-        method: Method::POST,
-        path: of(rest),
-        body,
-        key: form.get("key"),
-        epoch: form.get("epoch"),
-    };
-    let optional = || match form.get("reason") {
-        Some(reason) => json!({ "reason": reason }),
-        None => json!({}),
-    };
-    Ok(match verb {
-        "rollback" => post(&["rollback"], json!({ "reason": reason })),
-        "kill" if form.get("name") != Some(workload) => {
-            return Err(format!("to kill `{workload}`, type its name into the form"));
-        }
-        "kill" => post(&["kill"], json!({ "reason": reason })),
-        "revive" => post(&["revive"], json!({ "reason": reason })),
-        "pause" => post(&["rollouts", "current", "pause"], optional()),
-        "resume" => post(&["rollouts", "current", "resume"], optional()),
-        "abort" => post(&["rollouts", "current", "abort"], json!({ "reason": reason })),
-        "promote" => {
-            let force = form.has("force");
-            let mut body = optional();
-            body["force"] = json!(force);
-            // A forced promotion does not rest on an analysis.
-            if let Some(expect) = form.get("expect").filter(|_| !force) {
-                body["expect"] = json!(expect);
-            }
-            post(&["rollouts", "current", "promote"], body)
-        }
-        "start" => {
-            let mut body = optional();
-            body["to"] = json!(form.text("to"));
-            body["override"] = json!(form.has("override"));
-            post(&["rollouts"], body)
-        }
-        "weight" => Change {
-            method: Method::PUT,
-            body: json!({ "weight": form.text("weight"), "reason": reason, "override": form.has("override") }),
-            ..post(&["weight"], Value::Null)
-        },
-        "open-cohort" => post(&["cohorts", form.text("cohort"), "enable"], optional()),
-        "close-cohort" => post(&["cohorts", "rollback"], json!({ "reason": reason })),
-        other => return Err(format!("there is no change `{other}`")),
-    })
-}
-
 fn done(workload: &str, changed: &Changed) -> Markup {
     html! {
         h1 { "Done: " (changed.summary) }
@@ -170,7 +119,7 @@ fn timing_text(timing: &RollbackTiming) -> Markup {
     }
 }
 
-fn refused(refusal: &Refusal, back: &str, to: &str) -> Markup {
+pub(crate) fn refused(refusal: &Refusal, back: &str, to: &str) -> Markup {
     let problem = &refusal.problem;
     html! {
         h1 { "Nothing was changed" }
@@ -192,29 +141,6 @@ fn refused(refusal: &Refusal, back: &str, to: &str) -> Markup {
             ul { @for field in &problem.fields { li { (field.field) ": " (field.problem) } } }
         }
         p { a.button href=(back) { "Back to " (to) } }
-    }
-}
-
-/// Ends somebody's session.
-pub(crate) async fn end_session(
-    State(dashboard): State<Dashboard>,
-    Path(id): Path<String>,
-    visitor: Visitor,
-    form: Form,
-) -> Response {
-    if let Some(refusal) = foreign(&visitor, &form) {
-        return refusal;
-    }
-    let asked = Change {
-        method: Method::DELETE,
-        path: path(&["v1", "sessions", &id]),
-        body: json!({}),
-        key: None,
-        epoch: None,
-    };
-    match dashboard.api.change::<SessionDetail>(&visitor, asked).await {
-        Ok(_) => Redirect::to("/settings").into_response(),
-        Err(refusal) => refusal.into_response(),
     }
 }
 
@@ -242,32 +168,5 @@ pub(crate) async fn review(
     match dashboard.api.change::<ReviewTaken>(&visitor, asked).await {
         Ok(_) => Redirect::to(&path(&["samples", &id])).into_response(),
         Err(refusal) => refusal.into_response(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::change;
-    use crate::form::Form;
-    use serde_json::json;
-
-    #[test]
-    fn a_promotion_carries_the_analysis_that_the_page_showed() {
-        let form = Form::read(b"expect=agent~v43~2&epoch=7&key=k1");
-        let it = change("agent", "promote", &form).expect("a change");
-        assert_eq!(it.path, "/v1/workloads/agent/rollouts/current/promote");
-        assert_eq!(it.body, json!({ "force": false, "expect": "agent~v43~2" }));
-        assert_eq!((it.key, it.epoch), (Some("k1"), Some("7")));
-        let form = Form::read(b"expect=agent~v43~2&force=on&reason=incident");
-        let it = change("agent", "promote", &form).expect("a change");
-        assert_eq!(it.body, json!({ "force": true, "reason": "incident" }));
-    }
-
-    #[test]
-    fn a_kill_wants_the_name_of_the_workload() {
-        assert!(change("agent", "kill", &Form::read(b"reason=x")).is_err());
-        assert!(change("agent", "kill", &Form::read(b"reason=x&name=other")).is_err());
-        assert!(change("agent", "kill", &Form::read(b"reason=x&name=agent")).is_ok());
-        assert!(change("agent", "erase", &Form::default()).is_err());
     }
 }

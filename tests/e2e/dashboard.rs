@@ -105,6 +105,11 @@ async fn the_second_of_two_people_sees_the_first_ones_change() {
 }
 
 #[tokio::test]
+async fn what_the_command_line_can_change_a_page_can() {
+    World::start().await.story("verbs", OPERATOR).await;
+}
+
+#[tokio::test]
 async fn a_flag_is_denied_to_a_tenant() {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("flags.json");

@@ -94,6 +94,9 @@ fn running(facts: &Facts<'_>, rollout: &RolloutDetail) -> Markup {
                 } @else {
                     p { "The gates do not permit it yet. See what the step still needs." }
                 }
+                @if rollout.not_by.as_ref() == Some(&facts.visitor.identity.actor) {
+                    p.alarm { "You started this rollout, and its policy wants a second person: somebody else must promote it." }
+                }
                 @if is_admin && !passes {
                     (form(facts, "promote", true, &html! {
                         p { "As admin you may promote against the verdict. The audit keeps it." }
@@ -130,6 +133,8 @@ fn start(facts: &Facts<'_>) -> Markup {
                     }
                 }
             }
+            label for="start-policy" { "Policy (the workload's own if left out)" }
+            input #start-policy name="policy" autocomplete="off";
             (reason("start-reason", false))
             label { input type="checkbox" name="override"; " Start although something is missing (needs a reason)" }
             button type="submit" { "Start" }
@@ -155,6 +160,10 @@ fn more(facts: &Facts<'_>) -> Markup {
                 h3 { "Cohort " (next.name) }
                 (form(facts, "open-cohort", true, &html! {
                     input type="hidden" name="cohort" value=(next.name);
+                    @if !next.excluded.is_empty() {
+                        label for="cohort-opt-in" { "Excluded tenants to opt in (needs a reason), with commas: " (next.excluded.join(", ")) }
+                        input #cohort-opt-in name="opt_in" autocomplete="off";
+                    }
                     (reason("cohort-reason", false))
                     button type="submit" { "Open the cohort " (next.name) }
                 }))
@@ -180,6 +189,14 @@ fn more(facts: &Facts<'_>) -> Markup {
                     (reason("kill-reason", true))
                     button.bad type="submit" { "Kill " (workload.name) }
                 }))
+                h3 { "Drill" }
+                form method="post" action=(path(&["w", &workload.name, "drill"])) {
+                    (secret(facts.visitor))
+                    input type="hidden" name="key" value={ (facts.key) "-drill" };
+                    p { "Turns the kill switch on for a third of a second, checks it, and turns it off." }
+                    (reason("drill-reason", false))
+                    button type="submit" { "Drill" }
+                }
             }
         }
     }

@@ -11,6 +11,7 @@ pub(crate) mod request;
 pub(crate) mod samples;
 pub(crate) mod settings;
 mod stages;
+pub(crate) mod taking_part;
 mod tiles;
 pub(crate) mod workload;
 

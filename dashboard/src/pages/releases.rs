@@ -3,12 +3,13 @@
 use super::time;
 use crate::ask::{Refusal, path};
 use crate::context::Dashboard;
-use crate::frame;
+use crate::frame::{self, secret};
+use crate::verbs::ARTIFACT;
 use crate::visitor::Visitor;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use maud::{Markup, html};
-use stagegate_api::{ReleaseDetail, Releases};
+use stagegate_api::{ReleaseDetail, Releases, Role};
 
 pub(crate) async fn page(
     State(dashboard): State<Dashboard>,
@@ -17,10 +18,12 @@ pub(crate) async fn page(
 ) -> Result<Response, Refusal> {
     let at = path(&["v1", "workloads", &name, "releases"]);
     let all: Releases = dashboard.api.get(&visitor, &at).await?;
+    let may_change = visitor.role_for(&name) != Role::Viewer;
     let body = html! {
         h1 { "Releases of " a href=(path(&["w", &name])) { (name) } }
         @for line in &all.running { p { (line) } }
-        @for release in &all.releases { (one(release)) }
+        @for release in &all.releases { (one(release)) @if may_change { (remove(&visitor, &name, release)) } }
+        @if may_change { (add(&visitor, &name)) }
     };
     Ok(frame::page(&visitor, "/", "Releases", &body))
 }
@@ -55,5 +58,41 @@ fn one(release: &ReleaseDetail) -> Markup {
                 tr { th scope="row" { "First used" } td { (time(used)) } }
             }
         } }
+    }
+}
+
+/// Forgets a release that was registered at run time; the API refuses others.
+fn remove(visitor: &Visitor, workload: &str, release: &ReleaseDetail) -> Markup {
+    html! {
+        @if release.role.is_none() && !release.registered_by.is_empty() {
+            details { summary.link { "Remove" }
+                form.row method="post" action=(path(&["w", workload, "act", "remove-release"])) {
+                    (secret(visitor))
+                    input type="hidden" name="release" value=(release.name);
+                    button type="submit" { "Remove " (release.name) }
+                }
+            }
+        }
+    }
+}
+
+/// Registers a release at run time.
+fn add(visitor: &Visitor, workload: &str) -> Markup {
+    html! {
+        h2 { "Add a release" }
+        form.narrow method="post" action=(path(&["w", workload, "act", "add-release"])) {
+            (secret(visitor))
+            label for="release-name" { "Name" }
+            input #release-name name="name" required autocomplete="off" maxlength="63";
+            label for="release-endpoints" { "Endpoints, one a line" }
+            textarea #release-endpoints name="endpoints" required rows="2" placeholder="http://10.0.2.1:9001" {}
+            @for (part, title) in ARTIFACT {
+                label for={ "release-" (part) } { (title) " (may be left out)" }
+                input id={ "release-" (part) } name=(part) autocomplete="off";
+            }
+            label for="release-reason" { "Reason (may be left out)" }
+            input #release-reason name="reason" maxlength="500" autocomplete="off";
+            button type="submit" { "Add" }
+        }
     }
 }

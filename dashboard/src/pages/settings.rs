@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 use stagegate_api::{
-    AuthMode, ChannelStatus, Channels, SessionDetail, Sessions, SignedInBy, Status,
+    AuthMode, ChannelStatus, Channels, Role, SessionDetail, Sessions, SignedInBy, Status,
 };
 
 pub(crate) async fn page(
@@ -42,15 +42,23 @@ pub(crate) async fn page(
                 ", " (status.decision_log.dropped) " records dropped"
             } }
         } }
+        @if visitor.role() != Role::Viewer {
+            form.row method="post" action="/settings/reload" {
+                (secret(&visitor))
+                label for="reload-reason" { "Reason (may be left out)" }
+                input #reload-reason name="reason" maxlength="500" autocomplete="off";
+                button type="submit" { "Read the configuration again" }
+            }
+        }
         h2 { "Channels to people" }
-        (channels_table(&channels.map(|it| it.channels).unwrap_or_default()))
+        (channels_table(&visitor, &channels.map(|it| it.channels).unwrap_or_default()))
         (sessions_table(&visitor, &sessions.map(|it| it.sessions).unwrap_or_default()))
         p { a href="/docs" { "The admin API" } }
     };
     Ok(frame::page(&visitor, "/settings", "Settings", &body))
 }
 
-fn channels_table(channels: &[ChannelStatus]) -> Markup {
+fn channels_table(visitor: &Visitor, channels: &[ChannelStatus]) -> Markup {
     if channels.is_empty() {
         return html! { p { "None is configured: nobody is told when a gate rolls back." } };
     }
@@ -59,7 +67,7 @@ fn channels_table(channels: &[ChannelStatus]) -> Markup {
             table {
                 thead { tr {
                     th scope="col" { "Channel" } th scope="col" { "Type" } th scope="col" { "Owners" }
-                    th.n scope="col" { "Waiting" } th scope="col" { "Last delivery" } th scope="col" { "Last failure" }
+                    th.n scope="col" { "Waiting" } th scope="col" { "Last delivery" } th scope="col" { "Last failure" } td {}
                 } }
                 tbody { @for it in channels {
                     tr {
@@ -71,6 +79,14 @@ fn channels_table(channels: &[ChannelStatus]) -> Markup {
                         td {
                             @if let Some(at) = it.last_failure_at_ms { (time(at)) }
                             @if let Some(why) = &it.last_failure { ": " (why) }
+                        }
+                        td {
+                            @if visitor.role() != Role::Viewer {
+                                form method="post" action=(path(&["notify", &it.name, "test"])) {
+                                    (secret(visitor))
+                                    button type="submit" aria-label={ "Test " (it.name) } { "Test" }
+                                }
+                            }
                         }
                     }
                 } }

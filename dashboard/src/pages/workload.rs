@@ -99,6 +99,7 @@ pub(crate) async fn page(
             a href=(path(&["w", &name, "charts"])) { "Charts" }
             a href=(path(&["w", &name, "history"])) { "Rollouts" }
             a href=(path(&["w", &name, "releases"])) { "Releases" }
+            a href=(path(&["w", &name, "taking-part"])) { "Who takes part" }
             a href=(with_query("/samples", &[("workload", Some(&name))])) { "Samples" }
         }
         div #sentence data-live { (first_line(&shown)) }

@@ -47,7 +47,7 @@ async function rollBack(page) {
 }
 
 const PAGES = [
-  "/", "/w/agent", "/w/agent/charts?span=24h", "/w/agent/history", "/w/agent/releases", "/request",
+  "/", "/w/agent", "/w/agent/charts?span=24h", "/w/agent/history", "/w/agent/releases", "/w/agent/taking-part", "/request",
   "/request?workload=agent&tenant=acme", "/samples", "/flags", "/audit?verify=1", "/settings",
 ];
 
@@ -146,6 +146,38 @@ const stories = {
     await page.getByText("workers follow after").waitFor();
     await page.getByRole("link", { name: "Back to the flags" }).click();
     await page.getByText("deny tenant acme").waitFor();
+  },
+
+  // What the command line can change, a page can: lists, a release, a drill, a reload.
+  async verbs() {
+    const page = await open();
+    await signIn(page, "/w/agent/taking-part");
+    await page.locator("#deny-id").fill("a/../b ÄÖ");
+    await page.locator("#deny-reason").fill("wrong answers");
+    await page.getByRole("button", { name: "Deny" }).click();
+    await page.getByText("Done: ").waitFor();
+    await page.goto(url + "/w/agent/taking-part");
+    await page.getByText("tenant a/../b ÄÖ").waitFor();
+    await page.getByRole("button", { name: "Remove a/../b ÄÖ" }).click();
+    await page.getByText("Done: ").waitFor();
+    await page.goto(url + "/w/agent/releases");
+    await page.locator("#release-name").fill("v9");
+    await page.locator("#release-endpoints").fill("http://127.0.0.1:9");
+    await page.locator("#release-model").fill("m-9");
+    await page.getByRole("button", { name: "Add", exact: true }).click();
+    await page.getByText("Done: ").waitFor();
+    await page.goto(url + "/w/agent/releases");
+    await page.locator("summary", { hasText: "Remove" }).click();
+    await page.getByRole("button", { name: "Remove v9" }).click();
+    await page.getByText("Done: ").waitFor();
+    await page.goto(url + "/w/agent");
+    await page.locator("summary", { hasText: "More" }).click();
+    await page.locator("#drill-reason").fill("monthly");
+    await page.getByRole("button", { name: "Drill" }).click();
+    await page.getByText("Drill of agent: passed").waitFor();
+    await page.goto(url + "/settings");
+    await page.getByRole("button", { name: "Read the configuration again" }).click();
+    await page.getByText("The configuration is in force").waitFor();
   },
 
   // The second of two people sees what the first one changed.
