@@ -226,9 +226,12 @@ const FREQUENT: [(&str, &[&str]); 5] = [
     ("portuguese", &["o", "os", "e", "é", "não", "uma", "como", "meu", "para", "você", "que"]),
 ];
 
+/// A script's name, and whether a character belongs to it.
+type Script = (&'static str, fn(u32) -> bool);
+
 /// The language, by its letters, and by frequent words where languages share them.
 fn language(text: &str) -> &'static str {
-    let scripts: [(&str, fn(u32) -> bool); 6] = [
+    let scripts: [Script; 6] = [
         ("japanese", |c| (0x3040..0x3100).contains(&c)),
         ("chinese", |c| (0x4e00..0xa000).contains(&c)),
         ("korean", |c| (0xac00..0xd7b0).contains(&c)),

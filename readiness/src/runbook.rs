@@ -460,7 +460,7 @@ mod tests {
     fn automatic_tasks_are_done_once_when_their_hour_has_come() {
         assert_eq!(due(&[], 0), ["armed-0h"]);
         let armed = note("armed-0h", TaskEvent::Filed { passed: true, result: "ok".into() });
-        assert_eq!(due(&[armed.clone()], 1), ["errors-1h", "tail-1h"]);
+        assert_eq!(due(std::slice::from_ref(&armed), 1), ["errors-1h", "tail-1h"]);
         let failed = note("errors-1h", TaskEvent::Filed { passed: false, result: "more".into() });
         assert_eq!(due(&[armed, failed], 1), ["tail-1h"], "what failed is not tried again");
         // After a stop of a day, nothing is skipped.
@@ -474,7 +474,7 @@ mod tests {
             let board = board(notes, BEGAN, HOUR, BEGAN + HOUR);
             board.iter().find(|it| it.task.id == "errors-1h").expect("there").state
         };
-        assert_eq!(state(&[failed.clone()]), TaskState::Failed);
+        assert_eq!(state(std::slice::from_ref(&failed)), TaskState::Failed);
         let done = note("errors-1h", TaskEvent::Done { result: "one bad tenant".into() });
         assert_eq!(state(&[failed, done]), TaskState::Done);
     }

@@ -138,7 +138,7 @@ fn judged(
 fn with_everything_there_all_thirty_are_met() {
     let list = checklist(&facts(), &said());
     assert_eq!(list.lines.len(), 30);
-    let open: Vec<String> = list.open().map(|line| line.refusal()).collect();
+    let open: Vec<String> = list.open().map(stagegate_readiness::Line::refusal).collect();
     assert!(open.is_empty(), "{open:#?}");
     assert_eq!(list.count(Standing::Yes), 30);
     for line in &list.lines {
@@ -244,7 +244,7 @@ const RED: &[(Check, Breaks, &str)] = &[
     (
         Check::D17,
         |f, _| {
-            gates(f, |it| !matches!(&it.measure, Measure::Latency { of: Timing::FirstByte, .. }))
+            gates(f, |it| !matches!(&it.measure, Measure::Latency { of: Timing::FirstByte, .. }));
         },
         "a stage",
     ),

@@ -194,7 +194,10 @@ mod tests {
     }
 
     fn claims(value: Value) -> Claims {
-        Claims(value.as_object().unwrap().clone())
+        match value {
+            Value::Object(claims) => Claims(claims),
+            other => panic!("{other} is no object"),
+        }
     }
 
     #[test]

@@ -111,7 +111,7 @@ fn others_are_served_while_a_flood_lasts() {
     hostile.sends(GET);
     let flooding = sim.backend();
     flooding.sends(CHUNKED);
-    flooding.queues(&"1\r\na\r\n".repeat(100_000));
+    flooding.queues("1\r\na\r\n".repeat(100_000));
     let bystander = sim.client();
     bystander.queues(GET);
     let mut turns = 0;
