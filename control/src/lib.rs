@@ -14,6 +14,7 @@
 mod access;
 mod action;
 mod acts;
+mod admitted;
 mod apply;
 mod asking;
 mod attached;
@@ -72,6 +73,7 @@ mod windows;
 
 pub use access::{StoreAccessError, with_causes};
 pub use action::{Action, ChangeKind, ChecklistAction};
+pub use admitted::AdmittedPassport;
 pub use channels::channels;
 pub use comparison::{EvalCalibration, EvalCase, EvalComparison, EvalReport, EvalRun, EvalVerdict};
 pub use drill::{DrillCheck, DrillOrder, DrillReport};
@@ -83,7 +85,7 @@ pub use exercise::{Exercise, ExerciseOrder, ExerciseReport, ExerciseStep};
 pub use expired_flags::{ExpiredFlag, FlagRisk, expired_flags};
 pub use flag::{Exclusions, FlagChanged, FlagOrder, FlagTiming};
 pub use flag_release::{FlagRelease, NoFlagRelease, flag_release};
-pub use passport::{AdmitOrder, AdmittedPassport};
+pub use passport::AdmitOrder;
 pub use preflight::unmeasurable;
 pub use readiness::{
     KeptStatement, ReleaseChecklist, Said, StaleCheck, StatementMade, StatementOrder,

@@ -1,8 +1,8 @@
 //! Passports: issued where a release was tried, admitted where it is rolled out. Both are recorded.
 
+use super::admitted::AdmittedPassport;
 use super::readiness::{found, policy_for, subject};
 use super::{Action, Answer, Control, ExecuteError, IdempotencyKey, Inner, Live, View, now_ms};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stagegate_readiness::{
     Gatekeeper, Passport, PassportRefusal, Pins, SignedPassport, StatementRefusal, admit,
@@ -28,19 +28,6 @@ pub struct AdmitOrder {
     pub reason: String,
     /// The caller's key, to ask again without doing it again.
     pub idempotency: Option<IdempotencyKey<AdmittedPassport>>,
-}
-
-/// A passport that was admitted. Field names are those of the stored JSON.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AdmittedPassport {
-    /// What it says.
-    pub passport: Passport,
-    /// The actor who admitted it.
-    pub by: String,
-    /// When, in Unix milliseconds.
-    pub at_ms: u64,
-    /// Number of the audit entry.
-    pub audit_seq: u64,
 }
 
 impl Control {

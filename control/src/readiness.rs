@@ -1,18 +1,23 @@
 //! The checklist of a release: facts from every part, and what people say about its checks.
 
 mod facts;
+mod kept;
+mod stale;
 mod statement;
+mod subject;
 mod watch;
 
+pub use kept::KeptStatement;
+pub use stale::StaleCheck;
 pub use statement::{Said, StatementMade, StatementOrder};
-pub use watch::StaleCheck;
 
-use super::{Control, ExecuteError, Inner, Live, ReleaseRefusal, StoreAccessError, View};
+use super::{Control, ExecuteError, Inner, Live, StoreAccessError, View};
 use facts::Look;
 pub(super) use facts::pins;
-use stagegate_readiness::{Checklist, Demand, Facts, Settings, Statement, checklist};
-use stagegate_rollout::{OpenChecks, Policy, ReleaseName, WorkloadState};
+use stagegate_readiness::{Checklist, Demand, Facts, Settings, checklist};
+use stagegate_rollout::{OpenChecks, Policy, ReleaseName};
 use std::sync::Arc;
+pub(super) use subject::{found, policy_for, subject};
 
 /// A checklist with what it is about.
 #[derive(Clone, Debug)]
@@ -29,15 +34,6 @@ pub struct ReleaseChecklist {
     pub at_ms: u64,
     /// The checks.
     pub checklist: Checklist,
-}
-
-/// A statement with the number of its audit entry.
-#[derive(Clone, Debug, PartialEq)]
-pub struct KeptStatement {
-    /// Number of the audit entry.
-    pub audit_seq: u64,
-    /// The statement.
-    pub statement: Statement,
 }
 
 impl Control {
@@ -142,63 +138,4 @@ fn open_checks(list: &Checklist, settings: &Settings, facts: &Facts) -> OpenChec
         facts.workload
     );
     OpenChecks { required: settings.demand == Demand::Required, open, summary }
-}
-
-/// The workload of this name.
-pub(super) fn found<'a>(view: &'a View, workload: &str) -> Result<&'a Live, ExecuteError> {
-    view.find(workload).map(|(_, live)| live).ok_or_else(|| ExecuteError::UnknownWorkload {
-        name: workload.to_owned(),
-        known: view.known(),
-    })
-}
-
-/// The release that a checklist is about: the given one, or the one that is rolled out, or the candidate,
-/// or the only one that is not stable.
-pub(super) fn subject(
-    live: &Live,
-    given: Option<&ReleaseName>,
-) -> Result<ReleaseName, ExecuteError> {
-    let (spec, state) = (live.split.spec(), live.split.state());
-    let known = || spec.releases.iter().map(ReleaseName::as_str).collect::<Vec<_>>().join(", ");
-    if let Some(release) = given {
-        return match spec.releases.contains(release) {
-            true => Ok(release.clone()),
-            false => Err(ReleaseRefusal::Unknown {
-                workload: spec.name.clone(),
-                release: release.clone(),
-                known: known(),
-            }
-            .into()),
-        };
-    }
-    let rolled_out = active(state).map(|(to, _)| to.clone());
-    let others = || {
-        let mut others = spec.releases.iter().filter(|it| **it != state.stable);
-        others.next().filter(|_| others.next().is_none()).cloned()
-    };
-    rolled_out.or_else(|| state.candidate.clone()).or_else(others).ok_or_else(|| {
-        ExecuteError::NotNow(format!(
-            "workload `{}` has no candidate: name a release, one of {}",
-            spec.name,
-            known()
-        ))
-    })
-}
-
-/// The release and policy of the rollout in progress.
-fn active(state: &WorkloadState) -> Option<(&ReleaseName, &Policy)> {
-    let rollout = state.rollout.as_deref().filter(|it| it.is_active())?;
-    Some((&rollout.to, &rollout.policy))
-}
-
-/// The policy that judges a release: that of its rollout in progress, or the workload's.
-pub(super) fn policy_for(view: &View, live: &Live, release: &ReleaseName) -> Arc<Policy> {
-    let name = live.split.spec().name.as_str();
-    match active(live.split.state()).filter(|(to, _)| *to == release) {
-        Some((_, policy)) => Arc::new(policy.clone()),
-        None => view
-            .config
-            .workload(name)
-            .map_or_else(|| Arc::new(Policy::builtin()), |workload| Arc::clone(&workload.policy)),
-    }
 }

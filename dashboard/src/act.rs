@@ -1,10 +1,11 @@
 //! Changes that a page asks for: a form becomes a request to the API, and its answer a page.
 
-use crate::ask::{Change, Refusal, path};
+use crate::ask::{Change, path};
 use crate::context::Dashboard;
 use crate::door::foreign;
 use crate::form::Form;
 use crate::frame;
+use crate::refusal::Refusal;
 use crate::verbs::change;
 use crate::visitor::Visitor;
 use axum::extract::{Path, State};

@@ -1,11 +1,12 @@
 //! Changes whose answer is of its own kind: a drill, a reload, the test of a channel, the end of a session.
 
 use crate::act::refused;
-use crate::ask::{Change, Refusal, path};
+use crate::ask::{Change, path};
 use crate::context::Dashboard;
 use crate::door::foreign;
 use crate::form::Form;
 use crate::frame;
+use crate::refusal::Refusal;
 use crate::visitor::Visitor;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};

@@ -1,5 +1,6 @@
 //! The admin API, asked in this process as its other clients ask it over a socket.
 
+use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::visitor::Visitor;
 use axum::Router;
@@ -29,13 +30,6 @@ pub(crate) const LATER: Duration = Duration::from_secs(10);
 pub(crate) struct Api {
     router: Router,
     shared: Arc<Shared>,
-}
-
-/// The API's reason for not doing what was asked.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    pub(crate) status: StatusCode,
-    pub(crate) problem: Box<Problem>,
 }
 
 /// A change that is asked for.

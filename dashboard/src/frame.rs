@@ -1,7 +1,7 @@
 //! The head of a page, its navigation, its headers, and the pages of refusals.
 
-use crate::ask::Refusal;
 use crate::assets;
+use crate::refusal::Refusal;
 use crate::visitor::Visitor;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};

@@ -24,6 +24,7 @@ mod form;
 mod frame;
 mod interval;
 mod pages;
+mod refusal;
 mod secret;
 mod sentence;
 mod shared;

@@ -2,7 +2,7 @@
 //!
 //! Five hundred people on one page during an incident cost the API as much as one.
 
-use crate::ask::Refusal;
+use crate::refusal::Refusal;
 use axum::body::Bytes;
 use std::collections::HashMap;
 use std::future::Future;
@@ -69,7 +69,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::Shared;
-    use crate::ask::Refusal;
+    use crate::refusal::Refusal;
     use axum::body::Bytes;
     use http::StatusCode;
     use stagegate_api::Problem;

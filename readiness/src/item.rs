@@ -1,6 +1,6 @@
 //! The checks of one policy: the thirty, without those that a team drops, and with its own.
 
-use crate::{Category, Check, Kind, PassportDemand};
+use crate::{Category, Check, Kind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -64,6 +64,17 @@ pub struct Dropped {
 
 /// The id of the check for a passport, where the policy demands one.
 pub const PASSPORT: &str = "PASSPORT";
+
+/// What a policy demands of a passport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassportDemand {
+    /// The environment that must have issued it.
+    pub from: String,
+    /// The greatest age, in milliseconds.
+    pub max_age_ms: u64,
+    /// Checks that must have been met or waived there.
+    pub checks: Vec<String>,
+}
 
 /// The `readiness` section of a policy, checked.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,35 +4,38 @@
 //! if it is met, with the evidence, or what is missing, with the command or the key that would meet it.
 //! Nothing here may read a clock, a file or a socket.
 
+mod admission;
 mod check;
 mod facts;
 mod incident;
 mod item;
 mod list;
 mod passport;
+mod proof;
 mod prove;
 mod rollback;
 mod runbook;
+mod standing;
 mod statement;
 
+pub use admission::{Gatekeeper, admit, differences};
 pub use check::{Category, Check, Kind};
 pub use facts::{
     Calibration, ChannelSeen, DrillSeen, Facts, OfflineSeen, OfflineVerdict, PassportSeen, Pins,
     SpendSeen, TargetSeen,
 };
 pub use incident::{Violation, violation};
-pub use item::{Demand, Dropped, Item, Own, PASSPORT, Settings, Terms, is_own_id};
-pub use list::{Checklist, Line, Standing, checklist};
-pub use passport::{
-    Gatekeeper, Passport, PassportCheck, PassportDemand, PassportRefusal, SignedPassport, admit,
-    differences,
-};
-pub use prove::{Proof, prove};
+pub use item::{Demand, Dropped, Item, Own, PASSPORT, PassportDemand, Settings, Terms, is_own_id};
+pub use list::{Checklist, Line, checklist};
+pub use passport::{Passport, PassportCheck, PassportRefusal, SignedPassport};
+pub use proof::Proof;
+pub use prove::prove;
 pub use rollback::{Deployment, rollback_runbook};
 pub use runbook::{
     Job, TASKS, Task, TaskEvent, TaskKind, TaskLine, TaskNote, TaskState, board, calendar, task,
     to_do, to_tell,
 };
+pub use standing::Standing;
 pub use statement::{
     Evidence, FileSeen, Statement, StatementKind, StatementRefusal, check_statement,
 };

@@ -1,43 +1,11 @@
 //! The checklist: every check judged.
 
 use crate::{
-    Category, Check, Dropped, Facts, Item, Kind, PASSPORT, Proof, Statement, StatementKind, prove,
+    Category, Check, Dropped, Facts, Item, Kind, PASSPORT, Passport, PassportCheck, Proof,
+    Standing, Statement, StatementKind, prove,
 };
 use serde::{Deserialize, Serialize};
 use stagegate_timing::moment;
-
-/// The result for one check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// It is met.
-    Yes,
-    /// It is not.
-    No,
-    /// It is not met, and a person accepted that.
-    Waived,
-    /// It was met: a signature or an attachment is too old, or of other pins.
-    Expired,
-}
-
-impl Standing {
-    /// The word used in the API.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Yes => "yes",
-            Self::No => "no",
-            Self::Waived => "waived",
-            Self::Expired => "expired",
-        }
-    }
-
-    /// True if the check stands in the way of a rollout.
-    #[must_use]
-    pub const fn is_open(self) -> bool {
-        matches!(self, Self::No | Self::Expired)
-    }
-}
 
 /// One check, judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,7 +121,7 @@ fn lapsed(statement: &Statement, facts: &Facts) -> Option<String> {
 fn judge(item: &Item, counts: Option<&Statement>, facts: &Facts) -> (Standing, String, String) {
     let yes = |seen: String| (Standing::Yes, seen, String::new());
     if item.id == PASSPORT {
-        return match crate::passport::prove(facts) {
+        return match crate::admission::prove(facts) {
             Proof::Holds(seen) => yes(seen),
             Proof::Fails { why, remedy } => (Standing::No, why, remedy),
         };
@@ -167,7 +135,7 @@ fn judge(item: &Item, counts: Option<&Statement>, facts: &Facts) -> (Standing, S
     }
     let remedy = remedy(item, facts);
     let Some(statement) = counts else {
-        if let Some(seen) = crate::passport::brings(item, facts) {
+        if let Some(seen) = crate::admission::brings(item, facts) {
             return yes(seen);
         }
         let what =
@@ -181,20 +149,21 @@ fn judge(item: &Item, counts: Option<&Statement>, facts: &Facts) -> (Standing, S
     match item.check.map(|check| prove(check, facts, Some(statement))) {
         Some(Proof::Fails { why, remedy }) => (Standing::No, why, remedy),
         Some(Proof::Holds(seen)) => yes(seen),
-        None => yes(handed_over(statement)),
+        None => yes(crate::statement::handed_over(statement)),
     }
 }
 
-/// The thing that a person handed over or said, in a few words.
-pub(crate) fn handed_over(statement: &Statement) -> String {
-    match (&statement.file, &statement.link) {
-        (Some(file), _) => {
-            let short: String = file.sha256.chars().take(12).collect();
-            format!("{}, sha256 {short}…", file.name)
-        }
-        (None, Some(link)) => link.clone(),
-        (None, None) if statement.reason.is_empty() => "signed".to_owned(),
-        (None, None) => statement.reason.clone(),
+impl Passport {
+    /// A passport for the release that a checklist is of.
+    #[must_use]
+    pub fn checks_of(list: &Checklist) -> Vec<PassportCheck> {
+        let check = |line: &Line| PassportCheck {
+            id: line.id.clone(),
+            standing: line.standing,
+            seen: line.seen.clone(),
+            by: line.by.clone(),
+        };
+        list.lines.iter().map(check).collect()
     }
 }
 

@@ -7,31 +7,7 @@ mod policy;
 mod release;
 mod rollback;
 
-use crate::{Check, Facts, Statement};
-
-/// The result of a proof.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// The check is met; the evidence.
-    Holds(String),
-    /// It is not.
-    Fails {
-        /// What is missing.
-        why: String,
-        /// The command or the key that meets it.
-        remedy: String,
-    },
-}
-
-impl Proof {
-    fn holds(seen: impl Into<String>) -> Self {
-        Self::Holds(seen.into())
-    }
-
-    fn fails(why: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::Fails { why: why.into(), remedy: remedy.into() }
-    }
-}
+use crate::{Check, Facts, Proof, Statement};
 
 /// Proves a check. `statement` is the valid signature or attachment of a check that people meet; without
 /// one, such a check fails.
@@ -72,13 +48,7 @@ pub fn prove(check: Check, facts: &Facts, statement: Option<&Statement>) -> Proo
 /// A check for which the word of a person is the evidence.
 fn said(statement: Option<&Statement>) -> Proof {
     match statement {
-        Some(statement) => Proof::holds(crate::list::handed_over(statement)),
+        Some(statement) => Proof::holds(crate::statement::handed_over(statement)),
         None => Proof::fails("nobody signed", "sign it"),
     }
-}
-
-/// A share in percent, with one digit after the point where it has one.
-fn percent(share: f64) -> String {
-    let text = format!("{:.1}", share * 100.0);
-    format!("{}%", text.trim_end_matches(".0"))
 }

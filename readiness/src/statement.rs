@@ -207,3 +207,16 @@ fn special(
         _ => Ok(()),
     }
 }
+
+/// The thing that a person handed over or said, in a few words.
+pub(crate) fn handed_over(statement: &Statement) -> String {
+    match (&statement.file, &statement.link) {
+        (Some(file), _) => {
+            let short: String = file.sha256.chars().take(12).collect();
+            format!("{}, sha256 {short}…", file.name)
+        }
+        (None, Some(link)) => link.clone(),
+        (None, None) if statement.reason.is_empty() => "signed".to_owned(),
+        (None, None) => statement.reason.clone(),
+    }
+}

@@ -17,11 +17,8 @@ pub struct People {
     pub sign_ins: SignIns,
 }
 
-/// What a session's key begins with; a token begins with `sgt_`.
-const PREFIX: &str = "sgs_";
-
 /// The key of an `Authorization` header, if it is a session's.
 #[must_use]
 pub fn session_key(authorization: &[u8]) -> Option<&[u8]> {
-    bearer(authorization).filter(|key| key.starts_with(PREFIX.as_bytes()))
+    bearer(authorization).filter(|key| key.starts_with(sessions::PREFIX.as_bytes()))
 }

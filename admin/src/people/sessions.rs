@@ -3,7 +3,6 @@
 //! A session holds what was shown at its begin, and no rights. These are read from the configuration
 //! with each request, so a token or a rule that leaves it ends or changes its sessions at once.
 
-use super::PREFIX;
 use crate::auth::{Caller, Denied, NoRandomness};
 use sha2::{Digest, Sha256};
 use stagegate_config::{Admin, Oidc, Role, TokenHash};
@@ -12,6 +11,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// What a session's key begins with; a token begins with `sgt_`.
+pub(super) const PREFIX: &str = "sgs_";
 /// Longest life of a session.
 pub const LIFE: Duration = Duration::from_hours(12);
 /// Most sessions at a time; the oldest one makes room.

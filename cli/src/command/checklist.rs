@@ -1,17 +1,19 @@
 //! `stagegate checklist`: the checks before a rollout, and what people say about them.
 
+mod fetch;
 mod said;
 mod text;
 
 pub(crate) use said::{AttachArgs, SignArgs, WaiveArgs, WithdrawArgs};
+
+pub(super) use fetch::fetch;
 
 use super::workload::{Workload, workload_path};
 use crate::client::{AdminClient, Failure, segment, typed};
 use crate::examples::examples;
 use crate::output::{self, Format};
 use clap::{Args, Subcommand};
-use serde_json::Value;
-use stagegate_api::{ChecklistDetail, Statements};
+use stagegate_api::Statements;
 use std::process::ExitCode;
 
 /// The commands below `checklist`.
@@ -76,23 +78,6 @@ pub(crate) fn run(
         ChecklistCommand::Withdraw(args) => said::withdraw(client, args, format),
         ChecklistCommand::History(args) => history(client, args, format),
     }
-}
-
-/// The checklist of a release, as JSON and typed.
-pub(crate) fn fetch(
-    client: &AdminClient,
-    workload: &str,
-    release: Option<&str>,
-    policy: Option<&str>,
-) -> Result<(Value, ChecklistDetail), Failure> {
-    let given = [("release", release), ("policy", policy)];
-    let given = given.into_iter().filter_map(|(key, value)| Some((key, value?)));
-    let query: Vec<String> = given.map(|(key, it)| format!("{key}={}", segment(it))).collect();
-    let mark = if query.is_empty() { "" } else { "?" };
-    let path = format!("/checklist{mark}{}", query.join("&"));
-    let answer = client.get(&workload_path(workload, &path))?;
-    let list = typed(&answer)?;
-    Ok((answer, list))
 }
 
 fn show(client: &AdminClient, args: &ShowArgs, format: Format) -> Result<ExitCode, Failure> {

@@ -1,6 +1,7 @@
 //! The facts of a checklist: configuration, store, data plane, channels and scorers, asked once each.
 
-use super::{KeptStatement, active};
+use super::kept::KeptStatement;
+use super::subject::active;
 use crate::ports::{Health, Probed};
 use crate::{
     AdmittedPassport, EvalReport, EvalVerdict, Inner, Live, PATIENCE, StoreAccessError, View,

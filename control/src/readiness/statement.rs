@@ -1,6 +1,6 @@
 //! Statements about checks: refused with the remedy, or recorded with the message about them.
 
-use super::{found, subject};
+use super::subject::{found, subject};
 use crate::draft::is_stale;
 use crate::readiness::facts;
 use crate::results::unnumbered;

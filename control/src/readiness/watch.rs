@@ -3,6 +3,7 @@
 //! A check is stale if it was met or waived at the start of the rollout and is open in two looks in a row.
 
 use super::facts::Look;
+use super::stale::StaleCheck;
 use crate::{Action, ChecklistAction, Control, Inner, Live, StoreAccessError, View, now_ms};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,21 +19,6 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_secs(5);
 /// Most records of stale checks of one rollout that are read.
 const MOST: usize = 10_000;
-
-/// A check that was met at the start of the rollout and is not any more.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StaleCheck {
-    /// The check's id.
-    pub check: String,
-    /// The owner.
-    pub owner: String,
-    /// What is missing.
-    pub why: String,
-    /// The command or key that meets it again.
-    pub remedy: String,
-    /// When it was noticed, in Unix milliseconds.
-    pub since_ms: u64,
-}
 
 /// A change that is kept with the rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,10 +1,11 @@
 //! `/audit`: who changed what, with the state of the chain on top.
 
 use super::time;
-use crate::ask::{Refusal, with_query};
+use crate::ask::with_query;
 use crate::context::Dashboard;
 use crate::form::Form;
 use crate::frame;
+use crate::refusal::Refusal;
 use crate::visitor::Visitor;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;

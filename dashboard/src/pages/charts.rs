@@ -1,10 +1,11 @@
 //! `/w/{workload}/charts`: every figure of both arms over time.
 
-use crate::ask::{LATER, Refusal, path, with_query};
+use crate::ask::{LATER, path, with_query};
 use crate::chart::{At, Chart, Event, draw};
 use crate::context::Dashboard;
 use crate::form::Form;
 use crate::frame;
+use crate::refusal::Refusal;
 use crate::visitor::Visitor;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;

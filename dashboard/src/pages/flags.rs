@@ -1,9 +1,10 @@
 //! `/flags`: every flag, what overrides its file, and the buttons.
 
 use super::time;
-use crate::ask::{Refusal, path};
+use crate::ask::path;
 use crate::context::Dashboard;
 use crate::frame::{self, secret};
+use crate::refusal::Refusal;
 use crate::secret::random;
 use crate::visitor::Visitor;
 use axum::extract::State;

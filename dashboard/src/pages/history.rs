@@ -1,9 +1,10 @@
 //! `/w/{workload}/history`: the rollouts of a workload, with their reports.
 
 use super::time;
-use crate::ask::{Refusal, path};
+use crate::ask::path;
 use crate::context::Dashboard;
 use crate::frame;
+use crate::refusal::Refusal;
 use crate::visitor::Visitor;
 use axum::extract::{Path, State};
 use axum::response::Response;

@@ -1,9 +1,10 @@
 //! `/`: every workload in a row, problems first.
 
 use super::{as_of, none};
-use crate::ask::{Refusal, SOON, path};
+use crate::ask::{SOON, path};
 use crate::context::Dashboard;
 use crate::frame;
+use crate::refusal::Refusal;
 use crate::sentence::{Sentence, sentence};
 use crate::visitor::Visitor;
 use axum::extract::State;

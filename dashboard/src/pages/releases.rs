@@ -1,9 +1,10 @@
 //! `/w/{workload}/releases`: the releases of a workload and what they are made of.
 
 use super::time;
-use crate::ask::{Refusal, path};
+use crate::ask::path;
 use crate::context::Dashboard;
 use crate::frame::{self, secret};
+use crate::refusal::Refusal;
 use crate::verbs::ARTIFACT;
 use crate::visitor::Visitor;
 use axum::extract::{Path, State};

@@ -1,10 +1,11 @@
 //! `/request`: why a request went where it went, and where one would go.
 
 use super::{stages, time};
-use crate::ask::{Refusal, path};
+use crate::ask::path;
 use crate::context::Dashboard;
 use crate::form::Form;
 use crate::frame;
+use crate::refusal::Refusal;
 use crate::visitor::Visitor;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;

@@ -1,10 +1,11 @@
 //! `/samples`: sampled answers, and a person's verdict on one.
 
 use super::time;
-use crate::ask::{Refusal, path, with_query};
+use crate::ask::{path, with_query};
 use crate::context::Dashboard;
 use crate::form::Form;
 use crate::frame::{self, secret};
+use crate::refusal::Refusal;
 use crate::visitor::Visitor;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;

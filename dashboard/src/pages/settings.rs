@@ -1,9 +1,10 @@
 //! `/settings`: the last reload, the channels to people, and this process.
 
 use super::{overview, time};
-use crate::ask::{Refusal, path};
+use crate::ask::path;
 use crate::context::Dashboard;
 use crate::frame::{self, secret};
+use crate::refusal::Refusal;
 use crate::visitor::Visitor;
 use axum::extract::State;
 use axum::response::Response;

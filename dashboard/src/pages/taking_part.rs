@@ -1,9 +1,10 @@
 //! `/w/{workload}/taking-part`: cohorts, exclusions, and the lists of who always or never gets the
 //! candidate.
 
-use crate::ask::{Refusal, path};
+use crate::ask::path;
 use crate::context::Dashboard;
 use crate::frame::{self, secret};
+use crate::refusal::Refusal;
 use crate::secret::random;
 use crate::visitor::Visitor;
 use axum::extract::{Path, State};

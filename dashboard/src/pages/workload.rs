@@ -2,9 +2,10 @@
 
 use super::controls::{Facts, controls};
 use super::{as_of, none, overview, stages, tiles, time};
-use crate::ask::{LATER, Refusal, SOON, path, with_query};
+use crate::ask::{LATER, SOON, path, with_query};
 use crate::context::Dashboard;
 use crate::frame;
+use crate::refusal::Refusal;
 use crate::secret::random;
 use crate::sentence::sentence;
 use crate::visitor::Visitor;

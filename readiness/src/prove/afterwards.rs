@@ -1,7 +1,7 @@
 //! The time after the deployment.
 
 use super::rollback::{WEEK_MS, drilled};
-use super::{Proof, percent};
+use crate::proof::{Proof, percent};
 use crate::{Facts, SpendSeen, Statement};
 use stagegate_timing::moment;
 

@@ -1,6 +1,6 @@
 //! Quality before any traffic.
 
-use super::{Proof, percent};
+use crate::proof::{Proof, percent};
 use crate::{Evidence, Facts, OfflineSeen, OfflineVerdict, Statement};
 use stagegate_rollout::Axis;
 use stagegate_timing::moment;

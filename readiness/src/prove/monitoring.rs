@@ -1,7 +1,7 @@
 //! What is measured.
 
-use super::Proof;
 use crate::Facts;
+use crate::proof::Proof;
 use stagegate_rollout::{Axis, ErrorClass, Gate, Measure, Timing};
 use stagegate_timing::moment;
 

@@ -1,7 +1,7 @@
 //! The steps, and who may promote.
 
-use super::{Proof, percent};
 use crate::Facts;
+use crate::proof::{Proof, percent};
 use stagegate_rollout::{Axis, Span, Then};
 
 /// Fewer steps are no gradual rollout.

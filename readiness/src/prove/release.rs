@@ -1,6 +1,6 @@
 //! The artifact, and the people who know of it.
 
-use super::Proof;
+use crate::proof::Proof;
 use crate::{Evidence, Facts, Pins, Statement};
 use stagegate_timing::moment;
 

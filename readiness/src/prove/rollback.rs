@@ -1,6 +1,6 @@
 //! The way back.
 
-use super::{Proof, percent};
+use crate::proof::{Proof, percent};
 use crate::{DrillSeen, Facts, Statement};
 use stagegate_rollout::{Axis, Span};
 use stagegate_timing::moment;

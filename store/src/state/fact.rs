@@ -69,23 +69,6 @@ pub struct StoredFact {
     pub body: String,
 }
 
-/// The table.
-pub(super) const SCHEMA: &str = "
-    CREATE TABLE fact (
-        number   INTEGER PRIMARY KEY AUTOINCREMENT,
-        kind     TEXT NOT NULL,
-        workload TEXT NOT NULL,
-        subject  TEXT NOT NULL,
-        once     TEXT,
-        at_ms    INTEGER NOT NULL,
-        actor    TEXT NOT NULL,
-        seq      INTEGER NOT NULL,
-        body     BLOB NOT NULL
-    ) STRICT;
-    CREATE INDEX fact_by_subject ON fact (kind, workload, subject, number);
-    CREATE UNIQUE INDEX fact_once ON fact (kind, workload, subject, once) WHERE once IS NOT NULL;
-";
-
 impl Store {
     /// Facts of a kind about a subject, oldest first; the newest `limit` of them.
     ///

@@ -133,8 +133,25 @@ const MIGRATIONS: &[&str] = &[
     SPENDING,
     EVAL_REPORTS,
     FLAGS,
-    super::fact::SCHEMA,
+    FACTS,
 ];
+
+/// The table.
+const FACTS: &str = "
+    CREATE TABLE fact (
+        number   INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind     TEXT NOT NULL,
+        workload TEXT NOT NULL,
+        subject  TEXT NOT NULL,
+        once     TEXT,
+        at_ms    INTEGER NOT NULL,
+        actor    TEXT NOT NULL,
+        seq      INTEGER NOT NULL,
+        body     BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX fact_by_subject ON fact (kind, workload, subject, number);
+    CREATE UNIQUE INDEX fact_once ON fact (kind, workload, subject, once) WHERE once IS NOT NULL;
+";
 
 /// Changes of flags at run time; see `flag`.
 const FLAGS: &str = "

@@ -2,7 +2,8 @@
 
 use super::super::send::ConditionArgs;
 use super::super::workload::workload_path;
-use super::{fetch, text};
+use super::fetch::fetch;
+use super::text;
 use crate::client::{AdminClient, Failure, segment, typed};
 use crate::duration::Duration;
 use crate::output::{self, Format, one_line};
