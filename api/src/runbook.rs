@@ -33,7 +33,7 @@ pub struct RunbookTask {
     /// What is to be done.
     pub title: String,
     /// The command that helps.
-    pub command: String,
+    pub hint: String,
     /// The owner.
     pub owner: String,
     /// When it is due, in Unix milliseconds.
@@ -42,7 +42,7 @@ pub struct RunbookTask {
     pub state: RunbookTaskState,
     /// The last result; absent before there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result: Option<RunbookNote>,
+    pub done: Option<RunbookNote>,
     /// Remarks, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comments: Vec<RunbookNote>,

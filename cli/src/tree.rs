@@ -120,8 +120,9 @@ pub(crate) enum Command {
     /// Turn a workload's kill switch off.
     #[command(after_help = examples!("revive support-agent --reason 'fixed and checked'"))]
     Revive(change::VerbArgs),
-    /// Test a workload's kill switch: on for a moment, checked, off again. Or exercise an incident, or
-    /// the capacity to go back.
+    /// Test a workload's kill switch, an incident, or the capacity to go back.
+    ///
+    /// The kill switch is on for a moment, checked, and off again.
     #[command(after_help = examples!("drill support-agent --reason 'monthly drill'", "drill support-agent --incident", "drill support-agent --acknowledge"))]
     Drill(drill::DrillArgs),
     /// Move a workload to another release, step by step, by its gates.

@@ -14,7 +14,7 @@ use stagegate_readiness::{
     Demand, Job, SpendSeen, StatementRefusal, TASKS, TaskEvent, TaskLine, TaskNote, board, task,
     to_do, to_tell, violation,
 };
-use stagegate_rollout::{Outcome, Phase, Rollout, Series, Severity, Tick, Weight, WorkloadName};
+use stagegate_rollout::{Outcome, Phase, Rollout, Series, Severity, Tick, WorkloadName};
 use stagegate_store::{Attachment, FactKind, NewAudit, NewChange, NewFact, Recorded};
 use std::sync::Arc;
 use std::time::Instant;
@@ -77,9 +77,10 @@ pub struct TaskMade {
     pub note: TaskNote,
 }
 
-/// When the rollout's release got all traffic; none if it never did.
+/// When the rollout's release got all traffic but the policy's holdback; none if it never did.
 fn began_ms(rollout: &Rollout) -> Option<u64> {
-    let full = rollout.history.iter().find(|it| it.weight == Weight::FULL)?;
+    let all = rollout.policy.weight_at(rollout.policy.steps.len());
+    let full = rollout.history.iter().find(|it| it.weight >= all)?;
     Some(full.mark.at_ms)
 }
 

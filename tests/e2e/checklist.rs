@@ -148,7 +148,7 @@ async fn the_runbook_does_its_tasks_once_over_crashes_and_waits_for_people() {
     let filed = |proxy: &Stagegate| {
         let runbook = json(proxy, &["runbook", "show", "agent"]);
         let tasks = runbook["tasks"].as_array().expect("tasks").clone();
-        tasks.iter().filter(|it| it["result"]["by"] == "stagegate").count()
+        tasks.iter().filter(|it| it["done"]["by"] == "stagegate").count()
     };
     crate::harness::eventually("the tasks of the first hours", || filed(&proxy) >= 3).await;
     proxy.kill_hard();

@@ -83,11 +83,11 @@ async fn the_providers_of_flagd_see_a_change_in_both_modes() {
     let grpc = free_address();
     let flags = Flags::start(&format!(", grpc: \"{grpc}\"")).await;
     let admin = format!("http://{}", flags.stagegate.admin.address);
-    let port = grpc.port().to_string();
-    let printed = script("flagd_client.py", &[&port, &admin]).await;
+    let (host, port) = (grpc.ip().to_string(), grpc.port().to_string());
+    let printed = script("flagd_client.py", &[&host, &port, &admin]).await;
     assert_eq!(printed.matches("ok ").count(), 3);
     let mut command = Command::new("node");
-    command.arg(fixture("flagd_client.mjs")).arg(node()).arg(&port).arg(&admin);
+    command.arg(fixture("flagd_client.mjs")).arg(node()).arg(&host).arg(&port).arg(&admin);
     let printed = to_the_end("flagd_client.mjs", command).await;
     assert_eq!(printed.matches("ok ").count(), 3);
     let metrics = flags.stagegate.admin.get("/metrics").await.ok().response.text();

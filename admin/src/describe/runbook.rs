@@ -29,7 +29,7 @@ fn task(workload: &str, line: &TaskLine) -> RunbookTask {
             TaskKind::Manual => RunbookTaskKind::Manual,
         },
         title: line.task.title.to_owned(),
-        command: line.task.command.replace("WORKLOAD", workload),
+        hint: line.task.command.replace("WORKLOAD", workload),
         owner: line.owner.clone(),
         due_ms: line.due_ms,
         state: match line.state {
@@ -39,7 +39,7 @@ fn task(workload: &str, line: &TaskLine) -> RunbookTask {
             TaskState::Failed => RunbookTaskState::Failed,
             TaskState::Done => RunbookTaskState::Done,
         },
-        result: line.result.as_ref().map(noted),
+        done: line.result.as_ref().map(noted),
         comments: line.comments.iter().map(noted).collect(),
     }
 }

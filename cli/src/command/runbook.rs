@@ -100,7 +100,7 @@ fn text(runbook: &RunbookDetail) -> String {
     }
     let mut table = Table::new(["task", "state", "owner", "due", "result"]).whole([0, 1]);
     for task in &runbook.tasks {
-        let result = task.result.as_ref().map(|it| format!("{} ({})", it.text, it.by));
+        let result = task.done.as_ref().map(|it| format!("{} ({})", it.text, it.by));
         table.row(vec![
             task.id.clone(),
             task.state.to_string(),
@@ -112,7 +112,7 @@ fn text(runbook: &RunbookDetail) -> String {
     text.push_str(&table.to_string());
     let open = [RunbookTaskState::Due, RunbookTaskState::Overdue, RunbookTaskState::Failed];
     for task in runbook.tasks.iter().filter(|it| open.contains(&it.state)) {
-        let line = format!("{} ({}): `{}`", task.id, task.state, task.command);
+        let line = format!("{} ({}): `{}`", task.id, task.state, task.hint);
         text.push_str(&wrapped(&one_line(&line), 2));
         for comment in &task.comments {
             let line = format!("{}, {}: {}", moment(comment.at_ms), comment.by, comment.text);

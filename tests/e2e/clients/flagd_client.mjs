@@ -1,12 +1,12 @@
 // @openfeature/flagd-provider, unmodified, in both of its modes: sees a flag change, and never the old value again.
 //
-// Usage: flagd_client.mjs NODE_HOME PORT ADMIN
+// Usage: flagd_client.mjs NODE_HOME HOST PORT ADMIN
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-const [home, port, admin] = process.argv.slice(2);
+const [home, host, port, admin] = process.argv.slice(2);
 const require = createRequire(join(home, "package.json"));
 const { OpenFeature } = require("@openfeature/server-sdk");
 const { FlagdProvider } = require("@openfeature/flagd-provider");
@@ -31,7 +31,7 @@ const modes = {
   "in-process": { resolverType: "in-process" },
 };
 for (const [mode, options] of Object.entries(modes)) {
-  const provider = new FlagdProvider({ host: "localhost", port: Number(port), deadlineMs: 20_000, ...options });
+  const provider = new FlagdProvider({ host, port: Number(port), deadlineMs: 20_000, ...options });
   await OpenFeature.setProviderAndWait(provider);
   const client = OpenFeature.getClient();
   const details = await client.getBooleanDetails("new-prompt", false, acme);

@@ -1,6 +1,6 @@
 """openfeature-provider-flagd, unmodified, in both of its modes: sees a flag change, and never the old value again.
 
-Usage: flagd_client.py PORT ADMIN
+Usage: flagd_client.py HOST PORT ADMIN
 """
 
 import json
@@ -16,7 +16,7 @@ from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import Reason
 
 TIMEOUT = 60
-port, admin = int(sys.argv[1]), sys.argv[2]
+host, port, admin = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 acme = EvaluationContext("ann", {"tenant": "acme"})
 other = EvaluationContext("bob", {"tenant": "other", "age": 40, "groups": ["a", {"b": None}]})
 
@@ -34,9 +34,9 @@ def change(flag, **body):
 
 def provider(mode):
     if mode == "in-process":
-        return FlagdProvider(port=port, resolver_type=ResolverType.IN_PROCESS, deadline_ms=20_000)
+        return FlagdProvider(host, port, resolver_type=ResolverType.IN_PROCESS, deadline_ms=20_000)
     cache = CacheType.LRU if mode == "rpc, cached" else CacheType.DISABLED
-    return FlagdProvider(port=port, resolver_type=ResolverType.RPC, cache=cache, deadline_ms=20_000)
+    return FlagdProvider(host, port, resolver_type=ResolverType.RPC, cache=cache, deadline_ms=20_000)
 
 
 for mode in ["rpc", "rpc, cached", "in-process"]:
