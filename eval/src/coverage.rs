@@ -3,7 +3,7 @@
 //! Without a model, by hashed n-grams: a text becomes counts of its words and of three letters in a row,
 //! hashed into a fixed number of places, and two texts are near if the angle between their counts is small
 //! (the hashing trick of Weinberger et al. 2009, cosine similarity). A request is covered if a case is near,
-//! in the same language, and at most [`LONGER`] times shorter or longer. Tools are compared by name.
+//! in the same language, and at most eight times shorter or longer. Tools are compared by name.
 
 use serde::Serialize;
 use serde_json::Value;
