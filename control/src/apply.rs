@@ -185,8 +185,8 @@ impl Inner {
             decided.log(epoch);
             self.steering.wake();
         }
-        if let Some(notifier) = self.notifier.get().filter(|_| decided.is_new) {
-            notifier.wake();
+        if decided.is_new {
+            self.send_messages();
         }
     }
 
@@ -203,6 +203,27 @@ impl Inner {
         };
         self.note_commit(&recorded);
         recorded
+    }
+
+    /// Records a change of no plan behind all that are being made.
+    pub(super) async fn append_in_order<E: From<StoreAccessError> + Send + 'static>(
+        self: &Arc<Self>,
+        workload: &str,
+        change: NewChange,
+    ) -> Result<Recorded, E> {
+        self.in_order(Some(workload), |inner, turn| async move {
+            let _turn = turn;
+            let expected = inner.desk().recorded.epoch;
+            Ok(inner.append(expected, change).await?)
+        })
+        .await
+    }
+
+    /// Lets the messages go that were recorded with a change.
+    pub(super) fn send_messages(&self) {
+        if let Some(notifier) = self.notifier.get() {
+            notifier.wake();
+        }
     }
 
     /// The messages that tell people of it: recorded with the change, sent if and only if it was

@@ -98,7 +98,7 @@ impl Inner {
             return Ok(Begun::Before(kept));
         }
         let view = self.view();
-        let (_, live) = view.find(&order.workload).ok_or_else(|| unknown(&view, order))?;
+        let (_, live) = view.locate(&order.workload)?;
         is_stale(&order.precondition, live)?;
         if let Some(kill) = &live.split.state().killed {
             return Err(ExecuteError::NotNow(format!(
@@ -250,10 +250,6 @@ fn ended(order: &DrillOrder, live: &Live, report: &DrillReport) -> NewChange {
         answer: order.idempotency.as_ref().map(|key| key.keeping(&order.actor, report)),
         attachments: vec![Attachment::Drill(drill)],
     }
-}
-
-fn unknown(view: &View, order: &DrillOrder) -> ExecuteError {
-    ExecuteError::UnknownWorkload { name: order.workload.clone(), known: view.known() }
 }
 
 fn entry(order: &DrillOrder, how: &str, details: serde_json::Value, at_ms: u64) -> NewAudit {

@@ -77,9 +77,7 @@ impl Inner {
     ) -> Result<Answer<EvalReport>, ExecuteError> {
         self.ledger()?;
         let view = self.view();
-        let (_, live) = view.find(&order.workload).ok_or_else(|| {
-            ExecuteError::UnknownWorkload { name: order.workload.clone(), known: view.known() }
-        })?;
+        let (_, live) = view.locate(&order.workload)?;
         is_stale(&order.precondition, live)?;
         let workload = live.split.spec().name.clone();
         let wanted = workload.to_string();

@@ -193,9 +193,7 @@ impl Inner {
     async fn change(&self, order: &Order, before: Option<&Before>) -> Result<Turned, ExecuteError> {
         self.ledger()?;
         let view = Arc::clone(&self.desk().recorded);
-        let (place, live) = view.find(&order.workload).ok_or_else(|| {
-            ExecuteError::UnknownWorkload { name: order.workload.clone(), known: view.known() }
-        })?;
+        let (place, live) = view.locate(&order.workload)?;
         is_stale(&order.precondition, live)?;
         let at_ms = now_ms();
         let analysis = self.analysis_of(&order.workload);

@@ -1,6 +1,6 @@
 //! The reasons why a command was not done.
 
-use super::{Live, ReleaseRefusal, StoreAccessError};
+use super::{Live, ReleaseRefusal, StoreAccessError, View};
 use stagegate_flags::FlagRefusal;
 use stagegate_readiness::StatementRefusal;
 use stagegate_rollout::Refusal;
@@ -52,6 +52,16 @@ pub enum ExecuteError {
     /// A defect of the program.
     #[error("the change was lost: {0}; read the workload to see whether it was made")]
     Lost(String),
+}
+
+impl View {
+    /// The workload of this name, and its place.
+    pub(super) fn locate(&self, name: &str) -> Result<(usize, &Live), ExecuteError> {
+        self.find(name).ok_or_else(|| ExecuteError::UnknownWorkload {
+            name: name.to_owned(),
+            known: self.known(),
+        })
+    }
 }
 
 impl ExecuteError {

@@ -133,7 +133,7 @@ impl Inner {
             return Ok(Answer::Kept(kept));
         }
         let view = self.view();
-        let live = readiness::found(&view, &order.workload)?;
+        let live = view.locate(&order.workload)?.1;
         is_stale(&order.precondition, live)?;
         let (name, at_ms) = (live.split.spec().name.clone(), now_ms());
         let (steps, waiting) = match order.exercise {
@@ -191,12 +191,9 @@ impl Inner {
             attachments: vec![Attachment::Fact(fact)],
             ..NewChange::entry_only(entry)
         };
-        let recorded = self.in_order(Some(&order.workload), |inner, turn| async move {
-            let _turn = turn;
-            let expected = inner.desk().recorded.epoch;
-            inner.append(expected, change).await.map_err(ExecuteError::from)
-        });
-        match (recorded.await?, &order.idempotency) {
+        let recorded: Recorded =
+            self.append_in_order::<ExecuteError>(&order.workload, change).await?;
+        match (recorded, &order.idempotency) {
             (Recorded::Now(entry), _) => {
                 Ok(Answer::New(ExerciseReport { audit_seq: entry.seq, ..report }))
             }
@@ -256,7 +253,7 @@ impl Inner {
         order: &ExerciseOrder,
         at_ms: u64,
     ) -> Result<(Vec<ExerciseStep>, bool), ExecuteError> {
-        let live = readiness::found(view, &order.workload)?;
+        let live = view.locate(&order.workload)?.1;
         let release = readiness::subject(live, None)?;
         let policy = readiness::policy_for(view, live, &release);
         let (workload, from, to) =

@@ -1,7 +1,7 @@
 //! Passports: issued where a release was tried, admitted where it is rolled out. Both are recorded.
 
 use super::admitted::AdmittedPassport;
-use super::readiness::{found, policy_for, subject};
+use super::readiness::{policy_for, subject};
 use super::{Action, Answer, Control, ExecuteError, IdempotencyKey, Inner, Live, View, now_ms};
 use serde_json::json;
 use stagegate_readiness::{
@@ -44,7 +44,7 @@ impl Control {
     ) -> Result<SignedPassport, ExecuteError> {
         let list = self.checklist(workload, release, None).await?;
         let view = self.view();
-        let live = found(&view, workload)?;
+        let live = view.locate(workload)?.1;
         let release: ReleaseName = subject(live, release)?;
         let (environment, key) = signer(&view).await?;
         let newest = self.inner.ask(|store| Ok(store.audit(&AuditFilter::default(), 1)?.pop()));
@@ -94,7 +94,7 @@ impl Control {
         signed: &SignedPassport,
     ) -> Result<Passport, ExecuteError> {
         let view = self.view();
-        let live = found(&view, workload)?;
+        let live = view.locate(workload)?.1;
         subject(live, Some(release))?;
         judged(&view, live, release, signed)
     }
@@ -109,7 +109,7 @@ impl Control {
         release: Option<&ReleaseName>,
     ) -> Result<Option<AdmittedPassport>, ExecuteError> {
         let view = self.view();
-        let live = found(&view, workload)?;
+        let live = view.locate(workload)?.1;
         let (name, release) = (live.split.spec().name.clone(), subject(live, release)?);
         let kept = self.inner.ask(move |store| {
             Ok(store.facts(FactKind::Passport, &name, release.as_str(), 1)?.pop())
@@ -140,14 +140,7 @@ impl Inner {
                 "release": passport.release, "fingerprint": passport.fingerprint, "key": key,
             }),
         };
-        let workload = passport.workload.clone();
-        self.in_order(Some(&workload), |inner, turn| async move {
-            let _turn = turn;
-            let expected = inner.desk().recorded.epoch;
-            inner.append(expected, NewChange::entry_only(entry)).await.map(drop)
-        })
-        .await
-        .map_err(|error: crate::StoreAccessError| error.into())
+        self.append_in_order(&passport.workload, NewChange::entry_only(entry)).await.map(drop)
     }
 
     async fn admit_passport(
@@ -175,7 +168,7 @@ impl Inner {
     ) -> Result<Answer<AdmittedPassport>, ExecuteError> {
         self.ledger()?;
         let view = self.view();
-        let live = found(&view, &order.workload)?;
+        let live = view.locate(&order.workload)?.1;
         subject(live, Some(&order.release))?;
         let passport = judged(&view, live, &order.release, &order.signed)?;
         let admitted =

@@ -17,7 +17,7 @@ pub(super) use facts::pins;
 use stagegate_readiness::{Checklist, Demand, Facts, Settings, checklist};
 use stagegate_rollout::{OpenChecks, Policy, ReleaseName};
 use std::sync::Arc;
-pub(super) use subject::{found, policy_for, subject};
+pub(super) use subject::{policy_for, subject};
 
 /// A checklist with what it is about.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl Control {
     ) -> Result<ReleaseChecklist, ExecuteError> {
         let inner = &self.inner;
         let view = inner.view();
-        let live = found(&view, workload)?;
+        let live = view.locate(workload)?.1;
         let release = subject(live, release)?;
         let policy = match policy {
             Some(name) => view.policy(workload, Some(name)).map_err(|known| {
@@ -78,7 +78,7 @@ impl Control {
         release: Option<&ReleaseName>,
     ) -> Result<(ReleaseName, Vec<KeptStatement>), ExecuteError> {
         let view = self.view();
-        let live = found(&view, workload)?;
+        let live = view.locate(workload)?.1;
         let release = subject(live, release)?;
         let kept = self.inner.statements(live, &release).await?;
         Ok((release, kept))
@@ -94,7 +94,7 @@ impl Control {
         release: Option<&ReleaseName>,
     ) -> Result<(String, String), ExecuteError> {
         let view = self.view();
-        let live = found(&view, workload)?;
+        let live = view.locate(workload)?.1;
         let release = subject(live, release)?;
         Ok(facts::runbook(&view, live, &release))
     }

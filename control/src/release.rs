@@ -236,7 +236,7 @@ struct Next {
 }
 
 fn find<'a>(view: &'a View, order: &ReleaseOrder) -> Result<(usize, &'a Live), ExecuteError> {
-    let (place, live) = view.find(&order.workload).ok_or_else(|| unknown(view, order))?;
+    let (place, live) = view.locate(&order.workload)?;
     if order.precondition.holds(live.epoch) {
         Ok((place, live))
     } else {

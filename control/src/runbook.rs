@@ -1,20 +1,22 @@
 //! The runbook after a release has all traffic. It begins when the history of the rollout says 100%, so a
 //! restart changes nothing. Automatic tasks are filed once: the ledger refuses a second result.
 
-use super::readiness::found;
+mod results;
+
 use super::results::unnumbered;
 use super::{
     Action, Answer, Control, ExecuteError, IdempotencyKey, Inner, Live, StoreAccessError, View,
     now_ms,
 };
+use results::{errors, spend, tail};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stagegate_notify::{Notice, NoticeKind};
 use stagegate_readiness::{
-    Demand, Job, SpendSeen, StatementRefusal, TASKS, TaskEvent, TaskLine, TaskNote, board, task,
-    to_do, to_tell, violation,
+    Demand, Job, StatementRefusal, TASKS, TaskEvent, TaskLine, TaskNote, board, task, to_do,
+    to_tell, violation,
 };
-use stagegate_rollout::{Outcome, Phase, Rollout, Series, Severity, Tick, WorkloadName};
+use stagegate_rollout::{Phase, Rollout, Series, Severity, Tick, WorkloadName};
 use stagegate_store::{Attachment, FactKind, NewAudit, NewChange, NewFact, Recorded};
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,14 +25,6 @@ use std::time::Instant;
 const EVENTS: usize = 10_000;
 /// The time before 100% that is compared with, in milliseconds.
 const BEFORE_MS: u64 = 24 * 3_600_000;
-/// A share of failures may grow to so many times what it was.
-const TIMES: f64 = 2.0;
-/// And by so much, for shares near zero.
-const MORE: f64 = 0.005;
-/// p99 over p50 may grow to so many times what it was.
-const TAIL: f64 = 1.5;
-/// The spend may be so many times the budget.
-const OVER_BUDGET: f64 = 1.2;
 
 /// The runbook of a workload's last rollout that reached 100%.
 #[derive(Clone, Debug)]
@@ -101,7 +95,7 @@ impl Control {
     /// When there is no such workload, its release did not get all traffic, or the store cannot be read.
     pub async fn runbook(&self, workload: &str) -> Result<Runbook, ExecuteError> {
         let view = self.view();
-        let live = found(&view, workload)?;
+        let live = view.locate(workload)?.1;
         let (rollout, began_ms) = full(live).ok_or_else(|| nothing(workload))?;
         let notes = self.inner.notes(&live.split.spec().name, rollout).await?;
         let hour_ms = view.config.readiness(&rollout.policy.name).runbook_hour_ms;
@@ -178,7 +172,7 @@ impl Inner {
     async fn try_task(&self, order: &TaskOrder) -> Result<Answer<TaskMade>, ExecuteError> {
         self.ledger()?;
         let view = self.view();
-        let live = found(&view, &order.workload)?;
+        let live = view.locate(&order.workload)?.1;
         let (rollout, _) = full(live).ok_or_else(|| nothing(&order.workload))?;
         if task(&order.task).is_none() {
             let ids: Vec<&str> = TASKS.iter().map(|it| it.id).collect();
@@ -256,15 +250,8 @@ impl Inner {
         let mut change = filed(name, rollout, note, Some(once));
         let notice = notice.map(|it| crate::tell::linked(it, view));
         change.attachments.extend(notice.iter().flat_map(|it| self.told(it)));
-        self.in_order(Some(name.as_str()), |inner, turn| async move {
-            let _turn = turn;
-            let expected = inner.desk().recorded.epoch;
-            inner.append(expected, change).await.map(drop)
-        })
-        .await?;
-        if let Some(notifier) = self.notifier.get() {
-            notifier.wake();
-        }
+        self.append_in_order::<StoreAccessError>(name.as_str(), change).await?;
+        self.send_messages();
         Ok(())
     }
 
@@ -383,102 +370,4 @@ fn notice(
             .fact("command", command);
     notice.subject = format!("runbook-{}", line.task.id);
     notice
-}
-
-/// Failures by class: each may be at most twice as frequent as before, or half a point more.
-fn errors(before: &Series, after: &Series) -> (bool, String) {
-    let (was, is) = (before.requests(), after.requests());
-    if was == 0 || is == 0 {
-        return (
-            false,
-            format!("{was} requests were recorded before and {is} since: too few to compare"),
-        );
-    }
-    let classes = [Outcome::Transient, Outcome::Permanent, Outcome::External];
-    let mut words = Vec::new();
-    let mut passed = true;
-    for class in classes {
-        let share = |series: &Series, all: u64| series.outcomes[class.index()] as f64 / all as f64;
-        let (was, is) = (share(before, was), share(after, is));
-        let worse = is > was * TIMES && is > was + MORE;
-        passed &= !worse;
-        let mark = if worse { "MORE " } else { "" };
-        words.push(format!(
-            "{mark}{} {:.2}% (before {:.2}%)",
-            class.label(),
-            is * 100.0,
-            was * 100.0
-        ));
-    }
-    (passed, words.join(", "))
-}
-
-/// p99 over p50.
-fn tail(before: &Series, after: &Series) -> (bool, String) {
-    let ratio = |series: &Series| {
-        let (p50, p99) = (series.duration_us.quantile(0.5)?, series.duration_us.quantile(0.99)?);
-        (p50 > 0).then(|| p99 as f64 / p50 as f64)
-    };
-    match (ratio(before), ratio(after)) {
-        (Some(was), Some(is)) => {
-            (is <= was * TAIL, format!("p99/p50 is {is:.2}, and was {was:.2} before"))
-        }
-        _ => (false, "too few responses were recorded to compare".to_owned()),
-    }
-}
-
-fn spend(budget: Option<f64>, seen: &SpendSeen) -> (bool, String) {
-    match (budget, seen) {
-        (None, _) => (false, "the workload has no daily budget".to_owned()),
-        (_, SpendSeen::TooFew) => {
-            (false, "too little traffic came to tell the daily spend".to_owned())
-        }
-        (_, SpendSeen::Unknown(why)) => (false, why.clone()),
-        (Some(budget), SpendSeen::Daily(usd)) => (
-            *usd <= budget * OVER_BUDGET,
-            format!("${usd:.2} a day are expected, the budget is ${budget:.2}"),
-        ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{errors, spend, tail};
-    use stagegate_readiness::SpendSeen;
-    use stagegate_rollout::{Outcome, Series};
-
-    fn series(ok: u64, permanent: u64, slow: u64) -> Series {
-        let mut series = Series::default();
-        series.outcomes[Outcome::Ok.index()] = ok;
-        series.outcomes[Outcome::Permanent.index()] = permanent;
-        (0..95).for_each(|_| series.duration_us.record(1000));
-        (0..5).for_each(|_| series.duration_us.record(slow));
-        series
-    }
-
-    #[test]
-    fn a_class_that_became_frequent_is_found() {
-        let before = series(990, 10, 2000);
-        assert!(errors(&before, &series(980, 20, 2000)).0, "twice as frequent is tolerated");
-        let (passed, words) = errors(&before, &series(960, 40, 2000));
-        assert!(!passed && words.contains("MORE permanent 4.00% (before 1.00%)"), "{words}");
-        assert!(!errors(&before, &Series::default()).0, "nothing was recorded");
-    }
-
-    #[test]
-    fn a_longer_tail_is_found() {
-        let before = series(100, 0, 2000);
-        assert!(tail(&before, &series(100, 0, 2500)).0);
-        let (passed, words) = tail(&before, &series(100, 0, 9000));
-        assert!(!passed && words.contains("before"), "{words}");
-        assert!(!tail(&before, &Series::default()).0);
-    }
-
-    #[test]
-    fn spend_is_held_against_the_budget() {
-        assert!(spend(Some(100.0), &SpendSeen::Daily(119.0)).0);
-        assert!(!spend(Some(100.0), &SpendSeen::Daily(121.0)).0);
-        assert!(!spend(None, &SpendSeen::Daily(1.0)).0);
-        assert!(!spend(Some(100.0), &SpendSeen::TooFew).0);
-    }
 }

@@ -237,10 +237,7 @@ impl Inner {
 }
 
 fn find<'a>(view: &'a View, wish: &Wish) -> Result<(usize, &'a Live), ExecuteError> {
-    let name = &wish.emergency.workload;
-    let (place, live) = view
-        .find(name)
-        .ok_or_else(|| ExecuteError::UnknownWorkload { name: name.clone(), known: view.known() })?;
+    let (place, live) = view.locate(&wish.emergency.workload)?;
     is_stale(&wish.precondition, live)?;
     Ok((place, live))
 }

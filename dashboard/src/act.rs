@@ -2,12 +2,10 @@
 
 use crate::ask::{Change, path};
 use crate::context::Dashboard;
-use crate::door::foreign;
-use crate::form::Form;
+use crate::door::Own;
 use crate::frame;
 use crate::refusal::Refusal;
 use crate::verbs::change;
-use crate::visitor::Visitor;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{Method, StatusCode};
@@ -20,12 +18,8 @@ use stagegate_api::{Changed, FlagChanged, ReviewTaken, RollbackTiming};
 pub(crate) async fn act(
     State(dashboard): State<Dashboard>,
     Path((workload, verb)): Path<(String, String)>,
-    visitor: Visitor,
-    form: Form,
+    Own { visitor, form }: Own,
 ) -> Response {
-    if let Some(refusal) = foreign(&visitor, &form) {
-        return refusal;
-    }
     let change = match change(&workload, &verb, &form) {
         Ok(change) => change,
         Err(why) => return frame::plain_refusal(StatusCode::BAD_REQUEST, &why),
@@ -46,12 +40,8 @@ pub(crate) async fn act(
 pub(crate) async fn flag(
     State(dashboard): State<Dashboard>,
     Path((flag, verb)): Path<(String, String)>,
-    visitor: Visitor,
-    form: Form,
+    Own { visitor, form }: Own,
 ) -> Response {
-    if let Some(refusal) = foreign(&visitor, &form) {
-        return refusal;
-    }
     let mut body = json!({ "action": verb, "reason": form.text("reason") });
     for field in ["tenant", "share", "variant", "user"] {
         if let Some(value) = form.get(field) {
@@ -149,23 +139,13 @@ pub(crate) fn refused(refusal: &Refusal, back: &str, to: &str) -> Markup {
 pub(crate) async fn review(
     State(dashboard): State<Dashboard>,
     Path(id): Path<String>,
-    visitor: Visitor,
-    form: Form,
+    Own { visitor, form }: Own,
 ) -> Response {
-    if let Some(refusal) = foreign(&visitor, &form) {
-        return refusal;
-    }
     let mut body = json!({ "verdict": form.text("verdict") });
     if let Some(note) = form.get("note") {
         body["note"] = json!(note);
     }
-    let asked = Change {
-        method: Method::POST,
-        path: path(&["v1", "reviews", &id]),
-        body,
-        key: None,
-        epoch: None,
-    };
+    let asked = Change { body, ..Change::plain(Method::POST, path(&["v1", "reviews", &id])) };
     match dashboard.api.change::<ReviewTaken>(&visitor, asked).await {
         Ok(_) => Redirect::to(&path(&["samples", &id])).into_response(),
         Err(refusal) => refusal.into_response(),

@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use stagegate_api::Problem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,13 @@ pub(crate) struct Change<'a> {
     pub(crate) key: Option<&'a str>,
     /// The epoch that the visitor looked at.
     pub(crate) epoch: Option<&'a str>,
+}
+
+impl Change<'_> {
+    /// A change that says nothing and depends on nothing.
+    pub(crate) fn plain(method: Method, path: String) -> Self {
+        Self { method, path, body: Value::Object(Map::new()), key: None, epoch: None }
+    }
 }
 
 impl Api {

@@ -14,7 +14,7 @@ use crate::form::Form;
 use crate::frame;
 use crate::secret;
 use crate::visitor::Visitor;
-use axum::extract::{Request, State};
+use axum::extract::{FromRequest, FromRequestParts as _, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -83,13 +83,27 @@ pub(crate) fn is_own(headers: &HeaderMap) -> Result<(), &'static str> {
     }
 }
 
-/// The refusal of a form that does not carry the secret of the visitor's session.
-pub(crate) fn foreign(visitor: &Visitor, form: &Form) -> Option<Response> {
-    if secret::same(form.text("secret"), &visitor.secret) {
-        return None;
+/// A form that carries the secret of its visitor's session. Others are refused before a handler sees
+/// them.
+pub(crate) struct Own {
+    pub(crate) visitor: Visitor,
+    pub(crate) form: Form,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Own {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let visitor = Visitor::from_request_parts(&mut parts, state).await;
+        let visitor = visitor.map_err(IntoResponse::into_response)?;
+        let form = Form::from_request(Request::from_parts(parts, body), state).await?;
+        if secret::same(form.text("secret"), &visitor.secret) {
+            return Ok(Self { visitor, form });
+        }
+        let why = "the form is of another session, and nothing was changed: open the page again";
+        Err(frame::plain_refusal(StatusCode::FORBIDDEN, why))
     }
-    let why = "the form is of another session, and nothing was changed: open the page again";
-    Some(frame::plain_refusal(StatusCode::FORBIDDEN, why))
 }
 
 #[cfg(test)]

@@ -10,10 +10,10 @@
 //! - `frame`: the head of a page, its navigation and its headers.
 //! - `sentence`: pure; what is the matter with a workload, in one sentence.
 //! - `pages`: one file for each page.
-//! - `act`, `act_more`: changes that a page asks for; `verbs`: pure; the API's request for one.
+//! - `act`, `answers`: changes that a page asks for; `verbs`: pure; the API's request for one.
 
 mod act;
-mod act_more;
+mod answers;
 mod ask;
 mod assets;
 mod chart;
@@ -70,7 +70,7 @@ pub fn around(api: Router, site: SiteNow) -> Result<Router, NoRandomness> {
         .route("/w/{workload}/charts", get(pages::charts::page))
         .route("/w/{workload}/releases", get(pages::releases::page))
         .route("/w/{workload}/taking-part", get(pages::taking_part::page))
-        .route("/w/{workload}/drill", post(act_more::drill))
+        .route("/w/{workload}/drill", post(answers::drill))
         .route("/w/{workload}/history", get(pages::history::page))
         .route("/w/{workload}/act/{verb}", post(act::act))
         .route("/request", get(pages::request::page))
@@ -81,10 +81,10 @@ pub fn around(api: Router, site: SiteNow) -> Result<Router, NoRandomness> {
         .route("/flags/{flag}/act/{verb}", post(act::flag))
         .route("/audit", get(pages::audit::page))
         .route("/settings", get(pages::settings::page))
-        .route("/settings/reload", post(act_more::reload))
-        .route("/notify/{channel}/test", post(act_more::test_channel))
+        .route("/settings/reload", post(answers::reload))
+        .route("/notify/{channel}/test", post(answers::test_channel))
         .route("/events", get(events))
-        .route("/sessions/{id}/end", post(act_more::end_session))
+        .route("/sessions/{id}/end", post(answers::end_session))
         .route("/sign-out", post(sign_in::sign_out))
         .route_layer(from_fn_with_state(dashboard.clone(), door::guard));
     let pages = Router::new()

@@ -3,7 +3,7 @@
 use crate::ask::{Change, path};
 use crate::context::Dashboard;
 use crate::cookies::{SESSION, SIGN_IN, from_https};
-use crate::door::{bearer, foreign, is_own};
+use crate::door::{Own, bearer, is_own};
 use crate::form::Form;
 use crate::frame;
 use crate::visitor::Visitor;
@@ -95,7 +95,8 @@ pub(crate) async fn by_token(State(dashboard): State<Dashboard>, request: Reques
         return ask(&dashboard, StatusCode::UNAUTHORIZED, next, Some("That is not a token."));
     };
     let visitor = Visitor { bearer: Some(bearer), ..stranger };
-    let begun = match dashboard.api.change::<SessionBegun>(&visitor, begin()).await {
+    let begin = Change::plain(Method::POST, "/v1/sessions".to_owned());
+    let begun = match dashboard.api.change::<SessionBegun>(&visitor, begin).await {
         Ok(begun) => begun,
         Err(refusal) => {
             return ask(&dashboard, refusal.status, next, Some(&refusal.problem.detail));
@@ -104,11 +105,6 @@ pub(crate) async fn by_token(State(dashboard): State<Dashboard>, request: Reques
     let is_secure = (dashboard.site)().speaks_tls || from_https(&visitor.headers);
     let cookie = SESSION.set(is_secure, &begun.key, life_s(&begun.session));
     ([(header::SET_COOKIE, cookie)], Redirect::to(next.unwrap_or("/"))).into_response()
-}
-
-fn begin() -> Change<'static> {
-    let path = "/v1/sessions".to_owned();
-    Change { method: Method::POST, path, body: json!({}), key: None, epoch: None }
 }
 
 fn life_s(session: &SessionDetail) -> u64 {
@@ -177,19 +173,9 @@ fn is_here(address: &str) -> bool {
 /// Ends the session.
 pub(crate) async fn sign_out(
     State(dashboard): State<Dashboard>,
-    visitor: Visitor,
-    form: Form,
+    Own { visitor, .. }: Own,
 ) -> Response {
-    if let Some(refusal) = foreign(&visitor, &form) {
-        return refusal;
-    }
-    let own = Change {
-        method: Method::DELETE,
-        path: path(&["v1", "sessions", "own"]),
-        body: json!({}),
-        key: None,
-        epoch: None,
-    };
+    let own = Change::plain(Method::DELETE, path(&["v1", "sessions", "own"]));
     if let Err(refusal) = dashboard.api.change::<Value>(&visitor, own).await {
         return refusal.into_response();
     }

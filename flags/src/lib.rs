@@ -46,6 +46,7 @@ mod set;
 mod testbed;
 
 pub use bucketing::{Bucketing, UnknownBucketing};
+pub use check::kind as json_kind;
 pub use context::{Context, ContextError, Scratch};
 pub use document::Difference;
 pub use evaluation::{DecidedBy, ErrorCode, Evaluation, Failure, Reason};

@@ -30,22 +30,6 @@ pub struct Gatekeeper<'a> {
     pub now_ms: u64,
 }
 
-impl Pins {
-    /// The pins that are set, by name.
-    #[must_use]
-    pub fn named(&self) -> BTreeMap<String, String> {
-        let Self { model, prompt, tools, git_tag, digest } = self;
-        let all = [
-            ("model", model),
-            ("prompt", prompt),
-            ("tools", tools),
-            ("git", git_tag),
-            ("digest", digest),
-        ];
-        all.into_iter().filter_map(|(name, it)| Some((name.to_owned(), it.clone()?))).collect()
-    }
-}
-
 /// Decides about a passport. `read` makes the passport of the text, and `verify` says if the signature (hex)
 /// of the bytes is that of the public key (hex).
 ///

@@ -2,6 +2,7 @@
 
 use crate::{Passport, Settings};
 use stagegate_rollout::{GateId, Policy};
+use std::collections::BTreeMap;
 
 /// The pins of a release.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,28 @@ pub struct Pins {
     pub git_tag: Option<String>,
     /// `sha256:` and 64 hex digits.
     pub digest: Option<String>,
+}
+
+impl Pins {
+    /// Every pin with its name.
+    pub(crate) fn all(&self) -> [(&'static str, Option<&String>); 5] {
+        let Self { model, prompt, tools, git_tag, digest } = self;
+        [
+            ("model", model),
+            ("prompt", prompt),
+            ("tools", tools),
+            ("git", git_tag),
+            ("digest", digest),
+        ]
+        .map(|(name, pin)| (name, pin.as_ref()))
+    }
+
+    /// The pins that are set, by name.
+    #[must_use]
+    pub fn named(&self) -> BTreeMap<String, String> {
+        let set = self.all().into_iter();
+        set.filter_map(|(name, pin)| Some((name.to_owned(), pin?.clone()))).collect()
+    }
 }
 
 /// The verdict of an offline comparison.

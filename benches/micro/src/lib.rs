@@ -30,6 +30,13 @@ pub struct Case {
     prepare: fn() -> Result<Operation>,
 }
 
+/// The case of a kind of exchange.
+macro_rules! exchange {
+    ($name:literal) => {
+        Case { name: $name, cycle: exchange::USERS, prepare: || exchange::named($name) }
+    };
+}
+
 /// Every case there is.
 pub const CASES: &[Case] = &[
     Case {
@@ -70,41 +77,13 @@ pub const CASES: &[Case] = &[
     Case { name: "flag-rule", cycle: flags::USERS, prepare: flags::rule },
     Case { name: "flags-five", cycle: flags::USERS, prepare: flags::five },
     Case { name: "flags-forwarded", cycle: flags::USERS, prepare: flags::forwarded },
-    Case {
-        name: "exchange-get-300",
-        cycle: exchange::USERS,
-        prepare: || exchange::named("exchange-get-300"),
-    },
-    Case {
-        name: "exchange-post-2k",
-        cycle: exchange::USERS,
-        prepare: || exchange::named("exchange-post-2k"),
-    },
-    Case {
-        name: "exchange-get-4k",
-        cycle: exchange::USERS,
-        prepare: || exchange::named("exchange-get-4k"),
-    },
-    Case {
-        name: "exchange-get-300-all",
-        cycle: exchange::USERS,
-        prepare: || exchange::named("exchange-get-300-all"),
-    },
-    Case {
-        name: "exchange-post-2k-all",
-        cycle: exchange::USERS,
-        prepare: || exchange::named("exchange-post-2k-all"),
-    },
-    Case {
-        name: "exchange-chat-all",
-        cycle: exchange::USERS,
-        prepare: || exchange::named("exchange-chat-all"),
-    },
-    Case {
-        name: "exchange-stream-all",
-        cycle: exchange::USERS,
-        prepare: || exchange::named("exchange-stream-all"),
-    },
+    exchange!("exchange-get-300"),
+    exchange!("exchange-post-2k"),
+    exchange!("exchange-get-4k"),
+    exchange!("exchange-get-300-all"),
+    exchange!("exchange-post-2k-all"),
+    exchange!("exchange-chat-all"),
+    exchange!("exchange-stream-all"),
 ];
 
 impl Case {

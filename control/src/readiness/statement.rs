@@ -1,6 +1,6 @@
 //! Statements about checks: refused with the remedy, or recorded with the message about them.
 
-use super::subject::{found, subject};
+use super::subject::subject;
 use crate::draft::is_stale;
 use crate::readiness::facts;
 use crate::results::unnumbered;
@@ -115,7 +115,7 @@ impl Inner {
     ) -> Result<Answer<StatementMade>, ExecuteError> {
         self.ledger()?;
         let view = self.view();
-        let live = found(&view, &order.workload)?;
+        let live = view.locate(&order.workload)?.1;
         is_stale(&order.precondition, live)?;
         let release = subject(live, order.release.as_ref())?;
         let (item, statement) = stated(&view, live, &release, order)?;
@@ -149,9 +149,7 @@ impl Inner {
             (Recorded::Before(kept), Some(key)) => Answer::Kept(key.recognise(kept)?),
             (Recorded::Before(_), None) => return Err(ExecuteError::KeyReused),
         };
-        if let Some(notifier) = self.notifier.get() {
-            notifier.wake();
-        }
+        self.send_messages();
         Ok(answer)
     }
 

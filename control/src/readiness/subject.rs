@@ -4,14 +4,6 @@ use crate::{ExecuteError, Live, ReleaseRefusal, View};
 use stagegate_rollout::{Policy, ReleaseName, WorkloadState};
 use std::sync::Arc;
 
-/// The workload of this name.
-pub(crate) fn found<'a>(view: &'a View, workload: &str) -> Result<&'a Live, ExecuteError> {
-    view.find(workload).map(|(_, live)| live).ok_or_else(|| ExecuteError::UnknownWorkload {
-        name: workload.to_owned(),
-        known: view.known(),
-    })
-}
-
 /// The release that a checklist is about: the given one, or the one that is rolled out, or the candidate,
 /// or the only one that is not stable.
 pub(crate) fn subject(

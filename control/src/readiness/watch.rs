@@ -178,15 +178,8 @@ impl Inner {
         let mut attachments = vec![Attachment::Fact(fact)];
         attachments.extend(self.told(&notice));
         let change = NewChange { attachments, ..NewChange::entry_only(entry) };
-        self.in_order(Some(name.as_str()), |inner, turn| async move {
-            let _turn = turn;
-            let expected = inner.desk().recorded.epoch;
-            inner.append(expected, change).await.map(drop)
-        })
-        .await?;
-        if let Some(notifier) = self.notifier.get() {
-            notifier.wake();
-        }
+        self.append_in_order::<StoreAccessError>(name.as_str(), change).await?;
+        self.send_messages();
         Ok(())
     }
 }

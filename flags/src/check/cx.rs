@@ -44,7 +44,8 @@ impl Cx<'_> {
 }
 
 /// The JSON type of a value, with its article.
-pub(super) fn kind(value: &Value) -> &'static str {
+#[must_use]
+pub fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

@@ -7,6 +7,8 @@ mod flags;
 mod results;
 mod rule;
 
+pub use cx::kind;
+
 use crate::limits::FILE_BYTES;
 use crate::place::Places;
 use crate::{FlagFile, Problem, Severity};

@@ -7,7 +7,7 @@ use http::Response;
 use prost::Message as _;
 use prost::encoding::{bool, double, int64, message, string};
 use serde_json::{Map, Value};
-use stagegate_flags::{Context, ErrorCode, Evaluation, Scratch, Variant};
+use stagegate_flags::{Context, ErrorCode, Evaluation, Scratch, Variant, json_kind};
 use stagegate_listener::{Code, GrpcBody, answer};
 
 /// The type that a call asks for.
@@ -76,7 +76,7 @@ fn resolved(wanted: Wanted, evaluation: &Evaluation<'_>) -> Result<Vec<u8>, Fail
     if let Some(value) = evaluation.value() {
         put(wanted, value, &mut out).ok_or_else(|| {
             let key = evaluation.flag().map_or("", |flag| flag.key());
-            let words = format!("the value of `{key}` is {}", kind(value));
+            let words = format!("the value of `{key}` is {}", json_kind(value));
             Failure::new(Code::InvalidArgument, words)
         })?;
     }
@@ -122,15 +122,4 @@ fn any(evaluation: &Evaluation<'_>) -> Option<AnyFlag> {
 
 fn metadata(evaluation: &Evaluation<'_>) -> Struct {
     Struct::of(&crate::answer::metadata(evaluation))
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
 }

@@ -4,28 +4,23 @@
 //! client and the endpoints cost little: they hand over bytes that were made before. Neither a
 //! socket nor a thread takes part, so the count hardly varies.
 
-use super::conn_context::ConnContext;
-use super::connection::{Accepted, serve};
-use super::welcome::{Http2, Welcomed, forwarding};
-use crate::fixtures::{address, clients, shared, workload};
+use super::in_memory::{Serving, client, name, ready, worker};
+use crate::fixtures::{address, clients, workload};
 use crate::plan::{Plan, PreparedConfig, WorkloadSettings};
 use crate::quota::Quota;
 use crate::tap::{Outlet, TapSettings, Tapped};
-use crate::transport::memory::{self, Network, Remote};
-use crate::transport::{Conn, Connector, Peer, Plain};
-use crate::worker::{Live, Worker};
+use crate::transport::memory::{Network, Remote};
+use crate::worker::Worker;
 use stagegate_rollout::{Cohort, Split, Sticky, Weight, WorkloadSpec, WorkloadState};
 use stagegate_settings::{IdentityFrom, Match, Source, Workload};
 use stagegate_signals::Protocol;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 /// Most bytes that a sample keeps of a message.
 const SAMPLE_BYTES: usize = 64 * 1024;
@@ -76,7 +71,7 @@ pub const EXCHANGES: &[Exchange] = &[
 pub struct Exchanges {
     worker: Rc<Worker>,
     network: Arc<Network>,
-    serving: Pin<Box<dyn Future<Output = ()>>>,
+    serving: Serving,
     client: Remote,
     endpoints: Vec<Remote>,
     requests: Vec<Vec<u8>>,
@@ -109,12 +104,10 @@ impl Exchanges {
         let empty = PreparedConfig::default();
         let config = ready(PreparedConfig::prepare(vec![settings], &empty)).expect("prepared");
         let network = Arc::<Network>::default();
-        let mut worker = Worker::new(Arc::new(shared(clients(), 1)), Some(0));
-        worker.connector = Connector::Memory(Arc::clone(&network));
-        let worker = Rc::new(worker);
+        let worker = worker(clients(), &network);
         worker.shared.plan.store(Arc::new(Plan::new(1, &config, &[Arc::new(split(exchange))])));
         worker.shared.published.fetch_add(1, Ordering::Release);
-        let (serving, client) = connect(&worker);
+        let (serving, client) = client(&worker);
         let requests = (0..Self::USERS).map(|user| request(exchange, user)).collect();
         Self {
             worker,
@@ -160,24 +153,6 @@ impl Exchanges {
         let mut context = Context::from_waker(Waker::noop());
         assert!(self.serving.as_mut().poll(&mut context).is_pending(), "the connection stays open");
     }
-}
-
-type Serving = Pin<Box<dyn Future<Output = ()>>>;
-
-fn connect(worker: &Rc<Worker>) -> (Serving, Remote) {
-    let (memory, client) = memory::pair();
-    let welcomed = Welcomed {
-        conn: Conn::Plain(Plain::from(memory)),
-        context: ConnContext {
-            forwarding: forwarding(worker, Peer::Ip([192, 0, 2, 1].into()), false),
-            names: None,
-        },
-        http2: Http2::Off,
-    };
-    let from = Accepted { listener: 0, portable: false, used: false };
-    worker.shared.workers.join();
-    let (watch, live) = (worker.watches.add(), Live::new(worker));
-    (Box::pin(serve(Rc::clone(worker), welcomed, from, watch, live)), client)
 }
 
 fn settings(exchange: &Exchange, outlet: &Arc<Outlet>) -> WorkloadSettings {
@@ -281,19 +256,6 @@ fn chat() -> String {
          \"finish_reason\":\"stop\"}}],\"usage\":{{\"prompt_tokens\":900,\
          \"completion_tokens\":640,\"total_tokens\":1540}}}}"
     )
-}
-
-fn name<T: FromStr<Err: fmt::Debug>>(text: &str) -> T {
-    text.parse().expect("a name")
-}
-
-/// The output of a future that waits for nothing.
-fn ready<T>(future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("it waits"),
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub(crate) mod exchanges;
 mod forward;
 mod head;
 mod identify;
+#[cfg(any(test, feature = "exchanges"))]
+mod in_memory;
 mod inspect;
 mod leave;
 mod local_reply;

@@ -1,7 +1,7 @@
 //! The artifact, and the people who know of it.
 
 use crate::proof::Proof;
-use crate::{Evidence, Facts, Pins, Statement};
+use crate::{Evidence, Facts, Statement};
 use stagegate_timing::moment;
 
 /// Requests of a trial that are enough to say something.
@@ -13,16 +13,8 @@ const FAILURES: f64 = 0.02;
 
 /// B6: every pin is set.
 pub(super) fn pins(facts: &Facts) -> Proof {
-    let Pins { model, prompt, tools, git_tag, digest } = &facts.pins;
-    let all = [
-        ("model", model),
-        ("prompt", prompt),
-        ("tools", tools),
-        ("git", git_tag),
-        ("digest", digest),
-    ];
-    let missing: Vec<&str> =
-        all.iter().filter(|(_, pin)| pin.is_none()).map(|(name, _)| *name).collect();
+    let unset = facts.pins.all().into_iter().filter(|(_, pin)| pin.is_none());
+    let missing: Vec<&str> = unset.map(|(name, _)| name).collect();
     if missing.is_empty() {
         let short: String = facts.fingerprint.chars().take(12).collect();
         return Proof::holds(format!("five pins, fingerprint {short}…"));

@@ -2,14 +2,14 @@
 //! find is a fault of the measuring. Such a rollout is never promoted; it ends by itself with a report.
 
 use super::order::{Done, Order};
-use super::transitions::active;
+use super::transitions::may_start;
 use super::{
     Former, Mark, Notice, NoticeKind, Phase, Rollout, RolloutId, RolloutRefusal, Status, Turn,
 };
 use crate::analysis::{Figure, Seconds};
 use crate::{
-    Action, Analysis, Entry, GateState, Policy, Readiness, Refusal, Severity, Step, Weight,
-    WorkloadSpec, WorkloadState,
+    Action, Analysis, GateState, Policy, Readiness, Refusal, Severity, Step, Weight, WorkloadSpec,
+    WorkloadState,
 };
 
 /// Both arms are the same release, so nobody is at risk, and equal arms say most.
@@ -43,13 +43,7 @@ pub(super) fn start(
     policy: &Policy,
     mark: &Mark,
 ) -> Result<Done, Refusal> {
-    if let Ok(rollout) = active(state) {
-        let (id, phase) = (rollout.id.clone(), rollout.phase);
-        return Err(RolloutRefusal::Active { id, phase }.into());
-    }
-    if state.killed.is_some() {
-        return Err(RolloutRefusal::Killed.into());
-    }
+    may_start(state)?;
     let policy = policy.clone().check().map_err(|errors| {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         RolloutRefusal::Policy(errors.join("; "))
@@ -109,19 +103,8 @@ pub(super) fn act(state: &mut WorkloadState, analysis: &Analysis, now_ms: u64) -
         return None;
     }
     let (honest, said) = report(analysis);
-    let mark = Mark { by: Rollout::ITSELF.to_owned(), reason: said, at_ms: now_ms };
-    let mut done = Done {
-        entry: Entry {
-            action: Action::Complete,
-            by: mark.by.clone(),
-            reason: mark.reason.clone(),
-            summary: String::new(),
-            analysis: Some(analysis.id.clone()),
-            against: Vec::new(),
-        },
-        notices: Vec::new(),
-        ends_the_candidate: false,
-    };
+    let mark = Mark::itself(said, now_ms);
+    let mut done = Done::of(Action::Complete, &mark, analysis);
     finish(state, &mut done, (Phase::Completed, Turn::Completed), &mark);
     let rollout = state.rollout.as_deref_mut()?;
     if let Some(transition) = rollout.history.last_mut() {

@@ -2,7 +2,7 @@
 
 use super::aa;
 use super::order::{Done, Order};
-use super::transitions::{active, complete, end};
+use super::transitions::{active, complete, end, may_start};
 use super::{Mark, Notice, NoticeKind, Phase, Rollout, RolloutId, RolloutRefusal, Status, Turn};
 use crate::command::change;
 use crate::condemned::said_against;
@@ -114,13 +114,7 @@ fn start(
     policy: &Policy,
     mark: &Mark,
 ) -> Result<Done, Refusal> {
-    if let Ok(rollout) = active(state) {
-        let (id, phase) = (rollout.id.clone(), rollout.phase);
-        return Err(RolloutRefusal::Active { id, phase }.into());
-    }
-    if state.killed.is_some() {
-        return Err(RolloutRefusal::Killed.into());
-    }
+    may_start(state)?;
     if *to == state.stable {
         return Err(RolloutRefusal::IsStable(to.clone()).into());
     }

@@ -1,7 +1,7 @@
 //! A command as it reaches the state machine, and what it did there.
 
-use super::{Entry, Notice, Preflight};
-use crate::{Analysis, Command};
+use super::{Entry, Mark, Notice, Preflight};
+use crate::{Action, Analysis, Command};
 
 /// A command with its actor, reason and grounds.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,22 @@ pub(super) struct Done {
 }
 
 impl Done {
+    /// What an analysis did.
+    pub(super) fn of(action: Action, mark: &Mark, analysis: &Analysis) -> Self {
+        Self {
+            entry: Entry {
+                action,
+                by: mark.by.clone(),
+                reason: mark.reason.clone(),
+                summary: String::new(),
+                analysis: Some(analysis.id.clone()),
+                against: Vec::new(),
+            },
+            notices: Vec::new(),
+            ends_the_candidate: false,
+        }
+    }
+
     pub(super) fn new(order: &Order<'_>, summary: String) -> Self {
         Self {
             entry: Entry {

@@ -74,6 +74,13 @@ pub struct Mark {
     pub at_ms: u64,
 }
 
+impl Mark {
+    /// The mark of a verdict.
+    pub(super) fn itself(reason: String, at_ms: u64) -> Self {
+        Self { by: Rollout::ITSELF.to_owned(), reason, at_ms }
+    }
+}
+
 /// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

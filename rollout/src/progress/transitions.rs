@@ -9,6 +9,14 @@ pub(super) fn active(state: &mut WorkloadState) -> Result<&mut Rollout, RolloutR
     state.rollout.as_deref_mut().filter(|rollout| rollout.is_active()).ok_or(RolloutRefusal::None)
 }
 
+/// Refuses a start while a rollout is active or the workload is killed.
+pub(super) fn may_start(state: &mut WorkloadState) -> Result<(), RolloutRefusal> {
+    if let Ok(rollout) = active(state) {
+        return Err(RolloutRefusal::Active { id: rollout.id.clone(), phase: rollout.phase });
+    }
+    if state.killed.is_some() { Err(RolloutRefusal::Killed) } else { Ok(()) }
+}
+
 /// Makes the candidate stable. Keeps the former stable release, so that a rollback can restore it.
 pub(super) fn complete(
     state: &mut WorkloadState,

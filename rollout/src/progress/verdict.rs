@@ -4,7 +4,7 @@
 use super::aa;
 use super::order::Done;
 use super::transitions::{complete, end};
-use super::{Alarm, Entry, Mark, Notice, NoticeKind, Phase, Rollout, Turn};
+use super::{Alarm, Mark, Notice, NoticeKind, Phase, Rollout, Turn};
 use crate::analysis::Figure;
 use crate::command::change;
 use crate::{
@@ -37,32 +37,13 @@ pub(super) fn act(
     let watched = rollout.phase == Phase::Watching && analysis.verdict == Verdict::Pass;
     if watched && analysis.observed_ms >= analysis.needed_ms {
         let reason = format!("every gate passed over the whole watch ({})", analysis.id);
-        let mark = itself(reason, now_ms);
-        let done = record(Action::Complete, &mark, analysis);
+        let mark = Mark::itself(reason, now_ms);
+        let done = Done::of(Action::Complete, &mark, analysis);
         return Some(complete(state, done, &mark, Some(analysis.id.clone()), Vec::new()));
     }
     let rollout = state.rollout.as_deref_mut()?;
     let done = note(rollout, analysis, now_ms);
     (!done.entry.summary.is_empty()).then_some(done)
-}
-
-fn itself(reason: String, at_ms: u64) -> Mark {
-    Mark { by: Rollout::ITSELF.to_owned(), reason, at_ms }
-}
-
-fn record(action: Action, mark: &Mark, analysis: &Analysis) -> Done {
-    Done {
-        entry: Entry {
-            action,
-            by: mark.by.clone(),
-            reason: mark.reason.clone(),
-            summary: String::new(),
-            analysis: Some(analysis.id.clone()),
-            against: Vec::new(),
-        },
-        notices: Vec::new(),
-        ends_the_candidate: false,
-    }
 }
 
 fn roll_back(
@@ -72,8 +53,8 @@ fn roll_back(
     trigger: &Trigger,
     now_ms: u64,
 ) -> Option<Done> {
-    let mark = itself(format!("{trigger} (analysis {})", analysis.id), now_ms);
-    let mut done = record(Action::Rollback, &mark, analysis);
+    let mark = Mark::itself(format!("{trigger} (analysis {})", analysis.id), now_ms);
+    let mut done = Done::of(Action::Rollback, &mark, analysis);
     done.ends_the_candidate = true;
     done.entry.summary = change::condemn(spec, state, &mark).ok()?;
     end(state, &mut done, Phase::RolledBack, Turn::RolledBack, &mark);
@@ -102,8 +83,8 @@ fn gate_of<'a>(rollout: &'a Rollout, id: &str) -> Option<&'a Gate> {
 
 /// Records the changes since the last recorded analysis.
 fn note(rollout: &mut Rollout, analysis: &Analysis, now_ms: u64) -> Done {
-    let mark = itself(String::new(), now_ms);
-    let mut done = record(Action::Analysis, &mark, analysis);
+    let mark = Mark::itself(String::new(), now_ms);
+    let mut done = Done::of(Action::Analysis, &mark, analysis);
     let mut changes = Vec::new();
     if rollout.status.verdict != Some(analysis.verdict) {
         let before = rollout.status.verdict.replace(analysis.verdict);

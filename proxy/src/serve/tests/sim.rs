@@ -1,26 +1,21 @@
 //! One worker of the proxy in a world that a test controls.
 
 use super::Peer;
-use crate::fixtures::{address, clients, shared, workload};
+use crate::fixtures::{address, clients, workload};
 use crate::plan::{Plan, PreparedConfig, WorkloadSettings};
-use crate::serve::conn_context::ConnContext;
-use crate::serve::connection::{Accepted, serve};
-use crate::serve::welcome::{Http2, Welcomed, forwarding};
-use crate::transport::memory::{self, Network, Reach};
-use crate::transport::{Conn, Connector, Peer as Source, Plain};
+use crate::serve::in_memory::{self, Serving, name, ready};
+use crate::transport::memory::{Network, Reach};
 use crate::watch::TICK_MS;
-use crate::worker::{Live, Worker};
+use crate::worker::Worker;
 use stagegate_rollout::{
     Closed, Outcome, Reason, Series, Split, Weight, WorkloadSpec, WorkloadState, records,
 };
 use stagegate_settings::{Clients, Match, Timeouts, Workload};
 use std::cell::{Cell, RefCell};
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 /// The endpoints of stable (`v1`).
@@ -57,7 +52,7 @@ struct World {
 }
 
 struct Task {
-    future: Pin<Box<dyn Future<Output = ()>>>,
+    future: Serving,
     woken: Arc<Woken>,
 }
 
@@ -95,10 +90,8 @@ impl Sim {
         let preparing = PreparedConfig::prepare(vec![workload], &empty);
         let config = ready(preparing).expect("prepared");
         let network = Arc::<Network>::default();
-        let mut worker = Worker::new(Arc::new(shared(settings, 1)), Some(0));
-        worker.connector = Connector::Memory(Arc::clone(&network));
         let sim = Self(Rc::new(World {
-            worker: Rc::new(worker),
+            worker: in_memory::worker(settings, &network),
             network,
             config,
             excluded,
@@ -152,19 +145,7 @@ impl Sim {
 
     /// A client that has just connected.
     pub(super) fn client(&self) -> Peer {
-        let worker = &self.0.worker;
-        let (memory, remote) = memory::pair();
-        let client = Source::Ip([192, 0, 2, 1].into());
-        let forwarding = forwarding(worker, client, false);
-        let welcomed = Welcomed {
-            conn: Conn::Plain(Plain::from(memory)),
-            context: ConnContext { forwarding, names: None },
-            http2: Http2::Off,
-        };
-        let from = Accepted { listener: 0, portable: false, used: false };
-        worker.shared.workers.join();
-        let (watch, live) = (worker.watches.add(), Live::new(worker));
-        let future = Box::pin(serve(Rc::clone(worker), welcomed, from, watch, live));
+        let (future, remote) = in_memory::client(&self.0.worker);
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         self.0.tasks.borrow_mut().push(Task { future, woken });
         self.runs();
@@ -363,18 +344,5 @@ impl Setup {
     /// The settings of the workload that come from the configuration alone.
     pub(super) fn agent(&mut self) -> &mut Workload {
         Arc::make_mut(&mut self.workload.settings)
-    }
-}
-
-fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
-    text.parse().expect("a name")
-}
-
-/// The output of a future that waits for nothing.
-fn ready<T>(future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("it waits"),
     }
 }

@@ -3,7 +3,7 @@
 use crate::act::refused;
 use crate::ask::{Change, path};
 use crate::context::Dashboard;
-use crate::door::foreign;
+use crate::door::Own;
 use crate::form::Form;
 use crate::frame;
 use crate::refusal::Refusal;
@@ -44,12 +44,8 @@ async fn carry_out<T: DeserializeOwned>(
 pub(crate) async fn drill(
     State(dashboard): State<Dashboard>,
     Path(workload): Path<String>,
-    visitor: Visitor,
-    form: Form,
+    Own { visitor, form }: Own,
 ) -> Response {
-    if let Some(refusal) = foreign(&visitor, &form) {
-        return refusal;
-    }
     let at = path(&["v1", "workloads", &workload, "drill"]);
     let page = path(&["w", &workload]);
     let asked = (at, json!({ "reason": form.text("reason") }));
@@ -68,12 +64,8 @@ pub(crate) async fn drill(
 /// Reads the configuration file again.
 pub(crate) async fn reload(
     State(dashboard): State<Dashboard>,
-    visitor: Visitor,
-    form: Form,
+    Own { visitor, form }: Own,
 ) -> Response {
-    if let Some(refusal) = foreign(&visitor, &form) {
-        return refusal;
-    }
     let body = match form.get("reason") {
         Some(reason) => json!({ "reason": reason }),
         None => json!({}),
@@ -95,12 +87,8 @@ pub(crate) async fn reload(
 pub(crate) async fn test_channel(
     State(dashboard): State<Dashboard>,
     Path(channel): Path<String>,
-    visitor: Visitor,
-    form: Form,
+    Own { visitor, form }: Own,
 ) -> Response {
-    if let Some(refusal) = foreign(&visitor, &form) {
-        return refusal;
-    }
     let shown = |it: &ChannelTested| {
         html! {
             h1 { "Channel " (it.channel) ": " @if it.delivered { "the message was taken" } @else { "NOT delivered" } }
@@ -115,19 +103,9 @@ pub(crate) async fn test_channel(
 pub(crate) async fn end_session(
     State(dashboard): State<Dashboard>,
     Path(id): Path<String>,
-    visitor: Visitor,
-    form: Form,
+    Own { visitor, .. }: Own,
 ) -> Response {
-    if let Some(refusal) = foreign(&visitor, &form) {
-        return refusal;
-    }
-    let asked = Change {
-        method: Method::DELETE,
-        path: path(&["v1", "sessions", &id]),
-        body: json!({}),
-        key: None,
-        epoch: None,
-    };
+    let asked = Change::plain(Method::DELETE, path(&["v1", "sessions", &id]));
     let ended: Result<SessionDetail, Refusal> = dashboard.api.change(&visitor, asked).await;
     match ended {
         Ok(_) => Redirect::to("/settings").into_response(),
