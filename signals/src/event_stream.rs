@@ -1,4 +1,5 @@
-//! Amazon's binary event stream: the `metadata` message carries the usage, exceptions the failure.
+//! Amazon's binary event stream: the `metadata` message carries the usage; exceptions and the reason in
+//! `messageStop` tell a failure.
 //!
 //! Layout (vnd.amazon.eventstream): total length, length of the headers, CRC-32 of those two (4
 //! bytes each, big endian), headers, payload, CRC-32 of everything. A header is a name (1 byte of
@@ -38,8 +39,8 @@ pub(crate) struct EventStream {
     payload: usize,
     /// Prelude or headers that came in pieces.
     held: Vec<u8>,
-    /// The present message carries usage.
-    is_metadata: bool,
+    /// The present message carries usage, or the reason of the end.
+    is_read: bool,
     /// The present message is an event of the model's own protocol.
     chunk: Option<Chunk>,
     reader: Reader,
@@ -59,7 +60,7 @@ impl EventStream {
             match self.part {
                 Part::Broken => return,
                 Part::Prelude | Part::Headers => self.held.extend_from_slice(here),
-                Part::Payload if self.is_metadata => self.reader.feed(here, &mut self.found),
+                Part::Payload if self.is_read => self.reader.feed(here, &mut self.found),
                 Part::Payload if self.chunk.is_some() => {
                     let (reader, found) = (&mut self.reader, &mut self.found);
                     if let Some(chunk) = &mut self.chunk {
@@ -95,9 +96,12 @@ impl EventStream {
                     self.reader.restart();
                     self.found.clear();
                 }
-                if self.is_metadata {
+                if self.is_read {
                     if self.reader.is_between() && !self.found.counts.is_empty() {
                         collected.usage(&self.found, true);
+                    }
+                    if self.reader.is_between() && self.found.fails() {
+                        collected.failed(&self.found);
                     }
                     self.reader.restart();
                     self.found.clear();
@@ -141,7 +145,7 @@ impl EventStream {
             return;
         }
         self.count += 1;
-        self.is_metadata = false;
+        self.is_read = false;
         (self.part, self.left, self.payload) = if headers > MAX_HEADERS {
             (Part::Rest, total - PRELUDE, 0)
         } else {
@@ -162,7 +166,7 @@ impl EventStream {
                 _ => {}
             }
         }
-        self.is_metadata = event == Some(b"metadata");
+        self.is_read = matches!(event, Some(b"metadata" | b"messageStop"));
         self.chunk = (event == Some(b"chunk")).then(Chunk::default);
         if failed {
             let name = exception.and_then(|name| std::str::from_utf8(name).ok()).unwrap_or("");

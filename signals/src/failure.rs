@@ -224,6 +224,14 @@ fn nature_of(name: &str) -> Option<Nature> {
         | "AccessDeniedException"
         | "resourceNotFoundException"
         | "ResourceNotFoundException" => Some(Nature::Permanent),
+        // GraphQL, by the names of Apollo Server: what was asked is none.
+        "GRAPHQL_PARSE_FAILED"
+        | "GRAPHQL_VALIDATION_FAILED"
+        | "BAD_USER_INPUT"
+        | "BAD_REQUEST"
+        | "OPERATION_RESOLUTION_FAILURE"
+        | "PERSISTED_QUERY_NOT_FOUND"
+        | "PERSISTED_QUERY_NOT_SUPPORTED" => Some(Nature::Client),
         _ if name.ends_with("spend_limit_exceeded") => Some(Nature::Permanent),
         _ => None,
     }

@@ -1,7 +1,7 @@
 //! The relevant facts of one JSON document.
 
 use crate::counts::{Count, Counts};
-use crate::node::{Leaf, Node};
+use crate::node::{Leaf, Node, is_beside_errors};
 use crate::text::Text;
 use crate::tier::Tier;
 
@@ -50,6 +50,10 @@ pub(crate) struct Found {
     pub(crate) is_responses_event: bool,
     /// The answer is made later: it is queued or in progress.
     pub(crate) is_pending: bool,
+    /// The document has a list of errors, which may be its content.
+    lists_errors: bool,
+    /// The document has members that no answer of errors alone has.
+    has_content: bool,
     /// A modality, a life, or a tool call in progress, and its tokens.
     item: Item,
 }
@@ -134,6 +138,13 @@ impl Found {
         self.usage_in = None;
         self.is_responses_event = false;
         self.is_pending = false;
+        self.lists_errors = false;
+        self.has_content = false;
+    }
+
+    /// A member of the document itself.
+    pub(crate) fn has_member(&mut self, key: &[u8]) {
+        self.has_content = self.has_content || !is_beside_errors(key);
     }
 
     /// Returns true if the document reports a failure.
@@ -145,6 +156,7 @@ impl Found {
     pub(crate) const fn entered(&mut self, node: Node, parent: Node) {
         match node {
             Node::Error => self.has_error = true,
+            Node::Listed => self.lists_errors = true,
             Node::Response => self.is_responses_event = true,
             Node::Usage | Node::UsageMetadata => {
                 self.open_counts.clear();
@@ -174,6 +186,8 @@ impl Found {
             Node::Root => {
                 self.counts.update(&self.open_counts);
                 self.open_counts.clear();
+                self.has_error = self.has_error || (self.lists_errors && !self.has_content);
+                (self.lists_errors, self.has_content) = (false, false);
             }
             Node::Item => self.left_item(),
             _ => {
@@ -220,10 +234,14 @@ impl Found {
                 !matches!(text, "" | "STOP" | "MAX_TOKENS" | "FINISH_REASON_UNSPECIFIED"),
                 text,
             ),
-            Leaf::FinishWord => {
-                self.failed_if(text == "error" || text.starts_with("ERROR"), text);
-            }
+            Leaf::FinishWord => self.failed_if(is_failed_end(text), text),
+            Leaf::ObjectKind => self.failed_if(text == "error", text),
             Leaf::Error if is_no_error(text) => {}
+            // The document may be about errors: only its shape tells.
+            Leaf::ErrorCode if self.lists_errors => {
+                self.error.code.set(text);
+                self.numeric(leaf, text);
+            }
             Leaf::Error | Leaf::ErrorCode => {
                 self.has_error |= !text.is_empty();
                 self.error.code.set(text);
@@ -308,6 +326,23 @@ pub(crate) fn is_failing_kind(kind: &[u8]) -> bool {
             | b"RUN_ERROR"
             | b"conversation.response.error"
     )
+}
+
+/// Returns true if an answer that ends for this reason failed: by an error, by a filter, or with a call of a tool
+/// that is none. A limit of the client or the model is no failure. Words of OpenAI and its imitators, Anthropic,
+/// Bedrock and Cohere.
+fn is_failed_end(reason: &str) -> bool {
+    reason.starts_with("ERROR")
+        || matches!(
+            reason,
+            "error"
+                | "content_filter"
+                | "refusal"
+                | "guardrail_intervened"
+                | "content_filtered"
+                | "malformed_model_output"
+                | "malformed_tool_use"
+        )
 }
 
 /// Returns true if a textual `error` value means that there is no error.

@@ -342,6 +342,9 @@ impl Reader {
             let node = self.open[usize::from(self.depth.max(1)) - 1].node;
             let known = self.whole && !self.escaped;
             self.member = if known { node.member(self.token.bytes()) } else { Member::Nothing };
+            if node == Node::Root {
+                found.has_member(self.token.bytes());
+            }
             self.mode = Mode::Colon;
         } else {
             self.text(found);
@@ -364,7 +367,8 @@ impl Reader {
             return;
         }
         // Nobody escapes the letters of these words, and streams are searched for them as they are.
-        if matches!(leaf, Leaf::Kind | Leaf::Status | Leaf::State) {
+        let is_word = matches!(leaf, Leaf::FinishWord | Leaf::ObjectKind);
+        if is_word || matches!(leaf, Leaf::Kind | Leaf::Status | Leaf::State) {
             return;
         }
         let quoted = format!("\"{}\"", self.token.as_str());

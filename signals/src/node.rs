@@ -54,6 +54,10 @@ pub(crate) enum Node {
     Extension,
     /// `promptFeedback` (Gemini).
     Feedback,
+    /// One of `errors` (GraphQL, JSON:API).
+    Listed,
+    /// `extensions` of one of `errors` (GraphQL).
+    Extensions,
     /// `result` of JSON-RPC: of MCP or A2A.
     Result,
     /// `task`, `statusUpdate` (A2A).
@@ -84,8 +88,10 @@ pub(crate) enum Leaf {
     Blocked,
     /// `finishReason` (Gemini).
     Finish,
-    /// `finish_reason` of a choice, or of an answer.
+    /// `finish_reason` of a choice, or of an answer; `stop_reason` (Anthropic), `stopReason` (Bedrock).
     FinishWord,
+    /// `object` of an answer.
+    ObjectKind,
     /// An error that is no object.
     Error,
     ErrorKind,
@@ -155,6 +161,9 @@ fn root(key: &[u8]) -> Member {
         b"eval_count" => count(Count::Output),
         b"amazon-bedrock-invocationMetrics" => Object(Node::Usage),
         b"promptFeedback" => Object(Node::Feedback),
+        b"errors" => List(Node::Listed),
+        b"object" => Value(Leaf::ObjectKind),
+        b"stopReason" => Value(Leaf::FinishWord),
         b"result" => Object(Node::Result),
         b"task" | b"statusUpdate" => Object(Node::Task),
         b"__error__" | b"last_error" => Either(Node::Error, Leaf::Error),
@@ -170,6 +179,7 @@ fn answer(node: Node, key: &[u8]) -> Member {
         b"id" => Value(Leaf::Id),
         b"usage" => Object(Node::Usage),
         b"service_tier" => Value(Leaf::Tier),
+        b"stop_reason" => Value(Leaf::FinishWord),
         _ if node == Node::Message => Nothing,
         b"error" => Either(Node::Error, Leaf::Error),
         b"status" => Either(Node::Status, Leaf::Status),
@@ -244,8 +254,8 @@ fn small(node: Node, key: &[u8]) -> Member {
     use Member::{Either, Nothing, Object, Value};
     use Node::{
         Action, CacheCreation, CacheDetail, CachedDetails, CachedModality, Candidate, Choice,
-        Delta, Error, Extension, Feedback, Incomplete, InputDetails, InputModality, Item,
-        OutputDetails, OutputModality, Result, ServerTools, Status, Task, Tier,
+        Delta, Error, Extension, Extensions, Feedback, Incomplete, InputDetails, InputModality,
+        Item, Listed, OutputDetails, OutputModality, Result, ServerTools, Status, Task, Tier,
     };
     match (node, key) {
         (InputDetails, b"cached_tokens" | b"cache_read_input_tokens") => count(Count::CachedPart),
@@ -284,7 +294,9 @@ fn small(node: Node, key: &[u8]) -> Member {
         (Item, b"action") => Object(Action),
         (Action, b"type") => Value(Leaf::ActionKind),
         (Candidate, b"finishReason") => Value(Leaf::Finish),
-        (Choice | Delta, b"finish_reason") => Value(Leaf::FinishWord),
+        (Choice | Delta, b"finish_reason") | (Delta, b"stop_reason") => Value(Leaf::FinishWord),
+        (Listed, b"extensions") => Object(Extensions),
+        (Listed, b"status" | b"code") | (Extensions, b"code") => Value(Leaf::ErrorCode),
         (Choice | Delta | Extension, b"error") => Either(Error, Leaf::Error),
         // Of Cloudflare's Workers AI: `result`.
         (Choice | Delta | Extension | Result, b"usage") => Object(Node::Usage),
@@ -295,4 +307,25 @@ fn small(node: Node, key: &[u8]) -> Member {
         (Status, b"state") => Value(Leaf::State),
         _ => Nothing,
     }
+}
+
+/// Returns true for a member that an answer of errors alone may have beside them: GraphQL (October 2021, 7.1),
+/// JSON:API (1.1, "Top Level"), Cloudflare's API.
+pub(crate) fn is_beside_errors(key: &[u8]) -> bool {
+    matches!(
+        key,
+        b"errors"
+            | b"data"
+            | b"extensions"
+            | b"hasNext"
+            | b"incremental"
+            | b"path"
+            | b"label"
+            | b"meta"
+            | b"links"
+            | b"jsonapi"
+            | b"success"
+            | b"messages"
+            | b"result"
+    )
 }

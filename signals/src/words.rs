@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 use std::sync::LazyLock;
 
 /// The words: keys of usage and errors, and the ends of values that mean a failure.
-const WORDS: [&[u8]; 15] = [
+const WORDS: [&[u8]; 20] = [
     b"\"usage",
     b"\"error",
     b"\"__error",
@@ -25,12 +25,19 @@ const WORDS: [&[u8]; 15] = [
     b"blockReason",
     b"ERROR\"",
     b".error\"",
+    b"content_filter",
+    b"\"refusal\"",
+    b"guardrail_intervened\"",
+    b"malformed_model_output\"",
+    b"malformed_tool_use\"",
 ];
 const USAGE: usize = 0;
 const ERROR: usize = 1;
 const LAST_ERROR: usize = 3;
 const IS_ERROR: usize = 4;
 const INCOMPLETE: usize = 5;
+const CONTENT_FILTER: usize = 15;
+const REFUSAL: usize = 16;
 
 static SEARCHER: LazyLock<Option<Searcher>> = LazyLock::new(|| {
     let mut builder = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
@@ -88,6 +95,16 @@ fn matters(word: usize, line: &[u8], at: usize) -> bool {
         LAST_ERROR => value != Some(b'n'),
         IS_ERROR => value != Some(b'f'),
         INCOMPLETE => value == Some(b'{'),
+        // Azure has results of filters in every chunk.
+        CONTENT_FILTER => {
+            let after = &line[at + WORDS[word].len()..];
+            !escaped && (after.starts_with(b"\"") || after.starts_with(b"ed\"")) && value.is_none()
+        }
+        // Also a key, of what a refusal says.
+        REFUSAL => {
+            let after = line[at + WORDS[word].len()..].trim_ascii_start();
+            !escaped && after.first() != Some(&b':')
+        }
         _ => !escaped,
     }
 }
@@ -122,6 +139,10 @@ mod tests {
             r#"{"type":"RUN_ERROR","message":"m"}"#,
             r#"{"type":"conversation.response.error"}"#,
             r#"{"type":"message-end","delta":{"finish_reason":"ERROR"}}"#,
+            r#"{"data":null,"errors":[{"message":"m"}]}"#,
+            r#"{"object":"error","code":400}"#,
+            r#"{"choices":[{"finish_reason":"content_filter"}]}"#,
+            r#"{"type":"message_delta","delta":{"stop_reason":"refusal"}}"#,
         ] {
             assert!(are_in(line.as_bytes()) && matter_in(line.as_bytes()), "{line}");
         }
@@ -130,6 +151,7 @@ mod tests {
             r#"{"text":"\"usage\":{\"input_tokens\":1}, \"error\": {}"}"#,
             r#"{"error":null,"last_error":null,"incomplete_details":null,"error":false}"#,
             r#"{"result":{"isError":false}}"#,
+            r#"{"choices":[{"delta":{"refusal":null},"content_filter_results":{}}]}"#,
             "",
         ] {
             assert!(!matter_in(line.as_bytes()), "{line}");

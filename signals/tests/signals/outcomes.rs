@@ -12,6 +12,7 @@ const INTERACTIONS: &str = "/v1beta/interactions";
 const THREADS: &str = "/v1/threads/t/runs";
 const MCP: &str = "/mcp";
 const A2A: &str = "/a2a";
+const GRAPHQL: &str = "/graphql";
 const AGENT: &str = "/agent/run";
 
 /// Path, document, and the class it counts under after a good status.
@@ -290,6 +291,79 @@ const SHAPES: &[(&str, &str, Outcome)] = &[
         Outcome::Permanent,
     ),
     (A2A, r#"{"id":"t","contextId":"c","status":{"state":"failed"}}"#, Outcome::Permanent),
+    // GraphQL, and APIs that answer like it.
+    (
+        GRAPHQL,
+        r#"{"data":{"ask":null},"errors":[{"message":"m","path":["ask"],"extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}"#,
+        Outcome::Permanent,
+    ),
+    (
+        GRAPHQL,
+        r#"{"errors":[{"message":"m","locations":[{"line":1,"column":1}]}]}"#,
+        Outcome::Permanent,
+    ),
+    (
+        GRAPHQL,
+        r#"{"errors":[{"message":"m","extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}"#,
+        Outcome::Ok,
+    ),
+    (GRAPHQL, r#"{"data":{"ask":{"errors":[{"message":"m"}]}},"errors":[]}"#, Outcome::Ok),
+    (GRAPHQL, r#"{"data":{"ask":{"text":"errors"}},"extensions":{"errors":1}}"#, Outcome::Ok),
+    (
+        AGENT,
+        r#"{"errors":[{"status":"503","code":"overloaded","title":"t"}],"jsonapi":{"version":"1.1"}}"#,
+        Outcome::External,
+    ),
+    (
+        AGENT,
+        r#"{"result":null,"success":false,"errors":[{"code":7003,"message":"m"}],"messages":[]}"#,
+        Outcome::Permanent,
+    ),
+    // An answer whose content is about errors.
+    (AGENT, r#"{"valid":false,"errors":[{"line":3,"message":"m","code":"E501"}]}"#, Outcome::Ok),
+    (AGENT, r#"{"errors":["a warning"],"data":{}}"#, Outcome::Ok),
+    // vLLM's older errors.
+    (
+        CHAT,
+        r#"{"object":"error","message":"m","type":"BadRequestError","param":null,"code":400}"#,
+        Outcome::Permanent,
+    ),
+    (
+        CHAT,
+        r#"{"object":"error","message":"m","type":"ServiceUnavailableError","code":503}"#,
+        Outcome::External,
+    ),
+    // Ends that are no answer, in the words of each protocol.
+    (CHAT, r#"{"choices":[{"delta":{},"finish_reason":"content_filter"}]}"#, Outcome::Permanent),
+    (
+        CHAT,
+        r#"{"choices":[{"delta":{},"finish_reason":"stop","content_filter_results":{"hate":{"filtered":false}}}]}"#,
+        Outcome::Ok,
+    ),
+    (
+        CHAT,
+        r#"{"choices":[{"message":{"content":"no","refusal":null},"finish_reason":"tool_calls"}]}"#,
+        Outcome::Ok,
+    ),
+    (MESSAGES, r#"{"type":"message","content":[],"stop_reason":"refusal"}"#, Outcome::Permanent),
+    (
+        MESSAGES,
+        r#"{"type":"message_delta","delta":{"stop_reason":"refusal"},"usage":{"output_tokens":1}}"#,
+        Outcome::Permanent,
+    ),
+    (
+        MESSAGES,
+        r#"{"type":"message_delta","delta":{"stop_reason":"model_context_window_exceeded"}}"#,
+        Outcome::Ok,
+    ),
+    (
+        "/model/m/converse",
+        r#"{"output":{},"stopReason":"guardrail_intervened"}"#,
+        Outcome::Permanent,
+    ),
+    ("/model/m/converse", r#"{"output":{},"stopReason":"content_filtered"}"#, Outcome::Permanent),
+    ("/model/m/converse", r#"{"output":{},"stopReason":"malformed_tool_use"}"#, Outcome::Permanent),
+    ("/model/m/converse", r#"{"output":{},"stopReason":"end_turn"}"#, Outcome::Ok),
     // Agents of their own making.
     (AGENT, r#"{"__error__":{"error":"ValueError","message":"m"}}"#, Outcome::Permanent),
     (AGENT, r#"{"status":"failed","reason":"tool crashed"}"#, Outcome::Permanent),
@@ -373,4 +447,22 @@ fn bedrock_fails_by_exception_and_by_error_messages() {
     of("exception", "validationException", Outcome::Permanent);
     of("exception", "somethingNew", Outcome::Permanent);
     of("error", "InternalServerException", Outcome::External);
+}
+
+#[test]
+fn bedrock_fails_by_the_reason_of_its_end() {
+    let path = "/model/m/converse-stream";
+    for (reason, expected) in [
+        ("end_turn", Outcome::Ok),
+        ("max_tokens", Outcome::Ok),
+        ("guardrail_intervened", Outcome::Permanent),
+        ("content_filtered", Outcome::Permanent),
+        ("malformed_model_output", Outcome::Permanent),
+    ] {
+        let stop = event("messageStop", &format!(r#"{{"stopReason":"{reason}"}}"#));
+        let usage = event("metadata", r#"{"usage":{"inputTokens":1,"outputTokens":1}}"#);
+        let body = [event("messageStart", "{}"), stop, usage].concat();
+        let answer = answer(path, crate::bodies::BINARY);
+        assert_eq!(class(&answer, &body), expected, "{reason}");
+    }
 }
