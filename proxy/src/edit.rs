@@ -210,7 +210,7 @@ pub(crate) fn edit_of(bytes: &[u8], head: &RequestHead, change: &Arc<BodyChange>
     let kind = head.field(bytes, "content-type")?.split(|byte| *byte == b';').next()?;
     let kind = kind.trim_ascii().to_ascii_lowercase();
     let is_json = kind == b"application/json" || kind.ends_with(b"+json");
-    let coding = head.field(bytes, "content-encoding").unwrap_or_default();
+    let coding = head.codings(bytes);
     let is_plain = coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
     (is_json && is_plain).then(|| Edit::new(Arc::clone(change)))
 }

@@ -1,5 +1,7 @@
 //! Header fields as places in the bytes they came in.
 
+use std::borrow::Cow;
+
 /// Fields the proxy has an opinion on; everything else is forwarded as it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Known {
@@ -182,9 +184,35 @@ pub(super) fn first<'a>(fields: &[Field], head: &'a [u8], name: &str) -> Option<
     fields.iter().find(is).map(|field| field.value(head))
 }
 
+/// The values of fields that form one list, in their order (RFC 9110 5.3).
+pub(super) fn joined<'a>(values: impl Iterator<Item = &'a [u8]>) -> Cow<'a, [u8]> {
+    let mut list = Cow::Borrowed(&b""[..]);
+    for value in values.filter(|value| !value.is_empty()) {
+        list = if list.is_empty() {
+            Cow::Borrowed(value)
+        } else {
+            Cow::Owned([&*list, value].join(&b", "[..]))
+        };
+    }
+    list
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Known;
+    use super::{Known, joined};
+
+    #[test]
+    fn fields_of_one_list_are_joined() {
+        for (values, list) in [
+            (&[][..], &b""[..]),
+            (&[b"gzip"], b"gzip"),
+            (&[b"gzip", b"br"], b"gzip, br"),
+            (&[b"", b"gzip, br", b"", b"zstd"], b"gzip, br, zstd"),
+        ] as [(&[&[u8]], &[u8]); 4]
+        {
+            assert_eq!(&*joined(values.iter().copied()), list);
+        }
+    }
 
     #[test]
     fn a_known_name_with_underscores_is_nobodys() {

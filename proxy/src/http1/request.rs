@@ -1,11 +1,12 @@
 //! Request heads: their fields, and the length of the body.
 
-use super::field::{Field, Known, tokens};
+use super::field::{Field, Known, joined, tokens};
 use super::head::{
     Bad, BodyLength, HeadLimits, MAX_FIELDS, Status, check_line_ends, content_length, nominate,
     place, text, transfer_coding,
 };
 use crate::problem::Problem;
+use std::borrow::Cow;
 
 /// Longest request target.
 const MAX_TARGET: usize = 16 * 1024;
@@ -109,12 +110,21 @@ impl RequestHead {
 
     /// The first field of this name, as the endpoint sees it: none that `Connection` names.
     pub(crate) fn field<'a>(&self, head: &'a [u8], name: &str) -> Option<&'a [u8]> {
-        let is = |field: &&Field| {
+        self.all(head, name).next()
+    }
+
+    /// The content codings of the body, in the order in which they were applied; empty if there are none.
+    pub(crate) fn codings<'a>(&self, head: &'a [u8]) -> Cow<'a, [u8]> {
+        joined(self.all(head, "content-encoding"))
+    }
+
+    fn all<'a>(&self, head: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let is = move |field: &&Field| {
             !field.nominated
                 && !field.withheld
                 && field.name(head).eq_ignore_ascii_case(name.as_bytes())
         };
-        self.fields.iter().find(is).map(|field| field.value(head))
+        self.fields.iter().filter(is).map(move |field| field.value(head))
     }
 
     /// The values of every field of this kind.

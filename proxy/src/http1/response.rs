@@ -1,10 +1,11 @@
 //! Response heads: their fields, and the length of the body.
 
-use super::field::{Field, Known, first, tokens};
+use super::field::{Field, Known, first, joined, tokens};
 use super::head::{
     BodyLength, HeadLimits, MAX_FIELDS, Status, check_line_ends, content_length, nominate, place,
     transfer_coding,
 };
+use std::borrow::Cow;
 
 /// A checked response head.
 #[derive(Debug)]
@@ -69,6 +70,12 @@ impl ResponseHead {
 
     pub(crate) fn field<'a>(&self, head: &'a [u8], name: &str) -> Option<&'a [u8]> {
         first(&self.fields, head, name)
+    }
+
+    /// The content codings of the body, in the order in which they were applied; empty if there are none.
+    pub(crate) fn codings<'a>(&self, head: &'a [u8]) -> Cow<'a, [u8]> {
+        let is = |field: &&Field| field.name(head).eq_ignore_ascii_case(b"content-encoding");
+        joined(self.fields.iter().filter(is).map(|field| field.value(head)))
     }
 
     pub(crate) fn is_interim(&self) -> bool {

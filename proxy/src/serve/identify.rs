@@ -117,7 +117,7 @@ impl Client {
         BodyScan::new(
             &workload.prepared.ids,
             field("content-type"),
-            field("content-encoding"),
+            &self.head.codings(&self.input),
             self.head.target(&self.input),
         )
     }

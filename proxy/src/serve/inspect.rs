@@ -80,10 +80,8 @@ impl Client {
             .head
             .field(&self.input, "content-type")
             .is_some_and(|kind| kind.windows(4).any(|w| w.eq_ignore_ascii_case(b"json")));
-        let plain = self
-            .head
-            .field(&self.input, "content-encoding")
-            .is_none_or(|coding| coding.eq_ignore_ascii_case(b"identity"));
+        let codings = self.head.codings(&self.input);
+        let plain = codings.is_empty() || codings.eq_ignore_ascii_case(b"identity");
         let fits = match self.head.body {
             Some(BodyLength::Bytes(bytes)) => bytes <= limit as u64,
             Some(BodyLength::Chunked) => true,

@@ -9,6 +9,7 @@ use stagegate_signals::{
     Answer, End, Failure, MAX_STAGES, Plain, PlainScanner, Signals, Stage, Uncoded, Usage,
     parse_usd, server_timing, stage_name,
 };
+use std::borrow::Cow;
 use std::time::Instant;
 
 /// The fields in which Bedrock's InvokeModel counts tokens of input and of output.
@@ -94,12 +95,19 @@ impl Observed {
     ) {
         *self = Self::default();
         self.is_stage = asked.stage.and_then(stage_name).map(str::to_owned);
-        let (mut content_type, mut content_encoding) = (&b""[..], &b""[..]);
+        let mut content_type = &b""[..];
+        let mut content_encoding = Cow::Borrowed(content_type);
         for field in &head.fields {
             let (name, value) = (field.name(bytes), field.value(bytes));
             match name.len() {
                 12 if name.eq_ignore_ascii_case(b"content-type") => content_type = value,
-                16 if name.eq_ignore_ascii_case(b"content-encoding") => content_encoding = value,
+                16 if name.eq_ignore_ascii_case(b"content-encoding") => {
+                    // Several fields are one list (RFC 9110 5.3).
+                    content_encoding = match content_encoding.is_empty() {
+                        true => value.into(),
+                        false => [&*content_encoding, value].join(&b", "[..]).into(),
+                    };
+                }
                 11 | 13 | 14 => self.field(name, value),
                 20 if name.eq_ignore_ascii_case(b"x-amz-function-error") => {
                     self.function = Failure::of_function(value);
@@ -129,7 +137,7 @@ impl Observed {
             resumes: asked.resumes,
             status: head.status,
             content_type,
-            content_encoding,
+            content_encoding: &content_encoding,
         };
         let learner = asked.learns.and_then(|ids| Learner::new(ids, bytes, head, asked.path));
         self.read(&answer, learner);

@@ -80,7 +80,7 @@ impl Tap {
     ) -> Self {
         let mut request = settings.copied();
         request.content_type = text(head.field(bytes, "content-type"));
-        request.content_encoding = text(head.field(bytes, "content-encoding"));
+        request.content_encoding = text(Some(&head.codings(bytes)));
         Self {
             request: Some(request),
             response: settings.copied(),
@@ -108,7 +108,7 @@ impl Tap {
     /// The answer's head has come.
     pub(crate) fn answer_begins(&mut self, bytes: &[u8], head: &ResponseHead) {
         self.response.content_type = text(head.field(bytes, "content-type"));
-        self.response.content_encoding = text(head.field(bytes, "content-encoding"));
+        self.response.content_encoding = text(Some(&head.codings(bytes)));
         self.confidence = head.field(bytes, "agent-confidence").map(|value| text(Some(value)));
     }
 

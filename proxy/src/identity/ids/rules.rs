@@ -168,6 +168,7 @@ impl Rules {
             }
         }
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            let name = percent_decoded(name).unwrap_or_default();
             let rule = self.queries.iter().find(|(known, _)| *known == name);
             if let Some((_, is_conversation)) = rule
                 && let Some(text) = percent_decoded(value)

@@ -42,7 +42,8 @@ fn used_by(rules: &IdRules, target: &str, fields: &str, body: &[u8], cut: usize)
     head.parse(text.as_bytes(), LIMITS).expect("accepted");
     let mut uses = Uses::in_head(text.as_bytes(), &head);
     let field = |name| head.field(text.as_bytes(), name).unwrap_or(b"");
-    let scan = BodyScan::new(rules, field("content-type"), field("content-encoding"), target);
+    let codings = head.codings(text.as_bytes());
+    let scan = BodyScan::new(rules, field("content-type"), &codings, target);
     if let Some(mut scan) = scan {
         let (first, second) = body.split_at(cut.min(body.len()));
         for part in [first, second] {
@@ -178,6 +179,32 @@ fn a_pointer_names_one_place() {
     }
     let body = r#"{"params":{"cart":{"x":"no"},"x":{"cart":"no"}},"cart":"no"}"#;
     assert!(used_by(&rules, "/", JSON, body.as_bytes(), 9).is_empty());
+}
+
+#[test]
+fn names_and_values_of_a_query_are_read_without_their_escapes() {
+    for target in [
+        format!("/v1/x?a=b&previous%5Fresponse%5fid={ID}"),
+        format!("/v1/x?previous_response_id={}", ID.replace('-', "%2D").replace('_', "%5f")),
+    ] {
+        let uses = used(&target, "", b"", 0);
+        assert!(uses.iter().any(|used| used.id == ID), "{target}: {uses:?}");
+    }
+    assert!(used(&format!("/v1/x?previous%zz={ID}"), "", b"", 0).is_empty());
+}
+
+#[test]
+fn several_fields_of_codings_are_one_list() {
+    let body = format!(r#"{{"previous_response_id":"{ID}"}}"#);
+    let gzip = |data: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    };
+    let twice = gzip(&gzip(body.as_bytes()));
+    let fields = format!("{JSON}Content-Encoding: gzip\r\nX: y\r\nContent-Encoding: gzip\r\n");
+    let uses = used("/v1/x", &fields, &twice, 20);
+    assert!(uses.iter().any(|used| used.id == ID), "{uses:?}");
 }
 
 #[test]

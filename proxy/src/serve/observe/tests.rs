@@ -125,6 +125,27 @@ fn gzipped(digits: usize) -> Vec<u8> {
 }
 
 #[test]
+fn several_fields_of_codings_are_one_list() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&gzipped(80)).unwrap();
+    let body = encoder.finish().unwrap();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let limits = HeadLimits { bytes: 4096, fields: 32 };
+    let parsed = ResponseHead::parse(head.as_bytes(), false, limits, Vec::new());
+    let Ok(Status::Complete(parsed)) = parsed else { panic!("no head") };
+    let asked = Asked { method: "POST", path: "/v1/x", stage: None, resumes: false, learns: None };
+    let mut observed = Observed::default();
+    observed.begin(&settings(), asked, head.as_bytes(), &parsed);
+    let worker = Worker::new(Arc::new(shared(clients(), 1)), Some(0));
+    observed.data(&body, &worker, |_| {});
+    let usage = observed.end(End::Complete).and_then(|signals| signals.usage);
+    assert_eq!(usage.map(|usage| (usage.input, usage.output)), Some((3, 4)));
+}
+
+#[test]
 fn a_body_is_decompressed_once_for_usage_and_ids() {
     let worker = Worker::new(Arc::new(shared(clients(), 1)), Some(0));
     let body = gzipped(3 << 20);
