@@ -3,6 +3,7 @@
 
 use crate::harness::tools::{Mock, fixture, to_the_end};
 use crate::harness::{Setup, Stagegate, Workload, eventually_async, free_address, request_with};
+use crate::real_clients::same_usage;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
@@ -33,6 +34,20 @@ async fn every_id_is_found_again_by_every_sdk_at_half_weight() {
     let printed = to_the_end("sdk_matrix.py", command).await;
     println!("{printed}");
     assert!(printed.contains("2 backends, 0 lost"), "{printed}");
+}
+
+#[tokio::test]
+#[ignore = "installs boto3: `cargo xtask wire --only frameworks`"]
+async fn the_recorded_usage_is_what_every_sdk_shows() {
+    let python = python();
+    let server = Mock::script_of(&python, "usage_server.py", &[]).await;
+    let stagegate = Stagegate::start(&Setup::of(Workload::at(server.address))).await;
+    let mut command = Command::new(&python);
+    command.args(["-W", "ignore"]).arg(fixture("sdk_usage.py"));
+    command.arg(format!("http://{}", stagegate.proxy)).arg("bedrock");
+    let printed = to_the_end("sdk_usage.py", command).await;
+    println!("{printed}");
+    assert_eq!(same_usage(&stagegate, &printed).await, 10, "{printed}");
 }
 
 #[tokio::test]

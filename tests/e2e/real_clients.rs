@@ -2,7 +2,8 @@
 
 use crate::harness::tools::{Mock, script};
 use crate::harness::{
-    Backend, Setup, Stagegate, Wire, Workload, free_address, request, request_with,
+    Backend, Setup, Stagegate, Wire, Workload, eventually_async, free_address, request,
+    request_with,
 };
 
 /// aimock is stable, fakellm the candidate.
@@ -61,6 +62,45 @@ async fn sdks_show_the_proxys_own_errors() {
     let printed = script("sdk_errors.py", &[&url, "upstream_connect", detail]).await;
     print!("{printed}");
     assert_eq!(printed.matches("ok ").count(), 7);
+}
+
+#[tokio::test]
+async fn the_recorded_usage_is_what_sdks_show() {
+    let server = Mock::script("usage_server.py").await;
+    let stagegate = Stagegate::start(&Setup::of(Workload::at(server.address))).await;
+    let url = format!("http://{}", stagegate.proxy);
+    let printed = script("sdk_usage.py", &[&url]).await;
+    assert_eq!(same_usage(&stagegate, &printed).await, 8, "{printed}");
+}
+
+/// Compares what an SDK shows of each request with what was recorded of it, and the sums of all with the
+/// metrics. Returns the number of requests.
+pub(crate) async fn same_usage(stagegate: &Stagegate, printed: &str) -> usize {
+    let mut sums = [0; 5];
+    let kinds = ["input", "read", "written", "output", "reasoning"];
+    for line in printed.lines() {
+        let shown: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let count = |key: &str| shown[key].as_u64().unwrap_or_else(|| panic!("{key} of {line}"));
+        sums.iter_mut().zip(kinds).for_each(|(sum, key)| *sum += count(key));
+        let id = shown["id"].as_str().expect("an id");
+        let path = format!("/v1/decisions/{id}");
+        let found = async || stagegate.admin.get(&path).await.status == 200;
+        eventually_async("the record", found).await;
+        let recorded = stagegate.admin.get(&path).await.json;
+        let input = count("input") + count("read") + count("written");
+        assert_eq!(recorded["decision"]["input_tokens"], input, "{line}");
+        assert_eq!(recorded["decision"]["output_tokens"], count("output"), "{line}");
+    }
+    let metrics = stagegate.admin.get("/metrics").await.ok().response.text();
+    for (kind, sum) in
+        ["input", "cache_read", "cache_write", "output", "reasoning"].iter().zip(sums)
+    {
+        let wanted = format!("type=\"{kind}\"}} {sum}");
+        let of_kind =
+            |line: &&str| line.starts_with("stagegate_tokens_total") && line.ends_with(&wanted);
+        assert!(metrics.lines().any(|line| of_kind(&line)), "{wanted} in {metrics}");
+    }
+    printed.lines().count()
 }
 
 #[tokio::test]
