@@ -93,23 +93,32 @@ pub struct StateCheck {
     pub kind: StatementKind,
     /// The release; the one that is rolled out if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
     pub release: Option<String>,
     /// The reason, at most 500 characters. A waiver and a withdrawal need one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 500)]
     pub reason: Option<String>,
-    /// A link to more, at most 500 characters.
+    /// A link to more: one line of 1 to 500 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 500)]
+    #[schema(pattern = r"^[^\u0000-\u001f\u007f-\u009f]{1,500}$")]
     pub link: Option<String>,
     /// The file that is handed over. Only its name and digest are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<CheckFile>,
     /// The end of the statement, in Unix milliseconds; the check's usual one if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "crate::number::stored_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub until_ms: Option<u64>,
     /// A day that the statement sets, in Unix milliseconds (`F30`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "crate::number::stored_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub date_ms: Option<u64>,
     /// Evidence with figures (`A2`, `B8`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,13 +129,14 @@ pub struct StateCheck {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckFile {
-    /// Its name.
-    #[schema(max_length = 500)]
+    /// Its name: one line of 1 to 500 characters.
+    #[schema(pattern = r"^[^\u0000-\u001f\u007f-\u009f]{1,500}$")]
     pub name: String,
     /// SHA-256 of its contents, in hex.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub sha256: String,
     /// Its length in bytes.
+    #[serde(deserialize_with = "crate::number::stored")]
     pub bytes: u64,
 }
 
@@ -150,6 +160,7 @@ pub struct CoverageFound {
     #[schema(minimum = 0, maximum = 1)]
     pub share: f64,
     /// Number of requests.
+    #[serde(deserialize_with = "crate::number::stored")]
     pub samples: u64,
     /// Digest of the set, as in offline comparisons.
     pub content_hash: String,
@@ -163,10 +174,13 @@ pub struct CoverageFound {
 #[serde(deny_unknown_fields)]
 pub struct SmokeFound {
     /// Its length in minutes.
+    #[serde(deserialize_with = "crate::number::stored")]
     pub minutes: u64,
     /// Requests that the release answered.
+    #[serde(deserialize_with = "crate::number::stored")]
     pub requests: u64,
     /// Those that failed.
+    #[serde(deserialize_with = "crate::number::stored")]
     pub failed: u64,
 }
 

@@ -25,12 +25,16 @@ pub struct EvalComparison {
     /// The run of the release itself.
     pub candidate: EvalRun,
     /// Number of compared cases.
+    #[serde(deserialize_with = "crate::number::stored")]
     pub cases: u64,
     /// Cases that passed in the baseline's run and fail now. The report held if there are none.
+    #[serde(deserialize_with = "crate::number::stored")]
     pub fell: u64,
     /// Cases that failed and pass now.
+    #[serde(deserialize_with = "crate::number::stored")]
     pub gained: u64,
     /// Cases without a verdict in one of the runs, or present in one run only.
+    #[serde(deserialize_with = "crate::number::stored")]
     pub incomparable: u64,
     /// The fallen cases; the first 1000 of more.
     #[serde(default)]
@@ -39,7 +43,11 @@ pub struct EvalComparison {
     #[serde(default)]
     pub not_compared: Vec<EvalCase>,
     /// Version of the set, where the runs name one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "crate::number::stored_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub dataset_version: Option<u64>,
     /// Digest of the set: ids and contents of all cases, in hex.
     #[schema(pattern = "^[0-9A-Fa-f]{64}$")]
@@ -61,6 +69,7 @@ pub struct EvalCalibration {
     #[schema(minimum = 0, maximum = 1)]
     pub brier: f64,
     /// Number of cases that state a confidence and have a verdict.
+    #[serde(deserialize_with = "crate::number::stored")]
     pub pairs: u64,
 }
 
@@ -74,6 +83,7 @@ pub struct EvalRun {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
     /// Number of compared cases that pass.
+    #[serde(deserialize_with = "crate::number::stored")]
     pub passed: u64,
 }
 

@@ -265,7 +265,7 @@ pub struct FlagEvaluation {
     pub variant: Option<String>,
     /// Its value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Value>)]
     pub value: Option<Value>,
     /// OpenFeature's word for why.
     #[schema(example = "TARGETING_MATCH")]

@@ -15,6 +15,7 @@ mod eval_report;
 mod exercise;
 mod flag;
 mod notify;
+mod number;
 mod outlook;
 mod passport;
 mod problem;

@@ -71,6 +71,7 @@ pub struct ReplayGates {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// The start of the replayed time, in Unix milliseconds.
+    #[serde(deserialize_with = "crate::number::stored")]
     pub since_ms: u64,
     /// Judge look by look where every look was kept (`measurements.ticks`), and not minute by minute: the policy of
     /// the time then gives the very figures of the time.

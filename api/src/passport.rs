@@ -25,6 +25,7 @@ pub struct SignedPassport {
 pub struct ExportPassport {
     /// The release; the one that is rolled out if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
     pub release: Option<String>,
     /// The reason, at most 500 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]

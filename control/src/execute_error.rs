@@ -16,6 +16,9 @@ pub enum ExecuteError {
         /// The names that exist.
         known: String,
     },
+    /// There is nothing of the kind that was named.
+    #[error("{0}")]
+    Unknown(String),
     /// The workload changed in the meantime.
     #[error("the workload changed since: its epoch is {}", live.epoch)]
     Stale {

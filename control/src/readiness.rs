@@ -53,7 +53,7 @@ impl Control {
         let release = subject(live, release)?;
         let policy = match policy {
             Some(name) => view.policy(workload, Some(name)).map_err(|known| {
-                ExecuteError::NotNow(format!("there is no policy `{name}`; there are: {known}"))
+                ExecuteError::Unknown(format!("there is no policy `{name}`; there are: {known}"))
             })?,
             None => policy_for(&view, live, &release),
         };

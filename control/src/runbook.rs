@@ -136,7 +136,7 @@ impl Control {
 }
 
 fn nothing(workload: &str) -> ExecuteError {
-    ExecuteError::NotNow(format!(
+    ExecuteError::Unknown(format!(
         "workload `{workload}` has no runbook: its tasks begin when a rollout reaches 100%"
     ))
 }

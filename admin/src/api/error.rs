@@ -211,7 +211,9 @@ impl From<ExecuteError> for ApiError {
     fn from(error: ExecuteError) -> Self {
         let detail = error.to_string();
         match error {
-            ExecuteError::UnknownWorkload { .. } => Self::new(Kind::NotFound, detail),
+            ExecuteError::UnknownWorkload { .. } | ExecuteError::Unknown(_) => {
+                Self::new(Kind::NotFound, detail)
+            }
             ExecuteError::Stale { live } => {
                 let mut error = Self::new(
                     Kind::Stale,

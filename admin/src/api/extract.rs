@@ -9,7 +9,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use stagegate_config::Role;
@@ -33,7 +33,7 @@ const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 /// out.
 pub(super) struct Body<T>(pub(super) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned + Serialize, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
@@ -65,7 +65,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.is_some_and(|it| it.eq_ignore_ascii_case("application/json"))
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8], is_json: bool) -> Result<T, ApiError> {
+fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8], is_json: bool) -> Result<T, ApiError> {
     // A body that may be left out may be `null` too.
     let left_out = bytes.is_empty() || (is_json && bytes.trim_ascii() == b"null");
     let bytes = if left_out { b"{}" } else { bytes };
@@ -80,7 +80,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8], is_json: bool) -> Result<T, ApiError
         let whole = serde_json::from_slice(bytes).ok().and_then(with_whole_numbers);
         whole.and_then(|it| serde_json::from_value(it).ok()).ok_or(error)
     });
-    parsed.map_err(|error: serde_json::Error| {
+    let parsed = parsed.map_err(|error: serde_json::Error| {
         let text = error.to_string();
         match named_field(&text) {
             Some(field) => ApiError::field(field, &&text),
@@ -88,7 +88,44 @@ fn parse<T: DeserializeOwned>(bytes: &[u8], is_json: bool) -> Result<T, ApiError
                 ApiError::new(Kind::BadRequest, format!("the body is not as it should be: {text}"))
             }
         }
-    })
+    })?;
+    has_objects(bytes, &parsed)?;
+    Ok(parsed)
+}
+
+/// Refuses arrays where the document has objects: serde reads an array as the members of a struct in
+/// their order.
+fn has_objects<T: Serialize>(bytes: &[u8], parsed: &T) -> Result<(), ApiError> {
+    fn first_array(sent: &Value, read: &Value, at: &str) -> Option<String> {
+        match (sent, read) {
+            (Value::Array(_), Value::Object(_)) => Some(at.to_owned()),
+            (Value::Array(sent), Value::Array(read)) => {
+                let each = sent.iter().zip(read).enumerate();
+                each.into_iter()
+                    .find_map(|(n, (it, read))| first_array(it, read, &format!("{at}[{n}]")))
+            }
+            (Value::Object(sent), Value::Object(read)) => {
+                let both = sent.iter().filter_map(|(key, it)| Some((key, it, read.get(key)?)));
+                let path =
+                    |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
+                both.into_iter().find_map(|(key, it, read)| first_array(it, read, &path(key)))
+            }
+            _ => None,
+        }
+    }
+    if !bytes.contains(&b'[') {
+        return Ok(());
+    }
+    let (Ok(sent), Ok(read)) = (serde_json::from_slice(bytes), serde_json::to_value(parsed)) else {
+        return Ok(());
+    };
+    match first_array(&sent, &read, "") {
+        None => Ok(()),
+        Some(at) if at.is_empty() => {
+            Err(ApiError::new(Kind::BadRequest, "the body is an array: send an object"))
+        }
+        Some(at) => Err(ApiError::field(&at, &"it is an array: send an object")),
+    }
 }
 
 /// The value with its floating point numbers that are integers as integers; none if it has none.
@@ -372,7 +409,7 @@ impl<T> Change<T> {
     }
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Change<T> {
+impl<T: DeserializeOwned + Serialize, S: Send + Sync> FromRequest<S> for Change<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
@@ -444,17 +481,17 @@ pub(super) fn required_reason(text: &str) -> Result<String, ApiError> {
     Ok(reason)
 }
 
-/// A reason that may be left out; then it is empty.
+/// A reason that may be left out; then it is empty. What is checked is what was sent, as the document says it.
 pub(super) fn optional_reason(text: Option<&str>) -> Result<String, ApiError> {
-    let reason = text.unwrap_or_default().trim();
-    let length = reason.chars().count();
+    let sent = text.unwrap_or_default();
+    let length = sent.chars().count();
     if length > MAX_REASON {
         let problem = format!("it has {length} characters; at most {MAX_REASON} are kept");
         return Err(ApiError::field("reason", &problem));
     }
     // A terminal that lists the audit would obey an escape sequence.
-    if reason.chars().any(|it| it.is_control() && !matches!(it, '\n' | '\t')) {
+    if sent.chars().any(|it| it.is_control() && !matches!(it, '\n' | '\t')) {
         return Err(ApiError::field("reason", &"control characters are not allowed in it"));
     }
-    Ok(reason.to_owned())
+    Ok(sent.trim().to_owned())
 }

@@ -1,6 +1,7 @@
 //! Requests that cost much: apart from those that steer, few at a time, and behind all others.
 //!
-//! Replays, reports, exports, searches and the check of the audit come this way. Each has a thread
+//! Replays, reports, exports, searches, lists and trials of flags, explanations and the check of the audit come
+//! this way. Each has a thread
 //! of its own that steps back behind those that serve and steer; a rollback, a gate and accepting
 //! wait for none of them.
 

@@ -26,14 +26,14 @@ static FREE: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(8));
 const BEGIN: &str = "/oidc/begin";
 const END: &str = "/oidc/end";
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Begin {
     #[serde(default)]
     next: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct End {
     key: String,

@@ -199,3 +199,31 @@ async fn fields_of_closed_sets_list_their_words() {
         assert!(is_enum(schemas, &arm["schema"]), "{arm}");
     }
 }
+
+/// The document says when the start of a rollout is none, and the API refuses just those.
+#[tokio::test]
+async fn the_document_and_the_starts_agree() {
+    let world = World::open().await;
+    let document = document(&world).await;
+    let mut schema = document["components"]["schemas"]["StartRollout"].clone();
+    schema["components"] = document["components"].clone();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    for (body, fits) in [
+        (json!({}), false),
+        (json!({ "to": null }), false),
+        (json!({ "aa": true, "to": "v2" }), false),
+        (json!({ "aa": true, "flag": "f" }), false),
+        (json!({ "flag": "f" }), false),
+        (json!({ "to": "v 2" }), false),
+        (json!({ "to": "v 2", "flag": "f" }), true),
+        (json!({ "to": "v2", "override": true }), false),
+        (json!({ "to": "v2", "override": true, "reason": "\r" }), false),
+        (json!({ "to": "v2", "override": true, "reason": "r" }), true),
+        (json!({ "to": "v2", "flag": null, "aa": false }), true),
+        (json!({ "aa": true, "to": null }), true),
+    ] {
+        assert_eq!(schema.is_valid(&body), fits, "the document on {body}");
+        let status = world.post("/v1/workloads/agent/rollouts", body.clone()).await.status;
+        assert_eq!(status != 400, fits, "{body} is answered {status}");
+    }
+}

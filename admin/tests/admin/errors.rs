@@ -54,6 +54,55 @@ async fn reasons_are_required_where_traffic_is_taken_away() {
 }
 
 #[tokio::test]
+async fn a_reason_is_judged_as_it_was_sent() {
+    let world = World::open().await;
+    for reason in
+        ["\r".to_owned(), "x\r\n".to_owned(), format!("{}{}", "x".repeat(400), " ".repeat(101))]
+    {
+        for path in ["/v1/workloads/agent/drill", "/v1/workloads/agent/rollback"] {
+            let problem = world.post(path, json!({ "reason": reason })).await;
+            assert_eq!(problem.problem(400, "bad-request")["fields"][0]["field"], "reason");
+        }
+    }
+    let kept = world.post("/v1/workloads/agent/rollback", json!({ "reason": " x\n" })).await.ok();
+    assert_eq!(kept["reason"], "x");
+}
+
+#[tokio::test]
+async fn an_array_is_no_object() {
+    let world = World::open().await;
+    for path in ["/v1/workloads/agent/rollback", "/v1/workloads/agent/drill", "/v1/reload"] {
+        let detail = world.post(path, json!(["a reason"])).await.problem(400, "bad-request");
+        assert!(detail["detail"].as_str().unwrap().contains("send an object"), "{detail}");
+    }
+    let release = json!({ "name": "v9", "endpoints": ["http://127.0.0.1:1"], "artifact": ["m-5"] });
+    let problem = world.post("/v1/workloads/agent/releases", release).await;
+    assert_eq!(problem.problem(400, "bad-request")["fields"][0]["field"], "artifact");
+    let run = json!({ "run": "r", "passed": 1 });
+    let case = json!(["case-1", "why"]);
+    let comparison = json!({ "baseline": run, "candidate": run, "cases": 1, "fell": 1, "gained": 1,
+        "incomparable": 0, "fallen": [case], "content_hash": "0".repeat(64) });
+    let report = json!({ "comparison": comparison });
+    let problem = world.put("/v1/workloads/agent/releases/v2/eval-report", report).await;
+    assert_eq!(problem.problem(400, "bad-request")["fields"][0]["field"], "comparison.fallen[0]");
+}
+
+#[tokio::test]
+async fn numbers_of_bodies_fit_the_store() {
+    let world = World::open().await;
+    let (most, too_many) = (i64::MAX as u64, i64::MAX as u64 + 1);
+    let sign = |until: u64| json!({ "kind": "sign", "until_ms": until });
+    let path = "/v1/workloads/agent/checklist/C11";
+    world.post(path, sign(too_many)).await.problem(400, "bad-request");
+    assert_ne!(world.post(path, sign(most)).await.status, 400);
+    let replay = json!({ "text": "policies: {}", "since_ms": too_many });
+    world.post("/v1/workloads/agent/gates/replay", replay).await.problem(400, "bad-request");
+    let file = json!({ "name": "f", "sha256": "0".repeat(64), "bytes": too_many });
+    let attach = json!({ "kind": "attach", "file": file });
+    world.post(path, attach).await.problem(400, "bad-request");
+}
+
+#[tokio::test]
 async fn unknown_things() {
     let world = World::open().await;
     let nowhere = world.get("/v1/nothing").await.problem(404, "not-found");
@@ -61,6 +110,9 @@ async fn unknown_things() {
     let typo = world.post("/v1/workloads/agnet/rollback", json!({ "reason": "x" })).await;
     let detail = typo.problem(404, "not-found")["detail"].to_string();
     assert!(detail.contains("`agnet`") && detail.contains("agent, batch"), "{detail}");
+    for path in ["/checklist?policy=nope", "/runbook", "/runbook.ics"] {
+        world.get(&format!("/v1/workloads/agent{path}")).await.problem(404, "not-found");
+    }
     for path in ["", "/releases", "/cohorts"] {
         world.get(&format!("/v1/workloads/nope{path}")).await.problem(404, "not-found");
     }

@@ -16,11 +16,13 @@ const FILE: &str = r#"{"flags": {
 }}
 "#;
 
-/// Flags without a server.
-struct Served(Mutex<FlagSet>);
+/// Flags without a server, and the names of the threads that read them.
+struct Served(Mutex<FlagSet>, Arc<Mutex<Vec<String>>>);
 
 impl FlagServer for Served {
     fn set(&self) -> FlagSet {
+        let thread = std::thread::current().name().unwrap_or_default().to_owned();
+        self.1.lock().unwrap().push(thread);
         self.0.lock().unwrap().clone()
     }
 
@@ -43,10 +45,12 @@ impl FlagServer for Served {
     }
 }
 
-fn serve(world: &World) {
+fn serve(world: &World) -> Arc<Mutex<Vec<String>>> {
     let file = FlagFile::read("flags.json", FILE).unwrap();
     let set = FlagSet::of(vec![file], Bucketing::V2).unwrap();
-    world.control.serve_flags(Arc::new(Served(Mutex::new(set))));
+    let readers = Arc::default();
+    world.control.serve_flags(Arc::new(Served(Mutex::new(set), Arc::clone(&readers))));
+    readers
 }
 
 async fn world() -> World {
@@ -262,7 +266,7 @@ async fn a_dry_run_says_what_the_flags_of_the_workload_decide() {
     let world = World::with(&config).await;
     let file = FlagFile::read("flags.json", text).unwrap();
     let set = FlagSet::of(vec![file], Bucketing::V2).unwrap();
-    world.control.serve_flags(Arc::new(Served(Mutex::new(set))));
+    world.control.serve_flags(Arc::new(Served(Mutex::new(set), Arc::default())));
     let explain = async |tenant: &str| -> Value {
         let body = json!({ "workload": "agent", "tenant": tenant, "user": "u-1" });
         world.post("/v1/explain", body).await.ok()
@@ -290,7 +294,7 @@ async fn a_variant_is_rolled_out_as_a_release_of_its_own() {
         body
     };
     start(with("nobody", "on")).await.problem(404, "not-found");
-    start(with("refunds", "blue")).await.problem(400, "bad-request");
+    start(with("refunds", "blue")).await.problem(404, "not-found");
     start(with("refunds", "on")).await.problem(409, "refused");
     let started: Value = start(with("prompt", "b")).await.ok();
     assert!(started["summary"].as_str().unwrap().contains("v1.prompt.b"), "{started}");
@@ -300,4 +304,73 @@ async fn a_variant_is_rolled_out_as_a_release_of_its_own() {
     assert_eq!(release["endpoints"], json!(["127.0.0.1:9001"]));
     let current: Value = world.get("/v1/workloads/agent/rollouts/current").await.ok();
     assert_eq!((&current["from"], &current["to"]), (&json!("v1"), &json!("v1.prompt.b")));
+}
+
+/// The document says which members a command needs, and the API refuses just those without them.
+#[tokio::test]
+async fn the_document_and_the_commands_agree() {
+    let world = world().await;
+    let document = world.get("/openapi.json").await.ok();
+    let mut schema = document["components"]["schemas"]["ChangeFlag"].clone();
+    schema["components"] = document["components"].clone();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let allow = |who: Value| json!({ "rule": "allow", "variant": "on", "tenant": who["tenant"], "user": who["user"] });
+    let put = |rule: Value| json!({ "action": "put", "overriding": { "rules": [rule] } });
+    for (body, fits) in [
+        (json!({ "action": "off" }), false),
+        (json!({ "action": "off", "reason": " " }), false),
+        (json!({ "action": "off", "dry_run": true }), true),
+        (json!({ "action": "off", "reason": "r" }), true),
+        (json!({ "action": "on" }), true),
+        (json!({ "action": "set" }), false),
+        (json!({ "action": "set", "variant": null }), false),
+        (json!({ "action": "set", "variant": "on" }), true),
+        (json!({ "action": "allow" }), false),
+        (json!({ "action": "allow", "tenant": "a", "user": "b" }), false),
+        (json!({ "action": "allow", "tenant": "a", "user": null }), true),
+        (json!({ "action": "deny", "user": "b" }), true),
+        (json!({ "action": "percent" }), false),
+        (json!({ "action": "percent", "share": "lots" }), false),
+        (json!({ "action": "percent", "share": "10%", "by": null }), true),
+        (json!({ "action": "rm" }), true),
+        (json!({ "action": "rm", "tenant": "a" }), true),
+        (json!({ "action": "rm", "tenant": "a", "user": "b" }), false),
+        (json!({ "action": "rm", "remove": "set" }), true),
+        (json!({ "action": "rm", "remove": "deny" }), false),
+        (json!({ "action": "put" }), false),
+        (json!({ "action": "put", "overriding": null }), false),
+        (json!({ "action": "put", "overriding": {} }), true),
+        (put(json!({ "rule": "set", "variant": "on" })), true),
+        (put(json!({ "rule": "percent", "variant": "on", "share": "5%" })), true),
+        (put(json!({ "rule": "percent", "variant": "on" })), false),
+        (put(allow(json!({ "tenant": "a" }))), true),
+        (put(allow(json!({ "tenant": "a", "user": "b" }))), false),
+        (put(allow(json!({}))), false),
+    ] {
+        assert_eq!(schema.is_valid(&body), fits, "the document on {body}");
+        let status = change(&world, "refunds", body.clone()).await.status;
+        assert_eq!(status != 400, fits, "{body} is answered {status}");
+    }
+}
+
+/// Evaluating, listing and exporting all flags costs as much as the files say: it runs behind whoever changes
+/// something.
+#[tokio::test]
+async fn what_reads_all_flags_runs_apart() {
+    let world = World::open().await;
+    let readers = serve(&world);
+    for (path, body) in [
+        ("/v1/flags", None),
+        ("/v1/flag-files", None),
+        ("/v1/flag-evaluations", Some(json!({}))),
+        ("/v1/explain", Some(json!({ "workload": "agent" }))),
+    ] {
+        readers.lock().unwrap().clear();
+        let reply = match body {
+            None => world.get(path).await,
+            Some(body) => world.post(path, body).await,
+        };
+        reply.ok();
+        assert_eq!(*readers.lock().unwrap(), ["heavy"], "{path}");
+    }
 }

@@ -23,6 +23,7 @@ const LONGEST: usize = 500;
 #[into_params(parameter_in = Query)]
 pub(super) struct OfRelease {
     /// The release; the one that is rolled out if left out.
+    #[param(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
     release: Option<String>,
 }
 
@@ -32,6 +33,7 @@ pub(super) struct OfRelease {
 #[into_params(parameter_in = Query)]
 pub(super) struct ChecklistQuery {
     /// The release; the one that is rolled out if left out.
+    #[param(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
     release: Option<String>,
     /// Name of a policy; that of the rollout or of the workload if left out.
     policy: Option<String>,

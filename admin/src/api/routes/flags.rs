@@ -7,6 +7,7 @@ use crate::api::etag::etag;
 use crate::api::extract::{
     Body, Change, Params, Segments, optional_reason, required_reason, stored,
 };
+use crate::api::heavy::heavy;
 use crate::api::reply::reply;
 use crate::describe;
 use axum::Json;
@@ -14,14 +15,16 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
 use serde::Deserialize;
-use serde_json::json;
 use stagegate_api::{
     Audit, ChangeFlag, EvaluateFlags, FlagAction, FlagChanged, FlagDetail, FlagEvaluations,
-    FlagFileText, FlagFiles, FlagKey, FlagRuleKind, Flags,
+    FlagFileText, FlagFiles, FlagKey, FlagRule, FlagRuleKind, Flags,
 };
 use stagegate_control::now_ms;
 use stagegate_control::ports::FlagServer;
-use stagegate_flags::{By, FlagChange, Scope, Scratch, Subject, Which};
+use stagegate_flags::{
+    By, FlagChange, FlagSet, Override, RuntimeRule, Scope, Scratch, Subject, What, Which,
+};
+use stagegate_rollout::Weight;
 use std::sync::Arc;
 use utoipa::IntoParams;
 
@@ -29,8 +32,9 @@ use utoipa::IntoParams;
 #[utoipa::path(get, path = "/v1/flags", tag = "read",
     responses((status = 200, description = "All flags.", body = Flags)))]
 pub(super) async fn flags(State(app): State<App>) -> Result<Json<Flags>, ApiError> {
-    let flags = served(&app)?;
-    Ok(Json(describe::flags(&flags.set(), &app.control.view(), &flags.asked())))
+    let flags = Arc::clone(served(&app)?);
+    let work = move || describe::flags(&flags.set(), &app.control.view(), &flags.asked());
+    heavy(work).await.map(Json)
 }
 
 /// One flag. The `ETag` is the epoch of its last change at run time.
@@ -106,24 +110,33 @@ pub(super) async fn flag_history(
 #[utoipa::path(get, path = "/v1/flag-files", tag = "read",
     responses((status = 200, description = "The files.", body = FlagFiles)))]
 pub(super) async fn flag_files(State(app): State<App>) -> Result<Json<FlagFiles>, ApiError> {
-    let flags = served(&app)?;
+    let flags = Arc::clone(served(&app)?);
+    heavy(move || files(&app, &*flags)).await.map(Json)
+}
+
+/// The files as they would be.
+fn files(app: &App, flags: &dyn FlagServer) -> FlagFiles {
     let (set, excludes) = (flags.set(), app.control.view().has_exclusions());
-    let texts = flags.texts();
     let file = |(path, text): &(String, String)| {
         let new = set.exported_text(text, excludes).unwrap_or_else(|| text.clone());
         FlagFileText { path: path.clone(), differs: new != *text, text: new }
     };
-    Ok(Json(FlagFiles { files: texts.iter().map(file).collect() }))
+    FlagFiles { files: flags.texts().iter().map(file).collect() }
 }
 
 /// Tries flags out for a context. Nothing is counted.
-#[utoipa::path(post, path = "/v1/flag-evaluations", tag = "read", request_body = EvaluateFlags,
+#[utoipa::path(post, path = "/v1/flag-evaluations", tag = "read", request_body = Option<EvaluateFlags>,
     responses((status = 200, description = "What would be served.", body = FlagEvaluations)))]
 pub(super) async fn evaluate_flags(
     State(app): State<App>,
     Body(asked): Body<EvaluateFlags>,
 ) -> Result<Json<FlagEvaluations>, ApiError> {
-    let set = served(&app)?.set();
+    let flags = Arc::clone(served(&app)?);
+    heavy(move || evaluated(&app, &flags.set(), &asked)).await?.map(Json)
+}
+
+/// What would be served in a context.
+fn evaluated(app: &App, set: &FlagSet, asked: &EvaluateFlags) -> Result<FlagEvaluations, ApiError> {
     let mut scratch = Scratch::new();
     let context = scratch.of_json(&asked.context);
     let context = context.map_err(|error| ApiError::field("context", &error))?;
@@ -139,7 +152,7 @@ pub(super) async fn evaluate_flags(
             .map(|(flag, it)| describe::flag_evaluation(flag.key(), &it))
             .collect(),
     };
-    Ok(Json(FlagEvaluations { flags }))
+    Ok(FlagEvaluations { flags })
 }
 
 fn served(app: &App) -> Result<&Arc<dyn FlagServer>, ApiError> {
@@ -180,10 +193,38 @@ fn command(asked: &ChangeFlag) -> Result<FlagChange, ApiError> {
         FlagAction::Put => {
             let given = asked.overriding.as_ref();
             let given = given.ok_or_else(|| missing("overriding", "put", "what is different"))?;
-            let given = serde_json::from_value(json!(given));
-            FlagChange::Put(given.map_err(|error| ApiError::field("overriding", &error))?)
+            let rules = given.rules.iter().enumerate().map(|(n, it)| rule(n, it));
+            let rules = rules.collect::<Result<_, _>>()?;
+            FlagChange::Put(Override { enabled: given.enabled, rules, ..Override::default() })
         }
     })
+}
+
+/// The rule of run time with this number.
+fn rule(n: usize, given: &FlagRule) -> Result<RuntimeRule, ApiError> {
+    let wrong = |field: &str, problem: &str| {
+        ApiError::field(&format!("overriding.rules[{n}].{field}"), &problem)
+    };
+    let subject = || match (&given.tenant, &given.user) {
+        (Some(tenant), None) => Ok(Subject::Tenant(tenant.clone())),
+        (None, Some(user)) => Ok(Subject::User(user.clone())),
+        _ => Err(wrong("tenant", &format!("`{}` needs either `tenant` or `user`", given.rule))),
+    };
+    let what = match given.rule {
+        FlagRuleKind::Off => What::Off,
+        FlagRuleKind::Deny => What::Deny { subject: subject()? },
+        FlagRuleKind::Allow => What::Allow { subject: subject()? },
+        FlagRuleKind::Set => What::Set,
+        FlagRuleKind::Percent => {
+            let share = given.share.as_deref();
+            let share = share.ok_or_else(|| wrong("share", "is missing: write one like `10%`"))?;
+            let share: Weight =
+                share.parse().map_err(|error| wrong("share", &format!("{error}")))?;
+            What::Percent { share, by: given.by.map(by).unwrap_or_default() }
+        }
+    };
+    let scope = Scope { workload: given.workload.clone(), stage: given.stage.clone() };
+    Ok(RuntimeRule { what, scope, variant: given.variant.clone() })
 }
 
 fn missing(field: &str, action: &str, what: &str) -> ApiError {

@@ -4,6 +4,7 @@ use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::etag::etag;
 use crate::api::extract::{Body, Segments};
+use crate::api::heavy::heavy;
 use crate::{describe, explain as explaining};
 use axum::Json;
 use axum::extract::State;
@@ -65,6 +66,10 @@ pub(super) async fn explain(
     State(app): State<App>,
     Body(request): Body<ExplainRequest>,
 ) -> Result<Json<Explanation>, ApiError> {
+    heavy(move || explained(&app, &request)).await?.map(Json)
+}
+
+fn explained(app: &App, request: &ExplainRequest) -> Result<Explanation, ApiError> {
     let view = app.control.view();
     let live = find(&view, &request.workload)?;
     let workload = view.config.workload(&request.workload);
@@ -72,10 +77,10 @@ pub(super) async fn explain(
     let tenant = request.tenant.as_deref();
     let excluded = tenant.is_some_and(|tenant| view.excludes(Some(&request.workload), tenant));
     let bound = match (&set, workload) {
-        (Some(set), Some(workload)) => describe::bound(set, &request, excluded, &workload.settings),
+        (Some(set), Some(workload)) => describe::bound(set, request, excluded, &workload.settings),
         _ => explaining::Bound::default(),
     };
-    let mut explained = explaining::dry_run(&live.split, view.epoch, &request, bound);
+    let mut explained = explaining::dry_run(&live.split, view.epoch, request, bound);
     let release = explained.release.as_deref().unwrap_or_default();
     explained.request = explaining::request_of(workload, release);
     if let (Some(set), Some(workload)) = (&set, workload) {
@@ -83,9 +88,9 @@ pub(super) async fn explain(
         let wants = |key: &str| wanted.wants(key);
         let request_of = workload.releases.get(release).and_then(|it| it.artifact.request.as_ref());
         let pins = request_of.map(|it| it.changes().flags.as_slice()).unwrap_or_default();
-        explained.flags = describe::flags_sent(set, &request, &explained, excluded, wants, pins);
+        explained.flags = describe::flags_sent(set, request, &explained, excluded, wants, pins);
     }
-    Ok(Json(explained))
+    Ok(explained)
 }
 
 pub(super) fn find<'a>(view: &'a View, name: &str) -> Result<&'a Live, ApiError> {

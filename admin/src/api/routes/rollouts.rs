@@ -88,7 +88,7 @@ fn of_variant(
         |error| match error {
             NoFlagRelease::Workload { .. } => ApiError::unknown("workload", &error),
             NoFlagRelease::Flag(_) => ApiError::unknown("flag", &error),
-            NoFlagRelease::Variant { .. } => ApiError::field("to", &error),
+            NoFlagRelease::Variant { .. } => ApiError::unknown("to", &error),
             _ => ApiError::new(Kind::Refused, error.to_string()),
         },
     )

@@ -22,6 +22,11 @@ pub(super) const NAME: &str = "schemathesis";
 const ROLES: [&str; 4] = ["none", "viewer", "operator", "admin"];
 /// Requests of each kind for each operation.
 const EXAMPLES: &str = "15";
+/// Two flags, one with two variants and one with three.
+const FLAGS: &str = r#"{ "flags": {
+    "new-prompt": { "state": "ENABLED", "variants": { "on": true, "off": false }, "defaultVariant": "off" },
+    "model": { "state": "ENABLED", "variants": { "a": "m1", "b": "m2", "c": "m3" }, "defaultVariant": "a" }
+} }"#;
 /// The time that the program may take to listen.
 const START: Duration = Duration::from_secs(60);
 
@@ -81,6 +86,8 @@ impl Served {
             let text = made[field].as_str().with_context(|| format!("no {field} in {made}"));
             text.map(str::to_owned)
         };
+        let flags = dir.join("flags.json");
+        fs::write(&flags, FLAGS).with_context(|| format!("writing {}", flags.display()))?;
         let config = dir.join("stagegate.yaml");
         let yaml = configuration(proxy, admin, &data, wanted, &text("hash")?)?;
         fs::write(&config, yaml).with_context(|| format!("writing {}", config.display()))?;
@@ -118,10 +125,12 @@ fn configuration(
     hash: &str,
 ) -> Result<String> {
     let (stable, candidate, hook) = (backend::start()?, backend::start()?, backend::start()?);
+    let flags = lab::free()?;
     Ok(format!(
         "listeners: [{{ address: {proxy} }}]
 admin: {{ address: {admin}, tokens: [{{ name: check, role: {role}, hash: \"{hash}\" }}] }}
 data_dir: {}
+flags: {{ listen: {flags}, files: [flags.json] }}
 notify: [{{ name: hook, type: webhook, url: \"http://{hook}/\", secret: 0123456789abcdef }}]
 policies:
   fast:
