@@ -31,7 +31,9 @@ REFUSED = [
     ({"config": {"workloads": {}}}, "config.admin.tokens is missing"),
     ({"existingSecret": "s", "preStopSeconds": 60}, "terminationGracePeriodSeconds"),
     ({"existingSecret": "s", "preStopSeconds": -1}, "preStopSeconds"),
-    ({"existingSecret": "s", "replicas": 3}, "replicas"),
+    ({"existingSecret": "s", "replicas": 0}, "replicas"),
+    ({"config": {"admin": {"tokens": [{}]}}, "replicas": 3}, "config.fleet.servers is missing"),
+    ({"config": {"admin": {"tokens": [{}]}, "fleet": {"servers": ["n"], "replica": "a"}}, "replicas": 3}, "all replicas one name"),
     ({"existingSecret": "s", "service": {"type": "External"}}, "service"),
     ({"existingSecret": "s", "persistence": {"size": "ten"}}, "size"),
     ({"existingSecret": "s", "image": {"repository": "r", "digest": "sha1:0"}}, "digest"),
@@ -67,7 +69,8 @@ def must_hold(document):
     spec = document["spec"]
     pod = spec["template"]["spec"]
     container = pod["containers"][0]
-    assert spec["replicas"] == 1, "one process owns the data directory"
+    name = next(it for it in container["env"] if it["name"] == "STAGEGATE_REPLICA")
+    assert name["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.name", "replicas of a fleet have different names"
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["securityContext"]["capabilities"]["drop"] == ["ALL"]
@@ -98,6 +101,7 @@ def examples(program, stagegate, directory):
                 for digit, name in enumerate(["DEPLOYER", "PROMETHEUS", "ADMIN"]):
                     digest = "sha256:" + str(digit) * 64
                     text = text.replace("${" + name + "_TOKEN_HASH}", digest)
+                text = text.replace("${NATS_PASSWORD}", "a password for the check")
                 file.write_text(text)
                 checked = run(stagegate, "check", file)
                 assert checked.returncode == 0, f"{values.name}: {checked.stdout}{checked.stderr}"

@@ -89,6 +89,7 @@ pub(crate) struct Figures {
     pub(crate) traces: Arc<Traces>,
     pub(crate) flags: Option<Arc<stagegate_ofrep::Flags>>,
     pub(crate) book: Option<Arc<Book>>,
+    pub(crate) fleet: Option<Arc<crate::fleet::Fleet>>,
 }
 
 impl StatsSource for Figures {
@@ -154,6 +155,9 @@ impl MetricsSource for Figures {
         }
         if let Some((scoring, outlet)) = &self.scoring {
             self.telemetry.set_eval(&crate::scoring::gauges(scoring, outlet));
+        }
+        if let Some(fleet) = self.fleet.as_ref().and_then(|fleet| fleet.gauges()) {
+            self.telemetry.set_fleet(fleet);
         }
         self.telemetry.set_traces(&self.traces.figures());
         if let Some(log) = &self.log {

@@ -132,7 +132,9 @@ pub(crate) async fn watch_expiry(
         let new: Vec<&ExpiredFlag> = found.iter().filter(|it| !told.contains(*it)).collect();
         let notices = new.iter().map(|it| notice(it, now_ms)).collect();
         let delivered = match &notifier {
-            Some(notifier) if !new.is_empty() => notifier.notify(notices).await.map(|_| ()),
+            Some(notifier) if !new.is_empty() && control.speaks() => {
+                notifier.notify(notices).await.map(|_| ())
+            }
             _ => Ok(()),
         };
         match delivered {

@@ -7,6 +7,7 @@ mod counts;
 mod external;
 mod file_limit;
 mod flags;
+mod fleet;
 mod handover;
 mod journal;
 mod listen;

@@ -55,7 +55,11 @@ async fn until_asked_to_end(
     outlive_file_limits().context("signals cannot be caught")?;
     let path = args.config.clone();
     let data_dir = loaded.config.data_dir.clone();
-    let options = ServeOptions { safe_start: args.safe_start, take_over: args.take_over };
+    let options = ServeOptions {
+        safe_start: args.safe_start,
+        take_over: args.take_over,
+        replica: args.replica.clone(),
+    };
     let mut running = start_loaded(loaded, path.clone(), options).await?;
     let hangups = tokio::spawn(reload::on_hangup(running.control.clone()));
     let control = running.control.clone();

@@ -9,6 +9,7 @@ use crate::collect::{self, Counter, Figures};
 use crate::conversations::Conversations;
 use crate::counts::{Counted, Counts};
 use crate::file_limit;
+use crate::fleet::Fleet;
 use crate::handover::{self, Inherited};
 use crate::journal::Journal;
 use crate::listen;
@@ -43,12 +44,14 @@ use tokio::task::JoinSet;
 const ASKING_ENDPOINTS: Duration = Duration::from_secs(5);
 
 /// Options of a start.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ServeOptions {
     /// Send everything to stable and change nothing.
     pub(crate) safe_start: bool,
     /// Take the place of the process that has the data directory, if there is one.
     pub(crate) take_over: bool,
+    /// Name of this replica of a fleet, instead of the configuration's.
+    pub(crate) replica: Option<String>,
 }
 
 /// Starts every part of a configuration.
@@ -84,7 +87,7 @@ pub(crate) async fn start_loaded(
             tracing::info!("no running process to take over from; starting as usual");
         }
     }
-    let started = bring_up(loaded, path, options, &mut inherited).await;
+    let started = bring_up(loaded, path, &options, &mut inherited).await;
     match (&started, inherited) {
         (Ok(running), Some(inherited)) => running.receive_from(inherited),
         (Err(error), Some(inherited)) => inherited.give_up(&format!("{error:#}")),
@@ -96,7 +99,7 @@ pub(crate) async fn start_loaded(
 async fn bring_up(
     loaded: Loaded,
     path: PathBuf,
-    options: ServeOptions,
+    options: &ServeOptions,
     inherited: &mut Option<Inherited>,
 ) -> anyhow::Result<Running> {
     let config = loaded.config.clone();
@@ -116,7 +119,13 @@ async fn bring_up(
         plane: Arc::clone(&parts.plane) as _,
         observer: Arc::new(Counter(Arc::clone(&parts.telemetry))),
     };
-    let control = Control::start(startup).await?;
+    let fleet = match startup.safe_start {
+        // Everybody goes to stable, and nothing can be changed.
+        true => None,
+        false => Fleet::of(&config, options.replica.as_deref(), &parts.plane)?,
+    };
+    let fleet = fleet.map(Arc::new);
+    let control = start_control(startup, fleet.as_deref()).await?;
     external::attach(&control);
     parts.telemetry.set_safe_start(control.view().safe_start.is_some());
     if let Some(inherited) = inherited {
@@ -148,7 +157,8 @@ async fn bring_up(
         _ => None,
     };
     let shown = flags.as_ref().map(|it| Arc::clone(&it.flags));
-    let app = parts.app(&control, notifier.as_ref(), scoring.as_ref(), shown.clone());
+    let shows = (shown.clone(), fleet.clone());
+    let app = parts.app(&control, notifier.as_ref(), scoring.as_ref(), shows);
     let local = listen::admin(&config.data_dir)
         .inspect_err(|error| tracing::warn!(%error, "the admin API has no socket in data_dir"))
         .ok();
@@ -187,6 +197,7 @@ async fn bring_up(
         scoring,
         traces,
         conversations,
+        fleet,
     };
     running.begin_owner_tasks();
     Ok(running)
@@ -281,7 +292,7 @@ impl Parts {
         control: &Control,
         notifier: Option<&Notifier>,
         scoring: Option<&scoring::Running>,
-        flags: Option<Arc<stagegate_ofrep::Flags>>,
+        (flags, fleet): (Option<Arc<stagegate_ofrep::Flags>>, Option<Arc<Fleet>>),
     ) -> App {
         let outlet = Arc::clone(&self.outlet);
         let evaluations = flags.clone().map(flags::evaluations);
@@ -294,6 +305,7 @@ impl Parts {
             traces: Arc::clone(&self.traces),
             flags,
             book: self.book.clone(),
+            fleet,
         });
         let started_at_ms = now_ms();
         App {
@@ -314,6 +326,14 @@ impl Parts {
             started_at_ms,
         }
     }
+}
+
+/// Starts the driver: on its own, or as a replica of a fleet.
+async fn start_control(startup: Startup, fleet: Option<&Fleet>) -> anyhow::Result<Control> {
+    let Some(fleet) = fleet else { return Ok(Control::start(startup).await?) };
+    let control = Control::start_with(startup, |local| fleet.begin(local)).await?;
+    fleet.join(&control).await;
+    Ok(control)
 }
 
 /// Asks every endpoint of the stable releases, so that the first request finds names looked up and

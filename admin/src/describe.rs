@@ -5,6 +5,7 @@ mod checklist;
 mod decision;
 mod eval_report;
 mod flag;
+mod fleet;
 mod pairs;
 mod passport;
 mod release;
@@ -22,6 +23,7 @@ pub use checklist::{
 pub use decision::decision;
 pub use eval_report::{eval_report, given_comparison};
 pub use flag::{bound, decider, flag, flag_changed, flag_evaluation, flags, flags_sent};
+pub use fleet::{fleet, fleet_finding, fleet_outcome, fleet_seen};
 pub use release::{artifact, diff, release, releases, running};
 
 pub use passport::{

@@ -4,8 +4,8 @@
 use crate::describe;
 use stagegate_api::{Decision, ExplainRequest, Explanation, RuleCheck};
 use stagegate_rollout::{
-    Arm, Choice, Fallback, Flagged, HOLDBACK, Reason, ReleaseName, Split, Target, Weight, Who,
-    WorkloadSpec, WorkloadState,
+    Arm, Choice, FENCED, Fallback, Flagged, HOLDBACK, Reason, ReleaseName, Split, Target, Weight,
+    Who, WorkloadSpec, WorkloadState,
 };
 
 /// The facts that a dry run cannot know.
@@ -268,6 +268,10 @@ pub fn recorded(decision: &Decision) -> String {
             "the candidate was chosen but had no healthy endpoint, so stable served".to_owned()
         }
         "refused" => format!("it was refused before anything was decided ({detail})"),
+        _ if detail == FENCED => {
+            "this replica did not know the newest changes of its fleet, so it sent everybody to stable"
+                .to_owned()
+        }
         _ if detail == HOLDBACK => {
             format!("{}, and is held back on stable while the last step is watched", bucket())
         }

@@ -1,6 +1,6 @@
 //! Answers to changes.
 
-use super::{ChangeKind, ConfigProblem, WorkloadDetail};
+use super::{ChangeKind, ConfigProblem, FleetOutcome, WorkloadDetail};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -29,6 +29,9 @@ pub struct Changed {
     /// The timing of the data plane; present if traffic is taken off the candidate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback: Option<RollbackTiming>,
+    /// What became of it on each replica; present in a fleet if traffic is taken off the candidate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetOutcome>,
     /// The workload afterwards.
     pub workload: WorkloadDetail,
 }

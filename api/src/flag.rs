@@ -1,6 +1,6 @@
 //! Flags, and their changes at run time.
 
-use super::{FlagAction, FlagDecider, FlagKey, FlagRuleKind};
+use super::{FlagAction, FlagDecider, FlagKey, FlagRuleKind, FleetOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -120,6 +120,10 @@ pub struct FlagChanged {
     /// The time until the change held everywhere; absent if nothing changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<FlagTiming>,
+    /// What became of it on each replica; present in a fleet if it takes a variant away. A fenced replica
+    /// counts as unknown: a fence closes candidates and switches no flag off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetOutcome>,
     /// What was different about the flag before.
     pub before: FlagOverride,
     /// What is different about it now, or would be.

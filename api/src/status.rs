@@ -1,8 +1,8 @@
 //! `GET /v1/status`: all that a person on call looks at first.
 
 use super::{
-    CandidateClosed, CondemnedRelease, ConfigProblem, KeyKind, KillSwitch, RolloutSummary,
-    TracedStages,
+    CandidateClosed, CondemnedRelease, ConfigProblem, FleetStatus, KeyKind, KillSwitch,
+    RolloutSummary, TracedStages,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -42,6 +42,9 @@ pub struct Status {
     pub dormant: Vec<String>,
     /// Warnings that need attention, one line each.
     pub warnings: Vec<String>,
+    /// The fleet, as this replica last saw it; absent for a process on its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetStatus>,
 }
 
 /// The authentication of callers.

@@ -22,6 +22,9 @@ pub struct ServeArgs {
     /// connections, finishes its requests and ends. Without such a process, start as usual.
     #[arg(long)]
     pub take_over: bool,
+    /// The name of this replica of a fleet, instead of `fleet.replica` in the configuration.
+    #[arg(long, env = "STAGEGATE_REPLICA", value_name = "NAME")]
+    pub replica: Option<String>,
     /// The log filter, as `info` or `stagegate=debug,warn`.
     #[arg(long, default_value = "info", env = "STAGEGATE_LOG", value_name = "FILTER")]
     pub log: String,

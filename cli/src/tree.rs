@@ -2,9 +2,9 @@
 
 use crate::client::{AdminClient, Failure, Trust};
 use crate::command::{
-    analysis, audit, change, checklist, cohort, dataset, drill, eval, explain, file, flag, health,
-    lists, notify, outlook, passport, price, reference, release, report, review, rollout, runbook,
-    samples, shadow, smoke, status, token, undo,
+    analysis, audit, change, checklist, cohort, dataset, drill, eval, explain, file, flag, fleet,
+    health, lists, notify, outlook, passport, price, reference, release, report, review, rollout,
+    runbook, samples, shadow, smoke, status, token, undo,
 };
 use crate::examples::examples;
 use crate::local::Local;
@@ -210,6 +210,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Notify(notify::NotifyCommand),
 
+    /// Show and examine the replicas of a fleet.
+    #[command(subcommand)]
+    Fleet(fleet::FleetCommand),
+
     /// Make the server reload its configuration.
     #[command(after_help = examples!("reload", "reload --dry-run"))]
     Reload(change::ReloadArgs),
@@ -278,6 +282,7 @@ impl Command {
             Self::Review(command) => review::run(&client()?, &command, format),
             Self::Eval(command) => eval::run(client, local, &command, format),
             Self::Notify(command) => notify::run(&client()?, &command, format),
+            Self::Fleet(command) => fleet::run(&client()?, &command, format),
             Self::Reload(args) => change::reload(&client()?, &args, format),
             Self::Token(command) => token::run(local, &command, format),
         }
@@ -317,7 +322,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Judge answers", &["samples", "scores", "review", "eval", "dataset", "shadow", "price"]),
     (
         "Run and configure",
-        &["serve", "init", "check", "schema", "reload", "token", "key", "notify"],
+        &["serve", "init", "check", "schema", "reload", "token", "key", "notify", "fleet"],
     ),
     ("Try and learn", &["demo", "demo-agent", "completions", "man", "help"]),
 ];

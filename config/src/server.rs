@@ -5,7 +5,7 @@ use crate::{
 };
 use stagegate_readiness::Settings;
 use stagegate_rollout::{Policy, WorkloadName};
-use stagegate_settings::{Clients, Flags, Listener, ListenerTls, Provider};
+use stagegate_settings::{Clients, Flags, Fleet, Listener, ListenerTls, Provider};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -54,6 +54,8 @@ pub struct Config {
     pub otlp: Option<Otlp>,
     /// Feature flags; none when absent.
     pub flags: Option<Flags>,
+    /// The fleet that this process is a replica of; none when absent.
+    pub fleet: Option<Fleet>,
     /// The environment that this instance is; none when absent.
     pub environment: Option<Environment>,
     /// Every other file that was read for it, wherever it lies.

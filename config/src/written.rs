@@ -1,6 +1,7 @@
 //! A configuration as it is written, to tell what another version of it changes.
 
 use crate::read::{self, Content, Cursor, Node, shown};
+use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
@@ -63,6 +64,23 @@ impl Written {
                 to: after.get(key).map(Value::shown),
             })
             .collect()
+    }
+
+    /// SHA-256 in hex over what the file says, without the keys below `without`. Two files that say the
+    /// same in another order have the same digest.
+    #[must_use]
+    pub fn digest(&self, without: &[&str]) -> String {
+        let mut hash = Sha256::new();
+        let below = |key: &str, top: &str| {
+            key.strip_prefix(top)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        for (key, value) in self.values() {
+            if !without.iter().any(|top| below(&key, top)) {
+                hash.update(format!("{}:{key}={}:{};", key.len(), value.text.len(), value.text));
+            }
+        }
+        hex::encode(hash.finalize())
     }
 
     fn values(&self) -> BTreeMap<String, Value> {
@@ -164,6 +182,15 @@ mod tests {
         assert_eq!(told, ["k.token: *** -> ***"]);
         let debug = format!("{:?}", written("k: one", &[]));
         assert!(!debug.contains("one"), "{debug}");
+    }
+
+    #[test]
+    fn a_digest_leaves_out_what_belongs_to_one_replica_and_nothing_else() {
+        let of = |text: &str| written(text, &[]).digest(&["data_dir", "fleet.replica"]);
+        let one = of("data_dir: a\nfleet: {replica: x, servers: [n]}\nworkers: 2\n");
+        assert_eq!(one, of("workers: 2\nfleet: {servers: [n], replica: y}\ndata_dir: b\n"));
+        assert_ne!(one, of("data_dir: a\nfleet: {replica: x, servers: [m]}\nworkers: 2\n"));
+        assert_ne!(one, of("data_dir: a\nfleet: {replica: x, servers: [n]}\nworkers: 3\n"));
     }
 
     #[test]

@@ -23,6 +23,7 @@ fn env(name: &str) -> Option<String> {
         "WEBHOOK_SECRET" => Some("a webhook secret of the tests".to_owned()),
         "SCORER_SECRET" | "JUDGE_KEY" => Some("a secret of the scorers".to_owned()),
         "OIDC_CLIENT_SECRET" => Some("a secret of the provider".to_owned()),
+        "NATS_PASSWORD" => Some("a password for the tests".to_owned()),
         "FORCE_SECRET" => Some("a force secret of the tests".to_owned()),
         _ => None,
     }

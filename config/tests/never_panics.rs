@@ -17,6 +17,7 @@ fn parse(text: &str) -> Result<Loaded, Problems> {
             "PAGERDUTY_KEY" => "R0UT1NG".to_owned(),
             "SLACK_URL" => "https://hooks.example.com/x".to_owned(),
             "OTLP_TOKEN" => "a-key-of-the-collector".to_owned(),
+            "NATS_PASSWORD" => "a password for the tests".to_owned(),
             "OIDC_CLIENT_SECRET" | "WEBHOOK_SECRET" | "FORCE_SECRET" | "SCORER_SECRET"
             | "JUDGE_KEY" => "0123456789abcdef".to_owned(),
             _ => return None,

@@ -201,7 +201,11 @@ impl Inner {
             let _pending = self.pending.begin(now_ms());
             ledger.append(expected, change).await
         };
-        self.note_commit(&recorded);
+        match &recorded {
+            // Another replica was faster. What it did is taken in before this is decided anew.
+            Err(error) if self.lost_a_race(error) => self.refresh_after_a_race().await,
+            recorded => self.note_commit(recorded),
+        }
         recorded
     }
 
@@ -213,8 +217,13 @@ impl Inner {
     ) -> Result<Recorded, E> {
         self.in_order(Some(workload), |inner, turn| async move {
             let _turn = turn;
-            let expected = inner.desk().recorded.epoch;
-            Ok(inner.append(expected, change).await?)
+            loop {
+                let expected = inner.desk().recorded.epoch;
+                match inner.append(expected, change.clone()).await {
+                    Err(error) if inner.lost_a_race(&error) && inner.moved_from(expected) => {}
+                    recorded => return Ok(recorded?),
+                }
+            }
         })
         .await
     }

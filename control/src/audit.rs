@@ -128,9 +128,15 @@ impl Inner {
     /// A record without a change. A store that refuses it is noted, nothing more.
     async fn audit_only(&self, entry: NewAudit) {
         let _order = self.order.lock().await;
-        let expected = self.desk().recorded.epoch;
-        // Its result is noted where it is appended.
-        let _ = self.append(expected, NewChange::entry_only(entry)).await;
+        loop {
+            let expected = self.desk().recorded.epoch;
+            // Its result is noted where it is appended.
+            let written = self.append(expected, NewChange::entry_only(entry.clone())).await;
+            let again = written.is_err_and(|error| self.lost_a_race(&error));
+            if !again || !self.moved_from(expected) {
+                return;
+            }
+        }
     }
 
     /// The same; the caller waits for a moment at most.

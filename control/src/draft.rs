@@ -25,6 +25,7 @@ pub(super) fn draft(decided: &Decided, epoch: u64, recorded: bool) -> Changed {
         actor: actor.clone(),
         reason: reason.clone(),
         rollback: None,
+        fleet: None,
         workload: decided.after.clone(),
     }
 }

@@ -3,7 +3,9 @@
 use super::desk::Desk;
 use super::limiter::Limiter;
 use super::pending::Pending;
-use super::ports::{DataPlane, DoubtSource, Event, FlagServer, Ledger, MetricSources, Observer};
+use super::ports::{
+    DataPlane, DoubtSource, Event, FlagServer, Ledger, MetricSources, Observer, Replicas,
+};
 use super::steering::Steering;
 use super::store_handle::StoreHandle;
 use super::unrecorded_file::UnrecordedFile;
@@ -69,6 +71,10 @@ pub(crate) struct Inner {
     pub(crate) sources: OnceLock<Arc<dyn MetricSources>>,
     /// Set once, when there are flags.
     pub(crate) flags: OnceLock<Arc<dyn FlagServer>>,
+    /// Set once, where this process is a replica of a fleet.
+    pub(crate) replicas: OnceLock<Arc<dyn Replicas>>,
+    /// The ledger of the fleet did not answer at the start: what is in force is not recorded there.
+    pub(crate) unstarted: AtomicBool,
 }
 
 impl Control {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::ports::{Event, Settled};
 use serde_json::json;
-use stagegate_rollout::{Command, Grounds, Input, WorkloadName, step};
+use stagegate_rollout::{Command, Fallback, Grounds, Input, WorkloadName, step};
 use stagegate_store::{Attachment, FactKind, NewAudit, NewFact, Store};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,6 +70,7 @@ impl Inner {
         // Probes take their time: nobody's rollback may wait for them.
         let before = match &order.command {
             Command::Start { to, policy } => {
+                self.one_configuration(order.overriding)?;
                 self.preflight(&self.view(), &order.workload, to, policy).await?
             }
             Command::StartAa { policy } => {
@@ -82,15 +83,12 @@ impl Inner {
             }
             _ => None,
         };
-        let turned = if self.is_emergency(&order) {
-            self.take_traffic(&order).await
-        } else {
-            let wanted = order.clone();
-            let work = move |inner: Arc<Self>, turn| async move {
-                let _turn = turn;
-                inner.change(&wanted, before.as_ref()).await
-            };
-            self.in_order(Some(&order.workload), work).await
+        let (before, mut races) = (Arc::new(before), 0);
+        let turned = loop {
+            match self.attempt(&order, &before).await {
+                Err(ExecuteError::Store(error)) if self.goes_again(&error, &mut races) => {}
+                turned => break turned,
+            }
         };
         let kept = match turned {
             Ok(Turned::InForce(answerable)) => {
@@ -116,6 +114,22 @@ impl Inner {
             self.settled(&order.workload).await;
         }
         Ok(Answer::Kept(kept))
+    }
+
+    async fn attempt(
+        self: &Arc<Self>,
+        order: &Order,
+        before: &Arc<Option<Before>>,
+    ) -> Result<Turned, ExecuteError> {
+        if self.is_emergency(order) {
+            return self.take_traffic(order).await;
+        }
+        let (wanted, before) = (order.clone(), Arc::clone(before));
+        let work = move |inner: Arc<Self>, turn| async move {
+            let _turn = turn;
+            inner.change(&wanted, (*before).as_ref()).await
+        };
+        self.in_order(Some(&order.workload), work).await
     }
 
     /// The answer an earlier request with the same key got.
@@ -229,6 +243,8 @@ impl Inner {
         };
         let acknowledged = committed.elapsed();
         changed.rollback = Some(RollbackTiming::of(&settled, committed, acknowledged));
+        let fences = is_undone_by_a_fence(&order.command, &changed);
+        changed.fleet = self.fleet_outcome(changed.audit_seq, changed.changed, fences).await;
         let action = order.command.action();
         if changed.changed && action.takes_a_release_out() {
             self.observer.on(&Event::RolledBack {
@@ -265,6 +281,13 @@ impl Inner {
             tracing::warn!(%error, "cannot store the timing of a rollback for repeated requests");
         }
     }
+}
+
+/// Returns true if a fenced replica has the change by being fenced: everybody it is about goes to
+/// stable there.
+fn is_undone_by_a_fence(command: &Command, changed: &Changed) -> bool {
+    let to_stable = matches!(changed.workload.split.spec().fallback, Fallback::Stable);
+    !matches!(command, Command::Kill) || to_stable
 }
 
 /// The checklist as it was at the start of the rollout.

@@ -8,7 +8,7 @@ use super::{
     now_ms,
 };
 use crate::desk::{Desk, Ticket};
-use crate::ports::FlagServer;
+use crate::ports::{FlagServer, FleetOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stagegate_flags::{Flag, FlagChange, FlagRefusal, FlagSet, Override, Which, moves};
@@ -67,6 +67,8 @@ pub struct FlagChanged {
     pub recorded: bool,
     /// The time until everybody followed; none if nothing changed.
     pub timing: Option<FlagTiming>,
+    /// What became of it on each replica of the fleet; present in a fleet if it takes a variant away.
+    pub fleet: Option<FleetOutcome>,
     /// What was different about the flag before.
     pub before: Override,
     /// What is different about it now, or would be.
@@ -150,15 +152,12 @@ impl Inner {
             let view = self.desk().decided();
             return Ok(Answer::New(self.decided_flag(&view, &order)?.0));
         }
-        let turned = if order.change.takes_away() {
-            self.take_flag_away(&order).await
-        } else {
-            let wanted = order.clone();
-            let work = move |inner: Arc<Self>, turn| async move {
-                let _turn = turn;
-                inner.put_flag_in_force(&wanted, None).await
-            };
-            self.in_order(None, work).await
+        let mut races = 0;
+        let turned = loop {
+            match self.attempt_flag(&order).await {
+                Err(ExecuteError::Store(error)) if self.goes_again(&error, &mut races) => {}
+                turned => break turned,
+            }
         };
         let refusal = match turned {
             Ok(Turned::InForce(changed, committed)) => {
@@ -177,6 +176,18 @@ impl Inner {
                 Err(error)
             }
         }
+    }
+
+    async fn attempt_flag(self: &Arc<Self>, order: &FlagOrder) -> Result<Turned, ExecuteError> {
+        if order.change.takes_away() {
+            return self.take_flag_away(order).await;
+        }
+        let wanted = order.clone();
+        let work = move |inner: Arc<Self>, turn| async move {
+            let _turn = turn;
+            inner.put_flag_in_force(&wanted, None).await
+        };
+        self.in_order(None, work).await
     }
 
     /// What the order does to the flag as it is.
@@ -215,6 +226,7 @@ impl Inner {
             reason: order.reason.clone(),
             recorded: true,
             timing: None,
+            fleet: None,
             before,
             after,
             moves,
@@ -291,6 +303,10 @@ impl Inner {
             workers: settled.workers,
             settled: settled.all_followed() && served,
         });
+        if order.change.takes_away() {
+            // A fence closes candidates. It switches no flag off.
+            changed.fleet = self.fleet_outcome(changed.audit_seq, true, false).await;
+        }
         if let Some(key) = order.idempotency.as_ref().filter(|_| changed.recorded) {
             let text = (key.write)(&changed).to_string();
             self.complete_answer(key.stored_as(&order.actor), text).await;

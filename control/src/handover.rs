@@ -3,7 +3,7 @@
 //! Without the store, changes and steering stop; traffic continues under the plan in force. The
 //! caller ends [`Control::steer`] before and starts it again after [`Control::resume`].
 
-use super::start::bring_up;
+use super::bring_up::bring_up_in_turn;
 use super::turn::WAIT;
 use super::{Action, Control, PATIENCE, StartError, StoreAccessError, View, safe};
 use crate::ports::Publication;
@@ -67,7 +67,8 @@ impl Control {
             let saved = ledger.latest().await;
             let resumed = match saved {
                 Ok(saved) => {
-                    bring_up(ledger, handle, &saved, &view.config, Action::ProcessResume).await
+                    let resumed = Action::ProcessResume;
+                    bring_up_in_turn(ledger, handle, saved, &view.config, resumed).await
                 }
                 Err(error) => Err(error.into()),
             };

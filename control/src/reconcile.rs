@@ -96,7 +96,7 @@ fn declare(
 }
 
 /// Roles of `state` whose release the configuration no longer has.
-fn missing_releases(spec: &stagegate_rollout::WorkloadSpec, state: &WorkloadState) -> Vec<String> {
+pub(super) fn missing_releases(spec: &WorkloadSpec, state: &WorkloadState) -> Vec<String> {
     let mut problems = Vec::new();
     let mut must_exist = |role: &str, release| {
         if !spec.releases.contains(release) {

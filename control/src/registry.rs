@@ -136,6 +136,18 @@ pub(super) fn join(
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
+/// Returns true if a release of the configuration in force is not what the registry has: it was
+/// removed, or registered again with other contents. `stored` is the registered release of its name.
+pub(super) fn is_stale(known: &Release, stored: Option<&RegisteredRelease>) -> bool {
+    if known.origin == Origin::File {
+        return false;
+    }
+    let Some(stored) = stored else { return true };
+    let endpoints: Vec<String> = stored.endpoints.iter().map(|it| whole(it)).collect();
+    known.fingerprint() != stored.fingerprint
+        || known.endpoints.iter().map(ToString::to_string).ne(endpoints)
+}
+
 /// The same name with other pins in the file and in the registry.
 fn clash(
     workload: &WorkloadName,

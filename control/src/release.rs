@@ -106,9 +106,13 @@ impl Inner {
     ) -> Result<Answer<Changed>, ExecuteError> {
         // Who holds this alone changes the configuration in force.
         let _queue = self.reloading.lock().await;
-        let refusal = match self.try_change(&order).await {
-            Ok(answer) => return Ok(answer),
-            Err(refusal) => refusal,
+        let mut races = 0;
+        let refusal = loop {
+            match self.try_change(&order).await {
+                Ok(answer) => return Ok(answer),
+                Err(ExecuteError::Store(error)) if self.goes_again(&error, &mut races) => {}
+                Err(refusal) => break refusal,
+            }
         };
         let key = order.idempotency.as_ref();
         match self.answer_before(key, &order.actor, refusal).await {
@@ -298,6 +302,7 @@ fn answer(order: &ReleaseOrder, summary: &str, epoch: u64, after: &Live) -> Chan
         actor: order.actor.clone(),
         reason: order.reason.clone(),
         rollback: None,
+        fleet: None,
         workload: after.clone(),
     }
 }

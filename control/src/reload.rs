@@ -63,7 +63,13 @@ impl Control {
         let inner = Arc::clone(&self.inner);
         tokio::spawn(async move {
             let _queue = inner.reloading.lock().await;
-            let result = inner.reload(&order).await;
+            let mut races = 0;
+            let result = loop {
+                match inner.reload(&order).await {
+                    Err(ReloadError::Store(error)) if inner.goes_again(&error, &mut races) => {}
+                    result => break result,
+                }
+            };
             inner.note_reload(&order, &result).await;
             result
         })
@@ -271,6 +277,7 @@ fn keep_what_needs_a_restart(config: &mut Config, running: &Config) -> Vec<Strin
     keep!("data_dir", data_dir);
     keep!("workers", workers);
     keep!("decision_log", decision_log);
+    keep!("fleet", fleet);
     if keep_flags(&mut config.flags, running.flags.as_ref()) {
         let but = "its files, clients and origins are taken over";
         kept.push(format!("flags changed: restart to apply it ({but})"));

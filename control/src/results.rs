@@ -1,5 +1,6 @@
 //! Results of the driver's operations.
 
+use super::ports::FleetOutcome;
 use super::{ChangeKind, ExecuteError, Live};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -111,6 +112,9 @@ pub struct Changed {
     pub reason: String,
     /// The timing of the data plane; present if traffic is taken off the candidate.
     pub rollback: Option<RollbackTiming>,
+    /// What became of it on each replica of the fleet; present in a fleet if traffic is taken off the
+    /// candidate.
+    pub fleet: Option<FleetOutcome>,
     /// The workload afterwards.
     pub workload: Live,
 }

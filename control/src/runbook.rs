@@ -120,8 +120,12 @@ impl Control {
             .map_err(|error| ExecuteError::Lost(error.to_string()))?
     }
 
-    /// Does the automatic tasks that are due, and tells the owners of those that are overdue.
+    /// Does the automatic tasks that are due, and tells the owners of those that are overdue. In a fleet
+    /// one replica does.
     pub async fn look_at_runbooks(&self) {
+        if !self.speaks() {
+            return;
+        }
         let view = self.inner.view();
         for live in &view.live {
             let Some((rollout, began_ms)) = full(live).filter(|(it, _)| is_active(it)) else {

@@ -5,9 +5,8 @@
 //! candidate: its weight may have been zero for a good reason. With `--safe-start`, or without any
 //! candidate, everything goes to stable and nothing can be changed.
 
-mod last_changes;
-
 use super::access::with_causes;
+use super::bring_up::{First, bring_up_in_turn, flags};
 use super::desk::Desk;
 use super::limiter::Limiter;
 use super::pending::Pending;
@@ -15,21 +14,11 @@ use super::steering::Steering;
 use super::store_handle::StoreHandle;
 use super::unrecorded::Unrecorded;
 use super::unrecorded_file::UnrecordedFile;
-use super::{
-    Action, Control, FlagState, Inner, Live, ReloadOrder, ReloadStatus, StoreAccessError, View,
-    now_ms, reconcile, registry, safe,
-};
-use crate::ports::{
-    DataPlane, Event, Ledger, LocalLedger, Observer, PrepareError, Prepared, Publication,
-};
-use last_changes::last_changes;
-use serde_json::json;
+use super::{Action, Control, Inner, Live, ReloadStatus, StartError, View, now_ms, registry, safe};
+use crate::ports::{DataPlane, Event, Ledger, LocalLedger, Observer, Prepared, Publication};
 use stagegate_config::{Config, Loaded, Problem};
-use stagegate_rollout::{Split, WorkloadName, WorkloadState};
-use stagegate_store::{
-    Attachment, AuditFilter, NewAudit, NewChange, RegisteredRelease, Saved, SavedFlag, Store,
-    StoreError,
-};
+use stagegate_rollout::{Split, WorkloadName};
+use stagegate_store::{AuditFilter, RegisteredRelease, Saved, Store, StoreError};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -52,43 +41,6 @@ pub struct Startup {
     pub plane: Arc<dyn DataPlane>,
     /// The receiver of events.
     pub observer: Arc<dyn Observer>,
-}
-
-/// The reason why the driver does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The admin listener would be open to everyone.
-    #[error(
-        "admin.address: `{0}` is not a loopback address and no token is configured; add admin.tokens or listen on 127.0.0.1"
-    )]
-    OpenAdmin(std::net::SocketAddr),
-    /// The remembered state cannot be read, and a candidate may have been closed in it.
-    #[error(
-        "the remembered state cannot be read ({why}), and workload {workload} has a candidate: repair or restore data_dir, or start with --safe-start to send everything to stable"
-    )]
-    UnreadableStore {
-        /// A workload with a candidate.
-        workload: WorkloadName,
-        /// The problem.
-        why: String,
-    },
-    /// The file of changes in force that were not recorded is damaged.
-    #[error(
-        "the changes that were in force and not recorded cannot be read ({0}): a candidate may have been taken out in them; repair or remove the file, or start with --safe-start to send everything to stable"
-    )]
-    DamagedUnrecorded(String),
-    /// The data directory cannot be locked.
-    #[error("data_dir: {0}")]
-    InUse(String),
-    /// Configuration and remembered state contradict each other.
-    #[error("the configuration does not fit the remembered state: {}", .0.join("; "))]
-    Contradiction(Vec<String>),
-    /// The data plane cannot serve the configuration.
-    #[error(transparent)]
-    Prepare(#[from] PrepareError),
-    /// The store refused.
-    #[error(transparent)]
-    Store(#[from] StoreAccessError),
 }
 
 impl Control {
@@ -114,6 +66,9 @@ impl Control {
         let unrecorded_file = store.as_ref().ok().and_then(Store::dir);
         let unrecorded_file = unrecorded_file.map(|dir| UnrecordedFile::in_dir(&dir));
         let remembered = remember(store).await;
+        let handle = remembered.as_ref().ok().map(|(handle, _)| handle.clone());
+        let ledger = handle.clone().map(|handle| wrap(Arc::new(handle)));
+        let remembered = newest(remembered, ledger.as_ref()).await;
         if let Ok((_, saved)) = &remembered
             && let Err(contradictions) = registry::join(&mut config, &saved.releases)
         {
@@ -129,11 +84,10 @@ impl Control {
         let unreadable = remembered.as_ref().err();
         let safe_because = safe_because(&config, unreadable, safe_start)?;
         let prepared = plane.prepare(Arc::clone(&config)).await?;
-        let handle = remembered.as_ref().ok().map(|(handle, _)| handle.clone());
-        let ledger = handle.clone().map(|handle| wrap(Arc::new(handle)));
         let first = match (&remembered, &ledger, safe_because) {
             (Ok((handle, saved)), Some(ledger), None) => {
-                bring_up(ledger, handle, &saved.state, &config, Action::ProcessStart).await?
+                let saved = saved.state.clone();
+                bring_up_in_turn(ledger, handle, saved, &config, Action::ProcessStart).await?
             }
             (remembered, _, because) => {
                 safe_plan(remembered.as_ref().ok().map(|(_, saved)| saved), &config, because)
@@ -148,7 +102,7 @@ impl Control {
             }
             _ => Vec::new(),
         };
-        let store_error = first.store_error.clone();
+        let (store_error, unstarted) = (first.store_error.clone(), !first.is_recorded);
         let desk = Desk::new(first_view(first, &config, loaded.warnings), left);
         let view = desk.in_force();
         let may_write = view.safe_start.is_none();
@@ -179,6 +133,8 @@ impl Control {
             stale: RwLock::default(),
             sources: OnceLock::new(),
             flags: OnceLock::new(),
+            replicas: OnceLock::new(),
+            unstarted: AtomicBool::new(unstarted),
         };
         let inner = Arc::new(inner);
         inner.keep_looking_for_files();
@@ -281,16 +237,6 @@ fn publish_first(plane: &dyn DataPlane, observer: &dyn Observer, view: &View, pr
     observer.on(&Event::Published { epoch, splits });
 }
 
-/// The parts of the first view that depend on what is remembered.
-pub(super) struct First {
-    pub(super) epoch: u64,
-    pub(super) live: Vec<Live>,
-    pub(super) dormant: BTreeMap<WorkloadName, WorkloadState>,
-    pub(super) flags: Arc<BTreeMap<String, FlagState>>,
-    safe_start: Option<String>,
-    store_error: Option<String>,
-}
-
 /// The stored state and releases.
 struct Remembered {
     state: Saved,
@@ -298,7 +244,10 @@ struct Remembered {
 }
 
 async fn remember(store: Result<Store, StoreError>) -> Result<(StoreHandle, Remembered), String> {
-    let handle = StoreHandle::new(store.map_err(|error| with_causes(&error))?);
+    recall(StoreHandle::new(store.map_err(|error| with_causes(&error))?)).await
+}
+
+async fn recall(handle: StoreHandle) -> Result<(StoreHandle, Remembered), String> {
     let load = |store: &mut Store| {
         Ok(Remembered { state: store.load()?, releases: store.run_time_releases()? })
     };
@@ -306,73 +255,19 @@ async fn remember(store: Result<Store, StoreError>) -> Result<(StoreHandle, Reme
     Ok((handle, saved))
 }
 
-/// Brings the remembered state under the configuration and records the difference.
-pub(super) async fn bring_up(
-    ledger: &Arc<dyn Ledger>,
-    store: &StoreHandle,
-    saved: &Saved,
-    config: &Config,
-    action: Action,
-) -> Result<First, StartError> {
-    let at_ms = now_ms();
-    let by = ReloadOrder { actor: "config".to_owned(), ..ReloadOrder::default() };
-    let done = reconcile::reconcile(config, saved.workloads.clone(), &by, at_ms)
-        .map_err(StartError::Contradiction)?;
-    let is_new = !done.changed.is_empty();
-    let epoch = saved.epoch + u64::from(is_new);
-    let names: Vec<String> = done.changed.iter().map(|(name, _)| name.to_string()).collect();
-    let entry = NewAudit {
-        at_ms,
-        actor: "config".to_owned(),
-        workload: None,
-        action: action.label().to_owned(),
-        reason: String::new(),
-        summary: if done.notes.is_empty() {
-            "state as before".to_owned()
-        } else {
-            done.notes.join("; ")
-        },
-        details: json!({ "version": env!("CARGO_PKG_VERSION"), "workloads": names }),
-    };
-    let change = NewChange {
-        entry,
-        states: done.changed,
-        makes_a_plan: is_new,
-        answer: None,
-        attachments: vec![Attachment::Declared(registry::declared(config))],
-    };
-    let store_error = match ledger.append(saved.epoch, change).await {
-        Ok(_) => None,
-        // A full disk must not keep a known state from being served again.
-        Err(error) if error.is_a_failure() && !is_new => {
-            tracing::error!(%error, "cannot record the start");
-            Some(error.to_string())
+/// The state as it is once the ledger takes changes: others may have written meanwhile.
+async fn newest(
+    remembered: Result<(StoreHandle, Remembered), String>,
+    ledger: Option<&Arc<dyn Ledger>>,
+) -> Result<(StoreHandle, Remembered), String> {
+    let (handle, saved) = remembered?;
+    match ledger.filter(|ledger| ledger.is_shared()) {
+        None => Ok((handle, saved)),
+        Some(ledger) => {
+            ledger.ready().await;
+            recall(handle).await
         }
-        Err(error) => return Err(error.into()),
-    };
-    let epochs = last_changes(store, config, epoch).await?;
-    let live = done.splits.into_iter().map(|split| {
-        let epoch = epochs.get(split.spec().name.as_str()).copied().unwrap_or(epoch);
-        Live { split, epoch }
-    });
-    Ok(First {
-        epoch,
-        live: live.collect(),
-        dormant: done.dormant,
-        flags: Arc::new(flags(saved).map_err(StoreAccessError::Store)?),
-        safe_start: None,
-        store_error,
-    })
-}
-
-/// The flags that were changed at run time.
-fn flags(saved: &Saved) -> Result<BTreeMap<String, FlagState>, String> {
-    let read = |(key, flag): (&String, &SavedFlag)| {
-        let given = flag.state.as_deref().map(serde_json::from_str).transpose();
-        let given = given.map_err(|error| format!("the stored state of flag `{key}`: {error}"))?;
-        Ok((key.clone(), FlagState { given: given.unwrap_or_default(), epoch: flag.epoch }))
-    };
-    saved.flags.iter().map(read).collect()
+    }
 }
 
 fn safe_plan(remembered: Option<&Remembered>, config: &Config, because: Option<String>) -> First {
@@ -389,5 +284,6 @@ fn safe_plan(remembered: Option<&Remembered>, config: &Config, because: Option<S
         })),
         safe_start: because,
         store_error: None,
+        is_recorded: true,
     }
 }

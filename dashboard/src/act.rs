@@ -12,7 +12,9 @@ use http::{Method, StatusCode};
 use maud::{Markup, html};
 use serde_json::json;
 use stagegate_api::words::millis;
-use stagegate_api::{Changed, FlagChanged, ReviewTaken, RollbackTiming};
+use stagegate_api::{
+    Changed, FlagChanged, FleetOutcome, ReplicaStanding, ReviewTaken, RollbackTiming,
+};
 
 /// Does what a form of a workload's page asks for.
 pub(crate) async fn act(
@@ -76,6 +78,7 @@ fn flag_done(changed: &FlagChanged) -> Markup {
             }
             @if !timing.settled { p.alarm role="alert" { "A worker did not answer in time." } }
         }
+        @if let Some(fleet) = &changed.fleet { (fleet_text(fleet)) }
         ul { @for line in &changed.moves { li { (line) } } }
         p.dim { "Audit record " (changed.audit_seq) ", by " (changed.actor) ": " (changed.reason) }
         p { a.button href="/flags" { "Back to the flags" } }
@@ -87,6 +90,7 @@ fn done(workload: &str, changed: &Changed) -> Markup {
         h1 { "Done: " (changed.summary) }
         @if !changed.changed { p { "It was so already, and nothing changed." } }
         @if let Some(timing) = &changed.rollback { (timing_text(timing)) }
+        @if let Some(fleet) = &changed.fleet { (fleet_text(fleet)) }
         @if !changed.recorded {
             p.alarm { "The store does not answer. The change is in force, and it is recorded as soon as the store answers." }
         }
@@ -95,6 +99,31 @@ fn done(workload: &str, changed: &Changed) -> Markup {
             @if !changed.reason.is_empty() { ": " (changed.reason) }
         }
         p { a.button href=(path(&["w", workload])) { "Back to " (workload) } }
+    }
+}
+
+/// What became of it on each replica.
+fn fleet_text(fleet: &FleetOutcome) -> Markup {
+    html! {
+        p {
+            strong { (fleet.acked) " of " (fleet.replicas.len()) " replicas acknowledged" }
+            @if fleet.fenced > 0 { ", " (fleet.fenced) " fenced" }
+            @if fleet.unknown > 0 { ", " (fleet.unknown) " unknown" }
+            "."
+        }
+        ul { @for it in fleet.replicas.iter().filter(|it| it.standing != ReplicaStanding::Acked) {
+            li {
+                (it.replica) ": "
+                @if it.standing == ReplicaStanding::Fenced { "silent, so it sends everybody to stable by itself" }
+                @else { "unknown" }
+            }
+        } }
+        @if !fleet.complete {
+            p.alarm role="alert" {
+                "Not complete: a replica that is not acknowledged or fenced may still send requests as before. "
+                a href="/fleet" { "Look at the fleet" }
+            }
+        }
     }
 }
 

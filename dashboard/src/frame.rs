@@ -13,11 +13,12 @@ use stagegate_api::words::harmless;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types stagegate";
 
 /// The pages that the navigation names.
-const NAVIGATION: [(&str, &str); 6] = [
+const NAVIGATION: [(&str, &str); 7] = [
     ("/", "Overview"),
     ("/request", "Requests"),
     ("/samples", "Samples"),
     ("/flags", "Flags"),
+    ("/fleet", "Fleet"),
     ("/audit", "Audit"),
     ("/settings", "Settings"),
 ];

@@ -79,6 +79,7 @@ pub fn around(api: Router, site: SiteNow) -> Result<Router, NoRandomness> {
         .route("/samples/{id}/review", post(act::review))
         .route("/flags", get(pages::flags::page))
         .route("/flags/{flag}/act/{verb}", post(act::flag))
+        .route("/fleet", get(pages::fleet::page))
         .route("/audit", get(pages::audit::page))
         .route("/settings", get(pages::settings::page))
         .route("/settings/reload", post(answers::reload))

@@ -34,6 +34,15 @@ pub(crate) struct Written {
     pub(crate) seq: u64,
 }
 
+/// The answer to the removal of messages.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Purged {
+    #[serde(default)]
+    pub(crate) error: Option<Failure>,
+    #[serde(default)]
+    pub(crate) purged: u64,
+}
+
 /// The answer to a question for a message.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Got {

@@ -1,15 +1,15 @@
 //! Requests to NATS, each with a time limit.
 
 use crate::answer::{
-    Described, Failure, Got, NO_MESSAGE, NO_STREAM, WRONG_LAST_SEQUENCE, WRONG_LAST_SEQUENCE_LATE,
-    Written,
+    Described, Failure, Got, NO_MESSAGE, NO_STREAM, Purged, WRONG_LAST_SEQUENCE,
+    WRONG_LAST_SEQUENCE_LATE, Written,
 };
 use crate::client::{Client, ClientError, Outgoing};
 use crate::names::Names;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use stagegate_fleet::{Member, ReplicaName};
+use stagegate_fleet::{Member, OnStale, ReplicaName};
 use stagegate_settings::Fleet;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -119,6 +119,35 @@ impl Api {
             Some((name, Member { on_stale }))
         });
         Ok((state.last_seq, members.collect()))
+    }
+
+    /// Takes a replica out of the roster, unless it has renewed after `position`; whatever it has done
+    /// without one. Returns false if it was not in it.
+    pub(crate) async fn forget(
+        &self,
+        replica: &ReplicaName,
+        position: Option<u64>,
+    ) -> Result<bool, ApiError> {
+        let mut what = json!({ "filter": self.names.any_live(replica) });
+        if let Some(position) = position {
+            what["seq"] = json!(position + 1);
+        }
+        let purged: Purged = self.api("STREAM.PURGE", &what).await?;
+        match purged.error {
+            None => Ok(purged.purged > 0),
+            Some(failure) => Err(failed(&failure)),
+        }
+    }
+
+    /// Position of a replica's last renewal.
+    pub(crate) async fn renewed(&self, replica: &ReplicaName) -> Result<Option<u64>, ApiError> {
+        let mut newest = None;
+        for on_stale in [OnStale::Stable, OnStale::Hold] {
+            let subject = self.names.live(replica, on_stale);
+            let found = self.get(&json!({ "last_by_subj": subject })).await?;
+            newest = newest.max(found.map(|it| it.position));
+        }
+        Ok(newest)
     }
 
     /// Describes the stream.

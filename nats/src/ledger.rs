@@ -15,6 +15,8 @@ use tokio::sync::{mpsc, watch};
 
 /// How often an append is tried that others were faster than.
 const RACES: usize = 8;
+/// How long a start waits for the ledger.
+const READY: Duration = Duration::from_secs(10);
 /// How long an append without an answer is tried.
 const PATIENCE: Duration = Duration::from_millis(2500);
 /// Changes of this replica whose acknowledgements are collected.
@@ -259,5 +261,25 @@ impl Ledger for JetLedger {
 
     fn follow(&self, from: Epoch) -> BoxFuture<'static, Result<Saved, StoreAccessError>> {
         self.0.local.follow(from)
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn ready(&self) -> BoxFuture<'static, ()> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            let mut changed = inner.changed.subscribe();
+            let placed = changed.wait_for(|_| inner.place().is_some());
+            if tokio::time::timeout(READY, placed).await.is_err() {
+                tracing::error!(
+                    "the fleet's ledger does not answer: this replica starts without it"
+                );
+                return;
+            }
+            // Whoever found the place fetches what is missing, with the turn.
+            drop(inner.turn.lock().await);
+        })
     }
 }

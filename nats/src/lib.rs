@@ -9,7 +9,9 @@
 
 mod answer;
 mod api;
+mod apply;
 mod client;
+mod host;
 mod join;
 mod ledger;
 mod names;
@@ -19,8 +21,9 @@ mod status;
 mod stream;
 
 pub use api::{Api, ApiError};
+pub use host::Host;
 pub use join::JoinError;
 pub use ledger::JetLedger;
 pub use record::RecordError;
-pub use replica::{Host, Replica};
-pub use status::{Describe, Finding, Health, Row};
+pub use replica::Replica;
+pub use status::{Describe, Health};

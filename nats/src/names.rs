@@ -40,6 +40,11 @@ impl Names {
         format!("{}.live.*.*", self.root)
     }
 
+    /// The subjects of one replica's renewals, whatever it does when it is not fresh.
+    pub(crate) fn any_live(&self, replica: &ReplicaName) -> String {
+        format!("{}.live.*.{replica}", self.root)
+    }
+
     /// The replica of a subject of renewals.
     pub(crate) fn replica(&self, subject: &str) -> Option<(ReplicaName, OnStale)> {
         let rest = subject.strip_prefix(&self.root)?.strip_prefix(".live.")?;

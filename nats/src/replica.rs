@@ -1,52 +1,30 @@
 //! The protocol of one replica, carried out.
 
 use crate::api::{Api, ApiError};
+use crate::apply::{apply, put_in_force};
 use crate::client::{Message, Outgoing};
+use crate::host::{Event, Host, RETRY, Seen, with};
 use crate::ledger::{Inner, JetLedger, Own};
 use crate::record::Record;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use stagegate_control::ports::{BoxFuture, LocalLedger};
-use stagegate_fleet::{Effect, Entry, Input, Moment, Node, OnStale, Place, ReplicaName, Rules};
-use std::sync::{Arc, Mutex, PoisonError};
+use stagegate_control::ports::LocalLedger;
+use stagegate_fleet::{Effect, Entry, Input, Node, OnStale, Place, ReplicaName, Rules};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Pause before another try to find the place in the ledger.
-const RETRY: Duration = Duration::from_millis(500);
 /// Entries that are fetched at a time.
 const FETCHED: usize = 256;
 
-/// What the protocol needs from the process around it.
-pub trait Host: Send + Sync + 'static {
-    /// From now on candidates close at this moment, by themselves; at once if there is none.
-    fn fence(&self, closes_at: Option<Instant>);
-
-    /// Puts the newest state of the local copy in force, and waits until all workers follow. False if
-    /// that is not so.
-    fn put_in_force(&self, epoch: u64) -> BoxFuture<'static, bool>;
-}
-
-/// One replica of a fleet.
+/// One replica of a fleet; cheap to clone.
+#[derive(Clone)]
 pub struct Replica {
     ledger: JetLedger,
-    own: Own,
+    own: Arc<tokio::sync::Mutex<Own>>,
     on_stale: OnStale,
     copies: u64,
     seen: Arc<Mutex<Seen>>,
-}
-
-/// What is known of this replica.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Seen {
-    /// The last place that its workers follow.
-    pub(crate) settled: Place,
-    /// When its freshness ends.
-    pub(crate) fresh_until: Option<Moment>,
-    /// The reason why it takes no part.
-    pub(crate) problem: Option<String>,
-    /// True once it has found its place.
-    pub(crate) joined: bool,
 }
 
 /// An acknowledgement on the wire.
@@ -54,13 +32,6 @@ pub(crate) struct Seen {
 struct Ack {
     replica: ReplicaName,
     place: Place,
-}
-
-/// What has happened, for the loop.
-enum Event {
-    Input(Input<Arc<Record>>),
-    /// An entry cannot be read: this version is too old.
-    Unreadable(String),
 }
 
 impl Replica {
@@ -73,6 +44,7 @@ impl Replica {
         (rules, on_stale, copies): (Rules, OnStale, u64),
     ) -> Self {
         let (ledger, own) = JetLedger::new(api, local, name, rules);
+        let own = Arc::new(tokio::sync::Mutex::new(own));
         Self { ledger, own, on_stale, copies, seen: Arc::default() }
     }
 
@@ -92,18 +64,16 @@ impl Replica {
         Arc::clone(&self.seen)
     }
 
-    /// Takes part in the fleet for as long as the process runs.
-    pub async fn run(self, host: Arc<dyn Host>) {
-        let Self { ledger, mut own, on_stale, copies, seen } = self;
-        if on_stale == OnStale::Hold {
-            host.fence(Some(Instant::now() + FOR_EVER));
-        }
+    /// Takes part in the fleet for as long as the future is polled. It may be begun again.
+    pub async fn run(&self, host: Arc<dyn Host>) {
+        let Self { ledger, own, on_stale, copies, seen } = self;
+        let mut own = own.lock().await;
         loop {
-            match ledger.join(copies).await {
+            match ledger.join(*copies).await {
                 Ok(()) => break,
                 Err(error) => {
                     let problem = error.to_string();
-                    let before = with(&seen, |it| it.problem.replace(problem.clone()));
+                    let before = with(seen, |it| it.problem.replace(problem.clone()));
                     if before.as_deref() != Some(&problem) {
                         tracing::error!(problem, "this replica cannot take part in the fleet yet");
                     }
@@ -115,21 +85,36 @@ impl Replica {
         // What was fetched is in the local copy and not in force.
         while own.try_recv().is_ok() {}
         let place = ledger.0.place().unwrap_or_default();
-        while !host.put_in_force(place.epoch).await {
-            tokio::time::sleep(RETRY).await;
-        }
-        with(&seen, |it| (it.problem, it.joined) = (None, true));
+        put_in_force(&*host, place, seen).await;
+        with(seen, |it| (it.problem, it.joined) = (None, true));
         let inner = Arc::clone(&ledger.0);
-        Loop::new(inner, host, on_stale, seen, place).run(own).await;
+        Loop::new(inner, host, *on_stale, Arc::clone(seen), place).run(&mut own).await;
+    }
+
+    /// Returns true if it has found its place in the ledger.
+    #[must_use]
+    pub fn has_joined_ledger(&self) -> bool {
+        self.ledger.0.place().is_some()
+    }
+
+    /// Takes this replica out of the roster. It must serve nobody any more, and not renew.
+    ///
+    /// # Errors
+    /// When the ledger does not answer, in words.
+    pub async fn leave(&self) -> Result<(), String> {
+        let inner = &self.ledger.0;
+        // A renewal may be on its way.
+        for _ in 0..2 {
+            let left = inner.api.forget(&inner.name, None).await;
+            left.map_err(|error| error.to_string())?;
+            tokio::time::sleep(RETRY / 5).await;
+        }
+        Ok(())
     }
 }
 
 /// Far enough away.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-fn with<T>(seen: &Mutex<Seen>, change: impl FnOnce(&mut Seen) -> T) -> T {
-    change(&mut seen.lock().unwrap_or_else(PoisonError::into_inner))
-}
 
 struct Loop {
     inner: Arc<Inner>,
@@ -141,6 +126,18 @@ struct Loop {
     heard: mpsc::UnboundedReceiver<Event>,
     /// Entries on their way into the local copy and in force, in order.
     applying: mpsc::UnboundedSender<Entry<Arc<Record>>>,
+    /// It was fresh since it began.
+    was_fresh: bool,
+    _applier: Applier,
+}
+
+/// The task that applies entries; it ends with the loop.
+struct Applier(tokio::task::JoinHandle<()>);
+
+impl Drop for Applier {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Loop {
@@ -154,11 +151,13 @@ impl Loop {
         let (events, heard) = mpsc::unbounded_channel();
         let (applying, queue) = mpsc::unbounded_channel();
         let node = Node::new(&inner.name, inner.rules, place, inner.now());
-        tokio::spawn(apply(Arc::clone(&inner), Arc::clone(&host), queue, events.clone()));
-        Self { inner, host, on_stale, seen, node, events, heard, applying }
+        let parts = (Arc::clone(&inner), Arc::clone(&host), Arc::clone(&seen));
+        let applier = Applier(tokio::spawn(apply(parts, queue, events.clone())));
+        let (was_fresh, _applier) = (false, applier);
+        Self { inner, host, on_stale, seen, node, events, heard, applying, was_fresh, _applier }
     }
 
-    async fn run(mut self, mut own: Own) {
+    async fn run(mut self, own: &mut Own) {
         let names = &self.inner.api.names;
         let (news, acks) = (names.news(), names.acks(&self.inner.name));
         let client = self.inner.api.client.clone();
@@ -217,9 +216,15 @@ impl Loop {
             self.carry_out(effect);
         }
         let closes_at = self.node.closes_at().filter(|_| self.node.breach().is_none());
-        if self.on_stale == OnStale::Stable {
-            self.host.fence(closes_at.map(|at| self.inner.origin + at));
+        match self.on_stale {
+            OnStale::Stable => self.host.fence(closes_at.map(|at| self.inner.origin + at)),
+            // What a former process knew may be old: it holds what it has known as the newest.
+            OnStale::Hold if closes_at.is_some() && !self.was_fresh => {
+                self.host.fence(Some(Instant::now() + FOR_EVER));
+            }
+            OnStale::Hold => {}
         }
+        self.was_fresh |= closes_at.is_some();
         let breach = self.node.breach().map(ToString::to_string);
         with(&self.seen, |seen| {
             seen.settled = self.node.settled();
@@ -239,11 +244,15 @@ impl Loop {
                 let _ = self.applying.send(entry);
             }
             Effect::Ack { to, place } => self.ack(&to, place),
-            Effect::Close => tracing::warn!(
-                hold = self.on_stale == OnStale::Hold,
-                "this replica is not fresh: it does not know the fleet's newest changes"
-            ),
-            Effect::Open => tracing::info!("this replica is fresh"),
+            Effect::Close => {
+                let hold = self.on_stale == OnStale::Hold;
+                tracing::warn!(hold, "not fresh: the fleet's newest changes may be unknown here");
+                self.host.fenced(!hold);
+            }
+            Effect::Open => {
+                tracing::info!("this replica is fresh");
+                self.host.fenced(false);
+            }
         }
     }
 
@@ -306,30 +315,5 @@ impl Loop {
                 tracing::debug!(%error, "cannot acknowledge");
             }
         });
-    }
-}
-
-/// Takes entries into the local copy and puts them in force, one after the other.
-async fn apply(
-    inner: Arc<Inner>,
-    host: Arc<dyn Host>,
-    mut queue: mpsc::UnboundedReceiver<Entry<Arc<Record>>>,
-    events: mpsc::UnboundedSender<Event>,
-) {
-    while let Some(entry) = queue.recv().await {
-        let mut said = false;
-        while let Err(error) = inner.take(&entry).await {
-            if !said {
-                tracing::error!(%error, entry = entry.place.number, "cannot follow the fleet's ledger");
-                said = true;
-            }
-            tokio::time::sleep(RETRY).await;
-        }
-        while !host.put_in_force(entry.place.epoch).await {
-            tokio::time::sleep(RETRY).await;
-        }
-        if events.send(Event::Input(Input::Settled(entry.place))).is_err() {
-            return;
-        }
     }
 }

@@ -2,61 +2,28 @@
 
 use crate::api::Api;
 use crate::client::Outgoing;
+use crate::host::Seen;
 use crate::ledger::Inner;
-use crate::replica::{Replica, Seen};
+use crate::replica::Replica;
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
-use stagegate_fleet::{Member, OnStale, ReplicaName, Summary};
+use stagegate_control::ports::{
+    FleetFinding, FleetOutcome, ReplicaOutcome, ReplicaRow, ReplicaStanding,
+};
+use stagegate_fleet::{Member, OnStale, ReplicaName, Standing, Summary};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long replicas are given to describe themselves.
 const ANSWERS: Duration = Duration::from_millis(700);
+/// How long an answer waits for acknowledgements at most: callers wait for 30 s.
+const LONGEST: Duration = Duration::from_secs(20);
 /// The oldest server that is known to do what is needed.
 const OLDEST: (u64, u64) = (2, 11);
 
-/// One replica, as it describes itself.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Row {
-    /// Its name.
-    pub name: String,
-    /// Version of the program; empty if it did not answer.
-    pub version: String,
-    /// True if it answered.
-    pub answered: bool,
-    /// Epoch that its workers follow.
-    pub epoch: u64,
-    /// Number of the last entry that its workers follow.
-    pub entry: u64,
-    /// How long it is still fresh, in milliseconds; none if it is not.
-    pub fresh_for_ms: Option<u64>,
-    /// True if it keeps its plan when it is not fresh.
-    pub holds: bool,
-    /// Digest of its configuration file.
-    pub config: String,
-    /// Its wall clock, in Unix milliseconds.
-    pub at_ms: u64,
-    /// The reason why it takes no part, if there is one.
-    pub problem: Option<String>,
-}
-
-/// Something about the servers or replicas that needs a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// True if it is as it should be.
-    pub ok: bool,
-    /// What was looked at.
-    pub what: String,
-    /// What was found.
-    pub found: String,
-    /// The remedy; empty if it is as it should be.
-    pub remedy: String,
-}
-
 /// What this process says of itself when somebody asks.
-pub type Describe = Arc<dyn Fn() -> Row + Send + Sync>;
+pub type Describe = Arc<dyn Fn() -> ReplicaRow + Send + Sync>;
 
 /// Looks at the fleet; cheap to clone.
 #[derive(Clone)]
@@ -84,17 +51,18 @@ impl Health {
 
     /// What is known of this replica without asking anybody.
     #[must_use]
-    pub fn own(&self, version: &str, config: &str, at_ms: u64) -> Row {
+    pub fn own(&self, version: &str, config: &str, at_ms: u64) -> ReplicaRow {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let now = self.inner.now();
         let left = seen.fresh_until.and_then(|until| until.checked_sub(now));
-        Row {
+        ReplicaRow {
             name: self.inner.name.to_string(),
             version: version.to_owned(),
             answered: true,
             epoch: seen.settled.epoch,
             entry: seen.settled.number,
             fresh_for_ms: left.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX)),
+            fenced: false,
             holds: self.on_stale == OnStale::Hold,
             config: config.to_owned(),
             at_ms,
@@ -125,7 +93,7 @@ impl Health {
     ///
     /// # Errors
     /// When the roster cannot be read, in words.
-    pub async fn rows(&self) -> Result<Vec<Row>, String> {
+    pub async fn rows(&self) -> Result<Vec<ReplicaRow>, String> {
         let (_, roster) = self.inner.api.roster().await.map_err(|error| error.to_string())?;
         let client = &self.inner.api.client;
         let inbox = client.new_inbox();
@@ -133,14 +101,14 @@ impl Health {
         let (subject, payload) = (self.question(), Bytes::new());
         let question = Outgoing { subject, reply: Some(inbox), headers: Vec::new(), payload };
         client.publish(question).await.map_err(|error| error.to_string())?;
-        let mut rows: BTreeMap<String, Row> =
+        let mut rows: BTreeMap<String, ReplicaRow> =
             roster.iter().map(|(name, member)| (name.to_string(), silent(name, *member))).collect();
         let deadline = tokio::time::Instant::now() + ANSWERS;
         while rows.values().any(|row| !row.answered) {
             let Ok(Some(answer)) = tokio::time::timeout_at(deadline, answers.recv()).await else {
                 break;
             };
-            if let Ok(row) = serde_json::from_slice::<Row>(&answer.payload) {
+            if let Ok(row) = serde_json::from_slice::<ReplicaRow>(&answer.payload) {
                 rows.insert(row.name.clone(), row);
             }
         }
@@ -152,11 +120,13 @@ impl Health {
     pub async fn settled(&self, number: u64) -> Option<Summary> {
         let mut changed = self.inner.changed.subscribe();
         let mut asked_at = None::<Instant>;
+        let began = self.inner.now();
         loop {
             let now = self.inner.now();
             let completion = self.inner.completions().get(&number).cloned()?;
             let summary = completion.summary(now);
-            let is_over = now >= completion.ends_at() + self.inner.rules.patience * 2;
+            let last = completion.ends_at() + self.inner.rules.patience * 2;
+            let is_over = now >= last.min(began + LONGEST);
             if summary.complete || is_over {
                 return Some(summary);
             }
@@ -175,11 +145,57 @@ impl Health {
         }
     }
 
+    /// The same, as answers say it.
+    pub async fn outcome(&self, number: u64) -> Option<FleetOutcome> {
+        let Summary { replicas, complete } = self.settled(number).await?;
+        let outcome = |(name, standing): (ReplicaName, Standing)| ReplicaOutcome {
+            replica: name.to_string(),
+            standing: match standing {
+                Standing::Acked(_) => ReplicaStanding::Acked,
+                Standing::Fenced => ReplicaStanding::Fenced,
+                Standing::Unknown => ReplicaStanding::Unknown,
+            },
+            acked_ms: match standing {
+                Standing::Acked(after) => Some(after.as_secs_f64() * 1e3),
+                _ => None,
+            },
+        };
+        Some(FleetOutcome { replicas: replicas.into_iter().map(outcome).collect(), complete })
+    }
+
+    /// Takes a replica that is gone for good out of the roster. Watches it for as long as freshness
+    /// lasts: whoever renews meanwhile stays.
+    ///
+    /// # Errors
+    /// When it is no member, still renews, or the ledger does not answer, in words.
+    pub async fn forget(&self, name: &str) -> Result<(), String> {
+        let api = &self.inner.api;
+        let name: ReplicaName = name.parse().map_err(|error| format!("{error}"))?;
+        let renewed = api.renewed(&name).await.map_err(|error| error.to_string())?;
+        let Some(before) = renewed else {
+            return Err(format!("{name} is no replica of this fleet"));
+        };
+        tokio::time::sleep(self.inner.rules.fresh_for).await;
+        let renewed = api.renewed(&name).await.map_err(|error| error.to_string())?;
+        if renewed != Some(before) {
+            return Err(format!("{name} is alive and renews: stop it first"));
+        }
+        api.forget(&name, Some(before)).await.map(drop).map_err(|error| error.to_string())
+    }
+
     /// Looks at what a fleet needs: servers, stream, replicas.
-    pub async fn examine(&self) -> Vec<Finding> {
+    pub async fn examine(&self) -> Vec<FleetFinding> {
         let mut findings = vec![self.servers()];
         findings.extend(stream(&self.inner.api).await);
-        findings.push(Finding {
+        findings.push(match self.inner.api.client.last_error() {
+            None => good("permissions", "no server has refused anything".to_owned()),
+            Some(error) => bad(
+                "permissions",
+                error,
+                "let the user publish and subscribe to stagegate.>, stagegate-news.>, stagegate-acks.>, _INBOX.> and $JS.API.>",
+            ),
+        });
+        findings.push(FleetFinding {
             ok: true,
             what: "sync to disk".to_owned(),
             found: "cannot be seen from here".to_owned(),
@@ -192,7 +208,7 @@ impl Health {
         findings
     }
 
-    fn servers(&self) -> Finding {
+    fn servers(&self) -> FleetFinding {
         let client = &self.inner.api.client;
         let Some(info) = client.server() else {
             return bad(
@@ -213,14 +229,15 @@ impl Health {
 
 const MOMENT: Duration = Duration::from_millis(50);
 
-fn silent(name: &ReplicaName, member: Member) -> Row {
-    Row {
+fn silent(name: &ReplicaName, member: Member) -> ReplicaRow {
+    ReplicaRow {
         name: name.to_string(),
         version: String::new(),
         answered: false,
         epoch: 0,
         entry: 0,
         fresh_for_ms: None,
+        fenced: false,
         holds: member.on_stale == OnStale::Hold,
         config: String::new(),
         at_ms: 0,
@@ -228,7 +245,7 @@ fn silent(name: &ReplicaName, member: Member) -> Row {
     }
 }
 
-async fn stream(api: &Api) -> Vec<Finding> {
+async fn stream(api: &Api) -> Vec<FleetFinding> {
     let described = match api.describe(&json!({})).await {
         Ok(described) => described,
         Err(error) => {
@@ -272,7 +289,7 @@ async fn stream(api: &Api) -> Vec<Finding> {
     findings
 }
 
-fn replicas(rows: &[Row]) -> Vec<Finding> {
+fn replicas(rows: &[ReplicaRow]) -> Vec<FleetFinding> {
     let mut findings = Vec::new();
     let silent: Vec<&str> =
         rows.iter().filter(|it| !it.answered).map(|it| it.name.as_str()).collect();
@@ -286,7 +303,7 @@ fn replicas(rows: &[Row]) -> Vec<Finding> {
             findings.push(bad(&row.name, problem.clone(), "see the log of this replica"));
         }
     }
-    let live: Vec<&Row> = rows.iter().filter(|it| it.answered).collect();
+    let live: Vec<&ReplicaRow> = rows.iter().filter(|it| it.answered).collect();
     let digests: std::collections::BTreeSet<&str> =
         live.iter().map(|it| it.config.as_str()).collect();
     findings.push(if digests.len() <= 1 {
@@ -317,10 +334,10 @@ fn replicas(rows: &[Row]) -> Vec<Finding> {
     findings
 }
 
-fn good(what: &str, found: String) -> Finding {
-    Finding { ok: true, what: what.to_owned(), found, remedy: String::new() }
+fn good(what: &str, found: String) -> FleetFinding {
+    FleetFinding { ok: true, what: what.to_owned(), found, remedy: String::new() }
 }
 
-fn bad(what: &str, found: String, remedy: &str) -> Finding {
-    Finding { ok: false, what: what.to_owned(), found, remedy: remedy.to_owned() }
+fn bad(what: &str, found: String, remedy: &str) -> FleetFinding {
+    FleetFinding { ok: false, what: what.to_owned(), found, remedy: remedy.to_owned() }
 }

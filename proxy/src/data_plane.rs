@@ -1,6 +1,7 @@
 //! The data plane as the rest of the program sees it: start, publish, settle, drain.
 
 use crate::accept::{self, Acceptor, Stop};
+use crate::fence::Fence;
 use crate::handover::{HandoverSink, IdleConnection};
 use crate::pins::Pins;
 use crate::plan::{Plan, PreparedConfig};
@@ -79,6 +80,7 @@ impl DataPlane {
             requests: Arc::default(),
             settings: ArcSwap::from_pointee(settings),
             plan: ArcSwap::default(),
+            fence: Fence::default(),
             flags: ArcSwap::default(),
             published: AtomicU64::new(0),
             pins: Pins::new(),
@@ -165,9 +167,26 @@ impl DataPlane {
     /// Puts a plan in force. From here on every new decision follows it.
     pub fn publish(&self, epoch: u64, config: &PreparedConfig, splits: &[Arc<Split>]) {
         let flags = FlagSet::clone(&self.shared.flags.load());
+        if self.shared.fence.is_used() {
+            let closed: Vec<_> = splits.iter().map(|split| Arc::new(split.fenced())).collect();
+            let closed = Plan::new(epoch, config, &closed).with_flags(flags.clone());
+            self.shared.fence.plan.store(Arc::new(closed));
+        }
         let plan = Plan::new(epoch, config, splits).with_flags(flags);
         self.shared.plan.store(Arc::new(plan));
         self.shared.published.fetch_add(1, Ordering::Release);
+    }
+
+    /// Candidates close at this moment, by themselves; at once without one. The first call comes before
+    /// the first plan, so that each plan has its counterpart without candidates.
+    pub fn fence(&self, closes_at: Option<Instant>) {
+        self.shared.fence.set(closes_at);
+    }
+
+    /// Returns true if the fence has closed the candidates.
+    #[must_use]
+    pub fn is_fenced(&self) -> bool {
+        self.shared.fence.is_closed()
     }
 
     /// Sets the flags of the plans that are published from here on.

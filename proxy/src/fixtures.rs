@@ -1,6 +1,7 @@
 //! Settings for unit tests.
 
 use crate::address::{Address, HttpVersion, Target};
+use crate::fence::Fence;
 use crate::pins::Pins;
 use crate::plan::{SignalSettings, WorkloadSettings};
 use crate::roster::Roster;
@@ -69,6 +70,7 @@ pub(crate) fn shared(settings: Clients, workers: usize) -> Shared {
     Shared {
         settings: ArcSwap::from_pointee(settings),
         plan: ArcSwap::default(),
+        fence: Fence::default(),
         flags: ArcSwap::default(),
         published: AtomicU64::new(0),
         pins: Pins::new(),

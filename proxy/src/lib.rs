@@ -13,6 +13,7 @@ mod data_plane;
 mod dialect;
 mod edit;
 mod endpoint;
+mod fence;
 #[cfg(any(test, feature = "exchanges"))]
 mod fixtures;
 mod flags;

@@ -1,5 +1,6 @@
 //! State that all workers share: the plan in force, and memory that must not depend on the worker.
 
+use crate::fence::Fence;
 use crate::handover::HandoverSink;
 use crate::lease::Budget;
 use crate::pins::Pins;
@@ -21,6 +22,8 @@ pub type Sink = Arc<dyn Fn(Report) + Send + Sync>;
 pub(crate) struct Shared {
     pub(crate) settings: ArcSwap<Clients>,
     pub(crate) plan: ArcSwap<Plan>,
+    /// When candidates close by themselves.
+    pub(crate) fence: Fence,
     /// Flags for the next plans.
     pub(crate) flags: ArcSwap<FlagSet>,
     /// Counts publications; a worker that has not seen the latest fetches the plan.

@@ -91,7 +91,8 @@ pub(crate) struct Worker {
     /// Requests in progress.
     requests: Rc<Lease>,
     plan: RefCell<CurrentPlan>,
-    seen: Cell<u64>,
+    /// The publication that `plan` is of, and true if it is the plan behind the fence.
+    seen: Cell<(u64, bool)>,
     last_candidate: RefCell<HashMap<Arc<str>, Instant, FixedState>>,
     /// Token prices, by price list in use.
     tariffs: RefCell<Vec<Tariff>>,
@@ -124,7 +125,7 @@ impl Worker {
             joinable: RefCell::default(),
             requests: Rc::new(Lease::new(Arc::clone(&shared.requests))),
             plan: RefCell::new(CurrentPlan::new(shared.plan.load_full())),
-            seen: Cell::new(u64::MAX),
+            seen: Cell::new((u64::MAX, false)),
             last_candidate: RefCell::default(),
             tariffs: RefCell::default(),
             other: Arc::from(OTHER),
@@ -134,9 +135,12 @@ impl Worker {
 
     /// The plan in force. One atomic load a request; the counted reference is the worker's own.
     pub(crate) fn plan(&self) -> CurrentPlan {
-        let published = self.shared.published.load(Ordering::Acquire);
+        let published = self.published();
         if self.seen.replace(published) != published {
-            let plan = self.shared.plan.load_full();
+            let plan = match published {
+                (_, true) => self.shared.fence.plan.load_full(),
+                (_, false) => self.shared.plan.load_full(),
+            };
             let in_use = |tariff: &Tariff| {
                 plan.workloads.iter().any(|it| tariff.is_of(&it.prepared.signals.prices))
             };
@@ -147,10 +151,15 @@ impl Worker {
         self.plan.borrow().clone()
     }
 
+    /// The newest publication, and true if the fence is closed.
+    fn published(&self) -> (u64, bool) {
+        let closed = self.shared.fence.is_closed();
+        (self.shared.published.load(Ordering::Acquire), closed)
+    }
+
     /// Returns whether `plan` is still the one in force.
     pub(crate) fn is_current(&self, plan: &CurrentPlan) -> bool {
-        self.shared.published.load(Ordering::Acquire) == self.seen.get()
-            && plan.is(&self.plan.borrow())
+        self.published() == self.seen.get() && plan.is(&self.plan.borrow())
     }
 
     /// A place for one more request, kept until it is dropped; none when the proxy has as many as

@@ -72,7 +72,7 @@ pub use severity::Severity;
 pub use shadow::{ShadowDrop, ShadowKey, ShadowSeries};
 pub use spec::{Fallback, FixedResponse, OnRollback, Sticky, WorkloadSpec};
 pub use spec_error::SpecError;
-pub use split::{Choice, Flagged, HOLDBACK, KeyKind, Split, Target, UNREADABLE, Who};
+pub use split::{Choice, FENCED, Flagged, HOLDBACK, KeyKind, Split, Target, UNREADABLE, Who};
 pub use state::{Condemned, Declared, KillState, WorkloadState};
 pub use stats::{Delta, Refusals, SeriesKey, TenantUse, UnpricedCounts};
 pub use units::{ClassSums, Seen, SlowTime, TenantSums, UnitClass, UnitSums, UnitTable};

@@ -1,8 +1,8 @@
 //! The compiled split of one workload: who goes where, and by which rule.
 
 use crate::{
-    Arm, Bucket, CohortName, Fallback, GroupName, Reason, ReleaseName, Salt, Sticky, Weight,
-    WorkloadSpec, WorkloadState,
+    Arm, Bucket, Closed, CohortName, Fallback, GroupName, OnRollback, Reason, ReleaseName, Salt,
+    Sticky, Weight, WorkloadSpec, WorkloadState,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -94,6 +94,9 @@ pub const UNREADABLE: &str = "identity_unreadable";
 /// The detail of a key that stays on stable while all others are watched on the candidate.
 pub const HOLDBACK: &str = "holdback";
 
+/// The detail of a key that stays on stable because this replica of a fleet is not fresh.
+pub const FENCED: &str = "fenced";
+
 impl Choice<'_> {
     /// True if nothing but the weight sends a conversation to the candidate.
     #[must_use]
@@ -139,6 +142,8 @@ pub struct Split {
     keeps_to_stable: bool,
     /// Whom the weight does not draw is held back.
     holds_back: bool,
+    /// The candidate is closed because the replica is not fresh.
+    fenced: bool,
 }
 
 impl Split {
@@ -153,6 +158,7 @@ impl Split {
             has_lists: lists.iter().any(|list| !list.is_empty()),
             keeps_to_stable: false,
             holds_back: state.holds_back(),
+            fenced: false,
             spec,
             state,
         }
@@ -164,6 +170,26 @@ impl Split {
     pub const fn keeping_to_stable(mut self) -> Self {
         self.keeps_to_stable = true;
         self
+    }
+
+    /// The same with the candidate closed, as a rollback closes it: for a replica of a fleet that does
+    /// not know the newest changes. What is closed already, and the kill switch, stay as they are.
+    #[must_use]
+    pub fn fenced(&self) -> Self {
+        let mut state = WorkloadState::clone(&self.state);
+        let closes = state.candidate.is_some() && state.closed.is_none();
+        if closes {
+            state.closed = Some(Closed {
+                by: "fleet".to_owned(),
+                reason: "this replica does not know the newest changes of its fleet".to_owned(),
+                at_ms: 0,
+                weight_before: state.weight,
+                finishing: self.spec.on_rollback == OnRollback::Finish,
+            });
+            state.weight = Weight::ZERO;
+        }
+        let split = Self::new(Arc::clone(&self.spec), Arc::new(state));
+        Self { keeps_to_stable: self.keeps_to_stable, fenced: closes, ..split }
     }
 
     /// The configuration this split was compiled from.
@@ -235,7 +261,10 @@ impl Split {
             let finishing = self.state.closed.as_ref().is_some_and(|closed| closed.finishing);
             return match pinned {
                 Some(Arm::Candidate) if finishing => decided(Arm::Candidate, Reason::Pinned),
-                _ => decided(Arm::Stable, Reason::Default),
+                _ => {
+                    let detail = self.fenced.then_some(FENCED);
+                    Choice { detail, ..decided(Arm::Stable, Reason::Default) }
+                }
             };
         }
         if let Some(arm) = forced {

@@ -224,6 +224,27 @@ fn under_finish_only_pinned_conversations_end_on_the_candidate_and_a_kill_ends_e
 }
 
 #[test]
+fn a_fence_closes_the_candidate_as_a_rollback_does_and_leaves_the_rest_as_it_is() {
+    let mut story = Story::new(spec());
+    story.weight("100%");
+    let split = Split::new(Arc::clone(&story.spec), Arc::new(story.state.clone()));
+    let fenced = split.fenced();
+    let who = Who { request: "r", user: Some("ann"), ..Who::default() };
+    assert_eq!(split.choose(&who, None, None).arm(), Arm::Candidate);
+    let choice = fenced.choose(&who, Some(Arm::Candidate), Some(Arm::Candidate));
+    assert_eq!((choice.arm(), choice.detail), (Arm::Stable, Some("fenced")));
+    assert!(!fenced.may_shadow(&"v2".parse().expect("name")));
+    // What people did stays what they did.
+    story.does(&Command::Rollback);
+    let closed = Split::new(Arc::clone(&story.spec), Arc::new(story.state.clone())).fenced();
+    assert_eq!(closed.choose(&who, None, None).detail, None);
+    assert_eq!(closed.state().closed, story.state.closed);
+    story.does(&Command::Kill);
+    let killed = Split::new(Arc::clone(&story.spec), Arc::new(story.state.clone())).fenced();
+    assert_eq!(killed.choose(&who, None, None).reason, Reason::KillSwitch);
+}
+
+#[test]
 fn the_kill_switch_has_three_fallbacks() {
     for (fallback, target) in [
         (Fallback::Stable, STABLE),

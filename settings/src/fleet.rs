@@ -56,3 +56,14 @@ pub enum OnStale {
     /// It keeps its plan.
     Hold,
 }
+
+impl OnStale {
+    /// The word used in the configuration and the API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Hold => "hold",
+        }
+    }
+}

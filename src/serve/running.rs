@@ -2,6 +2,7 @@
 
 use crate::conversations::Conversations;
 use crate::flags;
+use crate::fleet::Fleet;
 use crate::handover::{self, Inherited};
 use crate::journal::{self, Journal};
 use crate::listen::SocketFile;
@@ -40,6 +41,8 @@ pub(crate) struct Running {
     pub(super) scoring: Option<scoring::Running>,
     pub(super) traces: Arc<Traces>,
     pub(super) conversations: Arc<Conversations>,
+    /// The fleet, where this process is a replica of one.
+    pub(super) fleet: Option<Arc<Fleet>>,
     pub(super) _socket_files: Vec<SocketFile>,
 }
 
@@ -146,7 +149,16 @@ impl Running {
             let checked = checked.clone();
             async move { checked.watch_checklists().await }
         });
-        let others = notifying.into_iter().chain(looking).chain([remembering, checking]).collect();
+        let watching = self.fleet.clone().map(|fleet| {
+            fleet.run();
+            supervise::keep("replicas", move || Arc::clone(&fleet).watch())
+        });
+        let others = notifying
+            .into_iter()
+            .chain(watching)
+            .chain(looking)
+            .chain([remembering, checking])
+            .collect();
         self.owner_tasks = Some(OwnerTasks { end_steering, steering, others });
     }
 
@@ -160,6 +172,9 @@ impl Running {
         };
         let _ = end_steering.send(true);
         others.iter().for_each(JoinHandle::abort);
+        if let Some(fleet) = &self.fleet {
+            fleet.pause();
+        }
         Ok(steering.await?)
     }
 
@@ -238,6 +253,9 @@ impl Running {
         let telling = tokio::task::spawn_blocking(move || traces.stop());
         // Gates are watched for as long as anybody is served; then the evidence is saved.
         self.end_owner_tasks().await?;
+        if let Some(fleet) = &self.fleet {
+            fleet.leave().await;
+        }
         self.close_flags();
         self.admin.close();
         if !self.admin.ended {

@@ -34,7 +34,9 @@ pub use names::{ALL as METRICS, Kind, Metric};
 pub use panics::log_panics;
 pub use reference::markdown as metrics_markdown;
 pub use stages::OtlpGauges;
-pub use state::{EndpointGauge, PlanGauges, ReloadResult, RollbackKind, RolloutGauges};
+pub use state::{
+    EndpointGauge, FleetGauges, PlanGauges, ReloadResult, RollbackKind, RolloutGauges,
+};
 pub use telemetry::{Options, Telemetry};
 pub use traces::TraceGauges;
 pub use windows::{Quantiles, SeriesSnapshot, Span, WindowSnapshot, Windows};

@@ -221,6 +221,18 @@ metrics! {
         "Messages that wait to be delivered, over all channels";
     SAFE_START = Gauge "stagegate_safe_start" [] Count,
         "1 while the process runs safe, by --safe-start or because the store cannot be read: everything goes to stable, nothing can be changed";
+    REPLICA_FRESHNESS = Gauge "stagegate_replica_freshness_seconds" [] Seconds,
+        "How long this replica of a fleet is still fresh if the ledger does not answer any more; 0 if it is not fresh. Only in a fleet";
+    REPLICA_FENCED = Gauge "stagegate_replica_fenced" [] Count,
+        "1 while this replica has closed its candidates because it is not fresh. Only in a fleet";
+    REPLICA_ENTRY = Gauge "stagegate_replica_ledger_entry" [] Count,
+        "Number of the last entry of the fleet's ledger that all workers follow. Only in a fleet";
+    FLEET_REPLICAS = Gauge "stagegate_fleet_replicas" [] Count,
+        "Replicas of the fleet, as this one last saw it. Only in a fleet";
+    FLEET_SILENT = Gauge "stagegate_fleet_replicas_silent" [] Count,
+        "Replicas that did not answer this one. Only in a fleet";
+    FLEET_CONFIGS = Gauge "stagegate_fleet_configurations" [] Count,
+        "Different configurations among the replicas that answered; 1 if all have the same. Only in a fleet";
     CONNECTIONS = Gauge "stagegate_connections" ["worker"] Count,
         "Open client connections";
     WORKER_ALIVE = Gauge "stagegate_worker_alive" ["worker"] Count,

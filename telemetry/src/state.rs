@@ -3,6 +3,23 @@
 use stagegate_rollout::{Action, Arm, Axis, Phase, ReleaseName, WorkloadSpec, WorkloadState};
 use std::sync::Arc;
 
+/// How a replica of a fleet stands, and what it last saw of the others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FleetGauges {
+    /// For how long it is still fresh, in seconds; 0 if it is not.
+    pub freshness: f64,
+    /// True if its candidates are closed because it is not fresh.
+    pub fenced: bool,
+    /// Number of the last entry of the ledger that its workers follow.
+    pub entry: u64,
+    /// Replicas in the roster.
+    pub replicas: u64,
+    /// Those that did not answer.
+    pub silent: u64,
+    /// Different configurations among those that answered.
+    pub configs: u64,
+}
+
 /// The gauges of one workload.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanGauges {

@@ -10,7 +10,9 @@ use crate::prometheus::Prometheus;
 use crate::shadow::Shadows;
 use crate::spending::Spending;
 use crate::stages::Stages;
-use crate::state::{EndpointGauge, PlanGauges, ReloadResult, RollbackKind, RolloutGauges};
+use crate::state::{
+    EndpointGauge, FleetGauges, PlanGauges, ReloadResult, RollbackKind, RolloutGauges,
+};
 use crate::times::Times;
 use crate::unpriced::{Key, Unpriced};
 use crate::windows::{SeriesSnapshot, Windows};
@@ -67,6 +69,7 @@ struct Now {
     pins: u64,
     config: Option<(ReloadResult, Option<f64>)>,
     safe_start: bool,
+    fleet: Option<FleetGauges>,
     notifications_pending: Option<u64>,
     log: Option<(bool, Vec<(&'static str, u64)>)>,
     /// Every series and refusal that has counters, and the series' times.
@@ -97,6 +100,7 @@ impl Telemetry {
             pins: 0,
             config: None,
             safe_start: false,
+            fleet: None,
             notifications_pending: None,
             log: None,
             counted: BTreeMap::new(),
@@ -221,6 +225,11 @@ impl Telemetry {
     /// Sets whether the process runs safe: everything goes to stable and nothing can be changed.
     pub fn set_safe_start(&self, safe: bool) {
         self.lock().safe_start = safe;
+    }
+
+    /// Sets how this replica of a fleet stands, and what it last saw of the others.
+    pub fn set_fleet(&self, fleet: FleetGauges) {
+        self.lock().fleet = Some(fleet);
     }
 
     /// Sets whether decision records are being written, and the number of dropped ones since the

@@ -6,8 +6,8 @@ use stagegate_rollout::{
     WorkloadState, apply,
 };
 use stagegate_telemetry::{
-    EndpointGauge, EvalArm, EvalGauges, EvalJudge, FlagGauges, Loop, METRICS, Options, OtlpGauges,
-    PlanGauges, ReloadResult, RollbackKind, RolloutGauges, Telemetry, TraceGauges,
+    EndpointGauge, EvalArm, EvalGauges, EvalJudge, FlagGauges, FleetGauges, Loop, METRICS, Options,
+    OtlpGauges, PlanGauges, ReloadResult, RollbackKind, RolloutGauges, Telemetry, TraceGauges,
 };
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -90,6 +90,14 @@ fn busy() -> Telemetry {
     telemetry.set_workers_alive(&[true, false]);
     telemetry.set_pins(12);
     telemetry.set_safe_start(false);
+    telemetry.set_fleet(FleetGauges {
+        freshness: 2.5,
+        fenced: false,
+        entry: 9,
+        replicas: 3,
+        silent: 1,
+        configs: 2,
+    });
     Loop::ALL.into_iter().for_each(|which| telemetry.looked(which));
     telemetry.set_notifications(3, &["pager".to_owned()], &["delivered", "refused"]);
     telemetry.notified("pager", "delivered");

@@ -19,6 +19,7 @@ mod eval_loop;
 mod eval_results;
 mod faults;
 mod flags;
+mod fleet;
 mod forwarding;
 mod frameworks;
 mod framing;

@@ -8,6 +8,7 @@ mod drills;
 mod eval_reports;
 mod events;
 mod flags;
+mod fleet;
 mod lists;
 mod notify;
 mod ofrep;
@@ -83,6 +84,8 @@ fn viewer() -> Vec<Methods> {
         routes!(sessions::end_session),
         routes!(reads::status),
         routes!(events::events),
+        routes!(fleet::fleet),
+        routes!(fleet::doctor),
         routes!(reads::workloads),
         routes!(reads::workload),
         routes!(releases::releases),
@@ -128,6 +131,7 @@ fn viewer() -> Vec<Methods> {
 fn operator() -> Vec<Methods> {
     vec![
         routes!(system::reload),
+        routes!(fleet::forget),
         routes!(releases::add),
         routes!(releases::remove),
         routes!(eval_reports::attach),

@@ -49,6 +49,8 @@ pub(super) fn status(app: &App) -> Status {
         Some(format!("workload {workload}: {}", app.control.unknown_cost(workload.as_str())?))
     });
     warnings.extend(unpriced);
+    let fleet = app.control.replicas().map(|replicas| describe::fleet_seen(&**replicas));
+    warnings.extend(fleet.iter().flat_map(|fleet| fleet.warnings.iter().cloned()));
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at_ms: app.started_at_ms,
@@ -73,6 +75,7 @@ pub(super) fn status(app: &App) -> Status {
         workers: plane.workers.iter().map(describe::worker).collect(),
         dormant: view.dormant.keys().map(ToString::to_string).collect(),
         warnings,
+        fleet,
     }
 }
 

@@ -19,6 +19,7 @@ pub fn changed(changed: &control::Changed) -> Changed {
         actor: changed.actor.clone(),
         reason: changed.reason.clone(),
         rollback: changed.rollback.as_ref().map(timing),
+        fleet: changed.fleet.as_ref().map(super::fleet_outcome),
         workload: workload(&changed.workload),
     }
 }

@@ -40,6 +40,7 @@ pub fn flag_changed(changed: &control::FlagChanged) -> FlagChanged {
             workers: timing.workers,
             settled: timing.settled,
         }),
+        fleet: changed.fleet.as_ref().map(super::fleet_outcome),
         before: overriding(&changed.before),
         after: overriding(&changed.after),
         moves: changed.moves.clone(),

@@ -31,6 +31,7 @@ fn variable(name: &str) -> Option<String> {
         "PAGERDUTY_KEY" => Some("a-routing-key".to_owned()),
         "SLACK_URL" => Some("https://hooks.example.com/services/T0/B0/x".to_owned()),
         "OTLP_TOKEN" => Some("a-key-of-the-collector".to_owned()),
+        "NATS_PASSWORD" => Some("a password for the benches".to_owned()),
         "OIDC_CLIENT_SECRET" | "WEBHOOK_SECRET" | "FORCE_SECRET" | "SCORER_SECRET"
         | "JUDGE_KEY" => Some("a-secret-that-is-long-enough-to-sign-with".to_owned()),
         _ => None,

@@ -15,6 +15,7 @@ mod evidence;
 pub(crate) mod explain;
 pub(crate) mod file;
 pub(crate) mod flag;
+pub(crate) mod fleet;
 pub(crate) mod health;
 mod judge;
 pub(crate) mod lists;

@@ -1,12 +1,13 @@
 //! A change of one workload: sent, or with `--dry-run` only described.
 
+use super::fleet::outcome_text;
 use super::workload::workload_path;
 use crate::client::{AdminClient, Conditions, Failure, segment, typed};
 use crate::output::{self, Format, millis, one_line};
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
-use stagegate_api::{Changed, WorkloadDetail};
+use stagegate_api::{Changed, FleetOutcome, WorkloadDetail};
 use std::fmt::Write;
 use std::process::ExitCode;
 use ureq::http::Method;
@@ -160,7 +161,15 @@ pub(crate) fn below(parts: &[&str]) -> String {
 pub(crate) fn show_changed(format: Format, answer: &Value) -> Result<ExitCode, Failure> {
     let changed: Changed = typed(answer)?;
     output::show(format, answer, || changed_text(&changed));
-    Ok(ExitCode::SUCCESS)
+    Ok(whole_fleet(changed.fleet.as_ref()))
+}
+
+/// A change that may not hold on every replica is not done.
+pub(crate) fn whole_fleet(fleet: Option<&FleetOutcome>) -> ExitCode {
+    match fleet {
+        Some(fleet) if !fleet.complete => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 pub(crate) fn changed_text(changed: &Changed) -> String {
@@ -197,6 +206,9 @@ pub(crate) fn changed_text(changed: &Changed) -> String {
                  still send requests to the candidate"
             )
         };
+    }
+    if let Some(fleet) = &changed.fleet {
+        text.push_str(&outcome_text(fleet));
     }
     text
 }

@@ -2,9 +2,9 @@
 
 mod stages;
 
-use super::rollout_text;
 use super::watch::{follow_events, watch};
 use super::workload::OnlyWorkload;
+use super::{fleet, rollout_text};
 use crate::client::{AdminClient, Events, Failure, Next, config_problem, typed};
 use crate::output::table::{Table, clip, wrapped};
 use crate::output::{
@@ -212,6 +212,10 @@ fn head(status: &Status) -> String {
         remark(format!("decision log {health}; {} dropped", counted(log.dropped, "record")));
     }
     status.warnings.iter().for_each(|warning| remark(warning.clone()));
+    if let Some(fleet) = &status.fleet {
+        let _ = writeln!(text, "  fleet {}, asked at {}", fleet.fleet, fleet.replica);
+        text.push_str(&fleet::rows(&fleet.replicas, false));
+    }
     text
 }
 

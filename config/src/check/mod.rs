@@ -8,6 +8,7 @@ mod cost;
 mod eval;
 mod external;
 mod flags;
+mod fleet;
 mod gate;
 mod health;
 mod identity;

@@ -1,7 +1,9 @@
 //! The top of the file.
 
 use super::policy::Policies;
-use super::{admin, eval, flags, matching, metric_source, notify, otlp, tls, tracing, workload};
+use super::{
+    admin, eval, flags, fleet, matching, metric_source, notify, otlp, tls, tracing, workload,
+};
 use crate::raw::{RawConfig, RawEnvironment, RawListener, RawWorkload};
 use crate::read::{At, Context, Map, NonEmpty, plain};
 use crate::scalar::Workers;
@@ -47,6 +49,10 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         Some(at) => flags::flags(at, cx).map(Some),
         None => Some(None),
     };
+    let fleet = match raw.fleet {
+        Some(at) => fleet::fleet(at, cx).map(Some),
+        None => Some(None),
+    };
     let mut policies = Policies::new(raw.policies, cx);
     let workloads = workloads(raw.workloads, &mut policies, cx);
     let (policies, readiness) = policies.finish(cx).unzip();
@@ -85,6 +91,7 @@ pub(crate) fn config(raw: RawConfig, cx: &mut Context<'_>) -> Option<Config> {
         tracing: tracing?,
         otlp: otlp?,
         flags: flags?,
+        fleet: fleet?,
         environment: environment?,
         workloads: workloads?,
         policies: policies?,

@@ -47,14 +47,7 @@ pub(crate) fn upstream(at: At<RawUpstreamTls>, cx: &mut Context<'_>) -> Option<U
         Some(path) => authorities(path, cx),
         None => Some(Vec::new()),
     };
-    let certificate = match (&raw.cert, &raw.key) {
-        (Some(cert), Some(key)) => certificate(cert, key, cx).map(Some),
-        (None, None) => Some(None),
-        (Some(alone), None) | (None, Some(alone)) => {
-            cx.problem(&alone.site, "is given alone", "give `cert` and `key` together");
-            None
-        }
-    };
+    let certificate = pair(raw.cert.as_ref(), raw.key.as_ref(), cx);
     let verify = raw.verify?;
     if !verify.value {
         cx.warn(
@@ -73,6 +66,22 @@ pub(crate) fn upstream(at: At<RawUpstreamTls>, cx: &mut Context<'_>) -> Option<U
         server_name: plain(raw.server_name).map(|name| name.0),
         verify: verify.value,
     })
+}
+
+/// A certificate and its key, if there are any.
+pub(super) fn pair(
+    cert: Option<&At<FilePath>>,
+    key: Option<&At<FilePath>>,
+    cx: &mut Context<'_>,
+) -> Option<Option<Certificate>> {
+    match (cert, key) {
+        (Some(cert), Some(key)) => certificate(cert, key, cx).map(Some),
+        (None, None) => Some(None),
+        (Some(alone), None) | (None, Some(alone)) => {
+            cx.problem(&alone.site, "is given alone", "give `cert` and `key` together");
+            None
+        }
+    }
 }
 
 fn certificate(

@@ -7,6 +7,7 @@
 mod environment;
 mod eval;
 mod flags;
+mod fleet;
 mod identity;
 mod metric_source;
 mod notify;
@@ -26,6 +27,7 @@ mod workload;
 pub(crate) use environment::RawEnvironment;
 pub(crate) use eval::{RawEval, RawJudge, RawLabelled, RawRedact, RawSampling};
 pub(crate) use flags::{RawFlagClient, RawFlags};
+pub(crate) use fleet::{RawFleet, RawFleetTls};
 pub(crate) use identity::{RawIdentity, RawJwt, RawSource};
 pub(crate) use metric_source::RawMetricSource;
 pub(crate) use notify::RawChannel;

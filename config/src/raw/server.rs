@@ -1,8 +1,8 @@
 //! The top of the file.
 
 use super::{
-    RawChannel, RawEnvironment, RawEval, RawFlags, RawMetricSource, RawOtlp, RawPolicy, RawTls,
-    RawTracing, RawWorkload,
+    RawChannel, RawEnvironment, RawEval, RawFlags, RawFleet, RawMetricSource, RawOtlp, RawPolicy,
+    RawTls, RawTracing, RawWorkload,
 };
 use crate::read::{At, Map, NonEmpty, leaf, raw, words};
 use crate::scalar::{
@@ -54,6 +54,8 @@ raw! {
         otlp: RawOtlp = optional,
         /// Feature flags, for OpenFeature SDKs. None, by default.
         flags: RawFlags = optional,
+        /// The fleet that this process is a replica of. By default it is on its own.
+        fleet: RawFleet = optional,
         /// The environment that this instance is, for passports of releases. None, by default.
         environment: RawEnvironment = optional,
         /// The agent workflows behind the proxy, by name. A request belongs to the most specific

@@ -16,7 +16,9 @@ pub(crate) use change::{BodyMember, QueryName, QueryValue};
 pub(crate) use file::{FileMode, FilePath, Member, is_id};
 pub(crate) use from_text::FromText;
 pub(crate) use gate::{Bound, Chance, Margin, MeasureName, Owner, PolicyName, Ratio};
-pub(crate) use net::{HeaderName, HeaderValue, HostName, PathPrefix, UrlPath, WebOrigin};
+pub(crate) use net::{
+    HeaderName, HeaderValue, HostName, NatsServer, PathPrefix, UrlPath, WebOrigin,
+};
 pub(crate) use notify::{
     ChannelKey, ChannelName, ChannelSecret, ChannelUrl, ClientSecret, HttpUrl,
 };
@@ -24,7 +26,7 @@ pub(crate) use quantity::{Int, SizeIn, Wait, Workers, millis};
 pub(crate) use shadow::Method;
 pub(crate) use signals::{ErrorName, PriceSource, Status, Usd};
 pub(crate) use text::{
-    Body, CheckId, CookieName, Digest, EnvironmentName, FlagKey, ForceSecret, JsonPointer,
-    JwtSecret, Line, PublicKey, TokenName,
+    Body, CheckId, CookieName, Digest, EnvironmentName, FlagKey, FleetName, ForceSecret,
+    JsonPointer, JwtSecret, Line, PublicKey, ReplicaName, TokenName,
 };
 pub(crate) use tracing::{AttributeName, CollectorUrl, SecretHeader};

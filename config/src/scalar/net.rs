@@ -34,6 +34,19 @@ texts! {
     /// An IP address or a DNS name, in lower case; an IPv6 address without brackets.
     HostName: "host name", Json::Text, "write a name like `agents.example.com`",
         "is not a host name", |text| HostName::parse(text).map(|name| name.0);
+    /// A server of NATS: `host:port`, with 4222 if no port is written.
+    NatsServer: "address of a server", Json::Text,
+        "write a host, or a host and a port, like `nats-0.nats:4222`", "is not a host with a port", |text| {
+            let text = text.strip_prefix("nats://").unwrap_or(text);
+            let (host, port) = match text.rsplit_once(':') {
+                Some((host, port)) if !host.ends_with(':') && !port.ends_with(']') => (host, port),
+                _ => (text, "4222"),
+            };
+            let port: u16 = port.parse().ok().filter(|port| *port > 0)?;
+            let bracketed = host.starts_with('[');
+            let name = HostName::parse(host)?.0;
+            Some(if bracketed { format!("[{name}]:{port}") } else { format!("{name}:{port}") })
+        };
     /// The beginning of a path.
     PathPrefix: "path prefix", Json::Pattern("^/"),
         "write the beginning of a path, like `/support/`",

@@ -13,6 +13,15 @@ const NAME_PATTERN: Json = Json::Name("^[0-9A-Za-z][0-9A-Za-z._-]{0,62}$");
 const NAME_HINT: &str =
     "use 1 to 63 letters, digits, `.`, `_` or `-`, starting with a letter or digit";
 
+/// The grammar of names in subjects of NATS.
+const FLEET_PATTERN: Json = Json::Name("^[0-9A-Za-z_-]{1,63}$");
+const FLEET_HINT: &str = "use 1 to 63 letters, digits, `_` or `-`";
+
+fn is_fleet_name(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=63).contains(&text.len()) && text.bytes().all(fits)
+}
+
 macro_rules! names {
     ($($name:ident $label:literal,)*) => {$(
         impl FromText for $name {
@@ -54,6 +63,12 @@ texts! {
     EnvironmentName: "name of an environment", NAME_PATTERN, NAME_HINT,
         "is not a name of an environment",
         |text| text.parse::<WorkloadName>().is_ok().then(|| text.to_owned());
+    /// Name of a fleet: a part of subjects and of a stream's name.
+    FleetName: "name of a fleet", FLEET_PATTERN, FLEET_HINT, "is not a name of a fleet",
+        |text| is_fleet_name(text).then(|| text.to_owned());
+    /// Name of a replica: a part of subjects.
+    ReplicaName: "name of a replica", FLEET_PATTERN, FLEET_HINT, "is not a name of a replica",
+        |text| is_fleet_name(text).then(|| text.to_owned());
     /// A public key (Ed25519).
     PublicKey: "public key", Json::Pattern("^[0-9a-f]{64}$"),
         "write 64 lower-case hex digits, as `stagegate key new` prints them",

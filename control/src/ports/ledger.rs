@@ -38,6 +38,16 @@ pub trait Ledger: Send + Sync + 'static {
     /// # Errors
     /// When the ledger cannot be read.
     fn follow(&self, from: Epoch) -> BoxFuture<'static, Result<Saved, StoreAccessError>>;
+
+    /// Returns true if other processes write into it too.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Resolves when it takes changes, or when waiting longer makes no sense.
+    fn ready(&self) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// The ledger in the store of this process: all of it for a process on its own, a copy in a fleet.

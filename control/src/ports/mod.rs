@@ -8,6 +8,7 @@ mod flags;
 mod ledger;
 mod metrics;
 mod observer;
+mod replicas;
 
 pub use data_plane::{
     DataPlane, DataPlaneStatus, EndpointStatus, Health, PrepareError, Prepared, Probed,
@@ -18,6 +19,9 @@ pub use flags::{FlagServer, FlagsAsked};
 pub use ledger::{Epoch, Ledger, LocalLedger};
 pub use metrics::{MetricQuestion, MetricSources};
 pub use observer::{Event, GateFigure, Observer, RolloutFigures};
+pub use replicas::{
+    FleetFinding, FleetOutcome, ReplicaOutcome, ReplicaRow, ReplicaStanding, Replicas,
+};
 
 use std::future::Future;
 use std::pin::Pin;

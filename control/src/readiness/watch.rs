@@ -152,6 +152,9 @@ impl Inner {
         rollout: &Rollout,
         noticed: Noticed,
     ) -> Result<(), StoreAccessError> {
+        if !self.speaks() {
+            return Ok(());
+        }
         let notice = crate::tell::linked(notice(name, rollout, &noticed), view);
         let StaleCheck { check, owner, why, .. } = &noticed.check;
         let summary = if noticed.stale {

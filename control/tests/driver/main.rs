@@ -5,6 +5,7 @@
 mod checklist;
 mod contract;
 mod flags;
+mod following;
 mod hang;
 mod ledger;
 mod memory;

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod charts;
 mod controls;
 pub(crate) mod flags;
+pub(crate) mod fleet;
 pub(crate) mod history;
 pub(crate) mod overview;
 pub(crate) mod releases;

@@ -33,6 +33,8 @@ pub(super) struct Keeper {
     tls: Option<TlsConnector>,
     inbox: Arc<str>,
     info: Arc<Mutex<Option<Info>>>,
+    /// The last error that a server reported.
+    refused: Arc<Mutex<Option<String>>>,
     subscriptions: HashMap<u64, (String, mpsc::Sender<Message>)>,
     last_sid: u64,
 }
@@ -45,7 +47,7 @@ impl Keeper {
         settings: &Fleet,
         name: &str,
         inbox: Arc<str>,
-        info: Arc<Mutex<Option<Info>>>,
+        (info, refused): (Arc<Mutex<Option<Info>>>, Arc<Mutex<Option<String>>>),
     ) -> Result<Self, String> {
         let mut hello = json!({
             "verbose": false, "pedantic": false, "headers": true, "no_responders": true,
@@ -65,7 +67,8 @@ impl Keeper {
             return Err("fleet.servers is empty".to_owned());
         }
         let subscriptions = HashMap::new();
-        Ok(Self { servers, hello, tls, inbox, info, subscriptions, last_sid: ANSWERS })
+        let last_sid = ANSWERS;
+        Ok(Self { servers, hello, tls, inbox, info, refused, subscriptions, last_sid })
     }
 
     /// Runs until all clients are gone.
@@ -244,7 +247,10 @@ impl Keeper {
                 Said::Ok | Said::Info(_) => {}
                 // The server closes the connection after most errors. Of a refused permission it does
                 // not.
-                Said::Error(error) => tracing::warn!(error, "NATS reports an error"),
+                Said::Error(error) => {
+                    tracing::warn!(error, "NATS reports an error");
+                    *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                }
                 Said::Message(message) if message.sid == ANSWERS => {
                     match waiting.remove(&message.subject) {
                         Some(answered) => {

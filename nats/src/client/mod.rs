@@ -33,6 +33,7 @@ const UNREAD: usize = 4096;
 pub(crate) struct Client {
     commands: mpsc::Sender<Command>,
     info: Arc<Mutex<Option<Info>>>,
+    refused: Arc<Mutex<Option<String>>>,
     inboxes: Arc<AtomicU64>,
     inbox: Arc<str>,
 }
@@ -49,14 +50,21 @@ impl Client {
         getrandom::fill(&mut random).map_err(|error| error.to_string())?;
         let inbox: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let inbox: Arc<str> = format!("_INBOX.{inbox}").into();
-        let keeper = Keeper::new(settings, name, Arc::clone(&inbox), Arc::clone(&info))?;
+        let refused = Arc::default();
+        let shared = (Arc::clone(&info), Arc::clone(&refused));
+        let keeper = Keeper::new(settings, name, Arc::clone(&inbox), shared)?;
         tokio::spawn(keeper.run(queue));
-        Ok(Self { commands, info, inboxes: Arc::default(), inbox })
+        Ok(Self { commands, info, refused, inboxes: Arc::default(), inbox })
     }
 
     /// The server of the present connection; none without one.
     pub(crate) fn server(&self) -> Option<Info> {
         self.info.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The last error that a server reported, a refused permission for example.
+    pub(crate) fn last_error(&self) -> Option<String> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn fits(&self, payload: &Bytes) -> Result<(), ClientError> {

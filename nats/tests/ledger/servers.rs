@@ -24,9 +24,10 @@ fn program() -> PathBuf {
     if let Some(path) = std::env::var_os("STAGEGATE_NATS_SERVER") {
         return path.into();
     }
-    let installed =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/venv/bin/nats-server");
-    if installed.exists() { installed } else { "nats-server".into() }
+    let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target");
+    let installed = ["tools", "venv"].map(|place| target.join(place).join("bin/nats-server"));
+    let found = installed.into_iter().find(|path| path.exists());
+    found.unwrap_or_else(|| "nats-server".into())
 }
 
 fn free_ports(count: usize) -> Vec<u16> {

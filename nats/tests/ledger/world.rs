@@ -37,9 +37,11 @@ impl Host for Told {
         *self.closes_at.lock().unwrap() = closes_at;
     }
 
-    fn put_in_force(&self, epoch: u64) -> BoxFuture<'static, bool> {
+    fn fenced(&self, _closed: bool) {}
+
+    fn put_in_force(&self, epoch: u64) -> BoxFuture<'static, Result<(), String>> {
         self.in_force.lock().unwrap().push(epoch);
-        Box::pin(async { true })
+        Box::pin(async { Ok(()) })
     }
 }
 

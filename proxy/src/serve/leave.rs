@@ -3,6 +3,7 @@
 
 use super::client::Client;
 use super::decision::Decision;
+use crate::plan::CurrentPlan;
 use crate::transport::Stream;
 use crate::watch::Watched;
 use crate::worker::Worker;
@@ -32,8 +33,8 @@ pub(super) struct Leaving<'a> {
     /// None where a rollback does not concern it.
     of: Option<&'a Decision>,
     grace: Duration,
-    /// The plan that was last looked at.
-    seen: u64,
+    /// The plan that was last looked at. The plan behind a fence has the same epoch.
+    seen: CurrentPlan,
     /// The worker's time from which it may be closed.
     from_ms: u64,
     /// The worker's time at which it is cut.
@@ -50,7 +51,7 @@ impl<'a> Leaving<'a> {
         Self {
             of: concerned.then_some(decision),
             grace: decision.workload().prepared.settings.timeouts.tunnel_grace,
-            seen: decision.plan.epoch,
+            seen: decision.plan.clone(),
             from_ms: u64::MAX,
             until_ms: u64::MAX,
             due_ms: u64::MAX,
@@ -73,10 +74,10 @@ impl<'a> Leaving<'a> {
         let decision = self.of?;
         let plan = worker.plan();
         if self.until_ms == u64::MAX {
-            if plan.epoch == self.seen {
+            if plan.is(&self.seen) {
                 return None;
             }
-            self.seen = plan.epoch;
+            self.seen = plan.clone();
             let name = &decision.workload().prepared.name;
             let number = decision.release().map(|release| release.number);
             let workload = plan.workloads.iter().find(|it| it.prepared.name == *name);

@@ -55,6 +55,14 @@ impl Telemetry {
         set(&names::PLAN_EPOCH, state.epoch as f64);
         set(&names::PINS, state.pins as f64);
         set(&names::SAFE_START, flag(state.safe_start));
+        if let Some(fleet) = state.fleet {
+            set(&names::REPLICA_FRESHNESS, fleet.freshness);
+            set(&names::REPLICA_FENCED, flag(fleet.fenced));
+            set(&names::REPLICA_ENTRY, fleet.entry as f64);
+            set(&names::FLEET_REPLICAS, fleet.replicas as f64);
+            set(&names::FLEET_SILENT, fleet.silent as f64);
+            set(&names::FLEET_CONFIGS, fleet.configs as f64);
+        }
         if let Some(pending) = state.notifications_pending {
             set(&names::NOTIFICATIONS_PENDING, pending as f64);
         }

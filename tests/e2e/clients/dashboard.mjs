@@ -48,7 +48,7 @@ async function rollBack(page) {
 
 const PAGES = [
   "/", "/w/agent", "/w/agent/charts?span=24h", "/w/agent/history", "/w/agent/releases", "/w/agent/taking-part", "/request",
-  "/request?workload=agent&tenant=acme", "/samples", "/flags", "/audit?verify=1", "/settings",
+  "/request?workload=agent&tenant=acme", "/samples", "/flags", "/fleet", "/audit?verify=1", "/settings",
 ];
 
 const stories = {

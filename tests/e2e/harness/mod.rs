@@ -11,6 +11,7 @@ pub(crate) mod bridge;
 pub(crate) mod certificates;
 pub(crate) mod h2;
 pub(crate) mod message;
+pub(crate) mod nats;
 pub(crate) mod page;
 pub(crate) mod setup;
 pub(crate) mod stagegate;

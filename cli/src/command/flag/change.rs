@@ -5,7 +5,8 @@ use super::args::{
     SubjectArgs, Who,
 };
 use crate::client::{AdminClient, Failure, segment, typed};
-use crate::command::send::ConditionArgs;
+use crate::command::fleet::outcome_text;
+use crate::command::send::{ConditionArgs, whole_fleet};
 use crate::output::{self, Format, millis, one_line};
 use stagegate_api::{ChangeFlag, FlagAction, FlagChanged, FlagKey, FlagRuleKind};
 use std::fmt::Write;
@@ -140,7 +141,7 @@ fn send(
     let answer = client.send(&Method::POST, &path, &asked, conditions.conditions())?;
     let changed: FlagChanged = typed(&answer)?;
     output::show(format, &answer, || changed_text(&changed));
-    Ok(ExitCode::SUCCESS)
+    Ok(whole_fleet(changed.fleet.as_ref()))
 }
 
 fn changed_text(changed: &FlagChanged) -> String {
@@ -172,6 +173,9 @@ fn changed_text(changed: &FlagChanged) -> String {
                  in force, but a stuck thread may still use the former flags"
             )
         };
+    }
+    if let Some(fleet) = &changed.fleet {
+        text.push_str(&outcome_text(fleet));
     }
     for line in &changed.moves {
         let _ = writeln!(text, "  {}", one_line(line));

@@ -67,6 +67,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and .Values.config (not (dig "admin" "tokens" list .Values.config)) -}}
 {{- fail "config.admin.tokens is missing: `stagegate token new --name deployer --role operator` makes one. Without tokens the admin API is open to this pod only, and neither probes nor Prometheus reach it" -}}
 {{- end -}}
+{{- if and (gt (int .Values.replicas) 1) .Values.config (not (dig "fleet" "servers" list .Values.config)) -}}
+{{- fail "replicas is more than 1, and config.fleet.servers is missing: replicas without a fleet would each have a state of their own" -}}
+{{- end -}}
+{{- if and (gt (int .Values.replicas) 1) (dig "fleet" "replica" "" .Values.config) -}}
+{{- fail "config.fleet.replica would give all replicas one name: leave it out, the pods have names" -}}
+{{- end -}}
 {{- if le (int .Values.terminationGracePeriodSeconds) (int .Values.preStopSeconds) -}}
 {{- fail "terminationGracePeriodSeconds must be longer than preStopSeconds plus the drain_timeout of the configuration" -}}
 {{- end -}}

@@ -119,8 +119,18 @@ impl Sim {
         let weight_before = Weight::FULL;
         let closed = Closed { by, reason, at_ms: 1, weight_before, finishing: false };
         self.publish(Weight::ZERO, Some(closed));
+        self.wakes_tunnels();
+    }
+
+    /// Has connected clients look at the plan.
+    pub(super) fn wakes_tunnels(&self) {
         self.0.worker.watches.wake_tunnels();
         self.runs();
+    }
+
+    /// The candidates close at this moment, by themselves.
+    pub(super) fn fences(&self, closes_at: Option<std::time::Instant>) {
+        self.0.worker.shared.fence.set(closes_at);
     }
 
     fn publish(&self, weight: Weight, closed: Option<Closed>) {
@@ -138,6 +148,9 @@ impl Sim {
         let split = Arc::new(Split::new(Arc::new(spec), Arc::new(state)));
         let epoch = worker.shared.plan.load().epoch + 1;
         let flags = stagegate_flags::FlagSet::clone(&worker.shared.flags.load());
+        let fenced =
+            Plan::new(epoch, config, &[Arc::new(split.fenced())]).with_flags(flags.clone());
+        worker.shared.fence.plan.store(Arc::new(fenced));
         let plan = Plan::new(epoch, config, &[split]).with_flags(flags);
         worker.shared.plan.store(Arc::new(plan));
         worker.shared.published.fetch_add(1, Ordering::Release);

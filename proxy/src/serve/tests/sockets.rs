@@ -4,7 +4,7 @@ use super::sim::{CANDIDATE, FIRST, Setup};
 use super::{Peer, Sim};
 use stagegate_rollout::{CostTruth, Outcome, Series, TokenKind, Weight};
 use stagegate_settings::Ejection;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const ASKS: &str = "GET /v1/realtime?model=gpt-4o HTTP/1.1\r\nHost: agent\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 const SWITCHES: &str =
@@ -165,6 +165,21 @@ fn a_rollback_closes_a_socket_after_a_grace_so_that_the_client_comes_back() {
     let told = backend.bytes();
     assert_eq!((&told[..2], told.len()), (&[0x88, 0x82][..], 8));
     assert_eq!(sim.outcome(), Outcome::Ok);
+}
+
+#[test]
+fn a_fence_closes_a_socket_as_a_rollback_does_and_opens_for_later_requests() {
+    let sim = on_candidate();
+    let (client, _backend) = opened(&sim, CANDIDATE);
+    sim.fences(Some(Instant::now()));
+    sim.wakes_tunnels();
+    sim.passes(secs(6));
+    assert_eq!(client.bytes(), [0x88, 2, 0x03, 0xf4], "1012");
+    let (client, _backend) = opened(&sim, FIRST);
+    client.waits();
+    sim.fences(Some(Instant::now() + secs(600)));
+    let (client, _backend) = opened(&sim, CANDIDATE);
+    client.waits();
 }
 
 #[test]

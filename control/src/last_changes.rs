@@ -3,18 +3,20 @@
 use crate::store_handle::StoreHandle;
 use crate::{Action, StoreAccessError};
 use stagegate_config::Config;
-use stagegate_store::AuditFilter;
+use stagegate_store::{AuditEntry, AuditFilter};
 use std::collections::BTreeMap;
 
 /// Number of audit entries that are searched for the workloads' last changes.
 const SEARCHED: usize = 10_000;
 
 /// Epoch of each workload's last change, from the audit, so that an `ETag` outlives a restart. A
-/// workload that is not found keeps the plan's epoch: its old tags are refused, which is safe.
-pub(super) async fn last_changes(
+/// workload that is not found keeps the plan's epoch: its old tags are refused, which is safe. Only
+/// changes after the epoch `since` are looked for.
+pub(crate) async fn last_changes(
     store: &StoreHandle,
     config: &Config,
     epoch: u64,
+    since: u64,
 ) -> Result<BTreeMap<String, u64>, StoreAccessError> {
     let mut wanted: Vec<String> =
         config.workloads.iter().map(|it| it.spec.name.to_string()).collect();
@@ -24,11 +26,13 @@ pub(super) async fn last_changes(
             let mut filter = AuditFilter::default();
             let mut searched = 0;
             while !wanted.is_empty() && searched < SEARCHED {
-                let page = store.audit(&filter, 500)?;
+                let page = store.audit(&filter, if since > 0 { 20 } else { 500 })?;
                 let Some(last) = page.last() else { break };
                 filter.before_seq = Some(last.seq);
                 searched += page.len();
-                for entry in page.iter().filter(|it| it.epoch > it.epoch_before) {
+                let is_the_end = last.epoch <= since;
+                let newer = |it: &&AuditEntry| it.epoch > it.epoch_before && it.epoch > since;
+                for entry in page.iter().filter(newer) {
                     wanted.retain(|name| {
                         let touched = touches(entry, name);
                         if touched {
@@ -37,6 +41,9 @@ pub(super) async fn last_changes(
                         !touched
                     });
                 }
+                if is_the_end {
+                    break;
+                }
             }
             Ok(found)
         })
@@ -44,7 +51,7 @@ pub(super) async fn last_changes(
 }
 
 /// Returns true if an entry that made a new plan changed this workload.
-fn touches(entry: &stagegate_store::AuditEntry, name: &str) -> bool {
+fn touches(entry: &AuditEntry, name: &str) -> bool {
     // A drill makes plans, and changes nothing that a person could rely on.
     if entry.action == Action::Drill.label() {
         return false;
