@@ -3,6 +3,7 @@
 
 use crate::counts::{Counted, Counts, counts};
 use crate::journal::Journal;
+use crate::remote_flags::RemoteFlags;
 use crate::traces::{Record, Traces};
 use crate::workers::Workers;
 use crate::{notify, otlp};
@@ -27,11 +28,13 @@ pub(crate) fn sink(
     journal: Option<Arc<Journal>>,
     traces: Arc<Traces>,
     book: Option<Arc<Book>>,
+    remote: RemoteFlags,
 ) -> (Sink, Counts, Counted) {
     let (counts, counted) = counts();
     let more = counts.clone();
-    let sink = move |report: Report| {
+    let sink = move |mut report: Report| {
         workers.note(&report);
+        remote.amend(&mut report);
         if let Some(journal) = &journal {
             journal.append(report.records);
         }

@@ -2,7 +2,7 @@
 
 use crate::plane::Plane;
 use anyhow::Context;
-use stagegate_admin::sources::{FlagEvaluations, Request, Response};
+use stagegate_admin::sources::{FlagEvaluations, RemoteFlag, Request, Response};
 use stagegate_control::ports::{BoxFuture, FlagServer, FlagsAsked};
 use stagegate_control::{Control, ExpiredFlag, FlagRisk, expired_flags};
 use stagegate_flags::{FlagSet, Overlay};
@@ -99,10 +99,10 @@ impl FlagServer for InForce {
 
 /// The evaluations of OFREP, for the admin API.
 pub(crate) fn evaluations(flags: Arc<Flags>) -> Arc<dyn FlagEvaluations> {
-    Arc::new(OverAdmin(Evaluations::new(flags)))
+    Arc::new(OverAdmin(Evaluations::new(Arc::clone(&flags)), flags))
 }
 
-struct OverAdmin(Evaluations);
+struct OverAdmin(Evaluations, Arc<Flags>);
 
 impl FlagEvaluations for OverAdmin {
     fn one(&self, key: String, request: Request) -> BoxFuture<'_, Response> {
@@ -111,6 +111,12 @@ impl FlagEvaluations for OverAdmin {
 
     fn all(&self, request: Request) -> BoxFuture<'_, Response> {
         Box::pin(self.0.all(request))
+    }
+
+    fn remote_of(&self, request_id: &str) -> Vec<RemoteFlag> {
+        let kept = self.1.remote_of(request_id).into_iter();
+        kept.map(|it| RemoteFlag { flag: it.flag, variant: it.variant, decided_by: it.decided_by })
+            .collect()
     }
 }
 

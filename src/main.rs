@@ -18,6 +18,7 @@ mod otlp;
 mod plane;
 mod prepare;
 mod reload;
+mod remote_flags;
 mod resolve;
 mod run;
 mod scoring;

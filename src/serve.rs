@@ -16,6 +16,7 @@ use crate::listen;
 use crate::names;
 use crate::otlp::{self, PriceLists, Stages};
 use crate::plane::Plane;
+use crate::remote_flags::RemoteFlags;
 use crate::scoring;
 use crate::supervise;
 use crate::tls;
@@ -133,7 +134,8 @@ async fn bring_up(
         inherited.begin().await?;
     }
     let served = match sockets.flags {
-        Some(_) => flags::load(&control, &parts.plane)?,
+        Some(_) => flags::load(&control, &parts.plane)?
+            .inspect(|it| parts.remote.follow(it, &parts.traces)),
         None => None,
     };
     let conversations = Arc::new(Conversations::new(Arc::clone(&parts.plane), &config.data_dir));
@@ -211,6 +213,8 @@ struct Parts {
     /// Where the data plane puts copies of answers.
     outlet: Arc<Outlet>,
     traces: Arc<Traces>,
+    /// Flags that were evaluated for agents, on their way into the records of requests.
+    remote: RemoteFlags,
     /// What is known of the traces of agents, where they are received.
     book: Option<Arc<Book>>,
     prices: Arc<PriceLists>,
@@ -235,8 +239,14 @@ impl Parts {
         }
         let (workers, traces) = (Arc::new(Workers::default()), Arc::new(Traces::default()));
         let book = otlp::book(config);
-        let (sink, more, counted) =
-            collect::sink(Arc::clone(&workers), journal.clone(), Arc::clone(&traces), book.clone());
+        let remote = RemoteFlags::default();
+        let (sink, more, counted) = collect::sink(
+            Arc::clone(&workers),
+            journal.clone(),
+            Arc::clone(&traces),
+            book.clone(),
+            remote.clone(),
+        );
         let proxy = DataPlane::start(config.workers, file_limit::fitted(config), sink)
             .context("no worker threads")?;
         let (outlet, copies) = scoring::outlet(config);
@@ -244,7 +254,7 @@ impl Parts {
         let (tapped, traced) = (Arc::clone(&outlet), Arc::clone(&traces));
         let plane = Plane::new(proxy, workers, tapped, traced, Arc::clone(&prices));
         let plane = Arc::new(plane);
-        let parts = Self { telemetry, journal, plane, outlet, traces, book, prices };
+        let parts = Self { telemetry, journal, plane, outlet, traces, remote, book, prices };
         Ok((parts, Counting { more, counted }, copies))
     }
 

@@ -67,7 +67,7 @@ pub struct Decision {
     /// True if a copy was queued for the shadow release. The copy may have been dropped later.
     #[serde(default)]
     pub shadowed: bool,
-    /// The flags that were evaluated for it.
+    /// The flags that were evaluated for it, by the proxy or for a program that named the request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<DecisionFlag>,
 }
@@ -81,6 +81,10 @@ pub struct DecisionFlag {
     pub variant: String,
     /// What decided.
     pub decided_by: FlagDecider,
+    /// True if a program asked for it over OFREP or gRPC while it worked on the request, and named the
+    /// request. False if the proxy sent it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub remote: bool,
 }
 
 /// One recorded decision, and the same in words.

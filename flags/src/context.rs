@@ -91,6 +91,19 @@ impl<'a> Context<'a> {
         Self { excluded, ..self }
     }
 
+    /// The same context with more texts. The fields that are there are not copied again.
+    #[must_use]
+    pub fn with(self, more: &[(&str, &str)]) -> Self {
+        let room = self.fields.len() + more.len();
+        let mut list = datalogic_rs::bumpalo::collections::Vec::with_capacity_in(room, self.arena);
+        list.extend_from_slice(self.fields);
+        for (name, value) in more.iter().filter(|(name, _)| !is_injected(name)) {
+            let value = DataValue::String(self.arena.alloc_str(value));
+            list.push((&*self.arena.alloc_str(name), value));
+        }
+        Self { fields: list.into_bump_slice(), ..self }
+    }
+
     /// A field, if it is there.
     fn get(&self, name: &str) -> Option<&DataValue<'a>> {
         self.fields.iter().find(|(own, _)| *own == name).map(|(_, value)| value)
@@ -187,4 +200,22 @@ fn convert<'a>(
         }
         Value::Object(object) => DataValue::Object(members(object, arena, left, depth + 1, false)?),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Scratch;
+
+    #[test]
+    fn a_context_with_more_has_both_and_the_one_before_stays_as_it_was() {
+        let mut scratch = Scratch::new();
+        let base = scratch.of_fields(&[("tenant", "acme")]).excluding(true);
+        let more = base.with(&[("arm", "stable"), ("$stagegate", "x"), ("$flagd", "x")]);
+        assert_eq!(
+            (more.text("tenant"), more.text("arm"), more.fields.len()),
+            ("acme", "stable", 2)
+        );
+        assert!(more.excluded);
+        assert_eq!((base.text("arm"), base.fields.len()), ("", 1));
+    }
 }

@@ -41,7 +41,7 @@ impl FlagsSent {
     }
 
     fn put(&mut self, key: &str, variant: &str, decided_by: &str) {
-        push_flag(&mut self.record, RecordedFlag { key, variant, decided_by });
+        push_flag(&mut self.record, RecordedFlag { key, variant, decided_by, remote: false });
         if variant.is_empty() {
             return;
         }

@@ -6,6 +6,7 @@
 
 mod answers;
 mod control;
+mod flag_calls;
 mod flags;
 mod mutate;
 mod target;
@@ -29,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     control::DECISION_RECORD,
     flags::FLAG_FILE,
     flags::FLAG_CONTEXT,
+    flag_calls::FLAG_CALL,
     traces::PROTOBUF,
     traces::JSON,
 ];

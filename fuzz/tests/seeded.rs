@@ -79,6 +79,11 @@ fn contexts_of_flags() {
 }
 
 #[test]
+fn calls_for_flags() {
+    survives("flag_call", 50_000);
+}
+
+#[test]
 fn no_target_is_left_out() {
     let tested = include_str!("seeded.rs");
     for target in TARGETS {

@@ -2,6 +2,8 @@
 
 use crate::counts::{Asked, Counts, FlagCount};
 use crate::files::{self, Read, ReadError};
+use crate::origin::Origin;
+use crate::remote::{Book, Remote, RemoteCall};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -17,6 +19,8 @@ pub type Excludes = Box<dyn Fn(Option<&str>, &str) -> bool + Send + Sync>;
 
 /// Is told each new set.
 type Listener = Box<dyn Fn(&FlagSet) + Send + Sync>;
+/// Is told the evaluations for programs that named their request.
+type RemoteListener = Box<dyn Fn(RemoteCall) + Send + Sync>;
 
 /// Flags in force, with their settings. Shared by the server and whoever watches the files.
 pub struct Flags {
@@ -32,6 +36,9 @@ pub struct Flags {
     /// Called with each new set, in order.
     listener: OnceLock<Listener>,
     excludes: OnceLock<Excludes>,
+    /// Evaluations for programs that named their request.
+    remote: Book,
+    remote_listener: OnceLock<RemoteListener>,
     /// Reaches the thread of the server between two of its tasks.
     server: OnceLock<mpsc::UnboundedSender<oneshot::Sender<()>>>,
 }
@@ -82,6 +89,8 @@ impl Flags {
             problems: Mutex::default(),
             listener: OnceLock::new(),
             excludes: OnceLock::new(),
+            remote: Book::default(),
+            remote_listener: OnceLock::new(),
             server: OnceLock::new(),
         })
     }
@@ -237,6 +246,48 @@ impl Flags {
         }
     }
 
+    /// Notes what was evaluated for a program that named its request. `evaluated` is not called for others.
+    pub(crate) fn joined(
+        &self,
+        origin: Origin,
+        context: &Context<'_>,
+        evaluated: impl FnOnce() -> Vec<Remote>,
+    ) {
+        if origin.is_nobody() {
+            return;
+        }
+        let evaluated = evaluated();
+        let workload = context.text("workload").to_owned();
+        let call = RemoteCall { origin, workload, at_ms: unix_ms(), evaluated };
+        self.remote.add(&call);
+        if let Some(listener) = self.remote_listener.get() {
+            listener(call);
+        }
+    }
+
+    /// Calls `listener` with the evaluations for programs that name their request. Only the first one counts.
+    pub fn listen_remote(&self, listener: impl Fn(RemoteCall) + Send + Sync + 'static) {
+        let _ = self.remote_listener.set(Box::new(listener));
+    }
+
+    /// What was evaluated for programs that named this request, and is not part of its record.
+    #[must_use]
+    pub fn remote_of(&self, request_id: &str) -> Vec<Remote> {
+        self.remote.of(request_id)
+    }
+
+    /// Takes what was evaluated for programs that named this request or its trace, for its record.
+    #[must_use]
+    pub fn take_remote(&self, request_id: &str, trace_id: Option<&str>) -> Vec<Remote> {
+        self.remote.take(request_id, trace_id)
+    }
+
+    /// False if nothing waits to become part of a record. Cheap.
+    #[must_use]
+    pub fn has_remote(&self) -> bool {
+        !self.remote.is_empty()
+    }
+
     /// Notes that these flags were evaluated elsewhere.
     pub fn evaluated<'k>(&self, keys: impl Iterator<Item = &'k str>) {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -256,6 +307,10 @@ impl Flags {
 
 fn unix() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 fn warn(warnings: &[Problem]) {

@@ -8,7 +8,11 @@ pub(crate) fn document() -> Value {
         "type": "object", "required": ["context"],
         "properties": { "context": {
             "type": "object", "additionalProperties": true,
-            "properties": { "targetingKey": { "type": "string", "description": "The key by which percentages choose." } }
+            "properties": {
+                "targetingKey": { "type": "string", "description": "The key by which percentages choose." },
+                "request_id": { "type": "string", "description": "The request that the program works on, whose record then has the evaluation." },
+                "traceparent": { "type": "string", "description": "The trace of that request (W3C Trace Context)." }
+            }
         } }
     });
     let body =
@@ -19,6 +23,11 @@ pub(crate) fn document() -> Value {
             "content": { "application/json": { "schema": { "$ref": format!("#/components/schemas/{name}") } } }
         })
     };
+    // Headers that name the request for which a program asks.
+    let [id, trace, baggage] = ["x-request-id", "traceparent", "baggage"].map(|name| {
+        json!({ "name": name, "in": "header", "schema": { "type": "string" },
+            "description": "Names the request that the program works on, whose record then has the evaluation." })
+    });
     let plain = |text: &str| json!({ "description": text });
     json!({
         "openapi": "3.1.0",
@@ -31,7 +40,7 @@ pub(crate) fn document() -> Value {
         "paths": {
             "/ofrep/v1/evaluate/flags/{key}": { "post": {
                 "operationId": "evaluateFlag", "summary": "Evaluate one flag",
-                "parameters": [{ "name": "key", "in": "path", "required": true, "schema": { "type": "string" } }],
+                "parameters": [{ "name": "key", "in": "path", "required": true, "schema": { "type": "string" } }, id, trace, baggage],
                 "requestBody": body,
                 "responses": {
                     "200": of("Evaluation", "The evaluation."),
@@ -47,7 +56,8 @@ pub(crate) fn document() -> Value {
                 "parameters": [
                     { "name": "If-None-Match", "in": "header", "schema": { "type": "string" } },
                     { "name": "flagConfigEtag", "in": "query", "schema": { "type": "string" },
-                      "description": "The tag of the event that caused the request." }
+                      "description": "The tag of the event that caused the request." },
+                    id, trace, baggage
                 ],
                 "requestBody": body,
                 "responses": {

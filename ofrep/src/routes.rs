@@ -2,6 +2,8 @@
 
 use crate::access::{Access, Denied};
 use crate::in_force::{Current, Flags};
+use crate::origin::Origin;
+use crate::remote::Remote;
 use crate::{answer, events, openapi};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -87,19 +89,22 @@ async fn bulk(State(app): State<App>, request: Request) -> Response {
 
 /// Evaluates one flag for whoever may ask.
 pub(crate) async fn one(flags: &Flags, key: &str, request: Request) -> Response {
-    let context = match context(request, Some(key)).await {
+    let origin = Origin::of(request.headers());
+    let object = match context(request, Some(key)).await {
         Ok(context) => context,
         Err(response) => return *response,
     };
     // The body may have taken its time: a change in between holds for this answer too.
     let current = flags.current();
     let mut scratch = Scratch::new();
-    match scratch.of_json(&context) {
+    match scratch.of_json(&object) {
         Err(error) => invalid(Some(key), &error.to_string()),
         Ok(context) => {
             let context = context.excluding(flags.excludes(&context));
             let evaluation = current.set.evaluate(key, &context, unix());
             flags.counted(key, &evaluation);
+            let evaluated = || vec![Remote::of(key, &evaluation)];
+            flags.joined(origin.or(&object), &context, evaluated);
             let (status, answer) = answer::one(key, &evaluation);
             (status, axum::Json(answer)).into_response()
         }
@@ -114,6 +119,7 @@ pub(crate) async fn every(
 ) -> Response {
     let known = request.headers().get(IF_NONE_MATCH).and_then(|tag| tag.to_str().ok());
     let known = known.map(ToOwned::to_owned);
+    let origin = Origin::of(request.headers());
     let object = match context(request, None).await {
         Ok(context) => context,
         Err(response) => return *response,
@@ -122,7 +128,7 @@ pub(crate) async fn every(
     let mut scratch = Scratch::new();
     let evaluated = match scratch.of_json(&object) {
         Err(error) => return invalid(None, &error.to_string()),
-        Ok(context) => all(flags, &current, &context),
+        Ok(context) => all(flags, &current, &context, origin.or(&object)),
     };
     let tag = answer::tag(&current.tag, &object, &evaluated);
     let headers = [(ETAG, tag.clone()), (CACHE_CONTROL, "no-cache".to_owned())];
@@ -140,13 +146,19 @@ pub(crate) async fn every(
 }
 
 /// All flags, each in its form of OFREP.
-fn all(flags: &Flags, current: &Current, context: &Context<'_>) -> Vec<Value> {
+fn all(flags: &Flags, current: &Current, context: &Context<'_>, origin: Origin) -> Vec<Value> {
     let context = &context.excluding(flags.excludes(context));
+    let mut remote = Vec::new();
     let evaluated = current.set.evaluate_all(context, unix()).map(|(flag, evaluation)| {
         flags.counted(flag.key(), &evaluation);
+        if !origin.is_nobody() {
+            remote.push(Remote::of(flag.key(), &evaluation));
+        }
         answer::one(flag.key(), &evaluation).1
     });
-    evaluated.collect()
+    let evaluated = evaluated.collect();
+    flags.joined(origin, context, || remote);
+    evaluated
 }
 
 async fn stream(
@@ -235,7 +247,7 @@ async fn cors(State(app): State<App>, request: Request, next: Next) -> Response 
         allow(ACCESS_CONTROL_ALLOW_METHODS, "POST, GET");
         allow(
             ACCESS_CONTROL_ALLOW_HEADERS,
-            "authorization, content-type, if-none-match, x-api-key",
+            "authorization, baggage, content-type, if-none-match, traceparent, tracestate, x-api-key, x-request-id",
         );
         allow(ACCESS_CONTROL_MAX_AGE, "600");
     }

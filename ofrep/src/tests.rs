@@ -1,5 +1,7 @@
 //! The server, request by request.
 
+mod remote;
+
 use crate::Listeners;
 use crate::access::Access;
 use crate::in_force::Flags;

@@ -4,18 +4,8 @@ use stagegate_flags::{Context, DecidedBy, Evaluation, Flag, FlagSet, FlagsSent, 
 use stagegate_rollout::FlagCounts;
 use stagegate_settings::ForwardFlags;
 
-/// What is known about a request.
-pub(crate) struct Facts<'a> {
-    /// Fields of the context, by name.
-    pub(crate) fields: &'a [(&'a str, &'a str)],
-    /// The tenant is in an exclusion group and not opted in.
-    pub(crate) excluded: bool,
-    /// Unix seconds.
-    pub(crate) now_s: u64,
-}
-
-/// The most fields of a context.
-const FIELDS: usize = 8;
+/// The most fields of a context before the release is chosen.
+const FIELDS: usize = 6;
 
 /// What is known about a request, without memory of its own.
 pub(crate) struct About<'a> {
@@ -37,8 +27,9 @@ impl<'a> About<'a> {
         }
     }
 
-    pub(crate) fn facts(&self, now_s: u64) -> Facts<'_> {
-        Facts { fields: &self.fields[..self.count], excluded: self.excluded, now_s }
+    /// The context of flags, in the memory of `scratch`.
+    pub(crate) fn context<'s>(&self, scratch: &'s mut Scratch) -> Context<'s> {
+        scratch.of_fields(&self.fields[..self.count]).excluding(self.excluded)
     }
 }
 
@@ -46,12 +37,10 @@ impl<'a> About<'a> {
 pub(crate) fn one<'f>(
     key: &str,
     set: &'f FlagSet,
-    scratch: &mut Scratch,
-    facts: &Facts<'_>,
+    (context, now_s): (&Context<'_>, u64),
     counts: &mut FlagCounts,
 ) -> Evaluation<'f> {
-    let context = scratch.of_fields(facts.fields).excluding(facts.excluded);
-    let evaluation = set.evaluate(key, &context, facts.now_s);
+    let evaluation = set.evaluate(key, context, now_s);
     count(key, &evaluation, counts);
     evaluation
 }
@@ -67,14 +56,12 @@ fn count(key: &str, evaluation: &Evaluation<'_>, counts: &mut FlagCounts) {
 pub(crate) fn evaluate(
     (wanted, pins): (&ForwardFlags, &[(String, String)]),
     set: &FlagSet,
-    scratch: &mut Scratch,
-    facts: &Facts<'_>,
+    (context, now_s): (&Context<'_>, u64),
     counts: &mut FlagCounts,
 ) -> Option<Box<FlagsSent>> {
     if *wanted == ForwardFlags::Nothing && pins.is_empty() {
         return None;
     }
-    let context = scratch.of_fields(facts.fields).excluding(facts.excluded);
     let mut sent = Box::<FlagsSent>::default();
     let mut take = |key: &str, evaluation: &Evaluation<'_>| {
         count(key, evaluation, counts);
@@ -86,15 +73,15 @@ pub(crate) fn evaluate(
     };
     match wanted {
         ForwardFlags::Nothing => {}
-        ForwardFlags::All => all(set, &context, facts.now_s, &mut take),
+        ForwardFlags::All => all(set, context, now_s, &mut take),
         ForwardFlags::Keys(keys) => {
             for key in keys {
-                take(key, &set.evaluate(key, &context, facts.now_s));
+                take(key, &set.evaluate(key, context, now_s));
             }
         }
     }
     for (key, _) in pins.iter().filter(|(key, _)| !wanted.wants(key)) {
-        take(key, &set.evaluate(key, &context, facts.now_s));
+        take(key, &set.evaluate(key, context, now_s));
     }
     Some(sent)
 }
@@ -118,7 +105,7 @@ fn all(
 
 #[cfg(test)]
 mod tests {
-    use super::{Facts, evaluate};
+    use super::evaluate;
     use stagegate_flags::{
         Bucketing, FlagChange, FlagFile, FlagSet, FlagsSent, Override, Scope, Scratch,
     };
@@ -140,8 +127,8 @@ mod tests {
 
     fn sent(wanted: &ForwardFlags, counts: &mut FlagCounts) -> Option<Box<FlagsSent>> {
         let fields = [("targetingKey", "ann"), ("tenant", "acme")];
-        let facts = Facts { fields: &fields, excluded: false, now_s: 0 };
-        evaluate((wanted, &[]), &set(FILE), &mut Scratch::new(), &facts, counts)
+        let mut scratch = Scratch::new();
+        evaluate((wanted, &[]), &set(FILE), (&scratch.of_fields(&fields), 0), counts)
     }
 
     fn keys(keys: &[&str]) -> ForwardFlags {
@@ -171,11 +158,11 @@ mod tests {
         let pins = [("prompt", "off"), ("Upper", "b"), ("away", "a"), ("nobody", "x")];
         let pins = pins.map(|(key, variant)| (key.to_owned(), variant.to_owned()));
         let fields = [("tenant", "acme")];
-        let facts = Facts { fields: &fields, excluded: false, now_s: 0 };
         let (wanted, mut counts) = (ForwardFlags::Nothing, FlagCounts::default());
         let mut scratch = Scratch::new();
         let mut sent = |set: &FlagSet| {
-            let sent = evaluate((&wanted, &pins), set, &mut scratch, &facts, &mut counts);
+            let context = scratch.of_fields(&fields);
+            let sent = evaluate((&wanted, &pins), set, (&context, 0), &mut counts);
             let sent = sent.expect("flags");
             let by: Vec<String> = recorded_flags(&sent.record)
                 .map(|it| format!("{}={} {}", it.key, it.variant, it.decided_by))

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use stagegate_config as config;
 use stagegate_config::Config;
 use stagegate_eval::Redactor;
+use stagegate_ofrep::RemoteCall;
 use stagegate_otel as otel;
 use stagegate_proxy::{self as proxy, Traced};
 use stagegate_scoring::Told;
@@ -25,6 +26,8 @@ pub(crate) enum Record {
     Request(Box<Traced>),
     /// A scorer's result for a request.
     Result(Told),
+    /// Flags that were evaluated for a program that named its request.
+    Flags(Box<RemoteCall>),
 }
 
 /// The way of traces to a collector, if there is one. Shared by the workers' reports; what it is
@@ -147,6 +150,7 @@ impl Traces {
                         flags::add(&traced, redactor, &mut batch.events);
                     }
                 }
+                Record::Flags(call) => flags::add_remote(&call, &redactors, &mut batch.events),
                 Record::Result(told) => {
                     if let Some(redactor) = redactors.get(told.subject.workload.as_str()) {
                         results::add(&told, redactor, &mut batch.events);

@@ -1,6 +1,6 @@
 //! Feature flags, asked for by the OpenFeature SDKs themselves.
 
-use crate::harness::tools::{fixture, node, script, to_the_end};
+use crate::harness::tools::{fixture, in_browser, node, script, to_the_end};
 use crate::harness::{
     Admin, Backend, Exchange, Setup, Stagegate, Wire, Workload, eventually, eventually_async,
     free_address, request,
@@ -76,6 +76,19 @@ async fn the_javascript_providers_see_a_change_and_the_web_provider_by_an_event(
     command.arg(&flags.file).arg("a key of the tests");
     let printed = to_the_end("flags_client.mjs", command).await;
     assert_eq!(printed.matches("ok ").count(), 3);
+}
+
+#[tokio::test]
+async fn the_web_provider_sees_a_change_in_a_browser_by_an_event() {
+    let origin = &*format!("http://{}", free_address());
+    let more = format!(", clients: [{{ name: tests, hash: \"{HASH}\" }}], origins: [\"{origin}\"]");
+    let flags = Flags::start(&more).await;
+    let admin = format!("http://{}", flags.stagegate.admin.address);
+    let home = node().display().to_string();
+    let arguments = [&*home, &flags.url(), origin, &admin, "a key of the tests"];
+    if let Some(printed) = in_browser("flags_page.mjs", &arguments).await {
+        assert_eq!(printed.matches("ok ").count(), 3, "{printed}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Recorded decisions as the API shows them.
 
 use super::{arm, key_kind, outcome, rule};
+use crate::sources::RemoteFlag;
 use stagegate_api::{Decision, DecisionFlag, FlagDecider};
 use stagegate_store::OwnedRecord;
 
@@ -39,7 +40,19 @@ pub fn decision(record: OwnedRecord) -> Decision {
                 decided_by: FlagDecider::from_word(&flag.decided_by).unwrap_or(FlagDecider::Error),
                 flag: flag.key,
                 variant: flag.variant,
+                remote: flag.remote,
             })
             .collect(),
+    }
+}
+
+/// Adds flags that were evaluated for a program after the record was written.
+pub fn add_remote(decision: &mut Decision, late: Vec<RemoteFlag>) {
+    for RemoteFlag { flag, variant, decided_by } in late {
+        let decided_by = FlagDecider::from_word(decided_by).unwrap_or(FlagDecider::Error);
+        let flag = DecisionFlag { flag, variant, decided_by, remote: true };
+        if !decision.flags.contains(&flag) {
+            decision.flags.push(flag);
+        }
     }
 }

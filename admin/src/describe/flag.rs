@@ -159,7 +159,8 @@ pub fn flags_sent(
             Some((_, variant)) => (variant.as_str(), FlagDecider::Release),
             None => served(),
         };
-        DecisionFlag { flag: flag.key().to_owned(), variant: variant.to_owned(), decided_by }
+        let (flag, variant) = (flag.key().to_owned(), variant.to_owned());
+        DecisionFlag { flag, variant, decided_by, remote: false }
     });
     sent.collect()
 }

@@ -8,7 +8,7 @@ mod stages;
 mod stats;
 
 pub use decisions::{DecisionSource, DecisionsUnavailable, LogHealth};
-pub use flags::{FlagEvaluations, Request, Response};
+pub use flags::{FlagEvaluations, RemoteFlag, Request, Response};
 pub use samples::{ReviewOutcome, SampleSource, SamplesUnavailable};
 pub use scored_samples::{ScoredSamples, Want};
 pub use stages::{StageOfRequest, StageSource, StagesOfArm};

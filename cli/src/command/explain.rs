@@ -166,7 +166,8 @@ fn flags(sent: &[DecisionFlag]) -> String {
             "" => "the backend's own default",
             variant => variant,
         };
-        let line = format!("{} = {variant} ({})", flag.flag, flag.decided_by);
+        let asked = if flag.remote { ", asked by the agent" } else { "" };
+        let line = format!("{} = {variant} ({}{asked})", flag.flag, flag.decided_by);
         let _ = writeln!(text, "  {:<14}{}", "flag", clip(&line));
         text
     })

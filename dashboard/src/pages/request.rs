@@ -135,6 +135,7 @@ fn flags(flags: &[DecisionFlag]) -> Markup {
                     code { (it.flag) } ": "
                     @if it.variant.is_empty() { "the backend's own default" } @else { (it.variant) }
                     ", decided by " (it.decided_by.replace('_', " "))
+                    @if it.remote { ", asked by the agent" }
                 }
             } }
         }

@@ -2,6 +2,8 @@
 
 use super::failure::Failure;
 use super::message::{AnyFlag, AnyValue, Resolve, ResolveAll, Resolved, ResolvedAll, Struct};
+use crate::origin::Origin;
+use crate::remote::Remote;
 use crate::routes::{App, unix};
 use http::Response;
 use prost::Message as _;
@@ -25,28 +27,40 @@ pub(super) fn one(
     app: &App,
     wanted: Wanted,
     resolve: Resolve,
+    origin: Origin,
 ) -> Result<Response<GrpcBody>, Failure> {
-    let context = resolve.context.unwrap_or_default().json();
+    let object = resolve.context.unwrap_or_default().json();
     let mut scratch = Scratch::new();
-    let context = read(app, &mut scratch, &context)?;
+    let context = read(app, &mut scratch, &object)?;
     let current = app.flags.current();
     let evaluation = current.set.evaluate(&resolve.flag_key, &context, unix());
     app.flags.counted(&resolve.flag_key, &evaluation);
+    let evaluated = || vec![Remote::of(&resolve.flag_key, &evaluation)];
+    app.flags.joined(origin.or(&object), &context, evaluated);
     resolved(wanted, &evaluation).map(|message| answer(&message))
 }
 
 /// Evaluates all flags; those that fail are left out, as flagd does.
-pub(super) fn all(app: &App, resolve: ResolveAll) -> Result<Response<GrpcBody>, Failure> {
-    let context = resolve.context.unwrap_or_default().json();
+pub(super) fn all(
+    app: &App,
+    resolve: ResolveAll,
+    origin: Origin,
+) -> Result<Response<GrpcBody>, Failure> {
+    let object = resolve.context.unwrap_or_default().json();
     let mut scratch = Scratch::new();
-    let context = read(app, &mut scratch, &context)?;
+    let context = read(app, &mut scratch, &object)?;
     let current = app.flags.current();
+    let (origin, mut remote) = (origin.or(&object), Vec::new());
     let flags = current.set.evaluate_all(&context, unix()).filter_map(|(flag, evaluation)| {
         app.flags.counted(flag.key(), &evaluation);
+        if !origin.is_nobody() {
+            remote.push(Remote::of(flag.key(), &evaluation));
+        }
         Some((flag.key().to_owned(), any(&evaluation)?))
     });
     let metadata = Some(Struct::of(current.set.metadata()));
     let all = ResolvedAll { flags: flags.collect(), metadata };
+    app.flags.joined(origin, &context, || remote);
     Ok(answer(&all.encode_to_vec()))
 }
 

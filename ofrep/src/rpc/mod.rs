@@ -10,6 +10,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+use crate::origin::Origin;
 use crate::routes::App;
 use bytes::Bytes;
 use evaluate::Wanted;
@@ -90,10 +91,11 @@ where
         return Err(Failure::new(Code::InvalidArgument, words));
     }
     selects_all(request.headers().get("flagd-selector").map_or(b"", HeaderValue::as_bytes))?;
+    let origin = Origin::of(request.headers());
     let message = message(&app.turns, request).await?;
     match call {
-        Call::Resolve(wanted) => evaluate::one(app, wanted, decoded(&message)?),
-        Call::ResolveAll => evaluate::all(app, decoded(&message)?),
+        Call::Resolve(wanted) => evaluate::one(app, wanted, decoded(&message)?, origin),
+        Call::ResolveAll => evaluate::all(app, decoded(&message)?, origin),
         Call::EventStream => stream::events(app),
         Call::SyncFlags => {
             let sync: message::Sync = decoded(&message)?;

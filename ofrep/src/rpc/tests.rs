@@ -273,3 +273,23 @@ async fn a_change_is_told_with_the_flags_that_it_changes() {
     let expected = json!({"flags": {"prompt": {"type": "update", "flagKey": "prompt", "source": "stagegate"}}});
     assert_eq!(data, expected);
 }
+
+#[tokio::test]
+async fn an_evaluation_is_known_by_the_request_that_the_call_names() {
+    let lab = Lab::new(|_| {});
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let traceparent = format!("00-{trace}-00f067aa0ba902b7-01");
+    let acme = json!({"tenant": "acme"});
+    let fields = [("baggage", "stagegate.request_id=r1"), ("traceparent", traceparent.as_str())];
+    let one: Result<Boolean, _> =
+        lab.call("ResolveBoolean", &resolve("prompt", &acme), &fields).await;
+    assert!(one.is_ok());
+    let context = json!({"requestId": "r2"});
+    let all = ResolveAll { context: context.as_object().map(Struct::of) };
+    let _: ResolvedAll = lab.call("ResolveAll", &all, &[]).await.expect("an answer");
+    let flags = &lab.app.flags;
+    assert_eq!(flags.remote_of("r2").len(), 5);
+    assert_eq!(flags.take_remote("another", Some(trace))[0].flag, "prompt");
+    let taken = flags.take_remote("r1", None);
+    assert_eq!((taken[0].variant.as_str(), taken[0].decided_by), ("on", "targeting"));
+}

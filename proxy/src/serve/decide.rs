@@ -9,9 +9,12 @@ use crate::http1::Known;
 use crate::pins::Pins;
 use crate::plan::{CurrentPlan, Release, Role, Workload};
 use crate::problem::Problem;
-use stagegate_flags::{Evaluation, FlagsSent};
+use stagegate_flags::{Context, Evaluation, FlagsSent};
 use stagegate_rollout::{Arm, Choice, Flagged, KeyKind, OnRollback, Reason, Target};
 use stagegate_settings::ForwardFlags;
+
+/// The context of flags, and the time in Unix seconds.
+type Asked<'a> = (&'a Context<'a>, u64);
 
 /// The result of a decision.
 pub(super) enum Route {
@@ -47,10 +50,15 @@ impl Client {
         };
         let pin = issued.or_else(began);
         let pinned = pin.map(|(arm, _)| arm);
-        let choice = match self.killing_flag(call, plan, workload) {
+        // One context for the flags that decide and for those that are sent.
+        let decides = settings.kill_flag.is_some() || settings.arm_flag.is_some();
+        let mut scratch = decides.then(|| self.worker.flags.borrow_mut());
+        let context = scratch.as_mut().map(|it| self.about(call, workload).context(it));
+        let asked = context.as_ref().map(|context| (context, call.now_s()));
+        let choice = match self.killing_flag(asked, plan, workload) {
             Some(flag) => workload.split.killed(&call.who(), flag),
             None => {
-                let flagged = self.arm_flag(call, plan, workload);
+                let flagged = self.arm_flag(asked, plan, workload);
                 workload.split.choose_by_flag(&call.who(), forced, pinned, flagged)
             }
         };
@@ -98,46 +106,41 @@ impl Client {
             decision.pin(pins, id, call.steady_s(pins));
         }
         let to = (decision.arm.label(), decision.release());
-        decision.flags = self.flags(call, plan, workload, to);
+        decision.flags = match asked {
+            Some(asked) => self.flags_for(asked, plan, workload, to),
+            None => self.flags(call, plan, workload, to),
+        };
         Route::To(decision)
     }
 
     /// The flag that kills the workload for this request, if it does.
     fn killing_flag<'p>(
         &self,
-        call: &Call,
+        asked: Option<Asked<'_>>,
         plan: &CurrentPlan,
         workload: &'p Workload,
     ) -> Option<&'p str> {
         let key = workload.prepared.settings.kill_flag.as_deref()?;
-        self.evaluated(key, call, plan, workload).is_false().then_some(key)
+        self.evaluated(key, asked?, plan).is_false().then_some(key)
     }
 
     /// The arm that the workload's flag names for this request, if it names one.
     fn arm_flag<'p>(
         &self,
-        call: &Call,
+        asked: Option<Asked<'_>>,
         plan: &CurrentPlan,
         workload: &'p Workload,
     ) -> Option<Flagged<'p>> {
         let flag = workload.prepared.settings.arm_flag.as_deref()?;
         let is_open = workload.split.state().is_open();
-        let arm = is_open.then(|| self.evaluated(flag, call, plan, workload).arm())??;
+        let asked = asked.filter(|_| is_open)?;
+        let arm = self.evaluated(flag, asked, plan).arm()?;
         Some(Flagged { flag, arm })
     }
 
-    fn evaluated<'p>(
-        &self,
-        key: &str,
-        call: &Call,
-        plan: &'p CurrentPlan,
-        workload: &Workload,
-    ) -> Evaluation<'p> {
-        let mut scratch = self.worker.flags.borrow_mut();
+    fn evaluated<'p>(&self, key: &str, asked: Asked<'_>, plan: &'p CurrentPlan) -> Evaluation<'p> {
         let mut stats = self.worker.stats.borrow_mut();
-        let about = self.about(call, workload);
-        let facts = about.facts(call.now_s());
-        flags::one(key, &plan.flags, &mut scratch, &facts, stats.flags())
+        flags::one(key, &plan.flags, asked, stats.flags())
     }
 
     /// Flags for a release, if the workload wants any or the release pins some.
@@ -146,21 +149,33 @@ impl Client {
         call: &Call,
         plan: &CurrentPlan,
         workload: &Workload,
-        (arm, release): (&'static str, Option<&Release>),
+        to: (&'static str, Option<&Release>),
     ) -> Option<Box<FlagsSent>> {
-        let wanted = &workload.prepared.settings.forward_flags;
-        let changes = release.and_then(|release| release.changes.as_ref());
-        let pins = changes.map(|changes| changes.flags.as_slice()).unwrap_or_default();
-        if *wanted == ForwardFlags::Nothing && pins.is_empty() {
+        if !wants_flags(workload, to.1) {
             return None;
         }
-        let mut about = self.about(call, workload);
-        about.put("arm", Some(arm));
-        about.put("release", release.map(|release| &*release.name));
         let mut scratch = self.worker.flags.borrow_mut();
+        let context = self.about(call, workload).context(&mut scratch);
+        self.flags_for((&context, call.now_s()), plan, workload, to)
+    }
+
+    /// As [`Self::flags`], with the context that is there.
+    fn flags_for(
+        &self,
+        (context, now_s): Asked<'_>,
+        plan: &CurrentPlan,
+        workload: &Workload,
+        (arm, release): (&'static str, Option<&Release>),
+    ) -> Option<Box<FlagsSent>> {
+        if !wants_flags(workload, release) {
+            return None;
+        }
+        let wanted = &workload.prepared.settings.forward_flags;
+        let to = [("arm", arm), ("release", release.map_or("", |release| &*release.name))];
+        let context = context.with(if release.is_some() { &to } else { &to[..1] });
         let mut stats = self.worker.stats.borrow_mut();
-        let facts = about.facts(call.now_s());
-        flags::evaluate((wanted, pins), &plan.flags, &mut scratch, &facts, stats.flags())
+        let pins = pinned_by(release);
+        flags::evaluate((wanted, pins), &plan.flags, (&context, now_s), stats.flags())
     }
 
     /// What flags may ask about a request.
@@ -183,6 +198,18 @@ impl Client {
         about.put("stage", stage.and_then(|name| std::str::from_utf8(name).ok()));
         about
     }
+}
+
+/// Flags that a release pins.
+fn pinned_by(release: Option<&Release>) -> &[(String, String)] {
+    let changes = release.and_then(|release| release.changes.as_ref());
+    changes.map(|changes| changes.flags.as_slice()).unwrap_or_default()
+}
+
+/// True if any flag is sent.
+fn wants_flags(workload: &Workload, release: Option<&Release>) -> bool {
+    workload.prepared.settings.forward_flags != ForwardFlags::Nothing
+        || !pinned_by(release).is_empty()
 }
 
 /// Keeps a conversation on stable that began there: a growing weight takes in new ones.

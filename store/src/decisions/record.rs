@@ -64,6 +64,9 @@ pub struct OwnedFlag {
     pub variant: String,
     /// What decided.
     pub decided_by: String,
+    /// True if a program asked for it while it worked on the request.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub remote: bool,
 }
 
 /// The usage and the cost of an answer.
@@ -116,6 +119,7 @@ impl From<&Record<'_>> for OwnedRecord {
                     key: flag.key.to_owned(),
                     variant: flag.variant.to_owned(),
                     decided_by: flag.decided_by.to_owned(),
+                    remote: flag.remote,
                 })
                 .collect(),
         }

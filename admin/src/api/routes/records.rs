@@ -51,12 +51,14 @@ pub(super) async fn decision(
 ) -> Result<Json<DecisionExplained>, ApiError> {
     let id = request_id.clone();
     let found = ask(&app, move |log| log.get(&id)).await?;
-    let decision = found.map(describe::decision).ok_or_else(|| {
+    let mut decision = found.map(describe::decision).ok_or_else(|| {
         let detail = format!(
             "no decision of request `{request_id}` is recorded: the id is wrong, the record has not been written yet (under a second), or its time is over"
         );
         ApiError::new(Kind::NotFound, detail)
     })?;
+    let late = app.flags.as_ref().map(|flags| flags.remote_of(&request_id)).unwrap_or_default();
+    describe::add_remote(&mut decision, late);
     let view = app.control.view();
     let workload = view.config.workload(&decision.workload);
     let request = explain::request_of(workload, &decision.release);

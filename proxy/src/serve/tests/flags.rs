@@ -139,3 +139,29 @@ fn a_flag_names_the_arm_before_the_weight() {
         }
     }
 }
+
+#[test]
+fn one_request_may_have_all_three_kinds_of_flags() {
+    let sim = Sim::with(|setup| {
+        forwarding(setup);
+        setup.agent().kill_flag = Some("prompt".into());
+        setup.agent().arm_flag = Some("prompt".into());
+        setup.agent().forward_flags = ForwardFlags::Keys(vec!["sent".into()]);
+    });
+    let text = r#"{"flags": {
+        "prompt": {"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "on",
+            "targeting": {"if": [{"var": "release"}, "off"]}},
+        "sent": {"state": "ENABLED", "variants": {"a": "a", "b": "b"}, "defaultVariant": "b",
+            "targeting": {"if": [{"and": [{"==": [{"var": "arm"}, "candidate"]},
+                {"==": [{"var": "release"}, "v2"]}, {"==": [{"var": "tenant"}, "acme"]}]}, "a"]}}}}"#;
+    let file = FlagFile::read("flags.json", text).expect("a good file");
+    sim.flags(FlagSet::of(vec![file], Bucketing::V2).expect("no key twice"));
+    let client = sim.client();
+    client.sends(get("X-Tenant-Id: acme\r\n"));
+    let backend = sim.backend_at(CANDIDATE);
+    // What decides is asked before there is a release, and what is sent knows it.
+    assert_eq!(backend.receives("").field("stagegate-flags"), "sent=a;by=targeting");
+    backend.sends(OK);
+    client.receives("HTTP/1.1 200 OK\r\n");
+    assert_eq!(sim.decided(), [("acme".to_owned(), Reason::Flag, "prompt".to_owned())]);
+}
