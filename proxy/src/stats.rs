@@ -90,6 +90,8 @@ pub(crate) struct Told<'a> {
     pub(crate) rejected: bool,
     /// Something in it could not be read.
     pub(crate) unreadable: bool,
+    /// The class of its failure, if it failed.
+    pub(crate) failure: Option<&'a str>,
     /// The tenant that asked.
     pub(crate) asked: Option<&'a str>,
     /// The tenant's use counts under this name.
@@ -165,6 +167,9 @@ impl Stats {
         } else {
             series.outcomes[finished.outcome.index()] += 1;
             series.reasons[finished.reason.index()] += 1;
+            if let Some(class) = told.failure {
+                series.failures.count(class, 1);
+            }
             if finished.abandoned {
                 series.abandoned_us.record(finished.duration_us);
             } else {

@@ -5,7 +5,7 @@
 
 use crate::units::UnitSums;
 use crate::usage::{CostTruth, TokenKind};
-use crate::{Histogram, KeyKind, Outcome, Reason};
+use crate::{ErrorClasses, Histogram, KeyKind, Outcome, Reason};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -69,6 +69,12 @@ impl Add for BTreeMap<Arc<str>, StageUse> {
         for (name, used) in other {
             self.entry(Arc::clone(name)).or_default().merge(used);
         }
+    }
+}
+
+impl Add for ErrorClasses {
+    fn add(&mut self, other: &Self) {
+        self.merge(other);
     }
 }
 
@@ -181,6 +187,8 @@ series! {
         cost_nanos: Histogram;
         /// The spend in nano-dollars by how it is known, by [`CostTruth::index`].
         spent_nanos: [u64; CostTruth::ALL.len()];
+        /// Failures by class; capped in number.
+        failures: ErrorClasses;
         /// Results of scored responses.
         scores: Scores;
         /// Conversations and other units that the split draws, where a rollout counts them.

@@ -145,6 +145,20 @@ impl Failure {
             .flatten()
     }
 
+    /// What it is called, for people who compare failures: its most telling name, and the fingerprint of its message. The
+    /// message itself is not kept.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let plain = |name: &&str| {
+            name.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-. ".contains(&it))
+        };
+        let name = self.names().find(plain).unwrap_or("unnamed");
+        match self.names.message {
+            0 => name.to_owned(),
+            message => format!("{name} #{message:08x}"),
+        }
+    }
+
     /// The class that the backend's own status gives it.
     pub(crate) const fn own(&self) -> Option<Outcome> {
         self.own

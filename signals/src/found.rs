@@ -1,6 +1,7 @@
 //! The relevant facts of one JSON document.
 
 use crate::counts::{Count, Counts};
+use crate::fingerprint::fingerprint;
 use crate::node::{Leaf, Node, is_beside_errors};
 use crate::text::Text;
 use crate::tier::Tier;
@@ -18,6 +19,8 @@ pub(crate) struct ErrorNames {
     pub(crate) status: Text<MAX_CODE>,
     /// A status code, or JSON-RPC's error code; 0 if there is none.
     pub(crate) number: i32,
+    /// The fingerprint of its message; 0 if there is none.
+    pub(crate) message: u32,
 }
 
 impl ErrorNames {
@@ -26,6 +29,7 @@ impl ErrorNames {
         self.kind.clear();
         self.status.clear();
         self.number = 0;
+        self.message = 0;
     }
 }
 
@@ -249,11 +253,17 @@ impl Found {
             }
             Leaf::ErrorKind => self.error.kind.set(text),
             Leaf::ErrorStatus => self.error.status.set(text),
+            Leaf::ErrorMessage => self.message(text.as_bytes()),
             Leaf::ItemKind => self.item.which = Which::call(text),
             Leaf::ActionKind => self.item.is_page = text != "search",
             Leaf::Which => self.item.which = Which::of(text),
             Leaf::IsError | Leaf::Tokens | Leaf::Count(_) => self.numeric(leaf, text),
         }
+    }
+
+    /// The words of an error, or their beginning.
+    pub(crate) fn message(&mut self, text: &[u8]) {
+        self.error.message = fingerprint(text);
     }
 
     /// A number in quotes.

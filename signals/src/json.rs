@@ -171,7 +171,7 @@ impl Reader {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        self.whole = self.whole && self.token.push(bytes);
+        self.whole = self.whole && self.token.push_prefix(bytes);
     }
 
     /// The first byte of a value, or what stands around top-level ones.
@@ -356,9 +356,12 @@ impl Reader {
     fn text(&mut self, found: &mut Found) {
         let Member::Value(leaf) = self.member else { return };
         if !self.whole {
-            // A long text says as much as `true`.
-            if leaf == Leaf::Error {
-                found.truth(leaf);
+            match leaf {
+                // A long text says as much as `true`.
+                Leaf::Error => found.truth(leaf),
+                // The beginning of a message says which one it is.
+                Leaf::ErrorMessage => found.message(self.token.bytes()),
+                _ => {}
             }
             return;
         }

@@ -18,6 +18,7 @@ mod event_stream;
 mod events;
 mod explain;
 mod failure;
+mod fingerprint;
 mod found;
 mod frames;
 mod generation;

@@ -97,6 +97,8 @@ pub(crate) enum Leaf {
     ErrorKind,
     ErrorCode,
     ErrorStatus,
+    /// The words of an error.
+    ErrorMessage,
     ItemKind,
     ActionKind,
     /// A modality or the life of a cache write.
@@ -288,6 +290,7 @@ fn small(node: Node, key: &[u8]) -> Member {
         (Error, b"type") => Value(Leaf::ErrorKind),
         (Error, b"code") => Value(Leaf::ErrorCode),
         (Error, b"status") => Value(Leaf::ErrorStatus),
+        (Error, b"message") => Value(Leaf::ErrorMessage),
         (Incomplete, b"reason") => Value(Leaf::Reason),
         (Tier, b"type") => Value(Leaf::Tier),
         (Item, b"type") => Value(Leaf::ItemKind),

@@ -30,6 +30,13 @@ impl<const N: usize> Text<N> {
         true
     }
 
+    /// Appends what there is room for; false when that is not all.
+    pub(crate) fn push_prefix(&mut self, more: &[u8]) -> bool {
+        let room = N - usize::from(self.len);
+        let fits = &more[..more.len().min(room)];
+        self.push(fits) && fits.len() == more.len()
+    }
+
     /// Replaces the text; nothing is kept of one that does not fit.
     pub(crate) fn set(&mut self, text: &str) {
         self.clear();
@@ -80,5 +87,7 @@ mod tests {
         assert_eq!(text.as_str(), "abcd");
         text.set("longer");
         assert_eq!(text.get(), None);
+        assert!(text.push_prefix(b"abc") && !text.push_prefix(b"def"));
+        assert_eq!(text.as_str(), "abcd");
     }
 }

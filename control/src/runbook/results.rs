@@ -1,12 +1,16 @@
 //! Pure: the results of automatic tasks, each with whether all is well.
 
 use stagegate_readiness::SpendSeen;
-use stagegate_rollout::{Outcome, Series};
+use stagegate_rollout::{ErrorClasses, Outcome, Series};
 
 /// A share of failures may grow to so many times what it was.
 const TIMES: f64 = 2.0;
 /// And by so much, for shares near zero.
 const MORE: f64 = 0.005;
+/// A class of failures that never came before is new when it came so often: once is chance.
+const NEW_AFTER: u64 = 3;
+/// New classes that are named.
+const SHOWN: usize = 5;
 /// p99 over p50 may grow to so many times what it was.
 const TAIL: f64 = 1.5;
 /// The spend may be so many times the budget.
@@ -37,7 +41,27 @@ pub(super) fn errors(before: &Series, after: &Series) -> (bool, String) {
             was * 100.0
         ));
     }
+    let new = new_classes(before, after);
+    passed &= new.is_empty();
+    words
+        .extend(new.iter().take(SHOWN).map(|(class, times)| format!("NEW {class}: {times} times")));
+    if new.len() > SHOWN {
+        words.push(format!("and {} more new classes", new.len() - SHOWN));
+    }
     (passed, words.join(", "))
+}
+
+/// Classes of failures that came again and again, and never before; the most frequent first.
+fn new_classes<'a>(before: &Series, after: &'a Series) -> Vec<(&'a str, u64)> {
+    let mut new: Vec<(&str, u64)> = after
+        .failures
+        .iter()
+        .filter(|(class, times)| {
+            *times >= NEW_AFTER && *class != ErrorClasses::OTHER && before.failures.of(class) == 0
+        })
+        .collect();
+    new.sort_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(other.0)));
+    new
 }
 
 /// p99 over p50.
@@ -91,6 +115,25 @@ mod tests {
         let (passed, words) = errors(&before, &series(960, 40, 2000));
         assert!(!passed && words.contains("MORE permanent 4.00% (before 1.00%)"), "{words}");
         assert!(!errors(&before, &Series::default()).0, "nothing was recorded");
+    }
+
+    #[test]
+    fn a_class_that_never_came_before_is_found() {
+        let (mut before, mut after) = (series(990, 10, 2000), series(990, 10, 2000));
+        before.failures.count("permanent 500 server_error #00000001", 10);
+        after.failures.count("permanent 500 server_error #00000001", 4);
+        after.failures.count("permanent 500 server_error #00000002", 2);
+        assert!(errors(&before, &after).0, "twice is chance");
+        after.failures.count("permanent 500 server_error #00000002", 4);
+        let (passed, words) = errors(&before, &after);
+        assert!(
+            !passed && words.ends_with("NEW permanent 500 server_error #00000002: 6 times"),
+            "{words}"
+        );
+        for number in 3..20 {
+            after.failures.count(&format!("external 502 x #{number:08}"), 5);
+        }
+        assert!(errors(&before, &after).1.ends_with("and 13 more new classes"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::decision::Decision;
 use super::inspect::{Held, LateScan};
 use super::observe::Observed;
-use super::outcome::{cost, outcome, outcome_of, spent, unpriced};
+use super::outcome::{cost, failure_class, outcome, outcome_of, spent, unpriced};
 use crate::http1::{Forwarding, Known, RequestHead};
 use crate::identity::{Claims, Found, Uses};
 use crate::ids;
@@ -149,6 +149,15 @@ impl Call {
         self.count(worker, decision, outcome, &Told::default());
     }
 
+    /// Counts a request that the proxy answered because of a problem, and keeps its record.
+    pub(super) fn failed(&self, worker: &Worker, decision: &Decision, problem: Problem) {
+        let outcome = outcome_of(problem);
+        let blames = !matches!(outcome, Outcome::Ok | Outcome::ClientGone);
+        let class = format!("{} {} {}", outcome.label(), problem.status(), problem.reason());
+        let failure = blames.then_some(class.as_str());
+        self.count(worker, decision, outcome, &Told { failure, ..Told::default() });
+    }
+
     /// Counts a tunnel that is over, and keeps its record.
     pub(super) fn tunnelled(
         &self,
@@ -174,7 +183,9 @@ impl Call {
             let micros = self.elapsed_us();
             self.observed.stages.push((stage, micros));
         }
+        let class = failure_class(outcome, self.status, failure.as_ref());
         let told = Told {
+            failure: class.as_deref(),
             usage: signals.as_ref().and_then(|signals| signals.usage),
             cost,
             stages: &self.observed.stages,

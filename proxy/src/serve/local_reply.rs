@@ -3,7 +3,6 @@
 use super::call::Call;
 use super::client::{After, Client};
 use super::decision::Decision;
-use super::outcome::outcome_of;
 use crate::dialect::Dialect;
 use crate::http1::BodyLength;
 use crate::plan::{CurrentPlan, Workload};
@@ -47,7 +46,7 @@ impl Client {
     ) -> After {
         call.status = problem.status();
         call.trace_problem(problem);
-        call.finish(&self.worker, decision, outcome_of(problem));
+        call.failed(&self.worker, decision, problem);
         self.answer(call, Some(decision.workload()), problem).await
     }
 

@@ -20,6 +20,19 @@ pub(super) fn outcome(rules: &Rules, status: u16, failure: Option<&Failure>, end
     }
 }
 
+/// The class of a failure, for people who compare failures; none for what is no failure of the release.
+pub(super) fn failure_class(
+    outcome: Outcome,
+    status: u16,
+    failure: Option<&Failure>,
+) -> Option<String> {
+    if !matches!(outcome, Outcome::Transient | Outcome::Permanent | Outcome::External) {
+        return None;
+    }
+    let name = failure.map(Failure::label);
+    Some(format!("{} {status} {}", outcome.label(), name.as_deref().unwrap_or("unnamed")))
+}
+
 /// The cost of an answer with a body of `bytes` bytes; none where no cost is expected.
 pub(super) fn cost(
     worker: &Worker,

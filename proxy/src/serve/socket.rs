@@ -4,7 +4,7 @@
 use super::call::Call;
 use super::decision::Decision;
 use super::identify::pinned;
-use super::outcome::outcome;
+use super::outcome::{failure_class, outcome};
 use crate::identity::{BodyScan, Learner, Uses};
 use crate::inflating::Reading;
 use crate::stats::{Told, tenant_label};
@@ -110,7 +110,9 @@ impl<'a> Watcher<'a> {
         let used = &heard.used;
         let settings = &decision.workload().prepared.signals;
         let outcome = outcome(&settings.rules, call.status, failure.as_ref(), end);
+        let class = failure_class(outcome, call.status, failure.as_ref());
         let told = Told {
+            failure: class.as_deref(),
             usage: used.usage,
             cost: used.cost(),
             unpriced: used.unknown.as_ref().map(|(why, model)| (*why, model.as_str())),

@@ -83,6 +83,7 @@ pub(super) fn start(
         status: Status::default(),
         history: Vec::new(),
         against_itself: Some(former),
+        ticket: order.grounds.ticket.map(str::to_owned),
     };
     let transition = rollout.enter(Phase::Progressing, Turn::Started, WEIGHT, mark);
     transition.against.clone_from(&missing);

@@ -160,6 +160,7 @@ fn start(
         status: Status::default(),
         history: Vec::new(),
         against_itself: None,
+        ticket: order.grounds.ticket.map(str::to_owned),
     };
     let transition = rollout.enter(phase, Turn::Started, weight, mark);
     transition.against.clone_from(&missing);

@@ -111,6 +111,9 @@ impl Notice {
         if !mark.reason.is_empty() {
             facts.push(("reason".to_owned(), mark.reason.clone()));
         }
+        if let Some(ticket) = &rollout.ticket {
+            facts.push(("ticket".to_owned(), ticket.clone()));
+        }
         Self {
             id: format!("{problem}~{}~{}", kind.label(), mark.at_ms),
             problem,

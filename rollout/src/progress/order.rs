@@ -26,6 +26,8 @@ pub struct Grounds<'a> {
     /// Start although something is missing, or set a weight while a rollout is active. Needs a
     /// reason, and is recorded.
     pub overriding: bool,
+    /// The ticket that a start belongs to.
+    pub ticket: Option<&'a str>,
 }
 
 /// The result of a command or an analysis, before it becomes effects.

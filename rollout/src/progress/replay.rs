@@ -153,5 +153,6 @@ fn rollout_of(policy: &Policy, recording: &Recording<'_>, first: &Tick) -> Rollo
         status: Status::default(),
         history: Vec::new(),
         against_itself: None,
+        ticket: None,
     }
 }

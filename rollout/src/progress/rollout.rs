@@ -203,6 +203,9 @@ pub struct Rollout {
     /// Set if a release is compared with itself (A/A): what the workload had before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub against_itself: Option<Former>,
+    /// The ticket that it belongs to, as whoever started it wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
 }
 
 /// The candidate that a workload had before a release was compared with itself.

@@ -124,6 +124,7 @@ impl<D: Draw> World<D> {
             analysis: self.newest.as_ref(),
             preflight: Some(&self.preflight),
             overriding,
+            ticket: Some("AG-118"),
         };
         let order = Order { command, by: "ada", reason, grounds };
         let Stepped { state, effects, .. } =

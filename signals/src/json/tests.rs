@@ -141,3 +141,23 @@ proptest! {
         prop_assert_eq!(whole.counts.usage().input, prompt);
     }
 }
+
+#[test]
+fn the_words_of_an_error_are_kept_as_a_number_however_the_body_is_cut() {
+    let of = |text: &str| read(text).error.message;
+    let one = of(r#"{"error":{"message":"index 5 out of range","code":"x"}}"#);
+    assert!(one != 0 && one == of(r#"{"error":{"message":"Index 17 out of range"}}"#));
+    assert_eq!(of(r#"{"error":{"code":"x"}}"#), 0);
+    // Of a long message the beginning counts.
+    let long = |end: &str| format!(r#"{{"error":{{"message":"{} {end}"}}}}"#, "a b ".repeat(60));
+    let whole = of(&long("one"));
+    assert!(whole != 0 && whole == of(&long("other")));
+    let text = long("one");
+    for cut in [20, 100, 150, 200] {
+        let (mut reader, mut found) = (Reader::default(), Found::default());
+        for part in [&text.as_bytes()[..cut], &text.as_bytes()[cut..]] {
+            reader.feed(part, &mut found);
+        }
+        assert_eq!(found.error.message, whole, "{cut}");
+    }
+}

@@ -249,3 +249,22 @@ fn a_client_that_does_not_read_stops_the_backend_from_being_read() {
     assert_eq!(client.received().len(), 999_000);
     assert_eq!(sim.outcome(), Outcome::Ok);
 }
+
+#[test]
+fn a_failure_is_counted_by_its_class_and_its_words_are_not_kept() {
+    let sim = Sim::new();
+    let client = sim.client();
+    client.sends(GET);
+    let body = r#"{"error":{"message":"no row 17 for 'ann'","type":"server_error"}}"#;
+    sim.backend().sends(format!(
+        "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ));
+    client.receives("HTTP/1.1 500 Internal Server Error\r\n");
+    client.receives_body(body);
+    let series = sim.series();
+    let classes: Vec<(&str, u64)> = series.failures.iter().collect();
+    let [(class, 1)] = classes[..] else { panic!("one class: {classes:?}") };
+    assert!(class.contains(" 500 server_error #"), "{class}");
+    assert_eq!(class.len(), class.find('#').expect("a fingerprint") + 9, "{class}");
+}
