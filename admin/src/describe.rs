@@ -6,6 +6,7 @@ mod decision;
 mod eval_report;
 mod flag;
 mod fleet;
+mod handoff;
 mod pairs;
 mod passport;
 mod release;
@@ -20,7 +21,7 @@ pub use change::*;
 pub use checklist::{
     checklist, given_evidence, given_file, given_kind, stale_check, statement, statement_made,
 };
-pub use decision::decision;
+pub use decision::{add_remote, decision};
 pub use eval_report::{eval_report, given_comparison};
 pub use flag::{bound, decider, flag, flag_changed, flag_evaluation, flags, flags_sent};
 pub use fleet::{fleet, fleet_finding, fleet_outcome, fleet_seen};
@@ -30,6 +31,7 @@ pub use passport::{
     admitted_passport, exercise, given_exercise, given_passport, passport, signed_passport,
 };
 
+pub use handoff::{handoff, handoff_made};
 pub use runbook::{given_act, runbook, task_made};
 
 pub mod rollout;

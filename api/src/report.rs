@@ -36,6 +36,10 @@ pub struct DeployReport {
     pub counted: Counted,
     /// The four axes, each on its own.
     pub axes: Vec<AxisReport>,
+    /// Failures by class, the most frequent first: outcome, status, name of the error, and the fingerprint of its
+    /// message.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<FailureClass>,
     /// The last analysis within the span: what the gates said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_analysis: Option<AnalysisDetail>,
@@ -52,6 +56,18 @@ pub struct DeployReport {
     pub offline: Option<EvalReportDetail>,
     /// Missing facts and reservations, one line each.
     pub not_known: Vec<String>,
+}
+
+/// One class of failures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FailureClass {
+    /// Its name.
+    #[schema(example = "permanent 500 server_error #1a2b3c4d")]
+    pub class: String,
+    /// Failures of the candidate.
+    pub candidate: u64,
+    /// Failures of stable over the same time.
+    pub stable: u64,
 }
 
 /// The counts of a span.

@@ -27,6 +27,11 @@ pub struct StartRollout {
     /// Start although something is missing. Needs a reason; both are recorded.
     #[serde(default, rename = "override")]
     pub overriding: bool,
+    /// The ticket that the rollout belongs to, at most 100 characters. It is part of every message about the
+    /// rollout, of its report and of its hand-off pack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 100, example = "AG-118")]
+    pub ticket: Option<String>,
     /// The reason; at most 500 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 500)]
@@ -71,6 +76,9 @@ pub struct RolloutSummary {
     /// True if a release is compared with itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub aa: bool,
+    /// The ticket that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
     /// The actor, reason and time of the change to this phase.
     pub since: MarkDetail,
     /// The verdict that was last recorded in this step: `pass`, `fail`, `inconclusive` or `error`.

@@ -3,8 +3,8 @@
 use crate::client::{AdminClient, Failure, Trust};
 use crate::command::{
     analysis, audit, change, checklist, cohort, dataset, drill, eval, explain, file, flag, fleet,
-    health, lists, notify, outlook, passport, price, reference, release, report, review, rollout,
-    runbook, samples, shadow, smoke, status, token, undo,
+    handoff, health, lists, notify, outlook, passport, price, reference, release, report, review,
+    rollout, runbook, samples, shadow, smoke, status, token, undo,
 };
 use crate::examples::examples;
 use crate::local::Local;
@@ -137,12 +137,15 @@ pub(crate) enum Command {
     /// Make keys that sign passports. Asks no server.
     #[command(subcommand)]
     Key(passport::KeyCommand),
-    /// Watch how a release answers copies of real requests, as evidence.
-    #[command(after_help = examples!("smoke support-agent --shadow 1h --out smoke.json"))]
-    Smoke(smoke::SmokeArgs),
+    /// Watch how a release answers copies of real requests, or a set of cases, as evidence.
+    #[command(after_help = examples!("smoke support-agent --shadow 1h --out smoke.json", "smoke support-agent --against v43 --dataset set.jsonl --during 1h --out smoke.json"))]
+    Smoke(Box<smoke::SmokeArgs>),
     /// Tasks after a release got all traffic, and the page for a rollback.
     #[command(subcommand)]
     Runbook(runbook::RunbookCommand),
+    /// Hand a release over to the people on call: the pack, and what it lacks.
+    #[command(subcommand)]
+    Handoff(handoff::HandoffCommand),
     /// Show the analyses of a rollout's gates.
     #[command(subcommand)]
     Analysis(analysis::AnalysisCommand),
@@ -261,6 +264,7 @@ impl Command {
             Self::Key(command) => passport::key(&command, format),
             Self::Smoke(args) => smoke::run(&client()?, &args, format),
             Self::Runbook(command) => runbook::run(&client()?, &command, format),
+            Self::Handoff(command) => handoff::run(&client()?, &command, format),
             Self::Analysis(command) => analysis::run(&client()?, &command, format),
             Self::Report(args) => report::run(&client()?, &args, format),
             Self::Plan(args) => outlook::plan(&client()?, &args, format),
@@ -316,6 +320,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "analysis",
             "gate",
             "runbook",
+            "handoff",
         ],
     ),
     ("Decide who takes part", &["cohort", "exclude", "allow", "deny", "flag"]),

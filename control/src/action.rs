@@ -58,6 +58,8 @@ pub enum Action {
     PassportAdmit,
     /// Something about a task of the runbook.
     Runbook,
+    /// Something about a hand-off.
+    Handoff,
     /// Something about a check of a checklist.
     Checklist(ChecklistAction),
 }
@@ -104,6 +106,7 @@ impl Action {
             Self::PassportExport => "passport_export",
             Self::PassportAdmit => "passport_admit",
             Self::Runbook => "runbook",
+            Self::Handoff => "handoff",
             Self::Checklist(action) => action.label(),
         }
     }

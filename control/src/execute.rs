@@ -36,6 +36,8 @@ pub struct Order {
     pub idempotency: Option<IdempotencyKey<Changed>>,
     /// The caller insists although something speaks against it; needs a reason.
     pub overriding: bool,
+    /// The ticket that a start of a rollout belongs to.
+    pub ticket: Option<String>,
 }
 
 impl Control {
@@ -212,8 +214,12 @@ impl Inner {
         let at_ms = now_ms();
         let analysis = self.analysis_of(&order.workload);
         let preflight = before.map(|it| &it.preflight);
-        let grounds =
-            Grounds { analysis: analysis.as_deref(), preflight, overriding: order.overriding };
+        let grounds = Grounds {
+            analysis: analysis.as_deref(),
+            preflight,
+            overriding: order.overriding,
+            ticket: order.ticket.as_deref(),
+        };
         let Order { command, actor, reason, .. } = order;
         let input = stagegate_rollout::Order { command, by: actor, reason, grounds };
         let stepped = step(live.split.spec(), live.split.state(), Input::Command(input), at_ms)?;

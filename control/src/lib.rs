@@ -38,6 +38,7 @@ mod flag;
 mod flag_away;
 mod flag_release;
 mod following;
+mod handoff;
 mod handover;
 mod intake;
 mod last_changes;
@@ -90,6 +91,7 @@ pub use expired_flags::{ExpiredFlag, FlagRisk, expired_flags};
 pub use flag::{Exclusions, FlagChanged, FlagOrder, FlagTiming};
 pub use flag_release::{FlagRelease, NoFlagRelease, flag_release};
 pub use following::FollowError;
+pub use handoff::{Handoff, HandoffMade, HandoffOrder};
 pub use passport::AdmitOrder;
 pub use preflight::unmeasurable;
 pub use readiness::{

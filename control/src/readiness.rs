@@ -13,7 +13,7 @@ pub use statement::{Said, StatementMade, StatementOrder};
 
 use super::{Control, ExecuteError, Inner, Live, StoreAccessError, View};
 use facts::Look;
-pub(super) use facts::pins;
+pub(super) use facts::{pins, runbook_page};
 use stagegate_readiness::{Checklist, Demand, Facts, Settings, checklist};
 use stagegate_rollout::{OpenChecks, Policy, ReleaseName};
 use std::sync::Arc;

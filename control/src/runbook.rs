@@ -79,12 +79,12 @@ fn began_ms(rollout: &Rollout) -> Option<u64> {
 }
 
 /// The rollout of a workload whose release got all traffic.
-fn full(live: &Live) -> Option<(&Rollout, u64)> {
+pub(super) fn full(live: &Live) -> Option<(&Rollout, u64)> {
     let rollout = live.split.state().rollout.as_deref()?;
     Some((rollout, began_ms(rollout)?))
 }
 
-fn is_active(rollout: &Rollout) -> bool {
+pub(super) fn is_active(rollout: &Rollout) -> bool {
     matches!(rollout.phase, Phase::Watching | Phase::Completed | Phase::Paused)
 }
 
@@ -139,7 +139,7 @@ impl Control {
     }
 }
 
-fn nothing(workload: &str) -> ExecuteError {
+pub(super) fn nothing(workload: &str) -> ExecuteError {
     ExecuteError::Unknown(format!(
         "workload `{workload}` has no runbook: its tasks begin when a rollout reaches 100%"
     ))
@@ -373,5 +373,8 @@ fn notice(
             .owned_by(&*line.owner)
             .fact("command", command);
     notice.subject = format!("runbook-{}", line.task.id);
-    notice
+    match &rollout.ticket {
+        Some(ticket) => notice.fact("ticket", &**ticket),
+        None => notice,
+    }
 }

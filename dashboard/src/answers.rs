@@ -21,7 +21,7 @@ use stagegate_api::{ChannelTested, DrillReport, Reloaded, SessionDetail};
 type Back<'a> = (&'a str, &'a str);
 
 /// Carries a change out and shows its answer.
-async fn carry_out<T: DeserializeOwned>(
+pub(crate) async fn carry_out<T: DeserializeOwned>(
     dashboard: &Dashboard,
     visitor: &Visitor,
     form: &Form,

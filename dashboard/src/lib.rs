@@ -10,20 +10,19 @@
 //! - `frame`: the head of a page, its navigation and its headers.
 //! - `sentence`: pure; what is the matter with a workload, in one sentence.
 //! - `pages`: one file for each page.
-//! - `act`, `answers`: changes that a page asks for; `verbs`: pure; the API's request for one.
+//! - `act`, `answers`, `ready`: changes that a page asks for; `verbs`: pure; the API's request for one.
 
 mod act;
 mod answers;
 mod ask;
 mod assets;
-mod chart;
 mod context;
 mod cookies;
 mod door;
 mod form;
 mod frame;
-mod interval;
 mod pages;
+mod ready;
 mod refusal;
 mod secret;
 mod sentence;
@@ -72,6 +71,13 @@ pub fn around(api: Router, site: SiteNow) -> Result<Router, NoRandomness> {
         .route("/w/{workload}/taking-part", get(pages::taking_part::page))
         .route("/w/{workload}/drill", post(answers::drill))
         .route("/w/{workload}/history", get(pages::history::page))
+        .route("/w/{workload}/report/{rollout}", get(pages::report::page))
+        .route("/w/{workload}/readiness", get(pages::readiness::page))
+        .route("/w/{workload}/checks/{check}", post(ready::state_check))
+        .route("/w/{workload}/runbook", get(pages::runbook::page))
+        .route("/w/{workload}/runbook/rollback", get(pages::runbook::rollback))
+        .route("/w/{workload}/tasks/{task}", post(ready::act_on_task))
+        .route("/w/{workload}/handoff", get(pages::handoff::page).post(ready::act_on_handoff))
         .route("/w/{workload}/act/{verb}", post(act::act))
         .route("/request", get(pages::request::page))
         .route("/samples", get(pages::samples::list))

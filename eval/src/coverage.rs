@@ -4,6 +4,9 @@
 //! hashed into a fixed number of places, and two texts are near if the angle between their counts is small
 //! (the hashing trick of Weinberger et al. 2009, cosine similarity). A request is covered if a case is near,
 //! in the same language, and at most eight times shorter or longer. Tools are compared by name.
+//!
+//! With a model of sentences the caller gives each text its vector, and the angle between vectors decides, whatever the
+//! language and the length.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -27,6 +30,8 @@ pub struct Asked {
     words: usize,
     tools: BTreeSet<String>,
     counts: HashMap<u64, f64>,
+    /// Of length 1, from a model of sentences.
+    vector: Option<Vec<f64>>,
 }
 
 /// Requests that no case is near, and that are near each other.
@@ -87,10 +92,30 @@ impl Asked {
             tools: tools(input),
             counts: counts(&text),
             text,
+            vector: None,
         }
     }
 
+    /// The text that is compared.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// With the vector that a model of sentences gives the text. One without a direction is none.
+    #[must_use]
+    pub fn with_vector(mut self, vector: Vec<f64>) -> Self {
+        let norm = vector.iter().map(|it| it * it).sum::<f64>().sqrt();
+        let good = norm.is_finite() && norm > 0.0;
+        self.vector = good.then(|| vector.into_iter().map(|it| it / norm).collect());
+        self
+    }
+
     fn near(&self, other: &Self, least: f64) -> bool {
+        if let (Some(own), Some(others)) = (&self.vector, &other.vector) {
+            let same = own.len() == others.len();
+            return same && own.iter().zip(others).map(|(a, b)| a * b).sum::<f64>() >= least;
+        }
         let (short, long) = (self.words.min(other.words).max(1), self.words.max(other.words));
         self.language == other.language
             && long <= short.saturating_mul(LONGER)
@@ -296,6 +321,21 @@ fn cosine(one: &HashMap<u64, f64>, other: &HashMap<u64, f64>) -> f64 {
 mod tests {
     use super::{Asked, coverage, language};
     use serde_json::json;
+
+    #[test]
+    fn vectors_decide_where_there_are_any() {
+        let with = |id, text, vector| asked(id, text).with_vector(vector);
+        let set = [with("a", "Where is my money?", vec![2.0, 0.0])];
+        let production = [
+            with("b", "Wo bleibt die Rückzahlung, auf die ich seit Wochen warte?", vec![1.0, 0.2]),
+            with("c", "Where is my money?", vec![0.0, 1.0]),
+        ];
+        let found = coverage(&production, &set, 0.6);
+        assert!((found.share - 0.5).abs() < 1e-9);
+        assert_eq!(found.uncovered[0].ids, ["c"]);
+        let none = coverage(&[asked("d", "Where is my money?").with_vector(vec![0.0])], &set, 0.6);
+        assert!((none.share - 1.0).abs() < 1e-9, "without a vector the words decide");
+    }
 
     fn asked(id: &str, text: &str) -> Asked {
         let input = json!({

@@ -41,13 +41,15 @@ pub enum NoticeKind {
     CheckStale,
     /// A task after a release got all traffic found something, is overdue, or announces a report.
     RunbookTask,
+    /// A release was handed over to the people on call.
+    HandedOff,
     /// The test of a channel.
     Test,
 }
 
 impl NoticeKind {
     /// Every kind, in the order tables show them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::VerdictChanged,
         Self::RolledBack,
         Self::Promoted,
@@ -65,6 +67,7 @@ impl NoticeKind {
         Self::CheckWaived,
         Self::CheckStale,
         Self::RunbookTask,
+        Self::HandedOff,
         Self::Test,
     ];
 
@@ -89,6 +92,7 @@ impl NoticeKind {
             Self::CheckWaived => "check_waived",
             Self::CheckStale => "check_stale",
             Self::RunbookTask => "runbook_task",
+            Self::HandedOff => "handed_off",
             Self::Test => "test",
         }
     }

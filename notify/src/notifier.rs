@@ -5,7 +5,6 @@ use crate::client::Client;
 use crate::condition::{Condition, Conditions};
 use crate::{Channel, Notice, route};
 use stagegate_store::{Ending, NewMessage, Outbox, StoreError};
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -143,8 +142,6 @@ pub(crate) struct Inner {
     /// The number of waiting messages at the last read of the outbox.
     pub(crate) waiting: AtomicU64,
     pub(crate) conditions: Conditions,
-    /// Results of tests by channel. A test does not go through the outbox.
-    tests: Mutex<BTreeMap<String, (u64, Option<String>)>>,
 }
 
 impl Notifier {
@@ -159,7 +156,6 @@ impl Notifier {
             outbox: Mutex::new(outbox),
             waiting: AtomicU64::new(0),
             conditions: Conditions::default(),
-            tests: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -209,16 +205,21 @@ impl Notifier {
         let begun_ms = self.inner.now_ms();
         let notice = Notice::test(name, actor, begun_ms);
         let (inner, sent) = (Arc::clone(&self.inner), notice.clone());
-        let error = blocking(move || match inner.send(&channel, &sent) {
-            Verdict::Delivered => inner.hurry(&channel.name).map(|()| None),
-            Verdict::Refused(why) | Verdict::Again { why, .. } => Ok(Some(why)),
+        let error = blocking(move || {
+            let error = match inner.send(&channel, &sent) {
+                Verdict::Delivered => {
+                    inner.hurry(&channel.name)?;
+                    None
+                }
+                Verdict::Refused(why) | Verdict::Again { why, .. } => Some(why),
+            };
+            inner.record_test(&channel, &sent, error.as_deref())?;
+            Ok::<_, StoreError>(error)
         })
         .await??;
         let now_ms = self.inner.now_ms();
         let outcome = if error.is_none() { Outcome::Delivered } else { Outcome::Failed };
         (self.inner.settings.observer)(name, outcome);
-        let mut tests = self.inner.tests.lock().unwrap_or_else(PoisonError::into_inner);
-        tests.insert(name.to_owned(), (now_ms, error.clone()));
         Ok(Tested { notice: notice.id, error, took_ms: now_ms.saturating_sub(begun_ms) })
     }
 
@@ -229,19 +230,9 @@ impl Notifier {
     pub async fn health(&self) -> Result<Vec<ChannelHealth>, NotifierError> {
         let inner = Arc::clone(&self.inner);
         let records = blocking(move || inner.with_outbox(|outbox| outbox.channels())).await??;
-        let tests = self.inner.tests.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let health = (self.inner.settings.channels)().into_iter().map(|channel| {
             let record = records.iter().find(|record| record.channel == channel.name);
-            let mut record = record.cloned().unwrap_or_default();
-            match tests.get(&channel.name).cloned() {
-                Some((at_ms, None)) => {
-                    record.last_success_ms = record.last_success_ms.max(Some(at_ms));
-                }
-                Some((at_ms, Some(error))) => {
-                    record.last_failure = record.last_failure.max(Some((at_ms, error)));
-                }
-                None => {}
-            }
+            let record = record.cloned().unwrap_or_default();
             ChannelHealth {
                 kind: channel.target.label(),
                 name: channel.name,
@@ -285,6 +276,24 @@ impl Inner {
     /// Blocks on the disk.
     pub(crate) fn with_outbox<T>(&self, work: impl FnOnce(&mut Outbox) -> T) -> T {
         work(&mut self.outbox.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Keeps the result of a test with the channel's other messages. Blocks on the disk.
+    fn record_test(
+        &self,
+        channel: &Channel,
+        notice: &Notice,
+        error: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let message = NewMessage {
+            channel: channel.name.clone(),
+            notice: notice.id.clone(),
+            topic: notice.topic(),
+            rank: notice.severity as u8,
+            body: String::new(),
+        };
+        let ending = if error.is_none() { Ending::Delivered } else { Ending::Refused };
+        self.with_outbox(|outbox| outbox.sent(&message, self.now_ms(), ending, error))
     }
 
     /// Makes the waiting messages of a channel due now, because it works. Blocks on the disk.

@@ -7,6 +7,7 @@
 mod admission;
 mod check;
 mod facts;
+mod handoff;
 mod incident;
 mod item;
 mod list;
@@ -24,6 +25,7 @@ pub use facts::{
     Calibration, ChannelSeen, DrillSeen, Facts, OfflineSeen, OfflineVerdict, PassportSeen, Pins,
     SpendSeen, TargetSeen,
 };
+pub use handoff::{HandoffEvent, HandoffFacts, HandoffNote, Part, PartLine, completed, handoff};
 pub use incident::{Violation, violation};
 pub use item::{Demand, Dropped, Item, Own, PASSPORT, PassportDemand, Settings, Terms, is_own_id};
 pub use list::{Checklist, Line, checklist};

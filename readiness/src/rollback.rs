@@ -40,7 +40,10 @@ pub fn rollback_runbook(of: &Deployment) -> String {
     };
     let token =
         "You need a token of the role operator in `STAGEGATE_TOKEN`, if tokens are configured.";
-    part("1. Before you begin", &[token], &[format!("export STAGEGATE_ADMIN={admin}")]);
+    let trust = "The file of the authority that signed the server's certificate goes into `STAGEGATE_CA`, if no public one did.";
+    let needs = [token, trust];
+    let needs = if admin.starts_with("https://") { &needs[..] } else { &needs[..1] };
+    part("1. Before you begin", needs, &[format!("export STAGEGATE_ADMIN={admin}")]);
     let look = "Look at both releases. Go on at once if users are harmed: looking is optional.";
     part("2. Look", &[look], &[format!("stagegate status {workload}")]);
     let endpoints = of.endpoints.join(", ");
@@ -97,6 +100,13 @@ mod tests {
         assert!(
             commands.contains(&"stagegate rollback agent --reason 'rolled back by the runbook'")
         );
+        assert!(!page.contains("STAGEGATE_CA"));
+        let tls = rollback_runbook(&Deployment {
+            admin: "https://ops.example.com".into(),
+            ..Deployment::default()
+        });
+        assert!(tls.contains("STAGEGATE_ADMIN=https://ops.example.com"));
+        assert!(tls.contains("STAGEGATE_CA"), "{tls}");
         assert!(page.contains("v1 (10.0.0.1:9001)") && page.contains("tell the owner yourself"));
     }
 }

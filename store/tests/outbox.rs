@@ -180,3 +180,25 @@ fn change_and_tell_until_killed() {
         say(epoch);
     }
 }
+
+#[test]
+fn the_last_message_that_a_channel_received_is_never_forgotten_nor_is_one_past_the_queue() {
+    let (dir, store, mut outbox) = open();
+    outbox.enqueue(&[to("chat", "n-1"), to("chat", "n-2")], 5).unwrap();
+    sent(&mut outbox, "chat", 6);
+    outbox.sent(&to("pager", "test-1"), 7, Ending::Delivered, None).unwrap();
+    outbox.sent(&to("hook", "test-2"), 8, Ending::Refused, Some("404")).unwrap();
+    drop((outbox, store));
+    let store = Store::open(dir.path()).unwrap();
+    let mut outbox = store.outbox().unwrap();
+    outbox.forget(u64::MAX >> 1).unwrap();
+    let seen: Vec<_> = outbox
+        .channels()
+        .unwrap()
+        .into_iter()
+        .map(|it| (it.channel, it.last_success_ms, it.last_failure, it.pending))
+        .collect();
+    let wanted = [("chat".to_owned(), Some(6), None, 0), ("pager".to_owned(), Some(7), None, 0)];
+    assert_eq!(seen, wanted, "a failure is forgotten in its time");
+    assert_eq!(outbox.next("pager", u64::MAX >> 1).unwrap(), None, "it is not sent again");
+}

@@ -71,6 +71,16 @@ async fn command_line_and_pages_speak_tls_and_plain_http_is_told_so() {
     let world = World::start(address, &tls(&certificate, ""));
     eventually("an answer over TLS", || world.answers(&authority, None)).await;
 
+    let admin = format!("https://{}", world.stagegate.admin.address);
+    let ca = authority.path().display().to_string();
+    let page = Command::new(BINARY)
+        .args(["--admin", &admin, "--ca", &ca, "runbook", "rollback", "agent", "--release", "v1"])
+        .output()
+        .expect("run the binary");
+    let page = String::from_utf8_lossy(&page.stdout).into_owned();
+    assert!(page.contains(&format!("export STAGEGATE_ADMIN={admin}")), "{page}");
+    assert!(page.contains("STAGEGATE_CA"), "{page}");
+
     let untrusted = world.health(&[]);
     assert_eq!(untrusted.status.code(), Some(3));
     let said = String::from_utf8_lossy(&untrusted.stderr).into_owned();

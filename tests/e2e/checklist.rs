@@ -2,9 +2,10 @@
 //! rollback by somebody who only reads the runbook.
 
 use crate::harness::stagegate::BINARY;
-use crate::harness::{Backend, Setup, Stagegate, Workload};
+use crate::harness::{Backend, Exchange, Setup, Stagegate, Workload};
 use serde_json::Value;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 /// A workload whose policy asks for every check.
 fn setup(stable: &Backend, candidate: &Backend) -> Setup {
@@ -241,4 +242,109 @@ async fn an_incident_is_exercised_told_and_acknowledged() {
     assert!(!open(&proxy).contains(&"F27".to_owned()));
     let (said, code) = run(&proxy, &["drill", "agent", "--capacity"]);
     assert!(code == 0 && said.contains("probe v1"), "{said}");
+}
+
+/// Ids of the parts of the hand-off that are missing.
+fn missing(proxy: &Stagegate) -> Vec<String> {
+    let pack = json(proxy, &["handoff", "show", "agent"]);
+    let parts = pack["parts"].as_array().expect("parts").iter();
+    let missing = parts.filter(|it| it["is_there"] == false);
+    missing.map(|it| it["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_is_handed_over_when_every_part_is_there() {
+    let (stable, candidate) = (Backend::start("stable"), Backend::start("candidate"));
+    let notices = Arc::<Mutex<Vec<Value>>>::default();
+    let kept = Arc::clone(&notices);
+    let hook = Backend::with("hook", async move |exchange: &mut Exchange| {
+        let body = exchange.body().await;
+        kept.lock().expect("notices").push(serde_json::from_slice(&body.bytes).expect("JSON"));
+        exchange.reply("204 No Content", &[], b"").await;
+    });
+    let notify = format!("[{{ name: hook, type: webhook, url: \"http://{}/\" }}]", hook.address);
+    let policies = "{ default: { drill_within: off, \
+        steps: [ { weight: 100%, watch: 1h } ], \
+        gates: [ { axis: error, class: permanent, max: 20%, for: 1s, requests: 10 } ], \
+        readiness: { runbook_hour: 50ms, drop: { F29: nothing costs here } } } }";
+    let workload = Workload::new(&stable)
+        .release("v2", candidate.address)
+        .with("exclusions", "{ high_value: [initech] }");
+    let setup = Setup::of(workload).with("policies", policies).with("notify", &notify);
+    let setup = setup.with_admin("public_url", "\"https://ops.example.com\"");
+    let proxy = Stagegate::start(&setup).await;
+    let (said, code) = run(&proxy, &["handoff", "show", "agent"]);
+    assert!(code == 1 && said.contains("begin when a rollout reaches 100%"), "{said}");
+    let (said, code) = run(&proxy, &["notify", "test", "hook"]);
+    assert_eq!(code, 0, "{said}");
+    // The test is remembered: B10 holds after a crash too.
+    assert!(!open(&proxy).contains(&"B10".to_owned()));
+    proxy.kill_hard();
+    proxy.restart().await;
+    assert!(!open(&proxy).contains(&"B10".to_owned()));
+    let start = ["rollout", "start", "agent", "--to", "v2", "--ticket", "AG-118"];
+    let (said, code) = run(&proxy, &start);
+    assert_eq!(code, 0, "{said}");
+    let (said, code) = run(&proxy, &["rollout", "status", "agent"]);
+    assert!(code == 0 && said.contains("ticket AG-118"), "{said}");
+
+    let automatic = |proxy: &Stagegate| {
+        let runbook = json(proxy, &["runbook", "show", "agent"]);
+        runbook["tasks"].as_array().expect("tasks").clone()
+    };
+    crate::harness::eventually("the automatic tasks", || {
+        automatic(&proxy).iter().all(|it| it["kind"] != "automatic" || it["done"].is_object())
+    })
+    .await;
+    let (said, code) = run(&proxy, &["handoff", "complete", "agent"]);
+    assert!(code == 1 && said.contains("owners") && said.contains("is not complete"), "{said}");
+    for task in automatic(&proxy).iter().filter(|it| it["state"] != "done") {
+        let id = task["id"].as_str().expect("an id");
+        let (said, code) = run(&proxy, &["runbook", "done", "agent", id, "--text", "looked at"]);
+        assert_eq!(code, 0, "{said}");
+    }
+    for words in [
+        &["drill", "agent"][..],
+        &["drill", "agent", "--incident"],
+        &["drill", "agent", "--acknowledge"],
+        &["checklist", "sign", "agent", "C15", "--reason", "read"],
+        &["handoff", "tell", "agent", "owners", "--text", "ann, bea"],
+        &["handoff", "tell", "agent", "issues", "--text", "slow refunds; bea; 2026-12-20"],
+        &["handoff", "tell", "agent", "thresholds", "--text", "nothing was changed"],
+    ] {
+        let (said, code) = run(&proxy, words);
+        assert_eq!(code, 0, "{words:?}: {said}");
+    }
+    let (said, code) =
+        run(&proxy, &["handoff", "tell", "agent", "retrospective", "--text", "soon"]);
+    assert!(code == 1 && said.contains("a day, like"), "{said}");
+    assert_eq!(missing(&proxy), ["retrospective"]);
+    let tell = ["handoff", "tell", "agent", "retrospective", "--text", "2026-12-18"];
+    assert_eq!(run(&proxy, &tell).1, 0);
+    let (said, code) = run(&proxy, &["handoff", "complete", "agent"]);
+    assert!(code == 0 && said.contains("the hand-off is complete"), "{said}");
+    let (said, code) = run(&proxy, &["handoff", "complete", "agent"]);
+    assert_eq!(code, 1, "once: {said}");
+    proxy.kill_hard();
+    proxy.restart().await;
+    let pack = json(&proxy, &["handoff", "show", "agent"]);
+    assert_eq!((&pack["state"], &pack["ticket"]), (&"complete".into(), &"AG-118".into()));
+    let (page, code) = run(&proxy, &["handoff", "show", "agent", "--format", "html"]);
+    for wanted in
+        ["ann, bea", "slow refunds", "STAGEGATE_ADMIN", "AG-118", "Over time", "Handed over by"]
+    {
+        assert!(code == 0 && page.contains(wanted), "{wanted} is missing in {page}");
+    }
+    let told = |kind: &str| {
+        let notices = notices.lock().expect("notices");
+        notices.iter().find(|it| it["kind"] == kind).cloned()
+    };
+    for kind in ["started", "handed_off"] {
+        crate::harness::eventually("the announcement", || told(kind).is_some()).await;
+        let notice = told(kind).expect("a notice");
+        assert_eq!(notice["link"], "https://ops.example.com/w/agent", "{notice}");
+        assert!(notice["facts"].to_string().contains("AG-118"), "{notice}");
+    }
+    let (said, code) = run(&proxy, &["audit", "verify"]);
+    assert!(code == 0 && said.starts_with("audit is whole"), "{said}");
 }

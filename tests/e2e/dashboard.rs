@@ -6,6 +6,7 @@ use crate::harness::{
     Backend, Response, Setup, Stagegate, Workload, eventually_async, free_address, request_with,
 };
 use rustix::process::Signal;
+use serde_json::json;
 use tokio::net::TcpStream;
 
 /// Tokens, and the SHA-256 of each.
@@ -97,6 +98,45 @@ async fn everything_works_without_scripts() {
 #[tokio::test]
 async fn every_page_is_accessible_and_keeps_its_policy() {
     World::start().await.story("pages", OPERATOR).await;
+}
+
+#[tokio::test]
+async fn a_checklist_is_worked_through_on_its_page() {
+    let world = World::start().await;
+    world.story("ready", OPERATOR).await;
+    let admin = world.stagegate.admin.with_token(VIEWER);
+    let list = admin.get("/v1/workloads/agent/checklist/history").await.ok().json;
+    let said: Vec<&str> = list["statements"]
+        .as_array()
+        .expect("statements")
+        .iter()
+        .filter_map(|it| it["kind"].as_str())
+        .collect();
+    assert_eq!(said, ["sign", "waive", "withdraw", "attach"]);
+    let (cookie, secret) = world.session(VIEWER).await;
+    let body = format!("secret={secret}&kind=waive&release=v2&reason=x&days=2");
+    let refused = world.post("/w/agent/checks/C11", &cookie, &[], &body).await;
+    assert_eq!(refused.status(), 403);
+}
+
+#[tokio::test]
+async fn tasks_are_done_and_the_report_is_read_on_their_pages() {
+    let backends = [Backend::start("stable"), Backend::start("candidate")];
+    let policies = "{ default: { drill_within: off, \
+        steps: [ { weight: 100%, watch: 1h } ], \
+        gates: [ { axis: error, class: permanent, max: 20%, for: 1s, requests: 10 } ] } }";
+    let workload = Workload::new(&backends[0]).release("v2", backends[1].address);
+    let setup = Setup::of(workload).with("policies", policies).with_admin("tokens", TOKENS);
+    let stagegate = Stagegate::start(&setup).await;
+    let start = json!({ "to": "v2", "override": true, "reason": "a test", "ticket": "AG-118" });
+    let admin = stagegate.admin.with_token(OPERATOR);
+    admin.call("POST /v1/workloads/agent/rollouts", &[], Some(&start)).await.ok();
+    let url = format!("http://{}", stagegate.admin.address);
+    let printed = in_browser("dashboard.mjs", &["after", &url, OPERATOR]).await;
+    assert!(printed.is_none_or(|it| it.contains("ok after")));
+    let (line, body) = ("POST /v1/workloads/agent/rollouts", json!({ "to": "v2", "ticket": "" }));
+    let refused = admin.call(line, &[], Some(&body)).await;
+    assert!(refused.json.to_string().contains("like `AG-118`"), "{}", refused.json);
 }
 
 #[tokio::test]

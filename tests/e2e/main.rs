@@ -9,6 +9,7 @@
 mod aborts;
 mod admin_tls;
 mod checklist;
+mod ci_page;
 mod conversations;
 mod conversations_page;
 mod crash;

@@ -15,11 +15,11 @@ use sha2::{Digest, Sha256};
 use stagegate_config::Role;
 use stagegate_control::{
     AdmitOrder, DrillOrder, EvalComparison, EvalReportOrder, Exercise, ExerciseOrder, FlagOrder,
-    IdempotencyKey, Order, Precondition, ReleaseChange, ReleaseOrder, Said, StatementOrder,
-    TaskOrder,
+    HandoffOrder, IdempotencyKey, Order, Precondition, ReleaseChange, ReleaseOrder, Said,
+    StatementOrder, TaskOrder,
 };
 use stagegate_flags::FlagChange;
-use stagegate_readiness::{SignedPassport, TaskEvent};
+use stagegate_readiness::{HandoffEvent, SignedPassport, TaskEvent};
 use stagegate_rollout::{Command, ReleaseName};
 
 /// Longest reason, in characters.
@@ -237,6 +237,7 @@ impl<T> Change<T> {
             precondition: self.precondition,
             idempotency: self.key.map(|key| key.keeping(|it| json!(describe::changed(it)))),
             overriding: false,
+            ticket: None,
         }
     }
 
@@ -316,6 +317,16 @@ impl<T> Change<T> {
             idempotency: self
                 .key
                 .map(|key| key.keeping(|it| json!(describe::admitted_passport(it)))),
+        }
+    }
+
+    /// What is done about a hand-off.
+    pub(super) fn handoff(self, workload: String, event: HandoffEvent) -> HandoffOrder {
+        HandoffOrder {
+            actor: self.caller.actor,
+            workload,
+            event,
+            idempotency: self.key.map(|key| key.keeping(|it| json!(describe::handoff_made(it)))),
         }
     }
 

@@ -9,6 +9,7 @@ mod eval_reports;
 mod events;
 mod flags;
 mod fleet;
+mod handoffs;
 mod lists;
 mod notify;
 mod ofrep;
@@ -97,6 +98,7 @@ fn viewer() -> Vec<Methods> {
         routes!(checklists::show_checklist),
         routes!(passports::show_passport),
         routes!(runbooks::runbook),
+        routes!(handoffs::handoff),
         routes!(runbooks::runbook_calendar),
         routes!(checklists::checklist_history),
         routes!(checklists::rollback_runbook),
@@ -145,6 +147,7 @@ fn operator() -> Vec<Methods> {
         routes!(drills::exercise),
         routes!(passports::export_passport),
         routes!(runbooks::act_on_task),
+        routes!(handoffs::act_on_handoff),
         routes!(passports::admit_passport),
         routes!(checklists::state_check),
         routes!(rollouts::start),

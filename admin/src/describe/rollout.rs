@@ -24,6 +24,7 @@ pub fn summary(rollout: &Rollout) -> RolloutSummary {
         step: from_one(rollout.step),
         steps: rollout.policy.steps.len() as u32,
         aa: rollout.against_itself.is_some(),
+        ticket: rollout.ticket.clone(),
         since: mark(&rollout.since),
         verdict: rollout.status.verdict.map(verdict),
     }

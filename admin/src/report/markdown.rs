@@ -20,6 +20,7 @@ pub(crate) fn markdown(report: &DeployReport) -> String {
         out,
         "\nIntervals of an arm hold with 95%, differences with 99%; shares: candidate minus stable, dollars: candidate over stable. Times differ where their intervals do not touch. Among many figures one may look different by chance: the gates decide, not this table."
     );
+    failures(&mut out, report);
     gates(&mut out, report);
     history(&mut out, report);
     rest(&mut out, report);
@@ -76,6 +77,19 @@ fn axis_table(out: &mut String, axis: &AxisReport) {
             words::difference(figure),
             words::verdict(verdict)
         );
+    }
+}
+
+fn failures(out: &mut String, report: &DeployReport) {
+    line!(out, "\n## Failures by class\n");
+    if report.failures.is_empty() {
+        line!(out, "None was recorded.");
+        return;
+    }
+    line!(out, "| class | candidate | stable |\n|---|---:|---:|");
+    for it in &report.failures {
+        let (candidate, stable) = (words::grouped(it.candidate), words::grouped(it.stable));
+        line!(out, "| {} | {candidate} | {stable} |", text(&it.class));
     }
 }
 

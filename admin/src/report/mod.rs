@@ -1,20 +1,23 @@
 //! Deploy reports over a rollout's first hour, day or three days, written from records alone. Pure:
 //! the caller reads the records and passes the time.
 
+mod handoff;
 mod html;
 mod markdown;
+mod pictures;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub(crate) use handoff::{handoff_html, handoff_markdown};
 pub(crate) use html::html;
 pub(crate) use markdown::markdown;
 pub(crate) use stagegate_api::words::harmless;
 
 use crate::describe;
 use stagegate_api::{
-    Artifact, AxisReport, Counted, CountedArm, DeployReport, EvalReportDetail, FigureOfArm,
-    FigureReport, RollbackReport, TransitionDetail, Unit,
+    Artifact, AxisReport, Counted, CountedArm, DeployReport, EvalReportDetail, FailureClass,
+    FigureOfArm, FigureReport, RollbackReport, TransitionDetail, Unit,
 };
 use stagegate_readiness::{Checklist, Standing};
 use stagegate_rollout::{
@@ -108,6 +111,7 @@ pub(crate) fn report(records: Records<'_>) -> DeployReport {
         not_known: not_known(&records, &counted, until_ms.saturating_sub(from_ms)),
         counted,
         axes,
+        failures: failures(watched),
         last_analysis: records.last_analysis.map(describe::rollout::analysis),
         history: history.map(describe::rollout::transition).collect(),
         rollback: rollback(rollout, records.decisive, until_ms),
@@ -116,6 +120,27 @@ pub(crate) fn report(records: Records<'_>) -> DeployReport {
         candidate_made_of: records.candidate_made_of,
         stable_made_of: records.stable_made_of,
     }
+}
+
+/// Most classes of failures that are listed.
+const CLASSES: usize = 20;
+
+/// Failures by class, the most frequent first.
+fn failures(watched: &Watched) -> Vec<FailureClass> {
+    let (candidate, stable) = (&watched.candidate.failures, &watched.stable.failures);
+    let mut both = candidate.clone();
+    both.merge(stable);
+    let mut classes: Vec<FailureClass> = both
+        .iter()
+        .map(|(class, _)| FailureClass {
+            class: class.to_owned(),
+            candidate: candidate.of(class),
+            stable: stable.of(class),
+        })
+        .collect();
+    classes.sort_by_key(|it| std::cmp::Reverse(it.candidate + it.stable));
+    classes.truncate(CLASSES);
+    classes
 }
 
 /// Everything that was passed over: overridden objections, waived and dropped checks, gates that nothing
@@ -327,6 +352,7 @@ fn facts(report: &DeployReport) -> Vec<(&'static str, String)> {
     let started = format!("{}, by {}", moment(started.at_ms), started.by);
     vec![
         ("Rollout", format!("{}, policy {}", rollout.id, rollout.policy)),
+        ("Ticket", rollout.ticket.clone().unwrap_or_else(|| "none".to_owned())),
         ("Started", started),
         ("Reported", format!("{} to {}", moment(report.from_ms), moment(report.until_ms))),
         ("Traffic watched", words::span(counted.observed_ms)),

@@ -1,7 +1,7 @@
 //! A report of made-up records: what stands in it, and that nothing of it becomes markup.
 
 use super::{Records, Span, Watched, bounds, html, markdown, report};
-use stagegate_api::{Artifact, DeployReport};
+use stagegate_api::{Artifact, DeployReport, TimePoint};
 use stagegate_rollout::{
     AnalysisId, Mark, Outcome, Phase, Policy, Rollout, RolloutId, Series, Status, Tick, Transition,
     Turn, Weight,
@@ -45,6 +45,7 @@ fn rollout(reason: &str) -> Rollout {
             transition(Turn::RolledBack, 1, 0, ended, Some("agent~v43~2~2~7")),
         ],
         against_itself: None,
+        ticket: None,
     }
 }
 
@@ -52,6 +53,7 @@ fn arm(requests: u64, failed: u64, us: u64) -> Series {
     let mut series = Series::default();
     series.outcomes[Outcome::Ok.index()] = requests - failed;
     series.outcomes[Outcome::Permanent.index()] = failed;
+    series.failures.count("permanent 500 <b> #1a2b3c4d", failed);
     (0..requests).for_each(|n| series.duration_us.record(us + n % 50));
     series
 }
@@ -116,6 +118,9 @@ fn figures_have_intervals_or_say_that_there_is_no_data() {
         ("no_data", "no_data")
     );
     assert_eq!(day.counted.candidate.requests, 2000);
+    let class = &day.failures[0];
+    assert_eq!((class.candidate, class.stable), (200, 6), "{class:?}");
+    assert!(class.class.ends_with("#1a2b3c4d"));
     let said = day.not_known.join("\n");
     for wanted in [
         "watched for 2m of 5h",
@@ -138,7 +143,7 @@ fn figures_have_intervals_or_say_that_there_is_no_data() {
 fn what_people_wrote_never_becomes_markup() {
     let evil = "</td><script>alert('x')</script> | [a](http://b) `c`\n# d";
     let day = written(evil, None, &watched(&[(1, 1)]));
-    let page = html(&day);
+    let page = html(&day, &[]);
     assert!(!page.contains("<script") && page.contains("&lt;script&gt;"), "{page}");
     for loads in ["src=", "href=", "url(", "@import"] {
         assert!(!page.contains(loads), "nothing is loaded from anywhere: {loads}");
@@ -153,6 +158,38 @@ fn what_people_wrote_never_becomes_markup() {
     for tag in ["table", "tr", "td", "th", "ul", "li", "div", "p", "main"] {
         assert_eq!(opened(tag), page.matches(&format!("</{tag}>")).count(), "{tag}");
     }
+}
+
+#[test]
+fn the_page_draws_both_arms_the_figures_over_time_and_the_turns() {
+    let day = written("<script>", Some(24), &watched(&[(1, 1), (3, 10)]));
+    assert!(html(&day, &[]).contains("Nothing was recorded in this span"));
+    let point = |hour: u64, weight: &str, ratio| TimePoint {
+        at_ms: START + hour * HOUR,
+        stable: "v42".into(),
+        candidate: Some("v43".into()),
+        weight: weight.into(),
+        weight_ratio: ratio,
+        stable_requests: 3000,
+        candidate_requests: 1000,
+        usd: 0.0,
+        figures: day.axes.iter().flat_map(|it| it.figures.clone()).collect(),
+    };
+    let page = html(&day, &[point(1, "1%", 0.01), point(3, "10%", 0.1)]);
+    for wanted in [
+        "aria-label=\"permanent failures over time\"",
+        "aria-label=\"p99 of the whole answer over time\"",
+        "aria-label=\"Weight of the candidate over time\"",
+        "promoted at 10% by ann",
+        "class=\"event bad\"",
+        "class=\"candidate band\"",
+        "(dashed)",
+    ] {
+        assert!(page.contains(wanted), "{wanted} is missing");
+    }
+    // Without values there is no picture, and no empty one.
+    assert!(!page.contains("aria-label=\"accuracy over time\""));
+    assert!(!page.contains("<script") && !page.contains("href="), "nothing is loaded");
 }
 
 #[test]

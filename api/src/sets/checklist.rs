@@ -125,3 +125,51 @@ closed_set! {
         Comment = "comment",
     }
 }
+
+closed_set! {
+    /// The state of a hand-off.
+    HandoffState {
+        /// A part is missing, or nobody completed it.
+        Open = "open",
+        /// It was completed.
+        Complete = "complete",
+        /// The release was taken out before it was completed.
+        Over = "over",
+    }
+}
+
+closed_set! {
+    /// What a person does about a hand-off.
+    HandoffAct {
+        /// Says what a part is.
+        Tell = "tell",
+        /// Completes it; refused while a part is missing.
+        Complete = "complete",
+    }
+}
+
+closed_set! {
+    /// A part of a hand-off.
+    HandoffPartName {
+        /// The deploy report of three days.
+        Report = "report",
+        /// Every task of the runbook is done.
+        Tasks = "tasks",
+        /// The rollback runbook was read and signed.
+        Rollback = "rollback",
+        /// Two people who own the workload from now on.
+        Owners = "owners",
+        /// What is open, each with an owner and a day.
+        Issues = "issues",
+        /// The limits of the gates as they were looked through.
+        Thresholds = "thresholds",
+        /// Kill switch, way back and incident were exercised.
+        Drills = "drills",
+        /// The expected spend.
+        Forecast = "forecast",
+        /// What failed and became a case of the frozen set.
+        Cases = "cases",
+        /// The day on which the deployment is looked back at.
+        Retrospective = "retrospective",
+    }
+}

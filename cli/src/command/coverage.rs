@@ -1,6 +1,7 @@
 //! `stagegate eval coverage`: production requests against a frozen set.
 
 use super::dataset::{case, extend, read};
+use super::embeddings::Embeddings;
 use super::samples::{FilterArgs, all};
 use crate::client::{AdminClient, Failure, segment, typed};
 use crate::output::table::{Table, wrapped};
@@ -31,6 +32,13 @@ pub(crate) struct CoverageArgs {
     /// Compare at most this many of the newest random samples; 500 if left out.
     #[arg(short = 'n', long)]
     limit: Option<usize>,
+    /// Compare by meaning: where a model of sentences speaks OpenAI's embeddings API, like
+    /// `http://127.0.0.1:8701/v1/embeddings`. By words if left out. The key is in STAGEGATE_EMBEDDINGS_KEY.
+    #[arg(long, value_name = "URL")]
+    embeddings: Option<String>,
+    /// The model's name there.
+    #[arg(long, value_name = "NAME", default_value = "all-MiniLM-L6-v2", requires = "embeddings")]
+    embeddings_model: String,
     /// Smallest similarity that counts as near, from 0 to 1.
     #[arg(long, value_name = "NUMBER", default_value_t = 0.5)]
     near: f64,
@@ -70,7 +78,13 @@ pub(crate) fn run(
         details.insert(summary.id.clone(), detail);
     }
     drop(progress);
-    let result = coverage(&asked, &set.cases, args.near);
+    let mut cases = set.cases;
+    if let Some(url) = &args.embeddings {
+        let key = std::env::var("STAGEGATE_EMBEDDINGS_KEY").ok();
+        let server = Embeddings { url, model: &args.embeddings_model, key: key.as_deref() };
+        (asked, cases) = (server.of(asked)?, server.of(cases)?);
+    }
+    let result = coverage(&asked, &cases, args.near);
     let added = args.into.as_deref().map(|into| add(into, &result, &details)).transpose()?;
     let told = json!({
         "coverage": {

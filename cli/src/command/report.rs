@@ -33,7 +33,7 @@ pub(crate) struct ReportArgs {
 
 /// The output format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Written {
+pub(crate) enum Written {
     /// Markdown, for a ticket.
     Md,
     /// One page that needs nothing else, for a mail or a wiki.

@@ -17,7 +17,7 @@ use stagegate_eval::dataset::{Dataset, Record, Split};
 use stagegate_eval::{Captured, Facts, Half, Metrics, Sample, SampleReason, Score, ScorerSpec};
 use stagegate_rollout::{Arm, Estimate, Series, figures};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -81,10 +81,16 @@ pub(crate) fn run(
     }
     let endpoints = match args.target.url() {
         Some(url) => vec![url.to_owned()],
-        None => registered(&client()?, args)?,
+        None => registered(&client()?, &args.workload, &args.release)?,
     };
     let (cases, cut) = match &args.dataset {
-        Some(file) => (of_dataset(file, args)?, 0),
+        Some(file) => {
+            let wanted = args.split.map(|split| match split {
+                SplitName::Regression => Split::Regression,
+                SplitName::Representative => Split::Representative,
+            });
+            (of_dataset(file, wanted, args.count)?, 0)
+        }
         None => of_samples(&client()?, args)?,
     };
     if cases.is_empty() {
@@ -108,9 +114,13 @@ pub(crate) fn run(
 }
 
 /// The release's registered endpoints.
-fn registered(client: &AdminClient, args: &RerunArgs) -> Result<Vec<String>, Failure> {
-    let path = format!("/releases/{}", segment(&args.release));
-    let release: ReleaseDetail = typed(&client.get(&workload_path(&args.workload, &path))?)?;
+pub(super) fn registered(
+    client: &AdminClient,
+    workload: &str,
+    release: &str,
+) -> Result<Vec<String>, Failure> {
+    let path = format!("/releases/{}", segment(release));
+    let release: ReleaseDetail = typed(&client.get(&workload_path(workload, &path))?)?;
     Ok(release.endpoints)
 }
 
@@ -149,7 +159,11 @@ fn of_samples(client: &AdminClient, args: &RerunArgs) -> Result<(Vec<Case>, usiz
 }
 
 /// The cases of a set: of each the latest version.
-fn of_dataset(file: &PathBuf, args: &RerunArgs) -> Result<Vec<Case>, Failure> {
+pub(super) fn of_dataset(
+    file: &Path,
+    wanted: Option<Split>,
+    count: Option<u32>,
+) -> Result<Vec<Case>, Failure> {
     let wrong = |why: String| Failure::Usage(format!("{}: {why}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
     // What `dataset export` wrote is in no versioned set yet.
@@ -162,10 +176,6 @@ fn of_dataset(file: &PathBuf, args: &RerunArgs) -> Result<Vec<Case>, Failure> {
             set.at(set.version()).into_iter().cloned().collect()
         }
     };
-    let wanted = args.split.map(|split| match split {
-        SplitName::Regression => Split::Regression,
-        SplitName::Representative => Split::Representative,
-    });
     let of_split = |record: &Record| wanted.is_none_or(|wanted| record.split == wanted);
     let cases = records.into_iter().filter(of_split).map(|record| Case {
         id: record.id,
@@ -174,7 +184,7 @@ fn of_dataset(file: &PathBuf, args: &RerunArgs) -> Result<Vec<Case>, Failure> {
         content_hash: record.content_hash,
         dataset_version: (record.dataset_version > 0).then_some(record.dataset_version),
     });
-    Ok(cases.take(args.count.map_or(usize::MAX, |count| count as usize)).collect())
+    Ok(cases.take(count.map_or(usize::MAX, |count| count as usize)).collect())
 }
 
 /// A line of the run.

@@ -5,6 +5,7 @@ use super::checklist;
 use super::preview;
 use super::rollout_text::rollout_text;
 use super::send::{ConditionArgs, Order, Preview, below};
+use super::wait::{self, WaitArgs};
 use super::watch::watch;
 use super::workload::workload_path;
 use crate::client::{AdminClient, Failure, segment, typed};
@@ -45,6 +46,9 @@ pub(crate) enum RolloutCommand {
     /// Show its step, its measurements and what it waits for.
     #[command(after_help = examples!("rollout status support-agent --watch"))]
     Status(StatusArgs),
+    /// Wait until the gates permit the next step: for pipelines. Fails when the rollout is taken out.
+    #[command(after_help = examples!("rollout wait support-agent --timeout 2h"))]
+    Wait(WaitArgs),
     /// List the workload's rollouts and their outcomes.
     #[command(after_help = examples!("rollout history support-agent"))]
     History {
@@ -73,6 +77,9 @@ pub(crate) struct StartArgs {
     /// Start although something is missing.
     #[arg(long = "override", requires = "reason")]
     overriding: bool,
+    /// The ticket that it belongs to; messages, report and hand-off pack name it.
+    #[arg(long, value_name = "TICKET")]
+    ticket: Option<String>,
     /// The reason; it is recorded.
     #[arg(long)]
     reason: Option<String>,
@@ -136,6 +143,7 @@ pub(crate) fn run(
         RolloutCommand::Abort(args) => verb(client, "rollouts/current/abort", args, format),
         RolloutCommand::Rollback(args) => verb(client, "rollback", args, format),
         RolloutCommand::Status(args) => status(client, args, format),
+        RolloutCommand::Wait(args) => wait::run(client, args, format),
         RolloutCommand::History { workload } => history(client, workload, format),
     }
 }
@@ -147,6 +155,7 @@ fn start(client: &AdminClient, args: &StartArgs, format: Format) -> Result<ExitC
         aa: args.aa,
         policy: args.policy.clone(),
         overriding: args.overriding,
+        ticket: args.ticket.clone(),
         reason: args.reason.clone(),
     };
     let (workload, path, conditions) =

@@ -40,6 +40,9 @@ pub(crate) fn rollout_text(detail: &RolloutDetail) -> String {
         format!("  {what} by {} at {}{}\n", one_line(&it.by), moment(it.at_ms), because(&it.reason))
     };
     let _ = writeln!(text, "  rollout {}", summary.id);
+    if let Some(ticket) = &summary.ticket {
+        let _ = writeln!(text, "  ticket {}", one_line(ticket));
+    }
     text.push_str(&mark("started", &detail.started));
     if !summary.active {
         text.push_str(&mark("ended", &summary.since));

@@ -297,6 +297,11 @@ fn exercise(fact: &StoredFact) -> Option<DrillSeen> {
     Some(DrillSeen { at_ms: fact.at_ms, passed, seen })
 }
 
+/// The rollback runbook of a release.
+pub(crate) fn runbook_page(view: &View, live: &Live, release: &ReleaseName) -> String {
+    runbook(view, live, release).0
+}
+
 /// The rollback runbook of a release, with its SHA-256 in hex.
 pub(super) fn runbook(view: &View, live: &Live, release: &ReleaseName) -> (String, String) {
     let (spec, state) = (live.split.spec(), live.split.state());
@@ -316,7 +321,7 @@ pub(super) fn runbook(view: &View, live: &Live, release: &ReleaseName) -> (Strin
         candidate: release.to_string(),
         stable: stable.to_string(),
         endpoints: endpoints.map(Endpoint::to_string).collect(),
-        admin: format!("http://{}", view.config.admin.address),
+        admin: admin_address(view),
         link: view
             .config
             .admin
@@ -328,6 +333,18 @@ pub(super) fn runbook(view: &View, live: &Live, release: &ReleaseName) -> (Strin
     });
     let sha256 = hex::encode(Sha256::digest(page.as_bytes()));
     (page, sha256)
+}
+
+/// The address of the admin API, for the command line. Under TLS it is the address for people, if there is one:
+/// its name is the certificate's.
+fn admin_address(view: &View) -> String {
+    let admin = &view.config.admin;
+    let named = admin.public_url.as_ref().filter(|url| url.starts_with("https://"));
+    match (&admin.tls, named) {
+        (None, _) => format!("http://{}", admin.address),
+        (Some(_), Some(url)) => url.clone(),
+        (Some(_), None) => format!("https://{}", admin.address),
+    }
 }
 
 fn fallback(fallback: &Fallback) -> String {

@@ -92,6 +92,7 @@ impl World {
             precondition: Precondition::None,
             idempotency: None,
             overriding,
+            ticket: None,
         };
         self.control.execute(order).await.map(drop)
     }

@@ -92,6 +92,7 @@ impl World {
             precondition: Precondition::None,
             idempotency: key,
             overriding: false,
+            ticket: None,
         };
         self.control.execute(order).await
     }

@@ -1,7 +1,6 @@
 //! `/w/{workload}/charts`: every figure of both arms over time.
 
 use crate::ask::{LATER, path, with_query};
-use crate::chart::{At, Chart, Event, draw};
 use crate::context::Dashboard;
 use crate::form::Form;
 use crate::frame;
@@ -11,6 +10,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use maud::{Markup, html};
 use stagegate_api::{PastRollout, Rollouts, TimeSeries, TransitionKind};
+use stagegate_pictures::{At, Chart, Event, draw};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The spans that the page offers, in hours.
@@ -49,7 +49,7 @@ pub(crate) async fn page(
 }
 
 /// The steps and ends of rollouts within the span.
-fn events(rollouts: &[PastRollout], since_ms: u64, until_ms: u64) -> Vec<Event> {
+pub(super) fn events(rollouts: &[PastRollout], since_ms: u64, until_ms: u64) -> Vec<Event> {
     let turns = rollouts
         .iter()
         .flat_map(|rollout| rollout.history.iter().map(move |turn| (&rollout.summary, turn)));
@@ -69,7 +69,7 @@ fn events(rollouts: &[PastRollout], since_ms: u64, until_ms: u64) -> Vec<Event> 
         .collect()
 }
 
-fn charts(series: &TimeSeries, events: &[Event]) -> Markup {
+pub(super) fn charts(series: &TimeSeries, events: &[Event]) -> Markup {
     // Stages differ between points: every name that a point has gets its chart.
     let mut names: Vec<&str> = Vec::new();
     for figure in series.points.iter().flat_map(|it| &it.figures) {

@@ -21,18 +21,20 @@ pub(crate) async fn page(
     let body = html! {
         h1 { "Rollouts of " a href=(path(&["w", &name])) { (name) } }
         @if all.rollouts.is_empty() { p { "There has been none." } }
-        @for rollout in &all.rollouts { (one(rollout)) }
+        @for rollout in &all.rollouts { (one(&name, rollout)) }
     };
     Ok(frame::page(&visitor, "/", "Rollouts", &body))
 }
 
-fn one(rollout: &PastRollout) -> Markup {
+fn one(name: &str, rollout: &PastRollout) -> Markup {
     let it = &rollout.summary;
     html! {
         h2 { (it.from) " → " (it.to) ": " (it.phase.replace('_', " ")) }
         p.dim {
             code { (it.id) } ", policy " (it.policy) ", from " (time(rollout.started_ms))
             @if let Some(ended) = rollout.ended_ms { " to " (time(ended)) }
+            @if let Some(ticket) = &it.ticket { ", ticket " (ticket) }
+            ", " a href=(path(&["w", name, "report", &it.id])) { "report of " (it.id) }
         }
         div.scroll tabindex="0" {
             table {

@@ -5,10 +5,14 @@ pub(crate) mod charts;
 mod controls;
 pub(crate) mod flags;
 pub(crate) mod fleet;
+pub(crate) mod handoff;
 pub(crate) mod history;
 pub(crate) mod overview;
+pub(crate) mod readiness;
 pub(crate) mod releases;
+pub(crate) mod report;
 pub(crate) mod request;
+pub(crate) mod runbook;
 pub(crate) mod samples;
 pub(crate) mod settings;
 mod stages;
@@ -16,8 +20,35 @@ pub(crate) mod taking_part;
 mod tiles;
 pub(crate) mod workload;
 
+use crate::ask::{path, with_query};
 use maud::{Markup, html};
 use stagegate_timing::moment;
+
+/// The pages of a workload; `here` is the one that is shown.
+fn tabs(name: &str, here: &str) -> Markup {
+    let pages = [
+        ("", "Now"),
+        ("charts", "Charts"),
+        ("history", "Rollouts"),
+        ("readiness", "Readiness"),
+        ("runbook", "Runbook"),
+        ("handoff", "Hand-off"),
+        ("releases", "Releases"),
+        ("taking-part", "Who takes part"),
+    ];
+    let address = |page: &str| match page {
+        "" => path(&["w", name]),
+        page => path(&["w", name, page]),
+    };
+    html! {
+        nav.tabs aria-label="This workload" {
+            @for (page, title) in pages {
+                a href=(address(page)) aria-current=[(page == here).then_some("page")] { (title) }
+            }
+            a href=(with_query("/samples", &[("workload", Some(name))])) { "Samples" }
+        }
+    }
+}
 
 /// What stands in the place of a figure that is not known.
 fn none() -> String {

@@ -1,6 +1,5 @@
 //! One tile for each axis: the candidate against stable, with interval, limit and count.
 
-use crate::interval;
 use maud::{Markup, html};
 use stagegate_api::words::{bounds, figure, grouped};
 use stagegate_api::{AnalysisDetail, Axis, Estimated, GateReading, GateStatus, Unit};
@@ -36,7 +35,7 @@ fn tile(axis: Axis, gates: &[&GateReading]) -> Markup {
                         }
                     }
                     @if let Some(note) = &gate.note { p.dim { (note) } }
-                    (interval::picture(gate))
+                    (stagegate_pictures::gate(gate))
                     dl {
                         @for (arm, estimate) in [("candidate", &gate.candidate), ("stable", &gate.stable)] {
                             @if let Some(it) = estimate {

@@ -1,7 +1,7 @@
 //! `/w/{workload}`: the page on which on-call decides.
 
 use super::controls::{Facts, controls};
-use super::{as_of, none, overview, stages, tiles, time};
+use super::{as_of, none, overview, stages, tabs, tiles, time};
 use crate::ask::{LATER, SOON, path, with_query};
 use crate::context::Dashboard;
 use crate::frame;
@@ -95,14 +95,7 @@ pub(crate) async fn page(
     };
     let body = html! {
         h1 { (name) }
-        nav.tabs aria-label="This workload" {
-            a aria-current="page" href=(path(&["w", &name])) { "Now" }
-            a href=(path(&["w", &name, "charts"])) { "Charts" }
-            a href=(path(&["w", &name, "history"])) { "Rollouts" }
-            a href=(path(&["w", &name, "releases"])) { "Releases" }
-            a href=(path(&["w", &name, "taking-part"])) { "Who takes part" }
-            a href=(with_query("/samples", &[("workload", Some(&name))])) { "Samples" }
-        }
+        (tabs(&name, ""))
         div #sentence data-live { (first_line(&shown)) }
         (controls(&facts))
         div #live data-live { (live(&shown)) }

@@ -20,6 +20,8 @@ pub enum FactKind {
     Runbook,
     /// A passport that was admitted. Its subject is the release.
     Passport,
+    /// Something about a hand-off. Its subject is the rollout.
+    Handoff,
     /// A drill of an incident or of the target's capacity. Its subject is what was exercised.
     Exercise,
 }
@@ -35,6 +37,7 @@ impl FactKind {
             Self::Runbook => "runbook",
             Self::Passport => "passport",
             Self::Exercise => "exercise",
+            Self::Handoff => "handoff",
         }
     }
 }

@@ -232,6 +232,30 @@ impl Outbox {
             .map_err(StoreError::doing("taking a message off the outbox"))
     }
 
+    /// Records a message that was sent past the queue: it is part of the channel's health.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn sent(
+        &mut self,
+        message: &NewMessage,
+        now_ms: u64,
+        ending: Ending,
+        error: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let NewMessage { channel, notice, topic, rank, .. } = message;
+        self.0
+            .execute(
+                "INSERT INTO outbox (channel, notice, topic, rank, body, at_ms, due_ms, state, attempts,
+                    failed_ms, error, ended_ms)
+                 VALUES (?1, ?2, ?3, ?4, '', ?5, ?5, ?6, 1, iif(?7 IS NULL, NULL, ?5), ?7, ?5)
+                 ON CONFLICT DO NOTHING",
+                params![channel, notice, topic, rank, now_ms, ending.label(), error],
+            )
+            .map(drop)
+            .map_err(StoreError::doing("recording a message"))
+    }
+
     /// Gives up what was enqueued at `before_ms` or earlier.
     ///
     /// # Errors
@@ -273,13 +297,20 @@ impl Outbox {
         rows.and_then(Iterator::collect).map_err(giving_up)
     }
 
-    /// Forgets what left the queue at `before_ms` or earlier.
+    /// Forgets what left the queue at `before_ms` or earlier, but for the last message that each channel
+    /// received: its health must not seem unknown after a quiet time.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn forget(&mut self, before_ms: u64) -> Result<(), StoreError> {
         self.0
-            .execute("DELETE FROM outbox WHERE state <> 'pending' AND ended_ms <= ?1", [before_ms])
+            .execute(
+                "DELETE FROM outbox WHERE state <> 'pending' AND ended_ms <= ?1 AND id NOT IN (
+                    SELECT id FROM (SELECT id, row_number() OVER (
+                        PARTITION BY channel ORDER BY ended_ms DESC, id DESC) AS place
+                    FROM outbox WHERE state = 'delivered') WHERE place = 1)",
+                [before_ms],
+            )
             .map(drop)
             .map_err(StoreError::doing("forgetting old messages"))
     }

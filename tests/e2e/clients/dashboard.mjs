@@ -47,9 +47,29 @@ async function rollBack(page) {
 }
 
 const PAGES = [
-  "/", "/w/agent", "/w/agent/charts?span=24h", "/w/agent/history", "/w/agent/releases", "/w/agent/taking-part", "/request",
+  "/", "/w/agent", "/w/agent/charts?span=24h", "/w/agent/history", "/w/agent/readiness", "/w/agent/runbook", "/w/agent/runbook/rollback", "/w/agent/handoff", "/w/agent/releases", "/w/agent/taking-part", "/request",
   "/request?workload=agent&tenant=acme", "/samples", "/flags", "/fleet", "/audit?verify=1", "/settings",
 ];
+
+// No violation of axe-core's rules in both themes, nor of the pages' own policy.
+async function accessible(paths) {
+  const axe = readFileSync(require.resolve(playwright + "/../axe-core/axe.min.js"), "utf8");
+  for (const colorScheme of ["light", "dark"]) {
+    // The rules are injected, which the policy of the pages rightly forbids to anybody else.
+    const page = await open({ colorScheme, bypassCSP: true });
+    await signIn(page);
+    for (const path of paths) {
+      await page.goto(url + path);
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => axe.run());
+      const found = violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.html)}`);
+      assert.deepEqual(found, [], `${path} in ${colorScheme}`);
+    }
+  }
+  const page = await open();
+  await signIn(page);
+  for (const path of paths) await page.goto(url + path);
+}
 
 const stories = {
   // On a phone, with scripts: sign in with a wrong token, then with a right one, and roll back.
@@ -205,22 +225,64 @@ const stories = {
 
   // Every page in both themes: no violation of axe-core's rules nor of the pages' own policy.
   async pages() {
-    const axe = readFileSync(require.resolve(playwright + "/../axe-core/axe.min.js"), "utf8");
-    for (const colorScheme of ["light", "dark"]) {
-      // The rules are injected, which the policy of the pages rightly forbids to anybody else.
-      const page = await open({ colorScheme, bypassCSP: true });
-      await signIn(page);
-      for (const path of PAGES) {
-        await page.goto(url + path);
-        await page.evaluate(axe);
-        const { violations } = await page.evaluate(() => axe.run());
-        const found = violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.html)}`);
-        assert.deepEqual(found, [], `${path} in ${colorScheme}`);
-      }
-    }
-    const page = await open();
-    await signIn(page);
-    for (const path of PAGES) await page.goto(url + path);
+    await accessible(PAGES);
+  },
+
+  // The checklist without any script: sign, waive, withdraw.
+  async ready() {
+    const page = await open({ javaScriptEnabled: false });
+    await signIn(page, "/w/agent/readiness");
+    await page.getByText("Not ready:").waitFor();
+    const say = async (check, kind, title, reason) => {
+      await page.locator(`#${check} summary`, { hasText: title }).click();
+      await page.locator(`#${check}-${kind}-reason`).fill(reason);
+      await page.getByRole("button", { name: `${title} ${check}` }).click();
+      await page.getByText(`Done: check ${check}`).waitFor();
+      await page.getByRole("link", { name: "Back to the checklist" }).click();
+    };
+    await say("F28", "sign", "Sign", "no <b>visible</b> change");
+    await page.locator("#F28").getByText("yes", { exact: true }).waitFor();
+    assert((await page.locator("#F28").innerText()).includes("no <b>visible</b> change"));
+    await say("C11", "waive", "Waive", "drill tomorrow");
+    await page.locator("#C11").getByText("waived", { exact: true }).waitFor();
+    await say("C11", "withdraw", "Withdraw", "drilled");
+    await page.locator("#C11").getByText("no", { exact: true }).waitFor();
+    await page.locator("#A3 summary", { hasText: "Attach a link" }).click();
+    await page.locator("#A3-link").fill("https://wiki.example/42");
+    await page.getByRole("button", { name: "Attach a link A3" }).click();
+    await page.getByText("Done: check A3").waitFor();
+    await page.goto(url + "/w/agent/runbook");
+    await page.getByText("begin when a rollout reaches 100%").waitFor();
+    await page.getByRole("link", { name: "How to roll back" }).click();
+    await page.getByText("stagegate rollback agent").first().waitFor();
+  },
+
+  // After 100%, without any script: a task is done, and the report is read; both pages in both themes.
+  async after() {
+    const page = await open({ javaScriptEnabled: false });
+    await signIn(page, "/w/agent/runbook");
+    await page.locator("#told-0h summary", { hasText: "Done" }).click();
+    await page.locator("#told-0h-done").fill("told in the channel");
+    await page.getByRole("button", { name: "Done: told-0h" }).click();
+    await page.getByText("Done: task told-0h").waitFor();
+    await page.getByRole("link", { name: "Back to the runbook" }).click();
+    await page.locator("#told-0h").getByText("told in the channel").waitFor();
+    await page.goto(url + "/w/agent/handoff");
+    await page.getByText("Not complete").waitFor();
+    await page.locator("#owners summary", { hasText: "Say it" }).click();
+    await page.locator("#owners-text").fill("ann, bea");
+    await page.getByRole("button", { name: "Say owners" }).click();
+    await page.getByText("Done: owners: ann, bea").waitFor();
+    await page.getByRole("link", { name: "Back to the hand-off" }).click();
+    await page.locator("#owners").getByText("yes", { exact: true }).waitFor();
+    await page.goto(url + "/w/agent/history");
+    await page.getByRole("link", { name: /^report of agent~v2/ }).click();
+    await page.getByText("AG-118").waitFor();
+    await page.getByText("overridden by").first().waitFor();
+    await page.getByRole("link", { name: "First day" }).click();
+    await page.getByText("AG-118").waitFor();
+    const report = new URL(page.url()).pathname;
+    await accessible(["/w/agent/runbook", "/w/agent/handoff", report]);
   },
 
   // The pictures of the documentation, of a server without tokens; TOKEN is the directory.
@@ -237,6 +299,9 @@ const stories = {
     await signIn(page, "/w/agent");
     await page.getByText("Your role is viewer").waitFor();
     assert.equal(await page.locator("summary", { hasText: "Roll back" }).count(), 0);
+    await page.goto(url + "/w/agent/readiness");
+    await page.getByText("Not ready:").waitFor();
+    assert.equal(await page.locator("main summary").count(), 0);
   },
 };
 

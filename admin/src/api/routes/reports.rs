@@ -1,5 +1,6 @@
 //! Deploy reports.
 
+use super::series;
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Params, Segments};
@@ -10,7 +11,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 use serde::Deserialize;
-use stagegate_api::{Artifact, DeployReport};
+use stagegate_api::{Artifact, DeployReport, TimePoint};
 use stagegate_control::{StoreAccessError, now_ms};
 use stagegate_rollout::{Analysis, ReleaseName, Rollout, Tick, WorkloadName};
 use stagegate_store::{FactKind, Store, StoreError};
@@ -51,7 +52,22 @@ pub(super) async fn report(
     if !["json", "md", "html"].contains(&format) {
         return Err(ApiError::field("format", &format!("`{format}` is none of json, md and html")));
     }
-    let span = query.until.as_deref().map(span).transpose()?;
+    let (written, points) = written(&app, &id, query.until.as_deref(), format == "html").await?;
+    Ok(match format {
+        "md" => markdown(&report::markdown(&written)),
+        "html" => html(&report::html(&written, &points)),
+        _ => Json(written).into_response(),
+    })
+}
+
+/// The report of a rollout, and the points of its pictures if they are wanted.
+pub(super) async fn written(
+    app: &App,
+    id: &str,
+    until: Option<&str>,
+    draws: bool,
+) -> Result<(DeployReport, Vec<TimePoint>), ApiError> {
+    let span = until.map(span).transpose()?;
     let missing = || {
         let detail = format!(
             "there is no rollout `{id}`: `stagegate rollout history WORKLOAD` lists their ids"
@@ -60,27 +76,35 @@ pub(super) async fn report(
     };
     let workload: WorkloadName =
         id.split('~').next().and_then(|name| name.parse().ok()).ok_or_else(missing)?;
-    let (control, wanted) = (app.control.clone(), id.clone());
-    let written = heavy(move || {
+    let (control, wanted) = (app.control.clone(), id.to_owned());
+    let work = move || -> Result<Option<(DeployReport, Vec<TimePoint>)>, ApiError> {
         let store = control.reader()?;
-        let kept = kept(&store, &workload, &wanted).map_err(StoreAccessError::from)?;
-        kept.map(|kept| write(&store, &workload, &kept, span)).transpose()
-    });
-    let written = written.await?.map_err(|error: ApiError| error)?.ok_or_else(missing)?;
-    let plain = |content_type, text: String| {
-        let headers = [
-            (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
-            (header::CONTENT_SECURITY_POLICY, POLICY),
-        ];
-        (headers, text).into_response()
+        let Some(kept) = kept(&store, &workload, &wanted).map_err(StoreAccessError::from)? else {
+            return Ok(None);
+        };
+        let written = write(&store, &workload, &kept, span)?;
+        let points = if draws { over_time(&store, &workload, &written)? } else { Vec::new() };
+        Ok(Some((written, points)))
     };
-    Ok(match format {
-        "md" => {
-            plain("text/markdown; charset=utf-8", report::harmless(&report::markdown(&written)))
-        }
-        "html" => plain("text/html; charset=utf-8", report::harmless(&report::html(&written))),
-        _ => Json(written).into_response(),
-    })
+    heavy(work).await??.ok_or_else(missing)
+}
+
+/// An answer in Markdown.
+pub(super) fn markdown(text: &str) -> Response {
+    plain("text/markdown; charset=utf-8", text)
+}
+
+/// An answer that is a page.
+pub(super) fn html(text: &str) -> Response {
+    plain("text/html; charset=utf-8", text)
+}
+
+fn plain(content_type: &'static str, text: &str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+    ];
+    (headers, report::harmless(text)).into_response()
 }
 
 fn span(text: &str) -> Result<Span, ApiError> {
@@ -101,6 +125,22 @@ fn span(text: &str) -> Result<Span, ApiError> {
     let number: u64 = number.parse().map_err(|_| wrong())?;
     let ms = number.checked_mul(unit_ms).filter(|ms| *ms > 0).ok_or_else(wrong)?;
     Ok(Span { name: text.to_owned(), ms })
+}
+
+/// Most points of a picture.
+const POINTS: u64 = 60;
+
+/// The figures of the report's arms over its time.
+fn over_time(
+    store: &Store,
+    workload: &WorkloadName,
+    report: &DeployReport,
+) -> Result<Vec<TimePoint>, ApiError> {
+    let span = series::Span::cut(report.from_ms, report.until_ms, POINTS);
+    let mut points = series::collect(store, workload, span)?;
+    let ours = &report.rollout;
+    points.retain(|it| it.stable == ours.from && it.candidate.as_ref() == Some(&ours.to));
+    Ok(points)
 }
 
 /// The stored data of a rollout.

@@ -17,6 +17,8 @@ use stagegate_config::Role;
 use stagegate_control::{Answer, FlagRelease, NoFlagRelease, ReleaseChange, flag_release};
 use stagegate_rollout::{AnalysisId, Command, Policy, ReleaseName, Rollout};
 
+/// Most characters of a ticket.
+const LONGEST_TICKET: usize = 100;
 /// Most rollouts of one answer.
 const MOST: usize = 100;
 
@@ -45,6 +47,7 @@ pub(super) async fn start(
         }
     }
     let reason = reason_for(body.overriding, body.reason.as_deref())?;
+    let ticket = body.ticket.as_deref().map(ticket).transpose()?;
     let view = app.control.view();
     let policy = view.policy(&workload, body.policy.as_deref()).map_err(|known| {
         let name = body.policy.as_deref().unwrap_or_default();
@@ -72,8 +75,19 @@ pub(super) async fn start(
         None => Command::StartAa { policy },
     };
     let mut order = change.order(workload, command, reason);
-    order.overriding = overriding;
+    (order.overriding, order.ticket) = (overriding, ticket);
     carry_out(&app, order).await
+}
+
+/// A ticket as people write it.
+fn ticket(given: &str) -> Result<String, ApiError> {
+    let text = given.trim();
+    let fits = !text.is_empty() && text.chars().count() <= LONGEST_TICKET;
+    if fits && !text.chars().any(char::is_control) {
+        return Ok(text.to_owned());
+    }
+    let problem = format!("is not 1 to {LONGEST_TICKET} characters of one line, like `AG-118`");
+    Err(ApiError::field("ticket", &problem))
 }
 
 /// The release with a variant of a flag.

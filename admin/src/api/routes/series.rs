@@ -12,7 +12,7 @@ use serde::Deserialize;
 use stagegate_api::{TimePoint, TimeSeries};
 use stagegate_control::{StoreAccessError, now_ms};
 use stagegate_rollout::{ReleaseName, Tick, WorkloadName, figures};
-use stagegate_store::{Reader, RecordedWindow};
+use stagegate_store::{RecordedWindow, Store};
 use utoipa::IntoParams;
 
 /// The span that is shown if none is given.
@@ -68,18 +68,31 @@ pub(super) async fn series(
         let problem = format!("it must be before the end, and at most {days} days before it");
         return Err(ApiError::field("since_ms", &problem));
     }
-    let every_ms = ((until_ms - since_ms) / points).max(SHORTEST_MS);
-    let span = Span { since_ms, until_ms, every_ms };
+    let span = Span::cut(since_ms, until_ms, points);
+    let every_ms = span.every_ms;
     let control = app.control.clone();
-    let points = heavy(move || collect(&control.reader()?, &workload, span)).await??;
+    let read = move || {
+        let store = control.reader()?;
+        collect(&store, &workload, span)
+    };
+    let points = heavy(read).await??;
     Ok(Json(TimeSeries { workload: name, since_ms, until_ms, every_ms, points }))
 }
 
+/// A span of time, cut into points.
 #[derive(Clone, Copy)]
-struct Span {
+pub(super) struct Span {
     since_ms: u64,
     until_ms: u64,
     every_ms: u64,
+}
+
+impl Span {
+    /// About so many points, each of whole minutes.
+    pub(super) fn cut(since_ms: u64, until_ms: u64, points: u64) -> Self {
+        let every_ms = (until_ms.saturating_sub(since_ms) / points.max(1)).max(SHORTEST_MS);
+        Self { since_ms, until_ms, every_ms }
+    }
 }
 
 /// Minutes that are added up so far.
@@ -115,8 +128,8 @@ impl Sum {
 }
 
 /// Reads the minutes and adds them up; blocks on the disk.
-fn collect(
-    store: &Reader,
+pub(super) fn collect(
+    store: &Store,
     workload: &WorkloadName,
     span: Span,
 ) -> Result<Vec<TimePoint>, ApiError> {

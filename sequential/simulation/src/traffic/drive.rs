@@ -109,7 +109,7 @@ fn is_watch(shape: &Shape) -> bool {
 /// The next step, whatever the verdict is.
 fn forced(spec: &WorkloadSpec, state: &WorkloadState, at_ms: u64) -> Result<WorkloadState> {
     let command = &Command::Promote { expect: None, force: true };
-    let grounds = Grounds { analysis: None, preflight: None, overriding: true };
+    let grounds = Grounds { analysis: None, preflight: None, overriding: true, ticket: None };
     let order = Order { command, by: "simulation", reason: "to simulate", grounds };
     let done = step(spec, state, Input::Command(order), at_ms);
     done.map(|done| done.state).map_err(|refusal| anyhow::anyhow!("{refusal}"))
@@ -129,7 +129,8 @@ fn begin(spec: &WorkloadSpec, shape: &Shape) -> Result<WorkloadState> {
     };
     let mut state = WorkloadState::initial(spec);
     let give = |state: &WorkloadState, command: &Command| {
-        let grounds = Grounds { analysis: None, preflight: Some(&preflight), overriding: true };
+        let grounds =
+            Grounds { analysis: None, preflight: Some(&preflight), overriding: true, ticket: None };
         let order = Order { command, by: "simulation", reason: "to simulate", grounds };
         let done = step(spec, state, Input::Command(order), BEGIN_MS);
         done.map(|done| done.state).map_err(|refusal| anyhow::anyhow!("{refusal}"))

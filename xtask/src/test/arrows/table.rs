@@ -96,7 +96,11 @@ pub(super) const ALLOWED: &[Arrow] = &[
     arrow("admin", "store", "it lists the audit log and the decisions"),
     // Pages: a client of the admin API in the same process.
     arrow("dashboard", "api", "it reads and writes the wire types"),
+    arrow("dashboard", "pictures", "figures are drawn as in reports"),
     arrow("dashboard", "timing", "moments are shown"),
+    arrow("admin", "pictures", "figures of a report are drawn as in the dashboard"),
+    arrow("pictures", "api", "it draws figures of the wire"),
+    arrow("pictures", "timing", "moments are shown"),
     // The command line: a client of the admin API.
     arrow("cli", "api", "it reads and writes the wire types"),
     arrow("cli", "eval", "it compares offline runs and reads datasets, without a server"),

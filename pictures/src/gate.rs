@@ -1,4 +1,4 @@
-//! Pure: both arms of a gate as a small picture: an interval for each arm, and the limit.
+//! Both arms of a gate as a small picture: an interval for each arm, and the limit.
 
 use maud::{Markup, html};
 use stagegate_api::{Estimated, GateReading};
@@ -7,7 +7,8 @@ const WIDTH: f64 = 240.0;
 
 /// The picture; nothing where no arm has an interval. The figures stand beside it as text, so a
 /// screen reader skips it.
-pub(crate) fn picture(gate: &GateReading) -> Markup {
+#[must_use]
+pub fn gate(gate: &GateReading) -> Markup {
     let arms = [("stable", gate.stable, 12.0), ("candidate", gate.candidate, 30.0)];
     let drawn: Vec<_> =
         arms.into_iter().filter_map(|(arm, it, y)| Some((arm, it?, bounds(&it?)?, y))).collect();
@@ -34,13 +35,16 @@ fn bounds(estimate: &Estimated) -> Option<(f64, f64)> {
 }
 
 /// From values to places.
-struct Scale {
+pub(crate) struct Scale {
     low: f64,
     span: f64,
 }
 
 impl Scale {
-    fn of(drawn: impl Iterator<Item = ((f64, f64), f64)>, limit: Option<f64>) -> Option<Self> {
+    pub(crate) fn of(
+        drawn: impl Iterator<Item = ((f64, f64), f64)>,
+        limit: Option<f64>,
+    ) -> Option<Self> {
         let mut values: Vec<f64> =
             drawn.flat_map(|((low, high), value)| [low, high, value]).collect();
         if values.is_empty() {
@@ -54,7 +58,7 @@ impl Scale {
     }
 
     /// The place of a value, with a margin at both sides.
-    fn x(&self, value: f64) -> String {
+    pub(crate) fn x(&self, value: f64) -> String {
         let share = ((value - self.low) / self.span).clamp(0.0, 1.0);
         format!("{:.1}", 6.0 + share * (WIDTH - 12.0))
     }
