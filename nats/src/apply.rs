@@ -19,7 +19,7 @@ pub(crate) async fn apply(
             if !said {
                 tracing::error!(%error, entry = entry.place.number, "cannot follow the fleet's ledger");
                 with(&seen, |it| {
-                    it.problem = Some(format!("entry {}: {error}", entry.place.number))
+                    it.problem = Some(format!("entry {}: {error}", entry.place.number));
                 });
                 said = true;
             }

@@ -26,6 +26,9 @@ const PING: Duration = Duration::from_secs(1);
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
+/// What clients see of the connection: the server, and the last error that it reported.
+pub(super) type Told = (Arc<Mutex<Option<Info>>>, Arc<Mutex<Option<String>>>);
+
 /// Keeps a connection.
 pub(super) struct Keeper {
     servers: Vec<String>,
@@ -47,7 +50,7 @@ impl Keeper {
         settings: &Fleet,
         name: &str,
         inbox: Arc<str>,
-        (info, refused): (Arc<Mutex<Option<Info>>>, Arc<Mutex<Option<String>>>),
+        (info, refused): Told,
     ) -> Result<Self, String> {
         let mut hello = json!({
             "verbose": false, "pedantic": false, "headers": true, "no_responders": true,
