@@ -88,6 +88,9 @@ pub struct GateReading {
     /// The parts of the traffic that most speaks against, the worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<GateSlice>,
+    /// What explains most of the difference between the arms, the most telling first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blame: Vec<GateBlame>,
     /// The reason why there is no value, as the source of an external gate gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -112,6 +115,23 @@ pub struct GateSlice {
     pub stable_failed: u64,
     /// Natural logarithm of the evidence that the gate is violated for this part.
     pub ln_evidence: f64,
+    /// True if that is enough to tell the gate's owner, corrected for the number of parts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alerts: bool,
+}
+
+/// What explains a part of the difference between the arms.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct GateBlame {
+    /// A part of the traffic, a kind of failure or a stage.
+    #[schema(example = "model large")]
+    pub what: String,
+    /// The part of the difference, from 0 to 1.
+    pub share: f64,
+    /// Lower bound, with 95% at one look.
+    pub low: f64,
+    /// Upper bound.
+    pub high: f64,
 }
 
 /// An estimate of one arm.

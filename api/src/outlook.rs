@@ -16,8 +16,18 @@ pub struct Outlook {
     pub rps: f64,
     /// The source of that rate: `given`, or `measured` over the last quarter of an hour.
     pub rps_from: RateSource,
+    /// Requests of a conversation that were assumed. Scorers count one response of each.
+    #[serde(default)]
+    pub turns: f64,
+    /// The source of that number: `given`, `measured` in the newest rollout, or `assumed`.
+    #[serde(default = "assumed")]
+    pub turns_from: RateSource,
     /// The policy's steps.
     pub steps: Vec<StepOutlook>,
+}
+
+const fn assumed() -> RateSource {
+    RateSource::Assumed
 }
 
 /// One step as it will probably go.
@@ -31,7 +41,15 @@ pub struct StepOutlook {
     pub takes_ms: Option<u64>,
     /// The condition that takes the longest.
     pub because: String,
-    /// Requests the candidate serves in that time.
+    /// The probability that a candidate as good as stable passes in the shortest time, all gates together;
+    /// absent at the last step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passes: Option<f64>,
+    /// The time in which nine of ten candidates as good as stable pass, in milliseconds; absent if that is
+    /// not within a year.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likely_ms: Option<u64>,
+    /// Requests the candidate serves in the shortest time.
     pub requests: u64,
     /// Dollars they cost; 0 where the cost of a request was not given.
     pub usd: f64,
@@ -56,7 +74,7 @@ pub struct GateOutlook {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found_in_ms: Option<u64>,
     /// Values that carry as much as one independent value (the design effect), measured over the workload's
-    /// conversations in its last rollout; absent where nothing was measured.
+    /// conversations in its last rollout, or as follows from `turns` and `icc`; absent where neither is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<f64>,
 }

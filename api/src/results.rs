@@ -45,6 +45,10 @@ pub struct ArmResults {
     pub mean_value: Option<f64>,
     /// Answers that were compared with what is known to be right.
     pub labelled: LabelledCounts,
+    /// How far the judge agrees with what is known to be right, and the accuracy that follows; absent with
+    /// fewer than 20 labels among what it passed, or among what it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<JudgeAccuracy>,
     /// The calibration of the backend's own confidence.
     pub calibration: Calibration,
     /// The counts of each scorer, by name.
@@ -84,6 +88,21 @@ pub struct LabelledCounts {
     pub failed: u64,
     /// passed / (passed + failed), with bounds that hold however often one looks.
     pub accuracy: Option<Bounded>,
+}
+
+/// A judge against labels. Bounds hold at one look, with 95%.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub struct JudgeAccuracy {
+    /// Samples with a label that the judge had passed.
+    pub labelled_passed: u64,
+    /// Samples with a label that it had failed.
+    pub labelled_failed: u64,
+    /// Share of the right answers that it passes.
+    pub sensitivity: Bounded,
+    /// Share of the wrong answers that it fails.
+    pub specificity: Bounded,
+    /// Accuracy, corrected for its errors (Rogan and Gladen).
+    pub corrected: Bounded,
 }
 
 /// Confidence against correctness.

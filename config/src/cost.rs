@@ -1,5 +1,6 @@
 //! Checked settings of what answers cost.
 
+use stagegate_rollout::Zone;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +10,8 @@ use std::sync::Arc;
 pub struct CostSettings {
     /// The daily budget in nano-dollars, above zero; no budget if absent.
     pub daily_budget_nanos: Option<u64>,
+    /// The time zone in which the budget's day begins at midnight.
+    pub time_zone: Zone,
     /// A price list's file, taken from the configuration's directory where it is relative; checked
     /// to be one. The built-in list when absent.
     pub prices: Option<PathBuf>,

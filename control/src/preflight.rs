@@ -106,6 +106,10 @@ pub fn unmeasurable(
         Measure::Accuracy if unsampled(gate) => Some("`sampling` scores nothing of an arm"),
         // Labels are given to sampled answers.
         Measure::LabelledAccuracy if unsampled(gate) => Some("no labelled scores come in"),
+        Measure::Brier | Measure::CalibrationError if !judged => Some("no scorer has `gate: true`"),
+        Measure::Brier | Measure::CalibrationError if unsampled(gate) => {
+            Some("`sampling` scores nothing of an arm")
+        }
         Measure::DailyProjection if no_budget => Some("no `cost.daily_budget` is set"),
         // Against its own past, spend needs no budget.
         Measure::BurnRate { .. } if no_budget && matches!(gate.limit, Limit::Max(_)) => {

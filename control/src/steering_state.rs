@@ -15,7 +15,7 @@ use super::{Inner, Live, StoreAccessError, View, now_ms};
 use crate::ports::{Event, RolloutFigures};
 use serde_json::json;
 use stagegate_rollout::{
-    Analysis, Evidence, Rollout, SpendBook, Surroundings, Tick, UnitClass, WorkloadName,
+    Analysis, Evidence, Rollout, SpendBook, Surroundings, Tick, UnitClass, WorkloadName, Zone,
 };
 use stagegate_store::{EvidenceSnapshot, NewAnalysis};
 use std::collections::BTreeMap;
@@ -64,6 +64,7 @@ pub(super) struct SteeringState {
     reading: BTreeMap<WorkloadName, Reading>,
     saved: Instant,
     forgot: Instant,
+    utc: Zone,
 }
 
 impl SteeringState {
@@ -86,6 +87,7 @@ impl SteeringState {
             reading: BTreeMap::new(),
             saved: now,
             forgot: now,
+            utc: Zone::utc(),
         }
     }
 
@@ -107,7 +109,9 @@ impl SteeringState {
             self.windows.add(live, &tick, view.config.measurements.ticks);
             let spending = self.spending.entry(name.clone()).or_default();
             let budget = view.config.workloads.iter().find(|it| it.spec.name == *name);
-            let surroundings = Surroundings { spending, daily_budget: budget.and_then(daily) };
+            let zone = budget.map_or(&self.utc, |it| &it.cost.time_zone);
+            let daily_budget = budget.and_then(daily);
+            let surroundings = Surroundings { spending, daily_budget, zone };
             let Some(rollout) = live.split.state().rollout.as_deref() else { continue };
             tick.external = self.asking.look(inner, (live, rollout), &key(rollout), at_ms);
             let analysis = Arc::new(watched.evidence.observe(rollout, &tick, &surroundings));

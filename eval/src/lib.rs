@@ -45,6 +45,7 @@ pub use pairs::{PairResult, PairTally};
 pub use protocol::Protocol;
 pub use reassemble::{Assembled, assembled};
 pub use redact::{InvalidRule, REDACTED, Redactor, Rule};
+pub use results::corrected::{AgainstLabels, Corrected};
 pub use results::health::{Health, HealthLimits, JudgeCounts, judge_health};
 pub use results::mix::{Difference, Mix};
 pub use results::reliability::{Bin, Reliability};

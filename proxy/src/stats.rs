@@ -1,12 +1,17 @@
 //! The counts of one worker, as plain integers, until they are reported.
 
+mod finished;
+mod parts;
+
 use crate::plan::Release;
 use crate::trace::{Joinable, Traced};
+pub(crate) use finished::{Facts, Finished, Told};
+use parts::Names;
+pub(crate) use parts::language;
 use stagegate_rollout::{
-    Arm, Delta, FlagCounts, Outcome, Reason, Record, RecordBatch, Seen, Series, SeriesKey,
-    ShadowKey, ShadowSeries, Unpriced,
+    Arm, Delta, FlagCounts, Reason, Record, RecordBatch, Seen, Series, SeriesKey, ShadowKey,
+    ShadowSeries, Unpriced,
 };
-use stagegate_signals::{Cost, Usage};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -59,6 +64,8 @@ struct Slot {
     seen: Vec<Seen>,
     /// Names of tenants, shared by all that is seen of them; capped.
     tenants: HashSet<Arc<str>>,
+    /// Names of parts of the traffic and of kinds of failure.
+    names: Names,
     /// Names of the stages seen so far, so that a cap holds for longer than one hand-over.
     stages: Vec<Arc<str>>,
 }
@@ -77,74 +84,6 @@ impl Slot {
     }
 }
 
-/// The facts of an answer that are counted.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Told<'a> {
-    pub(crate) usage: Option<Usage>,
-    pub(crate) cost: Option<Cost>,
-    /// The reason for an unknown cost, and the model, empty if none was named.
-    pub(crate) unpriced: Option<(Unpriced, &'a str)>,
-    /// Names and microseconds.
-    pub(crate) stages: &'a [(String, u64)],
-    /// Refused for what the client asked.
-    pub(crate) rejected: bool,
-    /// Something in it could not be read.
-    pub(crate) unreadable: bool,
-    /// The class of its failure, if it failed.
-    pub(crate) failure: Option<&'a str>,
-    /// The tenant that asked.
-    pub(crate) asked: Option<&'a str>,
-    /// The tenant's use counts under this name.
-    pub(crate) tenant: Option<&'a Arc<str>>,
-}
-
-/// The result of one request, for counting.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Finished {
-    pub(crate) outcome: Outcome,
-    pub(crate) reason: Reason,
-    pub(crate) duration_us: u64,
-    /// Zero when there was no response head.
-    pub(crate) first_byte_us: u64,
-    pub(crate) bytes_out: u64,
-    /// Body bytes of the request that were sent in the last try.
-    pub(crate) bytes_in: u64,
-    pub(crate) retries: u8,
-    /// Turns that it ended because its share of work was done.
-    pub(crate) gave_way: u32,
-    /// The client left before the end of the response.
-    pub(crate) abandoned: bool,
-    /// An identity came too late to decide, or may have.
-    pub(crate) identity_late: bool,
-    /// The weight drew its arm, so that gates compare it.
-    pub(crate) is_drawn: bool,
-    /// The unit it belongs to, 0 for one of its own; none while nobody counts units.
-    pub(crate) unit: Option<u64>,
-    /// When it ended, in Unix milliseconds.
-    pub(crate) at_ms: u64,
-}
-
-impl Finished {
-    /// For the units.
-    fn seen(&self, unit: u64, tenant: Option<Arc<str>>, arm: Arm, told: &Told<'_>) -> Seen {
-        let usage = told.usage.unwrap_or_default();
-        Seen {
-            unit,
-            tenant,
-            arm,
-            at_ms: self.at_ms,
-            body: self.bytes_in,
-            outcome: self.outcome,
-            rejected: told.rejected,
-            duration_us: self.duration_us,
-            first_byte_us: self.first_byte_us,
-            abandoned: self.abandoned,
-            nanos: told.cost.and_then(|cost| cost.nanos),
-            input: (usage.total_input(), usage.cache_read),
-        }
-    }
-}
-
 impl Stats {
     /// Counts a request under the release that served it, and keeps its record.
     pub(crate) fn finish(
@@ -159,7 +98,12 @@ impl Stats {
         if let (Some(unit), Some(_)) = (finished.unit, release) {
             let slot = self.slot(Self::place(release, arm), workload, release, arm);
             let tenant = told.asked.and_then(|name| slot.tenant(name));
-            slot.seen.push(finished.seen(unit, tenant, arm, told));
+            let seen = Seen {
+                parts: slot.names.parts(told),
+                failure: finished.has_failed(told).then(|| slot.names.failure(told)).flatten(),
+                ..finished.seen(unit, tenant, arm, told)
+            };
+            slot.seen.push(seen);
         }
         let (series, _) = self.series(workload, release, arm, finished.is_drawn);
         if finished.reason == Reason::Forced {
@@ -371,6 +315,7 @@ impl Stats {
                 apart: Series::default(),
                 seen: Vec::new(),
                 tenants: HashSet::new(),
+                names: Names::default(),
                 stages: Vec::new(),
             })
         })

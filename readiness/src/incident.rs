@@ -2,7 +2,7 @@
 //! gates of a policy in made-up time. It shows that a violation leads to a rollback, and how soon.
 
 use stagegate_rollout::{
-    Outcome, Policy, Recording, ReleaseName, Series, Tick, Weight, WorkloadName, replay,
+    Outcome, Policy, Recording, ReleaseName, Series, Tick, Weight, WorkloadName, Zone, replay,
 };
 
 /// Length of a tick, in milliseconds.
@@ -36,7 +36,8 @@ pub fn violation(
     let weight = policy.steps.first().map_or(Weight::ZERO, |step| step.weight);
     let windows: Vec<Tick> =
         (1..=HEALTHY + VIOLATED).map(|n| tick(n * TICK_MS, weight, n > HEALTHY)).collect();
-    let recording = Recording { workload, from, to, windows: &windows, daily_budget: None };
+    let zone = &Zone::utc();
+    let recording = Recording { workload, from, to, windows: &windows, daily_budget: None, zone };
     let replayed = replay(policy.clone(), &recording).map_err(|problems| {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         format!("the policy cannot be used: {}", problems.join("; "))

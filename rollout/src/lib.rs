@@ -8,6 +8,7 @@ mod action;
 mod analysis;
 mod arm;
 mod bucket;
+mod calibration;
 mod closed;
 mod cohort;
 mod command;
@@ -36,15 +37,18 @@ mod stats;
 mod units;
 mod usage;
 mod weight;
+mod zone;
 
 pub use action::Action;
 pub use analysis::{
-    Analysis, AnalysisId, Compared, ComparedFigure, Estimate, Evidence, ExternalReading,
+    Analysis, AnalysisId, Blame, Compared, ComparedFigure, Estimate, Evidence, ExternalReading,
     FigureUnit, Forecast, GateState, Measurement, PlannedGate, PlannedStep, Rates, SliceReading,
-    SpendBook, SplitReading, Surroundings, Tick, Trigger, Verdict, Why, figures, plan,
+    SpendBook, SplitReading, Surroundings, Tick, Trigger, Verdict, Why, chance_to_pass, figures,
+    plan,
 };
 pub use arm::Arm;
 pub use bucket::{Bucket, Salt, murmur3_x86_32};
+pub use calibration::{Calibration, CalibrationBin};
 pub use closed::Closed;
 pub use cohort::Cohort;
 pub use command::{Command, ListKind, Refusal, Subject};
@@ -77,6 +81,10 @@ pub use spec_error::SpecError;
 pub use split::{Choice, FENCED, Flagged, HOLDBACK, KeyKind, Split, Target, UNREADABLE, Who};
 pub use state::{Condemned, Declared, KillState, WorkloadState};
 pub use stats::{Delta, Refusals, SeriesKey, TenantUse, UnpricedCounts};
-pub use units::{ClassSums, Seen, SlowTime, TenantSums, UnitClass, UnitSums, UnitTable};
+pub use units::{
+    ClassSums, Dimension, FailureSums, PartSums, Parts, Seen, SlowTime, TenantSums, UnitClass,
+    UnitSums, UnitTable,
+};
 pub use usage::{CostTruth, TokenKind, Unpriced};
 pub use weight::{InvalidWeight, Weight};
+pub use zone::{UnknownZone, Zone};

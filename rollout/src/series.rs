@@ -3,6 +3,7 @@
 //! A new count is one row of the table below. A row of `counters` is also a metric of Prometheus
 //! with the labels workload, release and arm; the row is all that the metric needs.
 
+use crate::calibration::Calibration;
 use crate::units::UnitSums;
 use crate::usage::{CostTruth, TokenKind};
 use crate::{ErrorClasses, Histogram, KeyKind, Outcome, Reason};
@@ -73,6 +74,12 @@ impl Add for BTreeMap<Arc<str>, StageUse> {
 }
 
 impl Add for ErrorClasses {
+    fn add(&mut self, other: &Self) {
+        self.merge(other);
+    }
+}
+
+impl Add for Calibration {
     fn add(&mut self, other: &Self) {
         self.merge(other);
     }
@@ -191,6 +198,8 @@ series! {
         failures: ErrorClasses;
         /// Results of scored responses.
         scores: Scores;
+        /// Confidence against correctness, of scored responses that came with a confidence.
+        calibration: Calibration;
         /// Conversations and other units that the split draws, where a rollout counts them.
         units: UnitSums;
     }

@@ -6,6 +6,7 @@
 //! error codes, gRPC's status codes and Connect's words for them.
 
 use crate::found::{ErrorNames, Found};
+use crate::text::Text;
 use stagegate_rollout::Outcome;
 
 /// A failure named in an answer.
@@ -64,6 +65,13 @@ impl Failure {
         let mut names = ErrorNames::default();
         names.kind.set(name);
         Self { names, own: None }
+    }
+
+    /// The name that it goes by: its code, or else its type, or its status.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        let names = [&self.names.code, &self.names.kind, &self.names.status];
+        names.into_iter().find_map(Text::get)
     }
 
     /// The failure that a `grpc-status` tells, in a head or in trailers; none for 0, which is

@@ -1,10 +1,10 @@
 //! Sums of samples as the API shows them.
 
 use stagegate_api::{
-    ArmResults, Bounded, Calibration, EvalResults, LabelledCounts, ReliabilityBin, ResultCounts,
-    ScorerCounts, SliceArm, SliceResults, TenantMix,
+    ArmResults, Bounded, Calibration, EvalResults, JudgeAccuracy, LabelledCounts, ReliabilityBin,
+    ResultCounts, ScorerCounts, SliceArm, SliceResults, TenantMix,
 };
-use stagegate_eval::{Bin, Difference, Mix, Reliability, Share, Tally};
+use stagegate_eval::{Bin, Corrected, Difference, Mix, Reliability, Share, Tally};
 use stagegate_rollout::Arm;
 use stagegate_scoring::{Slice, SliceKey, Sum, Sums};
 use std::collections::BTreeMap;
@@ -84,6 +84,7 @@ fn arm(key: &SliceKey, sum: &Sum, sums: &Sums) -> ArmResults {
         coverage: tally.coverage(),
         mean_value: tally.mean_value(),
         labelled: labelled(tally),
+        judge: judge(tally),
         calibration: calibration(&tally.reliability),
         scorers: scorers.collect(),
     }
@@ -123,6 +124,18 @@ fn labelled(tally: &Tally) -> LabelledCounts {
         failed: tally.labelled_failed,
         accuracy: tally.labelled_accuracy().map(bounded),
     }
+}
+
+fn judge(tally: &Tally) -> Option<JudgeAccuracy> {
+    let Corrected { sensitivity, specificity, accuracy } = Corrected::of(tally)?;
+    let judged = tally.judged;
+    Some(JudgeAccuracy {
+        labelled_passed: judged.passed_right + judged.passed_wrong,
+        labelled_failed: judged.failed_right + judged.failed_wrong,
+        sensitivity: bounded(sensitivity),
+        specificity: bounded(specificity),
+        corrected: bounded(accuracy),
+    })
 }
 
 fn scorer(name: &str, tally: &Tally) -> ScorerCounts {

@@ -2,12 +2,13 @@
 
 use super::{axis, doubt_reason, gate_status, phase, transition_kind, verdict};
 use stagegate_api::{
-    AnalysisDetail, Estimated, GateReading, GateSlice, JudgeDoubt, MarkDetail, PastRollout,
-    RolloutDetail, RolloutSummary, SpendForecast, SplitHealth, StepDetail, TransitionDetail, Unit,
+    AnalysisDetail, Estimated, GateBlame, GateReading, GateSlice, JudgeDoubt, MarkDetail,
+    PastRollout, RolloutDetail, RolloutSummary, SpendForecast, SplitHealth, StepDetail,
+    TransitionDetail, Unit,
 };
 use stagegate_control::Live;
 use stagegate_rollout::{
-    Analysis, Axis, Estimate, GateId, Mark, Measure, Measurement, Number, Policy, Rollout,
+    Analysis, Axis, Blame, Estimate, GateId, Mark, Measure, Measurement, Number, Policy, Rollout,
     SliceReading, Step, Transition, Weight,
 };
 
@@ -116,6 +117,7 @@ fn gate(measured: &Measurement) -> GateReading {
         needed: measured.needed,
         effect: measured.effect.and_then(finite),
         slices: measured.slices.iter().map(slice).collect(),
+        blame: measured.blame.iter().map(blame).collect(),
         note: measured.note.clone(),
         blocks: measured.blocks.clone(),
     }
@@ -131,7 +133,14 @@ fn slice(reading: &SliceReading) -> GateSlice {
         stable_units,
         stable_failed,
         ln_evidence: finite(reading.ln_evidence).unwrap_or_default(),
+        alerts: reading.alerts,
     }
+}
+
+fn blame(blame: &Blame) -> GateBlame {
+    let [share, low, high] =
+        [blame.share, blame.low, blame.high].map(|it| finite(it).unwrap_or_default());
+    GateBlame { what: blame.what.clone(), share, low, high }
 }
 
 fn estimated(estimate: Estimate) -> Estimated {

@@ -144,6 +144,7 @@ fn gates(out: &mut Page, report: &DeployReport) {
         out.cell(class, &gate.words).raw("</tr>");
     }
     out.raw("</tbody></table></div>");
+    list(out, "note", &words::blamed(analysis));
     if !analysis.blocks.is_empty() {
         out.raw("<p>A promotion waits for:</p>");
     }

@@ -111,6 +111,9 @@ fn gates(out: &mut String, report: &DeployReport) {
     for gate in &analysis.gates {
         line!(out, "| {} | {} | {} |", text(&gate.gate), gate.axis, text(&gate.words));
     }
+    for blamed in words::blamed(analysis) {
+        line!(out, "\n{}", text(&blamed));
+    }
     for block in &analysis.blocks {
         line!(out, "\nWaits for: {}", text(block));
     }

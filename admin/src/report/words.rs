@@ -1,7 +1,7 @@
 //! Formats numbers and times of a report.
 
 pub(super) use stagegate_api::words::grouped;
-use stagegate_api::{FigureOfArm, FigureReport};
+use stagegate_api::{AnalysisDetail, FigureOfArm, FigureReport};
 
 /// A span in its two largest units: `3d 2h`, `58m 10s`.
 pub(super) fn span(ms: u64) -> String {
@@ -11,6 +11,17 @@ pub(super) fn span(ms: u64) -> String {
     let parts = units[first..].iter().take(2).filter(|(count, _)| *count > 0 || first == 3);
     let parts: Vec<String> = parts.map(|(count, unit)| format!("{count}{unit}")).collect();
     parts.join(" ")
+}
+
+/// What explains most of the difference between the arms, gate by gate.
+pub(super) fn blamed(analysis: &AnalysisDetail) -> Vec<String> {
+    let each = analysis.gates.iter().flat_map(|gate| gate.blame.iter().map(move |it| (gate, it)));
+    each.map(|(gate, blame)| {
+        let [share, low, high] = [blame.share, blame.low, blame.high].map(|it| it * 100.0);
+        let (gate, what) = (&gate.gate, &blame.what);
+        format!("{gate}: {what} explains {share:.0}% [{low:.0}%, {high:.0}%] of the difference")
+    })
+    .collect()
 }
 
 /// `a, b and c`.

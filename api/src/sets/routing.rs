@@ -101,8 +101,10 @@ closed_set! {
     RateSource {
         /// The caller gave it.
         Given = "given",
-        /// It was measured over the last quarter of an hour.
+        /// It was measured: over the last quarter of an hour, or in the newest rollout.
         Measured = "measured",
+        /// Nobody knows it: it was assumed.
+        Assumed = "assumed",
     }
 }
 

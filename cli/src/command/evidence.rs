@@ -99,12 +99,23 @@ fn reading(gate: &GateReading) -> String {
     if let Some(note) = &gate.note {
         let _ = writeln!(text, "      {}", one_line(note));
     }
-    if let Some(worst) = gate.slices.first() {
+    // The worst, and every other one that its owner was told of.
+    let told = gate.slices.iter().skip(1).filter(|it| it.alerts);
+    for worst in gate.slices.first().into_iter().chain(told) {
         let of = |failed, all| format!("{} of {}", grouped(failed), grouped(all));
         let candidate = of(worst.candidate_failed, worst.candidate_units);
         let stable = of(worst.stable_failed, worst.stable_units);
         let name = one_line(&worst.slice);
-        let _ = writeln!(text, "      worst for {name}: {candidate} failed; stable {stable}");
+        let mark = if worst.alerts { "! " } else { "" };
+        let _ = writeln!(text, "      {mark}worst for {name}: {candidate} failed; stable {stable}");
+    }
+    for blame in &gate.blame {
+        let [share, low, high] = [blame.share, blame.low, blame.high].map(|it| it * 100.0);
+        let what = one_line(&blame.what);
+        let _ = writeln!(
+            text,
+            "      {what} explains {share:.0}% [{low:.0}%, {high:.0}%] of the difference"
+        );
     }
     text
 }
@@ -184,6 +195,27 @@ mod tests {
             }]);
         }));
         assert!(text.contains("worst for tenant acme: 12 of 12 failed; stable 0 of 30"), "{text}");
+    }
+
+    #[test]
+    fn what_explains_the_difference_is_named_with_its_interval() {
+        let text = text(&analysis(|value| {
+            let part = |name: &str, alerts: bool| {
+                json!({ "slice": name, "candidate_units": 12, "candidate_failed": 12,
+                        "stable_units": 30, "stable_failed": 0, "ln_evidence": 12.0, "alerts": alerts })
+            };
+            value["gates"][0]["slices"] = json!([
+                part("tenant acme", false),
+                part("model large", true),
+                part("language de", false)
+            ]);
+            value["gates"][0]["blame"] =
+                json!([{ "what": "model large", "share": 0.92, "low": 0.8, "high": 1.0 }]);
+        }));
+        assert!(text.contains("worst for tenant acme"), "{text}");
+        assert!(text.contains("! worst for model large: 12 of 12 failed"), "{text}");
+        assert!(!text.contains("language de"), "{text}");
+        assert!(text.contains("model large explains 92% [80%, 100%] of the difference"), "{text}");
     }
 
     #[test]

@@ -25,6 +25,13 @@ pub(crate) struct PlanArgs {
     /// Dollars of a request, for what the steps will cost.
     #[arg(long, value_name = "USD")]
     usd_per_request: Option<f64>,
+    /// Requests of a conversation, of which scorers count one response; measured in the newest rollout if left out.
+    #[arg(long, value_name = "N")]
+    turns: Option<f64>,
+    /// How much the turns of a conversation hang together (intraclass correlation, 0 to 1); measured in the
+    /// newest rollout if left out.
+    #[arg(long)]
+    icc: Option<f64>,
     /// The policy; the workload's own if left out.
     #[arg(long)]
     policy: Option<String>,
@@ -66,6 +73,8 @@ pub(crate) fn plan(
     let mut query = Vec::new();
     query.extend(args.rps.map(|rps| format!("rps={rps}")));
     query.extend(args.usd_per_request.map(|usd| format!("usd_per_request={usd}")));
+    query.extend(args.turns.map(|turns| format!("turns={turns}")));
+    query.extend(args.icc.map(|icc| format!("icc={icc}")));
     query.extend(args.policy.as_ref().map(|policy| format!("policy={}", segment(policy))));
     let path = workload_path(&args.workload, &format!("/plan?{}", query.join("&")));
     let raw = client.get(&path)?;
@@ -76,9 +85,10 @@ pub(crate) fn plan(
 
 /// The columns of a plan, in words.
 const LEGEND: &str = "\
-needs        values of the candidate before the gate's first look
+needs        values of the candidate before the gate's first look; of a
+             conversation, scorers count one response
 per unit     values that carry as much as one independent value: turns of a
-             conversation share their luck (measured in the last rollout)
+             conversation share their luck
 good passes  chance that the first look passes a candidate as good as stable
 finds        a regression to this share of bad values is rolled back ...
 within       ... in half of the cases in this time, the gate's `for` apart
@@ -89,6 +99,10 @@ fn outlook_text(outlook: &Outlook) -> String {
         "{}: policy {}, {:.1} requests a second ({})\n",
         outlook.workload, outlook.policy, outlook.rps, outlook.rps_from
     );
+    if outlook.turns >= 1.0 {
+        let _ =
+            writeln!(text, "{:.1} requests a conversation ({})", outlook.turns, outlook.turns_from);
+    }
     for (number, step) in (1..).zip(&outlook.steps) {
         let takes = step.takes_ms.map_or_else(|| "never".to_owned(), span);
         let _ = write!(
@@ -98,6 +112,13 @@ fn outlook_text(outlook: &Outlook) -> String {
             step.because,
             counted(step.requests, "candidate request")
         );
+        if let Some(passes) = step.passes {
+            let likely = match step.likely_ms {
+                Some(ms) => format!("90% after {}", span(ms)),
+                None => "90% not within a year".to_owned(),
+            };
+            let _ = write!(text, ", a good one passes in {}, {likely}", percent(passes));
+        }
         let cost = if step.usd > 0.0 { format!(", ${:.2}", step.usd) } else { String::new() };
         let _ = writeln!(text, "{cost}");
         let mut table = Table::new(["gate", "needs", "per unit", "good passes", "finds", "within"])
@@ -224,6 +245,24 @@ mod tests {
         assert!(text.contains("error/permanent/max  299"), "{text}");
         assert!(text.contains("good passes  chance that"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn a_step_says_how_many_good_candidates_pass_it_and_by_when() {
+        let step = json!({
+            "weight": "1%", "takes_ms": 3_000_000, "because": "5000 requests", "requests": 5000, "usd": 20.0,
+            "passes": 0.78, "likely_ms": 6_000_000, "gates": []
+        });
+        let mut outlook = json!({
+            "workload": "agent", "policy": "default", "rps": 166.7, "rps_from": "given", "turns": 8.0,
+            "turns_from": "assumed", "steps": [step]
+        });
+        let text = outlook_text(&serde_json::from_value(outlook.clone()).expect("the API's shape"));
+        assert!(text.contains("\n8.0 requests a conversation (assumed)\n"), "{text}");
+        assert!(text.contains("a good one passes in 78%, 90% after 1h 40m, $20.00"), "{text}");
+        outlook["steps"][0]["likely_ms"] = json!(null);
+        let text = outlook_text(&serde_json::from_value(outlook).expect("the API's shape"));
+        assert!(text.contains("90% not within a year"), "{text}");
     }
 
     #[test]

@@ -47,6 +47,7 @@ fn shown(results: &EvalResults, reliability: bool) -> String {
     if let Some(difference) = results.difference {
         let _ = writeln!(text, "\ncandidate minus stable: {}", points(difference));
     }
+    text += &judges(&results.arms);
     let scorers = scorers(&results.arms);
     if !scorers.is_empty() {
         let _ = write!(text, "\n{scorers}");
@@ -110,6 +111,25 @@ fn arms(arms: &[ArmResults]) -> String {
     } else {
         format!("{table}\n{more}\n{times}")
     }
+}
+
+/// What labels say of the judge, and the accuracy that follows.
+fn judges(arms: &[ArmResults]) -> String {
+    let mut text = String::new();
+    for arm in arms {
+        let Some(judge) = &arm.judge else { continue };
+        let _ = writeln!(
+            text,
+            "\n{}: by {} labels the judge passes {} of the right answers\nand fails {} of the wrong ones; \
+             accuracy corrected for that: {}",
+            arm.arm,
+            grouped(judge.labelled_passed + judge.labelled_failed),
+            ratio(Some(judge.sensitivity)),
+            ratio(Some(judge.specificity)),
+            ratio(Some(judge.corrected)),
+        );
+    }
+    text
 }
 
 fn scorers(arms: &[ArmResults]) -> String {
@@ -187,6 +207,8 @@ mod tests {
             json!({
                 "arm": arm, "release": release, "since_ms": 0, "until_ms": 1000, "passed": 90,
                 "failed": 10, "unscored": 2, "accuracy": ratio, "coverage": 0.98,
+                "judge": { "labelled_passed": 90, "labelled_failed": 30, "sensitivity": ratio,
+                           "specificity": ratio, "corrected": ratio },
                 "mean_value": 0.91, "labelled": { "passed": 9, "failed": 1, "accuracy": ratio },
                 "calibration": { "count": 100, "brier": 0.1, "calibration_error": 0.04, "bins": [
                     { "from": 0.8, "to": 0.8667, "count": 100, "accuracy": 0.9, "confidence": 0.86 } ] },
@@ -215,6 +237,8 @@ mod tests {
             "since rollout agent~v2~1 began",
             "90.0% (85.0 to 93.0)",
             "candidate minus stable: -2.0pp (-5.0 to +1.0)",
+            "stable: by 120 labels the judge passes 90.0% (85.0 to 93.0) of the right answers",
+            "accuracy corrected for that: 90.0% (85.0 to 93.0)",
             "acme",
             "tenant mix: 25.0% apart; with stable's mix -1.0pp",
             "stable v1: calibration error 4.0%",

@@ -37,6 +37,7 @@ pub(crate) fn cost(raw: RawCost, cx: &mut Context<'_>) -> Option<CostSettings> {
     }
     Some(CostSettings {
         daily_budget_nanos: plain(raw.daily_budget).map(|budget| budget.0),
+        time_zone: plain(raw.time_zone)?.0,
         prices,
         tenants: tenants.ids.iter().cloned().collect(),
     })

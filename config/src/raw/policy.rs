@@ -74,8 +74,8 @@ raw! {
     pub(crate) struct RawGate {
         /// The axis.
         axis: Axis = required,
-        /// What is measured: `accuracy` and `labelled_accuracy` (eval); `p50`, `p95`, `p99` and
-        /// `p99/p50` (latency); `usd_per_request`, `tokens_per_request`,
+        /// What is measured: `accuracy`, `labelled_accuracy`, `brier` and `calibration_error` (eval);
+        /// `p50`, `p95`, `p99` and `p99/p50` (latency); `usd_per_request`, `tokens_per_request`,
         /// `output_tokens_per_request`, `daily_projection`, and `burn_rate_1h` and `spend_1h` with
         /// any window from 1m to 24h (cost). Not on the axes `error` and `external`.
         measure: MeasureName = optional,

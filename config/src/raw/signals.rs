@@ -1,7 +1,7 @@
 //! Keys for the classes and the cost of responses.
 
 use crate::read::{At, Map, leaf, raw, words};
-use crate::scalar::{ErrorName, Member, PriceSource, Status, Usd};
+use crate::scalar::{ErrorName, Member, PriceSource, Status, Usd, ZoneName};
 use stagegate_rollout::Outcome;
 use stagegate_signals::{Provider, Rules};
 
@@ -22,6 +22,9 @@ raw! {
     pub(crate) struct RawCost {
         /// The daily budget in US dollars.
         daily_budget: Usd = optional,
+        /// The time zone in which the budget's day begins at midnight: a name of the time zone database
+        /// (`Europe/Berlin`), or a rule as POSIX's `TZ` has it (`CET-1CEST,M3.5.0,M10.5.0/3`).
+        time_zone: ZoneName = default("UTC"),
         /// The price list of tokens: `builtin` for the list that came with this version, or `file:`
         /// and the path of a newer one (`prices.json` of the project genai-prices), read again with
         /// every reload.

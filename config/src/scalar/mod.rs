@@ -24,7 +24,7 @@ pub(crate) use notify::{
 };
 pub(crate) use quantity::{Int, SizeIn, Wait, Workers, millis};
 pub(crate) use shadow::Method;
-pub(crate) use signals::{ErrorName, PriceSource, Status, Usd};
+pub(crate) use signals::{ErrorName, PriceSource, Status, Usd, ZoneName};
 pub(crate) use text::{
     Body, CheckId, CookieName, Digest, EnvironmentName, FlagKey, FleetName, ForceSecret,
     JsonPointer, JwtSecret, Line, PublicKey, ReplicaName, TokenName,

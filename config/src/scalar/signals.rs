@@ -4,6 +4,7 @@ use super::file::FilePath;
 use super::from_text::{FromText, Wrong, texts};
 use super::quantity::Int;
 use crate::read::Json;
+use stagegate_rollout::Zone;
 use stagegate_signals::parse_usd;
 use std::path::PathBuf;
 
@@ -49,6 +50,21 @@ impl FromText for Usd {
             Some(nanos) => Ok(Self(nanos)),
             None => Err("is not an amount of US dollars".into()),
         }
+    }
+}
+
+/// A time zone.
+#[derive(Clone)]
+pub(crate) struct ZoneName(pub(crate) Zone);
+
+impl FromText for ZoneName {
+    const NAME: &'static str = "time zone";
+    const JSON: Json = Json::Text;
+    const HINT: &'static str =
+        "write a name like `Europe/Berlin`, or a rule like `CET-1CEST,M3.5.0,M10.5.0/3`";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        Zone::parse(text).map(Self).map_err(|_| "is not a time zone".into())
     }
 }
 

@@ -315,7 +315,9 @@ pub(crate) const CASES: &[Case] = &[
     case("prices: builtin", "prices: prices.json", "workloads.agent.cost.prices", 40, "write `builtin`, or `file:prices.json`"),
     case("prices: builtin", "prices: 'file:nowhere.json'", "workloads.agent.cost.prices", 40, "cannot be read"),
     case("prices: builtin, tenants: [wayne]", "prices: builtin, tenants: ['']", "workloads.agent.cost.tenants[0]", 40, "is not an id"),
-    case("daily_budget: 500", "budget: 500", "workloads.agent.cost.budget", 40, "known here: daily_budget, prices, tenants"),
+    case("daily_budget: 500", "budget: 500", "workloads.agent.cost.budget", 40, "known here: daily_budget, time_zone, prices, tenants"),
+    case("daily_budget: 500", "daily_budget: 500, time_zone: Berlin", "workloads.agent.cost.time_zone", 40, "is not a time zone"),
+    case("daily_budget: 500", "daily_budget: 500, time_zone: 'CET-1CEST'", "workloads.agent.cost.time_zone", 40, "CET-1CEST,M3.5.0,M10.5.0/3"),
     // Policies.
     case("policy: fast", "policy: slow", "workloads.agent.policy", 41, "write one of: default, fast"),
     case("policy: fast", "policy: fa st", "workloads.agent.policy", 41, "is not a policy name"),

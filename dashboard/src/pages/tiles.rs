@@ -34,6 +34,13 @@ fn tile(axis: Axis, gates: &[&GateReading]) -> Markup {
                             " of " (grouped(worst.stable_units))
                         }
                     }
+                    @for blame in &gate.blame {
+                        p.dim {
+                            (blame.what) " explains " (format!("{:.0}%", blame.share * 100.0)) " ["
+                            (format!("{:.0}%", blame.low * 100.0)) ", " (format!("{:.0}%", blame.high * 100.0))
+                            "] of the difference"
+                        }
+                    }
                     @if let Some(note) = &gate.note { p.dim { (note) } }
                     (stagegate_pictures::gate(gate))
                     dl {

@@ -2,6 +2,7 @@
 
 use super::nanos::nanos;
 use serde::{Deserialize, Serialize};
+use stagegate_rollout::{Calibration, CalibrationBin};
 
 /// The number of equal parts of the range of confidence.
 const BINS: usize = 15;
@@ -60,6 +61,21 @@ impl Reliability {
     #[must_use]
     pub fn count(&self) -> u64 {
         self.bins.iter().map(|bin| bin.count).sum()
+    }
+
+    /// The same sums in the form that gates read; empty without a pair.
+    #[must_use]
+    pub fn calibration(&self) -> Calibration {
+        if self.count() == 0 {
+            return Calibration::default();
+        }
+        let bin = |bin: &Bin| CalibrationBin {
+            count: bin.count,
+            correct: bin.correct,
+            confidence_micros: bin.confidence_nanos / 1000,
+        };
+        let squares_micros = self.squares_nanos / 1000;
+        Calibration { bins: self.bins.iter().map(bin).collect(), squares_micros }
     }
 
     /// Mean squared difference between confidence and correctness (Brier 1950): 0 is perfect, and

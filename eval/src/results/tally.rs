@@ -1,11 +1,12 @@
 //! Counts and sums of one arm.
 
+use super::corrected::AgainstLabels;
 use super::nanos::nanos;
 use super::reliability::Reliability;
 use super::share::Share;
 use crate::Score;
 use serde::{Deserialize, Serialize};
-use stagegate_rollout::Scores;
+use stagegate_rollout::{Calibration, Scores};
 
 /// The verdict on one sample after all its scorers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -49,6 +50,9 @@ pub struct Tally {
     pub labelled_passed: u64,
     /// Of those with a known right answer, how many failed.
     pub labelled_failed: u64,
+    /// Those of them that the judge had a verdict on too.
+    #[serde(default)]
+    pub judged: AgainstLabels,
     /// Samples with a value.
     pub valued: u64,
     /// Sum of the values, in billionths.
@@ -66,11 +70,12 @@ impl Tally {
         tally
     }
 
-    /// The label of a sample that was counted before.
+    /// The label of a sample that was counted before, with the judge's verdict on it.
     #[must_use]
-    pub fn of_label(pass: bool) -> Self {
-        let (labelled_passed, labelled_failed) = (u64::from(pass), u64::from(!pass));
-        Self { labelled_passed, labelled_failed, ..Self::default() }
+    pub fn of_label(right: bool, judged: Option<bool>) -> Self {
+        let (labelled_passed, labelled_failed) = (u64::from(right), u64::from(!right));
+        let judged = judged.map(|passed| AgainstLabels::of_one(passed, right)).unwrap_or_default();
+        Self { labelled_passed, labelled_failed, judged, ..Self::default() }
     }
 
     /// Counts one sample.
@@ -83,6 +88,9 @@ impl Tally {
         if let Some(pass) = verdict.labelled {
             self.labelled_passed += u64::from(pass);
             self.labelled_failed += u64::from(!pass);
+        }
+        if let (Some(passed), Some(right)) = (verdict.pass, verdict.labelled) {
+            self.judged.merge(&AgainstLabels::of_one(passed, right));
         }
         if let Some(value) = verdict.value.filter(|value| value.is_finite()) {
             self.valued += 1;
@@ -100,6 +108,7 @@ impl Tally {
         self.unscored += other.unscored;
         self.labelled_passed += other.labelled_passed;
         self.labelled_failed += other.labelled_failed;
+        self.judged.merge(&other.judged);
         self.valued += other.valued;
         self.value_nanos += other.value_nanos;
         self.reliability.merge(&other.reliability);
@@ -133,6 +142,12 @@ impl Tally {
     #[must_use]
     pub fn coverage(&self) -> Option<f64> {
         ratio(self.scored(), self.scored() + self.unscored)
+    }
+
+    /// Confidence against correctness, as the gates read it.
+    #[must_use]
+    pub fn calibration(&self) -> Calibration {
+        self.reliability.calibration()
     }
 
     /// The counts that the gates read.

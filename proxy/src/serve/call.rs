@@ -10,12 +10,12 @@ use crate::ids;
 use crate::pins::Pins;
 use crate::plan::{CurrentPlan, Workload};
 use crate::problem::Problem;
-use crate::stats::{Finished, Told, tenant_label};
+use crate::stats::{Facts, Finished, Told, tenant_label};
 use crate::tap::{self, Tap, TapReason};
 use crate::trace::Trace;
 use crate::worker::Worker;
-use stagegate_rollout::{Arm, KeyKind, Outcome, Reason, Record, Seen, Who};
-use stagegate_signals::{Cost, End, Rules, Usage};
+use stagegate_rollout::{Arm, CohortName, KeyKind, Outcome, Reason, Record, Seen, Who};
+use stagegate_signals::{Cost, End, Failure, Rules, Signals, Usage};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -192,6 +192,10 @@ impl Call {
             unpriced: unpriced(cost, signals.as_ref()),
             rejected: Rules::is_rejection(self.status, failure.as_ref(), outcome),
             unreadable: self.observed.unreadable,
+            facts: Facts {
+                status: self.status,
+                ..facts(decision, &self.found, &self.observed, (signals.as_ref(), failure.as_ref()))
+            },
             asked: self.found.tenant.as_deref(),
             tenant: tenant_label(&settings.tenants, self.found.tenant.as_deref(), &worker.other),
         };
@@ -374,4 +378,27 @@ impl Call {
 /// Now, in Unix milliseconds.
 pub(super) fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as u64)
+}
+
+/// What tells the parts of the traffic that a request belongs to; nothing while nobody counts units.
+fn facts<'a>(
+    decision: &'a Decision,
+    found: &Found,
+    observed: &'a Observed,
+    (signals, failure): (Option<&'a Signals>, Option<&'a Failure>),
+) -> Facts<'a> {
+    let workload = decision.workload();
+    if !decision.is_drawn || !workload.watches_its_split() {
+        return Facts::default();
+    }
+    let membership = &workload.split.spec().membership;
+    let cohort = found.tenant.as_ref().and_then(|tenant| membership.cohort(tenant));
+    Facts {
+        cohort: cohort.map(CohortName::as_str),
+        model: signals.and_then(Signals::model),
+        language: observed.language.as_deref(),
+        streams: Some(observed.is_stream()),
+        status: 0,
+        failure,
+    }
 }

@@ -4,6 +4,7 @@ use crate::http1::{BodyLength, ResponseHead};
 use crate::identity::{IdRules, Learner};
 use crate::inflating::Reading;
 use crate::plan::SignalSettings;
+use crate::stats::language;
 use crate::worker::Worker;
 use stagegate_signals::{
     Answer, End, Failure, MAX_STAGES, Plain, PlainScanner, Signals, Stage, Uncoded, Usage,
@@ -27,6 +28,8 @@ pub(in crate::serve) struct Asked<'a> {
     pub(in crate::serve) stage: Option<&'a [u8]>,
     /// True if the request resumes a stream of events that broke off.
     pub(in crate::serve) resumes: bool,
+    /// `Accept-Language`, while parts of the traffic are counted.
+    pub(in crate::serve) language: Option<&'a [u8]>,
     /// Where ids of the answer are, if they are learned.
     pub(in crate::serve) learns: Option<&'a IdRules>,
 }
@@ -82,6 +85,8 @@ pub(in crate::serve) struct Observed {
     /// Comments can be put between its events.
     takes_comments: bool,
     last_chunk: Option<Instant>,
+    /// The language that the client prefers.
+    pub(super) language: Option<Box<str>>,
 }
 
 impl Observed {
@@ -94,6 +99,7 @@ impl Observed {
         head: &ResponseHead,
     ) {
         *self = Self::default();
+        self.language = asked.language.and_then(language);
         self.is_stage = asked.stage.and_then(stage_name).map(str::to_owned);
         let mut content_type = &b""[..];
         let mut content_encoding = Cow::Borrowed(content_type);

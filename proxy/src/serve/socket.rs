@@ -7,7 +7,7 @@ use super::identify::pinned;
 use super::outcome::{failure_class, outcome};
 use crate::identity::{BodyScan, Learner, Uses};
 use crate::inflating::Reading;
-use crate::stats::{Told, tenant_label};
+use crate::stats::{Facts, Told, tenant_label};
 use crate::worker::Worker;
 use stagegate_rollout::{CostTruth, Outcome, Unpriced};
 use stagegate_signals::{
@@ -119,6 +119,7 @@ impl<'a> Watcher<'a> {
             stages: &[],
             rejected: Rules::is_rejection(call.status, failure.as_ref(), outcome),
             unreadable,
+            facts: Facts::default(),
             asked: call.found.tenant.as_deref(),
             tenant: tenant_label(&settings.tenants, call.found.tenant.as_deref(), &worker.other),
         };

@@ -2,7 +2,7 @@
 
 use super::ring::Add;
 use crate::policy::{ErrorClass, Gate, Limit, Measure, Quantile, Timing};
-use crate::{Histogram, Outcome, Series, TokenKind, UnitClass};
+use crate::{Calibration, Histogram, Outcome, Series, TokenKind, UnitClass};
 use serde::{Deserialize, Serialize};
 use stagegate_sequential::promotion::Moments;
 use stagegate_sequential::{ClusterSums, DesignEffect, Tally};
@@ -35,6 +35,9 @@ pub(super) struct Counts {
     /// Of costs: the totals of visits, by how much of their input came from a cache.
     #[serde(skip_serializing_if = "is_nothing")]
     pub(super) totals: Vec<Moments>,
+    /// Of confidence: how far it can be believed.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub(super) calibration: Calibration,
 }
 
 fn is_nothing<T: Default + PartialEq>(part: &T) -> bool {
@@ -48,6 +51,7 @@ impl Add for Counts {
         self.moments = self.moments.plus(other.moments);
         self.times.merge(&other.times);
         self.visits = self.visits.plus(other.visits);
+        self.calibration.merge(&other.calibration);
         if self.totals.len() < other.totals.len() {
             self.totals.resize(other.totals.len(), Moments::default());
         }
@@ -85,6 +89,10 @@ impl Counts {
             Measure::LabelledAccuracy => {
                 let scores = series.scores;
                 Self::share(scores.labelled_failed, scores.labelled_passed + scores.labelled_failed)
+            }
+            Measure::Brier | Measure::CalibrationError => {
+                let calibration = series.calibration.clone();
+                Self { n: calibration.count(), calibration, ..Self::default() }
             }
             // Who left without a byte was at risk of it too.
             Measure::ErrorRate { class: ErrorClass::ClientGone } => {
@@ -162,6 +170,8 @@ impl Counts {
         match measure {
             Measure::Accuracy | Measure::LabelledAccuracy => self.bad_share().map(|bad| 1.0 - bad),
             Measure::ErrorRate { .. } | Measure::StageErrorRate { .. } => self.bad_share(),
+            Measure::Brier => self.calibration.brier(),
+            Measure::CalibrationError => self.calibration.error(),
             Measure::Latency { quantile, .. } => self.quantile(*quantile),
             Measure::TailRatio { .. } => {
                 let tail = self.quantile(Quantile::P99)?;

@@ -9,8 +9,8 @@ use super::text::Seconds;
 use super::tick::Tick;
 use super::track::Track;
 use super::{Analysis, AnalysisId, Forecast, GateState, Measurement, Trigger, Verdict};
-use crate::policy::Measure;
-use crate::{Doubt, Rollout, RolloutId, Series};
+use crate::policy::{Gate, Measure};
+use crate::{Doubt, Rollout, RolloutId, Series, Zone};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -27,6 +27,8 @@ pub struct Surroundings<'a> {
     pub spending: &'a SpendBook,
     /// The daily budget in dollars, where there is one.
     pub daily_budget: Option<f64>,
+    /// The time zone of the budget's day.
+    pub zone: &'a Zone,
 }
 
 /// Requests and costs of one arm over the step.
@@ -71,6 +73,9 @@ pub struct Evidence {
     /// Requests that are not compared, by arm.
     #[serde(default)]
     apart: [u64; 2],
+    /// Units that were first seen, by arm.
+    #[serde(default)]
+    units: [u64; 2],
     stable: Total,
     candidate: Total,
     flow: Flow,
@@ -100,6 +105,7 @@ impl Evidence {
             unheard_ms: 0,
             block_ms: 0,
             apart: [0; 2],
+            units: [0; 2],
             stable: Total::default(),
             candidate: Total::default(),
             flow: Flow::default(),
@@ -179,6 +185,8 @@ impl Evidence {
             self.block_ms = 0;
         }
         self.apart.iter_mut().zip(tick.apart).for_each(|(sum, count)| *sum += count);
+        self.units[0] += tick.stable.units.begun;
+        self.units[1] += tick.candidate.units.begun;
         self.stable.add(&tick.stable);
         self.candidate.add(&tick.candidate);
         self.split.observe(tick.weight, &tick.assigned);
@@ -281,6 +289,7 @@ impl Evidence {
             needed_ms,
             requests: self.candidate.requests,
             apart: self.apart,
+            units: self.units,
             needed_requests,
             blocks,
             forecast: self.forecast(rollout),
@@ -335,13 +344,18 @@ impl Moment<'_> {
             outage: self.condition.outage,
             silent: self.condition.silent,
             since: self.since,
-            // People's labels are believed whatever the judge does.
-            doubt: self.doubt.filter(|_| gate.measure == Measure::Accuracy).map(|it| it.kind),
+            doubt: self.doubt.filter(|_| rests_on_scorers(gate)).map(|it| it.kind),
             new_block: self.new_block,
             waived: rollout.waived.contains(&gate.id()),
-            of_workload: surroundings.and_then(|it| it.spending.measure(gate, it.daily_budget)),
+            of_workload: surroundings
+                .and_then(|it| it.spending.measure(gate, it.daily_budget, it.zone)),
         })
     }
+}
+
+/// True if what scorers say is what it measures. Labels of people are believed whatever a judge does.
+const fn rests_on_scorers(gate: &Gate) -> bool {
+    matches!(gate.measure, Measure::Accuracy | Measure::Brier | Measure::CalibrationError)
 }
 
 /// The states that an analysis' id stands for, in eight hexadecimal digits.

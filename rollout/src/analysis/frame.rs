@@ -1,6 +1,7 @@
 //! The input of a gate's judgement at a tick: its policy, its windows and its minimums.
 
 use super::ring::{LONGEST_MS, SLOT_MS};
+use super::slices;
 use super::test::{Kind, Test};
 use crate::DoubtKind;
 use crate::policy::{Axis, Gate, Measure, Policy, Quantile};
@@ -100,6 +101,23 @@ impl Frame<'_> {
         let seconds = step.map_or(1.0, |step| (step.watch_ms as f64 / 1000.0).max(1.0));
         let looks = if test.is_watch() { seconds } else { 1.0 };
         (looks / alpha).ln()
+    }
+
+    /// The margin beside stable, if the gate has one.
+    pub(super) fn margin(&self) -> Option<f64> {
+        match self.kind() {
+            Kind::Coin(margin) => Some(margin),
+            _ => None,
+        }
+    }
+
+    /// Natural logarithm of what the evidence of one part of the traffic must reach for its owner to be told.
+    /// All parts of all gates and steps together have the alpha of a rollback once more.
+    pub(super) fn ln_needed_of_part(&self) -> f64 {
+        let compares = |gate: &&Gate| gate.limit.is_against_stable();
+        let gates = self.policy.gates.iter().filter(compares).count().max(1);
+        let parts = gates * slices::MOST * self.policy.steps.len().max(1);
+        (parts as f64 / self.policy.rollback_alpha.get()).ln()
     }
 
     pub(super) fn needed(&self) -> u64 {

@@ -3,7 +3,7 @@
 use super::counts::Counts;
 use super::tenants::Counted;
 use crate::policy::{Gate, Limit, Measure};
-use crate::{Histogram, Series, TenantSums, UnitClass};
+use crate::{Dimension, FailureSums, Histogram, PartSums, Series, TenantSums, UnitClass};
 use stagegate_sequential::Tally;
 use std::sync::Arc;
 
@@ -18,6 +18,10 @@ pub(super) struct Fresh {
     pub(super) first_visits: Vec<(f64, u64)>,
     /// By tenant: turns of units at risk, and first failures.
     pub(super) tenants: Vec<Counted>,
+    /// By part of the traffic: turns of units at risk, and first failures.
+    pub(super) parts: Vec<(Dimension, Arc<str>, (u64, u64))>,
+    /// First failures by kind.
+    pub(super) failures: Vec<(Arc<str>, u64)>,
     /// Nano-dollars of visits that ended, by slice of cached input.
     pub(super) costs: Vec<Histogram>,
 }
@@ -56,7 +60,11 @@ impl Fresh {
                 (vec![counts.tally()], each.clone(), each)
             }
         };
-        Self { first, visits, first_visits, tenants, costs }
+        let part = |it: &PartSums| Some((it.dimension, Arc::clone(&it.part), it.class(class?)?));
+        let parts = units.parts.iter().filter_map(part).collect();
+        let kind = |it: &FailureSums| Some((Arc::clone(&it.failure), it.class(class?)?));
+        let failures = units.failures.iter().filter_map(kind).collect();
+        Self { first, visits, first_visits, tenants, parts, failures, costs }
     }
 
     /// True if costs are totals of visits.

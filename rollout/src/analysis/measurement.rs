@@ -1,5 +1,6 @@
 //! One gate's measurements.
 
+use super::blame::Blame;
 use super::text::Figure;
 use crate::{Axis, GateId, GateState};
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ pub struct Estimate {
 /// What one gate sees of a part of the traffic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SliceReading {
-    /// The part: `tenant acme`.
+    /// The part: `tenant acme`, `model large`.
     pub slice: String,
     /// Units of the candidate that were at risk over the step, and those of them that failed.
     pub candidate: (u64, u64),
@@ -30,6 +31,9 @@ pub struct SliceReading {
     pub stable: (u64, u64),
     /// Natural logarithm of the evidence that the gate is violated for this part.
     pub ln_evidence: f64,
+    /// It has reached what all parts together are allowed: the owner is told.
+    #[serde(default)]
+    pub alerts: bool,
 }
 
 /// One gate's measurements.
@@ -66,6 +70,9 @@ pub struct Measurement {
     /// The parts of the traffic that most speaks against, the worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<SliceReading>,
+    /// What explains most of the difference, the most telling first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blame: Vec<Blame>,
     /// The reason why there is no value, as the source of an external gate gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

@@ -31,6 +31,7 @@
 //!   does not.
 
 mod beside;
+mod blame;
 mod counts;
 mod evidence;
 mod evident;
@@ -44,8 +45,10 @@ mod gate_state;
 mod measurement;
 mod report;
 mod ring;
+mod slices;
 mod spend;
 mod split;
+mod stages;
 mod tenants;
 mod test;
 mod text;
@@ -54,10 +57,11 @@ mod track;
 mod trigger;
 mod verdict;
 
+pub use blame::Blame;
 pub use evidence::{Evidence, Surroundings};
 pub use external::ExternalReading;
 pub use figures::{Compared, ComparedFigure, FigureUnit, figures};
-pub use forecast::{PlannedGate, PlannedStep, Rates, plan};
+pub use forecast::{PlannedGate, PlannedStep, Rates, chance_to_pass, plan};
 pub use gate_state::{GateState, Why};
 pub use measurement::{Estimate, Measurement, SliceReading};
 pub use report::{Analysis, Forecast, SplitReading};

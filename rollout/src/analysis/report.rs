@@ -65,6 +65,10 @@ pub struct Analysis {
     /// arm.
     #[serde(default)]
     pub apart: [u64; 2],
+    /// Conversations, or whatever the split draws, of stable and of the candidate that were first seen in
+    /// this step; zero where nobody counts them.
+    #[serde(default)]
+    pub units: [u64; 2],
     /// The number that a promotion needs.
     pub needed_requests: u64,
     /// The obstacles to a promotion, in words; empty with the verdict `pass`.

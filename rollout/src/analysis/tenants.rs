@@ -92,6 +92,11 @@ impl Tenants {
         (worst.test.ln_value() + part >= ln_needed).then_some(&*worst.name)
     }
 
+    /// Names, units and failed ones of the candidate and of stable.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (&str, (u64, u64), (u64, u64))> {
+        self.each.iter().map(|it| (&*it.name, it.candidate, it.stable))
+    }
+
     fn worst(&self) -> impl Iterator<Item = &Tenant> {
         let mut all: Vec<&Tenant> = self.each.iter().collect();
         all.sort_by(|a, b| b.test.ln_value().total_cmp(&a.test.ln_value()));
@@ -107,6 +112,8 @@ impl Tenants {
             candidate: tenant.candidate,
             stable: tenant.stable,
             ln_evidence: tenant.test.ln_value(),
+            // A tenant that is broken rolls back.
+            alerts: false,
         };
         failed.take(NAMED).map(reading).collect()
     }

@@ -4,6 +4,7 @@ use super::beside::{Beside, first_failures, half_each};
 use super::counts::{Counts, NANOS};
 use super::fresh::Fresh;
 use super::measurement::SliceReading;
+use super::tenants::Tenants;
 use crate::policy::{Gate, Limit, Measure, Quantile};
 use crate::{Histogram, UnitClass};
 use serde::{Deserialize, Serialize};
@@ -226,6 +227,15 @@ impl Test {
     pub(super) fn broken_tenant(&self, ln_needed: f64) -> Option<&str> {
         let Self::Beside(test) = self else { return None };
         test.broken_tenant(ln_needed)
+    }
+
+    /// Tenants: name, units and failed ones of the candidate and of stable.
+    pub(super) fn tenants(&self) -> impl Iterator<Item = (&str, (u64, u64), (u64, u64))> {
+        let tenants = match self {
+            Self::Beside(test) => Some(&test.tenants),
+            _ => None,
+        };
+        tenants.into_iter().flat_map(Tenants::counts)
     }
 
     /// The tenants that most speaks against.

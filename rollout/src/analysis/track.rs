@@ -10,11 +10,13 @@ use super::frame::{Frame, RECENT_MS, least_for_a_quantile};
 use super::fresh::Fresh;
 use super::gate_state::Why;
 use super::ring::{Add, LONGEST_MS, Ring, SLOT_MS};
+use super::slices::Slices;
+use super::stages::Stages;
 use super::test::{Kind, LEAST_SHARE, Test, mean_limit};
 use super::tick::Tick;
 use super::trigger::Trigger;
 use crate::policy::{ErrorClass, Gate, Limit, Measure, Then};
-use crate::{DoubtKind, GateId, Series, Weight};
+use crate::{DoubtKind, GateId, Series, UnitClass, Weight};
 use asked::Asked;
 use serde::{Deserialize, Serialize};
 use stagegate_sequential::promotion::{self, Looks, Moments};
@@ -80,6 +82,12 @@ pub(super) struct Track {
     asked: Asked,
     silent_ms: u64,
     last_value_ms: u64,
+    /// Parts of the traffic.
+    #[serde(default)]
+    slices: Slices,
+    /// Times by stage, where the gate is about a time.
+    #[serde(default, skip_serializing_if = "Stages::is_empty")]
+    stages: Stages,
     /// Bounds of the candidate's and of stable's share over the step.
     bounds: [Option<Bounds>; 2],
 }
@@ -127,6 +135,8 @@ impl Track {
             asked: Asked::after(before.map(|track| &track.asked).filter(|_| frame.is_watch())),
             silent_ms: 0,
             last_value_ms: frame.at_ms,
+            slices: Slices::default(),
+            stages: Stages::default(),
             bounds: [None; 2],
         }
     }
@@ -149,6 +159,7 @@ impl Track {
         self.doubted = frame.doubt;
         if frame.new_block {
             self.test.begin_block();
+            self.slices.begin_block();
         }
         if !self.waits() && !frame.is_cold() {
             let candidate = Fresh::of(gate, &tick.candidate, &now.candidate);
@@ -157,6 +168,12 @@ impl Track {
             let mean_limit = mean_limit(gate, self.reference(&self.step), of_visits);
             let by_cache = tick.weight.ratio() < COLDER_BELOW;
             self.test.update(&candidate, &stable, mean_limit, by_cache);
+            if UnitClass::of(gate).is_some() {
+                self.slices.update(frame.margin(), &candidate, &stable);
+            }
+            if matches!(gate.measure, Measure::Latency { .. }) {
+                self.stages.update(&tick.stable, &tick.candidate);
+            }
             // A time is shown as its quantile over the step; the ring needs shares only.
             self.step.add(&now);
             if matches!(frame.kind(), Kind::Share(_)) {
@@ -455,7 +472,8 @@ impl Track {
         let slice = self.test.broken_tenant(frame.ln_needed(&self.test));
         let slice = slice.map(|tenant| format!("tenant {tenant}"));
         let needed = frame.ln_needed(&self.test) + OVERWHELMING.ln();
-        if self.test.ln_value().is_some_and(|ln| ln >= needed) && !may_be_outside(frame) {
+        let overwhelms = self.test.ln_value().is_some_and(|ln| ln >= needed);
+        if overwhelms && self.may_be_quick(frame, violation.for_ms) {
             return Some(Trigger::Overwhelming { gate, axis, slice });
         }
         let enough = match frame.kind() {
@@ -470,17 +488,36 @@ impl Track {
         lasting.then_some(Trigger::Violated { gate, axis, for_ms, slice })
     }
 
+    /// Returns true if overwhelming evidence need not last as long as the gate says. At 100% it shows that the
+    /// candidate is worse than stable was in the step before, and an outage behind both does that within a
+    /// second. So either the holdback is well at the same time, or the newest window is bad as a whole. What
+    /// usually lies behind the release is never quick there.
+    fn may_be_quick(&self, frame: &Frame<'_>, for_ms: u64) -> bool {
+        if frame.is_watch() && may_be_outside(frame) {
+            return false;
+        }
+        // Where nobody is held back, nobody would ever be asked.
+        let asks = self.test.is_watch() && frame.policy.holdback > Weight::ZERO;
+        !asks || for_ms >= frame.recent_ms() || self.holdback_is_well(frame)
+    }
+
+    /// Returns true if the candidate is evidently worse than what is held back, over a window of the last
+    /// quarter of an hour. Conditional on what failed, the arms are drawn at random whatever the hour does.
+    fn holdback_is_well(&self, frame: &Frame<'_>) -> bool {
+        let windows = [SLOT_MS, RECENT_MS, LONGEST_MS];
+        windows.into_iter().any(|ms| self.guard.last(frame.at_ms, ms).candidate_is_worse())
+    }
+
     /// Returns true if this is the track of the gate.
     pub(super) fn is_of(&self, gate: &Gate) -> bool {
         self.gate == gate.id()
     }
 }
 
-/// At 100% there is no stable arm to tell an outage behind the release from the release itself, so what
-/// may be one must last.
-fn may_be_outside(frame: &Frame<'_>) -> bool {
+/// Failures of a class that usually lies behind the release.
+const fn may_be_outside(frame: &Frame<'_>) -> bool {
     let Measure::ErrorRate { class } = frame.gate.measure else { return false };
-    frame.is_watch() && matches!(class, ErrorClass::Transient | ErrorClass::External)
+    matches!(class, ErrorClass::Transient | ErrorClass::External)
 }
 
 /// What visits cost on both arms, stable's weighted to the candidate's mix of cached inputs: a

@@ -179,6 +179,11 @@ pub enum Measure {
     Accuracy,
     /// Share of scored responses with a known right answer that pass, 0 to 1.
     LabelledAccuracy,
+    /// Brier score of the backend's own confidence: mean squared difference between confidence and
+    /// correctness, 0 to 1.
+    Brier,
+    /// By how much the backend's own confidence and its accuracy differ, over bins of confidence, 0 to 1.
+    CalibrationError,
     /// A quantile of a time; microseconds.
     Latency {
         /// The time.
@@ -316,6 +321,12 @@ simple_measures! {
     LabelledAccuracy "labelled_accuracy" Eval,
         Limit::Min(_) | Limit::Margin(_) => "`min: 0.92`, or `against: stable` with a `margin: 1pp`",
         Share "write a share like `2%`";
+    Brier "brier" Eval,
+        Limit::Max(_) | Limit::Ratio(_) => "`max: 0.15`, or `against: stable` with a `ratio: 1.2`",
+        Times "write a number from 0 to 1 like `0.15`";
+    CalibrationError "calibration_error" Eval,
+        Limit::Max(_) | Limit::Ratio(_) => "`max: 0.1`, or `against: stable` with a `ratio: 1.5`",
+        Times "write a number from 0 to 1 like `0.1`";
     UsdPerRequest "usd_per_request" Cost,
         Limit::Max(_) | Limit::Ratio(_) => "`max`, or `against: stable` with a `ratio: 1.2`",
         Usd "write dollars like `0.05`";

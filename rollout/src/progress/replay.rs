@@ -7,7 +7,7 @@
 use super::{Mark, Phase, Rollout, RolloutId, Status};
 use crate::{
     Analysis, Axis, Evidence, Gate, Policy, PolicyError, ReleaseName, SpendBook, Surroundings,
-    Tick, Trigger, Verdict, Weight, WorkloadName,
+    Tick, Trigger, Verdict, Weight, WorkloadName, Zone,
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,8 @@ pub struct Recording<'a> {
     pub windows: &'a [Tick],
     /// The daily budget in dollars, where there is one.
     pub daily_budget: Option<f64>,
+    /// The time zone of the budget's day.
+    pub zone: &'a Zone,
 }
 
 /// A recorded minute: its sum, and the ticks that it was judged by, where they were kept. Judged tick by tick by the
@@ -111,7 +113,8 @@ pub fn replay(policy: Policy, recording: &Recording<'_>) -> Result<Replay, Vec<P
             rollout.step_since_ms = window.at_ms.saturating_sub(window.observed_ms);
             verdict = None;
         }
-        let surroundings = Surroundings { spending: &book, daily_budget: recording.daily_budget };
+        let Recording { daily_budget, zone, .. } = *recording;
+        let surroundings = Surroundings { spending: &book, daily_budget, zone };
         let analysis = evidence.observe(rollout, window, &surroundings);
         replay.last = Some(analysis.clone());
         if verdict != Some(analysis.verdict) || analysis.trigger.is_some() {

@@ -5,7 +5,7 @@ use crate::{
     Weight,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The phase of a rollout.
@@ -169,6 +169,9 @@ pub struct Status {
     /// The notified doubt about the scorers.
     #[serde(default)]
     pub doubt: Option<DoubtKind>,
+    /// Parts of the traffic that owners were told of, by gate and part.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub parts: BTreeSet<String>,
 }
 
 /// A rollout: from one release to another, by a policy.

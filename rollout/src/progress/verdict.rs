@@ -136,6 +136,10 @@ fn note(rollout: &mut Rollout, analysis: &Analysis, now_ms: u64) -> Done {
             changes.push(title);
             done.notices.push(notice);
         }
+        for (title, notice) in bad_parts(rollout, analysis, measured, &mark) {
+            changes.push(title);
+            done.notices.push(notice);
+        }
     }
     done.entry.summary = changes.join("; ");
     done
@@ -235,6 +239,36 @@ fn alarm(
     notice.analysis = Some(analysis.id.clone());
     notice.facts.extend(facts(measured));
     Some((title, notice))
+}
+
+/// Parts of the traffic for which the gate is violated by themselves: each is told once in a rollout.
+fn bad_parts(
+    rollout: &mut Rollout,
+    analysis: &Analysis,
+    measured: &Measurement,
+    mark: &Mark,
+) -> Vec<(String, Notice)> {
+    let gate = gate_of(rollout, measured.gate.as_str());
+    let owner = gate.and_then(|gate| gate.owner.clone());
+    let mut told = Vec::new();
+    for part in measured.slices.iter().filter(|part| part.alerts) {
+        let about = format!("gate~{}~{}", measured.gate, part.slice);
+        if !rollout.status.parts.insert(about.clone()) {
+            continue;
+        }
+        let title = format!("gate {} is violated for {} alone", measured.gate, part.slice);
+        let mut notice = Notice::of(rollout, NoticeKind::GateAlert, &about, mark, title.clone());
+        notice.severity = Severity::Warning;
+        notice.axis = Some(measured.axis);
+        notice.gate = Some(measured.gate.clone());
+        notice.owner.clone_from(&owner);
+        notice.analysis = Some(analysis.id.clone());
+        for (arm, (units, failed)) in [("candidate", part.candidate), ("stable", part.stable)] {
+            notice.facts.push((arm.to_owned(), format!("{failed} of {units} failed")));
+        }
+        told.push((title, notice));
+    }
+    told
 }
 
 /// Returns true if the alarm is over. An alarm about a violation is over only if the gate is

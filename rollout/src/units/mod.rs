@@ -14,16 +14,23 @@
 //!   failed in each class, what they cost together. Used against limits, for costs, and to measure
 //!   how much turns hang together.
 //!
+//! Both are also counted by tenant, by parts of the traffic (cohort, model, tool, language, streaming) and by
+//! kind of failure, each of a capped number, to say where a difference comes from.
+//!
 //! A *repeat* is no turn: the same key sends a body of the same length within a minute of a failure.
 //! A key that the table has no room for is closed, whatever its arm.
 
 mod class;
+mod part;
 mod seen;
 mod sums;
 mod table;
+mod tallies;
 
 pub use class::{SlowTime, UnitClass};
+pub use part::{Dimension, Parts};
 pub use seen::Seen;
-pub use sums::{ClassSums, TenantSums, UnitSums};
+pub use sums::{ClassSums, FailureSums, PartSums, TenantSums, UnitSums};
 pub(crate) use table::MOST_TENANTS;
 pub use table::UnitTable;
+pub(crate) use tallies::MOST_PARTS;

@@ -1,5 +1,6 @@
 //! One finished request, for the units.
 
+use super::part::Parts;
 use crate::{Arm, KeyKind, Outcome};
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher as _;
@@ -13,6 +14,10 @@ pub struct Seen {
     pub unit: u64,
     /// The tenant that asked, if it is known and there is room to remember it.
     pub tenant: Option<Arc<str>>,
+    /// The parts of the traffic that it belongs to.
+    pub parts: Parts,
+    /// How it failed, in few words (`status 500`), if it did.
+    pub failure: Option<Arc<str>>,
     /// The arm that served it.
     pub arm: Arm,
     /// When it ended, in Unix milliseconds.

@@ -1,6 +1,7 @@
 //! Sums over units of one arm. They merge by addition, so that ticks, minutes and replicas do.
 
 use super::class::UnitClass;
+use super::part::Dimension;
 use crate::Histogram;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -90,11 +91,56 @@ impl TenantSums {
         self.classes.iter().find(|(it, _)| *it == class).map(|(_, sums)| *sums)
     }
 
-    fn add(&mut self, class: UnitClass, (risk, failed): (u64, u64)) {
-        match self.classes.iter_mut().find(|(it, _)| *it == class) {
-            Some((_, sums)) => *sums = (sums.0 + risk, sums.1 + failed),
-            None => self.classes.push((class, (risk, failed))),
-        }
+    fn add(&mut self, class: UnitClass, counted: (u64, u64)) {
+        add_to(&mut self.classes, class, |sum| add_pair(sum, counted), counted);
+    }
+}
+
+fn add_pair(sum: &mut (u64, u64), (risk, failed): (u64, u64)) {
+    *sum = (sum.0 + risk, sum.1 + failed);
+}
+
+/// Units of one part of the traffic of one arm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartSums {
+    /// What its requests have in common.
+    pub dimension: Dimension,
+    /// Its name: of a model, of a cohort.
+    pub part: Arc<str>,
+    /// By class of failure: turns of units that were at risk, and first failures.
+    pub classes: Vec<(UnitClass, (u64, u64))>,
+}
+
+/// First failures of one kind of one arm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureSums {
+    /// The kind.
+    pub failure: Arc<str>,
+    /// By class of failure.
+    pub classes: Vec<(UnitClass, u64)>,
+}
+
+impl PartSums {
+    /// The sums of a class.
+    #[must_use]
+    pub fn class(&self, class: UnitClass) -> Option<(u64, u64)> {
+        self.classes.iter().find(|(it, _)| *it == class).map(|(_, sums)| *sums)
+    }
+}
+
+impl FailureSums {
+    /// The sum of a class.
+    #[must_use]
+    pub fn class(&self, class: UnitClass) -> Option<u64> {
+        self.classes.iter().find(|(it, _)| *it == class).map(|(_, sum)| *sum)
+    }
+}
+
+/// Adds to the sums of a class.
+fn add_to<T: Copy>(sums: &mut Vec<(UnitClass, T)>, class: UnitClass, add: impl Fn(&mut T), new: T) {
+    match sums.iter_mut().find(|(it, _)| *it == class) {
+        Some((_, sum)) => add(sum),
+        None => sums.push((class, new)),
     }
 }
 
@@ -112,6 +158,12 @@ pub struct UnitSums {
     /// By tenant, of a capped number of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<TenantSums>,
+    /// By part of the traffic, of a capped number of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartSums>,
+    /// By kind of failure, of a capped number of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<FailureSums>,
     /// Units that were seen for the first time.
     pub begun: u64,
     /// Requests that repeated a failed one.
@@ -162,6 +214,27 @@ impl UnitSums {
         for sums in &other.tenants {
             for (class, counted) in &sums.classes {
                 self.of_tenant(&sums.tenant, *class, *counted);
+            }
+        }
+        for sums in &other.parts {
+            let same = |it: &&mut PartSums| it.dimension == sums.dimension && it.part == sums.part;
+            match self.parts.iter_mut().find(same) {
+                Some(own) => {
+                    for (class, counted) in &sums.classes {
+                        add_to(&mut own.classes, *class, |it| add_pair(it, *counted), *counted);
+                    }
+                }
+                None => self.parts.push(sums.clone()),
+            }
+        }
+        for sums in &other.failures {
+            match self.failures.iter_mut().find(|it| it.failure == sums.failure) {
+                Some(own) => {
+                    for (class, counted) in &sums.classes {
+                        add_to(&mut own.classes, *class, |it| *it += counted, *counted);
+                    }
+                }
+                None => self.failures.push(sums.clone()),
             }
         }
         self.begun += other.begun;

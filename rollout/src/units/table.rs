@@ -1,8 +1,10 @@
 //! The units that were seen lately.
 
 use super::class::UnitClass;
+use super::part::Parts;
 use super::seen::Seen;
 use super::sums::{UnitSums, cache_slice};
+use super::tallies::Tallies;
 use crate::{Arm, Outcome};
 use foldhash::fast::FixedState;
 use std::collections::{HashMap, HashSet};
@@ -26,6 +28,8 @@ struct Unit {
     failed: u32,
     visit: Visit,
     last_ms: u64,
+    /// The parts of the traffic that it belonged to last.
+    parts: Parts,
     /// The body's length of the newest failed request, and when it failed.
     failure: Option<(u64, u64)>,
 }
@@ -52,6 +56,8 @@ pub struct UnitTable {
     units: HashMap<u64, Unit, FixedState>,
     /// Tenants that are counted one by one.
     tenants: HashSet<Arc<str>, FixedState>,
+    /// What is counted by part and by kind of failure.
+    tallies: Tallies,
     /// Something was added at some time.
     used: bool,
     sums: [UnitSums; 2],
@@ -72,6 +78,7 @@ impl UnitTable {
             most: MOST_UNITS,
             units: HashMap::with_hasher(FixedState::default()),
             tenants: HashSet::with_hasher(FixedState::default()),
+            tallies: Tallies::default(),
             used: false,
             sums: [sums(), sums()],
             classes,
@@ -108,7 +115,8 @@ impl UnitTable {
         if seen.unit == 0 {
             let mut unit = Unit::begin(seen, self.classes.len());
             self.sums[seen.arm.index()].begun += 1;
-            unit.add(seen, tenant, &self.classes, &mut self.sums[seen.arm.index()]);
+            let counted = &mut (&mut self.sums[seen.arm.index()], &mut self.tallies);
+            unit.add(seen, tenant, &self.classes, counted);
             unit.visit.end(&self.classes, &mut self.sums[seen.arm.index()]);
             return;
         }
@@ -130,7 +138,7 @@ impl UnitTable {
         if seen.at_ms >= unit.last_ms + self.pause_ms {
             unit.visit.end(&self.classes, sums);
         }
-        unit.add(seen, tenant, &self.classes, sums);
+        unit.add(seen, tenant, &self.classes, &mut (&mut *sums, &mut self.tallies));
         if unit.visit.turns >= LONGEST_VISIT {
             unit.visit.end(&self.classes, sums);
         }
@@ -148,7 +156,11 @@ impl UnitTable {
             }
         }
         let classes = &self.classes;
-        std::array::from_fn(|arm| std::mem::replace(&mut self.sums[arm], UnitSums::of(classes)))
+        std::array::from_fn(|arm| {
+            let mut sums = std::mem::replace(&mut self.sums[arm], UnitSums::of(classes));
+            self.tallies.take(arm, classes, &mut sums);
+            sums
+        })
     }
 
     /// The number of units that are remembered.
@@ -187,6 +199,7 @@ impl Unit {
             failed: 0,
             visit: Visit { classes: vec![(0, 0); classes], ..Visit::default() },
             last_ms: seen.at_ms,
+            parts: Parts::default(),
             failure: None,
         }
     }
@@ -196,7 +209,7 @@ impl Unit {
         seen: &Seen,
         tenant: Option<&Arc<str>>,
         classes: &[UnitClass],
-        sums: &mut UnitSums,
+        (sums, tallies): &mut (&mut UnitSums, &mut Tallies),
     ) {
         self.last_ms = self.last_ms.max(seen.at_ms);
         let repeats = self.failure.is_some_and(|(body, at_ms)| {
@@ -210,6 +223,8 @@ impl Unit {
             sums.repeats += 1;
             return;
         }
+        self.parts.follow(&seen.parts);
+        let places = tallies.places(&self.parts);
         self.turns = self.turns.saturating_add(1);
         self.visit.turns += 1;
         for (place, class) in classes.iter().enumerate() {
@@ -221,6 +236,13 @@ impl Unit {
             if let Some(tenant) = tenant.filter(|_| before & bit == 0 && class.blames_the_release())
             {
                 sums.of_tenant(tenant, *class, (1, u64::from(failed)));
+            }
+            if before & bit == 0 {
+                let (arm, place) = (seen.arm.index(), (place, classes.len()));
+                tallies.turn(arm, &places, place, failed);
+                if let Some(kind) = seen.failure.as_ref().filter(|_| failed) {
+                    tallies.failure(arm, kind, place);
+                }
             }
             self.failed |= if failed { bit } else { 0 };
             if let Some((turns, failures)) = self.visit.classes.get_mut(place) {

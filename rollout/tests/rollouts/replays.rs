@@ -3,8 +3,8 @@
 use crate::traffic::{Behaviour, Even, Seeded, series};
 use crate::world::{HOUR, MINUTE, SECOND, World, quick};
 use stagegate_rollout::{
-    Amount, Axis, Command, Limit, Policy, Rates, RecordedMinute, Recording, Replay, Tick, Verdict,
-    Weight, plan, replay,
+    Amount, Axis, Command, Limit, PlannedStep, Policy, Rates, RecordedMinute, Recording, Replay,
+    Tick, Verdict, Weight, Zone, chance_to_pass, plan, replay,
 };
 
 /// Minutes of 6,000 requests at a weight, with a candidate of this behaviour.
@@ -43,6 +43,7 @@ impl Tape {
             to: &"v2".parse().expect("name"),
             windows: &self.windows,
             daily_budget: None,
+            zone: &Zone::utc(),
         };
         replay(policy, &recording).expect("makes sense")
     }
@@ -91,6 +92,7 @@ fn a_policy_that_makes_no_sense_is_not_replayed() {
         to: &names[2].parse().expect("name"),
         windows: &[],
         daily_budget: None,
+        zone: &Zone::utc(),
     };
     assert!(replay(policy, &recording).is_err());
 }
@@ -141,6 +143,45 @@ fn turns_that_hang_together_are_planned_as_what_they_are_worth() {
     assert!(together.passes < alone.passes, "{together:?}");
     let found = |it: &stagegate_rollout::PlannedGate| it.found_after.expect("found");
     assert!(found(&together) > 2 * found(&alone), "{together:?}");
+}
+
+/// 100 requests of the candidate a minute, all conversations scored: turns are no values of a scorer.
+#[test]
+fn a_plan_counts_conversations_and_says_when_a_good_candidate_passes() {
+    let policy = Policy::builtin();
+    let rates = Rates {
+        rps: 166.7,
+        permanent: 0.005,
+        scored_candidate: 1.0,
+        scored_stable: 0.05,
+        ..Rates::default()
+    };
+    let of_requests = &plan(&policy, &rates, &[])[0];
+    let minutes = |ms: u64| ms / 60_000;
+    assert_eq!(of_requests.takes_ms.map(minutes), Some(49), "{}", of_requests.because);
+    let passes = of_requests.passes.expect("a chance");
+    assert!((0.6..0.95).contains(&passes), "{passes}");
+    // Nobody is promised what the first looks do not give: nine of ten pass later.
+    assert!(of_requests.likely_ms > of_requests.takes_ms, "{of_requests:?}");
+    let takes = of_requests.takes_ms.expect("a time");
+    assert!((chance_to_pass(&policy, &rates, 0, takes) - passes).abs() < 1e-9);
+    assert_eq!(chance_to_pass(&policy, &rates, 0, takes / 2), 0.0);
+    let of_conversations = &plan(&policy, &Rates { turns: 8.0, ..rates.clone() }, &[])[0];
+    assert_eq!(of_conversations.takes_ms.map(minutes), Some(399));
+    assert!(of_conversations.because.contains("eval/accuracy"), "{}", of_conversations.because);
+    let a_fifth = Rates { turns: 8.0, scored_candidate: 0.2, ..rates.clone() };
+    assert_eq!(plan(&policy, &a_fifth, &[])[0].takes_ms.map(minutes), Some(1999));
+    // Turns that hang together carry less, for the gates that count turns.
+    let together = &plan(&policy, &Rates { turns: 8.0, icc: 0.2, ..rates }, &[])[0];
+    let effect = |gate: &str| {
+        together.gates.iter().find(|it| it.gate.as_str() == gate).and_then(|it| it.effect)
+    };
+    assert_eq!(effect("error/permanent/against-stable"), Some(1.0 + 7.0 * 0.2));
+    assert_eq!(effect("eval/accuracy/against-stable"), None, "one value of a conversation");
+    let passes = |step: &PlannedStep| {
+        step.gates.iter().find(|it| it.gate.as_str() == "error/permanent/against-stable")?.passes
+    };
+    assert!(passes(together) < passes(of_conversations), "{together:?}");
 }
 
 /// Looks of a live rollout, stored minute by minute and read back, give every number again.

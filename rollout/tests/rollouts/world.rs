@@ -5,7 +5,7 @@ use stagegate_rollout::{
     Amount, Analysis, Command, Doubt, Effect, ErrorClass, Evidence, ExternalReading, Gate, GateId,
     Grounds, Input, Limit, Measure, OfflineEval, Order, Policy, Preflight, Quantile, Readiness,
     Refusal, SpendBook, Step, Stepped, Surroundings, Tick, Timing, Weight, WorkloadSpec,
-    WorkloadState, step,
+    WorkloadState, Zone, step,
 };
 
 use std::collections::BTreeMap;
@@ -181,7 +181,8 @@ impl<D: Draw> World<D> {
             self.newest = None;
             return Vec::new();
         };
-        let surroundings = Surroundings { spending: &self.book, daily_budget: None };
+        let zone = &Zone::utc();
+        let surroundings = Surroundings { spending: &self.book, daily_budget: None, zone };
         let evidence = self.evidence.take();
         let mut evidence = Evidence::resume(evidence, rollout);
         let analysis = evidence.observe(rollout, tick, &surroundings);

@@ -103,7 +103,9 @@ impl Book {
                 let tally = Tally::of_one(&settled.verdict);
                 self.results.add(&self.store, &origin, &tally, &rules.tenants);
                 if tally.scores() != Scores::default() {
-                    delta.series.entry(origin.key).or_default().scores.merge(&tally.scores());
+                    let series = delta.series.entry(origin.key).or_default();
+                    series.scores.merge(&tally.scores());
+                    series.calibration.merge(&tally.calibration());
                 }
                 if settled.given_up {
                     given_up.push(settled.id);

@@ -32,7 +32,7 @@ impl Book {
         if sample.reason != SampleReason::Random {
             return Ok(delta);
         }
-        let tally = Tally::of_label(pass);
+        let tally = Tally::of_label(pass, stored.pass.filter(|_| !stored.open));
         let (origin, nobody) = (Origin::of(&sample), BTreeSet::new());
         let own = rules.get(&sample.workload).map_or(&nobody, |rules| &rules.tenants);
         self.results.add(&self.store, &origin, &tally, own);

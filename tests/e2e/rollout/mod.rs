@@ -8,6 +8,7 @@ mod external;
 mod flags;
 mod hard;
 pub(crate) mod hook;
+mod replayed;
 mod stories;
 mod traffic;
 
@@ -60,10 +61,25 @@ impl World {
         Self::under(FAST, Duration::MAX, "[]", (data, environment)).await
     }
 
+    /// The same, and every look is kept for replays.
+    async fn recorded(policies: &str) -> Self {
+        let kept = Some("{ ticks: true }");
+        Self::set_up(policies, Duration::MAX, ("[]", kept), (None, &[])).await
+    }
+
     async fn under(
         policies: &str,
         patience: Duration,
         sources: &str,
+        process: (Option<String>, &[(String, String)]),
+    ) -> Self {
+        Self::set_up(policies, patience, (sources, None), process).await
+    }
+
+    async fn set_up(
+        policies: &str,
+        patience: Duration,
+        (sources, measurements): (&str, Option<&str>),
         (data, environment): (Option<String>, &[(String, String)]),
     ) -> Self {
         let (stable, candidate, hook) =
@@ -80,6 +96,10 @@ impl World {
             format!("[{{ name: hook, type: webhook, url: \"http://{}/\" }}]", hook.backend.address);
         let setup = Setup::of(workload).with("policies", policies).with("notify", &notify);
         let setup = setup.with("metric_sources", sources);
+        let setup = match measurements {
+            Some(kept) => setup.with("measurements", kept),
+            None => setup,
+        };
         let stagegate = Stagegate::start_in(&setup, data, environment).await;
         let traffic = Traffic::of(stagegate.proxy, patience);
         Self { stable, candidate, hook, stagegate, traffic }

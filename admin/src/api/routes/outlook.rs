@@ -14,11 +14,11 @@ use stagegate_api::{
     GateOutlook, Outlook, RateSource, ReplayGates, Replayed, ReplayedEvent, ReplayedRollout,
     StepOutlook,
 };
-use stagegate_config::{Config, MetricTarget};
+use stagegate_config::{Config, CostSettings, MetricTarget};
 use stagegate_control::{Control, StoreAccessError, now_ms, unmeasurable};
 use stagegate_rollout::{
     Analysis, GateId, Outcome, PlannedStep, Policy, Rates, RecordedMinute, Recording, ReleaseName,
-    Replay, Tick, WorkloadName, plan, replay,
+    Replay, Sticky, Tick, WorkloadName, plan, replay,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -36,6 +36,13 @@ pub(super) struct PlanQuery {
     /// Dollars of a request, for what the steps will cost; measured if left out.
     #[param(minimum = 0.0, maximum = 1e9)]
     usd_per_request: Option<f64>,
+    /// Requests of a conversation; measured in the newest rollout if left out, or else 1.
+    #[param(minimum = 1.0, maximum = 1e9)]
+    turns: Option<f64>,
+    /// Intraclass correlation of the turns of a conversation; left out, what the newest rollout has measured
+    /// counts, or else 0.
+    #[param(minimum = 0.0, maximum = 1.0)]
+    icc: Option<f64>,
     /// Name of a policy; the workload's own if left out.
     policy: Option<String>,
 }
@@ -59,11 +66,20 @@ pub(super) async fn outlook(
             return Err(ApiError::field(field, &"it must be a number from 0 to 1e9"));
         }
     }
+    for (field, given, least, most) in
+        [("turns", query.turns, 1.0, MOST), ("icc", query.icc, 0.0, 1.0)]
+    {
+        if given.is_some_and(|number| !(least..=most).contains(&number)) {
+            let problem = format!("it must be a number from {least} to {most}");
+            return Err(ApiError::field(field, &problem));
+        }
+    }
     let mut rates = measured(&app.stats.snapshot(), &name);
-    let mut waived = Vec::new();
+    let (mut waived, mut by_conversation) = (Vec::new(), false);
     if let Some(workload) = view.config.workload(&name) {
         rates.scored_candidate = workload.eval.candidate.ratio();
         rates.scored_stable = workload.eval.stable.ratio();
+        by_conversation = workload.spec.sticky == Sticky::Conversation;
         waived = unmeasurable(workload, &policy).into_iter().map(|(gate, _)| gate).collect();
     }
     rates.rps = query.rps.unwrap_or(rates.rps);
@@ -72,12 +88,25 @@ pub(super) async fn outlook(
     let control = app.control.clone();
     let work = move || {
         // A plan without the store's word is one for independent values.
-        rates.effects = effects(&control, &name).unwrap_or_default();
+        let units = units(&control, &name).unwrap_or_default();
+        let known = units.turns.filter(|_| by_conversation);
+        let turns_from = match (query.turns, known) {
+            (Some(_), _) => RateSource::Given,
+            (None, Some(_)) => RateSource::Measured,
+            (None, None) => RateSource::Assumed,
+        };
+        rates.turns = query.turns.or(known).unwrap_or(1.0);
+        // What was given speaks of another traffic than the one that was measured.
+        let given = query.turns.is_some() || query.icc.is_some();
+        rates.effects = if given { BTreeMap::new() } else { units.effects };
+        rates.icc = query.icc.unwrap_or(0.0);
         Outlook {
             workload: name,
             policy: policy.name.to_string(),
             rps: rates.rps,
             rps_from,
+            turns: rates.turns,
+            turns_from,
             steps: plan(&policy, &rates, &waived).into_iter().map(step).collect(),
         }
     };
@@ -87,9 +116,17 @@ pub(super) async fn outlook(
 /// The largest number of a plan's assumptions: what follows from it is a number too.
 const MOST: f64 = 1e9;
 
-/// How much the turns of the workload's conversations hang together, gate by gate, in its newest analysis that
-/// tells it.
-fn effects(control: &Control, workload: &str) -> Option<BTreeMap<GateId, f64>> {
+/// What the newest rollout has shown of the workload's conversations.
+#[derive(Default)]
+struct Units {
+    /// How much their turns hang together, gate by gate.
+    effects: BTreeMap<GateId, f64>,
+    /// Their requests.
+    turns: Option<f64>,
+}
+
+/// The workload's conversations, as its newest analysis that tells of them has them.
+fn units(control: &Control, workload: &str) -> Option<Units> {
     let name: WorkloadName = workload.parse().ok()?;
     let store = control.reader().ok()?;
     let analyses = store.analyses(&name, None, None, LOOKED_AT).ok()?;
@@ -98,12 +135,17 @@ fn effects(control: &Control, workload: &str) -> Option<BTreeMap<GateId, f64>> {
         let told =
             analysis.measurements.iter().filter_map(|it| Some((it.gate.clone(), it.effect?)));
         let effects: BTreeMap<GateId, f64> = told.collect();
-        (!effects.is_empty()).then_some(effects)
+        let [_, seen] = analysis.units;
+        let turns =
+            (seen >= LEAST_UNITS).then(|| (analysis.requests as f64 / seen as f64).max(1.0));
+        (turns.is_some() || !effects.is_empty()).then_some(Units { effects, turns })
     })
 }
 
-/// Analyses in which the correlation within conversations is looked for.
+/// Analyses in which conversations are looked for.
 const LOOKED_AT: usize = 20;
+/// Conversations of the candidate that have a usual length.
+const LEAST_UNITS: u64 = 30;
 
 /// The workload's rates over the longest window there is.
 fn measured(stats: &[SeriesStats], workload: &str) -> Rates {
@@ -138,6 +180,8 @@ fn step(step: PlannedStep) -> StepOutlook {
         weight: step.weight.to_string(),
         takes_ms: step.takes_ms,
         because: step.because,
+        passes: step.passes,
+        likely_ms: step.likely_ms,
         requests: step.requests,
         usd: step.usd,
         gates: step
@@ -170,8 +214,7 @@ pub(super) async fn replay_gates(
     let since_ms = body.since_ms;
     let view = app.control.view();
     let workload = find(&view, &name)?.split.spec().name.clone();
-    let budget = view.config.workload(&name).and_then(|it| it.cost.daily_budget_nanos);
-    let budget = budget.map(|nanos| nanos as f64 / 1e9);
+    let cost = view.config.workload(&name).map(|it| it.cost.clone()).unwrap_or_default();
     if body.text.len() > MAX_TEXT {
         let problem = format!("has more than {MAX_TEXT} bytes: send the part with the policies");
         return Err(ApiError::field("text", &problem));
@@ -196,7 +239,7 @@ pub(super) async fn replay_gates(
             let detail = format!("a recorded window is damaged: {why}");
             return Err(ApiError::new(Kind::Unavailable, detail));
         }
-        let rollouts = runs.iter().map(|run| judge(&policy, &workload, run, budget));
+        let rollouts = runs.iter().map(|run| judge(&policy, &workload, run, &cost));
         Ok(Replayed {
             policy: policy.name.to_string(),
             rollouts: rollouts.collect::<Result<_, _>>()?,
@@ -234,10 +277,12 @@ fn judge(
     policy: &Policy,
     workload: &WorkloadName,
     run: &Run,
-    daily_budget: Option<f64>,
+    cost: &CostSettings,
 ) -> Result<ReplayedRollout, ApiError> {
     let Run { from, to, ticks } = run;
-    let recording = Recording { workload, from, to, windows: ticks, daily_budget };
+    let daily_budget = cost.daily_budget_nanos.map(|nanos| nanos as f64 / 1e9);
+    let zone = &cost.time_zone;
+    let recording = Recording { workload, from, to, windows: ticks, daily_budget, zone };
     let Replay { events, windows, spared, last } =
         replay(policy.clone(), &recording).map_err(|problems| {
             let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();

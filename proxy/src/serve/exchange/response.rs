@@ -85,14 +85,20 @@ impl Exchange<'_> {
         self.call.first_byte_us = self.call.elapsed_us().max(1);
         self.call.status = head.status;
         let input = &*self.sending.input;
-        let learns = self.decision.workload().prepared.learns();
+        let workload = self.decision.workload();
+        let learns = workload.prepared.learns();
+        let language = workload
+            .watches_its_split()
+            .then(|| self.request.field(input, "accept-language"))
+            .flatten();
         self.call.observed.begin(
-            &self.decision.workload().prepared.signals,
+            &workload.prepared.signals,
             Asked {
                 method: self.request.method(input),
                 path: self.request.target(input),
                 stage: self.request.field(input, "stagegate-stage"),
                 resumes: self.request.field(input, "last-event-id").is_some(),
+                language,
                 learns,
             },
             bytes,

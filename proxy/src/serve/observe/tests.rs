@@ -27,7 +27,14 @@ fn observed(head: &str, body: &[u8], trailers: &[u8]) -> (Observed, Outcome) {
     let limits = HeadLimits { bytes: 4096, fields: 32 };
     let parsed = ResponseHead::parse(bytes, false, limits, Vec::new());
     let Ok(Status::Complete(parsed)) = parsed else { panic!("no head: {head}") };
-    let asked = Asked { method: "POST", path: "/s.A/M", stage: None, resumes: false, learns: None };
+    let asked = Asked {
+        method: "POST",
+        path: "/s.A/M",
+        stage: None,
+        resumes: false,
+        language: None,
+        learns: None,
+    };
     let mut observed = Observed::default();
     observed.begin(&settings, asked, bytes, &parsed);
     let worker = Worker::new(Arc::new(shared(clients(), 1)), Some(0));
@@ -63,7 +70,14 @@ fn tokens_that_only_the_head_counts_are_the_answers() {
         let limits = HeadLimits { bytes: 4096, fields: 32 };
         let parsed = ResponseHead::parse(head.as_bytes(), false, limits, Vec::new());
         let Ok(Status::Complete(parsed)) = parsed else { panic!("no head: {head}") };
-        let asked = Asked { method: "POST", path, stage: None, resumes: false, learns: None };
+        let asked = Asked {
+            method: "POST",
+            path,
+            stage: None,
+            resumes: false,
+            language: None,
+            learns: None,
+        };
         let mut observed = Observed::default();
         observed.begin(&settings(), asked, head.as_bytes(), &parsed);
         let worker = Worker::new(Arc::new(shared(clients(), 1)), Some(0));
@@ -159,7 +173,14 @@ fn a_body_is_decompressed_once_for_usage_and_ids() {
         let limits = HeadLimits { bytes: 4096, fields: 32 };
         let parsed = ResponseHead::parse(head.as_bytes(), false, limits, Vec::new());
         let Ok(Status::Complete(parsed)) = parsed else { panic!("no head") };
-        let asked = Asked { method: "POST", path: "/v1/x", stage: None, resumes: false, learns };
+        let asked = Asked {
+            method: "POST",
+            path: "/v1/x",
+            stage: None,
+            resumes: false,
+            language: None,
+            learns,
+        };
         let (mut observed, mut ids) = (Observed::default(), Vec::new());
         observed.begin(&settings(), asked, head.as_bytes(), &parsed);
         for part in body.chunks(1000) {

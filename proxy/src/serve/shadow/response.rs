@@ -114,6 +114,7 @@ impl<'a> ShadowResponse<'a> {
             path: &self.copy.target,
             stage: None,
             resumes: false,
+            language: None,
             learns: None,
         };
         self.observed.begin(self.signals, asked, bytes, head);

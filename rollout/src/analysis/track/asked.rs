@@ -143,6 +143,7 @@ impl Asked {
             needed: frame.needed(),
             effect: None,
             slices: Vec::new(),
+            blame: Vec::new(),
             note: self.newest.why.clone(),
             blocks,
         }

@@ -3,10 +3,14 @@
 use super::{Bounds, Track, Violation};
 use crate::analysis::counts::Counts;
 use crate::analysis::frame::Frame;
+use crate::analysis::measurement::SliceReading;
 use crate::analysis::test::Kind;
-use crate::analysis::{Estimate, GateState, Measurement, Why};
+use crate::analysis::{Blame, Estimate, GateState, Measurement, Why};
 use crate::policy::{Measure, Then};
 use stagegate_sequential::promotion::Looks;
+
+/// Evidence from which on it is asked where a difference comes from: 1 of 20.
+const WORTH_A_QUESTION: f64 = 3.0;
 
 impl Track {
     fn state(&self, frame: &Frame<'_>) -> GateState {
@@ -95,10 +99,28 @@ impl Track {
             p_value: self.best_p,
             needed,
             effect: self.measured_effect(),
-            slices: self.test.slices(),
+            slices: self.worst(frame),
+            blame: self.blame(),
             note: None,
             blocks: self.blocks(frame, state, needed),
         }
+    }
+
+    /// Tenants first, then other parts of the traffic.
+    fn worst(&self, frame: &Frame<'_>) -> Vec<SliceReading> {
+        let mut worst = self.test.slices();
+        worst.extend(self.slices.readings(frame.ln_needed_of_part()));
+        worst
+    }
+
+    /// What explains most of the difference, once there is one to speak of.
+    fn blame(&self) -> Vec<Blame> {
+        let is_worse = self.test.ln_value().is_some_and(|ln| ln >= WORTH_A_QUESTION);
+        if self.violation.is_none() && !is_worse {
+            return Vec::new();
+        }
+        let stages = self.stages.blame();
+        if stages.is_empty() { self.slices.blame(self.test.tenants()) } else { stages }
     }
 
     fn estimate(

@@ -43,6 +43,11 @@ impl Guard {
         if !evident::above(self.stable, limit, STABLE_TOO) {
             return false;
         }
-        !evident::worse(self.candidate, self.stable, STABLE_TOO)
+        !self.candidate_is_worse()
+    }
+
+    /// Returns true if the candidate is evidently worse than stable beside it.
+    pub(super) fn candidate_is_worse(&self) -> bool {
+        evident::worse(self.candidate, self.stable, STABLE_TOO)
     }
 }

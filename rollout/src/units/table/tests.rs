@@ -2,7 +2,7 @@
 
 use super::{Seen, UnitTable};
 use crate::policy::ErrorClass;
-use crate::units::{SlowTime, UnitClass};
+use crate::units::{Dimension, Parts, SlowTime, UnitClass};
 use crate::{Arm, Outcome};
 
 const PERMANENT: UnitClass = UnitClass::Error { class: ErrorClass::Permanent };
@@ -17,6 +17,8 @@ fn seen(unit: u64, second: u64, outcome: Outcome) -> Seen {
     Seen {
         unit,
         tenant: None,
+        parts: Parts::default(),
+        failure: None,
         arm: Arm::Candidate,
         at_ms: second * 1000,
         body: second,
@@ -159,4 +161,52 @@ fn a_key_that_changes_sides_is_another_unit() {
     for sums in [stable, candidate] {
         assert_eq!(sums.class(PERMANENT).expect("counted").first, [(1, 1)]);
     }
+}
+
+#[test]
+fn parts_and_kinds_of_failure_are_counted_while_units_are_at_risk() {
+    let mut table = table();
+    let of = |model: Option<&str>| {
+        let mut parts = Parts::default();
+        parts.set(Dimension::Model, model.map(Into::into));
+        parts.set(Dimension::Language, Some("de".into()));
+        parts
+    };
+    table.add(&Seen { parts: of(Some("large")), ..seen(1, 1, Outcome::Ok) });
+    // A failure names no model: that of the conversation counts.
+    let failure = Some("status 500".into());
+    table.add(&Seen { parts: of(None), failure, ..seen(1, 2, Outcome::Permanent) });
+    table.add(&Seen { parts: of(Some("large")), ..seen(1, 3, Outcome::Ok) });
+    let [_, candidate] = table.take(10_000);
+    let part = |dimension: Dimension| {
+        let found = candidate.parts.iter().find(|it| it.dimension == dimension);
+        found.and_then(|it| Some((&*it.part, it.class(PERMANENT)?)))
+    };
+    assert_eq!(part(Dimension::Model), Some(("large", (2, 1))));
+    assert_eq!(part(Dimension::Language), Some(("de", (2, 1))));
+    assert_eq!(part(Dimension::Cohort), None);
+    assert_eq!(candidate.failures.len(), 1, "{:?}", candidate.failures);
+    assert_eq!(candidate.failures[0].class(PERMANENT), Some(1));
+    assert!(table.take(20_000)[1].parts.is_empty(), "taken once");
+}
+
+#[test]
+fn parts_and_kinds_of_failure_have_a_cap() {
+    let mut table = table();
+    for number in 0..100_u64 {
+        let mut parts = Parts::default();
+        parts.set(Dimension::Model, Some(format!("m-{number}").into()));
+        let failure = Some(format!("status {number}").into());
+        table.add(&Seen { parts, failure, ..seen(number + 1, number, Outcome::Permanent) });
+    }
+    let [_, candidate] = table.take(200_000);
+    assert_eq!(candidate.parts.len(), 8);
+    assert_eq!(candidate.failures.len(), 32);
+    let other = candidate.failures.iter().find(|it| &*it.failure == "other").expect("the rest");
+    assert_eq!(other.class(PERMANENT), Some(69));
+    // Sums of ticks and replicas are those of all together.
+    let mut both = candidate.clone();
+    both.merge(&candidate);
+    assert_eq!(both.parts[0].class(PERMANENT), Some((2, 2)));
+    assert_eq!(both.failures[31].class(PERMANENT), Some(138));
 }

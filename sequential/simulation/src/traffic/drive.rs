@@ -5,9 +5,9 @@ use super::shape::Shape;
 use crate::rng::Rng;
 use anyhow::{Context, Result};
 use stagegate_rollout::{
-    Arm, Command, Evidence, Grounds, Input, OfflineEval, Order, Outcome, Policy, Preflight,
+    Arm, Command, Evidence, Grounds, Input, OfflineEval, Order, Outcome, Parts, Policy, Preflight,
     Readiness, Seen, Series, SpendBook, Surroundings, Tick, UnitClass, UnitTable, Verdict,
-    WorkloadSpec, WorkloadState, step,
+    WorkloadSpec, WorkloadState, Zone, step,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub fn drive(shape: &Shape, rng: Rng) -> Result<Fate> {
     let weight = state.weight.ratio();
     let mut traffic = Traffic::new(shape, weight, rng);
     let mut evidence: Option<Evidence> = None;
-    let mut book = SpendBook::default();
+    let (mut book, utc) = (SpendBook::default(), Zone::utc());
     let mut fate = Fate::default();
     let mut hurt: HashSet<u64> = HashSet::new();
     let changes_ms = if shape.is_good { 0 } else { (shape.differs.0 * 60_000.0) as u64 };
@@ -74,7 +74,7 @@ pub fn drive(shape: &Shape, rng: Rng) -> Result<Fate> {
         book.add(at_ms, tick.stable.cost_nanos.sum() + tick.candidate.cost_nanos.sum());
         let Some(rollout) = state.judged() else { break };
         let mut judged = Evidence::resume(evidence.take(), rollout);
-        let surroundings = Surroundings { spending: &book, daily_budget: None };
+        let surroundings = Surroundings { spending: &book, daily_budget: None, zone: &utc };
         let analysis = judged.observe(rollout, &tick, &surroundings);
         evidence = Some(judged);
         let minutes = |ms: u64| ms as f64 / 60_000.0;
@@ -191,6 +191,8 @@ fn seen(request: &Request, tenant: Option<Arc<str>>, at_ms: u64) -> Seen {
     Seen {
         unit: request.key,
         tenant,
+        parts: Parts::default(),
+        failure: None,
         arm: request.arm,
         at_ms,
         body: request.body,

@@ -32,6 +32,14 @@ fn good() -> Vec<Shape> {
     let tenants = |sticky| Tenants { count: 50, zipf: 1.0, sticky, icc: 0.02 };
     let inside = Arms { permanent: 0.008, ..GOOD };
     let outage = Arms { transient: 0.9, ..GOOD };
+    let crashing = Arms { permanent: 0.9, ..GOOD };
+    let brief = |name, rps, how| Shape {
+        step: 3,
+        minutes: 60,
+        rps,
+        outage: Some((30.0, 30.0, how)),
+        ..Shape::plain(name)
+    };
     vec![
         Shape::plain("independent turns"),
         Shape { rps: 100.0, step: 0, ..conversations("conversations, ICC 0.2, 1% of 100/s", 0.2) },
@@ -115,6 +123,18 @@ fn good() -> Vec<Shape> {
             outage: Some((30.0, 3600.0, outage)),
             ..Shape::plain("watch at 100%: provider out for an hour")
         },
+        brief("watch at 100%: provider out for 30 s, 2/s", 2.0, outage),
+        brief("watch at 100%: provider out for 30 s, 100/s", 100.0, outage),
+        brief("watch at 100%: provider answers 502 for 30 s", 10.0, Arms { external: 0.9, ..GOOD }),
+        brief("watch at 100%: provider hangs for 30 s", 10.0, Arms { hung: 0.9, ..GOOD }),
+        brief("watch at 100%: provider hangs for 30 s, 2/s", 2.0, Arms { hung: 0.9, ..GOOD }),
+        brief("watch at 100%: agents turn an outage of 30 s into 500s", 10.0, crashing),
+        brief("watch at 100%: agents turn an outage of 30 s into 500s, 2/s", 2.0, crashing),
+        brief("watch at 100%: 25 times slower for 30 s", 10.0, Arms { slower: 25.0, ..GOOD }),
+        Shape {
+            outage: Some((30.0, 180.0, Arms { hung: 0.9, ..GOOD })),
+            ..brief("watch at 100%: provider hangs for 3 min", 10.0, GOOD)
+        },
         Shape {
             rps: 166.7,
             step: 0,
@@ -142,6 +162,14 @@ fn bad() -> Vec<Shape> {
     let five = Arms { permanent: 0.05, ..GOOD };
     let ten = Arms { permanent: 0.10, ..GOOD };
     let doubled = |name, step, rps| Shape { stable: five, step, rps, ..Shape::bad(name, ten) };
+    let at_the_end = |name, rps, stable, candidate| Shape {
+        step: 3,
+        minutes: 100,
+        rps,
+        stable,
+        differs: (40.0, f64::INFINITY),
+        ..Shape::bad(name, candidate)
+    };
     let many = Tenants { count: 80, zipf: 0.0, sticky: false, icc: 0.0 };
     vec![
         doubled("5% -> 10% permanent, w 1%", 0, 100.0),
@@ -157,6 +185,17 @@ fn bad() -> Vec<Shape> {
             minutes: 200,
             ..doubled("5% -> 10% permanent, ICC 0.4, w 10%, 3 h", 1, 10.0)
         },
+        at_the_end("at 100%: 5% -> 10% permanent", 10.0, five, ten),
+        at_the_end("at 100%: 30% permanent", 10.0, GOOD, Arms { permanent: 0.3, ..GOOD }),
+        at_the_end("at 100%: 30% permanent, 2/s", 2.0, GOOD, Arms { permanent: 0.3, ..GOOD }),
+        at_the_end("at 100%: 30% external", 10.0, GOOD, Arms { external: 0.3, ..GOOD }),
+        at_the_end("at 100%: a third hangs", 10.0, GOOD, Arms { hung: 0.33, ..GOOD }),
+        at_the_end(
+            "at 100%: everything fails, 100/s",
+            100.0,
+            GOOD,
+            Arms { permanent: 1.0, ..GOOD },
+        ),
         Shape::bad("a third hangs until clients leave", Arms { hung: 0.33, ..GOOD }),
         Shape::bad("30% external on the candidate alone", Arms { external: 0.30, ..GOOD }),
         Shape {

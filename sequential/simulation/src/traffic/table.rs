@@ -5,7 +5,7 @@ use super::shape::Shape;
 use crate::rng::Rng;
 use anyhow::Result;
 use serde::Serialize;
-use stagegate_rollout::Verdict;
+use stagegate_rollout::{Policy, Rates, Verdict, chance_to_pass};
 use stagegate_sequential::{Alpha, Tally, interval};
 use std::collections::BTreeMap;
 
@@ -39,6 +39,8 @@ pub struct Row {
     pub hurt: f64,
     /// Share of runs whose verdict was `pass` at some time.
     pub passed: f64,
+    /// Share that passes by the end, as `plan` says beforehand; none for a bad candidate and for the watch.
+    pub planned: Option<f64>,
     /// Median minutes until the first `pass`.
     pub passed_after: Option<f64>,
     /// Share of runs whose verdict is `pass` at the end.
@@ -77,10 +79,34 @@ pub fn simulate(index: usize, shape: &Shape, runs: u64, seed: u64) -> Result<Row
         requests: median(back.iter().map(|fate| fate.requests as f64)),
         hurt: median(fates.iter().map(|fate| fate.hurt as f64)).unwrap_or(0.0),
         passed: share(fates.iter().filter(|fate| fate.passed.is_some()).count()),
+        planned: planned(shape),
         passed_after: median(fates.iter().filter_map(|fate| fate.passed)),
         passes_at_the_end: share(fates.iter().filter(passes).count()),
         by: by.to_owned(),
     })
+}
+
+/// What `plan` says of the shape's traffic.
+fn planned(shape: &Shape) -> Option<f64> {
+    let policy = Policy::builtin();
+    if !shape.is_good || shape.step + 1 >= policy.steps.len() {
+        return None;
+    }
+    let arm = &shape.stable;
+    let rates = Rates {
+        rps: shape.rps,
+        permanent: arm.permanent,
+        transient: arm.transient,
+        external: arm.external,
+        client_gone: arm.hung,
+        wrong: arm.wrong,
+        scored_candidate: shape.scored.0,
+        scored_stable: shape.scored.1,
+        turns: f64::from(shape.turns),
+        icc: shape.icc,
+        ..Rates::default()
+    };
+    Some(chance_to_pass(&policy, &rates, shape.step, shape.minutes * 60_000))
 }
 
 fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
@@ -91,8 +117,8 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 impl Row {
     /// The heading of [`Self::row`]'s columns.
-    pub const HEADING: &str = "| traffic | rolled back | 95% bounds | minutes | candidate requests | hurt | passes | after min | passes at the end | most often by |\n\
-                               |---|---:|---|---:|---:|---:|---:|---:|---:|---|";
+    pub const HEADING: &str = "| traffic | rolled back | 95% bounds | minutes | candidate requests | hurt | passes | plan says | after min | passes at the end | most often by |\n\
+                               |---|---:|---|---:|---:|---:|---:|---:|---:|---:|---|";
 
     /// One row of a Markdown table.
     #[must_use]
@@ -100,7 +126,7 @@ impl Row {
         let number = |value: Option<f64>| value.map_or("-".to_owned(), |it| format!("{it:.0}"));
         let per_cent = |share: f64| format!("{:.1}%", share * 100.0);
         format!(
-            "| {}{} | {} | {} to {} | {} | {} | {:.0} | {} | {} | {} | {} |",
+            "| {}{} | {} | {} to {} | {} | {} | {:.0} | {} | {} | {} | {} | {} |",
             if self.is_good { "" } else { "bad: " },
             self.traffic,
             per_cent(self.rolled_back),
@@ -110,6 +136,7 @@ impl Row {
             number(self.requests),
             self.hurt,
             per_cent(self.passed),
+            self.planned.map_or("-".to_owned(), per_cent),
             number(self.passed_after),
             per_cent(self.passes_at_the_end),
             if self.by.is_empty() { "-" } else { &self.by },
