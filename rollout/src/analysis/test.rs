@@ -124,15 +124,16 @@ impl Test {
         Some(Self::Beside(Box::new(Beside::new(margin)?)))
     }
 
-    /// The test of `gate` at 100%, where stable's figures of the step before stand in for it.
-    pub(super) fn watching(gate: &Gate, former: Option<&Counts>) -> Self {
+    /// The test of `gate` at 100%, where stable's figures of the step before stand in for it. `most` is the most
+    /// that its share of bad values was.
+    pub(super) fn watching(gate: &Gate, former: Option<&Counts>, most: Option<f64>) -> Self {
         let share =
             |limit: f64| ShareCusum::new(limit, Claim::Above).map_or(Self::None, Self::ShareWatch);
         match Kind::of(gate) {
             Kind::Share(limit) => share(limit),
             Kind::Coin(margin) => {
                 let former = former.filter(|former| former.n >= LEAST_SHARE);
-                let limit = former.and_then(Counts::bad_share).map(|bad| bad + margin);
+                let limit = former.and(most).map(|bad| bad + margin);
                 limit.map_or(Self::None, share)
             }
             Kind::Mean => Self::MeanWatch(MeanCusum::new()),

@@ -32,6 +32,8 @@ const COLDER_BELOW: f64 = 0.5;
 const SILENT_MS: u64 = 60_000;
 /// The chance that noise looks like a recovery.
 const RECOVERY: f64 = 0.01;
+/// The chance that stable's share in the step before was larger than what is taken for it.
+const UNLIKELY: f64 = 1e-3;
 /// Evidence this many times the needed one triggers at once.
 const OVERWHELMING: f64 = 100.0;
 
@@ -65,6 +67,9 @@ pub(super) struct Track {
     past: Counts,
     /// Stable in the step before; only at 100%.
     former: Option<Counts>,
+    /// The most that stable's share of bad values was then: an estimate from few values is no limit.
+    #[serde(default)]
+    former_most: Option<f64>,
     test: Test,
     looks: Option<Looks>,
     /// A look has passed.
@@ -110,9 +115,10 @@ impl Track {
         let former =
             former.filter(|it| frame.is_watch() && it.n.max(it.times.count()) >= LEAST_SHARE);
         let holds_back = frame.policy.holdback > Weight::ZERO;
+        let former_most = former.as_ref().and_then(most_bad);
         let beside = frame.gate.limit.is_against_stable() && former.is_none() && holds_back;
         let test = if frame.is_watch() && !beside {
-            Test::watching(frame.gate, former.as_ref())
+            Test::watching(frame.gate, former.as_ref(), former_most)
         } else {
             Test::beside_stable(frame.gate)
         };
@@ -124,6 +130,7 @@ impl Track {
             guard: Ring::default(),
             past: Counts::default(),
             former,
+            former_most,
             test,
             looks: Looks::new(frame.needed(), alpha).ok().filter(|_| !frame.is_watch()),
             shown: false,
@@ -261,7 +268,9 @@ impl Track {
         let limit = match (frame.kind(), &self.former) {
             // At 100% it is compared with stable in the step before, and a disturbance does not cancel out. The
             // holdback shows it.
-            (Kind::Coin(margin), Some(former)) => former.bad_share().map(|bad| bad + margin),
+            (Kind::Coin(margin), Some(former)) => {
+                self.former_most.or_else(|| former.bad_share()).map(|bad| bad + margin)
+            }
             (kind, _) if !kind.has_own_limit(frame.gate) => return None,
             (Kind::Share(limit), _) => Some(limit),
             _ => None,
@@ -324,7 +333,10 @@ impl Track {
             Limit::Max(_) | Limit::Min(_) => Some(amount),
             Limit::Margin(_) => {
                 let margin = if gate.measure.more_is_better() { -amount } else { amount };
-                let estimate = stable.estimate(&gate.measure);
+                let most = self.former_most.filter(|_| self.former.is_some());
+                let most =
+                    most.map(|bad| if gate.measure.more_is_better() { 1.0 - bad } else { bad });
+                let estimate = most.or_else(|| stable.estimate(&gate.measure));
                 estimate.filter(|_| stable.n >= LEAST_SHARE).map(|stable| stable + margin)
             }
             Limit::Ratio(_) => stable.estimate(&gate.measure).map(|stable| stable * amount),
@@ -338,7 +350,8 @@ impl Track {
         match frame.kind() {
             Kind::Share(limit) => candidate.bad_share().map(|bad| bad > limit),
             Kind::Coin(margin) => {
-                let stable = stable.bad_share().filter(|_| stable.n >= LEAST_SHARE)?;
+                let share = stable.bad_share().filter(|_| stable.n >= LEAST_SHARE)?;
+                let stable = self.former_most.unwrap_or(share);
                 candidate.bad_share().map(|bad| bad - stable > margin)
             }
             Kind::Quantile(_) => {
@@ -518,6 +531,17 @@ impl Track {
 const fn may_be_outside(frame: &Frame<'_>) -> bool {
     let Measure::ErrorRate { class } = frame.gate.measure else { return false };
     matches!(class, ErrorClass::Transient | ErrorClass::External)
+}
+
+/// The most that the share of bad values may have been: of turns that hang together, with what they are worth.
+fn most_bad(former: &Counts) -> Option<f64> {
+    let effect = if former.visits.are_enough() {
+        DesignEffect::measured(former.visits)
+    } else {
+        DesignEffect::NONE
+    };
+    let sure = Alpha::try_from(UNLIKELY).ok()?;
+    (former.n > 0).then(|| interval::at_most(former.independent(effect), sure))
 }
 
 /// What visits cost on both arms, stable's weighted to the candidate's mix of cached inputs: a
