@@ -511,7 +511,14 @@ impl Track {
         }
         // Where nobody is held back, nobody would ever be asked.
         let asks = self.test.is_watch() && frame.policy.holdback > Weight::ZERO;
-        !asks || for_ms >= frame.recent_ms() || self.holdback_is_well(frame)
+        let lasts = for_ms >= frame.recent_ms() && self.is_bad_at_the_moment(frame);
+        !asks || lasts || self.holdback_is_well(frame)
+    }
+
+    /// Returns true if the newest ten to twenty seconds are beyond the limit: an outage that is over is not.
+    fn is_bad_at_the_moment(&self, frame: &Frame<'_>) -> bool {
+        let now = self.ring.last(frame.at_ms, SLOT_MS);
+        self.is_beyond(frame, &now.candidate, self.reference(&now)) == Some(true)
     }
 
     /// Returns true if the candidate is evidently worse than what is held back, over a window of the last
