@@ -150,7 +150,14 @@ fn several_fields_of_codings_are_one_list() {
     let limits = HeadLimits { bytes: 4096, fields: 32 };
     let parsed = ResponseHead::parse(head.as_bytes(), false, limits, Vec::new());
     let Ok(Status::Complete(parsed)) = parsed else { panic!("no head") };
-    let asked = Asked { method: "POST", path: "/v1/x", stage: None, resumes: false, learns: None };
+    let asked = Asked {
+        method: "POST",
+        path: "/v1/x",
+        stage: None,
+        resumes: false,
+        language: None,
+        learns: None,
+    };
     let mut observed = Observed::default();
     observed.begin(&settings(), asked, head.as_bytes(), &parsed);
     let worker = Worker::new(Arc::new(shared(clients(), 1)), Some(0));
