@@ -30,6 +30,8 @@ const RECENT_VALUES: u64 = 50;
 const COLDER_BELOW: f64 = 0.5;
 /// A gate whose last value is older than this is neither violated nor not, in milliseconds.
 const SILENT_MS: u64 = 60_000;
+/// The chance that noise looks like a failure that goes on.
+const AT_THE_MOMENT: f64 = 1e-4;
 /// The chance that noise looks like a recovery.
 const RECOVERY: f64 = 0.01;
 /// The chance that stable's share in the step before was larger than what is taken for it.
@@ -518,7 +520,14 @@ impl Track {
     /// Returns true if the newest ten to twenty seconds are beyond the limit: an outage that is over is not.
     fn is_bad_at_the_moment(&self, frame: &Frame<'_>) -> bool {
         let now = self.ring.last(frame.at_ms, SLOT_MS);
-        self.is_beyond(frame, &now.candidate, self.reference(&now)) == Some(true)
+        let counted = (now.candidate.bad, now.candidate.n);
+        match (frame.kind(), self.former_most) {
+            (Kind::Share(limit), _) => evident::above(counted, limit, AT_THE_MOMENT),
+            (Kind::Coin(margin), Some(most)) => {
+                evident::above(counted, (most + margin).min(1.0), AT_THE_MOMENT)
+            }
+            _ => self.is_beyond(frame, &now.candidate, self.reference(&now)) == Some(true),
+        }
     }
 
     /// Returns true if the candidate is evidently worse than what is held back, over a window of the last
