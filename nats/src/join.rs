@@ -29,7 +29,7 @@ pub enum JoinError {
     },
     /// The fleet began with the history of another process, which this one does not have.
     #[error(
-        "the fleet's ledger begins with the history of another process up to entry {0}: stop Stagegate here, copy state.db and witness.json from the data_dir of a replica that is stopped, and start again"
+        "the fleet's ledger begins with the history of another process up to entry {0}: stop Stagegate here, copy all files state.db* and witness.json from the data_dir of a replica that is stopped, and start again"
     )]
     NeedsCopy(u64),
 }
