@@ -2,12 +2,13 @@
 //! the request for which the flag was evaluated
 //! (<https://opentelemetry.io/docs/specs/semconv/feature-flags/feature-flags-events/>).
 
-use super::Redactors;
 use stagegate_eval::Redactor;
 use stagegate_ofrep::RemoteCall;
 use stagegate_otel::{LogRecord, SeverityNumber, attribute};
 use stagegate_proxy::{TraceContext, Traced};
 use stagegate_rollout::recorded_flags;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The event's name.
 const NAME: &str = "feature_flag.evaluation";
@@ -52,7 +53,11 @@ pub(super) fn add(traced: &Traced, redactor: &Redactor, events: &mut Vec<LogReco
 
 /// Appends one event for each flag that was evaluated for a program that named its request. The event is on the
 /// trace that the program named; one that is not sampled has no events.
-pub(super) fn add_remote(call: &RemoteCall, redactors: &Redactors, events: &mut Vec<LogRecord>) {
+pub(super) fn add_remote(
+    call: &RemoteCall,
+    redactors: &HashMap<Arc<str>, Redactor>,
+    events: &mut Vec<LogRecord>,
+) {
     let context = call.origin.traceparent.as_ref();
     let context = context.and_then(|it| TraceContext::parse(it.as_bytes()));
     if context.is_some_and(|context| !context.is_sampled()) {
@@ -94,7 +99,7 @@ pub(super) fn add_remote(call: &RemoteCall, redactors: &Redactors, events: &mut 
 }
 
 /// A text without what the workload redacts; without what any workload redacts, if it is not known.
-fn redacted(text: &str, workload: &str, redactors: &Redactors) -> String {
+fn redacted(text: &str, workload: &str, redactors: &HashMap<Arc<str>, Redactor>) -> String {
     match redactors.get(workload) {
         Some(redactor) => redactor.text(text).into_owned(),
         None => redactors

@@ -259,7 +259,7 @@ mod tests {
         });
         let text = outlook_text(&serde_json::from_value(outlook.clone()).expect("the API's shape"));
         assert!(text.contains("\n8.0 requests a conversation (assumed)\n"), "{text}");
-        assert!(text.contains("a good one passes in 78.0%, 90% after 1h 40m, $20.00"), "{text}");
+        assert!(text.contains("a good one passes in 78.0%, 90% after 100m, $20.00"), "{text}");
         outlook["steps"][0]["likely_ms"] = json!(null);
         let text = outlook_text(&serde_json::from_value(outlook).expect("the API's shape"));
         assert!(text.contains("90% not within a year"), "{text}");

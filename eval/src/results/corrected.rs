@@ -8,27 +8,14 @@
 //! chosen. Sensitivity and specificity follow, and with them Rogan's and Gladen's correction is
 //! `p * right(passed) + (1 - p) * right(failed)`.
 
+use super::against_labels::AgainstLabels;
 use super::share::Share;
 use super::tally::Tally;
-use serde::{Deserialize, Serialize};
 
 /// Fewest samples with a label among what the judge passed, and among what it failed.
 const LEAST: u64 = 20;
 /// 95% of a normal distribution lie within so many standard errors.
 const Z: f64 = 1.959_964;
-
-/// Samples with a verdict of the judge and a label.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AgainstLabels {
-    /// Passed by the judge, and right.
-    pub passed_right: u64,
-    /// Passed by the judge, and wrong.
-    pub passed_wrong: u64,
-    /// Failed by the judge, and right.
-    pub failed_right: u64,
-    /// Failed by the judge, and wrong.
-    pub failed_wrong: u64,
-}
 
 /// What labels say of a judge, and the accuracy that follows. Bounds hold at one look, with 95%.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,28 +26,6 @@ pub struct Corrected {
     pub specificity: Share,
     /// Share of all answers that are right.
     pub accuracy: Share,
-}
-
-impl AgainstLabels {
-    /// One sample.
-    #[must_use]
-    pub fn of_one(passed: bool, right: bool) -> Self {
-        let is = |p: bool, r: bool| u64::from(p == passed && r == right);
-        Self {
-            passed_right: is(true, true),
-            passed_wrong: is(true, false),
-            failed_right: is(false, true),
-            failed_wrong: is(false, false),
-        }
-    }
-
-    /// Adds another count.
-    pub const fn merge(&mut self, other: &Self) {
-        self.passed_right += other.passed_right;
-        self.passed_wrong += other.passed_wrong;
-        self.failed_right += other.failed_right;
-        self.failed_wrong += other.failed_wrong;
-    }
 }
 
 impl Corrected {
@@ -130,7 +95,8 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
-    use super::{AgainstLabels, Corrected};
+    use super::Corrected;
+    use crate::results::against_labels::AgainstLabels;
     use crate::results::tally::Tally;
 
     fn tally(passed: u64, failed: u64, judged: [u64; 4]) -> Tally {

@@ -1,6 +1,6 @@
 //! Counts and sums of one arm.
 
-use super::corrected::AgainstLabels;
+use super::against_labels::AgainstLabels;
 use super::nanos::nanos;
 use super::reliability::Reliability;
 use super::share::Share;

@@ -1,11 +1,13 @@
 //! One gate's evidence in one step.
 
+mod alike;
 mod asked;
+mod clock;
+mod rollback;
 mod shown;
 mod sums;
 
 use super::counts::Counts;
-use super::evident;
 use super::frame::{Frame, RECENT_MS, least_for_a_quantile};
 use super::fresh::Fresh;
 use super::gate_state::Why;
@@ -14,45 +16,28 @@ use super::slices::Slices;
 use super::stages::Stages;
 use super::test::{Kind, LEAST_SHARE, Test, mean_limit};
 use super::tick::Tick;
-use super::trigger::Trigger;
-use crate::policy::{ErrorClass, Gate, Limit, Measure, Then};
+use crate::policy::{Gate, Limit, Measure};
 use crate::{DoubtKind, GateId, Series, UnitClass, Weight};
+use alike::alike;
 use asked::Asked;
 use serde::{Deserialize, Serialize};
 use stagegate_sequential::promotion::{self, Looks, Moments};
 use stagegate_sequential::{Alpha, DesignEffect, interval};
 use sums::{Guard, Pair};
 
-/// The number of newest values that show a recovery.
-const RECENT_VALUES: u64 = 50;
 /// Below this share of the traffic a candidate's caches stay colder than stable's, so that its costs are
 /// compared among visits that had as much of their input from a cache.
 const COLDER_BELOW: f64 = 0.5;
 /// A gate whose last value is older than this is neither violated nor not, in milliseconds.
 const SILENT_MS: u64 = 60_000;
-/// The chance that noise looks like a failure that goes on.
-const AT_THE_MOMENT: f64 = 1e-4;
-/// The chance that noise looks like a recovery.
-const RECOVERY: f64 = 0.01;
 /// The chance that stable's share in the step before was larger than what is taken for it.
 const UNLIKELY: f64 = 1e-3;
-/// Evidence this many times the needed one triggers at once.
-const OVERWHELMING: f64 = 100.0;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Violation {
     since_ms: u64,
     for_ms: u64,
     /// Time for which the values have been within the limit again.
     within_ms: u64,
-}
-
-/// The result of one look at the window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Now {
-    Beyond,
-    Within,
-    Unknown,
 }
 
 /// The evidence of one gate in one step. Counts only ever come from [`Track::observe`].
@@ -328,225 +313,10 @@ impl Track {
         }
     }
 
-    /// The limit of the estimate in the measure's unit.
-    fn bound(&self, gate: &Gate, stable: &Counts) -> Option<f64> {
-        let amount = gate.limit.amount().get();
-        match gate.limit {
-            Limit::Max(_) | Limit::Min(_) => Some(amount),
-            Limit::Margin(_) => {
-                let margin = if gate.measure.more_is_better() { -amount } else { amount };
-                let most = self.former_most.filter(|_| self.former.is_some());
-                let most =
-                    most.map(|bad| if gate.measure.more_is_better() { 1.0 - bad } else { bad });
-                let estimate = most.or_else(|| stable.estimate(&gate.measure));
-                estimate.filter(|_| stable.n >= LEAST_SHARE).map(|stable| stable + margin)
-            }
-            Limit::Ratio(_) => stable.estimate(&gate.measure).map(|stable| stable * amount),
-            Limit::Baseline(_) if gate.measure.is_of_the_workload() => Some(amount),
-            Limit::Baseline(_) => self.past.estimate(&gate.measure).map(|past| past * amount),
-        }
-    }
-
-    /// Returns true if the candidate's counts are beyond the limit; none if they cannot tell.
-    fn is_beyond(&self, frame: &Frame<'_>, candidate: &Counts, stable: &Counts) -> Option<bool> {
-        match frame.kind() {
-            Kind::Share(limit) => candidate.bad_share().map(|bad| bad > limit),
-            Kind::Coin(margin) => {
-                let share = stable.bad_share().filter(|_| stable.n >= LEAST_SHARE)?;
-                let stable = self.former_most.unwrap_or(share);
-                candidate.bad_share().map(|bad| bad - stable > margin)
-            }
-            Kind::Quantile(_) => {
-                let stable = stable.bad_share().filter(|_| stable.n >= LEAST_SHARE)?;
-                let enough = candidate.n >= least_for_a_quantile(frame.gate);
-                // Its quantile is beyond only if more than the tail is.
-                let tail = match &frame.gate.measure {
-                    Measure::Latency { quantile, .. } => quantile.tail(),
-                    _ => 0.0,
-                };
-                candidate.bad_share().filter(|_| enough).map(|bad| bad > stable.max(tail))
-            }
-            Kind::Mean
-                if candidate.totals.len() > 1 && matches!(frame.gate.limit, Limit::Ratio(_)) =>
-            {
-                let ((candidate, stable), ratio) = (alike(candidate, stable), frame.gate.limit);
-                candidate
-                    .mean()
-                    .zip(stable.mean())
-                    .map(|(candidate, stable)| candidate > stable * ratio.amount().get())
-            }
-            Kind::Mean | Kind::Plain => {
-                let bound = self.bound(frame.gate, stable)?;
-                candidate.estimate(&frame.gate.measure).map(|estimate| estimate > bound)
-            }
-            Kind::OfWorkload => {
-                let bound = self.bound(frame.gate, stable)?;
-                self.of_workload.map(|value| value > bound)
-            }
-            Kind::External => self.asked.is_beyond(frame),
-        }
-    }
-
-    fn window(&self, frame: &Frame<'_>) -> Pair {
-        let (most, recent) = (frame.window_ms(), frame.recent_ms());
-        match frame.kind() {
-            // Without a test, the estimate must follow the present closely.
-            Kind::Plain => self.ring.shortest(frame.at_ms, recent, most, |sum| {
-                let enough = frame.least_for_a_look().max(frame.gate.requests);
-                sum.candidate.n >= enough
-            }),
-            _ => self.ring.last(frame.at_ms, most),
-        }
-    }
-
-    fn look_at_window(&self, frame: &Frame<'_>) -> Now {
-        if self.waits() || frame.silent || self.silent_ms > SILENT_MS {
-            return Now::Unknown;
-        }
-        if frame.kind() == Kind::External {
-            return match self.asked.is_beyond(frame) {
-                None => Now::Unknown,
-                Some(true) => Now::Beyond,
-                Some(false) => Now::Within,
-            };
-        }
-        // Of all traffic it is a small part, so the window of all says nothing about it.
-        if self.test.broken_tenant(frame.ln_needed(&self.test)).is_some() {
-            return Now::Beyond;
-        }
-        let lately = self.window(frame);
-        let reference = self.reference(&lately);
-        let Some(beyond) = self.is_beyond(frame, &lately.candidate, reference) else {
-            return Now::Unknown;
-        };
-        let shown = self.test.ln_value().is_none_or(|ln| ln >= frame.ln_needed(&self.test));
-        if beyond && shown && !self.is_over(frame, &lately) { Now::Beyond } else { Now::Within }
-    }
-
-    /// Returns true if the newest values are good again, although the window is bad. A violation
-    /// begins only if the newest values are beyond the limit too. After that, only values that are
-    /// evidently better end it, so that noise does not stop the clock.
-    fn is_over(&self, frame: &Frame<'_>, lately: &Pair) -> bool {
-        let (recent, most) = (frame.recent_ms(), frame.window_ms());
-        let enough = |sum: &Pair| sum.candidate.n >= RECENT_VALUES;
-        let newest = self.ring.shortest(frame.at_ms, recent, most, enough);
-        let reference = self.reference(lately);
-        if !enough(&newest) || self.is_beyond(frame, &newest.candidate, reference) != Some(false) {
-            return false;
-        }
-        if self.violation.is_none() {
-            return true;
-        }
-        match frame.kind() {
-            Kind::Share(_) | Kind::Coin(_) | Kind::Quantile(_) => {
-                let share = lately.candidate.bad_share().unwrap_or(0.0);
-                evident::below((newest.candidate.bad, newest.candidate.n), share, RECOVERY)
-            }
-            Kind::Mean => {
-                let moments = newest.candidate.moments;
-                let bound = self.bound(frame.gate, reference);
-                let high = moments.mean().zip(moments.standard_error());
-                bound.zip(high).is_some_and(|(bound, (mean, error))| mean + 2.0 * error < bound)
-            }
-            Kind::Plain | Kind::OfWorkload | Kind::External => true,
-        }
-    }
-
-    fn tick_clock(&mut self, frame: &Frame<'_>) {
-        let now = self.look_at_window(frame);
-        match (&mut self.violation, now) {
-            (_, Now::Unknown) | (None, Now::Within) => {}
-            // The clock starts in the first tick that shows the violation.
-            (none @ None, Now::Beyond) => {
-                *none = Some(Violation { since_ms: frame.at_ms, for_ms: 0, within_ms: 0 });
-            }
-            (Some(violation), Now::Beyond) => {
-                violation.for_ms += frame.observed_ms;
-                violation.within_ms = 0;
-            }
-            // An estimate that moves around its limit does not end the violation: the clock waits.
-            (Some(violation), Now::Within) => {
-                violation.within_ms += frame.observed_ms;
-                if violation.within_ms >= frame.recent_ms() {
-                    self.violation = None;
-                }
-            }
-        }
-    }
-
-    /// The cause of a rollback by this gate, if there is one.
-    pub(super) fn trigger(&self, frame: &Frame<'_>) -> Option<Trigger> {
-        if frame.gate.then != Then::Rollback || self.waits() || frame.silent {
-            return None;
-        }
-        let violation = self.violation.filter(|_| self.silent_ms <= SILENT_MS)?;
-        if violation.within_ms > 0 {
-            return None;
-        }
-        let (gate, axis) = (frame.gate.id(), frame.gate.axis);
-        let slice = self.test.broken_tenant(frame.ln_needed(&self.test));
-        let slice = slice.map(|tenant| format!("tenant {tenant}"));
-        let needed = frame.ln_needed(&self.test) + OVERWHELMING.ln();
-        let overwhelms = self.test.ln_value().is_some_and(|ln| ln >= needed);
-        if overwhelms && self.may_be_quick(frame, violation.for_ms) {
-            return Some(Trigger::Overwhelming { gate, axis, slice });
-        }
-        let enough = match frame.kind() {
-            Kind::External => {
-                let enough = frame.since.requests >= frame.gate.requests;
-                enough && self.asked.is_confirmed() && self.asked.is_fresh(frame)
-            }
-            _ => self.step.candidate.n >= frame.gate.requests,
-        };
-        let for_ms = violation.for_ms;
-        let lasting = enough && for_ms >= frame.lasting_ms();
-        lasting.then_some(Trigger::Violated { gate, axis, for_ms, slice })
-    }
-
-    /// Returns true if overwhelming evidence need not last as long as the gate says. At 100% it shows that the
-    /// candidate is worse than stable was in the step before, and an outage behind both does that within a
-    /// second. So either the holdback is well at the same time, or the newest window is bad as a whole. What
-    /// usually lies behind the release is never quick there.
-    fn may_be_quick(&self, frame: &Frame<'_>, for_ms: u64) -> bool {
-        if frame.is_watch() && may_be_outside(frame) {
-            return false;
-        }
-        // Where nobody is held back, nobody would ever be asked.
-        let asks = self.test.is_watch() && frame.policy.holdback > Weight::ZERO;
-        let lasts = for_ms >= frame.recent_ms() && self.is_bad_at_the_moment(frame);
-        !asks || lasts || self.holdback_is_well(frame)
-    }
-
-    /// Returns true if the newest ten to twenty seconds are beyond the limit: an outage that is over is not.
-    fn is_bad_at_the_moment(&self, frame: &Frame<'_>) -> bool {
-        let now = self.ring.last(frame.at_ms, SLOT_MS);
-        let counted = (now.candidate.bad, now.candidate.n);
-        match (frame.kind(), self.former_most) {
-            (Kind::Share(limit), _) => evident::above(counted, limit, AT_THE_MOMENT),
-            (Kind::Coin(margin), Some(most)) => {
-                evident::above(counted, (most + margin).min(1.0), AT_THE_MOMENT)
-            }
-            _ => self.is_beyond(frame, &now.candidate, self.reference(&now)) == Some(true),
-        }
-    }
-
-    /// Returns true if the candidate is evidently worse than what is held back, over a window of the last
-    /// quarter of an hour. Conditional on what failed, the arms are drawn at random whatever the hour does.
-    fn holdback_is_well(&self, frame: &Frame<'_>) -> bool {
-        let windows = [SLOT_MS, RECENT_MS, LONGEST_MS];
-        windows.into_iter().any(|ms| self.guard.last(frame.at_ms, ms).candidate_is_worse())
-    }
-
     /// Returns true if this is the track of the gate.
     pub(super) fn is_of(&self, gate: &Gate) -> bool {
         self.gate == gate.id()
     }
-}
-
-/// Failures of a class that usually lies behind the release.
-const fn may_be_outside(frame: &Frame<'_>) -> bool {
-    let Measure::ErrorRate { class } = frame.gate.measure else { return false };
-    matches!(class, ErrorClass::Transient | ErrorClass::External)
 }
 
 /// The most that the share of bad values may have been: of turns that hang together, with what they are worth.
@@ -558,17 +328,4 @@ fn most_bad(former: &Counts) -> Option<f64> {
     };
     let sure = Alpha::try_from(UNLIKELY).ok()?;
     (former.n > 0).then(|| interval::at_most(former.independent(effect), sure))
-}
-
-/// What visits cost on both arms, stable's weighted to the candidate's mix of cached inputs: a
-/// stratified mean, with its variance. A slice in which stable has nothing is left out of both.
-fn alike(candidate: &Counts, stable: &Counts) -> (Moments, Moments) {
-    let of = |counts: &Counts| counts.totals.iter().map(|it| it.count()).sum::<f64>();
-    if of(candidate) == 0.0 || of(stable) == 0.0 {
-        return (candidate.moments, stable.moments);
-    }
-    let both = candidate.totals.iter().zip(&stable.totals);
-    let both = both.filter(|(c, s)| c.count() > 0.0 && s.count() >= 2.0);
-    let none = (Moments::default(), Moments::default());
-    both.fold(none, |(c, s), (own, other)| (c.plus(*own), s.plus(other.scaled_to(own.count()))))
 }

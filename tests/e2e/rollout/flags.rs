@@ -39,7 +39,7 @@ async fn a_variant_is_rolled_out_by_its_name_and_a_bad_one_rolled_back() {
     let world = World { stable, candidate, hook, stagegate, traffic };
     for (body, status, wanted) in [
         (json!({ "flag": "nobody", "to": "on" }), 404, "there is no flag `nobody`"),
-        (json!({ "flag": "new-prompt", "to": "blue" }), 400, "it has off, on"),
+        (json!({ "flag": "new-prompt", "to": "blue" }), 404, "it has off, on"),
         (json!({ "flag": "new-prompt", "to": "off" }), 409, "already"),
     ] {
         let refused = world.ask("POST rollouts", body).await;
