@@ -1,7 +1,7 @@
 //! The hand-off of a release to the people on call: its parts, what each still lacks, and if it is complete.
 //! Pure: the state follows from the checklist, the runbook, what people said, and the time.
 
-use crate::{Check, Checklist, TaskLine, TaskState};
+use crate::{Check, Checklist, TaskEvent, TaskLine, TaskState};
 use serde::{Deserialize, Serialize};
 use stagegate_timing::{day, moment};
 
@@ -261,9 +261,10 @@ fn task(part: Part, facts: HandoffFacts<'_>, id: &str, what: &str) -> PartLine {
     let done = found.filter(|it| it.state == TaskState::Done);
     let result = |line: &TaskLine| {
         let note = line.result.as_ref()?;
-        let text = match &note.event {
-            crate::TaskEvent::Filed { result, .. } | crate::TaskEvent::Done { result } => result,
-            _ => return None,
+        let (TaskEvent::Filed { result: text, .. } | TaskEvent::Done { result: text }) =
+            &note.event
+        else {
+            return None;
         };
         Some((text.clone(), (note.by.clone(), note.at_ms)))
     };

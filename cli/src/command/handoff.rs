@@ -89,11 +89,11 @@ pub(crate) fn run(
                 part: Some(part),
                 text: Some(args.text.clone()),
             };
-            act(client, (&args.workload, &args.conditions), body, format)
+            act(client, (&args.workload, &args.conditions), &body, format)
         }
         HandoffCommand::Complete(args) => {
             let body = ActOnHandoff { act: HandoffAct::Complete, part: None, text: None };
-            act(client, (&args.workload, &args.conditions), body, format)
+            act(client, (&args.workload, &args.conditions), &body, format)
         }
     }
 }
@@ -152,7 +152,7 @@ fn text(pack: &HandoffDetail) -> String {
 fn act(
     client: &AdminClient,
     (workload, conditions): (&str, &ConditionArgs),
-    body: ActOnHandoff,
+    body: &ActOnHandoff,
     format: Format,
 ) -> Result<ExitCode, Failure> {
     let path = workload_path(workload, "/handoff");
@@ -173,7 +173,7 @@ fn act(
         });
         return Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS });
     }
-    let answer = client.send(&Method::POST, &path, &body, conditions.conditions())?;
+    let answer = client.send(&Method::POST, &path, body, conditions.conditions())?;
     let done: HandoffDone = typed(&answer)?;
     output::show(format, &answer, || {
         let what = match (&done.part, &done.text) {

@@ -76,7 +76,7 @@ impl Rates {
     pub(super) fn effect(&self, gate: &Gate) -> Option<f64> {
         let measured = self.effects.get(&gate.id()).copied();
         let hangs = self.icc > 0.0 && self.turns > 1.0 && UnitClass::of(gate).is_some();
-        let assumed = hangs.then(|| 1.0 + (self.turns - 1.0) * self.icc);
+        let assumed = hangs.then_some(1.0 + (self.turns - 1.0) * self.icc);
         measured.or(assumed).map(|effect| effect.max(1.0))
     }
 
