@@ -9,7 +9,7 @@ use super::{
 use serde_json::json;
 use stagegate_rollout::{OfflineEval, ReleaseName, WorkloadName};
 use stagegate_store::{
-    Attachment, NewAudit, NewChange, NewEvalReport, Recorded, RegisteredRelease, StoredEvalReport,
+    Attachment, NewAudit, NewChange, NewEvalReport, RegisteredRelease, StoredEvalReport,
 };
 use std::sync::Arc;
 
@@ -57,17 +57,9 @@ impl Inner {
         order: EvalReportOrder,
     ) -> Result<Answer<EvalReport>, ExecuteError> {
         let wanted = order.clone();
-        let work = move |inner: Arc<Self>, turn| async move {
-            let _turn = turn;
-            inner.try_attach(&wanted).await
-        };
-        match self.in_order(Some(&order.workload), work).await {
-            Ok(answer) => Ok(answer),
-            Err(refusal) => {
-                let key = order.idempotency.as_ref();
-                Ok(Answer::Kept(self.answer_before(key, &order.actor, refusal).await?))
-            }
-        }
+        let work = move |inner: Arc<Self>| async move { inner.try_attach(&wanted).await };
+        let key = order.idempotency.as_ref();
+        self.once_in_order(&order.workload, key, &order.actor, work).await
     }
 
     /// Checks and records; the caller has the right to write.
@@ -107,11 +99,8 @@ impl Inner {
             attachments: vec![Attachment::EvalReport(report)],
             ..NewChange::entry_only(entry(&detail))
         };
-        match (self.append(view.epoch, change).await?, &order.idempotency) {
-            (Recorded::Now(_), _) => Ok(Answer::New(detail)),
-            (Recorded::Before(kept), Some(key)) => Ok(Answer::Kept(key.recognise(kept)?)),
-            (Recorded::Before(_), None) => Err(ExecuteError::KeyReused),
-        }
+        let recorded = self.append(view.epoch, change).await?;
+        Answer::of(recorded, order.idempotency.as_ref(), |_| detail)
     }
 }
 

@@ -166,6 +166,28 @@ impl Inner {
         self.answered(key, actor).await?.ok_or(refusal)
     }
 
+    /// Does `work` in its turn. A refusal is answered by what was done before under the same key.
+    pub(super) async fn once_in_order<T, F>(
+        self: &Arc<Self>,
+        workload: &str,
+        key: Option<&IdempotencyKey<T>>,
+        actor: &str,
+        work: impl FnOnce(Arc<Self>) -> F + Send + 'static,
+    ) -> Result<Answer<T>, ExecuteError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<Answer<T>, ExecuteError>> + Send + 'static,
+    {
+        let work = move |inner, turn| async move {
+            let _turn = turn;
+            work(inner).await
+        };
+        match self.in_order(Some(workload), work).await {
+            Ok(answer) => Ok(answer),
+            Err(refusal) => Ok(Answer::Kept(self.answer_before(key, actor, refusal).await?)),
+        }
+    }
+
     /// Returns true if the order can only take traffic off the candidate.
     fn is_emergency(&self, order: &Order) -> bool {
         let view = self.view();

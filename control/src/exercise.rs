@@ -193,13 +193,8 @@ impl Inner {
         };
         let recorded: Recorded =
             self.append_in_order::<ExecuteError>(&order.workload, change).await?;
-        match (recorded, &order.idempotency) {
-            (Recorded::Now(entry), _) => {
-                Ok(Answer::New(ExerciseReport { audit_seq: entry.seq, ..report }))
-            }
-            (Recorded::Before(kept), Some(key)) => Ok(Answer::Kept(key.recognise(kept)?)),
-            (Recorded::Before(_), None) => Err(ExecuteError::KeyReused),
-        }
+        let made = |audit_seq| ExerciseReport { audit_seq, ..report };
+        Answer::of(recorded, order.idempotency.as_ref(), made)
     }
 
     /// Probes a release at the workload's rate for some seconds.

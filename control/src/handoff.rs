@@ -15,7 +15,7 @@ use stagegate_readiness::{
     HandoffEvent, HandoffFacts, HandoffNote, Part, PartLine, StatementRefusal, completed, handoff,
 };
 use stagegate_rollout::{Rollout, Severity, WorkloadName};
-use stagegate_store::{Attachment, FactKind, NewAudit, NewChange, NewFact, Recorded};
+use stagegate_store::{Attachment, FactKind, NewAudit, NewChange, NewFact};
 use std::sync::Arc;
 
 /// Most events of one hand-off that are read.
@@ -149,17 +149,9 @@ impl Inner {
         lacks: Vec<String>,
     ) -> Result<Answer<HandoffMade>, ExecuteError> {
         let wanted = order.clone();
-        let work = move |inner: Arc<Self>, turn| async move {
-            let _turn = turn;
-            inner.try_hand_off(&wanted, &lacks).await
-        };
-        match self.in_order(Some(&order.workload), work).await {
-            Ok(answer) => Ok(answer),
-            Err(refusal) => {
-                let key = order.idempotency.as_ref();
-                Ok(Answer::Kept(self.answer_before(key, &order.actor, refusal).await?))
-            }
-        }
+        let work = move |inner: Arc<Self>| async move { inner.try_hand_off(&wanted, &lacks).await };
+        let key = order.idempotency.as_ref();
+        self.once_in_order(&order.workload, key, &order.actor, work).await
     }
 
     async fn try_hand_off(
@@ -189,11 +181,9 @@ impl Inner {
             let notice = crate::tell::linked(notice(name, rollout, &made.note), &view);
             change.attachments.extend(self.told(&notice));
         }
-        let answer = match (self.append(view.epoch, change).await?, &order.idempotency) {
-            (Recorded::Now(entry), _) => Answer::New(HandoffMade { audit_seq: entry.seq, ..made }),
-            (Recorded::Before(kept), Some(key)) => Answer::Kept(key.recognise(kept)?),
-            (Recorded::Before(_), None) => return Err(ExecuteError::KeyReused),
-        };
+        let recorded = self.append(view.epoch, change).await?;
+        let made = |audit_seq| HandoffMade { audit_seq, ..made };
+        let answer = Answer::of(recorded, order.idempotency.as_ref(), made)?;
         self.send_messages();
         Ok(answer)
     }

@@ -9,7 +9,7 @@ use stagegate_readiness::{
 };
 use stagegate_rollout::ReleaseName;
 use stagegate_sealed::{SigningKey, verifies};
-use stagegate_store::{Attachment, AuditFilter, FactKind, NewAudit, NewChange, NewFact, Recorded};
+use stagegate_store::{Attachment, AuditFilter, FactKind, NewAudit, NewChange, NewFact};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -148,17 +148,9 @@ impl Inner {
         order: AdmitOrder,
     ) -> Result<Answer<AdmittedPassport>, ExecuteError> {
         let wanted = order.clone();
-        let work = move |inner: Arc<Self>, turn| async move {
-            let _turn = turn;
-            inner.try_admit(&wanted).await
-        };
-        match self.in_order(Some(&order.workload), work).await {
-            Ok(answer) => Ok(answer),
-            Err(refusal) => {
-                let key = order.idempotency.as_ref();
-                Ok(Answer::Kept(self.answer_before(key, &order.actor, refusal).await?))
-            }
-        }
+        let work = move |inner: Arc<Self>| async move { inner.try_admit(&wanted).await };
+        let key = order.idempotency.as_ref();
+        self.once_in_order(&order.workload, key, &order.actor, work).await
     }
 
     /// Judges and records; the caller has the right to write.
@@ -198,13 +190,9 @@ impl Inner {
             attachments: vec![Attachment::Fact(fact)],
             ..NewChange::entry_only(entry)
         };
-        match (self.append(view.epoch, change).await?, &order.idempotency) {
-            (Recorded::Now(entry), _) => {
-                Ok(Answer::New(AdmittedPassport { audit_seq: entry.seq, ..admitted }))
-            }
-            (Recorded::Before(kept), Some(key)) => Ok(Answer::Kept(key.recognise(kept)?)),
-            (Recorded::Before(_), None) => Err(ExecuteError::KeyReused),
-        }
+        let recorded = self.append(view.epoch, change).await?;
+        let made = |audit_seq| AdmittedPassport { audit_seq, ..admitted };
+        Answer::of(recorded, order.idempotency.as_ref(), made)
     }
 }
 

@@ -5,7 +5,7 @@ use super::{ChangeKind, ExecuteError, Live};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stagegate_config::Problem;
-use stagegate_store::{NewIdempotency, StoredResponse};
+use stagegate_store::{NewIdempotency, Recorded, StoredResponse};
 use std::time::{Duration, Instant};
 
 /// `If-Match`.
@@ -88,6 +88,24 @@ pub enum Answer<T> {
     New(T),
     /// It was done before under the same key: the answer of that time, as it was written.
     Kept(String),
+}
+
+impl<T> Answer<T> {
+    /// The answer to what was recorded; `made` gets the number of the audit entry.
+    ///
+    /// # Errors
+    /// When the key answers another request.
+    pub(super) fn of(
+        recorded: Recorded,
+        key: Option<&IdempotencyKey<T>>,
+        made: impl FnOnce(u64) -> T,
+    ) -> Result<Self, ExecuteError> {
+        match (recorded, key) {
+            (Recorded::Now(entry), _) => Ok(Self::New(made(entry.seq))),
+            (Recorded::Before(kept), Some(key)) => Ok(Self::Kept(key.recognise(kept)?)),
+            (Recorded::Before(_), None) => Err(ExecuteError::KeyReused),
+        }
+    }
 }
 
 /// The result of a change.

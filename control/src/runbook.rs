@@ -17,7 +17,7 @@ use stagegate_readiness::{
     to_tell, violation,
 };
 use stagegate_rollout::{Phase, Rollout, Series, Severity, Tick, WorkloadName};
-use stagegate_store::{Attachment, FactKind, NewAudit, NewChange, NewFact, Recorded};
+use stagegate_store::{Attachment, FactKind, NewAudit, NewChange, NewFact};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -160,17 +160,9 @@ impl Inner {
 
     async fn task(self: &Arc<Self>, order: TaskOrder) -> Result<Answer<TaskMade>, ExecuteError> {
         let wanted = order.clone();
-        let work = move |inner: Arc<Self>, turn| async move {
-            let _turn = turn;
-            inner.try_task(&wanted).await
-        };
-        match self.in_order(Some(&order.workload), work).await {
-            Ok(answer) => Ok(answer),
-            Err(refusal) => {
-                let key = order.idempotency.as_ref();
-                Ok(Answer::Kept(self.answer_before(key, &order.actor, refusal).await?))
-            }
-        }
+        let work = move |inner: Arc<Self>| async move { inner.try_task(&wanted).await };
+        let key = order.idempotency.as_ref();
+        self.once_in_order(&order.workload, key, &order.actor, work).await
     }
 
     async fn try_task(&self, order: &TaskOrder) -> Result<Answer<TaskMade>, ExecuteError> {
@@ -199,11 +191,9 @@ impl Inner {
             answer: order.idempotency.as_ref().map(|key| key.keeping(&order.actor, &made)),
             ..filed(&live.split.spec().name, rollout, &made.note, None)
         };
-        match (self.append(view.epoch, change).await?, &order.idempotency) {
-            (Recorded::Now(entry), _) => Ok(Answer::New(TaskMade { audit_seq: entry.seq, ..made })),
-            (Recorded::Before(kept), Some(key)) => Ok(Answer::Kept(key.recognise(kept)?)),
-            (Recorded::Before(_), None) => Err(ExecuteError::KeyReused),
-        }
+        let recorded = self.append(view.epoch, change).await?;
+        let made = |audit_seq| TaskMade { audit_seq, ..made };
+        Answer::of(recorded, order.idempotency.as_ref(), made)
     }
 
     async fn look_at_runbook(

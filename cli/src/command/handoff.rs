@@ -1,6 +1,6 @@
 //! `stagegate handoff`: the pack with which a release goes to the people on call.
 
-use super::report::Written;
+use super::report::{Written, deliver};
 use super::send::ConditionArgs;
 use super::workload::workload_path;
 use crate::client::{AdminClient, Failure, typed};
@@ -108,15 +108,9 @@ fn show(client: &AdminClient, args: &ShowArgs, format: Format) -> Result<ExitCod
         Some(Written::Md) => Some(client.text(&format!("{path}?format=md"))?),
         Some(Written::Html) => Some(client.text(&format!("{path}?format=html"))?),
     };
-    match (written, &args.out) {
-        (None, _) => output::show(format, &answer, || text(&pack)),
-        (Some(text), None) => output::answer(&text),
-        (Some(text), Some(file)) => {
-            std::fs::write(file, text).map_err(|error| {
-                Failure::Local(format!("cannot write {}: {error}", file.display()))
-            })?;
-            output::note(&format!("{} written", file.display()));
-        }
+    match written {
+        None => output::show(format, &answer, || text(&pack)),
+        Some(text) => deliver(&text, args.out.as_deref())?,
     }
     let lacks = pack.parts.iter().any(|it| !it.is_there);
     Ok(if args.check && lacks { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -5,7 +5,7 @@ use crate::client::{AdminClient, Failure, segment, typed};
 use crate::output::{self, Format};
 use clap::Args;
 use stagegate_api::RolloutDetail;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Options of `report`.
@@ -68,16 +68,20 @@ pub(crate) fn run(
     }
     let text =
         if written == "json" { output::json(&client.get(&path)?) } else { client.text(&path)? };
-    match &args.out {
-        None => output::answer(&text),
-        Some(file) => {
-            std::fs::write(file, text).map_err(|error| {
-                Failure::Local(format!("cannot write {}: {error}", file.display()))
-            })?;
-            output::note(&format!("{} written", file.display()));
-        }
-    }
+    deliver(&text, args.out.as_deref())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what was asked for, or writes it into the file.
+pub(super) fn deliver(text: &str, out: Option<&Path>) -> Result<(), Failure> {
+    let Some(file) = out else {
+        output::answer(text);
+        return Ok(());
+    };
+    std::fs::write(file, text)
+        .map_err(|error| Failure::Local(format!("cannot write {}: {error}", file.display())))?;
+    output::note(&format!("{} written", file.display()));
+    Ok(())
 }
 
 #[cfg(test)]

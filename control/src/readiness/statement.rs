@@ -15,7 +15,7 @@ use stagegate_readiness::{
     Check, Evidence, FileSeen, Item, Statement, StatementKind, StatementRefusal, check_statement,
 };
 use stagegate_rollout::{ReleaseName, Severity};
-use stagegate_store::{Attachment, FactKind, NewAudit, NewChange, NewFact, Recorded};
+use stagegate_store::{Attachment, FactKind, NewAudit, NewChange, NewFact};
 use stagegate_timing::moment;
 use std::sync::Arc;
 
@@ -95,17 +95,9 @@ impl Inner {
         order: StatementOrder,
     ) -> Result<Answer<StatementMade>, ExecuteError> {
         let wanted = order.clone();
-        let work = move |inner: Arc<Self>, turn| async move {
-            let _turn = turn;
-            inner.try_state(&wanted).await
-        };
-        match self.in_order(Some(&order.workload), work).await {
-            Ok(answer) => Ok(answer),
-            Err(refusal) => {
-                let key = order.idempotency.as_ref();
-                Ok(Answer::Kept(self.answer_before(key, &order.actor, refusal).await?))
-            }
-        }
+        let work = move |inner: Arc<Self>| async move { inner.try_state(&wanted).await };
+        let key = order.idempotency.as_ref();
+        self.once_in_order(&order.workload, key, &order.actor, work).await
     }
 
     /// Checks and records; the caller has the right to write.
@@ -142,13 +134,9 @@ impl Inner {
             attachments,
             ..NewChange::entry_only(entry)
         };
-        let answer = match (self.append(view.epoch, change).await?, &order.idempotency) {
-            (Recorded::Now(entry), _) => {
-                Answer::New(StatementMade { audit_seq: entry.seq, ..made })
-            }
-            (Recorded::Before(kept), Some(key)) => Answer::Kept(key.recognise(kept)?),
-            (Recorded::Before(_), None) => return Err(ExecuteError::KeyReused),
-        };
+        let recorded = self.append(view.epoch, change).await?;
+        let made = |audit_seq| StatementMade { audit_seq, ..made };
+        let answer = Answer::of(recorded, order.idempotency.as_ref(), made)?;
         self.send_messages();
         Ok(answer)
     }

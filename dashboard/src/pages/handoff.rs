@@ -1,7 +1,7 @@
 //! `/w/{workload}/handoff`: the pack with which a release goes to the people on call.
 
-use super::{tabs, time};
-use crate::ask::{SOON, path};
+use super::{after_full, tabs, time};
+use crate::ask::path;
 use crate::context::Dashboard;
 use crate::frame::{self, secret};
 use crate::refusal::Refusal;
@@ -9,28 +9,15 @@ use crate::secret::random;
 use crate::visitor::Visitor;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::StatusCode;
 use maud::{Markup, html};
-use stagegate_api::{HandoffDetail, HandoffPart, HandoffState, Role, WorkloadDetail};
+use stagegate_api::{HandoffDetail, HandoffPart, HandoffState, Role};
 
 pub(crate) async fn page(
     State(dashboard): State<Dashboard>,
     Path(name): Path<String>,
     visitor: Visitor,
 ) -> Result<Response, Refusal> {
-    // Whoever asks for a workload that does not exist is told that.
-    let workload = path(&["v1", "workloads", &name]);
-    let _: WorkloadDetail = dashboard.api.look(&visitor, &workload, SOON).await?;
-    let at = path(&["v1", "workloads", &name, "handoff"]);
-    let pack: Result<HandoffDetail, Refusal> = dashboard.api.get(&visitor, &at).await;
-    let shown = match pack {
-        Ok(pack) => shown(&pack, &visitor),
-        // No rollout reached 100% yet.
-        Err(refusal) if refusal.status == StatusCode::NOT_FOUND => {
-            html! { p { (refusal.problem.detail) "." } }
-        }
-        Err(refusal) => return Err(refusal),
-    };
+    let shown = after_full(&dashboard, &visitor, (&name, "handoff"), shown).await?;
     let body = html! {
         h1 { "Hand-off of " a href=(path(&["w", &name])) { (name) } }
         (tabs(&name, "handoff"))

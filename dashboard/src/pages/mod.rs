@@ -20,8 +20,14 @@ pub(crate) mod taking_part;
 mod tiles;
 pub(crate) mod workload;
 
-use crate::ask::{path, with_query};
+use crate::ask::{SOON, path, with_query};
+use crate::context::Dashboard;
+use crate::refusal::Refusal;
+use crate::visitor::Visitor;
+use http::StatusCode;
 use maud::{Markup, html};
+use serde::de::DeserializeOwned;
+use stagegate_api::WorkloadDetail;
 use stagegate_timing::moment;
 
 /// The pages of a workload; `here` is the one that is shown.
@@ -47,6 +53,28 @@ fn tabs(name: &str, here: &str) -> Markup {
             }
             a href=(with_query("/samples", &[("workload", Some(name))])) { "Samples" }
         }
+    }
+}
+
+/// A part of a workload that begins when a rollout reaches 100%, as `shown` shows it; before, the reason
+/// why there is none.
+async fn after_full<T: DeserializeOwned>(
+    dashboard: &Dashboard,
+    visitor: &Visitor,
+    (name, part): (&str, &str),
+    shown: impl FnOnce(&T, &Visitor) -> Markup,
+) -> Result<Markup, Refusal> {
+    // Whoever asks for a workload that does not exist is told that.
+    let workload = path(&["v1", "workloads", name]);
+    let _: WorkloadDetail = dashboard.api.look(visitor, &workload, SOON).await?;
+    let found: Result<T, Refusal> =
+        dashboard.api.get(visitor, &path(&["v1", "workloads", name, part])).await;
+    match found {
+        Ok(found) => Ok(shown(&found, visitor)),
+        Err(refusal) if refusal.status == StatusCode::NOT_FOUND => {
+            Ok(html! { p { (refusal.problem.detail) "." } })
+        }
+        Err(refusal) => Err(refusal),
     }
 }
 

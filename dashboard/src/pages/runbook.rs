@@ -1,7 +1,7 @@
 //! `/w/{workload}/runbook`: the tasks after a release has all traffic. `…/rollback`: the page that takes it back.
 
-use super::{tabs, time};
-use crate::ask::{SOON, path, with_query};
+use super::{after_full, tabs, time};
+use crate::ask::{path, with_query};
 use crate::context::Dashboard;
 use crate::form::Form;
 use crate::frame::{self, secret};
@@ -10,11 +10,10 @@ use crate::secret::random;
 use crate::visitor::Visitor;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use http::StatusCode;
 use maud::{Markup, html};
 use stagegate_api::{
     Role, RollbackRunbook, RunbookDetail, RunbookNote, RunbookTask, RunbookTaskKind,
-    RunbookTaskState, WorkloadDetail,
+    RunbookTaskState,
 };
 
 /// What a person does about a task: the verb, its button, and what is asked for.
@@ -29,19 +28,7 @@ pub(crate) async fn page(
     Path(name): Path<String>,
     visitor: Visitor,
 ) -> Result<Response, Refusal> {
-    // Whoever asks for a workload that does not exist is told that.
-    let workload = path(&["v1", "workloads", &name]);
-    let _: WorkloadDetail = dashboard.api.look(&visitor, &workload, SOON).await?;
-    let at = path(&["v1", "workloads", &name, "runbook"]);
-    let runbook: Result<RunbookDetail, Refusal> = dashboard.api.get(&visitor, &at).await;
-    let shown = match runbook {
-        Ok(runbook) => tasks(&runbook, &visitor),
-        // No rollout reached 100% yet.
-        Err(refusal) if refusal.status == StatusCode::NOT_FOUND => {
-            html! { p { (refusal.problem.detail) "." } }
-        }
-        Err(refusal) => return Err(refusal),
-    };
+    let shown = after_full(&dashboard, &visitor, (&name, "runbook"), tasks).await?;
     let body = html! {
         h1 { "Runbook of " a href=(path(&["w", &name])) { (name) } }
         (tabs(&name, "runbook"))

@@ -43,6 +43,7 @@ mod frame;
 mod fresh;
 mod gate_state;
 mod measurement;
+mod named;
 mod report;
 mod ring;
 mod slices;

@@ -8,6 +8,7 @@
 use super::blame::{Blame, Excess};
 use super::fresh::Fresh;
 use super::measurement::SliceReading;
+use super::named::named;
 use crate::units::{Dimension, MOST_PARTS};
 use serde::{Deserialize, Serialize};
 use stagegate_sequential::{MarginTest, Tally};
@@ -56,7 +57,9 @@ impl Slices {
             let tally = fresh.at_risk();
             add(&mut self.all[arm], (tally.total() as u64, tally.failures() as u64));
             for (kind, count) in &fresh.failures {
-                self.failure(kind, arm, *count);
+                if let Some(counts) = named(&mut self.failures, kind, MOST_FAILURES) {
+                    counts[arm] += count;
+                }
             }
             for (dimension, name, counted) in &fresh.parts {
                 let none = (0, 0);
@@ -65,18 +68,6 @@ impl Slices {
                     slice.add(own, of_stable);
                 }
             }
-        }
-    }
-
-    fn failure(&mut self, kind: &Arc<str>, arm: usize, count: u64) {
-        let known = self.failures.iter().position(|(it, _)| it == kind);
-        if known.is_none() && self.failures.len() < MOST_FAILURES {
-            self.failures.push((Arc::clone(kind), [0; 2]));
-        }
-        let place = known.unwrap_or(self.failures.len().saturating_sub(1));
-        let counts = self.failures.get_mut(place).filter(|(it, _)| it == kind);
-        if let Some((_, counts)) = counts {
-            counts[arm] += count;
         }
     }
 

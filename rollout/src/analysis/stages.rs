@@ -1,6 +1,7 @@
 //! Where the time of the answers goes: stage by stage, on both arms.
 
 use super::blame::Blame;
+use super::named::named;
 use crate::{Histogram, Series};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -56,13 +57,7 @@ impl Stages {
             self.whole[arm].add(&series.duration_us);
             self.answers[arm] += series.duration_us.count();
             for (stage, times) in &series.stages {
-                let place = self.each.iter().position(|(it, _)| it == stage);
-                if place.is_none() && self.each.len() < MOST {
-                    self.each.push((Arc::clone(stage), [Sum::default(); 2]));
-                }
-                let place = place.or_else(|| self.each.len().checked_sub(1));
-                let sums = place.and_then(|place| self.each.get_mut(place));
-                if let Some((_, sums)) = sums.filter(|(it, _)| it == stage) {
+                if let Some(sums) = named(&mut self.each, stage, MOST) {
                     sums[arm].add(times);
                 }
             }
