@@ -100,7 +100,9 @@ async fn what_real_clients_saw_go_wrong_stops_the_release_the_next_time() {
     for line in text.lines() {
         let case: Value = serde_json::from_str(line).expect("a case");
         assert!(case["input"].to_string().contains("refund"), "{case}");
-        assert_eq!((&case["expected"], &case["dataset_version"]), (&Value::Null, &json!(1)));
+        assert_eq!(case["expected"], Value::Null, "{case}");
+        // Each export that adds cases makes a version of the dataset.
+        assert!(case["dataset_version"].as_u64() >= Some(1), "{case}");
     }
 
     // And the cases fail the release before it sees traffic again.

@@ -1,6 +1,6 @@
 //! The admin API's socket in the data directory, and a data directory that is lost.
 
-use crate::harness::{Backend, Setup, Stagegate, Workload, eventually_async};
+use crate::harness::{Backend, Setup, Stagegate, Workload, eventually, eventually_async};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -48,7 +48,8 @@ async fn a_lost_database_does_not_start_with_the_weight_of_the_file() {
 async fn a_directory_that_disappears_stops_changes_and_no_rollback() {
     let (_stable, _candidate, stagegate) = canary().await;
     let data = stagegate.config_path().with_file_name("data");
-    std::fs::remove_dir_all(&data).expect("removed");
+    // The process goes on writing files meanwhile, so that one attempt may find a new one.
+    eventually("the directory to be gone", || std::fs::remove_dir_all(&data).is_ok()).await;
     eventually_async("status to say so", async || {
         stagegate.admin.get("/v1/status").await.ok().json["store"]["healthy"] == false
     })

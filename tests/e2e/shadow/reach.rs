@@ -53,7 +53,8 @@ async fn copies_go_on_through_a_takeover() {
     eventually("the first copy", || shadow.arrivals() == 1).await;
     let former = stagegate.take_over().await;
     assert_eq!(wire.ask(&request_with("POST /v1/chat", &[], "after")).await.arm(), "stable");
-    eventually("the second copy", || shadow.arrivals() == 2).await;
+    eventually("the second copy, whole", || shadow.arrivals() == 2 && shadow.last().body.is_some())
+        .await;
     assert_eq!(shadow.last().body.expect("a body").bytes, b"after");
     assert_eq!(former.ended().await.code(), Some(0));
 }
