@@ -49,12 +49,20 @@ pub(crate) enum Problem {
     Busy,
     /// Too many requests wait for the endpoint's turn already.
     EndpointBusy,
+    /// The workload is killed, and the configuration names a status for that.
+    Killed {
+        /// From 400 on.
+        status: u16,
+        /// Seconds of `Retry-After`.
+        retry_after: Option<u32>,
+    },
 }
 
 impl Problem {
     /// HTTP status.
     pub(crate) const fn status(self) -> u16 {
         match self {
+            Self::Killed { status, .. } => status,
             Self::BadRequest(_) => 400,
             Self::NoRoute => 404,
             Self::RequestTimeout => 408,
@@ -101,19 +109,24 @@ impl Problem {
             Self::Overloaded => "overloaded",
             Self::Busy => "busy",
             Self::EndpointBusy => "endpoint_busy",
+            Self::Killed { .. } => "kill_switch",
         }
     }
 
     pub(crate) const fn title(self) -> &'static str {
         match self.status() {
             400 => "Bad Request",
+            401 => "Unauthorized",
+            403 => "Forbidden",
             404 => "Not Found",
             408 => "Request Timeout",
+            410 => "Gone",
             413 => "Content Too Large",
             414 => "URI Too Long",
             417 => "Expectation Failed",
             429 => "Too Many Requests",
             431 => "Request Header Fields Too Large",
+            500 => "Internal Server Error",
             501 => "Not Implemented",
             502 => "Bad Gateway",
             503 => "Service Unavailable",
@@ -151,6 +164,7 @@ impl Problem {
             Self::Overloaded => "the proxy has as many connections as it accepts",
             Self::Busy => "the proxy has as many requests under way as it takes",
             Self::EndpointBusy => "the endpoint has as many requests under way as it takes",
+            Self::Killed { .. } => "this service is switched off for the moment",
         }
     }
 
@@ -163,6 +177,7 @@ impl Problem {
             | Self::Busy
             | Self::EndpointBusy => Some(1),
             Self::StableDown => Some(5),
+            Self::Killed { retry_after, .. } => retry_after,
             _ => None,
         }
     }
@@ -178,7 +193,8 @@ impl Problem {
             | Self::EndpointBusy
             | Self::StableDown
             | Self::UpstreamConnect
-            | Self::ConnectTimeout => Some(true),
+            | Self::ConnectTimeout
+            | Self::Killed { retry_after: Some(_), .. } => Some(true),
             Self::BadRequest(_)
             | Self::HeaderTooLarge
             | Self::UriTooLong
@@ -188,7 +204,8 @@ impl Problem {
             | Self::BodyTooLarge
             | Self::NoRoute
             | Self::LoopDetected
-            | Self::NoWebSockets => Some(false),
+            | Self::NoWebSockets
+            | Self::Killed { retry_after: None, .. } => Some(false),
             Self::RequestTimeout
             | Self::UpstreamReset
             | Self::UpstreamMalformed(_)
@@ -211,6 +228,7 @@ impl Problem {
                 | Self::UpstreamConnect
                 | Self::NoWebSockets
                 | Self::ConnectTimeout
+                | Self::Killed { .. }
         )
     }
 }

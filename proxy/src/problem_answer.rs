@@ -96,6 +96,30 @@ mod tests {
     }
 
     #[test]
+    fn the_kill_switch_answers_in_the_form_of_each_protocol() {
+        for (status, openai, anthropic, google) in [
+            (503, "server_error", "overloaded_error", "UNAVAILABLE"),
+            (429, "rate_limit_error", "rate_limit_error", "RESOURCE_EXHAUSTED"),
+            (410, "invalid_request_error", "invalid_request_error", "INVALID_ARGUMENT"),
+        ] {
+            let problem = Problem::Killed { status, retry_after: Some(60) };
+            for (dialect, pointer, expected) in [
+                (Dialect::OpenAi, "/error/type", openai),
+                (Dialect::Anthropic, "/error/type", anthropic),
+                (Dialect::Gemini, "/error/status", google),
+                (Dialect::Plain, "/reason", "kill_switch"),
+            ] {
+                let (head, body) = split(problem, dialect);
+                assert_eq!(body.pointer(pointer), Some(&json!(expected)), "{body}");
+                assert!(head.starts_with(&format!("http/1.1 {status} ")), "{head}");
+                assert!(head.contains("retry-after: 60\r\n"), "{head}");
+            }
+        }
+        let (head, _) = split(Problem::Killed { status: 503, retry_after: None }, Dialect::OpenAi);
+        assert!(head.contains("x-should-retry: false"), "nobody knows when it ends: {head}");
+    }
+
+    #[test]
     fn retry_hints_are_in_the_form_that_sdks_read() {
         let (head, _) = split(Problem::StableDown, Dialect::OpenAi);
         for hint in ["retry-after: 5", "retry-after-ms: 5000", "x-should-retry: true"] {

@@ -8,12 +8,21 @@ use crate::events::Events;
 use crate::found::Found;
 use crate::grpc_web::GrpcWeb;
 use crate::json::Reader;
+use crate::layout::Layout;
 use crate::node::Node;
 use crate::protocol::Media;
 
+/// A body that passes.
+#[derive(Debug)]
+pub(crate) struct Body {
+    kind: Kind,
+    /// Something that is no blank has come, so that its layout is known.
+    begun: bool,
+}
+
 /// A body by its layout.
 #[derive(Debug)]
-pub(crate) enum Body {
+enum Kind {
     Json {
         reader: Reader,
         found: Found,
@@ -35,6 +44,33 @@ pub(crate) enum Body {
 impl Body {
     /// Nothing of it has come yet.
     pub(crate) fn new(media: Media) -> Self {
+        Self { kind: Kind::new(media), begun: false }
+    }
+
+    /// Takes its next bytes. JSON that is labelled as events, and events that are labelled as JSON, are
+    /// read as what they are.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+        if !self.begun
+            && let Some(layout) = Layout::of(bytes)
+        {
+            self.begun = true;
+            match (&self.kind, layout) {
+                (Kind::Events { .. }, Layout::Json) => self.kind = Kind::new(Media::Json),
+                (Kind::Json { .. }, Layout::Events) => self.kind = Kind::new(Media::Events),
+                _ => {}
+            }
+        }
+        self.kind.feed(bytes);
+    }
+
+    /// Returns the collected facts and the number of events.
+    pub(crate) fn end(&mut self) -> (Collected, u64) {
+        self.kind.end()
+    }
+}
+
+impl Kind {
+    fn new(media: Media) -> Self {
         match media {
             Media::Json => Self::Json { reader: Reader::default(), found: Found::default() },
             Media::Events => {
@@ -49,8 +85,7 @@ impl Body {
         }
     }
 
-    /// Takes its next bytes.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+    fn feed(&mut self, bytes: &[u8]) {
         match self {
             Self::Json { reader, found } => reader.feed(bytes, found),
             Self::Events { events, collected } => events.feed(bytes, collected),
@@ -60,8 +95,7 @@ impl Body {
         }
     }
 
-    /// Returns the collected facts and the number of events.
-    pub(crate) fn end(&mut self) -> (Collected, u64) {
+    fn end(&mut self) -> (Collected, u64) {
         match self {
             Self::Json { reader, found } => {
                 reader.end(found);

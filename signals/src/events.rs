@@ -86,7 +86,8 @@ impl Events {
         let line = if std::mem::replace(&mut self.begun, true) { line } else { unmarked(line) };
         if line.is_empty() {
             self.dispatch(collected);
-        } else if let Some(data) = line.strip_prefix(b"data:") {
+        } else if let Some(data) = data_of(line) {
+            self.failed |= is_error(line);
             self.data(data, plain, collected);
         } else if let Some(name) = line.strip_prefix(b"event:") {
             self.failed = is_failing_kind(name.trim_ascii());
@@ -141,7 +142,8 @@ impl Events {
                 self.line = Line::Other;
                 let is_first = !std::mem::replace(&mut self.begun, true);
                 let head = if is_first { unmarked(head.bytes()) } else { head.bytes() };
-                if let Some(data) = head.strip_prefix(b"data:") {
+                if let Some(data) = data_of(head) {
+                    self.failed |= is_error(head);
                     self.line = Line::Data;
                     self.begin_data();
                     self.read(data);
@@ -198,6 +200,20 @@ impl Events {
             collected.failed(found);
         }
     }
+}
+
+/// The data of a line. Backends also write errors into a stream as a field `error`, and as a document
+/// without any field; readers drop both.
+fn data_of(line: &[u8]) -> Option<&[u8]> {
+    if line.first() == Some(&b'{') {
+        return Some(line);
+    }
+    line.strip_prefix(b"data:").or_else(|| line.strip_prefix(b"error:"))
+}
+
+/// Returns whether a line is a field that means a failure.
+fn is_error(line: &[u8]) -> bool {
+    line.starts_with(b"error:")
 }
 
 /// The first line of a stream without its byte order mark.

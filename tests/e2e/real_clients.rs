@@ -65,6 +65,48 @@ async fn sdks_show_the_proxys_own_errors() {
 }
 
 #[tokio::test]
+async fn sdks_show_that_a_workload_is_killed() {
+    let backend = Backend::start("stable");
+    let workload = Workload::new(&backend)
+        .with("kill_switch", "{ fallback: { respond: { status: 503, retry_after: 1s } } }");
+    let stagegate = Stagegate::start(&Setup::of(workload)).await;
+    stagegate.admin.kill().await;
+    let url = format!("http://{}", stagegate.proxy);
+    let detail = "this service is switched off for the moment";
+    let printed = script("sdk_errors.py", &[&url, "kill_switch", detail]).await;
+    print!("{printed}");
+    assert_eq!(printed.matches("ok ").count(), 7);
+}
+
+#[tokio::test]
+async fn the_recorded_usage_of_websockets_is_what_sdks_show() {
+    let server = Mock::script("realtime_server.py").await;
+    let stagegate = Stagegate::start(&Setup::of(Workload::at(server.address))).await;
+    let url = format!("http://{}", stagegate.proxy);
+    let printed = script("realtime_usage.py", &[&url]).await;
+    assert_eq!(same_usage(&stagegate, &printed).await, 2, "{printed}");
+    let endings = [
+        ("close 1000", "ok"),
+        ("close 1011", "permanent"),
+        ("close 1013", "transient"),
+        ("fail", "permanent"),
+    ];
+    let asked: Vec<&str> =
+        std::iter::once(url.as_str()).chain(endings.map(|(ending, _)| ending)).collect();
+    let printed = script("realtime_usage.py", &asked).await;
+    for (line, (ending, outcome)) in printed.lines().zip(endings) {
+        let told: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(told["ending"], ending);
+        let path = format!("/v1/decisions/{}", told["id"].as_str().expect("an id"));
+        let found = async || stagegate.admin.get(&path).await.status == 200;
+        eventually_async("the record", found).await;
+        let recorded = stagegate.admin.get(&path).await.json;
+        assert_eq!(recorded["decision"]["outcome"], outcome, "{ending}");
+    }
+    assert_eq!(printed.lines().count(), endings.len());
+}
+
+#[tokio::test]
 async fn the_recorded_usage_is_what_sdks_show() {
     let server = Mock::script("usage_server.py").await;
     let stagegate = Stagegate::start(&Setup::of(Workload::at(server.address))).await;

@@ -24,7 +24,7 @@ raw! {
         issued: Vec<At<IssuedId>> = default("[]"),
         /// The verification of tokens; needed by `jwt` sources.
         jwt: RawJwt = optional,
-        /// Bytes of a JSON request body that are held back at most while `body` and `learned` sources
+        /// Bytes of a request body that are held back at most while `body` and `learned` sources
         /// look for an id in it, up to 16MiB. An id that comes later is counted in
         /// `stagegate_identity_late_total`.
         max_inspect_bytes: SizeIn<0, { 16 << 20 }> = default("16MiB"),
@@ -62,7 +62,8 @@ choice! {
             "cookie" => Cookie(CookieName),
             /// A claim of a verified token. A token that cannot be verified is no identity.
             "jwt" => Jwt(Line),
-            /// A JSON pointer into a JSON request body.
+            /// A JSON pointer into a request body that is JSON, or to a field of a form
+            /// (`application/x-www-form-urlencoded`): `/user/id` is the field `user[id]`.
             "body" => Body(JsonPointer),
             /// A segment of the path.
             "path" => Path(RawSegment),

@@ -156,7 +156,8 @@ leaf! {
         retry_after: Wait = optional,
         /// `Content-Type` of the body.
         content_type: HeaderValue = default("text/plain; charset=utf-8"),
-        /// The body.
+        /// The body. Without one, a status from 400 on is answered with problem details, and with the
+        /// error object of OpenAI's, Anthropic's or Gemini's protocol, which their SDKs show.
         body: Body = default("''"),
     }
 }

@@ -1,5 +1,6 @@
 //! Identity of a request: tenant, user and conversation from the sources that a workload names.
 
+mod form;
 mod ids;
 mod json;
 mod jwt;
@@ -39,7 +40,10 @@ pub(crate) enum Body<'a> {
     Unread,
     /// It cannot be looked into: no JSON, compressed, or too large.
     Sealed,
+    /// All of a JSON document.
     Whole(&'a [u8]),
+    /// All of a form (`application/x-www-form-urlencoded`).
+    Form(&'a [u8]),
 }
 
 /// The identities found in one request.
@@ -84,6 +88,7 @@ impl Identity<'_> {
                 }
                 Body::Sealed => Reading::Unreadable,
                 Body::Whole(body) => json::read_at(body, pointer),
+                Body::Form(body) => form::read_at(body, pointer),
             },
             Source::Jwt(claim) => {
                 let Some(jwt) = self.jwt else { return Reading::Nothing };

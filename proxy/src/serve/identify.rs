@@ -87,11 +87,17 @@ impl Client {
         });
         let read = read.await?;
         call.held = held;
+        if read == Read::Whole
+            && let Some(scan) = &mut scan
+        {
+            scan.end(&mut call.uses);
+        }
         match (read, members) {
             (Read::Gone, _) => return Ok(false),
             (Read::Whole, true) => {
                 let body = self.body_read().filter(|body| body.len() <= limit);
-                let body = body.as_deref().map_or(Body::Sealed, Body::Whole);
+                let kind = if self.has_form() { Body::Form } else { Body::Whole };
+                let body = body.as_deref().map_or(Body::Sealed, kind);
                 call.found = self.ask(identity, body, call.now_s());
             }
             (_, true) => self.seal(identity, call),

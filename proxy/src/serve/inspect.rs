@@ -74,7 +74,16 @@ impl LateScan {
 }
 
 impl Client {
-    /// Returns whether the body's members can be read: JSON, not compressed, and short enough.
+    /// Returns whether the body is a form.
+    pub(super) fn has_form(&self) -> bool {
+        let form = b"application/x-www-form-urlencoded";
+        self.head.field(&self.input, "content-type").is_some_and(|kind| {
+            let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default();
+            kind.trim_ascii().eq_ignore_ascii_case(form)
+        })
+    }
+
+    /// Returns whether the body's members can be read: JSON or a form, not compressed, and short enough.
     pub(super) fn is_inspectable(&self, limit: usize) -> bool {
         let json = self
             .head
@@ -87,7 +96,7 @@ impl Client {
             Some(BodyLength::Chunked) => true,
             _ => false,
         };
-        json && plain && fits
+        (json || self.has_form()) && plain && fits
     }
 
     /// Reads the body into the input buffer, up to `limit` bytes, and shows its data to `look` as it

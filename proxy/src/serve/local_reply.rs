@@ -8,8 +8,9 @@ use crate::http1::BodyLength;
 use crate::plan::{CurrentPlan, Workload};
 use crate::problem::Problem;
 use crate::problem_answer::{Reply, answer};
-use stagegate_rollout::{Fallback, Outcome};
+use stagegate_rollout::{Fallback, FixedResponse, Outcome};
 use std::rc::Rc;
+use std::time::Duration;
 
 impl Client {
     /// The kill switch's fixed answer.
@@ -18,9 +19,41 @@ impl Client {
         let Fallback::Respond(fixed) = &decision.workload().split.spec().fallback else {
             return self.fail(call, decision, Problem::StableDown).await;
         };
+        let dialect = self.dialect(Some(decision.workload()));
+        let close = !self.discard_body();
+        let answer = match self.killed(fixed, call, dialect, close) {
+            Some(answer) => answer,
+            None => self.as_configured(fixed, call, close),
+        };
+        call.status = fixed.status;
+        call.first_byte_us = call.elapsed_us().max(1);
+        call.finish(&worker, decision, Outcome::Ok);
+        self.finish_with(&answer, close).await
+    }
+
+    /// The answer of the kill switch, where the configuration gives none of its own: a problem, in the
+    /// form that the client's protocol reads.
+    fn killed(
+        &self,
+        fixed: &FixedResponse,
+        call: &Call,
+        dialect: Dialect,
+        close: bool,
+    ) -> Option<Vec<u8>> {
+        if !fixed.body.is_empty() || fixed.status < 400 {
+            return None;
+        }
+        let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+        let (status, retry_after) = (fixed.status, fixed.retry_after.map(seconds));
+        let with_body = !self.head.is_head;
+        let reply = Reply { request_id: &call.id, dialect, close, with_body };
+        Some(answer(Problem::Killed { status, retry_after }, reply))
+    }
+
+    /// The answer of the kill switch with the body that is configured.
+    fn as_configured(&self, fixed: &FixedResponse, call: &Call, close: bool) -> Vec<u8> {
         let retry_after =
             fixed.retry_after.map(|time| format!("Retry-After: {}\r\n", time.as_secs()));
-        let close = !self.discard_body();
         let answer = format!(
             "HTTP/1.1 {} \r\nContent-Type: {}\r\nContent-Length: {}\r\nstagegate-reason: kill_switch\r\nx-request-id: {}\r\n{}{}\r\n{}",
             fixed.status,
@@ -31,10 +64,7 @@ impl Client {
             if close { "Connection: close\r\n" } else { "" },
             if self.head.is_head { "" } else { &fixed.body },
         );
-        call.status = fixed.status;
-        call.first_byte_us = call.elapsed_us().max(1);
-        call.finish(&worker, decision, Outcome::Ok);
-        self.finish_with(answer.as_bytes(), close).await
+        answer.into_bytes()
     }
 
     /// Answers a request that was decided but cannot be served.
@@ -71,13 +101,17 @@ impl Client {
     ) -> After {
         let name = workload.map(|workload| &workload.prepared.name);
         self.worker.stats.borrow_mut().refuse(name, problem.reason());
-        let protocol = workload.map(|workload| workload.prepared.signals.protocol);
-        let target = self.head.target(&self.input);
-        let dialect = Dialect::of(protocol.unwrap_or_default(), target);
+        let dialect = self.dialect(workload);
         let close = problem.closes() || !self.discard_body();
         let with_body = !self.head.is_head;
         let reply = Reply { request_id: &call.id, dialect, close, with_body };
         self.finish_with(&answer(problem, reply), close).await
+    }
+
+    /// The form of errors that the client reads. Asked before the request is taken off the input.
+    fn dialect(&self, workload: Option<&Workload>) -> Dialect {
+        let protocol = workload.map(|workload| workload.prepared.signals.protocol);
+        Dialect::of(protocol.unwrap_or_default(), self.head.target(&self.input))
     }
 
     async fn finish_with(&mut self, answer: &[u8], close: bool) -> After {

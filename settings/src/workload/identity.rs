@@ -94,7 +94,7 @@ pub enum Source {
     Cookie(String),
     /// A claim of a verified token.
     Jwt(String),
-    /// A JSON pointer (RFC 6901) into a JSON request body.
+    /// A JSON pointer (RFC 6901) into a request body that is JSON or a form.
     Body(String),
     /// A segment of the path; 1 is the first.
     PathSegment(usize),

@@ -396,6 +396,26 @@ fn every_shape_counts_alike_as_a_document_and_as_an_event() {
             let seen = Rules::default().outcome(200, seen.failure.as_ref());
             assert_eq!(seen, *expected, "{path} byte by byte: {stream}");
         }
+        // A wrong label changes nothing; nor does an error that is written without a field.
+        assert_eq!(class(&sse, document.as_bytes()), *expected, "JSON labelled as SSE: {document}");
+        for stream in [
+            format!("data: {{\"model\":\"m\"}}\n\ndata: {document}\n\ndata: [DONE]\n\n"),
+            format!(": begin\n\nid: 7\ndata: {document}\n\n"),
+        ] {
+            assert_eq!(
+                class(&json, stream.as_bytes()),
+                *expected,
+                "SSE labelled as JSON: {stream}"
+            );
+            let bytes: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();
+            let seen = crate::bodies::scan_pieces(&json, bytes, stagegate_signals::End::Complete);
+            let seen = Rules::default().outcome(200, seen.failure.as_ref());
+            assert_eq!(seen, *expected, "SSE labelled as JSON, byte by byte: {stream}");
+        }
+        let bare = format!("data: {{\"model\":\"m\"}}\n\n{document}\n\n");
+        if document.starts_with('{') {
+            assert_eq!(class(&sse, bare.as_bytes()), *expected, "{bare}");
+        }
         let elsewhere = answer("/somewhere/else", JSON);
         assert_eq!(class(&elsewhere, document.as_bytes()), *expected, "elsewhere: {document}");
     }
@@ -413,6 +433,27 @@ fn the_configured_protocol_changes_no_class() {
         ] {
             let answer = Answer { protocol, ..answer(path, JSON) };
             assert_eq!(class(&answer, document.as_bytes()), *expected, "{protocol:?}: {document}");
+        }
+    }
+}
+
+#[test]
+fn a_field_error_is_a_failure() {
+    // As llama.cpp's server writes it.
+    for stream in [
+        "data: {\"id\":\"x\"}\n\nerror: {\"code\":500,\"message\":\"m\",\"type\":\"server_error\"}\n\n",
+        "error: {\"code\":500,\"message\":\"m\",\"type\":\"server_error\"}",
+        "data: {\"id\":\"x\"}\n\nerror: boom\n\n",
+    ] {
+        for size in [1, 7, stream.len()] {
+            let pieces = stream.as_bytes().chunks(size);
+            let end = stagegate_signals::End::Complete;
+            let seen = crate::bodies::scan_pieces(&answer(CHAT, SSE), pieces, end);
+            assert_ne!(
+                Rules::default().outcome(200, seen.failure.as_ref()),
+                Outcome::Ok,
+                "{stream}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The documents of a body: one, one a line, or one an event of a stream.
+//! The documents of server-sent events: the data of each event is one.
 
 use super::members::{Reader, Told};
 
@@ -9,29 +9,6 @@ const DATA: &[u8] = b"data:";
 const MAX_ADDRESS: usize = 2048;
 /// A stream may begin with it.
 const MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// How a body holds its documents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
-    /// JSON, or several documents one after the other.
-    Json,
-    /// `text/event-stream`.
-    Events,
-}
-
-impl Layout {
-    /// The layout that a `Content-Type` names; none for what holds no JSON.
-    pub(super) fn of(content_type: &[u8]) -> Option<Self> {
-        let events = b"text/event-stream";
-        let is_events = content_type.len() >= events.len()
-            && content_type[..events.len()].eq_ignore_ascii_case(events);
-        if is_events {
-            return Some(Self::Events);
-        }
-        let json = content_type.windows(4).any(|word| word.eq_ignore_ascii_case(b"json"));
-        json.then_some(Self::Json)
-    }
-}
 
 /// Where in a line of an event stream the next byte stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +21,9 @@ enum Line {
     Other,
 }
 
-/// Reads the documents of one body.
+/// Reads the documents of one stream.
 #[derive(Debug)]
-pub(super) struct Documents {
-    reader: Reader,
-    layout: Layout,
+pub(super) struct Events {
     line: Line,
     /// The last byte was a CR, so an LF belongs to the same line end.
     after_cr: bool,
@@ -58,28 +33,15 @@ pub(super) struct Documents {
     address: Option<Vec<u8>>,
 }
 
-impl Documents {
-    pub(super) fn new(reader: Reader, layout: Layout) -> Self {
-        Self {
-            reader,
-            layout,
-            line: Line::Name(0),
-            after_cr: false,
-            mark: MARK.len(),
-            address: None,
-        }
+impl Default for Events {
+    fn default() -> Self {
+        Self { line: Line::Name(0), after_cr: false, mark: MARK.len(), address: None }
     }
+}
 
-    /// The document under way is over, complete or not.
-    pub(super) fn document_ends(&mut self, told: &mut impl Told) {
-        self.reader.restart(told);
-    }
-
+impl Events {
     /// Takes the next bytes.
-    pub(super) fn feed(&mut self, bytes: &[u8], told: &mut impl Told) {
-        if self.layout == Layout::Json {
-            return self.reader.feed(bytes, told);
-        }
+    pub(super) fn feed(&mut self, bytes: &[u8], reader: &mut Reader, told: &mut impl Told) {
         let mut rest = bytes;
         while let Some(&byte) = rest.first() {
             if std::mem::take(&mut self.after_cr) && byte == b'\n' {
@@ -95,7 +57,7 @@ impl Documents {
             match self.line {
                 // An empty line ends the event, and its documents with it.
                 Line::Name(0) if matches!(byte, b'\n' | b'\r') => {
-                    self.reader.restart(told);
+                    reader.restart(told);
                     self.after_cr = byte == b'\r';
                     rest = &rest[1..];
                 }
@@ -115,7 +77,7 @@ impl Documents {
                     let end = memchr::memchr2(b'\n', b'\r', rest);
                     let (line, after) = rest.split_at(end.unwrap_or(rest.len()));
                     if self.line == Line::Data {
-                        self.data(line, told);
+                        self.data(line, reader, told);
                     }
                     if let Some(&byte) = after.first() {
                         self.address_ends(told);
@@ -131,9 +93,9 @@ impl Documents {
         }
     }
 
-    fn data(&mut self, line: &[u8], told: &mut impl Told) {
+    fn data(&mut self, line: &[u8], reader: &mut Reader, told: &mut impl Told) {
         match &mut self.address {
-            None => self.reader.feed(line, told),
+            None => reader.feed(line, told),
             Some(address) if address.len() + line.len() <= MAX_ADDRESS => {
                 address.extend_from_slice(line);
             }

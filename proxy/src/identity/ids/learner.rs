@@ -1,9 +1,11 @@
 //! Ids that a response issues, found while it passes.
 
-use super::events::{Documents, Layout};
+use super::documents::Documents;
 use super::grpc::{Messages, is_a2a};
+use super::layout::Layout;
 use super::members::{Name, Reader, Text, Told};
 use super::rules::{ISSUED, IdRules, Rules};
+use super::segments;
 use crate::http1::ResponseHead;
 use stagegate_signals::Plain;
 use std::sync::Arc;
@@ -15,18 +17,28 @@ const WAITING: usize = 64;
 /// Ids that were learned last: events of a stream repeat them.
 const RECENT: usize = 8;
 
-/// Fields whose value is the address of something new (RFC 9110 10.2.2, 8.7; Google's uploads).
-const ADDRESSES: [&str; 4] =
-    ["location", "content-location", "operation-location", "x-goog-upload-url"];
+/// Fields whose value is the address of something new (RFC 9110 10.2.2, 8.7; Azure's operations;
+/// Google's uploads).
+const ADDRESSES: [&str; 5] = [
+    "location",
+    "content-location",
+    "operation-location",
+    "azure-asyncoperation",
+    "x-goog-upload-url",
+];
 
-/// The ids in a response's head.
-pub(crate) fn issued_in_head(head: &[u8], response: &ResponseHead) -> Vec<String> {
+/// The ids in the head of a response to a request for `target`.
+pub(crate) fn issued_in_head(head: &[u8], response: &ResponseHead, target: &str) -> Vec<String> {
     let text =
         |name: &str| response.field(head, name).and_then(|value| std::str::from_utf8(value).ok());
     let headers = ISSUED.headers.iter().filter_map(|(name, _)| text(name));
     let mut ids: Vec<String> = headers.map(|id| id.trim().to_owned()).collect();
     for address in ADDRESSES.iter().filter_map(|name| text(name)) {
         ISSUED.in_target(address, |id| ids.push(id.text.into_owned()));
+        // Something was made (201), or is being made (202): it has an address of its own.
+        if matches!(response.status, 201 | 202) {
+            ids.extend(segments::made(address, target));
+        }
     }
     ids.retain(|id| !id.is_empty());
     ids
@@ -130,7 +142,7 @@ impl Learner {
         if is_a2a(content_type, target) {
             return Some(Self(Source::Messages(Messages::default(), Vec::new())));
         }
-        let layout = Layout::of(content_type)?;
+        let layout = Layout::of(content_type).filter(|layout| *layout != Layout::Form)?;
         Some(Self::of(rules, layout))
     }
 
@@ -158,7 +170,7 @@ impl Learner {
         match &mut self.0 {
             Source::Documents(body) => {
                 body.found.ids.drain(..).for_each(learn);
-                body.found.learned < MOST
+                body.found.learned < MOST && !body.documents.is_nothing()
             }
             Source::Messages(_, found) => {
                 found.drain(..).for_each(learn);

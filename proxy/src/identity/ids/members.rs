@@ -132,6 +132,25 @@ impl Reader {
         (self.wants_key, self.member) = (false, 0);
     }
 
+    /// A field of a form, by the members that its name stands for.
+    pub(super) fn field(&mut self, members: &[&str], text: &str, told: &mut impl Told) {
+        let Some((last, objects)) = members.split_last() else { return };
+        if objects.len() >= MAX_OPEN || text.len() > MAX_TEXT {
+            return;
+        }
+        let mut around = vec![Open { is_object: true, name: 0 }];
+        let names = objects.iter().map(|name| self.names.find(name.as_bytes()));
+        around.extend(names.map(|name| Open { is_object: true, name }));
+        told.text(Text {
+            member: self.names.find(last.as_bytes()),
+            parent: around.last().map_or(0, |open| open.name),
+            at_top: objects.is_empty(),
+            below_top: objects.len() == 1,
+            text,
+            around: &around,
+        });
+    }
+
     /// Takes more bytes.
     pub(super) fn feed(&mut self, bytes: &[u8], told: &mut impl Told) {
         let mut rest = bytes;

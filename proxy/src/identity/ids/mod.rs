@@ -2,12 +2,16 @@
 //! learned from responses and recognised in requests by it, while the bytes pass. A workload may name
 //! places of its own beside the table.
 
+mod documents;
 mod events;
 mod grpc;
+mod layout;
 mod learner;
 mod members;
+mod multipart;
 mod pointers;
 mod rules;
+mod segments;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -212,6 +212,8 @@ pub(super) static KINDS: &[Kind] = &[
         issued: &[Resource("name")],
         used: &[
             Path("operations"),
+            // Azure's operations that make pictures.
+            Path("images"),
             Path("batches"),
             Path("fileSearchStores"),
             Path("tunedModels"),
@@ -309,6 +311,9 @@ pub(super) static NO_IDS: &[&str] = &[
     "compact",
     "count",
     "crons",
+    "edits",
+    "generations",
+    "images",
     "input_tokens",
     "jobs",
     "prune",
@@ -317,5 +322,6 @@ pub(super) static NO_IDS: &[&str] = &[
     "search",
     "stream",
     "upload",
+    "variations",
     "wait",
 ];

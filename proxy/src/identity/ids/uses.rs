@@ -1,9 +1,11 @@
 //! The ids of backends that a request refers to.
 
-use super::events::{Documents, Layout};
+use super::documents::Documents;
 use super::grpc::{Messages, is_a2a};
+use super::layout::Layout;
 use super::members::{Name, Reader, Text, Told};
 use super::rules::{Id, IdRules, Rules, USED};
+use super::segments;
 use crate::http1::RequestHead;
 use crate::inflating::{Inflating, Reading};
 use stagegate_signals::{Plain, Uncoded};
@@ -41,7 +43,12 @@ impl Uses {
                 });
             }
         }
-        USED.in_target(request.target(head), |id| uses.add(&id));
+        let target = request.target(head);
+        USED.in_target(target, |id| uses.add(&id));
+        // Last, as they say the least.
+        for id in segments::all(target) {
+            uses.add(&Id { text: id.into(), is_conversation: false, at_top: false });
+        }
         uses
     }
 
@@ -63,6 +70,9 @@ impl Uses {
 
     fn add(&mut self, id: &Id<'_>) {
         let is_conversation = id.is_conversation;
+        if !is_conversation && self.conversations.iter().any(|used| used.id == *id.text) {
+            return;
+        }
         let list = if is_conversation { &mut self.conversations } else { &mut self.others };
         if list.len() < MOST && !list.iter().any(|used| used.id == *id.text) {
             list.push(Used { id: id.text.clone().into_owned(), is_conversation });
@@ -118,6 +128,17 @@ impl Body {
     }
 }
 
+impl Body {
+    /// Adds what was found to `uses`. True if there was anything.
+    fn hand_over(&mut self, uses: &mut Uses) -> bool {
+        let any = !self.found.ids.is_empty();
+        for (text, is_conversation) in self.found.ids.drain(..) {
+            uses.add(&Id { text: text.into(), is_conversation, at_top: false });
+        }
+        any
+    }
+}
+
 impl Plain for Body {
     fn take(&mut self, bytes: &[u8]) {
         self.documents.feed(bytes, &mut self.found);
@@ -125,7 +146,7 @@ impl Plain for Body {
 }
 
 impl BodyScan {
-    /// A scan of a body with this head; none for a body that holds no JSON.
+    /// A scan of a body with this head; none for a body that holds no ids.
     pub(crate) fn new(
         rules: &IdRules,
         content_type: &[u8],
@@ -143,6 +164,16 @@ impl BodyScan {
     /// A scan of the messages of a WebSocket: each is a document of its own.
     pub(crate) fn of_messages(rules: &IdRules) -> Self {
         Self(Source::Documents(Uncoded::Plain(Box::new(Body::new(rules, Layout::Json)))))
+    }
+
+    /// The body is over; adds what its end tells to `uses`.
+    pub(crate) fn end(&mut self, uses: &mut Uses) {
+        if let Source::Documents(source) = &mut self.0
+            && let Some(body) = source.reader()
+        {
+            body.documents.end(&mut body.found);
+            body.hand_over(uses);
+        }
     }
 
     /// A message is over.
@@ -187,10 +218,6 @@ impl BodyScan {
             Source::Sealed => None,
         };
         let Some(body) = body else { return false };
-        let any = !body.found.ids.is_empty();
-        for (text, is_conversation) in body.found.ids.drain(..) {
-            uses.add(&Id { text: text.into(), is_conversation, at_top: false });
-        }
-        any
+        body.hand_over(uses)
     }
 }

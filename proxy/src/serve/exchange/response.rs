@@ -108,7 +108,7 @@ impl Exchange<'_> {
             tap.answer_begins(bytes, head);
         }
         if learns.is_some() {
-            for id in issued_in_head(bytes, head) {
+            for id in issued_in_head(bytes, head, self.request.target(input)) {
                 let pins = &self.worker.shared.pins;
                 self.decision.pin(pins, &id, self.call.steady_s(pins));
             }

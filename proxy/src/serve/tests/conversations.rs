@@ -61,6 +61,63 @@ fn an_issued_id_leads_back_wherever_it_is_used() {
 }
 
 #[test]
+fn forms_uploads_and_addresses_lead_back() {
+    let sim = learning();
+    served(&sim, CANDIDATE, &post("/v1/threads", "{}"), r#"{"id":"t-1","object":"thread"}"#);
+    let upload =
+        "--b\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--b--\r\n";
+    let as_kind = |target: &str, kind: &str, body: &str| {
+        format!(
+            "POST {target} HTTP/1.1\r\nHost: agent\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let multipart = "multipart/form-data; boundary=b";
+    let request = as_kind("/v1/files", multipart, upload);
+    served(&sim, CANDIDATE, &request, r#"{"id":"file-1","object":"file"}"#);
+    let client = sim.client();
+    client.sends(post("/images", "{}"));
+    let backend = sim.backend_at(CANDIDATE);
+    backend.receives("");
+    backend.sends("HTTP/1.1 202 Accepted\r\nOperation-Location: http://h/ops/f508bcf2-e651\r\nContent-Length: 0\r\n\r\n");
+    client.receives("HTTP/1.1 202 Accepted\r\n");
+    backend.ends();
+    sim.publishes(Weight::ZERO);
+    let field = |name: &str, value: &str| {
+        format!(
+            "--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n--b--\r\n"
+        )
+    };
+    let form = "application/x-www-form-urlencoded";
+    for request in [
+        as_kind("/ask", form, "text=hi+there&thread_id=t%2D1"),
+        as_kind("/ask", form, r#"{"thread_id":"t-1"}"#),
+        as_kind("/ask", multipart, &field("conversation[thread_id]", "t-1")),
+        as_kind("/ask", multipart, &field("file_ids[]", "file-1")),
+        "GET /v1/files/file-1/content HTTP/1.1\r\nHost: agent\r\n\r\n".to_owned(),
+        "GET /ops/f508bcf2-e651?x=1 HTTP/1.1\r\nHost: agent\r\n\r\n".to_owned(),
+    ] {
+        served(&sim, CANDIDATE, &request, "{}");
+    }
+    served(&sim, FIRST, &as_kind("/ask", form, "thread_id=t-2"), "{}");
+}
+
+#[test]
+fn a_field_of_a_form_is_an_identity() {
+    let sim = Sim::with(|setup| {
+        setup.agent().identity.tenant = vec![Source::Body("/From".into())];
+        setup.weight = Weight::FULL;
+    });
+    let body = "Body=hi&From=%2B491";
+    let request = format!(
+        "POST /sms HTTP/1.1\r\nHost: agent\r\nx-request-id: form\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    served(&sim, CANDIDATE, &request, "{}");
+    assert_eq!(sim.decided()[0].0, "+491");
+}
+
+#[test]
 fn a_handle_that_a_tool_returned_leads_back() {
     let sim = Sim::with(|setup| {
         let identity = &mut setup.agent().identity;
