@@ -146,7 +146,7 @@ fn the_full_example_means_what_it_says() {
     assert!(workload.settings.force.is_some());
     let names: Vec<_> = workload.eval.scorers.iter().map(|it| (&*it.name, it.gate)).collect();
     assert_eq!(names[..3], [("answers", true), ("polite", false), ("right", false)]);
-    let more = ["short", "booked", "offer", "ours", "kind"];
+    let more = ["short", "booked", "offer", "settled", "ours", "kind"];
     assert_eq!(names[3..], more.map(|name| (name, false)));
     let labelled = workload.eval.labelled.as_ref().expect("a labelled set");
     assert_eq!((labelled.set.len(), &*labelled.by.name), (2, "right"));

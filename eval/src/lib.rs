@@ -53,11 +53,13 @@ pub use results::reliability::{Bin, Reliability};
 pub use results::share::Share;
 pub use results::tally::{Tally, Verdict};
 pub use results::watermark::{Arrival, Settled, Watermark};
-pub use sample::{Captured, Facts, Half, Metrics, Output, Sample, SampleReason, Truncated};
+pub use sample::{
+    Captured, Facts, Half, Metrics, Output, Sample, SampleReason, Transcript, Truncated,
+};
 pub use sampling::{FirstTurns, Sampling};
 pub use score::Score;
 pub use scorer::{
-    Check, KeyNeed, KeyShape, Problem, Problems, ScorerKey, ScorerKind, ScorerSpec, ScorerType,
-    check_types, scorer_types, suggestion,
+    Check, KeyNeed, KeyShape, Problem, Problems, ScoredUnit, ScorerKey, ScorerKind, ScorerSpec,
+    ScorerType, check_types, scorer_types, suggestion,
 };
 pub use stagegate_sealed::{Hidden, SIGNATURE_HEADER, signature};

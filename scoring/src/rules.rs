@@ -33,12 +33,20 @@ pub struct Labelled {
 }
 
 impl Rules {
-    /// The scorers of this sample: the workload's, and the one that compares it with the right
-    /// answer.
+    /// The scorers of this sample: those of the workload that judge turns, or whole conversations, and the one
+    /// that compares it with the right answer.
     pub fn scorers_of(&self, sample: &Sample) -> impl Iterator<Item = &Arc<ScorerSpec>> {
+        let is_whole = sample.is_conversation();
         let known = self.labelled.iter().filter(|_| sample.expected.is_some()).map(|it| &it.by);
         let besides = known.filter(|by| self.scorers.iter().all(|it| it.name != by.name));
-        self.scorers.iter().chain(besides)
+        let fits = move |it: &&Arc<ScorerSpec>| it.unit.is_conversation() == is_whole;
+        self.scorers.iter().chain(besides).filter(fits)
+    }
+
+    /// True if the scorers that gates rest on judge samples like this one.
+    pub(crate) fn judges(&self, sample: &Sample) -> bool {
+        let whole = self.scorers.iter().any(|it| it.gate && it.unit.is_conversation());
+        whole == sample.is_conversation()
     }
 
     /// Sets the correct response, if it is known.

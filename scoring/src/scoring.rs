@@ -152,10 +152,24 @@ impl Scoring {
         let rules = self.rules();
         let opened = self.book().accept(samples, &rules, now_ms);
         self.judge(opened, now_ms);
+        self.end_conversations(now_ms);
         let forget = self.book().forget(now_ms, FORGET_EVERY_MS);
         if let Err(error) = forget {
             tracing::warn!(%error, "cannot remove old samples");
         }
+    }
+
+    /// Has the conversations judged that are over.
+    fn end_conversations(&self, now_ms: u64) {
+        let rules = self.rules();
+        let mut book = self.book();
+        let over = book.over(now_ms);
+        if over.is_empty() {
+            return;
+        }
+        let opened = book.accept(over, &rules, now_ms);
+        drop(book);
+        self.judge(opened, now_ms);
     }
 
     /// Runs the built-in scorers, and queues the calls to external ones.
@@ -195,6 +209,7 @@ impl Scoring {
 
     /// Gives up samples whose scorers never answered. Call about every second.
     pub fn tick(&self, now_ms: u64) {
+        self.end_conversations(now_ms);
         self.take(Vec::new(), now_ms);
     }
 

@@ -321,3 +321,59 @@ pub(crate) fn gather(dir: &Path, into: &mut Vec<u8>) {
         }
     }
 }
+
+/// Customers with three turns each, one after the other. `done` says how many.
+async fn customers(stagegate: &Stagegate, count: u64) {
+    let mut wire = crate::harness::Wire::connect(stagegate.proxy).await;
+    for n in 0..count {
+        for (turn, text) in ["hello", "my money, please", "a refund, please"].iter().enumerate() {
+            let (id, conversation) = (format!("req-{n}-{turn}"), format!("c-{n}"));
+            let body = json!({ "model": "m", "messages": [{ "role": "user", "content": text }] });
+            let fields = [
+                ("content-type", "application/json"),
+                ("x-conversation-id", conversation.as_str()),
+                ("x-request-id", id.as_str()),
+            ];
+            let request = request_with("POST /v1/chat/completions", &fields, &body.to_string());
+            wire.send(&request).await;
+            assert_eq!(wire.response("POST").await.status(), 200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_is_judged_once_it_is_over_and_is_one_unit() {
+    let (stable, candidate) = (agent("stable", false), agent("candidate", true));
+    // No turn fails by itself; what matters is that the refund is answered in the end.
+    let scorers = "[{ name: settled, type: not-contains, value: I do not know, gate: true, \
+                      unit: conversation, idle: 1s }]";
+    let workload = workload(&stable, &candidate, scorers)
+        .with("sticky", "conversation")
+        .with("identity", "{ from: anyone, conversation: [{ header: x-conversation-id }] }");
+    let setup = Setup::of(workload).with("policies", FAST);
+    let stagegate = Stagegate::start(&setup).await;
+    stagegate.admin.change("POST rollouts", json!({ "to": "v2" })).await;
+    customers(&stagegate, 40).await;
+    let counted = async |label: &'static str| {
+        let labels = ["scorer=\"settled\"", label];
+        stagegate.admin.metric("stagegate_eval_results_total", &labels).await
+    };
+    eventually_async("every conversation to be judged", async || {
+        counted("label=\"pass\"").await + counted("label=\"fail\"").await >= 40.0
+    })
+    .await;
+    let passed = counted("label=\"pass\"").await;
+    assert!(passed > 0.0 && counted("label=\"fail\"").await > 0.0, "both arms had some");
+    let path = "/v1/samples?workload=agent&failed=true&limit=1";
+    let failed = stagegate.admin.get(path).await.ok().json;
+    let id = failed["samples"][0]["id"].as_str().expect("an id").to_owned();
+    assert!(id.ends_with("-0~conversation"), "under the first request: {failed}");
+    let shown = stagegate.cli(&["samples", "show", &id]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    for part in ["my money, please", "a refund, please", "I do not know.", "\"turns\": 3"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let turn = id.replace("-0~conversation", "-2");
+    let turn = stagegate.admin.get(&format!("/v1/samples/{turn}")).await.ok().json;
+    assert_eq!(turn["scores"], json!([]), "no turn is judged by itself: {turn}");
+}

@@ -102,6 +102,18 @@ fn scorers(
             cx.problem(&site.without_value(), message, hint);
             whole = false;
         }
+        let other = read.iter().find(|it: &&Arc<ScorerSpec>| {
+            it.gate && spec.gate && it.unit.is_conversation() != spec.unit.is_conversation()
+        });
+        if let Some(other) = other {
+            let message = format!(
+                "judges another unit than the scorer `{}`, and both have `gate: true`",
+                other.name
+            );
+            let hint = "give all scorers with `gate: true` the same `unit`";
+            cx.problem(&site.without_value(), message, hint);
+            whole = false;
+        }
         read.push(Arc::new(spec));
     }
     whole.then_some(read)

@@ -77,6 +77,11 @@ fn by(
         return ScorerSpec::read(&definition, &|name| Err(name.to_owned())).ok().map(Arc::new);
     };
     let found = named(&name);
+    if found.as_ref().is_some_and(|it| it.unit.is_conversation()) {
+        let hint = "name a scorer with `unit: turn`: right answers are known of single requests";
+        cx.problem(&site, "judges whole conversations", hint);
+        return None;
+    }
     if found.is_none() {
         let names: Vec<&str> = scorers.iter().map(|it| it.name.as_str()).collect();
         let hint = format!("name one of `scorers` ({}), or leave it out", names.join(", "));

@@ -1,10 +1,12 @@
 //! One exchange as it is stored, scored and exported.
 
 mod captured;
+mod conversation;
 mod text;
 mod trajectory;
 
 pub use captured::{Captured, Facts, Half};
+pub use conversation::Transcript;
 
 use crate::{Message, input_hash};
 use serde::{Deserialize, Serialize};

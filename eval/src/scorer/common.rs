@@ -1,7 +1,8 @@
 //! The keys that all scorers have, and those that all checks have.
 
-use super::form::{Flag, Form, Number, Text, not_a};
+use super::form::{Flag, Form, Number, Span, Text, not_a};
 use super::keys::{Context, KeyShape, Spot, keys};
+use super::unit::Unit;
 use serde_json::{Value, json};
 
 keys! {
@@ -14,6 +15,14 @@ keys! {
         /// Pins the scorer for the length of a rollout. Without it, the version is a digest of the
         /// definition.
         version: Text = optional, r#""2""#;
+        /// What is judged: each sampled `turn`, or each sampled `conversation` as a whole once it is over. The
+        /// verdict of a conversation is one unit of the gates. Scorers with `gate: true` all judge the same.
+        unit: Unit = default("turn"), "conversation";
+        /// Time without a turn after which a conversation is over, by default `5m`. Where several scorers say it,
+        /// the longest counts. Only with `unit: conversation`.
+        idle: Span<3_600_000> = optional, "10m";
+        /// Name of a tool: an answer that calls it ends the conversation at once. Only with `unit: conversation`.
+        ends: Text = optional, "end_call";
     }
 }
 

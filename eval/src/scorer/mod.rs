@@ -22,6 +22,7 @@ mod suggestion;
 mod text;
 mod tools;
 mod types;
+mod unit;
 
 pub use check::Check;
 pub use keys::{KeyNeed, KeyShape, ScorerKey};
@@ -29,3 +30,4 @@ pub use problem::{Problem, Problems};
 pub use spec::{ScorerKind, ScorerSpec};
 pub use suggestion::suggestion;
 pub use types::{ScorerType, check_types, scorer_types};
+pub use unit::ScoredUnit;

@@ -7,6 +7,7 @@ use super::problem::Problems;
 use super::spec::{ScorerKind, ScorerSpec};
 use super::suggestion::suggestion;
 use super::types::{self, Items, Make, SetKeys, Type, check_type, names, outside_type};
+use super::unit::unit;
 use crate::hash::{canonical, digest};
 use serde_json::{Map, Value};
 
@@ -34,13 +35,15 @@ impl ScorerSpec {
 fn scorer(definition: &Value, cx: &mut Context<'_>) -> Option<ScorerSpec> {
     let fields = Fields::open(definition, String::new(), cx)?;
     let common = Common::read(&fields, cx);
+    let (idle_ms, ends) = (common.idle.map(|it| it.0), common.ends.map(|it| it.0));
+    let unit = common.unit.map(|it| unit(&it, idle_ms, ends, &fields, cx));
     let kind = kind(&fields, cx);
     let definition = without_secrets(definition.as_object()?);
     let version = common
         .version
         .map_or_else(|| digest(&canonical(&definition))[..12].to_owned(), |version| version.0);
     let (name, gate) = (common.name?.0, common.gate?.0);
-    Some(ScorerSpec { name, gate, version, kind: kind?, definition })
+    Some(ScorerSpec { name, gate, version, unit: unit?, kind: kind?, definition })
 }
 
 fn without_secrets(map: &Map<String, Value>) -> Value {

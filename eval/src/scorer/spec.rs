@@ -1,6 +1,7 @@
 //! A scorer, as it was defined.
 
 use super::check::Check;
+use super::unit::ScoredUnit;
 use crate::external::{HttpScorer, RubricScorer};
 use crate::{Sample, Score};
 use serde_json::Value;
@@ -14,6 +15,8 @@ pub struct ScorerSpec {
     pub gate: bool,
     /// Pinned for the length of a rollout; the digest of the definition unless one was given.
     pub version: String,
+    /// What it judges at once.
+    pub unit: ScoredUnit,
     /// What it does.
     pub kind: ScorerKind,
     /// As it was written, without secrets; two scorers with the same definition are the same.

@@ -5,6 +5,7 @@
 mod budget;
 mod checks;
 mod contract;
+mod conversations;
 mod corpus;
 mod dataset;
 mod definitions;

@@ -29,14 +29,19 @@ impl Book {
                 self.watch.lost(&sample.workload.into(), 1, now_ms);
                 continue;
             }
+            let rules = rules.get(&sample.workload);
+            let is_turn = sample.reason == SampleReason::Random && !sample.is_conversation();
+            // With all its turns or not at all.
+            if let Some(rules) = rules.filter(|_| is_turn) {
+                self.conversations.add(&sample, rules, now_ms);
+            }
             // The turns of one conversation are not independent: one of them counts.
-            if let (SampleReason::Random, Some(conversation)) =
-                (sample.reason, &sample.conversation)
+            if let (true, Some(conversation)) = (is_turn, &sample.conversation)
                 && !self.turns.is_first(&sample.workload, sample.arm, conversation)
             {
                 sample.reason = SampleReason::Targeted;
             }
-            if let Some(rules) = rules.get(&sample.workload) {
+            if let Some(rules) = rules {
                 rules.label(&mut sample);
             }
             let Ok(body) = serde_json::to_string(&sample) else {
@@ -102,7 +107,7 @@ impl Book {
             return None;
         };
         let open = Open::new(&sample, &rules, bytes);
-        if open.is_live() {
+        if open.is_live() && open.is_judged {
             self.watch.accepted(&open.origin.key.workload, now_ms);
         }
         if open.counts {

@@ -76,7 +76,9 @@ impl Book {
         let gating = open.gating();
         let silent = gating.iter().find(|score| score.pass.is_none());
         let why = silent.and_then(|score| score.explanation.as_deref());
-        self.watch.concluded(&open.origin.key, Score::together(&gating), why, now_ms);
+        if open.is_judged {
+            self.watch.concluded(&open.origin.key, Score::together(&gating), why, now_ms);
+        }
         let verdict = match closing {
             Closing::Now { labelled } => {
                 self.tell(open.subject.as_ref(), &open.scores, now_ms);

@@ -5,6 +5,7 @@
 
 mod accept;
 mod conclude;
+mod conversations;
 mod label;
 mod open;
 mod pair;
@@ -16,8 +17,9 @@ use crate::results::{Origin, Results};
 use crate::told::{Subject, Told};
 use crate::watch::Watch;
 use crate::{Limits, Rules};
+use conversations::Conversations;
 use open::Open;
-use stagegate_eval::{FirstTurns, PairResult, Score, Watermark};
+use stagegate_eval::{FirstTurns, PairResult, Sample, Score, Watermark};
 use stagegate_rollout::Arm;
 use stagegate_store::{SampleStore, SamplesError};
 use std::collections::{BTreeMap, HashMap};
@@ -48,6 +50,8 @@ pub(crate) struct Book {
     held: HashMap<String, Held>,
     marks: HashMap<Arc<str>, Watermark>,
     turns: FirstTurns,
+    /// Conversations that are judged as a whole once they are over.
+    conversations: Conversations,
     /// Scores since the start, by workload, arm, scorer and what it said.
     said: BTreeMap<(String, Arm, String, &'static str), u64>,
     pub(crate) results: Results,
@@ -70,6 +74,7 @@ impl Book {
             held: HashMap::new(),
             marks: HashMap::new(),
             turns: FirstTurns::new(CONVERSATIONS),
+            conversations: Conversations::new(CONVERSATIONS),
             said: BTreeMap::new(),
             results: Results::default(),
             pairs: BTreeMap::new(),
@@ -93,6 +98,11 @@ impl Book {
             at_ms,
         });
         self.told.extend(told);
+    }
+
+    /// Takes the conversations that are over, as samples.
+    pub(crate) fn over(&mut self, now_ms: u64) -> Vec<Sample> {
+        self.conversations.over(now_ms)
     }
 
     /// Takes the scores that wait to be exported.

@@ -20,6 +20,8 @@ pub(crate) struct Opened {
 /// The state of an open sample.
 pub(super) struct Open {
     pub(super) origin: Origin,
+    /// True if the scorers that gates rest on judge it; of a turn that is judged with its conversation they do not.
+    pub(super) is_judged: bool,
     /// True if its verdict is waited for behind the watermark.
     pub(super) counts: bool,
     reason: SampleReason,
@@ -57,9 +59,12 @@ fn pair_of(sample: &Sample) -> Option<NewPair> {
 
 impl Open {
     pub(super) fn new(sample: &Sample, rules: &Arc<Rules>, bytes: u64) -> Self {
+        let is_judged = rules.judges(sample);
+        let counts = is_judged || sample.expected.is_some();
         Self {
             origin: Origin::of(sample),
-            counts: sample.reason == SampleReason::Random,
+            is_judged,
+            counts: counts && sample.reason == SampleReason::Random,
             reason: sample.reason,
             pair: pair_of(sample),
             expected: sample.expected.is_some(),

@@ -1,5 +1,6 @@
 //! Tests of live scoring on fake time, with scripted scorers.
 
+mod conversations;
 mod known;
 mod results;
 mod told;
