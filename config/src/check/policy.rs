@@ -107,7 +107,8 @@ fn policy(name: &At<PolicyName>, at: At<RawPolicy>, cx: &mut Context<'_>) -> Opt
     let At { value: raw, site: whole } = at;
     let built_in = Policy::builtin();
     let keys = keys!(raw, "steps": steps, "gates": gates, "rollback_alpha": rollback_alpha,
-        "promote_alpha": promote_alpha, "holdback": holdback);
+        "promote_alpha": promote_alpha, "holdback": holdback,
+        "holdback_in_doubt": holdback_in_doubt);
     let mut sites = Sites { keys, steps: Vec::new(), gates: Vec::new(), whole };
     // With a step missing, the others cannot be judged; gates stand each for itself.
     let whole_steps = !cx.reported(&join(&sites.whole.key, "steps"));
@@ -128,11 +129,8 @@ fn policy(name: &At<PolicyName>, at: At<RawPolicy>, cx: &mut Context<'_>) -> Opt
             Some(OrOff::On(within)) => Some(millis(within)),
             None => built_in.drill_within_ms,
         },
-        holdback: match plain(raw.holdback) {
-            Some(OrOff::Off) => Weight::ZERO,
-            Some(OrOff::On(share)) => share,
-            None => built_in.holdback,
-        },
+        holdback: share_or_off(raw.holdback, built_in.holdback),
+        holdback_in_doubt: share_or_off(raw.holdback_in_doubt, built_in.holdback_in_doubt),
         offline_report: plain(raw.offline_report).unwrap_or(built_in.offline_report),
         second_person: plain(raw.second_person)?,
         rollback_alpha: plain(raw.rollback_alpha)
@@ -146,6 +144,14 @@ fn policy(name: &At<PolicyName>, at: At<RawPolicy>, cx: &mut Context<'_>) -> Opt
             errors.iter().for_each(|error| report(error, &sites, cx));
             None
         }
+    }
+}
+
+fn share_or_off(raw: Option<At<OrOff<Weight>>>, usual: Weight) -> Weight {
+    match plain(raw) {
+        Some(OrOff::Off) => Weight::ZERO,
+        Some(OrOff::On(share)) => share,
+        None => usual,
     }
 }
 

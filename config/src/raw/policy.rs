@@ -25,6 +25,10 @@ raw! {
         /// Share of the keys that stays on stable while the last step is watched, at most 20%, or `off`. Without
         /// it an outage behind both releases cannot be told from the candidate's own failures at 100%.
         holdback: OrOff<Weight> = default("1%"),
+        /// Share of the keys that is held back while a gate is violated at the last step and the holdback has not
+        /// shown yet whether stable fails too; at most 20%, or `off` (then it stays at `holdback`). New conversations
+        /// go to stable sooner, so the answer comes sooner. It ends ten minutes after it began, at the earliest.
+        holdback_in_doubt: OrOff<Weight> = default("10%"),
         /// The kill switch must have been exercised within this time before a rollout starts, or
         /// `off`.
         drill_within: OrOff<Wait> = default("7d"),

@@ -195,13 +195,21 @@ impl Evidence {
         let moment = Moment { at_ms, observed_ms, new_block, condition, since, doubt };
         let mut measurements = Vec::new();
         let mut trigger = condition.down.map(|requests| Trigger::CandidateDown { requests });
+        let mut in_doubt = None;
         for (place, track) in self.tracks.iter_mut().enumerate() {
             let Some(frame) = moment.of(rollout, place, Some(surroundings)) else { continue };
             track.observe(&frame, tick);
             measurements.push(track.measurement(&frame));
             trigger = trigger.or_else(|| track.trigger(&frame));
+            in_doubt = in_doubt.or_else(|| track.is_in_doubt(&frame).then(|| frame.gate.id()));
         }
-        self.conclude(rollout, &moment, measurements, trigger)
+        let mut analysis = self.conclude(rollout, &moment, measurements, trigger);
+        if let Some(gate) = in_doubt.filter(|_| analysis.trigger.is_none()) {
+            let why = "the holdback has not shown yet whether stable fails too";
+            analysis.blocks.push(format!("{gate}: {why}"));
+            analysis.in_doubt = Some(gate);
+        }
+        analysis
     }
 
     /// Time without the candidate's traffic, or with an outage, has shown nothing. A pause is known as
@@ -292,6 +300,7 @@ impl Evidence {
             units: self.units,
             needed_requests,
             blocks,
+            in_doubt: None,
             forecast: self.forecast(rollout),
         }
     }

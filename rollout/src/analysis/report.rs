@@ -73,6 +73,10 @@ pub struct Analysis {
     pub needed_requests: u64,
     /// The obstacles to a promotion, in words; empty with the verdict `pass`.
     pub blocks: Vec<String>,
+    /// At 100%: the gate whose violation would roll back at once if the holdback showed that stable is well; it has
+    /// shown neither yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_doubt: Option<GateId>,
     /// The expected cost of the next step, if costs are known.
     pub forecast: Option<Forecast>,
 }

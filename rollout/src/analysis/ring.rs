@@ -59,6 +59,13 @@ impl<T: Add> Ring<T> {
         sum
     }
 
+    /// The slots that lie within the last `window_ms` before `at_ms`, newest first.
+    pub(super) fn slots(&self, at_ms: u64, window_ms: u64) -> impl Iterator<Item = &T> {
+        let first = at_ms.saturating_sub(window_ms) / SLOT_MS;
+        let within = self.slots.iter().rev().take_while(move |(number, _)| *number >= first);
+        within.map(|(_, slot)| slot)
+    }
+
     /// The sum over the shortest window of at least `least_ms` for which `enough` holds, or over
     /// `most_ms` if it holds for none.
     pub(super) fn shortest(

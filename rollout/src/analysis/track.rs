@@ -3,6 +3,7 @@
 mod alike;
 mod asked;
 mod clock;
+mod holdback;
 mod rollback;
 mod shown;
 mod sums;
@@ -149,7 +150,7 @@ impl Track {
         };
         self.of_workload = frame.of_workload;
         self.note_silence(frame, now.candidate.n > 0 || frame.of_workload.is_some());
-        self.held = self.hold(frame, &now);
+        self.held = self.hold(frame, tick, &now);
         self.doubted = frame.doubt;
         if frame.new_block {
             self.test.begin_block();
@@ -251,13 +252,13 @@ impl Track {
 
     /// The reason why this tick is no evidence for the gate, if there is one. A comparison with
     /// stable has none: a disturbance of both arms cancels out.
-    fn hold(&mut self, frame: &Frame<'_>, now: &Pair) -> Option<Why> {
+    fn hold(&mut self, frame: &Frame<'_>, tick: &Tick, now: &Pair) -> Option<Why> {
+        let asks = self.asks_the_holdback(frame);
         let limit = match (frame.kind(), &self.former) {
             // At 100% it is compared with stable in the step before, and a disturbance does not cancel out. The
             // holdback shows it.
-            (Kind::Coin(margin), Some(former)) => {
-                self.former_most.or_else(|| former.bad_share()).map(|bad| bad + margin)
-            }
+            (Kind::Coin(_), Some(_)) => self.usual_share(frame),
+            (Kind::Quantile(_), _) if asks => self.usual_share(frame),
             (kind, _) if !kind.has_own_limit(frame.gate) => return None,
             (Kind::Share(limit), _) => Some(limit),
             _ => None,
@@ -267,12 +268,23 @@ impl Track {
         }
         let limit = limit?;
         let count = |counts: &Counts| (counts.bad, counts.n);
-        let guard = Guard { stable: count(&now.stable), candidate: count(&now.candidate) };
+        // What is not beside the candidate is counted as the candidate is.
+        let alike = matches!(frame.kind(), Kind::Quantile(_));
+        let alike = alike.then(|| self.count(frame, &tick.stable, self.longer(frame)));
+        let stable = alike.as_ref().unwrap_or(&now.stable);
+        let guard = Guard { stable: count(stable), candidate: count(&now.candidate) };
         self.guard.add(frame.at_ms, &guard, |_| {});
         let lately = |window_ms| self.guard.last(frame.at_ms, window_ms);
         // A little beyond it, stable is known to be so only after a while.
-        let windows = [guard, lately(SLOT_MS), lately(RECENT_MS), lately(LONGEST_MS)];
-        windows.iter().any(|window| window.stable_is_beyond_too(limit)).then_some(Why::StableToo)
+        let mut windows =
+            [guard, lately(SLOT_MS), lately(RECENT_MS), lately(LONGEST_MS)].into_iter();
+        let too = if asks {
+            let usual = self.usual_share(frame).unwrap_or(limit);
+            windows.any(|it| it.stable_is_beyond(limit)) && !self.blames_the_release(frame, usual)
+        } else {
+            windows.any(|it| it.stable_is_beyond(limit) && !it.candidate_is_worse())
+        };
+        too.then_some(Why::StableToo)
     }
 
     /// The counts of now are no evidence.

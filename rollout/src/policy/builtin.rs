@@ -37,6 +37,7 @@ impl Policy {
             offline_report: OfflineReport::WithScorers,
             second_person: false,
             holdback: Weight::percent(1),
+            holdback_in_doubt: Weight::percent(10),
             rollback_alpha: Amount::thousandths(10),
             promote_alpha: Amount::thousandths(50),
         }

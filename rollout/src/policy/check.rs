@@ -22,9 +22,15 @@ impl Policy {
                 errors.push(PolicyError { at: PolicyKey::Policy(key), problem });
             }
         }
-        if self.holdback > Weight::percent(20) {
-            let problem = format!("{} is more than 20%: write `1%`, or `off`", self.holdback);
-            errors.push(PolicyError { at: PolicyKey::Policy("holdback"), problem });
+        let shares = [
+            ("holdback", self.holdback, "1%"),
+            ("holdback_in_doubt", self.holdback_in_doubt, "10%"),
+        ];
+        for (key, share, usual) in shares {
+            if share > Weight::percent(20) {
+                let problem = format!("{share} is more than 20%: write `{usual}`, or `off`");
+                errors.push(PolicyError { at: PolicyKey::Policy(key), problem });
+            }
         }
         let before_last = self.steps.len().checked_sub(2).and_then(|place| self.steps.get(place));
         if before_last.is_some_and(|step| step.weight >= Weight::FULL.without(self.holdback)) {

@@ -67,6 +67,10 @@ pub struct Policy {
     /// the candidate: an outage behind both shows on both. Zero in policies of earlier versions.
     #[serde(default)]
     pub holdback: Weight,
+    /// The share that is held back while a gate is violated at the last step and the holdback has not shown whether
+    /// stable fails too. Zero (also in policies of earlier versions): no more than `holdback`.
+    #[serde(default)]
+    pub holdback_in_doubt: Weight,
     /// Chance that a candidate no worse than its limits is ever rolled back in a rollout: shared by all steps and
     /// all gates that roll back.
     pub rollback_alpha: Amount,
@@ -81,6 +85,13 @@ impl Policy {
         let weight = self.steps.get(place).map_or(Weight::FULL, |step| step.weight);
         let is_last = place + 1 >= self.steps.len();
         if is_last { weight.without(self.holdback) } else { weight }
+    }
+
+    /// The candidate's share at the last step while the holdback is asked; none if it is not made larger.
+    #[must_use]
+    pub fn weight_in_doubt(&self) -> Option<Weight> {
+        let wider = self.holdback > Weight::ZERO && self.holdback_in_doubt > self.holdback;
+        wider.then(|| Weight::FULL.without(self.holdback_in_doubt))
     }
 
     /// Chance of a false alarm that the gate at `place` may use. Every axis that can roll back has

@@ -22,6 +22,7 @@
 mod aa;
 mod command;
 mod effect;
+mod holdback;
 mod id;
 mod notice;
 mod order;

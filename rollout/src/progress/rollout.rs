@@ -166,6 +166,10 @@ pub struct Status {
     /// while it has traffic.
     #[serde(default)]
     pub silent_ms: Option<u64>,
+    /// Since when more keys than usual are held back, because a violation at the last step is in doubt, in Unix
+    /// milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_doubt_ms: Option<u64>,
     /// The notified doubt about the scorers.
     #[serde(default)]
     pub doubt: Option<DoubtKind>,

@@ -1,10 +1,9 @@
 //! The effects of an analysis without a person: it can roll back, complete a watch and send
 //! notices. It never promotes.
 
-use super::aa;
 use super::order::Done;
 use super::transitions::{complete, end};
-use super::{Alarm, Mark, Notice, NoticeKind, Phase, Rollout, Turn};
+use super::{Alarm, Mark, Notice, NoticeKind, Phase, Rollout, Turn, aa, holdback};
 use crate::analysis::Figure;
 use crate::command::change;
 use crate::{
@@ -41,8 +40,16 @@ pub(super) fn act(
         let done = Done::of(Action::Complete, &mark, analysis);
         return Some(complete(state, done, &mark, Some(analysis.id.clone()), Vec::new()));
     }
+    let asked = holdback::act(state, analysis, now_ms);
     let rollout = state.rollout.as_deref_mut()?;
-    let done = note(rollout, analysis, now_ms);
+    let mut done = note(rollout, analysis, now_ms);
+    if let Some(asked) = asked {
+        let noted = std::mem::replace(&mut done, asked);
+        if !noted.entry.summary.is_empty() {
+            done.entry.summary = format!("{}; {}", done.entry.summary, noted.entry.summary);
+            done.notices.extend(noted.notices);
+        }
+    }
     (!done.entry.summary.is_empty()).then_some(done)
 }
 

@@ -38,12 +38,9 @@ impl Add for Guard {
 }
 
 impl Guard {
-    /// Returns true if stable is evidently beyond the limit and the candidate is no worse.
-    pub(super) fn stable_is_beyond_too(&self, limit: f64) -> bool {
-        if !evident::above(self.stable, limit, STABLE_TOO) {
-            return false;
-        }
-        !self.candidate_is_worse()
+    /// Returns true if stable is evidently beyond the limit.
+    pub(super) fn stable_is_beyond(&self, limit: f64) -> bool {
+        evident::above(self.stable, limit, STABLE_TOO)
     }
 
     /// Returns true if the candidate is evidently worse than stable beside it.

@@ -88,6 +88,7 @@ pub fn drive(shape: &Shape, rng: Rng) -> Result<Fate> {
         }
         let input = Input::Analysis(&analysis);
         state = step(&spec, &state, input, at_ms).context("an analysis")?.state;
+        traffic.set_weight(state.weight.ratio());
         if fate.rolled_back.is_some() {
             break;
         }
