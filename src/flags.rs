@@ -9,6 +9,7 @@ use stagegate_flags::{FlagSet, Overlay};
 use stagegate_notify::{Notice, NoticeKind, Notifier};
 use stagegate_ofrep::{Asked, Evaluations, Flags, Listeners, Server};
 use stagegate_rollout::Severity;
+use stagegate_sealed::ProofKey;
 use stagegate_telemetry::{FlagGauges, Telemetry};
 use stagegate_timing::rfc3339;
 use std::collections::BTreeSet;
@@ -40,7 +41,9 @@ pub(crate) fn load(control: &Control, plane: &Arc<Plane>) -> anyhow::Result<Opti
     let flags = Flags::load(settings).context("the flags cannot be served")?;
     let flags = Arc::new(flags);
     flags.exclude_by(control.exclusions());
-    let workers = Arc::clone(plane);
+    let (workers, provers) = (Arc::clone(plane), Arc::clone(plane));
+    let key = ProofKey::generate().context("the machine gives no randomness")?;
+    flags.prove_by(key, move |key| provers.prove_requests(key));
     flags.listen(move |set| workers.put_flags(set.clone()));
     let since_s = stagegate_control::now_ms() / 1000;
     control.serve_flags(Arc::new(InForce { flags: Arc::clone(&flags), since_s }));
@@ -113,8 +116,8 @@ impl FlagEvaluations for OverAdmin {
         Box::pin(self.0.all(request))
     }
 
-    fn remote_of(&self, request_id: &str) -> Vec<RemoteFlag> {
-        let kept = self.1.remote_of(request_id).into_iter();
+    fn remote_of(&self, request_id: &str, lasted: (u64, u64)) -> Vec<RemoteFlag> {
+        let kept = self.1.remote_of(request_id, lasted).into_iter();
         kept.map(|it| RemoteFlag { flag: it.flag, variant: it.variant, decided_by: it.decided_by })
             .collect()
     }

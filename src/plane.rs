@@ -106,6 +106,11 @@ impl Plane {
         self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// From now on backends get proofs of their requests, made with this key; none without one.
+    pub(crate) fn prove_requests(&self, key: Option<stagegate_sealed::ProofKey>) {
+        self.proxy.prove_requests(key);
+    }
+
     /// Puts flags in force; decisions stay as they are.
     pub(crate) fn put_flags(&self, flags: stagegate_flags::FlagSet) {
         let in_force = self.in_force();

@@ -29,20 +29,27 @@ impl RemoteFlags {
         let traced = report.traced.iter().map(|it| (it.request_id.as_str(), it.context.trace_id));
         let joinable = report.joinable.iter().map(|it| (it.request_id.as_str(), it.trace_id));
         let traces: HashMap<&str, [u8; 16]> = traced.chain(joinable).collect();
-        let records = amended(&report.records, |request_id| {
-            let trace = traces.get(request_id).map(hex::encode);
-            flags.take_remote(request_id, trace.as_deref())
+        let records = amended(&report.records, |record| {
+            // What the proxy answered itself, no program has worked on.
+            if record.release.is_empty() {
+                return Vec::new();
+            }
+            let trace = traces.get(record.request_id).map(hex::encode);
+            flags.take_remote(record.request_id, trace.as_deref(), record.at_ms)
         });
         report.records = records;
     }
 }
 
 /// The records, each with what `take` gives for its request.
-fn amended(batch: &RecordBatch, mut take: impl FnMut(&str) -> Vec<Remote>) -> RecordBatch {
+fn amended(
+    batch: &RecordBatch,
+    mut take: impl FnMut(&rollout::Record<'_>) -> Vec<Remote>,
+) -> RecordBatch {
     let mut out = RecordBatch::with_capacity(batch.as_bytes().len());
     for record in records(batch.as_bytes()).flatten() {
         let mut flags = record.flags.to_owned();
-        for it in take(record.request_id) {
+        for it in take(&record) {
             let (key, variant, decided_by) = (it.flag.as_str(), it.variant.as_str(), it.decided_by);
             push_flag(&mut flags, RecordedFlag { key, variant, decided_by, remote: true });
         }
@@ -98,7 +105,11 @@ mod tests {
             decided_by: "denied",
             error: None,
         };
-        let out = amended(&batch, |id| if id == "r1" { vec![remote.clone()] } else { Vec::new() });
+        let out =
+            amended(
+                &batch,
+                |it| if it.request_id == "r1" { vec![remote.clone()] } else { Vec::new() },
+            );
         let read: Vec<_> = records(out.as_bytes()).map(|it| it.expect("whole")).collect();
         assert_eq!((out.len(), read[1]), (2, record("r2", "")));
         let flags: Vec<_> = recorded_flags(read[0].flags).collect();

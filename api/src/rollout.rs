@@ -120,6 +120,10 @@ pub struct RolloutDetail {
     /// Checks of the checklist that were met at the start and are not any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stale_checks: Vec<StaleCheck>,
+    /// The responses of the last minutes whose cost is unknown, why, and the remedy, while a gate on costs waits
+    /// for values; absent where every cost is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_cost: Option<String>,
     /// The actor who started it and so cannot promote it, where the policy wants a second person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_by: Option<String>,

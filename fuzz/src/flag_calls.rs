@@ -54,6 +54,7 @@ fn calls() -> Calls {
         bucketing: Bucketing::V2,
         clients: Vec::new(),
         origins: Vec::new(),
+        join: stagegate_settings::JoinFlags::Named,
     });
     let _ = std::fs::remove_file(file);
     calls

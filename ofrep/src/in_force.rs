@@ -8,7 +8,8 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use stagegate_flags::{Context, Evaluation, FlagSet, Overlay, Problem};
-use stagegate_settings as settings;
+use stagegate_sealed::ProofKey;
+use stagegate_settings::{self as settings, JoinFlags};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -19,6 +20,8 @@ pub type Excludes = Box<dyn Fn(Option<&str>, &str) -> bool + Send + Sync>;
 
 /// Is told each new set.
 type Listener = Box<dyn Fn(&FlagSet) + Send + Sync>;
+/// Is told the key of proofs, or that none are needed.
+type Giver = Box<dyn Fn(Option<ProofKey>) + Send + Sync>;
 /// Is told the evaluations for programs that named their request.
 type RemoteListener = Box<dyn Fn(RemoteCall) + Send + Sync>;
 
@@ -38,6 +41,8 @@ pub struct Flags {
     excludes: OnceLock<Excludes>,
     /// Evaluations for programs that named their request.
     remote: Book,
+    /// The key of the proofs that backends get, and who gives them; none before there is a data plane.
+    proofs: OnceLock<(ProofKey, Giver)>,
     remote_listener: OnceLock<RemoteListener>,
     /// Reaches the thread of the server between two of its tasks.
     server: OnceLock<mpsc::UnboundedSender<oneshot::Sender<()>>>,
@@ -90,6 +95,7 @@ impl Flags {
             listener: OnceLock::new(),
             excludes: OnceLock::new(),
             remote: Book::default(),
+            proofs: OnceLock::new(),
             remote_listener: OnceLock::new(),
             server: OnceLock::new(),
         })
@@ -165,6 +171,7 @@ impl Flags {
         }
         let synced = OnceLock::new();
         self.current.store(Arc::new(Current { settings, set, texts, tag: tag.clone(), synced }));
+        self.give_proofs();
         // Only after the new set is in force: who is told asks again at once.
         self.tags.send_if_modified(|current| {
             let changed = *current != tag;
@@ -253,9 +260,7 @@ impl Flags {
         context: &Context<'_>,
         evaluated: impl FnOnce() -> Vec<Remote>,
     ) {
-        if origin.is_nobody() {
-            return;
-        }
+        let Some(origin) = self.believed(origin) else { return };
         let evaluated = evaluated();
         let workload = context.text("workload").to_owned();
         let call = RemoteCall { origin, workload, at_ms: unix_ms(), evaluated };
@@ -265,21 +270,62 @@ impl Flags {
         }
     }
 
+    /// The origin, as far as its word counts.
+    fn believed(&self, origin: Origin) -> Option<Origin> {
+        match self.current.load().settings.join {
+            _ if origin.is_nobody() => None,
+            JoinFlags::Off => None,
+            JoinFlags::Named => Some(origin),
+            JoinFlags::Proven => {
+                let (id, proof) = (origin.request_id.as_deref()?, origin.proof.as_deref()?);
+                // A trace proves nothing: who called the proxy knows it too.
+                let origin = Origin { request_id: Some(id.to_owned()), ..Origin::default() };
+                self.proofs.get()?.0.proves(id, proof).then_some(origin)
+            }
+        }
+    }
+
+    /// From now on a request is proven with this key. `giver` is told it when backends are to get proofs,
+    /// and nothing when they need none any more. Only the first one counts.
+    pub fn prove_by(
+        &self,
+        key: ProofKey,
+        giver: impl Fn(Option<ProofKey>) + Send + Sync + 'static,
+    ) {
+        let _changing = self.changing();
+        let _ = self.proofs.set((key, Box::new(giver)));
+        self.give_proofs();
+    }
+
+    fn give_proofs(&self) {
+        if let Some((key, giver)) = self.proofs.get() {
+            let needed = self.current.load().settings.join == JoinFlags::Proven;
+            giver(needed.then(|| key.clone()));
+        }
+    }
+
     /// Calls `listener` with the evaluations for programs that name their request. Only the first one counts.
     pub fn listen_remote(&self, listener: impl Fn(RemoteCall) + Send + Sync + 'static) {
         let _ = self.remote_listener.set(Box::new(listener));
     }
 
-    /// What was evaluated for programs that named this request, and is not part of its record.
+    /// What was evaluated for programs that named this request while it lasted, in Unix milliseconds, or
+    /// in the ten minutes after, and is not part of its record.
     #[must_use]
-    pub fn remote_of(&self, request_id: &str) -> Vec<Remote> {
-        self.remote.of(request_id)
+    pub fn remote_of(&self, request_id: &str, (began_ms, ended_ms): (u64, u64)) -> Vec<Remote> {
+        self.remote.of(request_id, (began_ms, ended_ms))
     }
 
-    /// Takes what was evaluated for programs that named this request or its trace, for its record.
+    /// Takes what was evaluated for programs that named this request or its trace, for its record. What
+    /// was asked for before the request began is forgotten.
     #[must_use]
-    pub fn take_remote(&self, request_id: &str, trace_id: Option<&str>) -> Vec<Remote> {
-        self.remote.take(request_id, trace_id)
+    pub fn take_remote(
+        &self,
+        request_id: &str,
+        trace_id: Option<&str>,
+        began_ms: u64,
+    ) -> Vec<Remote> {
+        self.remote.take(request_id, trace_id, began_ms)
     }
 
     /// False if nothing waits to become part of a record. Cheap.

@@ -2,7 +2,8 @@
 //!
 //! It may say so in the context, by the fields `request_id` or `requestId` and `traceparent`, or in the
 //! headers of its call: `baggage` with the member `stagegate.request_id`, `x-request-id`, and
-//! `traceparent` (<https://www.w3.org/TR/trace-context-2/>). The context comes first, because a header
+//! `traceparent` (<https://www.w3.org/TR/trace-context-2/>). What proves it stands beside it: `request_proof` or
+//! `requestProof`, the member `stagegate.request_proof`, the header `stagegate-request-proof`. The context comes first, because a header
 //! of a call may be of a proxy on its way.
 
 use http::{HeaderMap, HeaderValue};
@@ -15,12 +16,18 @@ const TRACEPARENT: usize = 55;
 const TRACE_ID: std::ops::Range<usize> = 3..35;
 /// The member of `baggage` that names the request.
 const MEMBER: &str = "stagegate.request_id";
+/// The member of `baggage` that proves it.
+const PROOF_MEMBER: &str = "stagegate.request_proof";
+/// The header that proves it, as the backend gets it.
+const PROOF_HEADER: &str = "stagegate-request-proof";
 
 /// A request that a program works on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// Its id.
     pub request_id: Option<String>,
+    /// The proof that whoever asks got the request from this process, as the call says it.
+    pub(crate) proof: Option<String>,
     /// The `traceparent` that came with the call. Only its form is checked.
     pub traceparent: Option<String>,
 }
@@ -30,10 +37,13 @@ impl Origin {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
         let header = |name: &str| headers.get(name).and_then(text);
-        let member = headers.get_all("baggage").iter().filter_map(text).find_map(|it| member(&it));
-        let id = member.or_else(|| header("x-request-id"));
+        let baggage: Vec<String> = headers.get_all("baggage").iter().filter_map(text).collect();
+        let of_baggage = |name: &str| baggage.iter().find_map(|it| member(it, name));
+        let id = of_baggage(MEMBER).or_else(|| header("x-request-id"));
+        let proof = of_baggage(PROOF_MEMBER).or_else(|| header(PROOF_HEADER));
         Self {
             request_id: id.and_then(|id| known(&id)),
+            proof: proof.and_then(|proof| known(&proof)),
             traceparent: header("traceparent").filter(|it| trace_id(it).is_some()),
         }
     }
@@ -44,6 +54,10 @@ impl Origin {
         let id = text("request_id").or_else(|| text("requestId")).and_then(known);
         if id.is_some() {
             self.request_id = id;
+        }
+        let proof = text("request_proof").or_else(|| text("requestProof")).and_then(known);
+        if proof.is_some() {
+            self.proof = proof;
         }
         if let Some(given) = text("traceparent").filter(|it| trace_id(it).is_some()) {
             self.traceparent = Some(given.to_owned());
@@ -69,11 +83,11 @@ fn known(id: &str) -> Option<String> {
     fits.then(|| id.to_owned())
 }
 
-/// The value of the member in one `baggage` field.
-fn member(field: &str) -> Option<String> {
+/// The value of a member in one `baggage` field.
+fn member(field: &str, name: &str) -> Option<String> {
     field.split(',').find_map(|member| {
         let (key, value) = member.split(';').next()?.split_once('=')?;
-        (key.trim() == MEMBER).then(|| decoded(value.trim()))
+        (key.trim() == name).then(|| decoded(value.trim()))
     })
 }
 

@@ -11,6 +11,10 @@ const EACH: usize = 64;
 /// Most names of requests, and most bytes of all that is kept. The oldest goes first.
 const NAMES: usize = 8192;
 const BYTES: usize = 16 << 20;
+/// How long after the end of a request a program may ask for it.
+const LATE_MS: u64 = 10 * 60 * 1000;
+/// How much earlier than a request its backend may ask: clocks are read at different places.
+const EARLY_MS: u64 = 1000;
 
 /// One flag that was evaluated for a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +60,21 @@ pub struct RemoteCall {
     pub evaluated: Vec<Remote>,
 }
 
+/// One evaluation, and when it was asked for.
+#[derive(Debug)]
+struct Kept {
+    remote: Remote,
+    /// In Unix milliseconds, first and last.
+    at_ms: (u64, u64),
+}
+
+impl Kept {
+    /// It was asked for at such a time.
+    const fn is_in(&self, (from_ms, to_ms): (u64, u64)) -> bool {
+        self.at_ms.1 >= from_ms && self.at_ms.0 <= to_ms
+    }
+}
+
 /// The name by which a request is known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Name {
@@ -81,27 +100,29 @@ pub(crate) struct Book {
 #[derive(Debug, Default)]
 struct Pages {
     order: VecDeque<Name>,
-    kept: HashMap<Name, Vec<Remote>>,
+    kept: HashMap<Name, Vec<Kept>>,
     bytes: usize,
 }
 
 impl Pages {
-    fn remove(&mut self, name: &Name) -> Vec<Remote> {
+    fn remove(&mut self, name: &Name) -> Vec<Kept> {
         let Some(list) = self.kept.remove(name) else { return Vec::new() };
-        self.bytes -= name.bytes() + list.iter().map(Remote::bytes).sum::<usize>();
+        self.bytes -= name.bytes() + list.iter().map(|it| it.remote.bytes()).sum::<usize>();
         list
     }
 
-    fn add(&mut self, name: Name, evaluated: &[Remote]) {
+    fn add(&mut self, name: Name, evaluated: &[Remote], at_ms: u64) {
         if !self.kept.contains_key(&name) {
             self.bytes += name.bytes();
             self.order.push_back(name.clone());
         }
         let list = self.kept.entry(name).or_default();
         for it in evaluated {
-            if list.len() < EACH && !list.contains(it) {
+            if let Some(kept) = list.iter_mut().find(|kept| kept.remote == *it) {
+                kept.at_ms.1 = kept.at_ms.1.max(at_ms);
+            } else if list.len() < EACH {
                 self.bytes += it.bytes();
-                list.push(it.clone());
+                list.push(Kept { remote: it.clone(), at_ms: (at_ms, at_ms) });
             }
         }
         while self.order.len() > NAMES || self.bytes > BYTES {
@@ -117,27 +138,44 @@ impl Book {
         let request = call.origin.request_id.clone().map(Name::Request);
         let trace = call.origin.trace_id().map(|id| Name::Trace(id.to_owned()));
         for name in request.into_iter().chain(trace) {
-            pages.add(name, &call.evaluated);
+            pages.add(name, &call.evaluated, call.at_ms);
         }
         self.names.store(pages.kept.len(), Ordering::Relaxed);
     }
 
-    /// What is kept of a request.
-    pub(crate) fn of(&self, request_id: &str) -> Vec<Remote> {
+    /// What is kept of a request that lasted from the one time to the other, in Unix milliseconds.
+    pub(crate) fn of(&self, request_id: &str, (began_ms, ended_ms): (u64, u64)) -> Vec<Remote> {
         if self.is_empty() {
             return Vec::new();
         }
-        self.pages().kept.get(&Name::Request(request_id.to_owned())).cloned().unwrap_or_default()
+        let pages = self.pages();
+        let kept = pages.kept.get(&Name::Request(request_id.to_owned()));
+        let time = (began_ms.saturating_sub(EARLY_MS), ended_ms.saturating_add(LATE_MS));
+        let fits = kept.into_iter().flatten().filter(|kept| kept.is_in(time));
+        fits.map(|kept| kept.remote.clone()).collect()
     }
 
-    /// Takes what is kept of a request and of its trace.
-    pub(crate) fn take(&self, request_id: &str, trace_id: Option<&str>) -> Vec<Remote> {
+    /// Takes what is kept of a request that began then, and of its trace. What was asked for before is
+    /// forgotten: it cannot be for this request.
+    pub(crate) fn take(
+        &self,
+        request_id: &str,
+        trace_id: Option<&str>,
+        began_ms: u64,
+    ) -> Vec<Remote> {
+        let time = (began_ms.saturating_sub(EARLY_MS), u64::MAX);
         let mut pages = self.pages();
-        let mut taken = pages.remove(&Name::Request(request_id.to_owned()));
-        if let Some(trace) = trace_id {
-            let more = pages.remove(&Name::Trace(trace.to_owned()));
-            let more = more.into_iter().filter(|it| !taken.contains(it)).collect::<Vec<_>>();
-            taken.extend(more);
+        let names = [
+            Some(Name::Request(request_id.to_owned())),
+            trace_id.map(|trace| Name::Trace(trace.to_owned())),
+        ];
+        let mut taken: Vec<Remote> = Vec::new();
+        for name in names.iter().flatten() {
+            for kept in pages.remove(name).into_iter().filter(|kept| kept.is_in(time)) {
+                if !taken.contains(&kept.remote) {
+                    taken.push(kept.remote);
+                }
+            }
         }
         if pages.order.len() > 2 * pages.kept.len() + 64 {
             let Pages { order, kept, .. } = &mut *pages;
@@ -174,13 +212,14 @@ mod tests {
     fn call(id: Option<&str>, trace: Option<&str>, flags: &[&str]) -> RemoteCall {
         let traceparent = trace.map(|id| format!("00-{id}-00f067aa0ba902b7-01"));
         RemoteCall {
-            origin: Origin { request_id: id.map(str::to_owned), traceparent },
+            origin: Origin { request_id: id.map(str::to_owned), proof: None, traceparent },
             workload: String::new(),
             at_ms: 0,
             evaluated: flags.iter().map(|flag| remote(flag)).collect(),
         }
     }
 
+    const ALWAYS: (u64, u64) = (0, u64::MAX);
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
     #[test]
@@ -190,12 +229,35 @@ mod tests {
         book.add(&call(Some("r1"), Some(TRACE), &["a"]));
         book.add(&call(None, Some(TRACE), &["b", "a"]));
         book.add(&call(Some("r2"), None, &["c"]));
-        assert_eq!(book.of("r1"), [remote("a")]);
-        assert_eq!(book.take("r1", Some(TRACE)), [remote("a"), remote("b")]);
-        assert_eq!(book.take("r1", Some(TRACE)), []);
-        assert_eq!(book.take("r2", None), [remote("c")]);
+        assert_eq!(book.of("r1", ALWAYS), [remote("a")]);
+        assert_eq!(book.take("r1", Some(TRACE), 0), [remote("a"), remote("b")]);
+        assert_eq!(book.take("r1", Some(TRACE), 0), []);
+        assert_eq!(book.take("r2", None, 0), [remote("c")]);
         assert!(book.is_empty());
         assert_eq!(book.pages().bytes, 0);
+    }
+
+    #[test]
+    fn only_what_is_asked_for_during_a_request_or_soon_after_it_counts() {
+        let book = Book::default();
+        let at = |at_ms: u64, flag: &str| {
+            let named = call(Some("r1"), Some(TRACE), &[flag]);
+            book.add(&RemoteCall { at_ms, ..named });
+        };
+        at(1_000, "guessed");
+        at(99_500, "clock");
+        at(100_000, "first");
+        at(900_000, "late");
+        at(900_001, "too late");
+        let kept = |began, ended| -> Vec<String> {
+            book.of("r1", (began, ended)).into_iter().map(|it| it.flag).collect()
+        };
+        assert_eq!(kept(100_000, 300_000), ["clock", "first", "late"]);
+        assert_eq!(kept(0, 0), ["guessed", "clock", "first"]);
+        let taken = book.take("r1", Some(TRACE), 100_000);
+        let flags: Vec<&str> = taken.iter().map(|it| it.flag.as_str()).collect();
+        assert_eq!(flags, ["clock", "first", "late", "too late"]);
+        assert!(book.is_empty(), "the guess is forgotten");
     }
 
     #[test]
@@ -204,20 +266,22 @@ mod tests {
         for number in 0..2 * NAMES {
             book.add(&call(Some(&format!("r{number}")), None, &["a"]));
         }
-        assert!(book.of("r0").is_empty() && !book.of(&format!("r{}", 2 * NAMES - 1)).is_empty());
+        assert!(
+            book.of("r0", ALWAYS).is_empty()
+                && !book.of(&format!("r{}", 2 * NAMES - 1), ALWAYS).is_empty()
+        );
         let many: Vec<String> = (0..2 * EACH).map(|it| it.to_string().repeat(4096)).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         for number in 0..200 {
             let id = format!("large-{number}");
             book.add(&call(Some(&id), None, &many));
-            assert_eq!(book.of(&id).len(), EACH);
+            assert_eq!(book.of(&id, ALWAYS).len(), EACH);
         }
         let pages = book.pages();
         assert!(pages.bytes <= BYTES && pages.order.len() <= NAMES);
-        let counted = pages
-            .kept
-            .iter()
-            .map(|(name, list)| name.bytes() + list.iter().map(Remote::bytes).sum::<usize>());
+        let counted = pages.kept.iter().map(|(name, list)| {
+            name.bytes() + list.iter().map(|it| it.remote.bytes()).sum::<usize>()
+        });
         assert_eq!(counted.sum::<usize>(), pages.bytes);
     }
 }

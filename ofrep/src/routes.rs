@@ -247,7 +247,7 @@ async fn cors(State(app): State<App>, request: Request, next: Next) -> Response 
         allow(ACCESS_CONTROL_ALLOW_METHODS, "POST, GET");
         allow(
             ACCESS_CONTROL_ALLOW_HEADERS,
-            "authorization, baggage, content-type, if-none-match, traceparent, tracestate, x-api-key, x-request-id",
+            "authorization, baggage, content-type, if-none-match, stagegate-request-proof, traceparent, tracestate, x-api-key, x-request-id",
         );
         allow(ACCESS_CONTROL_MAX_AGE, "600");
     }

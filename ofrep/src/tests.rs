@@ -60,6 +60,7 @@ impl Lab {
             bucketing: Bucketing::V2,
             clients: Vec::new(),
             origins: Vec::new(),
+            join: settings::JoinFlags::Named,
         };
         change(&mut settings);
         let flags = Arc::new(Flags::load(settings).expect("good"));

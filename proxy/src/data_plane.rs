@@ -12,9 +12,10 @@ use crate::shared::{Shared, Sink};
 use crate::tls::ServerTls;
 use crate::transport::{Accepting, Arrived, Begun, Listener, ListenerSettings, ListenerState};
 use crate::worker::{Message, Settle};
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use stagegate_flags::FlagSet;
 use stagegate_rollout::{ReleaseName, Split, WorkloadName};
+use stagegate_sealed::ProofKey;
 use stagegate_settings::{Clients, Probe};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -82,6 +83,7 @@ impl DataPlane {
             plan: ArcSwap::default(),
             fence: Fence::default(),
             flags: ArcSwap::default(),
+            proofs: ArcSwapOption::empty(),
             published: AtomicU64::new(0),
             pins: Pins::new(),
             sink,
@@ -192,6 +194,11 @@ impl DataPlane {
     /// Sets the flags of the plans that are published from here on.
     pub fn set_flags(&self, flags: FlagSet) {
         self.shared.flags.store(Arc::new(flags));
+    }
+
+    /// From now on backends get proofs of their requests, made with this key; none without one.
+    pub fn prove_requests(&self, key: Option<ProofKey>) {
+        self.shared.proofs.store(key.map(Arc::new));
     }
 
     /// Ends the running answers of a workload's candidate, as soon as each worker hears of it.

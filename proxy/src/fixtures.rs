@@ -72,6 +72,7 @@ pub(crate) fn shared(settings: Clients, workers: usize) -> Shared {
         plan: ArcSwap::default(),
         fence: Fence::default(),
         flags: ArcSwap::default(),
+        proofs: arc_swap::ArcSwapOption::empty(),
         published: AtomicU64::new(0),
         pins: Pins::new(),
         sink: Arc::new(|_| {}),

@@ -39,6 +39,7 @@ pub fn request(bytes: &[u8]) {
         changes: None,
         edits: false,
         flags: None,
+        proof: None,
         trace: given(bytes, &head).map(|context| Onward { context, state: true }),
     };
     let mut out = Vec::new();

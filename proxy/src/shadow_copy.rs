@@ -101,6 +101,7 @@ impl Shadow {
             edits: edit.is_some(),
             trace: None,
             flags: None,
+            proof: None,
         };
         passed_fields(&mut fields, input, head, forwarding, &to);
         Self {
@@ -182,6 +183,7 @@ impl Shadow {
             edits: false,
             trace: None,
             flags: self.flags.as_deref(),
+            proof: None,
         };
         own_fields(&mut before, &to);
         before.extend_from_slice(b"stagegate-shadow: 1\r\n\r\n");

@@ -8,8 +8,9 @@ use crate::plan::Plan;
 use crate::roster::Roster;
 use crate::shadow_copy::Shadow;
 use crate::stats::Report;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use stagegate_flags::FlagSet;
+use stagegate_sealed::ProofKey;
 use stagegate_settings::Clients;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
@@ -26,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) fence: Fence,
     /// Flags for the next plans.
     pub(crate) flags: ArcSwap<FlagSet>,
+    /// The key of the proofs that backends get of their requests; none where nobody asks for them.
+    pub(crate) proofs: ArcSwapOption<ProofKey>,
     /// Counts publications; a worker that has not seen the latest fetches the plan.
     pub(crate) published: AtomicU64,
     pub(crate) pins: Pins,

@@ -21,6 +21,31 @@ pub struct Flags {
     pub clients: Vec<FlagClient>,
     /// Web origins whose pages may ask.
     pub origins: Vec<String>,
+    /// Which evaluations become part of a request's record.
+    pub join: JoinFlags,
+}
+
+/// Which evaluations become part of the record of the request that a program names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinFlags {
+    /// Those that name a request, by its id or its trace.
+    Named,
+    /// Those that name a request with the proof that its backend got.
+    Proven,
+    /// None.
+    Off,
+}
+
+impl JoinFlags {
+    /// The word used in the configuration.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Named => "named",
+            Self::Proven => "proven",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// One client of the flags.

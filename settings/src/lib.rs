@@ -17,7 +17,7 @@ mod workload;
 
 pub use changes::{BodyChange, PathChange, RequestChanges};
 pub use clients::{Clients, ConnLimits, Forwarded, PathSpelling};
-pub use flags::{FlagClient, Flags};
+pub use flags::{FlagClient, Flags, JoinFlags};
 pub use fleet::{Fleet, FleetLogin, FleetTls, OnStale};
 pub use listener::{ListenAddress, Listener};
 pub use oidc::Provider;

@@ -88,10 +88,24 @@ fn of_name(
         if prefixed.is_some() {
             put(Some("openrouter"), Cow::Borrowed(name));
         }
+        if let Some(only) = only_provider(name) {
+            put(Some(only), Cow::Borrowed(name));
+        }
         if let Some(last) = last {
             put(Some(last), Cow::Borrowed(name));
         }
         rest = prefixed.map(|(_, rest)| rest);
+    }
+}
+
+/// The only provider that names its models so, where nothing else in the name says it.
+fn only_provider(name: &str) -> Option<&'static str> {
+    if name.starts_with("sonar") {
+        Some("perplexity")
+    } else if name.ends_with("-versatile") || name.ends_with("-instant") {
+        Some("groq")
+    } else {
+        None
     }
 }
 
@@ -131,7 +145,7 @@ fn shorter(name: &str) -> Vec<Cow<'_, str>> {
         current = model;
         forms.push(Cow::Borrowed(current));
     }
-    for strip in [without_revision, without_version, without_latest, without_date] {
+    for strip in [without_revision, without_version, without_latest, without_date, without_build] {
         if let Some(shorter) = strip(current) {
             current = shorter;
             forms.push(Cow::Borrowed(current));
@@ -176,6 +190,12 @@ fn without_date(name: &str) -> Option<&str> {
     };
     let at = name.len().checked_sub(11)?;
     is_date(name.get(at..)?).then(|| &name[..at])
+}
+
+/// Google's `gemini-…-001` without its build.
+fn without_build(name: &str) -> Option<&str> {
+    let (model, build) = name.rsplit_once('-')?;
+    (name.starts_with("gemini-") && build.len() == 3 && is_digits(build)).then_some(model)
 }
 
 fn is_digits(text: &str) -> bool {
@@ -224,6 +244,25 @@ mod tests {
             let seen = names(Protocol::OpenAiChat, model);
             assert_eq!(seen.first(), Some(&(first.0, first.1.to_owned())), "{model}");
         }
+    }
+
+    #[test]
+    fn some_names_are_those_of_one_provider_alone() {
+        for (model, provider, name) in [
+            ("llama-3.3-70b-versatile", Some("groq"), "llama-3.3-70b-versatile"),
+            ("llama-3.1-8b-instant", Some("groq"), "llama-3.1-8b-instant"),
+            ("sonar-pro", Some("perplexity"), "sonar-pro"),
+            ("gemini-2.5-flash-001", None, "gemini-2.5-flash"),
+        ] {
+            let seen = names(Protocol::OpenAiChat, model);
+            assert!(seen.contains(&(provider, name.to_owned())), "{model}: {seen:?}");
+        }
+        let seen = names(Protocol::Auto, "house-001");
+        assert_eq!(
+            seen,
+            [(None, "house-001".to_owned())],
+            "the build may be all that tells them apart"
+        );
     }
 
     #[test]

@@ -338,3 +338,28 @@ async fn a_bad_file_keeps_the_former_flags_and_says_why() {
         + &String::from_utf8_lossy(&checked.stderr);
     assert!(said.contains("flags.json:9: $.flags.switched-off.state"), "{said}");
 }
+
+#[tokio::test]
+async fn only_the_backend_of_a_request_writes_into_its_record_where_there_are_clients() {
+    let more = format!(", clients: [{{ name: tests, hash: \"{HASH}\" }}]");
+    let flags = Flags::start(&more).await;
+    let response = flags.stagegate.get("/", &[("stagegate-request-proof", "00")]).await;
+    let id = response.head.get("x-request-id").expect("an id").to_owned();
+    assert_eq!(response.head.get("stagegate-request-proof"), None, "the client does not get it");
+    let seen = flags.backend.last().head;
+    let proof = seen.get("stagegate-request-proof").expect("a proof").to_owned();
+    assert_eq!(proof.len(), 32);
+    let asked = async |flag: &str, context: Value| {
+        let line = format!("POST /ofrep/v1/evaluate/flags/{flag}");
+        let key = [("x-api-key", "a key of the tests")];
+        let body = json!({ "context": context });
+        Admin::new(flags.address).call(&line, &key, Some(&body)).await.ok();
+    };
+    eventually("the record", || flags.stagegate.cli(&["explain", &id]).status.success()).await;
+    asked("steps", json!({ "request_id": id })).await;
+    asked("steps", json!({ "request_id": id, "request_proof": "0".repeat(32) })).await;
+    asked("new-prompt", json!({ "request_id": id, "request_proof": proof })).await;
+    let said = ran(&flags, &["explain", &id]);
+    assert!(said.contains("new-prompt") && said.contains("asked by the agent"), "{said}");
+    assert!(!said.contains("steps"), "{said}");
+}

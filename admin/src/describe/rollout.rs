@@ -38,6 +38,7 @@ pub fn detail(
     rollout: &Rollout,
     analysed: Option<&Analysis>,
     stale: &[stagegate_control::StaleCheck],
+    unknown_cost: Option<String>,
 ) -> RolloutDetail {
     RolloutDetail {
         epoch: live.epoch,
@@ -49,10 +50,18 @@ pub fn detail(
         plan: plan(&rollout.policy),
         waived: rollout.waived.iter().map(ToString::to_string).collect(),
         stale_checks: stale.iter().map(super::stale_check).collect(),
+        unknown_cost: unknown_cost.filter(|_| needs_costs(rollout)),
         not_by: rollout.not_by().map(str::to_owned),
         history: rollout.history.iter().map(transition).collect(),
         analysis: analysed.map(analysis),
     }
+}
+
+/// Returns whether a gate on costs is still to be measured.
+fn needs_costs(rollout: &Rollout) -> bool {
+    let of_cost = |gate: &&stagegate_rollout::Gate| gate.axis == Axis::Cost;
+    let measured = |gate: &stagegate_rollout::Gate| !rollout.waived.contains(&gate.id());
+    rollout.is_active() && rollout.policy.gates.iter().filter(of_cost).any(measured)
 }
 
 /// A rollout of the history.

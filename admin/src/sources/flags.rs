@@ -23,6 +23,7 @@ pub trait FlagEvaluations: Send + Sync + 'static {
     /// Evaluates all flags for the context in the body.
     fn all(&self, request: Request) -> BoxFuture<'_, Response>;
 
-    /// Returns what was evaluated for programs that named this request, and is not part of its record yet.
-    fn remote_of(&self, request_id: &str) -> Vec<RemoteFlag>;
+    /// Returns what was evaluated for programs that named this request while it lasted (its begin and its end in
+    /// Unix milliseconds) or soon after, and is not part of its record yet.
+    fn remote_of(&self, request_id: &str, lasted: (u64, u64)) -> Vec<RemoteFlag>;
 }

@@ -3,7 +3,11 @@
 use crate::world::{CONFIG, World};
 use serde_json::{Value, json};
 use stagegate_control::ports::Health;
-use stagegate_rollout::{Arm, CostTruth, KeyKind, Outcome, Reason, Record, RecordBatch, Spent};
+use stagegate_rollout::{
+    Arm, CostTruth, Delta, KeyKind, Outcome, Reason, Record, RecordBatch, Series, SeriesKey, Spent,
+    Unpriced,
+};
+use std::time::Instant;
 
 fn record<'a>(request_id: &'a str, tenant: &'a str) -> Record<'a> {
     Record {
@@ -30,6 +34,34 @@ fn record<'a>(request_id: &'a str, tenant: &'a str) -> Record<'a> {
         spent: None,
         flags: "",
     }
+}
+
+/// Responses of the candidate whose model no price list has.
+fn unpriced(count: u64) -> Delta {
+    let mut series = Series::default();
+    series.outcomes[Outcome::Ok.index()] = count;
+    series.costs[CostTruth::Unknown.index()] = count;
+    let (workload, release) = ("agent".into(), "v2".into());
+    let key = SeriesKey { workload, release, arm: Arm::Candidate };
+    let cause = ("agent".into(), Unpriced::NotListed, "house-9".into());
+    Delta { series: [(key, series)].into(), unpriced: [(cause, count)].into(), ..Delta::default() }
+}
+
+#[tokio::test]
+async fn a_rollout_says_why_a_gate_on_costs_has_no_values() {
+    let world = World::open().await;
+    let body = json!({ "to": "v2", "override": true, "reason": "test" });
+    world.post("/v1/workloads/agent/rollouts", body).await.ok();
+    let current = "/v1/workloads/agent/rollouts/current";
+    assert_eq!(world.get(current).await.ok().get("unknown_cost"), None);
+    world.control.count(&unpriced(7), Instant::now());
+    let said = world.get(current).await.ok()["unknown_cost"].clone();
+    let said = said.as_str().expect("words");
+    for wanted in ["7 of 7 responses", "`house-9` (7)", "`cost.prices`"] {
+        assert!(said.contains(wanted), "{said}");
+    }
+    world.post("/v1/workloads/agent/rollback", json!({ "reason": "test" })).await.ok();
+    assert_eq!(world.get(current).await.ok().get("unknown_cost"), None, "it is over");
 }
 
 #[tokio::test]

@@ -354,6 +354,16 @@ mod tests {
     }
 
     #[test]
+    fn a_rollout_says_why_a_gate_on_costs_has_no_values() {
+        let mut told = detail("progressing");
+        told["unknown_cost"] =
+            json!("the cost of 7 of 7 responses is unknown: nothing names the model (7)");
+        let detail: RolloutDetail = serde_json::from_value(told).expect("the shape");
+        let text = rollout_text(&detail);
+        assert!(text.contains("  ! the cost of 7 of 7 responses is unknown"), "{text}");
+    }
+
+    #[test]
     fn a_rollout_that_ended_says_who_ended_it_and_why() {
         let detail: RolloutDetail =
             serde_json::from_value(detail("rolled_back")).expect("the shape");

@@ -51,6 +51,9 @@ pub(crate) fn rollout_text(detail: &RolloutDetail) -> String {
         let _ =
             writeln!(text, "  ! not measured, waived at the start: {}", detail.waived.join(", "));
     }
+    if let Some(unknown) = &detail.unknown_cost {
+        text.push_str(&wrapped(&one_line(&format!("! {unknown}")), 2));
+    }
     for stale in &detail.stale_checks {
         let line = format!(
             "! check {} ({}) is not met any more: {}: {}",

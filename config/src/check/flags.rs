@@ -4,7 +4,7 @@ use crate::raw::{RawFlagClient, RawFlags};
 use crate::read::{At, Context, plain};
 use crate::scalar::FilePath;
 use stagegate_flags::{Bucketing, FILE_BYTES, FlagFile, FlagSet, Problem, Severity};
-use stagegate_settings::{FlagClient, Flags};
+use stagegate_settings::{FlagClient, Flags, JoinFlags};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,11 @@ pub(crate) fn flags(at: At<RawFlags>, cx: &mut Context<'_>) -> Option<Flags> {
     }
     let bucketing = plain(raw.bucketing)?;
     let files = files(&raw.files?.value, bucketing, cx);
+    let join = match raw.join {
+        Some(join) => join.value,
+        None if raw_clients.value.is_empty() => JoinFlags::Named,
+        None => JoinFlags::Proven,
+    };
     let clients = clients(raw_clients.value, cx);
     let origins = plain(raw.origins)?.into_iter().map(|at| at.value.0);
     Some(Flags {
@@ -30,6 +35,7 @@ pub(crate) fn flags(at: At<RawFlags>, cx: &mut Context<'_>) -> Option<Flags> {
         bucketing,
         clients: clients?,
         origins: origins.collect(),
+        join,
     })
 }
 

@@ -4,6 +4,7 @@ use crate::read::{At, raw, words};
 use crate::scalar::{FilePath, TokenName, WebOrigin};
 use crate::{Rate, TokenHash};
 use stagegate_flags::Bucketing;
+use stagegate_settings::JoinFlags;
 use std::net::SocketAddr;
 
 raw! {
@@ -26,6 +27,9 @@ raw! {
         clients: Vec<At<RawFlagClient>> = default("[]"),
         /// Web origins whose pages may ask, like `https://app.example.com`.
         origins: Vec<At<WebOrigin>> = default("[]"),
+        /// Which evaluations over OFREP and gRPC become part of the record of the request that a program
+        /// names. By default `named` without clients, and `proven` with clients.
+        join: JoinFlags = optional,
     }
 }
 
@@ -38,6 +42,20 @@ raw! {
         hash: TokenHash = required,
         /// Most requests a second, on average.
         rate: Rate = optional,
+    }
+}
+
+words! {
+    /// Which evaluations are joined. In every case only those that a program asks for from the time at which the
+    /// request comes until ten minutes after its end, and only of requests that this process forwarded.
+    JoinFlags, |join| join.label(), {
+        /// Those that name a request, by its id or its trace. Whoever may ask for flags can write into the
+        /// record of a request whose id it knows.
+        Named,
+        /// Those that name a request with its proof, the header `stagegate-request-proof` that its backend gets.
+        Proven,
+        /// None.
+        Off,
     }
 }
 

@@ -53,6 +53,7 @@ impl Lab {
             bucketing: Bucketing::V2,
             clients: Vec::new(),
             origins: Vec::new(),
+            join: settings::JoinFlags::Named,
         };
         change(&mut settings);
         let flags = Arc::new(Flags::load(settings).expect("good"));
@@ -288,8 +289,8 @@ async fn an_evaluation_is_known_by_the_request_that_the_call_names() {
     let all = ResolveAll { context: context.as_object().map(Struct::of) };
     let _: ResolvedAll = lab.call("ResolveAll", &all, &[]).await.expect("an answer");
     let flags = &lab.app.flags;
-    assert_eq!(flags.remote_of("r2").len(), 5);
-    assert_eq!(flags.take_remote("another", Some(trace))[0].flag, "prompt");
-    let taken = flags.take_remote("r1", None);
+    assert_eq!(flags.remote_of("r2", (0, u64::MAX)).len(), 5);
+    assert_eq!(flags.take_remote("another", Some(trace), 0)[0].flag, "prompt");
+    let taken = flags.take_remote("r1", None, 0);
     assert_eq!((taken[0].variant.as_str(), taken[0].decided_by), ("on", "targeting"));
 }

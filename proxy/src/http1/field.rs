@@ -91,6 +91,7 @@ impl Known {
                 ("x-forwarded-scheme", Self::ClientClaim),
                 ("x-forwarded-server", Self::ClientClaim),
             ],
+            (23, b's') => &[("stagegate-request-proof", Self::Stagegate)],
             (19, b'p') => &[("proxy-authorization", Self::ProxyAuthorization)],
             (19, b'x') => &[("x-cluster-client-ip", Self::ClientClaim)],
             (24, b'x') => &[("x-original-forwarded-for", Self::ClientClaim)],

@@ -51,6 +51,8 @@ pub(crate) struct ForwardTo<'a> {
     pub(crate) trace: Option<Onward>,
     /// Flags for the backend.
     pub(crate) flags: Option<&'a FlagsSent>,
+    /// The proof that the backend got this request.
+    pub(crate) proof: Option<&'a str>,
 }
 
 /// Writes the head of the request to the endpoint.
@@ -139,6 +141,9 @@ pub(crate) fn own_fields(out: &mut Vec<u8>, to: &ForwardTo<'_>) {
     out.extend_from_slice(b"\r\n");
     if let Some(flags) = to.flags.filter(|flags| !flags.field.is_empty()) {
         put(out, &[b"stagegate-flags: ", flags.field.as_bytes(), b"\r\n"]);
+    }
+    if let Some(proof) = to.proof {
+        put(out, &[b"stagegate-request-proof: ", proof.as_bytes(), b"\r\n"]);
     }
     if let Some(id) = to.client_request_id {
         put(out, &[b"x-client-request-id: ", id.as_bytes(), b"\r\n"]);

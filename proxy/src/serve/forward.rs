@@ -256,6 +256,8 @@ impl Client {
         let host = changes
             .and_then(|changes| changes.host.as_deref())
             .or_else(|| host.value(|| self.head.host(&self.input)));
+        let proof = self.worker.shared.proofs.load();
+        let proof = proof.as_ref().map(|key| key.of(&call.id));
         let to = ForwardTo {
             request_id: &call.id,
             client_request_id: call.client_id.as_deref(),
@@ -268,6 +270,7 @@ impl Client {
             edits: self.edit(release).is_some(),
             trace: call.trace.as_ref().map(Trace::onward),
             flags: decision.flags.as_deref(),
+            proof: proof.as_deref(),
         };
         self.up.clear();
         upstream_head(&mut self.up, &self.input, &self.head, &self.context.forwarding, &to);

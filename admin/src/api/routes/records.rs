@@ -57,7 +57,10 @@ pub(super) async fn decision(
         );
         ApiError::new(Kind::NotFound, detail)
     })?;
-    let late = app.flags.as_ref().map(|flags| flags.remote_of(&request_id)).unwrap_or_default();
+    // What the proxy answered itself, no program has worked on.
+    let flags = app.flags.as_ref().filter(|_| !decision.release.is_empty());
+    let lasted = (decision.at_ms, decision.at_ms + decision.duration_ms.ceil() as u64);
+    let late = flags.map(|flags| flags.remote_of(&request_id, lasted)).unwrap_or_default();
     describe::add_remote(&mut decision, late);
     let view = app.control.view();
     let workload = view.config.workload(&decision.workload);

@@ -228,7 +228,9 @@ pub(super) async fn current(
     };
     let analysis = app.control.analysis(&name).filter(|_| rollout.is_active());
     let stale = app.control.stale_checks(&name);
-    Ok(tagged(live, describe::rollout::detail(live, rollout, analysis.as_deref(), &stale)))
+    let unknown = app.control.unknown_cost(&name);
+    let detail = describe::rollout::detail(live, rollout, analysis.as_deref(), &stale, unknown);
+    Ok(tagged(live, detail))
 }
 
 /// The workload's rollouts.

@@ -35,6 +35,7 @@ fn forwarded_in(head: &str, keep_client_values: bool, trace: Option<Onward>) -> 
         edits: false,
         trace,
         flags: None,
+        proof: None,
     };
     let mut out = Vec::new();
     upstream_head(&mut out, head.as_bytes(), &request, &from, &to);
@@ -44,7 +45,7 @@ fn forwarded_in(head: &str, keep_client_values: bool, trace: Option<Onward>) -> 
 #[test]
 fn what_is_about_the_connection_stays_and_the_rest_goes_on_as_it_came() {
     let head = "GET /p HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nConnection: X-B, close\r\nX-B: 2\r\n\
-        stagegate-arm: candidate\r\nKeep-Alive: 5\r\nx-C:3\r\nX-Forwarded-For: 1.1.1.1\r\nx-request-id: mine\r\n\r\n";
+        stagegate-arm: candidate\r\nstagegate-request-proof: mine\r\nKeep-Alive: 5\r\nx-C:3\r\nX-Forwarded-For: 1.1.1.1\r\nx-request-id: mine\r\n\r\n";
     assert_eq!(
         forwarded(head, false),
         "GET /p HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nx-C:3\r\nX-Forwarded-For: 10.0.0.9\r\nX-Forwarded-Proto: http\r\n\

@@ -39,6 +39,7 @@ pub(super) const ALLOWED: &[Arrow] = &[
     arrow("config", "signals", "prices and failure rules are checked by their own types"),
     arrow("proxy", "jwt", "identities come from signed tokens"),
     arrow("proxy", "settings", "it runs on them"),
+    arrow("proxy", "sealed", "backends get proofs of their requests"),
     arrow("proxy", "rollout", "the decision for a request, and the counts of what became of it"),
     arrow("proxy", "flags", "flags are evaluated for the requests that it forwards"),
     arrow("proxy", "timing", "ejected endpoints wait longer each time"),
