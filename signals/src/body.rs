@@ -39,6 +39,10 @@ enum Kind {
     GrpcWeb(GrpcWeb),
     /// Only its last message is read.
     Connect(Connect),
+    /// Text whose beginning has not come.
+    Text,
+    /// Text, for people.
+    Nothing,
 }
 
 impl Body {
@@ -50,17 +54,33 @@ impl Body {
     /// Takes its next bytes. JSON that is labelled as events, and events that are labelled as JSON, are
     /// read as what they are.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
-        if !self.begun
-            && let Some(layout) = Layout::of(bytes)
-        {
+        let seen = match self.kind {
+            _ if self.begun => None,
+            Kind::Text => Layout::of_text(bytes),
+            _ => Layout::of(bytes),
+        };
+        if let Some(layout) = seen {
             self.begun = true;
             match (&self.kind, layout) {
+                (Kind::Text, Layout::Json) => self.kind = Kind::new(Media::Json),
+                (Kind::Text, Layout::Events) => self.kind = Kind::new(Media::Events),
+                (Kind::Text, Layout::Other) => self.kind = Kind::Nothing,
                 (Kind::Events { .. }, Layout::Json) => self.kind = Kind::new(Media::Json),
                 (Kind::Json { .. }, Layout::Events) => self.kind = Kind::new(Media::Events),
                 _ => {}
             }
         }
         self.kind.feed(bytes);
+    }
+
+    /// Returns whether it is nothing that is understood: a text, or empty.
+    pub(crate) const fn is_nothing(&self) -> bool {
+        matches!(self.kind, Kind::Nothing | Kind::Text)
+    }
+
+    /// Returns whether its beginning has not told what it is.
+    pub(crate) const fn is_undecided(&self) -> bool {
+        matches!(self.kind, Kind::Text)
     }
 
     /// Returns the collected facts and the number of events.
@@ -82,6 +102,7 @@ impl Kind {
             },
             Media::GrpcWeb { is_text } => Self::GrpcWeb(GrpcWeb::new(is_text)),
             Media::Connect => Self::Connect(Connect::new()),
+            Media::Text => Self::Text,
         }
     }
 
@@ -92,6 +113,7 @@ impl Kind {
             Self::EventStream { stream, collected } => stream.feed(bytes, collected),
             Self::GrpcWeb(body) => body.feed(bytes),
             Self::Connect(body) => body.feed(bytes),
+            Self::Text | Self::Nothing => {}
         }
     }
 
@@ -122,6 +144,7 @@ impl Kind {
                 let (failure, is_unreadable) = (body.failure(), body.unreadable);
                 (Collected { failure, is_unreadable, ..Collected::default() }, 0)
             }
+            Self::Text | Self::Nothing => (Collected::default(), 0),
         }
     }
 }

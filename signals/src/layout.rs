@@ -15,7 +15,24 @@ pub enum Layout {
     Other,
 }
 
+/// What lines of server-sent events begin with.
+const LINES: [&[u8]; 5] = [b":", b"data:", b"event:", b"id:", b"retry:"];
+
 impl Layout {
+    /// The layout of a text that nobody calls JSON or events, by its beginning: a word is no line of
+    /// events. None while only blanks have come.
+    pub(crate) fn of_text(bytes: &[u8]) -> Option<Self> {
+        Some(match Self::of(bytes)? {
+            Self::Events => {
+                let text = bytes.trim_ascii_start();
+                let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+                let is_line = LINES.iter().any(|line| text.starts_with(line));
+                if is_line { Self::Events } else { Self::Other }
+            }
+            other => other,
+        })
+    }
+
     /// The layout of a body that begins with these bytes; none while only blanks and bytes of a byte
     /// order mark have come.
     #[must_use]

@@ -127,6 +127,8 @@ pub(crate) enum Media {
     },
     /// A stream of the Connect protocol, of any codec.
     Connect,
+    /// Text of no kind: its beginning tells.
+    Text,
 }
 
 impl Media {
@@ -157,6 +159,8 @@ impl Media {
             Some(Self::GrpcWeb { is_text: true })
         } else if begins("application/grpc-web") {
             Some(Self::GrpcWeb { is_text: false })
+        } else if is("text/plain") {
+            Some(Self::Text)
         } else {
             None
         }
@@ -219,7 +223,8 @@ mod tests {
         assert_eq!(Media::of(b"application/vnd.amazon.eventstream"), Some(Media::EventStream));
         assert_eq!(Media::of(b"application/connect+json"), Some(Media::Connect));
         assert_eq!(Media::of(b"application/connect+proto"), Some(Media::Connect));
-        for other in ["text/html", "image/png", "", "application/notjson", "text/plain"] {
+        assert_eq!(Media::of(b"text/plain; charset=utf-8"), Some(Media::Text));
+        for other in ["text/html", "image/png", "", "application/notjson"] {
             assert_eq!(Media::of(other.as_bytes()), None, "{other}");
         }
     }

@@ -156,6 +156,18 @@ impl PlainScanner {
         })
     }
 
+    /// Returns whether nothing that is understood has come: the body is a text for people, or empty.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        self.body.is_nothing()
+    }
+
+    /// Returns whether the beginning of a text has not told yet what it is.
+    #[must_use]
+    pub const fn is_undecided(&self) -> bool {
+        self.body.is_undecided()
+    }
+
     /// Returns the signals of the body. Call once, after the last byte; `unreadable` says that not
     /// all of it could be shown to the scanner.
     pub fn finish(&mut self, end: End, unreadable: bool) -> Signals {
@@ -170,6 +182,7 @@ impl PlainScanner {
         // Responses are made by posting, wherever they are served.
         let is_fetched = !self.is_posted && collected.shape == Protocol::OpenAiResponses;
         let is_generation = !is_fetched
+            && !self.body.is_nothing()
             && match self.makes {
                 Makes::Answer => true,
                 Makes::AnswerIfUsed => !collected.counts.is_empty(),

@@ -58,6 +58,8 @@ pub(in crate::serve) struct Observed {
     readers: Option<Uncoded<Readers>>,
     /// Ids are learned from the rest of the body.
     learns: bool,
+    /// The body is a text of no kind so far: its beginning tells whether anything is in it.
+    is_text: bool,
     /// The rest of the body is not looked into: it cannot be decompressed, or not any more.
     sealed: bool,
     /// Names and microseconds, from the head and the trailers.
@@ -152,6 +154,7 @@ impl Observed {
     /// Prepares to look into the body.
     fn read(&mut self, answer: &Answer<'_>, learner: Option<Learner>) {
         let scanner = PlainScanner::new(answer);
+        self.is_text = scanner.as_ref().is_some_and(PlainScanner::is_undecided);
         if scanner.is_none() && learner.is_none() {
             return;
         }
@@ -206,6 +209,19 @@ impl Observed {
             self.sealed |= both.scanner.is_none();
         }
         worker.inflating.spend(readers.inflated() - before);
+        if self.is_text {
+            self.text_begins();
+        }
+    }
+
+    /// More of a text of no kind has come. A text for people is not looked into any further.
+    fn text_begins(&mut self) {
+        let Some(both) = self.readers.as_mut().and_then(Uncoded::reader) else { return };
+        self.is_text = both.scanner.as_ref().is_some_and(PlainScanner::is_undecided);
+        if !self.is_text && both.scanner.as_ref().is_some_and(PlainScanner::is_nothing) {
+            both.scanner = None;
+            self.sealed |= !self.learns;
+        }
     }
 
     /// The trailer section: field lines, each with its CRLF, already checked.
@@ -241,7 +257,7 @@ impl Observed {
     /// The answer is over; what its body said.
     pub(super) fn end(&mut self, end: End) -> Option<Signals> {
         let mut readers = self.readers.take()?;
-        let scanner = readers.reader()?.scanner.as_mut()?;
+        let scanner = readers.reader()?.scanner.as_mut().filter(|it| !it.is_nothing())?;
         let mut signals = scanner.finish(end, self.sealed);
         self.unreadable |= signals.unreadable;
         if let [Some(input), Some(output)] = self.counted

@@ -397,6 +397,10 @@ fn every_shape_counts_alike_as_a_document_and_as_an_event() {
             assert_eq!(seen, *expected, "{path} byte by byte: {stream}");
         }
         // A wrong label changes nothing; nor does an error that is written without a field.
+        let text = answer(path, b"text/plain; charset=utf-8");
+        assert_eq!(class(&text, document.as_bytes()), *expected, "as text: {document}");
+        let stream = format!(": begin\n\ndata: {document}\n\n");
+        assert_eq!(class(&text, stream.as_bytes()), *expected, "as text: {stream}");
         assert_eq!(class(&sse, document.as_bytes()), *expected, "JSON labelled as SSE: {document}");
         for stream in [
             format!("data: {{\"model\":\"m\"}}\n\ndata: {document}\n\ndata: [DONE]\n\n"),
@@ -434,6 +438,15 @@ fn the_configured_protocol_changes_no_class() {
             let answer = Answer { protocol, ..answer(path, JSON) };
             assert_eq!(class(&answer, document.as_bytes()), *expected, "{protocol:?}: {document}");
         }
+    }
+}
+
+#[test]
+fn a_text_for_people_says_nothing() {
+    for text in ["error: {\"error\":{}} happened", "every word", "<html>{\"error\":{}}", "", " "] {
+        let answer = answer(AGENT, b"text/plain");
+        let seen = scan(&answer, text.as_bytes());
+        assert_eq!((seen.failure, seen.is_generation), (None, false), "{text}");
     }
 }
 

@@ -62,6 +62,30 @@ fn a_function_that_failed_behind_a_good_status_failed() {
 }
 
 #[test]
+fn json_labelled_as_text_is_read_and_a_text_for_people_is_not() {
+    let gzip = |body: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(body).expect("memory");
+        encoder.finish().expect("memory")
+    };
+    let failed = br#"{"error":{"type":"server_error","message":"m"}}"#;
+    for kind in ["Content-Type: text/plain\r\n", "Content-Type: TEXT/Plain; charset=x\r\n"] {
+        let head = format!("HTTP/1.1 200 OK\r\n{kind}Content-Length: 9\r\n\r\n");
+        assert_ne!(observed(&head, failed, b"").1, Outcome::Ok, "{kind}");
+        let coded = head.replace("Content-Length", "Content-Encoding: gzip\r\nContent-Length");
+        assert_ne!(observed(&coded, &gzip(failed), b"").1, Outcome::Ok, "{kind}");
+        for text in [&b"<html>{\"error\":1}</html>"[..], b"error: no", b"", b"\n"] {
+            let (seen, outcome) = observed(&head, text, b"");
+            assert_eq!((outcome, seen.unreadable), (Outcome::Ok, false), "{kind}");
+            let (seen, outcome) = observed(&coded, &gzip(text), b"");
+            assert_eq!((outcome, seen.unreadable), (Outcome::Ok, false), "{kind}");
+        }
+        let unknown = coded.replace("gzip", "rot13");
+        assert!(!observed(&unknown, b"text", b"").0.unreadable, "nobody counts texts");
+    }
+}
+
+#[test]
 fn tokens_that_only_the_head_counts_are_the_answers() {
     let used = |path: &str, fields: &str, body: &str| {
         let head = format!(
