@@ -18,9 +18,9 @@ use std::fmt;
 use std::rc::Rc;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::task::{Context, Waker};
+use std::task::{Context, Wake, Waker};
 
 /// Most bytes that a sample keeps of a message.
 const SAMPLE_BYTES: usize = 64 * 1024;
@@ -72,6 +72,7 @@ pub struct Exchanges {
     worker: Rc<Worker>,
     network: Arc<Network>,
     serving: Serving,
+    woken: Arc<Woken>,
     client: Remote,
     endpoints: Vec<Remote>,
     requests: Vec<Vec<u8>>,
@@ -84,6 +85,16 @@ pub struct Exchanges {
 impl fmt::Debug for Exchanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exchanges").field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
+/// Whether the connection was woken since it was polled last.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -113,6 +124,7 @@ impl Exchanges {
             worker,
             network,
             serving,
+            woken: Arc::default(),
             client,
             endpoints: Vec::new(),
             requests,
@@ -149,9 +161,17 @@ impl Exchanges {
         while self.samples.try_recv().is_ok() {}
     }
 
+    /// Polls the connection, and again as long as it asks for that.
     fn poll(&mut self) {
-        let mut context = Context::from_waker(Waker::noop());
-        assert!(self.serving.as_mut().poll(&mut context).is_pending(), "the connection stays open");
+        while self.poll_once() {}
+    }
+
+    /// Polls the connection; true if it asks to be polled again.
+    fn poll_once(&mut self) -> bool {
+        let waker = Waker::from(Arc::clone(&self.woken));
+        let polled = self.serving.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending(), "the connection stays open");
+        self.woken.0.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -269,5 +289,23 @@ mod tests {
             (0..Exchanges::USERS * 2).for_each(|_| exchanges.run());
             assert_eq!(exchanges.endpoints.len(), 2, "{}", exchange.name);
         }
+    }
+
+    /// So a worker reads from all connections that are ready, and writes to all of them after that.
+    #[test]
+    fn what_was_read_goes_out_after_the_others_had_their_turn() {
+        let mut exchanges = Exchanges::new(&EXCHANGES[0]);
+        exchanges.run();
+        let asked = |exchanges: &Exchanges| {
+            exchanges.endpoints.iter().find(|endpoint| !endpoint.take().is_empty()).cloned()
+        };
+        exchanges.client.send(&exchanges.requests[0]);
+        assert!(exchanges.poll_once() && asked(&exchanges).is_none(), "the request waits");
+        assert!(!exchanges.poll_once());
+        let endpoint = asked(&exchanges).expect("the request is out");
+        endpoint.send(&exchanges.answer[0]);
+        assert!(exchanges.poll_once() && exchanges.client.take().is_empty(), "the answer waits");
+        assert!(!exchanges.poll_once());
+        assert!(exchanges.client.take().starts_with(b"HTTP/1.1 200"), "the answer is out");
     }
 }

@@ -329,6 +329,7 @@ impl Client {
             reused: connected.reused,
             over_ms: attempts.over_ms,
             late_ms: attempts.over_ms,
+            has_waited: false,
             sending,
             receiving: Receiving::new(&mut self.down),
         };

@@ -19,7 +19,7 @@ use parts::Coding;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, ReadBuf};
-use turn::Share;
+use turn::{Share, go_last};
 
 /// Bytes of later requests that are read while one is in progress.
 const MAX_AHEAD: usize = 64 * 1024;
@@ -35,6 +35,10 @@ impl Exchange<'_> {
     }
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if !std::mem::replace(&mut self.has_waited, true) {
+            go_last(cx);
+            return Poll::Pending;
+        }
         if !self.sending.begun && !self.worker.is_current(&self.decision.plan) {
             return Poll::Ready(End::Outdated);
         }
@@ -43,6 +47,10 @@ impl Exchange<'_> {
         match self.step(cx) {
             Ok(()) => {}
             Err(end) => return Poll::Ready(end),
+        }
+        if self.receiving.held_back {
+            go_last(cx);
+            return Poll::Pending;
         }
         if self.watch.is_cut() {
             return Poll::Ready(if self.receiving.has_answered() {
@@ -71,6 +79,10 @@ impl Exchange<'_> {
                 self.offer_shadow();
             }
             let received = self.receive(cx)?;
+            if self.receiving.held_back {
+                self.set_deadline();
+                return Ok(());
+            }
             if self.receiving.finished {
                 return Err(self.end());
             }

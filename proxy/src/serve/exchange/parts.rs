@@ -68,6 +68,8 @@ pub(in crate::serve) struct Exchange<'a> {
     pub(in crate::serve) over_ms: u64,
     /// The worker's time at which the present step is over.
     pub(in crate::serve) late_ms: u64,
+    /// The worker's other tasks had their turn since the request was read.
+    pub(in crate::serve) has_waited: bool,
     pub(in crate::serve) sending: Sending<'a>,
     pub(in crate::serve) receiving: Receiving<'a>,
 }
@@ -264,6 +266,8 @@ pub(in crate::serve) struct Receiving<'a> {
     /// Interim answers that came.
     pub(in crate::serve::exchange) interim: u32,
     pub(in crate::serve::exchange) finished: bool,
+    /// The answer's first bytes are gathered, and go out last in this turn of the worker.
+    pub(in crate::serve::exchange) held_back: bool,
     /// Where comments may be put between the events of a stream.
     pub(in crate::serve::exchange) gap: Gap,
 }
@@ -283,6 +287,7 @@ impl<'a> Receiving<'a> {
             later: Vec::new(),
             interim: 0,
             finished: false,
+            held_back: false,
             gap: Gap::default(),
         }
     }
@@ -290,6 +295,11 @@ impl<'a> Receiving<'a> {
     /// Returns whether the client has not taken all that is ready for it.
     pub(in crate::serve::exchange) fn is_held_up(&self) -> bool {
         self.unflushed || self.written < self.out.len()
+    }
+
+    /// Returns whether the answer has come, and nothing of it was written yet.
+    pub(in crate::serve::exchange) fn is_gathered(&self) -> bool {
+        !self.begun && self.has_answered() && self.is_held_up()
     }
 
     /// Returns whether the client has seen anything of an answer.

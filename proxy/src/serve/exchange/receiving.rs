@@ -15,7 +15,7 @@ const WORTH_COPYING: usize = 8 * 1024;
 impl Exchange<'_> {
     /// Passes on what can be passed on of the answer; true on progress.
     pub(super) fn receive(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
-        let mut progress = false;
+        let mut progress = std::mem::take(&mut self.receiving.held_back);
         loop {
             if !self.flush_answer(cx, &[], &mut progress)? {
                 return Ok(progress);
@@ -44,6 +44,10 @@ impl Exchange<'_> {
                     self.take_answer(cx, read.filled(), &mut progress)?;
                     if self.call.bytes_out > before {
                         self.call.chunk_came(worker, self.decision);
+                    }
+                    if self.receiving.is_gathered() {
+                        self.receiving.held_back = true;
+                        return Ok(true);
                     }
                 }
                 Poll::Ready(ended) => {
@@ -186,6 +190,7 @@ impl Exchange<'_> {
             match (answer.body.read(&mut rest).map_err(|_| broken)?, answer.coding) {
                 (Piece::Data(data), coding) => {
                     self.note_data(data);
+                    let begun = self.receiving.begun;
                     let out = &mut *self.receiving.out;
                     match coding {
                         Coding::Chunks => out.extend_from_slice(data),
@@ -193,6 +198,9 @@ impl Exchange<'_> {
                             let _ = write!(out, "{:x}\r\n", data.len());
                             out.extend_from_slice(data);
                             out.extend_from_slice(b"\r\n");
+                        }
+                        Coding::Plain if !begun && data.len() <= WORTH_COPYING => {
+                            out.extend_from_slice(data);
                         }
                         // What the client does not take at once is gathered, at most one read's worth.
                         Coding::Plain | Coding::Tunnel => {

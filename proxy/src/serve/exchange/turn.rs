@@ -76,6 +76,13 @@ pub(in crate::serve) fn give_way(cx: &mut Context<'_>) {
     let _ = std::future::Future::poll(yielding, cx);
 }
 
+/// Lets all tasks that are ready now have their turn first. So a worker reads from all connections that
+/// have something to say, and writes to all of them after that: a core finds the code of reading, of
+/// deciding and of writing in its caches then, instead of loading all three for each request.
+pub(super) fn go_last(cx: &Context<'_>) {
+    cx.waker().wake_by_ref();
+}
+
 #[cfg(test)]
 mod tests {
     use super::{LINES, Parts, READS, Share};
