@@ -157,6 +157,9 @@ fn track(rollout: &RolloutDetail) -> Markup {
         @if !rollout.waived.is_empty() {
             p.alarm { "Not measured, waived at the start: " (rollout.waived.join(", ")) }
         }
+        @if let Some(unknown) = &rollout.unknown_cost {
+            p.alarm { "A gate on costs waits: " (unknown) }
+        }
     }
 }
 

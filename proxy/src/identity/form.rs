@@ -73,9 +73,18 @@ fn decoded(bytes: &[u8]) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(percent_decoded(&spaced)?.into_owned()))
 }
 
-/// The members that the name of a field stands for: `a[b][]` and `a.b` are `b` of `a`.
+/// The members that the name of a field stands for: `a[b][]`, `a[b][0]` and `a.b` are `b` of `a`.
 pub(super) fn members(name: &str) -> impl Iterator<Item = &str> {
-    name.split(['[', '.']).map(|part| part.trim_end_matches(']')).filter(|part| !part.is_empty())
+    let parts = name.split(['[', '.']).map(|part| part.trim_end_matches(']'));
+    // Entries of lists are not told apart.
+    parts
+        .enumerate()
+        .filter(|(at, part)| !part.is_empty() && (*at == 0 || !is_index(part)))
+        .map(|it| it.1)
+}
+
+fn is_index(part: &str) -> bool {
+    part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The field at `pointer` (RFC 6901). A form that a backend may read otherwise, because the field is
@@ -139,6 +148,9 @@ mod tests {
             ("From=%2B4912&Body=hi", "/From", id("+4912")),
             ("user[id]=ann&user[name]=x", "/user/id", id("ann")),
             ("user.id=ann", "/user/id", id("ann")),
+            ("user[0][id]=ann", "/user/id", id("ann")),
+            ("user[0][id]=ann&user[1][id]=bob", "/user/id", Reading::Unreadable),
+            ("7=ann", "/7", id("ann")),
             ("a=1&a=1", "/a", id("1")),
             ("a=1&a=2", "/a", Reading::Unreadable),
             ("a=%ff", "/a", Reading::Unreadable),

@@ -258,7 +258,7 @@ fn form(place: Place, collection: &str) -> Option<(String, String)> {
     Some(match place {
         Place::Member(name) | Place::Top(name) => (name.to_owned(), ID.to_owned()),
         Place::Of(parent, name) => (format!("{parent}[{name}]"), ID.to_owned()),
-        Place::TopOf(list, name) => (format!("{list}[][{name}]"), ID.to_owned()),
+        Place::TopOf(list, name) => (format!("{list}[3][{name}]"), ID.to_owned()),
         Place::Resource(name) => (name.to_owned(), format!("{collection}/{ID}")),
         Place::Header(_) | Place::Path(_) | Place::Query(_) => return None,
     })
@@ -276,7 +276,7 @@ fn what_is_used_in_json_is_recognised_in_forms_of_both_kinds() {
             let Some((name, value)) = form(*place, collection.unwrap_or("none")) else { continue };
             let escaped = value.replace('/', "%2F").replace('-', "%2d");
             let name_escaped = name.replace('[', "%5B").replace('_', "%5f");
-            let list = if name.ends_with('s') { "%5B%5D" } else { "" };
+            let list = if name.ends_with('s') { "%5B0%5D" } else { "" };
             let urlencoded = format!("purpose=a+b&{name_escaped}{list}={escaped}");
             let fields = "Content-Type: application/x-www-form-urlencoded\r\n";
             let multipart = format!(
