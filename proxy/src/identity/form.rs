@@ -2,6 +2,7 @@
 
 use super::percent::percent_decoded;
 use super::reading::Reading;
+use stagegate_signals::Layout;
 use std::borrow::Cow;
 
 /// Longest name of a field that is looked at, escapes and all.
@@ -87,15 +88,28 @@ fn is_index(part: &str) -> bool {
     part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The field at `pointer` (RFC 6901). A form that a backend may read otherwise, because the field is
-/// repeated or cannot be read, is unreadable.
+/// The field at `pointer` (RFC 6901). A form that a backend may read otherwise is unreadable: the field is
+/// repeated or cannot be read, the body is JSON behind a form's label, a name has characters that
+/// some readers drop, or a `;` that some take for an `&` makes a difference.
 pub(super) fn read_at(form: &[u8], pointer: &str) -> Reading {
+    if Layout::of(form) == Some(Layout::Json) {
+        return Reading::Unreadable;
+    }
+    let found = read_split(form, pointer, |byte| byte == b'&');
+    let other = read_split(form, pointer, |byte| matches!(byte, b'&' | b';'));
+    if found == other { found } else { Reading::Unreadable }
+}
+
+fn read_split(form: &[u8], pointer: &str, ends: impl Fn(u8) -> bool) -> Reading {
     let wanted: Vec<String> =
         pointer.split('/').skip(1).map(|it| it.replace("~1", "/").replace("~0", "~")).collect();
     let mut found = Reading::Nothing;
-    for pair in form.split(|byte| *byte == b'&') {
+    for pair in form.split(|byte| ends(*byte)) {
         let at = memchr::memchr(b'=', pair).unwrap_or(pair.len());
         let Some(name) = decoded(&pair[..at]) else { return Reading::Unreadable };
+        if name.trim() != name || name.chars().any(char::is_control) {
+            return Reading::Unreadable;
+        }
         if !members(&name).eq(wanted.iter().map(String::as_str)) {
             continue;
         }
@@ -156,6 +170,15 @@ mod tests {
             ("a=%ff", "/a", Reading::Unreadable),
             ("%ff=1&a=2", "/a", Reading::Unreadable),
             ("a=%00", "/a", Reading::Unreadable),
+            // What backends differ in.
+            (r#"{"a":"1"}"#, "/a", Reading::Unreadable),
+            ("\r\n [{\"a\":1}]", "/a", Reading::Unreadable),
+            ("b=2;a=1", "/a", Reading::Unreadable),
+            ("a=1;b=2", "/a", Reading::Unreadable),
+            ("b=2;c=3&a=1", "/a", id("1")),
+            ("+a=1", "/a", Reading::Unreadable),
+            ("a%00b=1", "/a", Reading::Unreadable),
+            ("\na=1", "/a", Reading::Unreadable),
             ("b=1", "/a", Reading::Nothing),
             ("a=", "/a", Reading::Nothing),
             ("", "/a", Reading::Nothing),
