@@ -93,6 +93,7 @@ pub(crate) struct Figures {
     pub(crate) flags: Option<Arc<stagegate_ofrep::Flags>>,
     pub(crate) book: Option<Arc<Book>>,
     pub(crate) fleet: Option<Arc<crate::fleet::Fleet>>,
+    pub(crate) queue: Option<stagegate_queue::Queue>,
 }
 
 impl StatsSource for Figures {
@@ -152,6 +153,9 @@ impl MetricsSource for Figures {
         }
         if let Some(flags) = &self.flags {
             crate::flags::show(flags, &self.telemetry);
+        }
+        if let Some(queue) = &self.queue {
+            crate::queue::show(queue, &self.telemetry);
         }
         if let Some(book) = &self.book {
             otlp::show(book, &self.telemetry);

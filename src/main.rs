@@ -17,6 +17,7 @@ mod notify;
 mod otlp;
 mod plane;
 mod prepare;
+mod queue;
 mod reload;
 mod remote_flags;
 mod resolve;

@@ -97,6 +97,11 @@ impl Plane {
         self.proxy.pins_made() as u64
     }
 
+    /// True once the process is not ready for new traffic.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// From here on the process is not ready for new traffic.
     pub(crate) fn begin_drain(&self) {
         self.draining.store(true, Ordering::Relaxed);

@@ -16,6 +16,7 @@ use crate::listen;
 use crate::names;
 use crate::otlp::{self, PriceLists, Stages};
 use crate::plane::Plane;
+use crate::queue;
 use crate::remote_flags::RemoteFlags;
 use crate::scoring;
 use crate::supervise;
@@ -141,6 +142,11 @@ async fn bring_up(
     let conversations = Arc::new(Conversations::new(Arc::clone(&parts.plane), &config.data_dir));
     let recalling = Arc::clone(&conversations);
     tokio::task::spawn_blocking(move || recalling.recall()).await?;
+    // A safe start changes nothing. Before the first request: a workload may be killed.
+    let queue = match control.view().safe_start.is_some() {
+        true => None,
+        false => Some(queue::open(&config, &parts.plane)?),
+    };
     let proxy_addr = parts.accept(sockets.listeners, settings, &config)?;
     let more = counting.more.clone();
     let scoring = parts.score(&control, copies, counting.more);
@@ -159,7 +165,7 @@ async fn bring_up(
         _ => None,
     };
     let shown = flags.as_ref().map(|it| Arc::clone(&it.flags));
-    let shows = (shown.clone(), fleet.clone());
+    let shows = (shown.clone(), fleet.clone(), queue.clone());
     let app = parts.app(&control, notifier.as_ref(), scoring.as_ref(), shows);
     let local = listen::admin(&config.data_dir)
         .inspect_err(|error| tracing::warn!(%error, "the admin API has no socket in data_dir"))
@@ -200,6 +206,7 @@ async fn bring_up(
         traces,
         conversations,
         fleet,
+        queue,
     };
     running.begin_owner_tasks();
     Ok(running)
@@ -226,6 +233,10 @@ struct Counting {
     more: Counts,
     counted: Counted,
 }
+
+/// What the admin API shows besides.
+type Shown =
+    (Option<Arc<stagegate_ofrep::Flags>>, Option<Arc<Fleet>>, Option<stagegate_queue::Queue>);
 
 type Copies = std::sync::mpsc::Receiver<Box<Tapped>>;
 
@@ -302,7 +313,7 @@ impl Parts {
         control: &Control,
         notifier: Option<&Notifier>,
         scoring: Option<&scoring::Running>,
-        (flags, fleet): (Option<Arc<stagegate_ofrep::Flags>>, Option<Arc<Fleet>>),
+        (flags, fleet, queue): Shown,
     ) -> App {
         let outlet = Arc::clone(&self.outlet);
         let evaluations = flags.clone().map(flags::evaluations);
@@ -316,6 +327,7 @@ impl Parts {
             flags,
             book: self.book.clone(),
             fleet,
+            queue: queue.clone(),
         });
         let started_at_ms = now_ms();
         App {
@@ -329,6 +341,7 @@ impl Parts {
             }),
             stages: self.book.clone().map(|book| Arc::new(Stages(book)) as _),
             flags: evaluations,
+            queue,
             notifier: notifier.cloned(),
             people: Arc::default(),
             refusals: Arc::default(),

@@ -9,6 +9,7 @@ mod fleet;
 mod handoff;
 mod pairs;
 mod passport;
+mod queue;
 mod release;
 mod results;
 mod runbook;
@@ -36,6 +37,7 @@ pub use runbook::{given_act, runbook, task_made};
 
 pub mod rollout;
 pub(crate) use pairs::{compared, lost};
+pub(crate) use queue::{queue_entry, queue_figures, queued_request};
 pub use results::results;
 pub(crate) use sets::*;
 pub use shadow::shadow;
@@ -76,6 +78,7 @@ pub fn workload(live: &Live) -> WorkloadDetail {
             Fallback::Stable => "stable".to_owned(),
             Fallback::Release(release) => format!("release {release}"),
             Fallback::Respond(answer) => format!("respond {}", answer.status),
+            Fallback::Queue(_) => "queue".to_owned(),
         },
         sticky: sticky(spec.sticky),
         on_rollback: on_rollback(spec.on_rollback),

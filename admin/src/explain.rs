@@ -116,6 +116,10 @@ fn destination(spec: &WorkloadSpec, choice: &Choice<'_>, release: Option<&Releas
         (Target::Respond, _, Fallback::Respond(answer)) => {
             format!("Gets the kill switch's fixed answer {}", answer.status)
         }
+        (Target::Respond, _, Fallback::Queue(answer)) => format!(
+            "Waits in the queue if its method and path are listed, else gets the fixed answer {}",
+            answer.status
+        ),
         _ => "Goes nowhere".to_owned(),
     }
 }

@@ -153,6 +153,9 @@ pub struct WorkloadStatus {
     /// The reasons that prevent its promotion, one line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rollout_waits: Vec<String>,
+    /// Requests that came while it was killed; absent where its kill switch stores none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<super::QueueFigures>,
     /// The stable arm.
     pub stable: ArmStatus,
     /// The candidate arm, if there is a candidate.

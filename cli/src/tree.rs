@@ -3,8 +3,8 @@
 use crate::client::{AdminClient, Failure, Trust};
 use crate::command::{
     analysis, audit, change, checklist, cohort, dataset, drill, eval, explain, file, flag, fleet,
-    handoff, health, lists, notify, outlook, passport, price, reference, release, report, review,
-    rollout, runbook, samples, shadow, smoke, status, token, undo,
+    handoff, health, lists, notify, outlook, passport, price, queue, reference, release, report,
+    review, rollout, runbook, samples, shadow, smoke, status, token, undo,
 };
 use crate::examples::examples;
 use crate::local::Local;
@@ -146,6 +146,9 @@ pub(crate) enum Command {
     /// Hand a release over to the people on call: the pack, and what it lacks.
     #[command(subcommand)]
     Handoff(handoff::HandoffCommand),
+    /// List requests that came while a workload was killed, or take one out.
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
     /// Show the analyses of a rollout's gates.
     #[command(subcommand)]
     Analysis(analysis::AnalysisCommand),
@@ -265,6 +268,7 @@ impl Command {
             Self::Smoke(args) => smoke::run(&client()?, &args, format),
             Self::Runbook(command) => runbook::run(&client()?, &command, format),
             Self::Handoff(command) => handoff::run(&client()?, &command, format),
+            Self::Queue(command) => queue::run(&client()?, &command, format),
             Self::Analysis(command) => analysis::run(&client()?, &command, format),
             Self::Report(args) => report::run(&client()?, &args, format),
             Self::Plan(args) => outlook::plan(&client()?, &args, format),
@@ -307,7 +311,10 @@ fn take_back(
 /// Commands by task, in the order in which they are needed; each is in one group.
 const GROUPS: [(&str, &[&str]); 7] = [
     ("See what is happening", &["status", "health", "explain", "decisions", "audit", "report"]),
-    ("Move traffic, and take it back", &["weight", "rollback", "undo", "kill", "revive", "drill"]),
+    (
+        "Move traffic, and take it back",
+        &["weight", "rollback", "undo", "kill", "revive", "queue", "drill"],
+    ),
     (
         "Roll a release out by its gates",
         &[

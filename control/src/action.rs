@@ -60,6 +60,8 @@ pub enum Action {
     Runbook,
     /// Something about a hand-off.
     Handoff,
+    /// A request was taken out of the queue of a killed workload.
+    QueueDrop,
     /// Something about a check of a checklist.
     Checklist(ChecklistAction),
 }
@@ -107,6 +109,7 @@ impl Action {
             Self::PassportAdmit => "passport_admit",
             Self::Runbook => "runbook",
             Self::Handoff => "handoff",
+            Self::QueueDrop => "queue_drop",
             Self::Checklist(action) => action.label(),
         }
     }

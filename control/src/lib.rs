@@ -43,12 +43,14 @@ mod handover;
 mod intake;
 mod last_changes;
 mod limiter;
+mod minutes;
 mod moves;
 mod passport;
 mod pending;
 pub mod ports;
 mod preflight;
 mod presence;
+mod queue;
 mod readiness;
 mod reconcile;
 mod record_late;
@@ -94,6 +96,7 @@ pub use following::FollowError;
 pub use handoff::{Handoff, HandoffMade, HandoffOrder};
 pub use passport::AdmitOrder;
 pub use preflight::unmeasurable;
+pub use queue::QueueDrop;
 pub use readiness::{
     KeptStatement, ReleaseChecklist, Said, StaleCheck, StatementMade, StatementOrder,
 };

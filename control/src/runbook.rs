@@ -3,12 +3,13 @@
 
 mod results;
 
+use super::minutes::each_minute;
 use super::results::unnumbered;
 use super::{
     Action, Answer, Control, ExecuteError, IdempotencyKey, Inner, Live, StoreAccessError, View,
     now_ms,
 };
-use results::{errors, spend, tail};
+use results::{errors, spend, tail, tenants};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stagegate_notify::{Notice, NoticeKind};
@@ -16,13 +17,15 @@ use stagegate_readiness::{
     Demand, Job, StatementRefusal, TASKS, TaskEvent, TaskLine, TaskNote, board, task, to_do,
     to_tell, violation,
 };
-use stagegate_rollout::{Phase, Rollout, Series, Severity, Tick, WorkloadName};
+use stagegate_rollout::{Analysis, Phase, Rollout, Series, Severity, Tick, WorkloadName};
 use stagegate_store::{Attachment, FactKind, NewAudit, NewChange, NewFact};
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Most events of one runbook that are read.
 const EVENTS: usize = 10_000;
+/// Analyses before 100% that are looked through for a forecast.
+const ANALYSES: usize = 50;
 /// The time before 100% that is compared with, in milliseconds.
 const BEFORE_MS: u64 = 24 * 3_600_000;
 
@@ -262,18 +265,42 @@ impl Inner {
                 Ok(it) => (true, format!("{} after {} s", it.trigger, it.after_ms / 1000)),
                 Err(why) => (false, why),
             },
-            Job::Errors | Job::Tail => {
+            Job::Errors | Job::Tail | Job::Tenants => {
                 let (before, after) = self.series_around(name, rollout, began_ms).await?;
-                if job == Job::Errors { errors(&before, &after) } else { tail(&before, &after) }
+                match job {
+                    Job::Errors => errors(&before, &after),
+                    Job::Tail => tail(&before, &after),
+                    _ => tenants(&before.units, &after.units),
+                }
             }
             Job::Spend => {
                 let workload = view.config.workload(name.as_str());
                 let budget = workload.and_then(|it| it.cost.daily_budget_nanos);
                 let seen = self.steering.costs.daily(name.as_str(), Instant::now());
-                spend(budget.map(|nanos| nanos as f64 / 1e9), &seen)
+                let forecast = self.forecast_before(name, rollout, began_ms).await?;
+                spend(budget.map(|nanos| nanos as f64 / 1e9), forecast, &seen)
             }
             Job::Report => (true, format!("stagegate report --rollout {}", rollout.id)),
         })
+    }
+
+    /// The dollars of a day that the last analysis before 100% forecast for it.
+    async fn forecast_before(
+        &self,
+        name: &WorkloadName,
+        rollout: &Rollout,
+        began_ms: u64,
+    ) -> Result<Option<f64>, StoreAccessError> {
+        let (name, id) = (name.clone(), rollout.id.to_string());
+        let kept = self.ask(move |store| {
+            let before = began_ms.saturating_add(1);
+            Ok(store.analyses(&name, Some(&id), Some(before), ANALYSES)?)
+        });
+        let forecast = |body: &str| {
+            let analysis: Analysis = serde_json::from_str(body).ok()?;
+            Some(analysis.forecast?.usd_per_day)
+        };
+        Ok(kept.await?.iter().find_map(|it| forecast(&it.analysis.body)))
     }
 
     /// The counts of both arms in the day before 100%, and of the release since.
@@ -284,10 +311,12 @@ impl Inner {
         began_ms: u64,
     ) -> Result<(Series, Series), StoreAccessError> {
         let (name, to) = (name.clone(), rollout.to.clone());
+        let begun = self.steering.windows().begun(&name);
         self.ask(move |store| {
             let (mut before, mut after) = (Series::default(), Series::default());
             let from = began_ms.saturating_sub(BEFORE_MS);
-            store.each_window(&name, from, now_ms().saturating_add(1), |window| {
+            let span_ms = (from, now_ms().saturating_add(1));
+            each_minute(store, (&name, begun), span_ms, &mut |window| {
                 let Ok(tick) = serde_json::from_str::<Tick>(&window.body) else { return };
                 if window.at_ms <= began_ms {
                     before.merge(&tick.stable);

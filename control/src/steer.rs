@@ -50,7 +50,7 @@ impl Control {
             }
             state.look(inner);
         }
-        state.end().await;
+        state.end(inner).await;
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::costs::CostBook;
 use super::intake::Intake;
+use super::windows::Windows;
 use stagegate_rollout::{Analysis, WorkloadName};
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -19,6 +20,7 @@ pub(super) struct Steering {
     pub(super) intake: Intake,
     pub(super) costs: CostBook,
     newest: RwLock<BTreeMap<WorkloadName, Arc<Analysis>>>,
+    windows: Mutex<Windows>,
     changed: Notify,
 }
 
@@ -26,6 +28,12 @@ impl Steering {
     /// The plan changed: a rollout may have begun or moved.
     pub(super) fn wake(&self) {
         self.changed.notify_one();
+    }
+
+    /// The minutes that are being counted. Held for moments only.
+    pub(super) fn windows(&self) -> MutexGuard<'_, Windows> {
+        // Sums hold no invariant that a panic elsewhere could have broken.
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The newest analysis of a workload since the start, of whatever rollout it was.

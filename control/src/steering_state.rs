@@ -10,7 +10,6 @@ use super::asking::Asking;
 use super::attached::stored;
 use super::intake::{Counted, Watch};
 use super::recorder::{Recorder, Saving};
-use super::windows::Windows;
 use super::{Inner, Live, StoreAccessError, View, now_ms};
 use crate::ports::{Event, RolloutFigures};
 use serde_json::json;
@@ -56,7 +55,6 @@ struct Reading {
 pub(super) struct SteeringState {
     watched: BTreeMap<WorkloadName, Watched>,
     spending: BTreeMap<WorkloadName, SpendBook>,
-    windows: Windows,
     recorder: Recorder,
     acts: Acts,
     asking: Asking,
@@ -80,7 +78,6 @@ impl SteeringState {
         Self {
             watched: BTreeMap::new(),
             spending: spending.into_iter().filter_map(book).collect(),
-            windows: Windows::default(),
             recorder: Recorder::begin(inner),
             acts: Acts::default(),
             asking: Asking::default(),
@@ -106,7 +103,7 @@ impl SteeringState {
             let name = &live.split.spec().name;
             let Some(watched) = self.watched.get_mut(name) else { continue };
             let Some((counted, mut tick)) = watched.tick(inner, live, now, at_ms) else { continue };
-            self.windows.add(live, &tick, view.config.measurements.ticks);
+            inner.steering.windows().add(live, &tick, view.config.measurements.ticks);
             let spending = self.spending.entry(name.clone()).or_default();
             let budget = view.config.workloads.iter().find(|it| it.spec.name == *name);
             let zone = budget.map_or(&self.utc, |it| &it.cost.time_zone);
@@ -121,7 +118,8 @@ impl SteeringState {
         }
         let figures = inner.view().live.iter().map(|live| figures(inner, live)).collect();
         inner.observer.on(&Event::Steered { rollouts: figures });
-        self.keep(analyses, now, at_ms);
+        self.recorder.keep(analyses, inner.steering.windows().complete(at_ms));
+        self.keep(now, at_ms);
     }
 
     /// Begins to watch what began, and forgets what ended.
@@ -202,8 +200,7 @@ impl SteeringState {
     }
 
     /// Hands analyses and windows to the recorder, and now and then everything else.
-    fn keep(&mut self, analyses: Vec<NewAnalysis>, now: Instant, at_ms: u64) {
-        self.recorder.keep(analyses, self.windows.complete(at_ms));
+    fn keep(&mut self, now: Instant, at_ms: u64) {
         if now.duration_since(self.saved) >= SAVE_EVERY {
             self.saved = now;
             self.save();
@@ -215,7 +212,9 @@ impl SteeringState {
     }
 
     /// Saves what was gathered, and waits until what was begun is done or takes too long.
-    pub(super) async fn end(self) {
+    pub(super) async fn end(self, inner: &Inner) {
+        // The minute that has begun is worth keeping too.
+        self.recorder.keep(Vec::new(), inner.steering.windows().finish());
         self.save();
         self.acts.end().await;
         self.recorder.end().await;

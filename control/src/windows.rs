@@ -73,14 +73,20 @@ impl Windows {
 
     fn close(&mut self, workload: &WorkloadName) {
         if let Some(window) = self.open.remove(workload) {
-            self.done.push(RecordedWindow {
-                workload: workload.clone(),
-                at_ms: window.counted.sum.at_ms,
-                stable: window.stable,
-                candidate: Some(window.candidate),
-                body: compact(&window.counted),
-            });
+            self.done.push(window.recorded(workload));
         }
+    }
+
+    /// The minute that is not over yet, as it would be recorded now.
+    pub(super) fn begun(&self, workload: &WorkloadName) -> Option<RecordedWindow> {
+        Some(self.open.get(workload)?.recorded(workload))
+    }
+
+    /// Hands over every window, also those that are not over: the process ends.
+    pub(super) fn finish(&mut self) -> Vec<RecordedWindow> {
+        let open: Vec<WorkloadName> = self.open.keys().cloned().collect();
+        open.iter().for_each(|workload| self.close(workload));
+        std::mem::take(&mut self.done)
     }
 
     /// Hands over the windows that are over at `now_ms`.
@@ -90,6 +96,18 @@ impl Windows {
         let over: Vec<WorkloadName> = over.map(|(workload, _)| workload.clone()).collect();
         over.iter().for_each(|workload| self.close(workload));
         std::mem::take(&mut self.done)
+    }
+}
+
+impl Window {
+    fn recorded(&self, workload: &WorkloadName) -> RecordedWindow {
+        RecordedWindow {
+            workload: workload.clone(),
+            at_ms: self.counted.sum.at_ms,
+            stable: self.stable.clone(),
+            candidate: Some(self.candidate.clone()),
+            body: compact(&self.counted),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use maud::{Markup, html};
 use serde_json::json;
 use stagegate_api::words::millis;
 use stagegate_api::{
-    Changed, FlagChanged, FleetOutcome, ReplicaStanding, ReviewTaken, RollbackTiming,
+    Changed, FlagChanged, FleetOutcome, ReplicaStanding, ReviewTaken, RollbackTiming, ScoresTaken,
 };
 
 /// Does what a form of a workload's page asks for.
@@ -48,6 +48,18 @@ pub(crate) async fn flag(
     for field in ["tenant", "share", "variant", "user"] {
         if let Some(value) = form.get(field) {
             body[field] = json!(value);
+        }
+    }
+    if let Some((kind, id)) = form.get("which").and_then(|it| it.split_once(' ')) {
+        body[if kind == "rule" { "remove" } else { kind }] = json!(id);
+    }
+    if let Some(text) = form.get("overriding") {
+        match serde_json::from_str::<serde_json::Value>(text) {
+            Ok(overriding) => body["overriding"] = overriding,
+            Err(error) => {
+                let why = format!("the changes are no JSON: {error}");
+                return frame::plain_refusal(StatusCode::BAD_REQUEST, &why);
+            }
         }
     }
     let change = Change {
@@ -178,5 +190,57 @@ pub(crate) async fn review(
     match dashboard.api.change::<ReviewTaken>(&visitor, asked).await {
         Ok(_) => Redirect::to(&path(&["samples", &id])).into_response(),
         Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// A person's score for a sample, under a name of their own.
+pub(crate) async fn score(
+    State(dashboard): State<Dashboard>,
+    Path(id): Path<String>,
+    Own { visitor, form }: Own,
+) -> Response {
+    let mut score = json!({ "id": id, "name": form.text("name") });
+    match form.text("pass") {
+        "pass" => score["pass"] = json!(true),
+        "fail" => score["pass"] = json!(false),
+        _ => {}
+    }
+    if let Some(value) = form.get("value") {
+        match value.parse::<f64>() {
+            Ok(value) => score["value"] = json!(value),
+            Err(_) => {
+                let why = format!("`{value}` is not a number from 0 to 1");
+                return frame::plain_refusal(StatusCode::BAD_REQUEST, &why);
+            }
+        }
+    }
+    if let Some(explanation) = form.get("explanation") {
+        score["explanation"] = json!(explanation);
+    }
+    let path_of = path(&["samples", &id]);
+    let asked = Change {
+        body: json!({ "scores": [score] }),
+        ..Change::plain(Method::POST, "/v1/scores".to_owned())
+    };
+    match dashboard.api.change::<ScoresTaken>(&visitor, asked).await {
+        Ok(taken) => {
+            let result = taken.results.first().map_or("unknown", |it| it.result.as_str());
+            let words = match result {
+                "counted" => "It counts.",
+                "kept" => "It is kept.",
+                "repeated" => "This name has judged the sample before. The first verdict stands.",
+                _ => "There is no such sample any more.",
+            };
+            let body = html! {
+                h1 { "Score: " (result) }
+                p { (words) }
+                p { a.button href=(path_of) { "Back to the sample" } }
+            };
+            frame::page(&visitor, "/samples", "Score", &body)
+        }
+        Err(refusal) => {
+            let body = refused(&refusal, &path_of, "the sample");
+            frame::page_with(refusal.status, &visitor, "/samples", "Refused", &body)
+        }
     }
 }

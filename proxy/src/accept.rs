@@ -18,6 +18,10 @@ use tokio::sync::{mpsc, watch};
 /// Time before accepting goes on after it failed.
 const AFTER_A_FAILURE: Duration = Duration::from_millis(50);
 
+/// Tells the queue of killed workloads that there is no room.
+const NOT_SENT: &[u8] =
+    b"HTTP/1.1 503 \r\nstagegate-queue: not-sent\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
 /// The acceptors' state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -118,7 +122,11 @@ impl Acceptor {
         if self.listener.tls.is_some() {
             return;
         }
-        let answer = answer_at_once(Problem::Overloaded);
+        let answer = match self.listener.resends {
+            // The queue tries again.
+            Some(_) => NOT_SENT.to_vec(),
+            None => answer_at_once(Problem::Overloaded),
+        };
         match socket {
             Socket::Tcp(mut stream) => {
                 let _ = stream.write_all(&answer);

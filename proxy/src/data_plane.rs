@@ -5,12 +5,15 @@ use crate::fence::Fence;
 use crate::handover::{HandoverSink, IdleConnection};
 use crate::pins::Pins;
 use crate::plan::{Plan, PreparedConfig};
+use crate::queued::QueueSink;
 use crate::recall::RecallError;
 use crate::roster::Roster;
 use crate::run;
 use crate::shared::{Shared, Sink};
 use crate::tls::ServerTls;
-use crate::transport::{Accepting, Arrived, Begun, Listener, ListenerSettings, ListenerState};
+use crate::transport::{
+    Accepting, Arrived, Begun, Listener, ListenerSettings, ListenerState, Peer, Socket,
+};
 use crate::worker::{Message, Settle};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use stagegate_flags::FlagSet;
@@ -88,6 +91,7 @@ impl DataPlane {
             pins: Pins::new(),
             sink,
             handover: OnceLock::new(),
+            queue: OnceLock::new(),
             shadows,
             via: format!("stagegate-{name}").into(),
             seed: seed.iter().fold(0, |n, b| n << 8 | u64::from(*b)),
@@ -321,6 +325,30 @@ impl DataPlane {
     /// When the bytes are damaged, of another version, or of another data directory.
     pub fn recall(&self, bytes: &[u8]) -> Result<(), RecallError> {
         crate::recall::recall(bytes, &self.shared.plan.load_full(), &self.shared.pins)
+    }
+
+    /// Sets the queue that keeps requests of killed workloads. Only the first one counts.
+    pub fn keep_in(&self, queue: QueueSink) {
+        let _ = self.shared.queue.set(queue);
+    }
+
+    /// A connection on which one request of the queue is served, as if this client had sent it, by the stable release.
+    /// An answer with the field `stagegate-queue: not-sent` says that no endpoint saw the request.
+    ///
+    /// # Errors
+    /// When the system has no pair of sockets.
+    pub fn resend(
+        &self,
+        peer: Option<std::net::IpAddr>,
+        secure: bool,
+    ) -> std::io::Result<std::os::unix::net::UnixStream> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        theirs.set_nonblocking(true)?;
+        let state = Arc::new(ListenerState::of_queue(secure));
+        let acceptor = Acceptor::new(Arc::clone(&self.shared), self.workers.clone(), state);
+        let peer = peer.map_or(Peer::Local, Peer::Ip);
+        acceptor.hand_out(Socket::Unix(theirs), peer, Begun::default());
+        Ok(ours)
     }
 
     /// Serves a connection that another process passed on. The connection is closed where no listener

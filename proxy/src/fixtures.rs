@@ -77,6 +77,7 @@ pub(crate) fn shared(settings: Clients, workers: usize) -> Shared {
         pins: Pins::new(),
         sink: Arc::new(|_| {}),
         handover: OnceLock::new(),
+        queue: OnceLock::new(),
         shadows: mpsc::channel(1).0,
         via: "stagegate-test".into(),
         seed: 1,

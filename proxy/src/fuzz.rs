@@ -24,6 +24,7 @@ pub fn request(bytes: &[u8]) {
         keep_client_values: true,
         via: "stagegate-1".into(),
         http2: false,
+        resent: false,
         trusted: false,
         has_trusted: false,
         proto: "http",

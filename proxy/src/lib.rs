@@ -36,6 +36,7 @@ mod plan;
 mod pool;
 mod problem;
 mod problem_answer;
+mod queued;
 mod quota;
 mod recall;
 mod retry;
@@ -64,6 +65,7 @@ pub use handover::{HandoverSink, IdleConnection};
 pub use identity::{Jwt, JwtError, JwtFiles};
 pub use moved::FoundAddresses;
 pub use plan::{PrepareError, PreparedConfig, SignalSettings, WorkloadSettings};
+pub use queued::{QueueAnswer, QueueAsk, QueueReply, QueueSink, Queued};
 pub use quota::Quota;
 pub use recall::RecallError;
 #[cfg(feature = "exchanges")]

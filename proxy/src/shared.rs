@@ -5,6 +5,7 @@ use crate::handover::HandoverSink;
 use crate::lease::Budget;
 use crate::pins::Pins;
 use crate::plan::Plan;
+use crate::queued::QueueSink;
 use crate::roster::Roster;
 use crate::shadow_copy::Shadow;
 use crate::stats::Report;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) seed: u64,
     /// The receiver of client connections when this process leaves; set once, when it does.
     pub(crate) handover: OnceLock<HandoverSink>,
+    /// Keeps requests of killed workloads; set once, where there is a queue.
+    pub(crate) queue: OnceLock<QueueSink>,
     /// The way of copied requests to the thread that sends them.
     pub(crate) shadows: mpsc::Sender<Box<Shadow>>,
     /// Client connections by worker, for handing out and for the limit.

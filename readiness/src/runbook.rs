@@ -24,7 +24,9 @@ pub enum Job {
     Errors,
     /// p99 over p50, against the time before.
     Tail,
-    /// The expected spend against the budget.
+    /// The share of each tenant in requests and failures, against the time before.
+    Tenants,
+    /// The expected spend against the budget, and against the forecast before all traffic.
     Spend,
     /// The deploy report of the hours so far is announced.
     Report,
@@ -138,8 +140,16 @@ pub const TASKS: &[Task] = &[
         4,
         Job::Spend,
         "finance",
-        "The expected daily spend is at most 120% of the budget.",
+        "The expected daily spend is at most 120% of the budget and of the forecast.",
         "stagegate status WORKLOAD",
+    ),
+    Task::automatic(
+        "shares-4h",
+        4,
+        Job::Tenants,
+        "product",
+        "No tenant has more than twice its share of requests or failures before.",
+        "stagegate eval results WORKLOAD",
     ),
     Task::person(
         "tenants-4h",
@@ -170,7 +180,7 @@ pub const TASKS: &[Task] = &[
         24,
         Job::Spend,
         "finance",
-        "The expected daily spend is at most 120% of the budget.",
+        "The expected daily spend is at most 120% of the budget and of the forecast.",
         "stagegate status WORKLOAD",
     ),
     Task::person(
@@ -202,7 +212,7 @@ pub const TASKS: &[Task] = &[
         72,
         Job::Spend,
         "finance",
-        "The expected daily spend is at most 120% of the budget.",
+        "The expected daily spend is at most 120% of the budget and of the forecast.",
         "stagegate status WORKLOAD",
     ),
     Task::person(

@@ -74,6 +74,8 @@ pub enum Fallback {
     Release(ReleaseName),
     /// No backend at all: a fixed answer.
     Respond(FixedResponse),
+    /// No backend for now: requests that are listed wait until the workload is revived, others get this answer.
+    Queue(FixedResponse),
 }
 
 /// A fixed answer of the kill switch.

@@ -127,7 +127,7 @@ const fn fallback(spec: &WorkloadSpec) -> Target {
     match spec.fallback {
         Fallback::Stable => Target::Arm(Arm::Stable),
         Fallback::Release(_) => Target::FallbackRelease,
-        Fallback::Respond(_) => Target::Respond,
+        Fallback::Respond(_) | Fallback::Queue(_) => Target::Respond,
     }
 }
 

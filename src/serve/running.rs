@@ -15,6 +15,7 @@ use stagegate_control::Control;
 use stagegate_dashboard::Site;
 use stagegate_notify::Notifier;
 use stagegate_otlp as otlp;
+use stagegate_queue::Queue;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -43,6 +44,8 @@ pub(crate) struct Running {
     pub(super) conversations: Arc<Conversations>,
     /// The fleet, where this process is a replica of one.
     pub(super) fleet: Option<Arc<Fleet>>,
+    /// Requests of killed workloads.
+    pub(super) queue: Option<Queue>,
     pub(super) _socket_files: Vec<SocketFile>,
 }
 
@@ -119,7 +122,13 @@ pub(super) struct OwnerTasks {
     end_steering: watch::Sender<bool>,
     steering: JoinHandle<()>,
     others: Vec<JoinHandle<()>>,
+    /// Ends when what it is sending is answered.
+    sending: Option<(watch::Sender<bool>, JoinHandle<()>)>,
 }
+
+/// How long requests of a queue that are being sent may take when the tasks end. What takes longer is taken up by the
+/// next owner, or answered by this process later.
+const SENDING: Duration = Duration::from_secs(2);
 
 impl Running {
     /// Begins the tasks of the owner of the data directory: steering, telling people, taking over
@@ -159,7 +168,15 @@ impl Running {
             .chain(looking)
             .chain([remembering, checking])
             .collect();
-        self.owner_tasks = Some(OwnerTasks { end_steering, steering, others });
+        let sending = self.queue.clone().map(|queue| {
+            let (end, ended) = watch::channel(false);
+            let (control, plane) = (self.control.clone(), Arc::clone(&self.plane));
+            let task = supervise::keep("queue", move || {
+                crate::queue::run(queue.clone(), control.clone(), Arc::clone(&plane), ended.clone())
+            });
+            (end, task)
+        });
+        self.owner_tasks = Some(OwnerTasks { end_steering, steering, others, sending });
     }
 
     /// Ends what [`Running::begin_owner_tasks`] began; what was gathered is saved.
@@ -167,9 +184,14 @@ impl Running {
     /// # Errors
     /// When the steering loop has failed.
     pub(crate) async fn end_owner_tasks(&mut self) -> anyhow::Result<()> {
-        let Some(OwnerTasks { end_steering, steering, others }) = self.owner_tasks.take() else {
-            return Ok(());
-        };
+        let Some(tasks) = self.owner_tasks.take() else { return Ok(()) };
+        let OwnerTasks { end_steering, steering, others, sending } = tasks;
+        if let Some((end, mut task)) = sending {
+            let _ = end.send(true);
+            if tokio::time::timeout(SENDING, &mut task).await.is_err() {
+                task.abort();
+            }
+        }
         let _ = end_steering.send(true);
         others.iter().for_each(JoinHandle::abort);
         if let Some(fleet) = &self.fleet {

@@ -35,7 +35,7 @@ pub use panics::log_panics;
 pub use reference::markdown as metrics_markdown;
 pub use stages::OtlpGauges;
 pub use state::{
-    EndpointGauge, FleetGauges, PlanGauges, ReloadResult, RollbackKind, RolloutGauges,
+    EndpointGauge, FleetGauges, PlanGauges, QueueGauges, ReloadResult, RollbackKind, RolloutGauges,
 };
 pub use telemetry::{Options, Telemetry};
 pub use traces::TraceGauges;

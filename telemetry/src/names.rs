@@ -141,6 +141,14 @@ metrics! {
         "Scores of sampled answers by what the scorer said: `pass`, `fail` or `unscored`";
     EVAL_DROPPED = Counter "stagegate_eval_dropped_total" ["reason"] Count,
         "Picked exchanges that were not scored, of either arm alike; answers are not affected";
+    QUEUE_REQUESTS = Counter "stagegate_queue_requests_total" ["workload", "event"] Count,
+        "Requests of killed workloads by what became of them: `taken` into the queue, `refused` by it, `answered` after the revival, `unknown` because their sending was cut off and they cannot be repeated, `dropped` by a person, `expired`";
+    QUEUE_WAITING = Gauge "stagegate_queue_waiting" ["workload"] Count,
+        "Requests that wait until their workload is revived, or for their turn";
+    QUEUE_BYTES = Gauge "stagegate_queue_bytes" ["workload"] Bytes,
+        "Size of the queued requests and of the kept answers on disk";
+    QUEUE_OLDEST = Gauge "stagegate_queue_oldest_seconds" ["workload"] Seconds,
+        "Age of the oldest request that waits; 0 if none does";
     LAST_LOOK = Gauge "stagegate_last_look_timestamp_seconds" ["loop"] Seconds,
         "When a loop of the process has last looked, in Unix seconds: `steering` judges rollouts, `collector` takes in counts, `notifier` sends messages, `scoring` takes over samples, `recorder` stores measurements";
     EVAL_QUEUE = Gauge "stagegate_eval_queue_items" [] Count,

@@ -20,6 +20,21 @@ pub struct FleetGauges {
     pub configs: u64,
 }
 
+/// The figures of the queue of one workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueGauges {
+    /// The workload's name.
+    pub workload: Arc<str>,
+    /// Requests that wait.
+    pub waiting: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// When the oldest one that waits came, in Unix milliseconds.
+    pub oldest_ms: Option<u64>,
+    /// Counts by event.
+    pub events: [(&'static str, u64); 6],
+}
+
 /// The gauges of one workload.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanGauges {

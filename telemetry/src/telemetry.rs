@@ -2,6 +2,7 @@
 
 mod eval;
 mod otlp;
+mod queue;
 mod touch;
 
 use crate::EvalJudge;

@@ -7,7 +7,8 @@ use stagegate_rollout::{
 };
 use stagegate_telemetry::{
     EndpointGauge, EvalArm, EvalGauges, EvalJudge, FlagGauges, FleetGauges, Loop, METRICS, Options,
-    OtlpGauges, PlanGauges, ReloadResult, RollbackKind, RolloutGauges, Telemetry, TraceGauges,
+    OtlpGauges, PlanGauges, QueueGauges, ReloadResult, RollbackKind, RolloutGauges, Telemetry,
+    TraceGauges,
 };
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -78,6 +79,20 @@ fn shadowed() -> Delta {
 fn busy() -> Telemetry {
     let telemetry = telemetry();
     telemetry.absorb(&shadowed(), Instant::now());
+    telemetry.set_queues(&[QueueGauges {
+        workload: "support".into(),
+        waiting: 3,
+        bytes: 100,
+        oldest_ms: Some(1),
+        events: [
+            ("taken", 4),
+            ("refused", 1),
+            ("answered", 1),
+            ("unknown", 0),
+            ("dropped", 0),
+            ("expired", 0),
+        ],
+    }]);
     let spec = spec();
     telemetry.set_plan(7, &[PlanGauges::of(&spec, &WorkloadState::initial(&spec))]);
     telemetry.set_endpoints(&[EndpointGauge {

@@ -177,6 +177,31 @@ async fn a_viewer_reads() {
     assert_eq!(refused.status(), 403);
     assert!(refused.text().contains("Nothing was changed"), "{}", refused.text());
     assert!(world.is_open().await);
+    // Nor does a viewer do tasks, tell parts of a hand-off, score, change flags, or end anything.
+    for (path, body) in [
+        ("/w/agent/tasks/told-0h", "act=done&text=x"),
+        ("/w/agent/handoff", "act=tell&part=owners&text=ann,%20bea"),
+        ("/w/agent/handoff", "act=complete"),
+        ("/w/agent/drill", "reason=x"),
+        ("/samples/x/score", "name=human&pass=pass"),
+        ("/samples/x/review", "verdict=pass"),
+        ("/flags/new-prompt/act/off", "reason=x"),
+        ("/settings/reload", ""),
+        ("/notify/hook/test", ""),
+    ] {
+        let body = format!("secret={secret}&{body}");
+        let refused = world.post(path, &cookie, &[], &body).await;
+        assert_eq!(refused.status(), 403, "{path}: {}", refused.text());
+    }
+    let admin = world.stagegate.admin.with_token(VIEWER);
+    for (line, body) in [
+        ("POST /v1/workloads/agent/runbook/told-0h", json!({ "act": "done", "text": "x" })),
+        ("POST /v1/workloads/agent/handoff", json!({ "act": "complete" })),
+        ("DELETE /v1/workloads/agent/queue/x", json!({})),
+    ] {
+        assert_eq!(admin.call(line, &[], Some(&body)).await.status, 403, "{line}");
+    }
+    assert_eq!(admin.get("/v1/workloads/agent/queue/x").await.status, 403, "what users asked");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use crate::sources::{
 };
 use stagegate_control::Control;
 use stagegate_notify::Notifier;
+use stagegate_queue::Queue;
 use std::sync::Arc;
 
 /// The parts that the API uses; cheap to clone.
@@ -26,6 +27,8 @@ pub struct App {
     pub stages: Option<Arc<dyn StageSource>>,
     /// Evaluations over OFREP; `None` without flags.
     pub flags: Option<Arc<dyn FlagEvaluations>>,
+    /// Requests of killed workloads; `None` where there is no place for them.
+    pub queue: Option<Queue>,
     /// Sends messages to people; `None` without a store for the outbox.
     pub notifier: Option<Notifier>,
     /// Who has signed in.

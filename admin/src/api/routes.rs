@@ -15,6 +15,7 @@ mod notify;
 mod ofrep;
 mod outlook;
 mod passports;
+mod queues;
 mod reads;
 mod records;
 mod releases;
@@ -125,6 +126,7 @@ fn viewer() -> Vec<Methods> {
         routes!(reviews::reviews),
         routes!(results::results),
         routes!(shadow::shadow),
+        routes!(queues::show_queue),
         routes!(records::audit),
         routes!(records::verify_audit),
     ]
@@ -148,6 +150,8 @@ fn operator() -> Vec<Methods> {
         routes!(passports::export_passport),
         routes!(runbooks::act_on_task),
         routes!(handoffs::act_on_handoff),
+        // What users asked is not for everybody who may look.
+        routes!(queues::show_queued, queues::drop_queued),
         routes!(passports::admit_passport),
         routes!(checklists::state_check),
         routes!(rollouts::start),

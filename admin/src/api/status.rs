@@ -4,8 +4,8 @@ use super::App;
 use crate::describe;
 use crate::sources::{LogHealth, SeriesStats, StagesOfArm};
 use stagegate_api::{
-    ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Keys, Outcomes, Probe, Status,
-    TracedStages, Window, WorkloadStatus,
+    ArmStatus, AuthMode, DecisionLogStatus, EndpointStatus, Keys, Outcomes, Probe, QueueFigures,
+    Status, TracedStages, Window, WorkloadStatus,
 };
 use stagegate_config::Ready;
 use stagegate_control::ports::DataPlaneStatus;
@@ -69,6 +69,7 @@ pub(super) fn status(app: &App) -> Status {
             .iter()
             .map(|live| WorkloadStatus {
                 rollout_waits: waits(app, live),
+                queue: queue(app, live),
                 ..workload(&view, live, &plane, (&stats, stages.as_deref()))
             })
             .collect(),
@@ -77,6 +78,12 @@ pub(super) fn status(app: &App) -> Status {
         warnings,
         fleet,
     }
+}
+
+/// Returns the figures of the workload's queue, where it has one or had one.
+fn queue(app: &App, live: &Live) -> Option<QueueFigures> {
+    let figures = app.queue.as_ref()?.figures();
+    figures.get(live.split.spec().name.as_str()).map(describe::queue_figures)
 }
 
 /// Returns the reasons that prevent a promotion.
@@ -179,6 +186,7 @@ fn workload(
     let candidate = state.candidate.as_ref().map(|release| arm(Arm::Candidate, release));
     let open = candidate.as_ref().filter(|_| describe::is_open(state));
     WorkloadStatus {
+        queue: None,
         name: spec.name.to_string(),
         epoch: live.epoch,
         weight: state.weight.to_string(),

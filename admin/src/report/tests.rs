@@ -75,9 +75,13 @@ fn watched(minutes: &[(u64, u32)]) -> Watched {
 }
 
 fn written(reason: &str, span: Option<u64>, watched: &Watched) -> DeployReport {
+    of(&rollout(reason), span, watched)
+}
+
+fn of(rollout: &Rollout, span: Option<u64>, watched: &Watched) -> DeployReport {
     report(Records {
         workload: "agent",
-        rollout: &rollout(reason),
+        rollout,
         watched,
         last_analysis: None,
         decisive: None,
@@ -103,6 +107,25 @@ fn a_report_is_of_its_span_and_of_nothing_later() {
     assert_eq!(back.analysis.as_deref(), Some("agent~v43~2~2~7"));
     let (_, until, complete) = bounds(&rollout(""), None, START + 6 * HOUR);
     assert_eq!((until, complete), (START + 5 * HOUR, true));
+}
+
+#[test]
+fn a_forced_promotion_is_among_what_was_waived() {
+    let mut forced = rollout("the fix must go out");
+    let promoted = &mut forced.history[1];
+    promoted.against =
+        vec!["forced: the verdict is fail, and only pass permits a promotion".into()];
+    let (by, reason) = (promoted.mark.by.clone(), promoted.mark.reason.clone());
+    let day = of(&forced, Some(24), &watched(&[(1, 1)]));
+    let line = format!(
+        "forced: the verdict is fail, and only pass permits a promotion (overridden by {by}: {reason})"
+    );
+    assert_eq!(day.waived, [line.as_str()]);
+    assert!(html(&day, &[]).contains("forced: the verdict is fail"));
+    assert!(
+        of(&forced, Some(0), &watched(&[])).waived.is_empty(),
+        "what came later is no part of it"
+    );
 }
 
 #[test]

@@ -118,6 +118,7 @@ impl World {
             samples: None,
             stages: Some(Arc::new(Stages)),
             flags: None,
+            queue: None,
             notifier: outbox.map(|outbox| notifier(outbox, &control)),
             people: Arc::default(),
             refusals: Arc::default(),

@@ -64,6 +64,7 @@ macro_rules! closed_set {
 mod access;
 mod checklist;
 mod flag;
+mod queue;
 mod rollout;
 mod routing;
 mod sample;
@@ -71,6 +72,7 @@ mod sample;
 pub use access::*;
 pub use checklist::*;
 pub use flag::*;
+pub use queue::*;
 pub use rollout::*;
 pub use routing::*;
 pub use sample::*;

@@ -26,6 +26,7 @@ pub(crate) mod outlook;
 pub(crate) mod passport;
 mod preview;
 pub(crate) mod price;
+pub(crate) mod queue;
 pub(crate) mod reference;
 pub(crate) mod release;
 mod replay;

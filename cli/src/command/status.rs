@@ -296,6 +296,15 @@ fn alarms(workload: &WorkloadStatus, now_ms: u64) -> Vec<String> {
             clip(&killed.reason)
         ));
     }
+    if let Some(queue) = workload.queue.filter(|it| it.waiting > 0) {
+        let oldest = queue.oldest_ms.map_or(0, |it| now_ms.saturating_sub(it));
+        let what = if workload.killed.is_some() { "until it is revived" } else { "for their turn" };
+        alarms.push(format!(
+            "{} wait in the queue {what}, the oldest for {}",
+            counted(queue.waiting, "request"),
+            span(oldest)
+        ));
+    }
     if let Some(closed) = &workload.closed {
         alarms.push(format!(
             "rolled back from {} by {} at {}: {}{}",

@@ -20,6 +20,7 @@ mod notify;
 mod otlp;
 mod places;
 mod policy;
+mod queue;
 mod readiness;
 mod release;
 mod server;

@@ -1,8 +1,8 @@
 //! One workload: releases, arms and who goes where.
 
 use super::{
-    Definition, RawCost, RawHealth, RawHostHeader, RawIdentity, RawLabelled, RawRedact, RawRelease,
-    RawSampling, RawShadow, RawUpstreamTls,
+    Definition, RawCost, RawHealth, RawHostHeader, RawIdentity, RawLabelled, RawQueue, RawRedact,
+    RawRelease, RawSampling, RawShadow, RawUpstreamTls,
 };
 use crate::read::{At, Map, NonEmpty, OrOff, choice, leaf, raw, words};
 use crate::scalar::{
@@ -143,6 +143,8 @@ choice! {
             "release" => Release(ReleaseName),
             /// No backend at all: a fixed answer.
             "respond" => Respond(FixedResponse),
+            /// No backend for now: requests are stored and sent after the workload was revived.
+            "queue" => Queue(RawQueue),
         }
     }
 }

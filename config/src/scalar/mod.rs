@@ -27,6 +27,6 @@ pub(crate) use shadow::Method;
 pub(crate) use signals::{ErrorName, PriceSource, Status, Usd, ZoneName};
 pub(crate) use text::{
     Body, CheckId, CookieName, Digest, EnvironmentName, FlagKey, FleetName, ForceSecret,
-    JsonPointer, JwtSecret, Line, PublicKey, ReplicaName, TokenName,
+    JsonPointer, JwtSecret, Line, PublicKey, QueueSecret, ReplicaName, TokenName,
 };
 pub(crate) use tracing::{AttributeName, CollectorUrl, SecretHeader};

@@ -6,7 +6,7 @@ use crate::TokenHash;
 use crate::read::Json;
 use stagegate_readiness::{Check, is_own_id};
 use stagegate_rollout::{CohortName, ForceKey, GroupName, ReleaseName, Salt, WorkloadName};
-use stagegate_settings::Secret;
+use stagegate_settings::{QueueKey, Secret};
 
 /// The grammar of names, as `stagegate-rollout` checks it.
 const NAME_PATTERN: Json = Json::Name("^[0-9A-Za-z][0-9A-Za-z._-]{0,62}$");
@@ -151,6 +151,21 @@ impl FromText for JwtSecret {
     fn from_text(text: &str) -> Result<Self, Wrong> {
         let valid = (text.len() >= 16).then(|| Self(Secret::new(text)));
         valid.ok_or_else(|| "is shorter than 16 bytes and could be guessed".into())
+    }
+}
+
+/// The key of a queue of requests.
+#[derive(Clone)]
+pub(crate) struct QueueSecret(pub(crate) QueueKey);
+
+impl FromText for QueueSecret {
+    const NAME: &'static str = "key";
+    const JSON: Json = Json::Text;
+    const HINT: &'static str = "write 64 hex digits, as `openssl rand -hex 32` prints them, best as `${NAME}` from the environment";
+    const SECRET: bool = true;
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        QueueKey::parse(text).map(Self).ok_or_else(|| "is not a key of 64 hex digits".into())
     }
 }
 

@@ -352,5 +352,8 @@ fn fallback(fallback: &Fallback) -> String {
         Fallback::Stable => "stable".to_owned(),
         Fallback::Release(release) => format!("release {release}"),
         Fallback::Respond(response) => format!("a fixed response with status {}", response.status),
+        Fallback::Queue(_) => {
+            "a queue; what waits is sent to stable after `stagegate revive`".to_owned()
+        }
     }
 }

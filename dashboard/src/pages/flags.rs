@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use maud::{Markup, html};
-use stagegate_api::{FlagDetail, Flags, Role};
+use stagegate_api::{FlagDetail, FlagRule, FlagRuleKind, Flags, Role};
 
 pub(crate) async fn page(
     State(dashboard): State<Dashboard>,
@@ -91,17 +91,62 @@ fn buttons(visitor: &Visitor, flag: &FlagDetail, key: &str) -> Markup {
             input id=(id) name="tenant" required;
         }
     };
-    let share = format!("{}-share", flag.flag);
+    let of = |what: &str| format!("{}-{what}", flag.flag);
+    let (share, variant, which, text) = (of("share"), of("variant"), of("which"), of("overriding"));
     html! {
         div.controls {
             (form("off", "Off", html! {}))
             (form("on", "On", html! {}))
             (form("allow", "Allow a tenant", whom("allow")))
             (form("deny", "Deny a tenant", whom("deny")))
+            (form("set", "Set for everybody", html! {
+                label for=(variant) { "Variant" }
+                select id=(variant) name="variant" {
+                    @for it in &flag.variants { option value=(it) { (it) } }
+                }
+            }))
             (form("percent", "Percent", html! {
                 label for=(share) { "Share of users" }
                 input id=(share) name="share" required pattern="[0-9.]+%" placeholder="10%";
             }))
+            @if let Some(overriding) = &flag.overriding {
+                (form("rm", "Remove a change", html! {
+                    label for=(which) { "Change" }
+                    select id=(which) name="which" {
+                        option value="" { "all of them" }
+                        @for rule in &overriding.rules { @if let Some((value, words)) = removable(rule) {
+                            option value=(value) { (words) }
+                        } }
+                    }
+                }))
+            }
+            (form("put", "Replace all changes", html! {
+                label for=(text) { "Changes, as JSON" }
+                textarea id=(text) name="overriding" rows="6" required spellcheck="false" { (overriding(flag)) }
+            }))
         }
+    }
+}
+
+/// What is different at run time, as the API takes it.
+fn overriding(flag: &FlagDetail) -> String {
+    let now = flag.overriding.clone().unwrap_or_default();
+    serde_json::to_string_pretty(&now).unwrap_or_default()
+}
+
+/// How the form names a rule that can be removed by itself, and its words.
+fn removable(rule: &FlagRule) -> Option<(String, String)> {
+    let about = |kind: &str, id: &str| {
+        let id = id.to_owned();
+        (format!("{kind} {id}"), format!("{} {kind} {id}", rule.rule))
+    };
+    match (rule.rule, &rule.tenant, &rule.user) {
+        (FlagRuleKind::Set | FlagRuleKind::Percent, ..) => {
+            Some((format!("rule {}", rule.rule), rule.rule.to_string()))
+        }
+        (_, Some(tenant), _) => Some(about("tenant", tenant)),
+        (_, _, Some(user)) => Some(about("user", user)),
+        // `on` ends `off`.
+        _ => None,
     }
 }

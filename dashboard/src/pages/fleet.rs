@@ -1,6 +1,6 @@
 //! `/fleet`: the replicas, and what was looked at.
 
-use super::{as_of, none, time};
+use super::{as_of, coded, none, time};
 use crate::ask::SOON;
 use crate::context::Dashboard;
 use crate::frame;
@@ -92,7 +92,7 @@ fn findings(findings: &[FleetFinding]) -> Markup {
             li {
                 @if it.ok { span.good { "In order" } } @else { span.verb.bad { "Put right" } }
                 " " strong { (it.what) } ": " (it.found)
-                @if !it.remedy.is_empty() { br; span.dim { (it.remedy) } }
+                @if !it.remedy.is_empty() { br; span.dim { (coded(&it.remedy)) } }
             }
         } }
     }

@@ -1,6 +1,6 @@
 //! `/w/{workload}/handoff`: the pack with which a release goes to the people on call.
 
-use super::{after_full, tabs, time};
+use super::{after_full, coded, tabs, time};
 use crate::ask::path;
 use crate::context::Dashboard;
 use crate::frame::{self, secret};
@@ -83,7 +83,7 @@ fn says(part: &HandoffPart) -> Markup {
         span.dim { (part.title) }
         @for line in &part.seen { br; (line) }
         @if let (Some(by), Some(at_ms)) = (&part.by, part.at_ms) { br; span.dim { (by) ", " (time(at_ms)) } }
-        @if !part.remedy.is_empty() { br; span.dim { "To bring it: " code { (part.remedy) } } }
+        @if !part.remedy.is_empty() { br; span.dim { "To bring it: " (coded(&part.remedy)) } }
     }
 }
 

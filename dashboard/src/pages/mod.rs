@@ -8,6 +8,7 @@ pub(crate) mod fleet;
 pub(crate) mod handoff;
 pub(crate) mod history;
 pub(crate) mod overview;
+pub(crate) mod queue;
 pub(crate) mod readiness;
 pub(crate) mod releases;
 pub(crate) mod report;
@@ -39,6 +40,7 @@ fn tabs(name: &str, here: &str) -> Markup {
         ("readiness", "Readiness"),
         ("runbook", "Runbook"),
         ("handoff", "Hand-off"),
+        ("queue", "Queue"),
         ("releases", "Releases"),
         ("taking-part", "Who takes part"),
     ];
@@ -88,7 +90,34 @@ fn time(at_ms: u64) -> Markup {
     html! { time datetime=(stagegate_timing::rfc3339(at_ms)) { (moment(at_ms)) } }
 }
 
+/// A text in which commands and keys stand between backticks: each becomes code. One backtick without another is
+/// a backtick.
+fn coded(text: &str) -> Markup {
+    let parts: Vec<&str> = text.split('`').collect();
+    let is_whole = parts.len() % 2 == 1;
+    html! {
+        @if is_whole {
+            @for (place, part) in parts.iter().enumerate() {
+                @if place % 2 == 1 { code { (part) } } @else { (part) }
+            }
+        } @else { (text) }
+    }
+}
+
 /// The start of every page's live part: its figures are of `now_ms`.
 fn as_of(now_ms: u64) -> Markup {
     html! { p.dim.asof { "As of " (time(now_ms)) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::coded;
+
+    #[test]
+    fn what_stands_between_backticks_is_code() {
+        let shown = coded("run `stagegate drill <x>`, then `check`").into_string();
+        assert_eq!(shown, "run <code>stagegate drill &lt;x&gt;</code>, then <code>check</code>");
+        assert_eq!(coded("it`s").into_string(), "it`s");
+        assert_eq!(coded("plain").into_string(), "plain");
+    }
 }

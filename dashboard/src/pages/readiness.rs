@@ -1,6 +1,6 @@
 //! `/w/{workload}/readiness`: the checklist of a release, with what people can sign and waive.
 
-use super::{tabs, time};
+use super::{coded, tabs, time};
 use crate::ask::{path, with_query};
 use crate::context::Dashboard;
 use crate::form::Form;
@@ -142,7 +142,7 @@ fn line(forms: &Forms<'_>, check: &CheckLine) -> Markup {
             td class=(tone) { strong { (word) } }
             td.text { (check.question) }
             td.text {
-                (check.seen)
+                (coded(&check.seen))
                 @if let Some(by) = &check.by {
                     br; span.dim {
                         (by)
@@ -151,7 +151,7 @@ fn line(forms: &Forms<'_>, check: &CheckLine) -> Markup {
                         @if !check.reason.is_empty() { ": " (check.reason) }
                     }
                 }
-                @if !check.remedy.is_empty() { br; span.dim { "To meet it: " (check.remedy) } }
+                @if !check.remedy.is_empty() { br; span.dim { "To meet it: " (coded(&check.remedy)) } }
                 (acts(forms, check))
             }
             td { (check.owner) }

@@ -134,6 +134,7 @@ pub(crate) async fn one(
                 @if let Some(text) = &score.explanation { ": " (text) }
             }
         }
+        @if visitor.role() != Role::Viewer { (score_form(&visitor, &summary.id)) }
         h2 { "Asked" }
         (part(&it.sample, "input"))
         h2 { "Answered" }
@@ -160,6 +161,30 @@ fn review_form(visitor: &Visitor, id: &str) -> Markup {
             input #note name="note" maxlength="2000";
             button.good type="submit" name="verdict" value="pass" { "Pass (p)" }
             button.bad type="submit" name="verdict" value="fail" { "Fail (f)" }
+        }
+    }
+}
+
+/// A score under another name than the review's: of an expert, of a second look.
+fn score_form(visitor: &Visitor, id: &str) -> Markup {
+    html! {
+        details { summary.link { "Add a score" }
+            form.row method="post" action=(path(&["samples", id, "score"])) {
+                (secret(visitor))
+                label for="score-name" { "Name" }
+                input #score-name name="name" maxlength="128" required value="human";
+                label for="score-pass" { "Verdict" }
+                select #score-pass name="pass" {
+                    option value="pass" { "pass" }
+                    option value="fail" { "fail" }
+                    option value="" { "cannot be judged" }
+                }
+                label for="score-value" { "Score, from 0 to 1" }
+                input #score-value name="value" inputmode="decimal" pattern="0|1|0?[.][0-9]+|1[.]0+";
+                label for="score-explanation" { "Why" }
+                input #score-explanation name="explanation" maxlength="2000";
+                button type="submit" { "Add the score" }
+            }
         }
     }
 }

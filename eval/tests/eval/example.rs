@@ -2,8 +2,10 @@
 
 use crate::support::{no_files, says};
 use serde_json::{Value, json};
+use stagegate_eval::coverage::{Asked, coverage};
 use stagegate_eval::{HttpPost, ItemScores, Sample, Score, ScorerSpec, Sent, ask};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -138,4 +140,57 @@ fn the_embedding_scorer_tells_meaning_from_words() {
     assert!(near(said[1].value, 0.1046), "{said:?}");
     let passes: Vec<_> = said.iter().map(|it| it.pass).collect();
     assert_eq!(passes, [Some(true), Some(false), None], "without `expected` nobody can tell");
+}
+
+/// A vector of each text, from the example's server.
+fn vectors(script: &Script, texts: &[&str]) -> Vec<Vec<f64>> {
+    let body = json!({ "model": "all-MiniLM-L6-v2", "input": texts }).to_string();
+    let mut stream = TcpStream::connect(("127.0.0.1", script.port)).expect("connected");
+    let head = format!(
+        "POST /v1/embeddings HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all((head + &body).as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    assert!(head.contains(" 200 "), "{head}");
+    let answer: Value = serde_json::from_str(body).expect("JSON");
+    let numbers = |it: &Value| -> Vec<f64> {
+        let all = it["embedding"].as_array().expect("a vector");
+        all.iter().map(|it| it.as_f64().expect("a number")).collect()
+    };
+    answer["data"].as_array().expect("a list").iter().map(numbers).collect()
+}
+
+/// As the test before, for `stagegate eval coverage --embeddings`.
+#[test]
+#[ignore = "run by `cargo xtask test --examples`, which installs the model"]
+fn the_embeddings_server_tells_meaning_from_words_and_coverage_by_it() {
+    let python =
+        std::env::var("EXAMPLES_PYTHON").expect("EXAMPLES_PYTHON: the environment's python");
+    let script = Script::start(&python, &[&docs("examples/embeddings_server.py")]);
+    let texts =
+        ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."];
+    let found = vectors(&script, &texts);
+    let angle = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    assert!(
+        (angle(&found[0], &found[1]) - 0.6660).abs() < 0.002,
+        "{}",
+        angle(&found[0], &found[1])
+    );
+    assert!(
+        (angle(&found[0], &found[2]) - 0.1046).abs() < 0.002,
+        "{}",
+        angle(&found[0], &found[2])
+    );
+    // No word is the same, and the first is near nevertheless.
+    let asked = |at: usize| {
+        let input = json!({ "messages": [{ "role": "user", "content": texts[at] }] });
+        Asked::of(&at.to_string(), &input).with_vector(found[at].clone())
+    };
+    let result = coverage(&[asked(1), asked(2)], &[asked(0)], 0.6);
+    assert!((result.share - 0.5).abs() < 1e-9, "{result:?}");
+    assert_eq!(result.uncovered[0].ids, ["2"]);
+    assert!(vectors(&script, &[""]).len() == 1, "an empty text has a vector too");
 }

@@ -27,6 +27,8 @@ pub(crate) struct Forwarding {
     pub(crate) http2: bool,
     /// The client is one of the trusted proxies.
     pub(crate) trusted: bool,
+    /// The queue of a killed workload sends the request: it goes to stable, under its own id.
+    pub(crate) resent: bool,
     /// There are trusted proxies, so that the word of others counts for nothing.
     pub(crate) has_trusted: bool,
 }

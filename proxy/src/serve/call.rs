@@ -75,7 +75,8 @@ impl Call {
         let given = given.filter(|id| ids::is_well_formed(id));
         let given = given.map(|id| id.iter().map(|&b| char::from(b)).collect::<String>());
         // An id that looks like one of ours may be one: only a trusted proxy may repeat it.
-        let believed = |id: &String| from.trusted || !(from.has_trusted || ids::is_ours(id));
+        let believed =
+            |id: &String| from.trusted || from.resent || !(from.has_trusted || ids::is_ours(id));
         let (id, own, client_id) = match given {
             Some(id) if believed(&id) => (id, own, None),
             given => (own, String::new(), given),

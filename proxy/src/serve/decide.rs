@@ -37,9 +37,13 @@ impl Client {
     ) -> Route {
         let workload = &plan.workloads[position];
         let settings = &workload.prepared.settings;
-        let forced = settings.force.as_ref().and_then(|key| {
-            let header = self.head.known(&self.input, Known::StagegateForce).next()?;
-            key.verify(&settings.name, std::str::from_utf8(header).ok()?, call.now_s()).ok()
+        // What waited until the workload was revived goes to the release that is known to be good.
+        let stays = self.context.forwarding.resent.then_some(Arm::Stable);
+        let forced = stays.or_else(|| {
+            settings.force.as_ref().and_then(|key| {
+                let header = self.head.known(&self.input, Known::StagegateForce).next()?;
+                key.verify(&settings.name, std::str::from_utf8(header).ok()?, call.now_s()).ok()
+            })
         });
         let pins = &self.worker.shared.pins;
         let issued = pin_in_use(workload, &call.uses, pins, call.steady_s(pins));

@@ -28,8 +28,14 @@ pub(super) fn worker(settings: Clients, network: &Arc<Network>) -> Rc<Worker> {
 
 /// A client that has just connected: what serves it, and its own end.
 pub(super) fn client(worker: &Rc<Worker>) -> (Serving, Remote) {
+    client_with(worker, false)
+}
+
+/// The same; `resent`: it is the queue of killed workloads.
+pub(super) fn client_with(worker: &Rc<Worker>, resent: bool) -> (Serving, Remote) {
     let (memory, remote) = memory::pair();
-    let forwarding = forwarding(worker, Peer::Ip([192, 0, 2, 1].into()), false);
+    let mut forwarding = forwarding(worker, Peer::Ip([192, 0, 2, 1].into()), false);
+    forwarding.resent = resent;
     let welcomed = Welcomed {
         conn: Conn::Plain(Plain::from(memory)),
         context: ConnContext { forwarding, names: None },

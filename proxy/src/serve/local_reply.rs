@@ -3,6 +3,7 @@
 use super::call::Call;
 use super::client::{After, Client};
 use super::decision::Decision;
+use super::queue::is_not_sent;
 use crate::dialect::Dialect;
 use crate::http1::BodyLength;
 use crate::plan::{CurrentPlan, Workload};
@@ -15,10 +16,21 @@ use std::time::Duration;
 impl Client {
     /// The kill switch's fixed answer.
     pub(super) async fn respond(&mut self, call: &mut Call, decision: &Decision) -> After {
+        match &decision.workload().split.spec().fallback {
+            Fallback::Respond(fixed) => self.respond_fixed(call, decision, fixed).await,
+            Fallback::Queue(fixed) => self.keep_for_later(call, decision, fixed).await,
+            _ => self.fail(call, decision, Problem::StableDown).await,
+        }
+    }
+
+    /// A fixed answer.
+    pub(super) async fn respond_fixed(
+        &mut self,
+        call: &mut Call,
+        decision: &Decision,
+        fixed: &FixedResponse,
+    ) -> After {
         let worker = Rc::clone(&self.worker);
-        let Fallback::Respond(fixed) = &decision.workload().split.spec().fallback else {
-            return self.fail(call, decision, Problem::StableDown).await;
-        };
         let dialect = self.dialect(Some(decision.workload()));
         let close = !self.discard_body();
         let answer = match self.killed(fixed, call, dialect, close) {
@@ -105,7 +117,12 @@ impl Client {
         let close = problem.closes() || !self.discard_body();
         let with_body = !self.head.is_head;
         let reply = Reply { request_id: &call.id, dialect, close, with_body };
-        self.finish_with(&answer(problem, reply), close).await
+        let mut bytes = answer(problem, reply);
+        if self.context.forwarding.resent && is_not_sent(problem) {
+            let end = bytes.windows(2).position(|it| it == b"\r\n").map_or(0, |at| at + 2);
+            bytes.splice(end..end, *b"stagegate-queue: not-sent\r\n");
+        }
+        self.finish_with(&bytes, close).await
     }
 
     /// The form of errors that the client reads. Asked before the request is taken off the input.
@@ -114,7 +131,7 @@ impl Client {
         Dialect::of(protocol.unwrap_or_default(), self.head.target(&self.input))
     }
 
-    async fn finish_with(&mut self, answer: &[u8], close: bool) -> After {
+    pub(super) async fn finish_with(&mut self, answer: &[u8], close: bool) -> After {
         if !self.write(answer).await {
             return After::Abort;
         }
@@ -123,7 +140,7 @@ impl Client {
 
     /// Takes the unforwarded request off the input; false when its end has not come yet, so that
     /// the connection cannot be used again.
-    fn discard_body(&mut self) -> bool {
+    pub(super) fn discard_body(&mut self) -> bool {
         let end = match self.head.body {
             Some(BodyLength::None) => Some(self.head.len),
             Some(BodyLength::Bytes(bytes)) => {

@@ -22,6 +22,7 @@ mod local_reply;
 mod multiplex;
 mod observe;
 mod outcome;
+mod queue;
 mod request;
 mod requests;
 mod resilience;

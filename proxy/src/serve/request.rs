@@ -12,6 +12,9 @@ impl Client {
     pub(super) async fn request(&mut self) -> After {
         let worker = Rc::clone(&self.worker);
         let mut call = Call::begin(&worker, &self.context.forwarding, &self.input, &self.head);
+        if let Some(id) = self.asks_for_queued() {
+            return self.answer_queued(&call, id).await;
+        }
         let plan = worker.plan();
         let position = match self.route(&plan) {
             Ok(position) => position,

@@ -4,7 +4,7 @@
 use super::conn_context::ConnContext;
 use crate::http1::Forwarding;
 use crate::tls::{H2, Names};
-use crate::transport::{Arrival, Conn, ListenerState, Peer, Plain, proxy_header};
+use crate::transport::{Arrival, Conn, ListenerState, Peer, Plain, Resends, proxy_header};
 use crate::watch::Watched;
 use crate::worker::Worker;
 use std::future::{Future, poll_fn};
@@ -72,7 +72,9 @@ pub(super) async fn welcome(
             tls.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(Names::of)
         }
     };
-    let forwarding = forwarding(worker, client, listener.tls.is_some());
+    let secure = listener.tls.is_some() || listener.resends == Some(Resends::Secure);
+    let mut forwarding = forwarding(worker, client, secure);
+    forwarding.resent = listener.resends.is_some();
     Ok(Welcomed { conn, context: ConnContext { forwarding, names }, http2 })
 }
 
@@ -142,6 +144,7 @@ pub(super) fn forwarding(worker: &Worker, client: Peer, secure: bool) -> Forward
         via: Arc::clone(&worker.shared.via),
         proto: if secure { "https" } else { "http" },
         http2: false,
+        resent: false,
         trusted: is_trusted(worker, client),
         has_trusted: !settings.trusted_proxies.is_empty(),
     }

@@ -38,22 +38,39 @@ pub(crate) struct ListenerState {
     pub(crate) tls: Option<ArcSwap<ServerTls>>,
     pub(crate) proxy_protocol: bool,
     pub(crate) http2: bool,
+    /// Set where the queue of killed workloads comes in, which has no socket that listens.
+    pub(crate) resends: Option<Resends>,
+}
+
+/// How the client spoke whose request is sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resends {
+    Plain,
+    Secure,
 }
 
 impl ListenerState {
+    /// Where the queue comes in.
+    pub(crate) fn of_queue(secure: bool) -> Self {
+        let resends = if secure { Resends::Secure } else { Resends::Plain };
+        let settings = ListenerSettings::default();
+        Self { resends: Some(resends), http2: false, ..Self::new(usize::MAX, settings) }
+    }
+
     pub(crate) fn new(place: usize, settings: ListenerSettings) -> Self {
         Self {
             place,
             tls: settings.tls.map(ArcSwap::from_pointee),
             proxy_protocol: settings.proxy_protocol,
             http2: settings.http2,
+            resends: None,
         }
     }
 
     /// Returns true if another process can take over its connections. The state of TLS and of a
     /// PROXY header belongs to the process that read it.
     pub(crate) fn is_portable(&self) -> bool {
-        self.tls.is_none() && !self.proxy_protocol
+        self.tls.is_none() && !self.proxy_protocol && self.resends.is_none()
     }
 }
 

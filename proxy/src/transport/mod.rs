@@ -15,7 +15,9 @@ mod through;
 
 pub(crate) use conn::Conn;
 pub(crate) use dial::{Connector, dial};
-pub(crate) use listener::{Accepting, Arrival, Arrived, Begun, ListenerState, Peer, Socket};
+pub(crate) use listener::{
+    Accepting, Arrival, Arrived, Begun, ListenerState, Peer, Resends, Socket,
+};
 pub use listener::{Listener, ListenerSettings};
 #[cfg(any(test, feature = "exchanges"))]
 pub(crate) use memory::Memory;

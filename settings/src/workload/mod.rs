@@ -8,6 +8,7 @@ mod identity;
 mod limits;
 mod matching;
 mod protocol;
+mod queue;
 mod retry;
 mod shadow;
 mod timeouts;
@@ -20,6 +21,7 @@ pub use identity::{CertificateName, Identity, IdentityFrom, IssuedId, Jwt, JwtAl
 pub use limits::{EndpointLimits, Limits, TenantLimits};
 pub use matching::{HostPattern, Match};
 pub use protocol::Protocol;
+pub use queue::{Queue, QueueKey};
 pub use retry::{FallbackToStable, Retry, StaleRetry};
 pub use shadow::{SafePath, Shadow};
 pub use timeouts::Timeouts;
@@ -61,6 +63,8 @@ pub struct Workload {
     pub shadow: Option<Shadow>,
     /// Flags that are evaluated for each request and sent to the backend.
     pub forward_flags: ForwardFlags,
+    /// Requests that are kept while the workload is killed, where its fallback is a queue.
+    pub queue: Option<Queue>,
     /// The flag that kills the workload for whom its value is false.
     pub kill_flag: Option<std::sync::Arc<str>>,
     /// The flag that names the arm where no list, pin or cohort does.
@@ -88,6 +92,7 @@ impl Workload {
             outcomes: Rules::default(),
             shadow: None,
             forward_flags: ForwardFlags::default(),
+            queue: None,
             kill_flag: None,
             arm_flag: None,
         }

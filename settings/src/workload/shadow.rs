@@ -48,7 +48,7 @@ pub enum SafePath {
 }
 
 impl SafePath {
-    fn covers(&self, path: &str) -> bool {
+    pub(super) fn covers(&self, path: &str) -> bool {
         match self {
             Self::Exactly(safe) => path == safe,
             // A backend that resolves dots would serve another path than the one that was listed.

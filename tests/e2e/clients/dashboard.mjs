@@ -47,7 +47,7 @@ async function rollBack(page) {
 }
 
 const PAGES = [
-  "/", "/w/agent", "/w/agent/charts?span=24h", "/w/agent/history", "/w/agent/readiness", "/w/agent/runbook", "/w/agent/runbook/rollback", "/w/agent/handoff", "/w/agent/releases", "/w/agent/taking-part", "/request",
+  "/", "/w/agent", "/w/agent/charts?span=24h", "/w/agent/history", "/w/agent/readiness", "/w/agent/runbook", "/w/agent/runbook/rollback", "/w/agent/handoff", "/w/agent/queue", "/w/agent/releases", "/w/agent/taking-part", "/request",
   "/request?workload=agent&tenant=acme", "/samples", "/flags", "/fleet", "/audit?verify=1", "/settings",
 ];
 

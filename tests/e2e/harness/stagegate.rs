@@ -22,12 +22,26 @@ pub(crate) struct Stagegate {
     pub(crate) admin: Admin,
     child: Mutex<Child>,
     dir: TempDir,
+    /// Variables that every process of it has in its environment.
+    secrets: Vec<(String, String)>,
 }
 
 impl Stagegate {
     /// Starts with this configuration and waits until it is ready.
     pub(crate) async fn start(setup: &Setup) -> Self {
         let stagegate = Self::launch(setup);
+        stagegate.ready().await;
+        stagegate
+    }
+
+    /// As [`Stagegate::start`], with variables that a restart has in its environment too.
+    pub(crate) async fn start_with_secrets(setup: &Setup, secrets: &[(&str, &str)]) -> Self {
+        let dir = TempDir::new().expect("a directory");
+        let data = dir.path().join("data").display().to_string();
+        let secrets: Vec<(String, String)> =
+            secrets.iter().map(|(name, it)| ((*name).to_owned(), (*it).to_owned())).collect();
+        let mut stagegate = Self::launch_under(setup, dir, &data, &secrets);
+        stagegate.secrets = secrets;
         stagegate.ready().await;
         stagegate
     }
@@ -106,11 +120,11 @@ impl Stagegate {
         let text = setup.yaml(proxy, admin.address, data);
         std::fs::write(dir.path().join("stagegate.yaml"), text).expect("write the configuration");
         let child = Mutex::new(Self::spawn_under(&dir, &[], environment));
-        Self { proxy, admin, child, dir }
+        Self { proxy, admin, child, dir, secrets: Vec::new() }
     }
 
-    fn spawn(dir: &TempDir, extra: &[&str]) -> Child {
-        Self::spawn_under(dir, extra, &[])
+    fn spawn(&self, extra: &[&str]) -> Child {
+        Self::spawn_under(&self.dir, extra, &self.secrets)
     }
 
     fn spawn_under(dir: &TempDir, extra: &[&str], environment: &[(String, String)]) -> Child {
@@ -220,18 +234,18 @@ impl Stagegate {
 
     /// Starts again without waiting.
     pub(crate) fn start_again(&self, extra: &[&str]) {
-        *self.child.lock().expect("child") = Self::spawn(&self.dir, extra);
+        *self.child.lock().expect("child") = self.spawn(extra);
     }
 
     /// Starts another process with the same configuration, beside the one that runs.
     pub(crate) fn start_beside(&self, extra: &[&str]) -> Former {
-        Former(Mutex::new(Self::spawn(&self.dir, extra)))
+        Former(Mutex::new(self.spawn(extra)))
     }
 
     /// Another process takes this one's place; gives back this one, once the other one answers.
     pub(crate) async fn take_over(&self) -> Former {
         let since = self.started_at().await;
-        let new = Self::spawn(&self.dir, &["--take-over"]);
+        let new = self.spawn(&["--take-over"]);
         let old = std::mem::replace(&mut *self.child.lock().expect("child"), new);
         let former = Former(Mutex::new(old));
         eventually_async("the new process to answer", async || {

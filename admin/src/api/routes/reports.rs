@@ -12,9 +12,9 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 use serde::Deserialize;
 use stagegate_api::{Artifact, DeployReport, TimePoint};
-use stagegate_control::{StoreAccessError, now_ms};
+use stagegate_control::{Control, StoreAccessError, now_ms};
 use stagegate_rollout::{Analysis, ReleaseName, Rollout, Tick, WorkloadName};
-use stagegate_store::{FactKind, Store, StoreError};
+use stagegate_store::{FactKind, RecordedWindow, Store, StoreError};
 use utoipa::IntoParams;
 
 /// The Content-Security-Policy of a report page: its own style is allowed, nothing else.
@@ -82,8 +82,9 @@ pub(super) async fn written(
         let Some(kept) = kept(&store, &workload, &wanted).map_err(StoreAccessError::from)? else {
             return Ok(None);
         };
-        let written = write(&store, &workload, &kept, span)?;
-        let points = if draws { over_time(&store, &workload, &written)? } else { Vec::new() };
+        let written = write(&control, &store, &workload, &kept, span)?;
+        let points =
+            if draws { over_time(&control, &store, &workload, &written)? } else { Vec::new() };
         Ok(Some((written, points)))
     };
     heavy(work).await??.ok_or_else(missing)
@@ -132,12 +133,13 @@ const POINTS: u64 = 60;
 
 /// The figures of the report's arms over its time.
 fn over_time(
+    control: &Control,
     store: &Store,
     workload: &WorkloadName,
     report: &DeployReport,
 ) -> Result<Vec<TimePoint>, ApiError> {
     let span = series::Span::cut(report.from_ms, report.until_ms, POINTS);
-    let mut points = series::collect(store, workload, span)?;
+    let mut points = series::collect(control, store, workload, span)?;
     let ours = &report.rollout;
     points.retain(|it| it.stable == ours.from && it.candidate.as_ref() == Some(&ours.to));
     Ok(points)
@@ -182,8 +184,9 @@ fn damaged(what: &str, error: &serde_json::Error) -> ApiError {
     ApiError::new(Kind::Unavailable, format!("{what} is damaged: {error}"))
 }
 
-/// Reads the recorded minutes and writes the report; blocks on the disk.
+/// Reads the minutes, also the one that has begun, and writes the report; blocks on the disk.
 fn write(
+    control: &Control,
     store: &Store,
     workload: &WorkloadName,
     kept: &Kept,
@@ -195,16 +198,16 @@ fn write(
     let (from, until, _) = report::bounds(&rollout, span.as_ref(), now_ms);
     let mut watched = Watched::default();
     let mut failed = None;
-    store
-        .each_window(workload, from, until.saturating_add(1), |window| {
-            let ours =
-                window.stable == rollout.from && window.candidate.as_ref() == Some(&rollout.to);
-            match serde_json::from_str::<Tick>(&window.body) {
-                Ok(tick) if ours => watched.add(&tick),
-                Ok(_) => {}
-                Err(error) => failed = Some(error),
-            }
-        })
+    let mut take = |window: RecordedWindow| {
+        let ours = window.stable == rollout.from && window.candidate.as_ref() == Some(&rollout.to);
+        match serde_json::from_str::<Tick>(&window.body) {
+            Ok(tick) if ours => watched.add(&tick),
+            Ok(_) => {}
+            Err(error) => failed = Some(error),
+        }
+    };
+    control
+        .each_minute(store, workload, (from, until.saturating_add(1)), &mut take)
         .map_err(StoreAccessError::from)?;
     if let Some(error) = failed {
         return Err(damaged("a recorded minute", &error));

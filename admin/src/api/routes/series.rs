@@ -10,7 +10,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use stagegate_api::{TimePoint, TimeSeries};
-use stagegate_control::{StoreAccessError, now_ms};
+use stagegate_control::{Control, StoreAccessError, now_ms};
 use stagegate_rollout::{ReleaseName, Tick, WorkloadName, figures};
 use stagegate_store::{RecordedWindow, Store};
 use utoipa::IntoParams;
@@ -73,7 +73,7 @@ pub(super) async fn series(
     let control = app.control.clone();
     let read = move || {
         let store = control.reader()?;
-        collect(&store, &workload, span)
+        collect(&control, &store, &workload, span)
     };
     let points = heavy(read).await??;
     Ok(Json(TimeSeries { workload: name, since_ms, until_ms, every_ms, points }))
@@ -127,8 +127,9 @@ impl Sum {
     }
 }
 
-/// Reads the minutes and adds them up; blocks on the disk.
+/// Reads the minutes, also the one that has begun, and adds them up; blocks on the disk.
 pub(super) fn collect(
+    control: &Control,
     store: &Store,
     workload: &WorkloadName,
     span: Span,
@@ -136,7 +137,7 @@ pub(super) fn collect(
     let mut points = Vec::new();
     let mut sum: Option<Sum> = None;
     let mut damaged = None;
-    let take = |window: RecordedWindow| {
+    let mut take = |window: RecordedWindow| {
         let tick: Tick = match serde_json::from_str(&window.body) {
             Ok(tick) => tick,
             Err(error) => {
@@ -158,7 +159,8 @@ pub(super) fn collect(
             }
         }
     };
-    let read = store.each_window(workload, span.since_ms, span.until_ms.saturating_add(1), take);
+    let span_ms = (span.since_ms, span.until_ms.saturating_add(1));
+    let read = control.each_minute(store, workload, span_ms, &mut take);
     read.map_err(StoreAccessError::from)?;
     if let Some(error) = damaged {
         let detail = format!("a recorded minute is damaged: {error}");

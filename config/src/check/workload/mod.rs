@@ -7,11 +7,12 @@ mod spec;
 mod written;
 
 use super::policy::Policies;
-use super::{cost, eval, labelled, release, tls};
-use crate::raw::RawWorkload;
+use super::{cost, eval, labelled, queue, release, tls};
+use crate::raw::{RawFallback, RawWorkload};
 use crate::read::{At, Context, plain};
 use crate::{EvalSettings, Workload};
-use stagegate_rollout::{ReleaseName, WorkloadName};
+use stagegate_rollout::{FixedResponse, ReleaseName, WorkloadName};
+use stagegate_settings::Queue;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use written::Written;
@@ -27,13 +28,14 @@ pub(crate) fn workload(
     let place = cx.place(&name.site.without_value());
     let mut written = Written::of(&raw, site);
     let declared = declared(&raw);
-    let settings = settings::settings(&name.value, &mut raw, &declared, cx);
+    let (queue, not_queued) = queued(&mut raw).unzip();
+    let settings = settings::settings(&name.value, &mut raw, &declared, queue, cx);
     let releases = release::releases(raw.releases.take(), cx);
     let upstream_tls = raw.upstream_tls.take().and_then(|at| tls::upstream(at, cx));
     let policy = raw.policy.take().and_then(|name| policies.of_workload(&name, cx));
     let cost = plain(raw.cost.take()).and_then(|raw| cost::cost(raw, cx));
     let eval = evaluation(&mut raw, cx);
-    let spec = spec::spec(name.value, raw, declared, &mut written, cx);
+    let spec = spec::spec(name.value, raw, declared, not_queued, &mut written, cx);
     let workload = Workload {
         spec: Arc::new(spec?),
         settings: Arc::new(settings?),
@@ -46,6 +48,15 @@ pub(crate) fn workload(
     };
     doubts::warn(&workload, &written, cx);
     Some(workload)
+}
+
+/// The queue of the kill switch, taken out, and the answer to what it does not keep.
+fn queued(raw: &mut RawWorkload) -> Option<(Queue, FixedResponse)> {
+    let fallback = &mut raw.kill_switch.as_mut()?.value.fallback;
+    match fallback.take_if(|at| matches!(at.value, RawFallback::Queue(_)))?.value {
+        RawFallback::Queue(at) => queue::queue(at.value),
+        _ => None,
+    }
 }
 
 /// The names of all releases, also of those that have problems.

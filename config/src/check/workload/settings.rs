@@ -5,7 +5,7 @@ use crate::raw::RawWorkload;
 use crate::read::{At, Context, plain};
 use crate::scalar::FlagKey;
 use stagegate_rollout::{ReleaseName, WorkloadName};
-use stagegate_settings::{ForwardFlags, Workload};
+use stagegate_settings::{ForwardFlags, Queue, Workload};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ pub(super) fn settings(
     name: &WorkloadName,
     raw: &mut RawWorkload,
     declared: &BTreeSet<ReleaseName>,
+    queue: Option<Queue>,
     cx: &mut Context<'_>,
 ) -> Option<Workload> {
     let identity = raw.identity.take().and_then(|at| identity::identity(at, cx));
@@ -41,6 +42,7 @@ pub(super) fn settings(
         fallback_to_stable: plain(raw.fallback_to_stable.take())?,
         outcomes: plain(raw.outcomes.take())?,
         shadow: shadow?,
+        queue,
         kill_flag: kill_flag(raw, cx),
         arm_flag: arm_flag(raw, cx),
         forward_flags: forwarded(&plain(raw.forward_flags.take())?, cx),

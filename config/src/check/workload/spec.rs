@@ -7,7 +7,8 @@ use crate::raw::{RawCohort, RawFallback, RawMembers, RawWorkload};
 use crate::read::{At, Context, Map, Site, plain};
 use crate::scalar::Member;
 use stagegate_rollout::{
-    Cohort, CohortName, Fallback, GroupName, Members, ReleaseName, WorkloadName, WorkloadSpec,
+    Cohort, CohortName, Fallback, FixedResponse, GroupName, Members, ReleaseName, WorkloadName,
+    WorkloadSpec,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,11 +17,13 @@ pub(super) fn spec(
     name: WorkloadName,
     raw: RawWorkload,
     declared: BTreeSet<ReleaseName>,
+    queued: Option<FixedResponse>,
     written: &mut Written,
     cx: &mut Context<'_>,
 ) -> Option<WorkloadSpec> {
     let (fallback, fallback_site) =
         fallback(plain(raw.kill_switch).and_then(|it| plain(it.fallback)));
+    let fallback = queued.map(Fallback::Queue).or(fallback);
     let cohorts = cohorts(raw.cohorts, cx);
     written.fallback = fallback_site;
     written.cohorts = cohorts.unwrap_or_default();
@@ -64,7 +67,8 @@ pub(super) fn spec(
 /// The fallback and where its release is named.
 fn fallback(raw: Option<RawFallback>) -> (Option<Fallback>, Option<Site>) {
     match raw {
-        None => (None, None),
+        // A queue was taken out before.
+        None | Some(RawFallback::Queue(_)) => (None, None),
         Some(RawFallback::Stable) => (Some(Fallback::Stable), None),
         Some(RawFallback::Release(at)) => (Some(Fallback::Release(at.value)), Some(at.site)),
         Some(RawFallback::Respond(at)) => (Some(Fallback::Respond(at.value)), None),

@@ -20,6 +20,7 @@ fn forwarded_in(head: &str, keep_client_values: bool, trace: Option<Onward>) -> 
         via: "stagegate-1".into(),
         proto: "http",
         http2: false,
+        resent: false,
         trusted: false,
         has_trusted: false,
     };

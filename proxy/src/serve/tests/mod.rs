@@ -14,6 +14,7 @@ mod flags;
 mod heads;
 mod limits;
 mod peer;
+mod queued;
 mod reuse;
 mod shared_endpoints;
 mod sim;

@@ -3,18 +3,20 @@
 use super::Peer;
 use crate::fixtures::{address, clients, workload};
 use crate::plan::{Plan, PreparedConfig, WorkloadSettings};
+use crate::queued::QueueAsk;
 use crate::serve::in_memory::{self, Serving, name, ready};
 use crate::transport::memory::{Network, Reach};
 use crate::watch::TICK_MS;
 use crate::worker::Worker;
 use stagegate_rollout::{
-    Closed, Outcome, Reason, Series, Split, Weight, WorkloadSpec, WorkloadState, records,
+    Closed, Fallback, KillState, Outcome, Reason, Series, Split, Weight, WorkloadSpec,
+    WorkloadState, records,
 };
 use stagegate_settings::{Clients, Match, Timeouts, Workload};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
@@ -104,7 +106,21 @@ impl Sim {
 
     /// Puts a plan in force that sends this share of requests to the candidate.
     pub(super) fn publishes(&self, weight: Weight) {
-        self.publish(weight, None);
+        self.publish(weight, None, None);
+    }
+
+    /// Kills the workload; its requests go there.
+    pub(super) fn kills(&self, fallback: Fallback) {
+        self.publish(Weight::FULL, None, Some(fallback));
+    }
+
+    /// Keeps requests of the killed workload from now on; what is asked of the queue.
+    pub(super) fn has_a_queue(&self) -> Arc<Mutex<Vec<QueueAsk>>> {
+        let asked = Arc::<Mutex<Vec<QueueAsk>>>::default();
+        let kept = Arc::clone(&asked);
+        let sink = Arc::new(move |ask| kept.lock().expect("a list").push(ask));
+        assert!(self.0.worker.shared.queue.set(sink).is_ok(), "one queue");
+        asked
     }
 
     /// Puts these flags in force.
@@ -118,7 +134,7 @@ impl Sim {
         let (by, reason) = ("ann".to_owned(), "bad".to_owned());
         let weight_before = Weight::FULL;
         let closed = Closed { by, reason, at_ms: 1, weight_before, finishing: false };
-        self.publish(Weight::ZERO, Some(closed));
+        self.publish(Weight::ZERO, Some(closed), None);
         self.wakes_tunnels();
     }
 
@@ -133,7 +149,7 @@ impl Sim {
         self.0.worker.shared.fence.set(closes_at);
     }
 
-    fn publish(&self, weight: Weight, closed: Option<Closed>) {
+    fn publish(&self, weight: Weight, closed: Option<Closed>, killed: Option<Fallback>) {
         let World { worker, config, .. } = &*self.0;
         let mut spec = WorkloadSpec::new(name("agent"), name("v1"));
         spec.releases.insert(name("v2"));
@@ -142,9 +158,12 @@ impl Sim {
         if let Some(tenant) = self.0.excluded {
             spec.exclusions.insert(name("regulated"), vec![tenant.into()]);
         }
+        spec.fallback = killed.clone().unwrap_or_default();
         let spec = spec.check().expect("a workload");
         let mut state = WorkloadState::initial(&spec);
         state.closed = closed;
+        let (by, reason) = ("ann".to_owned(), "bad".to_owned());
+        state.killed = killed.map(|_| KillState { by, reason, at_ms: 1 });
         let split = Arc::new(Split::new(Arc::new(spec), Arc::new(state)));
         let epoch = worker.shared.plan.load().epoch + 1;
         let flags = stagegate_flags::FlagSet::clone(&worker.shared.flags.load());
@@ -163,6 +182,15 @@ impl Sim {
         self.0.tasks.borrow_mut().push(Task { future, woken });
         self.runs();
         Peer::new("client", self.clone(), remote)
+    }
+
+    /// The queue of killed workloads, which sends a request again.
+    pub(super) fn queue(&self) -> Peer {
+        let (future, remote) = in_memory::client_with(&self.0.worker, true);
+        let woken = Arc::new(Woken(AtomicBool::new(true)));
+        self.0.tasks.borrow_mut().push(Task { future, woken });
+        self.runs();
+        Peer::new("queue", self.clone(), remote)
     }
 
     /// The backend's end of the next connection that the proxy opened to stable's first endpoint.

@@ -44,6 +44,8 @@ pub(super) const ALLOWED: &[Arrow] = &[
     arrow("proxy", "flags", "flags are evaluated for the requests that it forwards"),
     arrow("proxy", "timing", "ejected endpoints wait longer each time"),
     arrow("proxy", "signals", "an answer's bytes become usage and an outcome"),
+    arrow("queue", "settings", "it runs on them"),
+    arrow("queue", "timing", "what was not sent waits"),
     // Records, scores, messages, metrics.
     arrow("store", "rollout", "it stores rollouts and the records of decisions"),
     arrow("telemetry", "rollout", "it shows the counts of workers"),
@@ -91,6 +93,7 @@ pub(super) const ALLOWED: &[Arrow] = &[
     arrow("admin", "control", "routes hand commands over and read the state"),
     arrow("admin", "flags", "it shows flags, tries them out and exports them"),
     arrow("admin", "notify", "it shows the health of channels and tests them"),
+    arrow("admin", "queue", "it shows what waits, and takes it out"),
     arrow("admin", "readiness", "it shows checklists"),
     arrow("admin", "rollout", "it shows states and analyses, reports are made of its figures"),
     arrow("admin", "sealed", "it finds the owner of a token"),
