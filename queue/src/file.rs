@@ -2,7 +2,7 @@
 
 use crate::cipher::{self, Text};
 use crate::entry::{Answer, Entry, Kept, NewEntry, Polled, Request, State};
-use crate::keeping::{All, Counts, bytes_of, keep, ms};
+use crate::keeping::{All, Counts, Totals, bytes_of, keep, ms};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -322,9 +322,7 @@ impl File {
     }
 
     /// By workload: how many wait, since when, and all bytes.
-    pub(crate) fn totals(
-        &mut self,
-    ) -> Result<BTreeMap<String, (u64, Option<u64>, u64)>, QueueError> {
+    pub(crate) fn totals(&mut self) -> Result<Totals, QueueError> {
         let mut rows = self.db.prepare_cached(
             "SELECT workload, SUM(state <= 1), MIN(CASE WHEN state <= 1 THEN created_ms END), SUM(bytes)
              FROM entry GROUP BY workload",
@@ -334,7 +332,7 @@ impl File {
             let oldest: Option<i64> = row.get(2)?;
             Ok((row.get::<_, String>(0)?, (count(1)?, oldest.map(i64::unsigned_abs), count(3)?)))
         })?;
-        let found: BTreeMap<String, (u64, Option<u64>, u64)> = found.collect::<Result<_, _>>()?;
+        let found: Totals = found.collect::<Result<_, _>>()?;
         let counts =
             found.iter().map(|(name, (waiting, _, bytes))| (name.clone(), (*waiting, *bytes)));
         self.counts = counts.collect();

@@ -13,6 +13,9 @@ pub(crate) type All = Arc<BTreeMap<String, Settings>>;
 /// By workload: requests that wait, and bytes on disk.
 pub(crate) type Counts = BTreeMap<String, (u64, u64)>;
 
+/// By workload: requests that wait, when the oldest of them came, and bytes on disk.
+pub(crate) type Totals = BTreeMap<String, (u64, Option<u64>, u64)>;
+
 pub(crate) fn bytes_of(text: &[u8]) -> u64 {
     text.len() as u64
 }

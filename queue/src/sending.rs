@@ -36,7 +36,7 @@ enum Sent {
     /// A backend, or the proxy for good, has answered.
     Answered(Answer),
     /// No backend saw the request.
-    NotSent,
+    Unseen,
     /// The connection ended before the end of the answer.
     CutOff,
 }
@@ -110,7 +110,7 @@ async fn of_workload(queue: &Queue, backends: &dyn Backends, workload: &str, end
                 failed = 0;
                 queue.finish(workload, &id, answer).await
             }
-            Sent::NotSent => {
+            Sent::Unseen => {
                 failed += 1;
                 due += WAIT.wait(failed);
                 queue.put_back(&id).await
@@ -129,18 +129,18 @@ async fn of_workload(queue: &Queue, backends: &dyn Backends, workload: &str, end
 }
 
 async fn send(backends: &dyn Backends, request: &Request) -> Sent {
-    let Ok(stream) = backends.connect(request.peer, request.secure) else { return Sent::NotSent };
+    let Ok(stream) = backends.connect(request.peer, request.secure) else { return Sent::Unseen };
     if stream.set_nonblocking(true).is_err() {
-        return Sent::NotSent;
+        return Sent::Unseen;
     }
-    let Ok(stream) = tokio::net::UnixStream::from_std(stream) else { return Sent::NotSent };
+    let Ok(stream) = tokio::net::UnixStream::from_std(stream) else { return Sent::Unseen };
     let Some(request) = parsed(request) else {
         return Sent::Answered(problem(400, "the stored request cannot be read"));
     };
     let mut builder = hyper::client::conn::http1::Builder::new();
     builder.preserve_header_case(true);
     let Ok((mut sender, connection)) = builder.handshake(TokioIo::new(stream)).await else {
-        return Sent::NotSent;
+        return Sent::Unseen;
     };
     let serving = tokio::spawn(connection);
     let answer = answered(sender.send_request(request).await).await;
@@ -152,7 +152,7 @@ async fn answered(response: hyper::Result<hyper::Response<hyper::body::Incoming>
     let Ok(response) = response else { return Sent::CutOff };
     let (head, body) = response.into_parts();
     if head.headers.get(&NOT_SENT).is_some_and(|it| it == "not-sent") {
-        return Sent::NotSent;
+        return Sent::Unseen;
     }
     let mut fields = Vec::new();
     for (name, value) in &head.headers {

@@ -1,7 +1,7 @@
 //! What the thread and everybody else share: settings, counts, and the news that something may be to be sent.
 
 use crate::figures::Figures;
-use crate::keeping::All;
+use crate::keeping::{All, Totals};
 use stagegate_settings::Queue as Settings;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -39,7 +39,7 @@ impl Shared {
     }
 
     /// Takes over what is in the file.
-    pub(crate) fn set_totals(&self, totals: &BTreeMap<String, (u64, Option<u64>, u64)>) {
+    pub(crate) fn set_totals(&self, totals: &Totals) {
         let mut figures = self.figures();
         for (workload, it) in figures.iter_mut() {
             let (waiting, oldest_ms, bytes) = totals.get(workload).copied().unwrap_or_default();
