@@ -140,6 +140,7 @@ fn nothing(id: &str) -> ApiError {
     ApiError::new(Kind::NotFound, why)
 }
 
+#[allow(clippy::needless_pass_by_value)] // that is how `map_err` hands it over
 fn broken(error: queue::QueueError) -> ApiError {
     ApiError::new(Kind::Unavailable, error.to_string())
 }
