@@ -3,11 +3,15 @@
 use crate::handover::{Asked, HandoverSocket, hand_over};
 use crate::reload::{self, Fingerprint};
 use crate::serve::{ServeOptions, start_loaded};
-use crate::signals::{asked_to_end, outlive_file_limits};
+use crate::signals::{end_signals, outlive_file_limits};
 use anyhow::Context as _;
 use stagegate_cli::{LogFormat, ServeArgs, output};
 use stagegate_config::{Config, Loaded};
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// Time for a start to end once the program is asked to end.
+const START_PATIENCE: Duration = Duration::from_secs(5);
 
 /// `stagegate serve`.
 pub(crate) fn serve(args: &ServeArgs) -> ExitCode {
@@ -53,6 +57,8 @@ async fn until_asked_to_end(
     args: &ServeArgs,
 ) -> anyhow::Result<()> {
     outlive_file_limits().context("signals cannot be caught")?;
+    // Before anything is served: a signal that nobody catches cuts what is under way.
+    let mut end = std::pin::pin!(end_signals().context("signals cannot be caught")?);
     let path = args.config.clone();
     let data_dir = loaded.config.data_dir.clone();
     let options = ServeOptions {
@@ -60,14 +66,23 @@ async fn until_asked_to_end(
         take_over: args.take_over,
         replica: args.replica.clone(),
     };
-    let mut running = start_loaded(loaded, path.clone(), options).await?;
+    let mut starting = std::pin::pin!(start_loaded(loaded, path.clone(), options));
+    let mut running = tokio::select! {
+        running = &mut starting => running?,
+        () = &mut end => {
+            tracing::info!("asked to end while starting");
+            return match tokio::time::timeout(START_PATIENCE, starting).await {
+                Ok(running) => running?.stop().await,
+                Err(_) => Ok(()),
+            };
+        }
+    };
     let hangups = tokio::spawn(reload::on_hangup(running.control.clone()));
     let control = running.control.clone();
     let changes = tokio::spawn(async move { reload::on_change(control, &path, found).await });
     let mut socket = HandoverSocket::open(&data_dir)
         .inspect_err(|error| tracing::warn!(%error, "cannot open the handover socket"))
         .ok();
-    let mut end = std::pin::pin!(asked_to_end());
     loop {
         let asked = tokio::select! {
             () = &mut end => break,

@@ -55,6 +55,19 @@ async fn a_stop_lets_running_answers_finish() {
 }
 
 #[tokio::test]
+async fn a_stop_in_the_middle_of_the_start_is_a_stop() {
+    let backend = Backend::start("stable");
+    let stagegate = Stagegate::start(&Setup::of(Workload::new(&backend))).await;
+    stagegate.kill_hard();
+    let serves = || stagegate.log().matches("proxying address").count() == 2;
+    stagegate.start_again(&[]);
+    // The proxy answers, and the admin API does not yet.
+    eventually("the proxy", serves).await;
+    stagegate.signal(Signal::TERM);
+    assert_eq!(stagegate.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn a_stop_waits_no_longer_than_configured() {
     let finish = Arc::new(Semaphore::new(0));
     let backend = held(&finish);
