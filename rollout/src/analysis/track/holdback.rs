@@ -9,6 +9,7 @@
 use super::Track;
 use super::sums::Guard;
 use crate::Weight;
+use crate::analysis::counts::Counts;
 use crate::analysis::frame::Frame;
 use crate::analysis::ring::LONGEST_MS;
 use crate::analysis::test::Kind;
@@ -27,7 +28,7 @@ impl Track {
     /// The share of bad values up to which stable is as ever; none where values are not bad or good.
     pub(super) fn usual_share(&self, frame: &Frame<'_>) -> Option<f64> {
         let former = self.former.as_ref();
-        let most = self.former_most.or_else(|| former.and_then(|it| it.bad_share()));
+        let most = self.former_most.or_else(|| former.and_then(Counts::bad_share));
         match frame.kind() {
             Kind::Share(limit) => Some(most.map_or(limit, |most| limit.max(most))),
             Kind::Coin(margin) => most.map(|most| (most + margin).min(1.0)),
