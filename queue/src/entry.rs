@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 pub struct Request {
     /// Request line and fields, each line ended by CRLF, without the empty line, and without fields that belong to
     /// the connection or frame the body.
+    #[serde(with = "crate::text")]
     pub head: Vec<u8>,
     /// The body, without its transfer coding.
+    #[serde(with = "crate::text")]
     pub body: Vec<u8>,
     /// The client's IP address; none over a Unix socket.
     pub peer: Option<std::net::IpAddr>,
@@ -63,8 +65,10 @@ pub struct Answer {
     /// HTTP status.
     pub status: u16,
     /// Fields, each line ended by CRLF, without those that belong to the connection or frame the body.
+    #[serde(with = "crate::text")]
     pub fields: Vec<u8>,
     /// The body.
+    #[serde(with = "crate::text")]
     pub body: Vec<u8>,
 }
 

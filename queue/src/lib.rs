@@ -14,6 +14,7 @@ mod port;
 mod queue;
 mod sending;
 mod shared;
+mod text;
 mod worker;
 
 pub use entry::{Answer, Entry, Kept, NewEntry, Polled, Request, State};
