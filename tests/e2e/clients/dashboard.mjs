@@ -165,7 +165,7 @@ const stories = {
     await page.getByRole("button", { name: "Deny a tenant" }).click();
     await page.getByText("workers follow after").waitFor();
     await page.getByRole("link", { name: "Back to the flags" }).click();
-    await page.getByText("deny tenant acme").waitFor();
+    await page.locator("li", { hasText: "deny tenant acme" }).waitFor();
   },
 
   // What the command line can change, a page can: lists, a release, a drill, a reload.
