@@ -74,8 +74,6 @@ fn answer(queue: &Queue, ask: QueueAsk) {
 }
 
 fn entry(queued: Queued) -> NewEntry {
-    let method = queued.line.split(' ').next().unwrap_or_default();
-    let idempotent = matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE");
     let hash = |parts: &[&[u8]]| -> [u8; 32] {
         let mut hash = Sha256::new();
         for part in parts {
@@ -92,7 +90,7 @@ fn entry(queued: Queued) -> NewEntry {
         .map(|key| hash(&[workload.as_bytes(), line.as_bytes(), &queued.caller, key]));
     NewEntry {
         digest: hash(&[line.as_bytes(), &queued.body]),
-        repeatable: idempotent || caller.is_some(),
+        repeatable: queued.repeatable,
         caller,
         workload,
         line,

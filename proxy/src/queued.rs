@@ -26,6 +26,8 @@ pub struct Queued {
     pub secure: bool,
     /// The id of the request.
     pub request_id: String,
+    /// Sending it twice does no harm: an idempotent method, or an idempotency key.
+    pub repeatable: bool,
     /// The caller's `Idempotency-Key`.
     pub key: Option<Vec<u8>>,
     /// What names the caller: `Authorization`, `Cookie` and other fields by which keys of different callers are told

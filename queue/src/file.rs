@@ -194,14 +194,12 @@ impl File {
     pub(crate) fn finish(
         &mut self,
         all: &All,
+        workload: &str,
         id: &str,
         answer: &Answer,
         now_ms: u64,
     ) -> Result<(), QueueError> {
-        let workload: String =
-            self.db
-                .query_row("SELECT workload FROM entry WHERE id = ?1", [id], |row| row.get(0))?;
-        let settings = all.get(&workload);
+        let settings = all.get(workload);
         let plain = serde_json::to_vec(answer).unwrap_or_default();
         let sealed = settings.and_then(|it| cipher::seal(it.key.bytes(), Text::Answer, id, &plain));
         let lasting = settings.map_or(Duration::ZERO, |it| it.lasting).as_millis() as u64;

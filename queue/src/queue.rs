@@ -187,8 +187,8 @@ impl Queue {
         id: &str,
         answer: Answer,
     ) -> Result<(), QueueError> {
-        let id = id.to_owned();
-        self.ask(move |file, all| file.finish(all, &id, &answer, now_ms())).await?;
+        let (name, id) = (workload.to_owned(), id.to_owned());
+        self.ask(move |file, all| file.finish(all, &name, &id, &answer, now_ms())).await?;
         self.shared.count(workload, |it| {
             (it.answered, it.waiting) = (it.answered + 1, it.waiting.saturating_sub(1));
         });

@@ -358,16 +358,18 @@ impl Client {
         Tap::begin(settings, decision.arm, unit, own, &self.input, &self.head, call.at_ms())
     }
 
+    /// Returns whether sending the request twice does no harm: an idempotent method, or an idempotency key.
+    pub(super) fn is_idempotent(&self) -> bool {
+        matches!(self.head.method(&self.input), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
+            || self.head.field(&self.input, "idempotency-key").is_some()
+    }
+
     /// Returns whether the request may be sent a second time although a dead connection may have
     /// taken it in (RFC 9110 9.2.2).
     pub(super) fn may_replay(&self, decision: &Decision) -> bool {
-        let idempotent = || {
-            matches!(self.head.method(&self.input), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
-                || self.head.field(&self.input, "idempotency-key").is_some()
-        };
         match decision.workload().prepared.settings.retry.stale {
             StaleRetry::Any => true,
-            StaleRetry::Idempotent => idempotent(),
+            StaleRetry::Idempotent => self.is_idempotent(),
             StaleRetry::Off => false,
         }
     }

@@ -126,6 +126,7 @@ impl Client {
             peer: self.context.forwarding.peer.parse().ok(),
             secure: self.context.forwarding.proto == "https",
             request_id: call.id.clone(),
+            repeatable: self.is_idempotent(),
             key,
             caller,
         }

@@ -8,28 +8,28 @@ mod world;
 use serde_json::Value;
 use world::World;
 
+/// The offline gate over both releases' runs, attached to the candidate.
+const OFFLINE_GATE: &[&str] = &[
+    "eval",
+    "gate",
+    "--baseline",
+    "base.jsonl",
+    "--candidate",
+    "candidate.jsonl",
+    "--attach",
+    "-w",
+    "agent",
+    "--release",
+    "v2",
+];
+
 /// What a person does in production before the start, and the check that it meets.
 const BEFORE: &[(&str, &[&str])] = &[
     ("C11", &["drill", "agent"]),
     ("F27", &["drill", "agent", "--incident"]),
     ("F27", &["drill", "agent", "--acknowledge"]),
     ("B10", &["notify", "test", "hook"]),
-    (
-        "A4",
-        &[
-            "eval",
-            "gate",
-            "--baseline",
-            "base.jsonl",
-            "--candidate",
-            "candidate.jsonl",
-            "--attach",
-            "-w",
-            "agent",
-            "--release",
-            "v2",
-        ],
-    ),
+    ("A4", OFFLINE_GATE),
     ("A2", &["checklist", "attach", "agent", "A2", "--file", "coverage.json"]),
     ("B9", &["checklist", "attach", "agent", "B9", "--file", "artifact"]),
     ("C15", &["checklist", "sign", "agent", "C15", "--reason", "read"]),

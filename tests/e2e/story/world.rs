@@ -1,6 +1,6 @@
 //! Staging and production, the agents behind them, users, and somebody who is told.
 
-use super::{AUTOMATIC, text};
+use super::{AUTOMATIC, OFFLINE_GATE, text};
 use crate::harness::stagegate::BINARY;
 use crate::harness::{
     Admin, Backend, Exchange, Setup, Stagegate, Wire, Workload, eventually, eventually_async,
@@ -291,19 +291,7 @@ impl World {
         })
         .await;
         for words in [
-            &[
-                "eval",
-                "gate",
-                "--baseline",
-                "base.jsonl",
-                "--candidate",
-                "candidate.jsonl",
-                "--attach",
-                "-w",
-                "agent",
-                "--release",
-                "v2",
-            ][..],
+            OFFLINE_GATE,
             &["drill", "agent"],
             &["checklist", "attach", "agent", "A3", "--release", "v2", "--file", "red-team.md"],
             &["checklist", "sign", "agent", "C15", "--release", "v2", "--reason", "read"],

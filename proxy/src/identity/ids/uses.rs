@@ -126,9 +126,7 @@ impl Body {
         let documents = Documents::new(Reader::new(Arc::clone(&rules.names)), layout);
         Self { documents, found: Found { rules, ids: Vec::new() } }
     }
-}
 
-impl Body {
     /// Adds what was found to `uses`. True if there was anything.
     fn hand_over(&mut self, uses: &mut Uses) -> bool {
         let any = !self.found.ids.is_empty();
