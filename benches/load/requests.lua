@@ -1,14 +1,22 @@
 -- The requests of the load benchmark, and its report.
 --
--- Called by wrk with the arguments METHOD PATH BODY_BYTES after its own. Every
--- proxy gets the same requests: 4,096 users of 64 tenants in turn, so that a
--- proxy that splits by user has something to split. The requests are built once;
--- a request then costs the generator one table look-up.
+-- Called by wrk with the arguments METHOD PATH BODY_BYTES [TOKENS] after its own.
+-- Every proxy gets the same requests: 4,096 users of 64 tenants in turn, so that a
+-- proxy that splits by user has something to split. A body is a chat request of
+-- that user. TOKENS is a file with a bearer token for each user. The requests are
+-- built once; a request then costs the generator one table look-up.
 local requests, next_request = {}, 0
+
+-- A chat request of `bytes` bytes, or of its least length.
+local function chat(user, bytes)
+  local head = '{"model":"gpt-4o","user":"user-' .. user .. '","messages":[{"role":"user","content":"'
+  local tail = '"}]}'
+  return head .. string.rep("x", bytes - #head - #tail) .. tail
+end
 
 function init(args)
   local method, path, body_bytes = args[1], args[2], tonumber(args[3])
-  local body = body_bytes > 0 and string.rep("x", body_bytes) or nil
+  local token = args[4] and io.lines(args[4])
   for user = 1, 4096 do
     local headers = {
       ["Host"] = "agents.example.com",
@@ -18,8 +26,13 @@ function init(args)
       ["X-User-Id"] = "user-" .. user,
       ["X-Session-Id"] = "conversation-" .. user,
     }
-    if body then
+    local body
+    if body_bytes > 0 then
       headers["Content-Type"] = "application/json"
+      body = chat(user, body_bytes)
+    end
+    if token then
+      headers["Authorization"] = "Bearer " .. token()
     end
     requests[user] = wrk.format(method, path, headers, body)
   end

@@ -1,5 +1,5 @@
-//! The project's chores, one command each: `cargo xtask test`, `bench`, `simulate`, `fuzz`,
-//! `soak`, `wire`, `docs`.
+//! The project's chores, one command each: `cargo xtask test`, `bench`, `pgo`, `simulate`,
+//! `fuzz`, `soak`, `wire`, `docs`.
 //!
 //! It only starts other programs and reads what they print, so that it builds in
 //! seconds and never has to change when the product does.
@@ -9,6 +9,7 @@
 mod bench;
 mod docs;
 mod fuzz;
+mod pgo;
 mod process;
 mod project;
 mod simulate;
@@ -37,6 +38,8 @@ enum Chore {
     Test(test::Args),
     /// Measure Stagegate against HAProxy, nginx, Envoy and pingora in one run
     Bench(bench::Args),
+    /// Build a release binary with profile-guided optimisation, counted under the load of the benchmark
+    Pgo(pgo::Args),
     /// Feed what reads strangers' bytes with bytes that coverage chooses
     Fuzz(fuzz::Args),
     /// Check the statistics' figures in thousands of seeded rollouts
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
     let done = Project::find().and_then(|project| match &cli.chore {
         Chore::Test(args) => test::run(&project, args),
         Chore::Bench(args) => bench::run(&project, args),
+        Chore::Pgo(args) => pgo::run_with(&project, args),
         Chore::Fuzz(args) => fuzz::run(&project, args),
         Chore::Simulate(args) => simulate::run(&project, args),
         Chore::Soak(args) => soak::run(&project, args),

@@ -25,6 +25,8 @@ pub(super) enum Load {
         /// Bytes of the request body.
         body: u32,
         tls: bool,
+        /// True if each request carries its user's token.
+        tokens: bool,
     },
     /// By h2load, over TLS, several streams to a connection, as fast as they are answered.
     H2 { path: &'static str },
@@ -45,6 +47,8 @@ pub(super) enum Who {
     EveryoneAndDirect,
     /// Stagegate in two set-ups that differ in one thing.
     Pair(Pair),
+    /// Stagegate bare, and with one thing on at a time.
+    Features,
 }
 
 /// One thing, and the set-ups with and without it.
@@ -68,12 +72,15 @@ const UNCAPPED: Differs = Differs {
 };
 
 const fn get(path: &'static str) -> Load {
-    Load::Closed { method: "GET", path, body: 0, tls: false }
+    Load::Closed { method: "GET", path, body: 0, tls: false, tokens: false }
 }
 
 /// A chat completion, answered with 4 KiB of JSON.
-const CHAT: Load =
-    Load::Closed { method: "POST", path: "/v1/chat/completions", body: 2048, tls: false };
+const fn chat(tokens: bool) -> Load {
+    Load::Closed { method: "POST", path: "/v1/chat/completions", body: 2048, tls: false, tokens }
+}
+
+const CHAT: Load = chat(false);
 
 const CASES: &[Case] = &[
     Case {
@@ -87,7 +94,13 @@ const CASES: &[Case] = &[
     Case {
         name: "post-2k",
         about: "POST of 2,048 bytes, 300-byte reply",
-        load: Load::Closed { method: "POST", path: "/small", body: 2048, tls: false },
+        load: Load::Closed {
+            method: "POST",
+            path: "/small",
+            body: 2048,
+            tls: false,
+            tokens: false,
+        },
         connections: &[64],
         quick: true,
         who: Who::Everyone,
@@ -127,7 +140,7 @@ const CASES: &[Case] = &[
     Case {
         name: "tls-keepalive",
         about: "GET over TLS, 300-byte reply, connections kept",
-        load: Load::Closed { method: "GET", path: "/small", body: 0, tls: true },
+        load: Load::Closed { method: "GET", path: "/small", body: 0, tls: true, tokens: false },
         connections: &[64],
         quick: false,
         who: Who::Everyone,
@@ -164,6 +177,7 @@ const CASES: &[Case] = &[
             path: "/stream/v1/chat/completions",
             body: 2048,
             tls: false,
+            tokens: false,
         },
         connections: &[64],
         quick: false,
@@ -184,6 +198,14 @@ const CASES: &[Case] = &[
         connections: &[64],
         quick: false,
         who: Who::Pair(&UNCAPPED),
+    },
+    Case {
+        name: "features",
+        about: "chat request with a token, answer of 4 KiB JSON, one thing on at a time",
+        load: chat(true),
+        connections: &[64],
+        quick: false,
+        who: Who::Features,
     },
     Case {
         name: "sse",
@@ -207,7 +229,7 @@ impl Case {
             // Opening thousands of streams takes its time, and one stream gives many figures.
             (Load::Streams, _) => asked.div_ceil(3),
             // A difference of some per cent wants more of them.
-            (_, Who::Pair(_)) => asked + 1,
+            (_, Who::Pair(_) | Who::Features) => asked + 1,
             _ => asked,
         }
     }

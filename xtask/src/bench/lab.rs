@@ -9,22 +9,27 @@ use anyhow::{Context, Result, bail};
 
 use crate::bench::certificate::Certificate;
 use crate::bench::cores::{on_load_core, on_proxy_core};
+use crate::bench::features::Feature;
 use crate::bench::ports::{Ports, free_ports};
 use crate::bench::procfs::open_files_limit;
 use crate::bench::programs::Programs;
 use crate::bench::proxy::{Kind, Proxy, Setup};
 use crate::bench::template::{Values, render};
 use crate::bench::{http, origin};
-use crate::process::Background;
+use crate::process::{Background, output};
 use crate::project::Project;
 
 /// Open files that a proxy needs beside two for each connection.
 const OTHER_FILES: u32 = 400;
 
+/// The secret with which the users' tokens are signed.
+const JWT_SECRET: &str = "the secret of a benchmark";
+
 /// Everything that runs during a benchmark; all of it ends when this is dropped.
 pub(super) struct Lab {
     dir: PathBuf,
     script: PathBuf,
+    tokens: PathBuf,
     certificate: Certificate,
     loadgen: PathBuf,
     proxies: Vec<Proxy>,
@@ -47,9 +52,12 @@ impl Lab {
         let dir = project.scratch("bench/run")?;
         let configs = project.path("benches/load");
         let certificate = Certificate::make(&dir)?;
+        let tokens = tokens(&configs, &dir)?;
         let [stable, candidate] = free_ports()?;
         let shared: Values = vec![
             ("dir", dir.display().to_string()),
+            ("flags", configs.join("flags.json").display().to_string()),
+            ("jwt_secret", JWT_SECRET.to_owned()),
             ("stable_port", stable.to_string()),
             ("candidate_port", candidate.to_string()),
             ("cert", certificate.cert.display().to_string()),
@@ -67,7 +75,8 @@ impl Lab {
         }
         let script = configs.join("requests.lua");
         let loadgen = programs.loadgen.clone();
-        let mut lab = Self { dir, script, certificate, loadgen, proxies: Vec::new(), origin };
+        let mut lab =
+            Self { dir, script, tokens, certificate, loadgen, proxies: Vec::new(), origin };
         for setup in setups {
             lab.add(*setup, programs, &configs, &shared, [stable, candidate])?;
         }
@@ -82,7 +91,7 @@ impl Lab {
         shared: &Values,
         [stable, candidate]: [u16; 2],
     ) -> Result<()> {
-        let [plain, tls, admin] = free_ports()?;
+        let [plain, tls, admin, extra] = free_ports()?;
         let mut ports = Ports { plain, tls, admin, stable, candidate };
         if setup.kind == Kind::Direct {
             ports.plain = stable;
@@ -90,7 +99,11 @@ impl Lab {
             return Ok(());
         }
         let label = setup.label();
-        let mut values = shared.clone();
+        // A feature's own lines have names to fill in as well, so they come first.
+        let mut values = setup.feature().map(Feature::values).unwrap_or_default();
+        values.extend_from_slice(shared);
+        values.push(("label", label.clone()));
+        values.push(("extra_port", extra.to_string()));
         values.push(("proxy_port", plain.to_string()));
         values.push(("tls_port", tls.to_string()));
         values.push(("admin_port", admin.to_string()));
@@ -136,6 +149,11 @@ impl Lab {
         &self.script
     }
 
+    /// A file with a token for each user.
+    pub(super) fn tokens(&self) -> &Path {
+        &self.tokens
+    }
+
     /// The certificate that all proxies show.
     pub(super) fn certificate(&self) -> &Certificate {
         &self.certificate
@@ -167,6 +185,14 @@ impl Lab {
         self.origin.expect_running()?;
         self.proxies.iter_mut().try_for_each(Proxy::expect_running)
     }
+}
+
+/// Writes a token for each user into a file.
+fn tokens(configs: &Path, dir: &Path) -> Result<PathBuf> {
+    let printed = output(Command::new("python3").arg(configs.join("tokens.py")).arg(JWT_SECRET))?;
+    let file = dir.join("tokens");
+    fs::write(&file, printed).with_context(|| format!("writing {}", file.display()))?;
+    Ok(file)
 }
 
 /// Without this HAProxy holds each event back for 200 ms, hoping for more to send along; with it

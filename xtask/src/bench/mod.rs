@@ -10,6 +10,7 @@ mod baseline;
 mod case;
 mod certificate;
 mod cores;
+mod features;
 mod http;
 mod instructions;
 mod lab;
@@ -127,7 +128,6 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
         .iter()
         .flat_map(|kind| kind.setups())
         .filter(|setup| setup.can_run(programs.knows))
-        .copied()
         .collect();
     let syscalls = !args.no_syscalls && can_trace();
     let wanted = Wanted {

@@ -11,9 +11,11 @@ use crate::bench::report::Cell;
 use crate::bench::schema::Knows;
 use crate::bench::{load, origin};
 
-/// The cells of one laboratory: all cases that want the same origin.
+/// The cells of one laboratory: all cases that want the same origin and the same proxies.
 pub(super) struct Suite {
     pub(super) origin: origin::Kind,
+    /// True if it compares features, whose many set-ups would disturb the others.
+    features: bool,
     /// Grouped by load; within a group one cell for each set-up that takes part.
     pub(super) groups: Vec<Vec<Cell>>,
 }
@@ -93,7 +95,7 @@ impl Plan {
                 }
             }
             // Half of a pair says nothing; neither does an origin without a proxy.
-            let alone = matches!(case.who, Who::Pair(_)) && members.len() < 2;
+            let alone = matches!(case.who, Who::Pair(_) | Who::Features) && members.len() < 2;
             if !alone && !members.is_empty() {
                 for connections in numbers(case, wanted) {
                     let cells = members.iter().map(|setup| Cell::new(case, connections, *setup));
@@ -109,9 +111,11 @@ impl Plan {
             Load::Streams => origin::Kind::Events,
             _ => origin::Kind::Static,
         };
-        let found = self.suites.iter().position(|suite| suite.origin == origin);
+        let features = case.who == Who::Features;
+        let same = |suite: &Suite| (suite.origin, suite.features) == (origin, features);
+        let found = self.suites.iter().position(same);
         let index = found.unwrap_or_else(|| {
-            self.suites.push(Suite { origin, groups: Vec::new() });
+            self.suites.push(Suite { origin, features, groups: Vec::new() });
             self.suites.len() - 1
         });
         &mut self.suites[index]
@@ -208,7 +212,7 @@ mod tests {
     use crate::bench::proxy::Kind;
 
     fn setups() -> Vec<Setup> {
-        Kind::all().iter().flat_map(|kind| kind.setups()).copied().collect()
+        Kind::all().iter().flat_map(|kind| kind.setups()).collect()
     }
 
     fn plan(quick: bool, knows: Knows) -> Plan {
@@ -235,9 +239,9 @@ mod tests {
         let quick = plan(true, ALL);
         assert!(quick.estimate() < Duration::from_secs(230), "{:?}", quick.estimate());
         assert_eq!(quick.suites.iter().flat_map(|suite| &suite.groups).count(), 3);
-        // More than half of the twenty minutes is for building and installing.
+        // Half of the twenty minutes is for building and installing.
         let whole = plan(false, ALL).estimate();
-        assert!(whole < Duration::from_secs(9 * 60), "{whole:?}");
+        assert!(whole < Duration::from_secs(10 * 60), "{whole:?}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::bench::case::{Case, Who};
+use crate::bench::features::{FEATURES, Feature};
 use crate::bench::ports::Ports;
 use crate::bench::schema::Knows;
 use crate::process::Background;
@@ -29,7 +30,18 @@ impl Kind {
     }
 
     /// The set-ups in which it is measured.
-    pub(super) fn setups(self) -> &'static [Setup] {
+    pub(super) fn setups(self) -> Vec<Setup> {
+        let features = if self == Self::Stagegate { FEATURES } else { &[] };
+        let each = features.iter().map(|feature| Setup {
+            kind: self,
+            features: feature.name,
+            config: "stagegate/feature.yaml",
+        });
+        self.whole().iter().copied().chain(each).collect()
+    }
+
+    /// Those that are compared with others as a whole.
+    fn whole(self) -> &'static [Setup] {
         const fn setup(kind: Kind, features: &'static str, config: &'static str) -> Setup {
             Setup { kind, features, config }
         }
@@ -103,7 +115,8 @@ fn parent(config: &Path) -> &Path {
 pub(super) struct Setup {
     pub(super) kind: Kind,
     /// `bare` (only splits), `all`, `signals` (bare, and reads usage from every answer),
-    /// `unsampled` (all but sampling), or `uncapped` (all, and samples at any rate).
+    /// `unsampled` (all but sampling), `uncapped` (all, and samples at any rate), or the name of
+    /// one feature.
     pub(super) features: &'static str,
     /// Its configuration, below `benches/load`; empty where it needs none.
     pub(super) config: &'static str,
@@ -123,7 +136,14 @@ pub(super) enum Takes {
 impl Setup {
     /// True if every request is written into a decision log.
     pub(super) fn logs_decisions(self) -> bool {
-        self.kind == Kind::Stagegate && matches!(self.features, "all" | "unsampled" | "uncapped")
+        let whole = matches!(self.features, "all" | "unsampled" | "uncapped");
+        let one = self.feature().is_some_and(Feature::logs_decisions);
+        self.kind == Kind::Stagegate && (whole || one)
+    }
+
+    /// The one thing that is on, if it is one.
+    pub(super) fn feature(self) -> Option<&'static Feature> {
+        Feature::named(self.features)
     }
 
     pub(super) fn label(self) -> String {
@@ -135,7 +155,7 @@ impl Setup {
 
     /// True if it can be started at all with a binary of these abilities.
     pub(super) fn can_run(self, knows: Knows) -> bool {
-        self.features != "signals" || knows.signals
+        knows.signals || (self.features != "signals" && self.feature().is_none())
     }
 
     /// True if `case` measures it.
@@ -144,7 +164,13 @@ impl Setup {
             (Who::Pair(pair), Kind::Stagegate, features) => {
                 features == pair.with || features == pair.without
             }
-            (Who::Pair(_), ..) | (_, _, "signals" | "unsampled" | "uncapped") => false,
+            (Who::Features, Kind::Stagegate, features) => {
+                features == "bare" || self.feature().is_some()
+            }
+            (Who::Pair(_) | Who::Features, ..) | (_, _, "signals" | "unsampled" | "uncapped") => {
+                false
+            }
+            _ if self.feature().is_some() => false,
             (who, Kind::Direct, _) => who == Who::EveryoneAndDirect,
             _ => true,
         };
@@ -153,7 +179,9 @@ impl Setup {
             (true, Kind::Stagegate) if case.needs_tls() && !knows.tls => {
                 Takes::Skipped("this stagegate's configuration has no `listeners[].tls`")
             }
-            (true, Kind::Stagegate) if matches!(case.who, Who::Pair(_)) && !knows.signals => {
+            (true, Kind::Stagegate)
+                if matches!(case.who, Who::Pair(_) | Who::Features) && !knows.signals =>
+            {
                 Takes::Skipped("this stagegate's configuration has no `workloads.<name>.cost`")
             }
             (true, Kind::Pingora) if case.needs_tls() => {
@@ -204,7 +232,7 @@ mod tests {
     }
 
     fn setup(kind: Kind, features: &str) -> Setup {
-        *kind.setups().iter().find(|setup| setup.features == features).expect("a set-up")
+        kind.setups().into_iter().find(|setup| setup.features == features).expect("a set-up")
     }
 
     #[test]
@@ -228,6 +256,10 @@ mod tests {
         assert_eq!(takes(Kind::Stagegate, "signals", "signals-sse"), Takes::Part);
         assert_eq!(takes(Kind::Stagegate, "bare", "signals-sse"), Takes::Part);
         assert_eq!(takes(Kind::Haproxy, "bare", "signals-sse"), Takes::NoPart);
+        assert_eq!(takes(Kind::Stagegate, "bare", "features"), Takes::Part);
+        assert_eq!(takes(Kind::Stagegate, "sticky", "features"), Takes::Part);
+        assert_eq!(takes(Kind::Stagegate, "sticky", "get-300b"), Takes::NoPart);
+        assert_eq!(takes(Kind::Stagegate, "all", "features"), Takes::NoPart);
         assert_eq!(takes(Kind::Direct, "none", "latency-70"), Takes::Part);
         assert_eq!(takes(Kind::Direct, "none", "get-300b"), Takes::NoPart);
     }

@@ -104,8 +104,9 @@ fn warm_up(lab: &Lab, proxy: &Proxy, case: &Case, effort: Effort) -> Result<()> 
 pub(super) fn send(lab: &Lab, proxy: &Proxy, case: &Case, effort: Effort) -> Result<Seen> {
     let Effort { connections, time, rate } = effort;
     match case.load {
-        Load::Closed { method, path, body, tls } => {
-            wrk::Requests { method, path, body, tls, connections }.send(lab, proxy, time)
+        Load::Closed { method, path, body, tls, tokens } => {
+            let requests = wrk::Requests { method, path, body, tls, tokens, connections };
+            requests.send(lab, proxy, time)
         }
         Load::H2 { path } => h2load::send(lab, proxy, path, connections, time),
         Load::Rate { path } => ours::rate(lab, proxy, path, connections, rate, time),

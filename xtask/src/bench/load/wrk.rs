@@ -19,6 +19,8 @@ pub(super) struct Requests<'a> {
     /// Bytes of each body.
     pub(super) body: u32,
     pub(super) tls: bool,
+    /// True if each carries its user's token.
+    pub(super) tokens: bool,
     pub(super) connections: u32,
 }
 
@@ -42,7 +44,8 @@ impl Requests<'_> {
                 .arg("--script")
                 .arg(lab.script())
                 .arg(address)
-                .args(["--", self.method, self.path, &self.body.to_string()]),
+                .args(["--", self.method, self.path, &self.body.to_string()])
+                .args(self.tokens.then(|| lab.tokens())),
         )?;
         parse(&printed)
     }

@@ -57,6 +57,13 @@ impl Cell {
         self.ratio_of(other, serving_us)
     }
 
+    /// Median over the rounds of the CPU time per request that this set-up took more than the
+    /// other in the same round, in microseconds.
+    pub(super) fn more_than(&self, other: &Self) -> Option<f64> {
+        let pairs = self.rounds.iter().zip(&other.rounds);
+        median(pairs.filter_map(|(a, b)| Some(cpu_us(a)? - cpu_us(b)?)).collect())
+    }
+
     fn ratio_of(&self, other: &Self, figure: impl Fn(&Round) -> Option<f64>) -> Option<f64> {
         let pairs = self.rounds.iter().zip(&other.rounds);
         median(pairs.filter_map(|(a, b)| Some(figure(a)? / figure(b)?)).collect())
@@ -148,6 +155,7 @@ pub(super) mod tests {
         let ours = cell(Kind::Stagegate, &[10, 20, 10]);
         let theirs = cell(Kind::Haproxy, &[20, 40, 20]);
         assert_eq!(ours.ratio_to(&theirs), Some(0.5));
+        assert_eq!(ours.more_than(&theirs), Some(-10.0));
     }
 
     #[test]

@@ -47,27 +47,31 @@ fn peer<'a>(cells: &'a [Cell], cell: &Cell, kind: Kind) -> Option<&'a Cell> {
     cells.iter().find(|other| other.same_load(cell) && other.setup.kind == kind)
 }
 
-/// What one thing costs, and what it is: the CPU time per request of a set-up with it, by that of
-/// the same set-up without, round by round.
-fn pair_ratio(cells: &[Cell], cell: &Cell) -> Option<PairRatio> {
-    let Who::Pair(pair) = cell.case.who else { return None };
-    if cell.setup.features != pair.with {
-        return None;
-    }
-    let is_other = |other: &&Cell| other.same_load(cell) && other.setup.features == pair.without;
+/// What one thing costs, and what it is: the CPU time per request of a set-up with it, against that
+/// of the same set-up without, round by round.
+fn cost_of_one(cells: &[Cell], cell: &Cell) -> Option<CostOfOne> {
+    let (what, without) = match (cell.case.who, cell.setup.feature()) {
+        (Who::Pair(pair), _) if cell.setup.features == pair.with => (pair.what, pair.without),
+        (Who::Features, Some(feature)) => (feature.what, "bare"),
+        _ => return None,
+    };
+    let is_other = |other: &&Cell| other.same_load(cell) && other.setup.features == without;
     let other = cells.iter().find(is_other)?;
-    Some(PairRatio {
-        what: pair.what,
+    Some(CostOfOne {
+        what,
+        us: cell.more_than(other)?,
         all: cell.ratio_to(other)?,
         serving: cell.serving_ratio_to(other)?,
     })
 }
 
-/// The cost of one thing: CPU time per request with it, divided by that without.
-struct PairRatio {
+/// The cost of one thing.
+struct CostOfOne {
     what: &'static str,
-    /// Of all threads.
+    /// CPU time that a request takes more, in microseconds, of all threads.
+    us: f64,
+    /// CPU time per request with it, divided by that without, of all threads.
     all: f64,
-    /// Of those that serve requests.
+    /// The same of the threads that serve requests.
     serving: f64,
 }

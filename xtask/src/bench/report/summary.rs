@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::bench::case::Load;
 use crate::bench::proxy::Kind;
 use crate::bench::report::cell::{Cell, cpu_us, rate, rss_kib};
-use crate::bench::report::{pair_ratio, peer};
+use crate::bench::report::{cost_of_one, peer};
 use crate::project::Project;
 
 /// Writes the file.
@@ -40,9 +40,10 @@ fn row(cells: &[Cell], cell: &Cell) -> Value {
         "syscalls_per_request": round(cell.syscalls, 2),
         "ratio_to_haproxy": round(haproxy.and_then(|peer| cell.ratio_to(peer)), 3),
     });
-    if let (Some(ratio), Some(row)) = (pair_ratio(cells, cell), row.as_object_mut()) {
-        row.insert("ratio_to_without".to_owned(), json!(round(Some(ratio.all), 3)));
-        row.insert("serving_ratio_to_without".to_owned(), json!(round(Some(ratio.serving), 3)));
+    if let (Some(cost), Some(row)) = (cost_of_one(cells, cell), row.as_object_mut()) {
+        row.insert("more_us_than_without".to_owned(), json!(round(Some(cost.us), 2)));
+        row.insert("ratio_to_without".to_owned(), json!(round(Some(cost.all), 3)));
+        row.insert("serving_ratio_to_without".to_owned(), json!(round(Some(cost.serving), 3)));
     }
     if let (Load::Streams, Some(row)) = (cell.case.load, row.as_object_mut()) {
         row.extend(of_streams(cells, cell));
@@ -105,8 +106,9 @@ mod tests {
         for cell in &mut cells {
             cell.case = case;
         }
-        let signals = Kind::Stagegate.setups().iter().find(|setup| setup.features == "signals");
-        cells[1].setup = *signals.expect("a set-up");
+        let signals =
+            Kind::Stagegate.setups().into_iter().find(|setup| setup.features == "signals");
+        cells[1].setup = signals.expect("a set-up");
         cells[1].rounds[0].serving = cells[0].rounds[0].serving;
         cells[1].rounds[1].serving = cells[0].rounds[1].serving;
         assert_eq!(row(&cells, &cells[1])["ratio_to_without"], 1.04);

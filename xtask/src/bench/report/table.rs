@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::bench::case::Load;
 use crate::bench::proxy::Kind;
 use crate::bench::report::cell::{Cell, core_share, cpu_us, rate, rss_kib};
-use crate::bench::report::{PairRatio, pair_ratio, peer};
+use crate::bench::report::{CostOfOne, cost_of_one, peer};
 
 const REQUESTS: &str = "\
     | proxy | CPU us/request (min–max) | ratio to HAProxy | requests/s | p50 us | p99 us | p99.9 us | RSS MiB | core used | syscalls/request |\n\
@@ -13,31 +13,37 @@ const REQUESTS: &str = "\
 const STREAMS: &str = "\
     | proxy | CPU us/event (min–max) | ratio to HAProxy | events/s | event p50 / p99 / p99.9 us | added p50 / p99 us | first byte p50 / p99 us | added p50 / p99 us | RSS MiB | KiB/stream |\n\
     |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
+const DIFFERENCES: &str = "
+| what | CPU us/request more | ratio to without | on the threads that serve |
+|---|--:|--:|--:|
+";
 
 /// A table per load, in the order of the cells.
 pub(in crate::bench) fn tables(cells: &[Cell]) -> String {
     let mut text = String::new();
     let mut group: Option<&Cell> = None;
-    // What a pair differs by is said below its table.
-    let mut pair: Option<String> = None;
+    // What set-ups differ by is said below their table.
+    let mut differences = String::new();
     for cell in cells {
         let streams = cell.case.load == Load::Streams;
         if !group.is_some_and(|first| first.same_load(cell)) {
             group = Some(cell);
-            text += &pair.take().unwrap_or_default();
+            text += &std::mem::take(&mut differences);
             let what = if streams { "streams" } else { "connections" };
             let head = if streams { STREAMS } else { REQUESTS };
             let _ = write!(text, "\n{}, {} {what}\n\n{head}", cell.case.name, cell.connections);
         }
         let row = if streams { stream_row(cells, cell) } else { request_row(cells, cell) };
         let _ = writeln!(text, "| {} | {} |", cell.setup.label(), row.join(" | "));
-        if let Some(PairRatio { what, all, serving }) = pair_ratio(cells, cell) {
-            pair = Some(format!(
-                "\n{what} costs {all:.3} of not doing so, {serving:.3} on the threads that serve\n"
-            ));
+        if let Some(cost) = cost_of_one(cells, cell) {
+            if differences.is_empty() {
+                differences += DIFFERENCES;
+            }
+            let CostOfOne { what, us, all, serving } = cost;
+            let _ = writeln!(differences, "| {what} | {us:+.2} | {all:.3} | {serving:.3} |");
         }
     }
-    text + &pair.unwrap_or_default()
+    text + &differences
 }
 
 fn request_row(cells: &[Cell], cell: &Cell) -> Vec<String> {
