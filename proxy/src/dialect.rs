@@ -81,6 +81,17 @@ impl Dialect {
         }
     }
 
+    /// The problem's member `status` with its comma before it. Google's SDKs show it instead of the
+    /// name in `error.status`, so Gemini's clients get none; RFC 9457 (3.1.3) leaves that open.
+    pub(crate) fn status(self, problem: Problem) -> String {
+        match self {
+            Self::Gemini => String::new(),
+            Self::Plain | Self::OpenAi | Self::Anthropic => {
+                format!(r#","status":{}"#, problem.status())
+            }
+        }
+    }
+
     /// The member `error` with its comma before it; nothing where there is none.
     pub(crate) fn error(self, problem: Problem) -> String {
         let (status, detail, reason) = (problem.status(), problem.detail(), problem.reason());

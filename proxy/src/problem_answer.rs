@@ -20,10 +20,10 @@ pub(crate) struct Reply<'a> {
 pub(crate) fn answer(problem: Problem, reply: Reply<'_>) -> Vec<u8> {
     let Reply { request_id, dialect, close, with_body } = reply;
     let body = format!(
-        "{{\"type\":\"{}\",\"title\":\"{}\",\"status\":{},\"detail\":\"{}\",\"reason\":\"{}\",\"request_id\":\"{request_id}\"{}}}\n",
+        "{{\"type\":\"{}\",\"title\":\"{}\"{},\"detail\":\"{}\",\"reason\":\"{}\",\"request_id\":\"{request_id}\"{}}}\n",
         dialect.kind(),
         problem.title(),
-        problem.status(),
+        dialect.status(problem),
         problem.detail(),
         problem.reason(),
         dialect.error(problem),
@@ -88,9 +88,11 @@ mod tests {
         ] {
             let (_, body) = split(problem, dialect);
             assert_eq!(body.pointer(pointer), Some(&expected), "{dialect:?} {pointer}: {body}");
-            for member in ["title", "status", "detail", "reason", "request_id"] {
+            for member in ["title", "detail", "reason", "request_id"] {
                 assert!(body.get(member).is_some(), "{dialect:?} {member}: {body}");
             }
+            let status = (dialect != Dialect::Gemini).then(|| json!(503));
+            assert_eq!(body.get("status"), status.as_ref(), "{dialect:?}: {body}");
         }
         assert_eq!(split(problem, Dialect::Plain).1.get("error"), None);
     }

@@ -127,7 +127,8 @@ pub(crate) enum Media {
     },
     /// A stream of the Connect protocol, of any codec.
     Connect,
-    /// Text of no kind: its beginning tells.
+    /// Text of no kind, a page, or nothing said, as frameworks label what a handler returns as a
+    /// string (Flask: `text/html`; Node: no label). Its beginning tells.
     Text,
 }
 
@@ -159,7 +160,7 @@ impl Media {
             Some(Self::GrpcWeb { is_text: true })
         } else if begins("application/grpc-web") {
             Some(Self::GrpcWeb { is_text: false })
-        } else if is("text/plain") {
+        } else if kind.is_empty() || is("text/plain") || is("text/html") {
             Some(Self::Text)
         } else {
             None
@@ -223,8 +224,10 @@ mod tests {
         assert_eq!(Media::of(b"application/vnd.amazon.eventstream"), Some(Media::EventStream));
         assert_eq!(Media::of(b"application/connect+json"), Some(Media::Connect));
         assert_eq!(Media::of(b"application/connect+proto"), Some(Media::Connect));
-        assert_eq!(Media::of(b"text/plain; charset=utf-8"), Some(Media::Text));
-        for other in ["text/html", "image/png", "", "application/notjson"] {
+        for text in ["text/plain; charset=utf-8", "text/html", "", "; charset=utf-8"] {
+            assert_eq!(Media::of(text.as_bytes()), Some(Media::Text), "{text}");
+        }
+        for other in ["text/css", "image/png", "application/notjson"] {
             assert_eq!(Media::of(other.as_bytes()), None, "{other}");
         }
     }

@@ -397,10 +397,12 @@ fn every_shape_counts_alike_as_a_document_and_as_an_event() {
             assert_eq!(seen, *expected, "{path} byte by byte: {stream}");
         }
         // A wrong label changes nothing; nor does an error that is written without a field.
-        let text = answer(path, b"text/plain; charset=utf-8");
-        assert_eq!(class(&text, document.as_bytes()), *expected, "as text: {document}");
         let stream = format!(": begin\n\ndata: {document}\n\n");
-        assert_eq!(class(&text, stream.as_bytes()), *expected, "as text: {stream}");
+        for label in ["text/plain; charset=utf-8", "text/html; charset=utf-8", ""] {
+            let text = answer(path, label.as_bytes());
+            assert_eq!(class(&text, document.as_bytes()), *expected, "as {label}: {document}");
+            assert_eq!(class(&text, stream.as_bytes()), *expected, "as {label}: {stream}");
+        }
         assert_eq!(class(&sse, document.as_bytes()), *expected, "JSON labelled as SSE: {document}");
         for stream in [
             format!("data: {{\"model\":\"m\"}}\n\ndata: {document}\n\ndata: [DONE]\n\n"),
@@ -444,9 +446,10 @@ fn the_configured_protocol_changes_no_class() {
 #[test]
 fn a_text_for_people_says_nothing() {
     for text in ["error: {\"error\":{}} happened", "every word", "<html>{\"error\":{}}", "", " "] {
-        let answer = answer(AGENT, b"text/plain");
-        let seen = scan(&answer, text.as_bytes());
-        assert_eq!((seen.failure, seen.is_generation), (None, false), "{text}");
+        for label in ["text/plain", "text/html", ""] {
+            let seen = scan(&answer(AGENT, label.as_bytes()), text.as_bytes());
+            assert_eq!((seen.failure, seen.is_generation), (None, false), "{label}: {text}");
+        }
     }
 }
 

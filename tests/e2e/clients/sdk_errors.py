@@ -59,8 +59,13 @@ def with_gemini(url, reason, detail):
     ):
         error, took = raised(errors.APIError, call)
         assert error.message == detail, error
+        assert error.status == google_status(error.code), error.status
         assert reason in str(error.details), error.details
         print("ok gemini", error.code, error.status, type(error).__name__, f"{took:.1f}s")
+
+
+def google_status(code):
+    return {429: "RESOURCE_EXHAUSTED", 502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}[code]
 
 
 def main():

@@ -69,7 +69,12 @@ fn json_labelled_as_text_is_read_and_a_text_for_people_is_not() {
         encoder.finish().expect("memory")
     };
     let failed = br#"{"error":{"type":"server_error","message":"m"}}"#;
-    for kind in ["Content-Type: text/plain\r\n", "Content-Type: TEXT/Plain; charset=x\r\n"] {
+    for kind in [
+        "Content-Type: text/plain\r\n",
+        "Content-Type: TEXT/Plain; charset=x\r\n",
+        "Content-Type: text/html\r\n",
+        "",
+    ] {
         let head = format!("HTTP/1.1 200 OK\r\n{kind}Content-Length: 9\r\n\r\n");
         assert_ne!(observed(&head, failed, b"").1, Outcome::Ok, "{kind}");
         let coded = head.replace("Content-Length", "Content-Encoding: gzip\r\nContent-Length");
