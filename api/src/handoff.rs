@@ -56,17 +56,18 @@ pub struct HandoffPart {
 
 /// `POST /v1/workloads/{workload}/handoff`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ActOnHandoff {
-    /// What is done.
-    pub act: HandoffAct,
-    /// The part that is told; only with `tell`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub part: Option<HandoffPartName>,
-    /// What is said about it, 1 to 500 characters; only with `tell`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 500)]
-    pub text: Option<String>,
+#[serde(tag = "act", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ActOnHandoff {
+    /// Says what a part is.
+    Tell {
+        /// The part.
+        part: HandoffPartName,
+        /// What it is, 1 to 500 characters.
+        #[schema(pattern = r"^(?=[\s\S]*\S)[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]{1,500}$")]
+        text: String,
+    },
+    /// Completes the hand-off.
+    Complete {},
 }
 
 /// What was done about a hand-off.

@@ -30,7 +30,7 @@ pub struct StartRollout {
     /// The ticket that the rollout belongs to, at most 100 characters. It is part of every message about the
     /// rollout, of its report and of its hand-off pack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 100, example = "AG-118")]
+    #[schema(pattern = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f]{1,100}$", example = "AG-118")]
     pub ticket: Option<String>,
     /// The reason; at most 500 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]

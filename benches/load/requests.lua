@@ -1,10 +1,11 @@
 -- The requests of the load benchmark, and its report.
 --
--- Called by wrk with the arguments METHOD PATH BODY_BYTES [TOKENS] after its own.
+-- Called by wrk with the arguments METHOD PATH BODY_BYTES TOKENS [FIELD...] after its own.
 -- Every proxy gets the same requests: 4,096 users of 64 tenants in turn, so that a
 -- proxy that splits by user has something to split. A body is a chat request of
--- that user. TOKENS is a file with a bearer token for each user. The requests are
--- built once; a request then costs the generator one table look-up.
+-- that user. TOKENS is a file with a bearer token for each user, or `-`; a FIELD is
+-- `name: value`. The requests are built once; a request then costs the generator one
+-- table look-up.
 local requests, next_request = {}, 0
 
 -- A chat request of `bytes` bytes, or of its least length.
@@ -16,7 +17,7 @@ end
 
 function init(args)
   local method, path, body_bytes = args[1], args[2], tonumber(args[3])
-  local token = args[4] and io.lines(args[4])
+  local token = args[4] ~= "-" and io.lines(args[4])
   for user = 1, 4096 do
     local headers = {
       ["Host"] = "agents.example.com",
@@ -33,6 +34,10 @@ function init(args)
     end
     if token then
       headers["Authorization"] = "Bearer " .. token()
+    end
+    for at = 5, #args do
+      local name, value = args[at]:match("^(.-): (.*)$")
+      headers[name] = value
     end
     requests[user] = wrk.format(method, path, headers, body)
   end

@@ -179,7 +179,7 @@ pub(crate) enum Command {
     /// List, compare, add and remove releases.
     #[command(subcommand)]
     Release(release::ReleaseCommand),
-    /// Check, list and try out files of feature flags.
+    /// Change feature flags at run time, and check, list and try out their files.
     #[command(subcommand)]
     Flag(flag::FlagCommand),
 

@@ -10,4 +10,4 @@ mod reason;
 pub(super) use body::Body;
 pub(super) use change::Change;
 pub(super) use params::{Params, Segments, stored};
-pub(super) use reason::{optional_reason, required_reason};
+pub(super) use reason::{optional_reason, required_reason, required_text};

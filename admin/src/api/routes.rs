@@ -117,8 +117,6 @@ fn viewer() -> Vec<Methods> {
         routes!(flags::flag_history),
         routes!(flags::evaluate_flags),
         routes!(flags::flag),
-        routes!(ofrep::ofrep_flag),
-        routes!(ofrep::ofrep_flags),
         routes!(records::decision),
         routes!(records::decisions),
         routes!(samples::samples),
@@ -165,6 +163,9 @@ fn operator() -> Vec<Methods> {
         routes!(lists::deny, lists::undeny),
         routes!(notify::test_channel),
         routes!(flags::change_flag),
+        // An evaluation is counted, and may become part of a request's record.
+        routes!(ofrep::ofrep_flag),
+        routes!(ofrep::ofrep_flags),
         routes!(samples::scores),
         routes!(reviews::give),
         routes!(samples::want),

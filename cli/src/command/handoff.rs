@@ -9,9 +9,7 @@ use crate::output::table::wrapped;
 use crate::output::{self, Format, moment, one_line};
 use clap::{Args, Subcommand};
 use serde_json::json;
-use stagegate_api::{
-    ActOnHandoff, HandoffAct, HandoffDetail, HandoffDone, HandoffPartName, HandoffState,
-};
+use stagegate_api::{ActOnHandoff, HandoffDetail, HandoffDone, HandoffPartName, HandoffState};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -84,16 +82,12 @@ pub(crate) fn run(
                 let (given, all) = (&args.part, all.join(", "));
                 Failure::Usage(format!("there is no part `{given}`; there are: {all}"))
             })?;
-            let body = ActOnHandoff {
-                act: HandoffAct::Tell,
-                part: Some(part),
-                text: Some(args.text.clone()),
-            };
+            let body = ActOnHandoff::Tell { part, text: args.text.clone() };
             act(client, (&args.workload, &args.conditions), &body, format)
         }
         HandoffCommand::Complete(args) => {
-            let body = ActOnHandoff { act: HandoffAct::Complete, part: None, text: None };
-            act(client, (&args.workload, &args.conditions), &body, format)
+            let to = (args.workload.as_str(), &args.conditions);
+            act(client, to, &ActOnHandoff::Complete {}, format)
         }
     }
 }
@@ -158,7 +152,7 @@ fn act(
             "dry_run": true, "missing": lacks,
             "request": { "method": "POST", "path": path, "body": body },
         });
-        let refused = body.act == HandoffAct::Complete && !lacks.is_empty();
+        let refused = *body == ActOnHandoff::Complete {} && !lacks.is_empty();
         output::show(format, &told, || match refused {
             true => {
                 format!("refused: missing are {}, dry run: nothing was sent\n", lacks.join(", "))

@@ -239,10 +239,10 @@ mod tests {
             assert!(parse(line.trim().split(' ')).is_err(), "{line}");
         }
         let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("x.html");
-        std::fs::write(&path, "<html>").expect("written");
-        let line = format!("{} --content-type text/html", path.display());
+        let path = dir.path().join("x.png");
+        std::fs::write(&path, "PNG").expect("written");
+        let line = format!("{} --content-type image/png", path.display());
         let error = explained(&args(&line), NOW).expect_err("no usage in it");
-        assert!(error.to_string().contains("text/html"), "{error}");
+        assert!(error.to_string().contains("image/png"), "{error}");
     }
 }

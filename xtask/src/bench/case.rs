@@ -10,9 +10,19 @@ pub(super) struct Case {
     pub(super) load: Load,
     /// Numbers of connections unless the command line has others.
     pub(super) connections: &'static [u32],
-    /// True if `--quick` has it.
-    pub(super) quick: bool,
+    pub(super) run: Run,
     pub(super) who: Who,
+}
+
+/// When a case is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Run {
+    /// With `--quick` too.
+    Quick,
+    /// Unless only the quick ones are asked for.
+    Whole,
+    /// Only when it is named.
+    Named,
 }
 
 /// The kind of load.
@@ -49,6 +59,8 @@ pub(super) enum Who {
     Pair(Pair),
     /// Stagegate bare, and with one thing on at a time.
     Features,
+    /// Stagegate, HAProxy, and gateways for models.
+    Gateways,
 }
 
 /// One thing, and the set-ups with and without it.
@@ -88,7 +100,7 @@ const CASES: &[Case] = &[
         about: "GET, 300-byte reply",
         load: get("/small"),
         connections: &[16, 64, 256, 1024],
-        quick: true,
+        run: Run::Quick,
         who: Who::Everyone,
     },
     Case {
@@ -102,7 +114,7 @@ const CASES: &[Case] = &[
             tokens: false,
         },
         connections: &[64],
-        quick: true,
+        run: Run::Quick,
         who: Who::Everyone,
     },
     Case {
@@ -110,7 +122,7 @@ const CASES: &[Case] = &[
         about: "GET, 4,096-byte reply",
         load: get("/4k"),
         connections: &[64],
-        quick: true,
+        run: Run::Quick,
         who: Who::Everyone,
     },
     Case {
@@ -118,7 +130,7 @@ const CASES: &[Case] = &[
         about: "GET, 65,536-byte reply",
         load: get("/64k"),
         connections: &[64],
-        quick: false,
+        run: Run::Whole,
         who: Who::Everyone,
     },
     Case {
@@ -126,7 +138,7 @@ const CASES: &[Case] = &[
         about: "GET, 4,096-byte reply in chunked framing",
         load: get("/chunked"),
         connections: &[64],
-        quick: false,
+        run: Run::Whole,
         who: Who::Everyone,
     },
     Case {
@@ -134,7 +146,7 @@ const CASES: &[Case] = &[
         about: "GET, 300-byte reply, at 70% of HAProxy's highest rate, latency from when it was due",
         load: Load::Rate { path: "/small" },
         connections: &[64],
-        quick: false,
+        run: Run::Whole,
         who: Who::EveryoneAndDirect,
     },
     Case {
@@ -142,7 +154,7 @@ const CASES: &[Case] = &[
         about: "GET over TLS, 300-byte reply, connections kept",
         load: Load::Closed { method: "GET", path: "/small", body: 0, tls: true, tokens: false },
         connections: &[64],
-        quick: false,
+        run: Run::Whole,
         who: Who::Everyone,
     },
     Case {
@@ -150,7 +162,7 @@ const CASES: &[Case] = &[
         about: "a full TLS handshake for every GET",
         load: Load::Handshakes,
         connections: &[64],
-        quick: false,
+        run: Run::Whole,
         who: Who::Everyone,
     },
     Case {
@@ -158,7 +170,7 @@ const CASES: &[Case] = &[
         about: "GET over HTTP/2 and TLS, 4 streams a connection, 300-byte reply",
         load: Load::H2 { path: "/small" },
         connections: &[64],
-        quick: false,
+        run: Run::Whole,
         who: Who::Everyone,
     },
     Case {
@@ -166,7 +178,7 @@ const CASES: &[Case] = &[
         about: "chat answer of 4 KiB JSON with its usage, read or not",
         load: CHAT,
         connections: &[64],
-        quick: false,
+        run: Run::Whole,
         who: Who::Pair(&READING_USAGE),
     },
     Case {
@@ -180,7 +192,7 @@ const CASES: &[Case] = &[
             tokens: false,
         },
         connections: &[64],
-        quick: false,
+        run: Run::Whole,
         who: Who::Pair(&READING_USAGE),
     },
     Case {
@@ -188,7 +200,7 @@ const CASES: &[Case] = &[
         about: "chat answer of 4 KiB JSON, 5% of them copied and scored, or none",
         load: CHAT,
         connections: &[64],
-        quick: false,
+        run: Run::Whole,
         who: Who::Pair(&SAMPLING),
     },
     Case {
@@ -196,7 +208,7 @@ const CASES: &[Case] = &[
         about: "the same, and not only 100 a second of each arm",
         load: CHAT,
         connections: &[64],
-        quick: false,
+        run: Run::Whole,
         who: Who::Pair(&UNCAPPED),
     },
     Case {
@@ -204,15 +216,23 @@ const CASES: &[Case] = &[
         about: "chat request with a token, answer of 4 KiB JSON, one thing on at a time",
         load: chat(true),
         connections: &[64],
-        quick: false,
+        run: Run::Whole,
         who: Who::Features,
+    },
+    Case {
+        name: "gateways",
+        about: "chat request, answer of 4 KiB JSON, through gateways for models too",
+        load: chat(true),
+        connections: &[16],
+        run: Run::Named,
+        who: Who::Gateways,
     },
     Case {
         name: "sse",
         about: "event streams that stay open, an event a second each",
         load: Load::Streams,
         connections: &[1_000, 10_000],
-        quick: false,
+        run: Run::Whole,
         who: Who::EveryoneAndDirect,
     },
 ];
@@ -254,8 +274,12 @@ pub(super) fn help() -> String {
     let mut text = "Cases:\n".to_owned();
     for case in Case::all() {
         let numbers: Vec<String> = case.connections.iter().map(u32::to_string).collect();
-        let quick = if case.quick { ", in --quick" } else { "" };
-        text += &format!("  {:<14} {} ({}{quick})\n", case.name, case.about, numbers.join(", "));
+        let when = match case.run {
+            Run::Quick => ", in --quick",
+            Run::Whole => "",
+            Run::Named => ", only when named",
+        };
+        text += &format!("  {:<14} {} ({}{when})\n", case.name, case.about, numbers.join(", "));
     }
     text + "\nIn brackets: connections, or open streams. Needs two cores: each proxy has core 0 to \
         itself while it is measured, load and origin share core 1. Peers come as pinned wheels \
@@ -277,8 +301,11 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Case::all().len());
-        let quick: Vec<&str> =
-            Case::all().iter().filter(|case| case.quick).map(|case| case.name).collect();
+        let quick: Vec<&str> = Case::all()
+            .iter()
+            .filter(|case| case.run == Run::Quick)
+            .map(|case| case.name)
+            .collect();
         assert_eq!(quick, ["get-300b", "post-2k", "get-4k"]);
     }
 }

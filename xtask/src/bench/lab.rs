@@ -71,7 +71,7 @@ impl Lab {
         let command = origin::command(origin, programs, &configs, &dir, [stable, candidate])?;
         let mut origin = start("origin", command, &dir)?;
         for port in [stable, candidate] {
-            await_answer("origin", port, &mut || origin.expect_running())?;
+            await_answer("origin", port, "/small", &mut || origin.expect_running())?;
         }
         let script = configs.join("requests.lua");
         let loadgen = programs.loadgen.clone();
@@ -116,7 +116,7 @@ impl Lab {
         let mut command = on_proxy_core(&programs.of(setup.kind)?)?;
         setup.kind.arguments(&config, &ports, &mut command);
         let mut process = start(&label, command, &self.dir)?;
-        await_answer(&label, plain, &mut || process.expect_running())?;
+        await_answer(&label, plain, setup.kind.ready(), &mut || process.expect_running())?;
         self.proxies.push(Proxy::new(setup, ports, Some(process)));
         Ok(())
     }
@@ -246,18 +246,23 @@ fn start(label: &str, mut command: Command, dir: &Path) -> Result<Background> {
         .with_context(|| format!("its messages are in {}", file.display()))
 }
 
-/// Waits until GET /small is answered with 200.
-fn await_answer(label: &str, port: u16, alive: &mut dyn FnMut() -> Result<()>) -> Result<()> {
-    let patience = Instant::now() + Duration::from_secs(20);
+/// Waits until GET of this path is answered with 200.
+fn await_answer(
+    label: &str,
+    port: u16,
+    path: &str,
+    alive: &mut dyn FnMut() -> Result<()>,
+) -> Result<()> {
+    let patience = Instant::now() + Duration::from_secs(60);
     loop {
         alive().with_context(|| format!("see target/bench/run/{label}.log"))?;
-        let answer = http::get(port, "/small");
+        let answer = http::get(port, path);
         if answer.as_ref().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 ")) {
             return Ok(());
         }
         if Instant::now() > patience {
             bail!(
-                "{label} does not answer on port {port} within 20 s, the last answer being {answer:?}; \
+                "{label} does not answer on port {port} within 60 s, the last answer being {answer:?}; \
                  see target/bench/run/{label}.log"
             );
         }
@@ -283,7 +288,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_awaited_and_a_dead_program_is_noticed() {
-        let error = await_answer("peer", 1, &mut || bail!("peer ended")).expect_err("dead");
+        let error = await_answer("peer", 1, "/", &mut || bail!("peer ended")).expect_err("dead");
         assert!(format!("{error:#}").contains("peer ended"));
     }
 }

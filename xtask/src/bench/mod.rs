@@ -11,6 +11,7 @@ mod case;
 mod certificate;
 mod cores;
 mod features;
+mod gateways;
 mod http;
 mod instructions;
 mod lab;
@@ -33,7 +34,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::builder::PossibleValuesParser;
 
-use crate::bench::case::Case;
+use crate::bench::case::{Case, Run, Who};
 use crate::bench::lab::Lab;
 use crate::bench::plan::{Plan, Wanted};
 use crate::bench::programs::Programs;
@@ -93,7 +94,7 @@ impl Args {
     fn cases(&self) -> Vec<&'static Case> {
         let named = |case: &Case| self.cases.iter().any(|name| name == case.name);
         let asked = |case: &Case| match self.cases.is_empty() {
-            true => case.quick || !self.quick,
+            true => case.run == Run::Quick || (case.run == Run::Whole && !self.quick),
             false => named(case),
         };
         Case::all().iter().filter(|case| asked(case)).collect()
@@ -120,6 +121,9 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
         kinds.push(Kind::Direct);
     }
     let cases = args.cases();
+    if !cases.iter().any(|case| case.who == Who::Gateways) {
+        kinds.retain(|kind| !kind.is_gateway());
+    }
     let programs = Programs::get(project, &kinds, &cases, args.binary.as_deref())?;
     let seconds = Duration::from_secs(args.seconds.unwrap_or(if args.quick { 2 } else { 1 }));
     report::heading(&programs, &kinds, args.rounds, seconds)?;

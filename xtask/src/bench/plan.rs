@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::bench::case::{Case, Load, Who};
+use crate::bench::case::{Case, Load, Run, Who};
 use crate::bench::lab::Lab;
 use crate::bench::proxy::{Setup, Takes};
 use crate::bench::report::Cell;
@@ -14,8 +14,8 @@ use crate::bench::{load, origin};
 /// The cells of one laboratory: all cases that want the same origin and the same proxies.
 pub(super) struct Suite {
     pub(super) origin: origin::Kind,
-    /// True if it compares features, whose many set-ups would disturb the others.
-    features: bool,
+    /// True if its many or heavy set-ups would disturb other cases.
+    apart: bool,
     /// Grouped by load; within a group one cell for each set-up that takes part.
     pub(super) groups: Vec<Vec<Cell>>,
 }
@@ -111,11 +111,11 @@ impl Plan {
             Load::Streams => origin::Kind::Events,
             _ => origin::Kind::Static,
         };
-        let features = case.who == Who::Features;
-        let same = |suite: &Suite| (suite.origin, suite.features) == (origin, features);
+        let apart = matches!(case.who, Who::Features | Who::Gateways);
+        let same = |suite: &Suite| (suite.origin, suite.apart) == (origin, apart);
         let found = self.suites.iter().position(same);
         let index = found.unwrap_or_else(|| {
-            self.suites.push(Suite { origin, features, groups: Vec::new() });
+            self.suites.push(Suite { origin, apart, groups: Vec::new() });
             self.suites.len() - 1
         });
         &mut self.suites[index]
@@ -152,7 +152,7 @@ impl Plan {
 
     /// True if system calls are counted in a cell: in the basic cases, once each.
     pub(super) fn counts_syscalls(&self, cell: &Cell) -> bool {
-        self.syscalls && cell.case.quick && cell.connections == 64
+        self.syscalls && cell.case.run == Run::Quick && cell.connections == 64
     }
 
     /// The time that all of it takes once everything is built.
@@ -216,7 +216,10 @@ mod tests {
     }
 
     fn plan(quick: bool, knows: Knows) -> Plan {
-        let cases: Vec<&Case> = Case::all().iter().filter(|case| case.quick || !quick).collect();
+        let cases: Vec<&Case> = Case::all()
+            .iter()
+            .filter(|case| case.run == Run::Quick || (case.run == Run::Whole && !quick))
+            .collect();
         let setups: Vec<Setup> =
             setups().into_iter().filter(|setup| setup.can_run(knows)).collect();
         let connections: &[u32] = if quick { &[64] } else { &[] };

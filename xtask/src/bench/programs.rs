@@ -6,7 +6,8 @@ use std::{panic, thread};
 
 use anyhow::{Context, Result};
 
-use crate::bench::case::{Case, Load};
+use crate::bench::case::{Case, Load, Who};
+use crate::bench::gateways::Gateways;
 use crate::bench::proxy::Kind;
 use crate::bench::schema::Knows;
 use crate::process::run;
@@ -18,6 +19,7 @@ pub(super) struct Programs {
     peers: PathBuf,
     stagegate: Option<PathBuf>,
     pingora: Option<PathBuf>,
+    gateways: Option<Gateways>,
     pub(super) loadgen: PathBuf,
     pub(super) knows: Knows,
 }
@@ -37,6 +39,8 @@ impl Programs {
         }
         tools::system("openssl", "openssl")?;
         let peers = tools::python(project, "bench/peers", "benches/load/requirements.txt")?;
+        let gateways =
+            any(|case| case.who == Who::Gateways).then(|| Gateways::get(project)).transpose()?;
         let generates =
             any(|case| matches!(case.load, Load::Rate { .. } | Load::Handshakes | Load::Streams));
         let built = || -> Result<(Option<PathBuf>, PathBuf)> {
@@ -55,22 +59,31 @@ impl Programs {
         });
         let ((stagegate, loadgen), pingora) = (built?, pingora?);
         let knows = stagegate.as_deref().map(Knows::ask).transpose()?.unwrap_or_default();
-        Ok(Self { peers, stagegate, pingora, loadgen, knows })
+        Ok(Self { peers, stagegate, pingora, gateways, loadgen, knows })
     }
 
     /// The program of a product.
     pub(super) fn of(&self, kind: Kind) -> Result<PathBuf> {
-        match (kind, &self.stagegate, &self.pingora) {
-            (Kind::Stagegate, Some(binary), _) | (Kind::Pingora, _, Some(binary)) => {
-                Ok(binary.clone())
-            }
+        let known = match kind {
+            Kind::Stagegate => self.stagegate.as_ref(),
+            Kind::Pingora => self.pingora.as_ref(),
+            Kind::Litellm => self.gateways.as_ref().map(|gateways| &gateways.litellm),
+            Kind::Portkey => self.gateways.as_ref().map(|gateways| &gateways.portkey),
+            _ => None,
+        };
+        match known {
+            Some(program) => Ok(program.clone()),
             // Wheels hide a program in a directory named after the machine.
-            _ => find_below(&self.peers.join("lib"), kind.label()),
+            None => find_below(&self.peers.join("lib"), kind.label()),
         }
     }
 
     /// The first line of what a product says about its version.
     pub(super) fn version(&self, kind: Kind) -> Result<String> {
+        if kind == Kind::Portkey {
+            // It takes every start for one that serves.
+            return Ok("1.15.2".to_owned());
+        }
         let program = self.of(kind)?;
         let said = Command::new(&program)
             .arg(kind.version_flag())

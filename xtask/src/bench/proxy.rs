@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::bench::case::{Case, Who};
 use crate::bench::features::{FEATURES, Feature};
+use crate::bench::gateways::portkey_fields;
 use crate::bench::ports::Ports;
 use crate::bench::schema::Knows;
 use crate::process::Background;
@@ -19,6 +20,10 @@ pub(crate) enum Kind {
     Nginx,
     Envoy,
     Pingora,
+    /// LiteLLM's proxy, in the case `gateways` only
+    Litellm,
+    /// Portkey's gateway, in the case `gateways` only
+    Portkey,
     /// No proxy: the origin itself, where a case compares with that
     Direct,
 }
@@ -61,6 +66,8 @@ impl Kind {
             Self::Nginx => const { &[setup(Kind::Nginx, "bare", "peers/nginx.conf")] },
             Self::Envoy => const { &[setup(Kind::Envoy, "bare", "peers/envoy.yaml")] },
             Self::Pingora => const { &[setup(Kind::Pingora, "bare", "")] },
+            Self::Litellm => const { &[setup(Kind::Litellm, "bare", "peers/litellm.yaml")] },
+            Self::Portkey => const { &[setup(Kind::Portkey, "bare", "")] },
             Self::Direct => const { &[setup(Kind::Direct, "none", "")] },
         }
     }
@@ -72,6 +79,8 @@ impl Kind {
             Self::Nginx => "nginx",
             Self::Envoy => "envoy",
             Self::Pingora => "pingora",
+            Self::Litellm => "litellm",
+            Self::Portkey => "portkey",
             Self::Direct => "direct",
         }
     }
@@ -93,15 +102,45 @@ impl Kind {
                 [ports.plain, ports.stable, ports.candidate]
                     .map(|port| format!("127.0.0.1:{port}")),
             ),
+            // Its price list is its own, so that nothing is fetched.
+            Self::Litellm => command
+                .arg("--config")
+                .arg(config)
+                .args(["--host", "127.0.0.1", "--port", &ports.plain.to_string()])
+                .env("LITELLM_LOCAL_MODEL_COST_MAP", "True"),
+            Self::Portkey => command
+                .arg(format!("--port={}", ports.plain))
+                .arg("--headless")
+                .arg("--headless")
+                .env("TRUSTED_CUSTOM_HOSTS", "127.0.0.1"),
             Self::Direct => command,
         };
+    }
+
+    /// True for gateways for models, which serve nothing but their APIs.
+    pub(super) fn is_gateway(self) -> bool {
+        matches!(self, Self::Litellm | Self::Portkey)
+    }
+
+    /// The path that is answered with 200 once it serves.
+    pub(super) fn ready(self) -> &'static str {
+        match self {
+            Self::Litellm => "/health/liveliness",
+            Self::Portkey => "/",
+            _ => "/small",
+        }
+    }
+
+    /// Further header fields of each request, `name: value`.
+    pub(super) fn fields(self, ports: &Ports) -> Vec<String> {
+        if self == Self::Portkey { portkey_fields(ports) } else { Vec::new() }
     }
 
     /// The argument that makes it print its version.
     pub(super) fn version_flag(self) -> &'static str {
         match self {
             Self::Haproxy | Self::Nginx => "-v",
-            Self::Stagegate | Self::Envoy | Self::Pingora | Self::Direct => "--version",
+            _ => "--version",
         }
     }
 }
@@ -167,10 +206,12 @@ impl Setup {
             (Who::Features, Kind::Stagegate, features) => {
                 features == "bare" || self.feature().is_some()
             }
+            (Who::Gateways, Kind::Stagegate, features) => matches!(features, "bare" | "all"),
+            (Who::Gateways, kind, _) => kind == Kind::Haproxy || kind.is_gateway(),
             (Who::Pair(_) | Who::Features, ..) | (_, _, "signals" | "unsampled" | "uncapped") => {
                 false
             }
-            _ if self.feature().is_some() => false,
+            _ if self.feature().is_some() || self.kind.is_gateway() => false,
             (who, Kind::Direct, _) => who == Who::EveryoneAndDirect,
             _ => true,
         };
@@ -260,6 +301,9 @@ mod tests {
         assert_eq!(takes(Kind::Stagegate, "sticky", "features"), Takes::Part);
         assert_eq!(takes(Kind::Stagegate, "sticky", "get-300b"), Takes::NoPart);
         assert_eq!(takes(Kind::Stagegate, "all", "features"), Takes::NoPart);
+        assert_eq!(takes(Kind::Portkey, "bare", "gateways"), Takes::Part);
+        assert_eq!(takes(Kind::Nginx, "bare", "gateways"), Takes::NoPart);
+        assert_eq!(takes(Kind::Litellm, "bare", "get-300b"), Takes::NoPart);
         assert_eq!(takes(Kind::Direct, "none", "latency-70"), Takes::Part);
         assert_eq!(takes(Kind::Direct, "none", "get-300b"), Takes::NoPart);
     }

@@ -3,14 +3,14 @@
 use super::reports;
 use crate::api::App;
 use crate::api::error::ApiError;
-use crate::api::extract::{Change, Params, Segments, optional_reason};
+use crate::api::extract::{Change, Params, Segments, required_text};
 use crate::api::reply::reply;
 use crate::{describe, report};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use stagegate_api::{ActOnHandoff, HandoffAct, HandoffDetail, HandoffDone};
+use stagegate_api::{ActOnHandoff, HandoffDetail, HandoffDone};
 use stagegate_readiness::HandoffEvent;
 use utoipa::IntoParams;
 
@@ -61,15 +61,10 @@ pub(super) async fn act_on_handoff(
     Segments(workload): Segments<String>,
     change: Change<ActOnHandoff>,
 ) -> Result<Response, ApiError> {
-    let given = change.body.clone();
-    let event = match given.act {
-        HandoffAct::Complete => HandoffEvent::Completed,
-        HandoffAct::Tell => {
-            let part = given.part.ok_or_else(|| ApiError::field("part", &"name the part"))?;
-            let text = optional_reason(given.text.as_deref())?;
-            if text.is_empty() {
-                return Err(ApiError::field("text", &"say what the part is"));
-            }
+    let event = match &change.body {
+        ActOnHandoff::Complete {} => HandoffEvent::Completed,
+        ActOnHandoff::Tell { part, text } => {
+            let text = required_text("text", text, "say what the part is")?;
             HandoffEvent::Told { part: part.as_str().to_owned(), text }
         }
     };

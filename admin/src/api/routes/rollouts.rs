@@ -81,9 +81,9 @@ pub(super) async fn start(
 
 /// A ticket as people write it.
 fn ticket(given: &str) -> Result<String, ApiError> {
-    let text = given.trim();
-    let fits = !text.is_empty() && text.chars().count() <= LONGEST_TICKET;
-    if fits && !text.chars().any(char::is_control) {
+    // What is checked is what was sent, as the document says it.
+    let (text, fits) = (given.trim(), given.chars().count() <= LONGEST_TICKET);
+    if fits && !text.is_empty() && !given.chars().any(char::is_control) {
         return Ok(text.to_owned());
     }
     let problem = format!("is not 1 to {LONGEST_TICKET} characters of one line, like `AG-118`");

@@ -45,7 +45,8 @@ impl Requests<'_> {
                 .arg(lab.script())
                 .arg(address)
                 .args(["--", self.method, self.path, &self.body.to_string()])
-                .args(self.tokens.then(|| lab.tokens())),
+                .arg(if self.tokens { lab.tokens().as_os_str() } else { "-".as_ref() })
+                .args(proxy.setup.kind.fields(proxy.ports())),
         )?;
         parse(&printed)
     }
