@@ -116,7 +116,15 @@ impl Fleet {
         let host = Arc::clone(&self.host);
         *running = Some(supervise::keep("fleet", move || {
             let (replica, host) = (replica.clone(), Arc::clone(&host));
-            async move { replica.run(host).await }
+            async move {
+                let steering = replica.steering();
+                let steered = steering.run(Arc::clone(&host) as Arc<dyn Host>);
+                // The protocol ends only when it cannot go on.
+                tokio::select! {
+                    () = replica.run(host) => {}
+                    () = steered => {}
+                }
+            }
         }));
     }
 
@@ -140,6 +148,7 @@ impl Fleet {
         });
         let _ = self.member.set(Arc::clone(&member));
         control.join_fleet(member as Arc<dyn Replicas>);
+        control.share_evidence(Arc::new(replica.steering()));
         self.host.control.send_replace(Some(control.clone()));
         let deadline = Instant::now() + FRESH;
         while replica.has_joined_ledger() && Instant::now() < deadline {
@@ -183,6 +192,7 @@ impl Fleet {
         let member = self.member.get()?;
         let own = member.own();
         let rows = member.seen();
+        let control = self.host.control.borrow().clone();
         let digests: BTreeSet<&str> =
             rows.iter().filter(|row| row.answered).map(|row| row.config.as_str()).collect();
         Some(FleetGauges {
@@ -192,6 +202,9 @@ impl Fleet {
             replicas: rows.len() as u64,
             silent: rows.iter().filter(|row| !row.answered).count() as u64,
             configs: digests.len() as u64,
+            steers: control.as_ref().is_some_and(Control::speaks),
+            term: control.as_ref().and_then(Control::fleet_leader).map(|(_, term)| term),
+            coverage: control.as_ref().map_or(1.0, Control::fleet_coverage),
         })
     }
 }
@@ -215,6 +228,12 @@ impl Host for Hosting {
                 }
             }
         });
+    }
+
+    fn heard(&self, message: &[u8]) {
+        if let Some(control) = &*self.control.borrow() {
+            control.hear(message);
+        }
     }
 
     fn put_in_force(&self, epoch: u64) -> BoxFuture<'static, Result<(), String>> {

@@ -25,7 +25,7 @@ pub use checklist::{
 pub use decision::{add_remote, decision};
 pub use eval_report::{eval_report, given_comparison};
 pub use flag::{bound, decider, flag, flag_changed, flag_evaluation, flags, flags_sent};
-pub use fleet::{fleet, fleet_finding, fleet_outcome, fleet_seen};
+pub use fleet::{fleet, fleet_evidence, fleet_finding, fleet_outcome, fleet_seen};
 pub use release::{artifact, diff, release, releases, running};
 
 pub use passport::{

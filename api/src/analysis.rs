@@ -42,6 +42,25 @@ pub struct AnalysisDetail {
     /// The expected cost of the next step; absent if costs are not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<SpendForecast>,
+    /// Whose evidence it rests on; only in a fleet, and only of the newest analysis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetEvidence>,
+}
+
+/// Whose evidence the newest analysis of a fleet rests on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FleetEvidence {
+    /// The replica that judged.
+    #[schema(example = "eu-7")]
+    pub leader: String,
+    /// Its term.
+    pub term: u64,
+    /// How long ago it judged, in milliseconds.
+    pub age_ms: u64,
+    /// The share of the fleet's traffic whose evidence has arrived, from 0 to 1.
+    pub coverage: f64,
+    /// Replicas whose evidence has not arrived. A promotion needs all of them.
+    pub missing: Vec<String>,
 }
 
 /// The measurement of one gate.

@@ -51,10 +51,23 @@ pub struct FleetStatus {
     pub fleet: String,
     /// The replica that answers.
     pub replica: String,
+    /// The replica that steers: it judges gates and does what nobody asked for. Absent while none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<FleetLeader>,
     /// What is wrong with it as a whole, one line each.
     pub warnings: Vec<String>,
     /// Every replica, by name.
     pub replicas: Vec<ReplicaStatus>,
+}
+
+/// The replica that steers a fleet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FleetLeader {
+    /// Its name.
+    #[schema(example = "eu-7")]
+    pub replica: String,
+    /// Its term. Each change of the leader makes the next one.
+    pub term: u64,
 }
 
 /// One replica.

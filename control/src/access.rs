@@ -16,6 +16,11 @@ pub enum StoreAccessError {
         /// The newest epoch.
         latest: u64,
     },
+    /// A change that only the steering replica of a fleet makes by itself.
+    #[error(
+        "this replica does not steer the fleet any more: what it wanted to do by itself is not done"
+    )]
+    NotSteering,
     /// A release was given other contents under a name that has been used.
     #[error("{0}")]
     ReleaseChanged(String),

@@ -18,23 +18,28 @@ pub(super) struct Acts {
 }
 
 impl Acts {
-    /// Begins what follows from `analysis`; usually nothing. A rollback waits for no record.
+    /// Begins what follows from `analysis`; usually nothing. A rollback waits for no record. `right` is
+    /// that to act by itself; a rollout is completed only if the evidence `is_whole`.
     pub(super) fn follow(
         &mut self,
         inner: &Arc<Inner>,
         workload: &WorkloadName,
         analysis: Arc<Analysis>,
         counted: Option<Instant>,
+        (right, is_whole): (Option<u64>, bool),
     ) {
         self.rollbacks.retain(|_, task| !task.is_finished());
         self.records.retain(|_, task| !task.is_finished());
         let Some(action) = inner.asks_for(workload, &analysis) else { return };
+        if action == Action::Complete && !is_whole {
+            return;
+        }
         let (inner, name) = (Arc::clone(inner), workload.clone());
         if action == Action::Rollback {
-            let begin = || tokio::spawn(inner.roll_back(name, analysis, counted));
+            let begin = || tokio::spawn(inner.roll_back(name, analysis, counted, right));
             self.rollbacks.entry(workload.clone()).or_insert_with(begin);
         } else {
-            let begin = || tokio::spawn(inner.apply_analysis(name, analysis, counted));
+            let begin = || tokio::spawn(inner.apply_analysis(name, analysis, counted, right));
             self.records.entry(workload.clone()).or_insert_with(begin);
         }
     }

@@ -47,6 +47,8 @@ pub(super) struct Decided {
     pub(super) attached: Vec<Attachment>,
     /// True if running responses of the candidate are aborted too.
     pub(super) cut: bool,
+    /// The term in which a replica of a fleet does it by itself; none for what a person asked for.
+    pub(super) right: Option<u64>,
     /// The axis, and the gate if it is one gate's, that did it by itself.
     pub(super) trigger: Option<(Axis, Option<GateId>)>,
 }
@@ -124,6 +126,7 @@ impl Inner {
             entry,
             attached,
             cut,
+            right: None,
             trigger: trigger.map(|it| (it.axis(), it.gate().cloned())),
         }
     }
@@ -140,7 +143,7 @@ impl Inner {
         of: Option<&Ticket>,
     ) -> Result<Applied, StoreAccessError> {
         let expected = self.desk().recorded.epoch;
-        match self.append(expected, decided.change(answer)).await? {
+        match self.append_in(decided.right, expected, decided.change(answer)).await? {
             Recorded::Before(kept) => Ok(Applied::Before(kept)),
             Recorded::Now(entry) => {
                 let at = Instant::now();
@@ -196,10 +199,23 @@ impl Inner {
         expected: Epoch,
         change: NewChange,
     ) -> Result<Recorded, StoreAccessError> {
+        self.append_in(None, expected, change).await
+    }
+
+    /// The same for what a replica of a fleet does by itself in a term.
+    async fn append_in(
+        &self,
+        term: Option<u64>,
+        expected: Epoch,
+        change: NewChange,
+    ) -> Result<Recorded, StoreAccessError> {
         let ledger = self.ledger()?;
         let recorded = {
             let _pending = self.pending.begin(now_ms());
-            ledger.append(expected, change).await
+            match term {
+                Some(term) => ledger.append_in_term(expected, term, change).await,
+                None => ledger.append(expected, change).await,
+            }
         };
         match &recorded {
             // Another replica was faster. What it did is taken in before this is decided anew.
@@ -222,6 +238,33 @@ impl Inner {
                 match inner.append(expected, change.clone()).await {
                     Err(error) if inner.lost_a_race(&error) && inner.moved_from(expected) => {}
                     recorded => return Ok(recorded?),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Records what this process does by itself, behind all changes that are being made. It is tried again
+    /// for as long as this process has the right to.
+    ///
+    /// # Errors
+    /// [`StoreAccessError::NotSteering`] when it has not, and those of the store.
+    pub(super) async fn append_by_itself(
+        self: &Arc<Self>,
+        workload: &str,
+        change: NewChange,
+    ) -> Result<Recorded, StoreAccessError> {
+        let right = self.right()?;
+        self.in_order(Some(workload), move |inner, turn| async move {
+            let _turn = turn;
+            loop {
+                if !inner.still_has(right) {
+                    return Err(StoreAccessError::NotSteering);
+                }
+                let expected = inner.desk().recorded.epoch;
+                match inner.append_in(right, expected, change.clone()).await {
+                    Err(error) if inner.lost_a_race(&error) => {}
+                    recorded => return recorded,
                 }
             }
         })

@@ -1,10 +1,10 @@
 //! Changes that an analysis causes without a person: a rollback, a completion, a record of a
 //! changed verdict.
 
-use super::apply::Source;
+use super::apply::{Decided, Source};
 use super::emergency::{Emergency, said, verdict_details};
 use super::take_away::{Taken, Wish};
-use super::{ExecuteError, Inner, Live, PATIENCE, Precondition, View, now_ms};
+use super::{ExecuteError, Inner, Live, PATIENCE, Precondition, StoreAccessError, View, now_ms};
 use crate::ports::Event;
 use stagegate_rollout::{Action, Analysis, Entry, Input, Stepped, WorkloadName, step};
 use stagegate_store::NewAudit;
@@ -18,22 +18,34 @@ impl Inner {
     }
 
     /// Rolls back because of `analysis`, whether the store answers or not. `counted` is when the
-    /// counts it rests on began to arrive.
+    /// counts it rests on began to arrive. Where another replica was faster, it is decided anew for as
+    /// long as this one has the `right`.
     pub(super) async fn roll_back(
         self: Arc<Self>,
         workload: WorkloadName,
         analysis: Arc<Analysis>,
         counted: Option<Instant>,
+        right: Option<u64>,
     ) {
         let decided_ms = counted.map(|at| at.elapsed().as_millis() as u64);
         let emergency = Emergency::of_verdict(workload.as_str(), &analysis, decided_ms, now_ms());
-        let wish = Wish { emergency, precondition: Precondition::None, key: None };
-        match self.take_away(wish).await {
+        let wish = Wish { emergency, precondition: Precondition::None, key: None, right };
+        let mut races = 0;
+        let taken = loop {
+            match self.take_away(wish.clone()).await {
+                Err(ExecuteError::Store(error)) if self.goes_again(&error, &mut races) => {}
+                taken => break taken,
+            }
+        };
+        match taken {
             Ok(Taken::InForce(_, in_force)) => {
                 self.measure_rollback(&workload, &analysis, in_force.at, counted).await;
             }
             // Somebody was faster.
             Ok(Taken::Before(_)) | Err(ExecuteError::NotNow(_)) => {}
+            Err(ExecuteError::Store(error @ StoreAccessError::NotSteering)) => {
+                tracing::warn!(workload = workload.as_str(), %error, "a gate does not roll back");
+            }
             Err(error) => {
                 tracing::error!(workload = workload.as_str(), %error, "a gate cannot roll back");
             }
@@ -47,6 +59,7 @@ impl Inner {
         workload: WorkloadName,
         analysis: Arc<Analysis>,
         counted: Option<Instant>,
+        right: Option<u64>,
     ) {
         let name = workload.to_string();
         let done = self.in_order(Some(&name), move |inner, order| async move {
@@ -61,9 +74,10 @@ impl Inner {
             let source =
                 (Source::Evidence, said.action, entry(&workload, &said, &analysis, counted));
             let decided = inner.decide(&view, (place, live), stepped, source, Some(&analysis));
+            let decided = Decided { right, ..decided };
             inner.apply(&decided, None, None).await.map(|_| ())
         });
-        let done: Result<(), super::StoreAccessError> = done.await;
+        let done: Result<(), StoreAccessError> = done.await;
         if let Err(error) = done {
             tracing::warn!(workload = name, %error, "cannot record a verdict; will try again");
         }

@@ -4,7 +4,7 @@ use super::desk::Desk;
 use super::limiter::Limiter;
 use super::pending::Pending;
 use super::ports::{
-    DataPlane, DoubtSource, Event, FlagServer, Ledger, MetricSources, Observer, Replicas,
+    DataPlane, DoubtSource, Event, FlagServer, Ledger, MetricSources, Observer, Peers, Replicas,
 };
 use super::steering::Steering;
 use super::store_handle::StoreHandle;
@@ -73,6 +73,8 @@ pub(crate) struct Inner {
     pub(crate) flags: OnceLock<Arc<dyn FlagServer>>,
     /// Set once, where this process is a replica of a fleet.
     pub(crate) replicas: OnceLock<Arc<dyn Replicas>>,
+    /// Set once, where this process is a replica of a fleet.
+    pub(crate) peers: OnceLock<Arc<dyn Peers>>,
     /// The ledger of the fleet did not answer at the start: what is in force is not recorded there.
     pub(crate) unstarted: AtomicBool,
 }

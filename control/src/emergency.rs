@@ -156,7 +156,7 @@ impl Emergency {
     }
 
     /// The analysis that it rests on.
-    pub(super) fn analysis(&self) -> Option<&Analysis> {
+    pub(super) const fn analysis(&self) -> Option<&Analysis> {
         match &self.what {
             What::Command { .. } => None,
             What::Verdict { analysis, .. } => Some(analysis),

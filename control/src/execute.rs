@@ -208,7 +208,8 @@ impl Inner {
             answer: None,
         };
         let (precondition, key) = (order.precondition.clone(), order.idempotency.clone());
-        match (self.take_away(Wish { emergency, precondition, key }).await?, &order.idempotency) {
+        let wish = Wish { emergency, precondition, key, right: None };
+        match (self.take_away(wish).await?, &order.idempotency) {
             (Taken::InForce(decided, in_force), _) => {
                 Ok(Turned::InForce(self.answerable(&decided, &in_force)))
             }
@@ -233,6 +234,9 @@ impl Inner {
         let view = Arc::clone(&self.desk().recorded);
         let (place, live) = view.locate(&order.workload)?;
         is_stale(&order.precondition, live)?;
+        if matches!(order.command, Command::Promote { force: false, .. }) {
+            self.whole_evidence(&order.workload)?;
+        }
         let at_ms = now_ms();
         let analysis = self.analysis_of(&order.workload);
         let preflight = before.map(|it| &it.preflight);

@@ -24,7 +24,7 @@ impl Inner {
         self: &Arc<Self>,
         order: &FlagOrder,
     ) -> Result<Turned, ExecuteError> {
-        let of = Of { workload: None, takes_out: true, is_a_gate: false };
+        let of = Of { workload: None, takes_out: true, is_a_gate: false, right: None };
         let recorded = order.clone();
         let record = move |inner: Arc<Self>, ticket: Arc<Ticket>| async move {
             inner.put_flag_in_force(&recorded, Some(&ticket)).await

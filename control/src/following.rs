@@ -89,14 +89,6 @@ impl Control {
         })
     }
 
-    /// Returns true if this process tells people what nobody asked for: for a process on its own, and in a
-    /// fleet for the fresh replica that is the first by name. Two may take themselves for the first for a
-    /// moment, so nothing that must be done once rests on it.
-    #[must_use]
-    pub fn speaks(&self) -> bool {
-        self.inner.speaks()
-    }
-
     /// The fleet that this process is a replica of; none for a process on its own.
     #[must_use]
     pub fn replicas(&self) -> Option<&Arc<dyn Replicas>> {
@@ -149,14 +141,6 @@ impl Inner {
             None => unknown_elsewhere(&replicas.own().name),
         };
         Some(outcome)
-    }
-
-    /// See [`Control::speaks`].
-    pub(super) fn speaks(&self) -> bool {
-        let Some(replicas) = self.replicas.get() else { return true };
-        let is_well = |row: &&ReplicaRow| row.answered && row.fresh_for_ms.is_some();
-        let (own, rows) = (replicas.own(), replicas.seen());
-        is_well(&&own) && rows.iter().filter(is_well).all(|row| row.name >= own.name)
     }
 
     /// Returns true if `error` says that another replica was faster, and asking again makes sense.

@@ -5,10 +5,13 @@
 //! switch's fallback, a release of an earlier rollout that still finishes a stream) is nobody's
 //! evidence.
 
-use stagegate_rollout::{Arm, Delta, Reason, Series, SeriesKey, UnitClass, UnitTable};
+use stagegate_rollout::{
+    Arm, Delta, Doubt, Reason, Rollout, Series, SeriesKey, Split, Tick, UnitClass, UnitTable,
+    Weight,
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// The filter for one workload's counts.
@@ -30,6 +33,18 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// The filter for a rollout's present step, for counts that arrive after `from`.
+    pub(super) fn of_step(split: &Split, rollout: &Rollout, from: Instant) -> Self {
+        Self {
+            evidence: key(rollout),
+            stable: rollout.from.shared(),
+            candidate: rollout.to.shared(),
+            units: (UnitClass::of_policy(&rollout.policy), length_ms(rollout)),
+            keeps: split.keeps_conversations(),
+            from,
+        }
+    }
+
     /// True if the series is of one of the two releases, in its arm.
     fn of(&self, key: &SeriesKey) -> bool {
         key.release
@@ -53,6 +68,39 @@ pub(super) struct Counted {
     pub(super) apart: [u64; 2],
     /// When the first count arrived; `None` if none did.
     pub(super) first: Option<Instant>,
+}
+
+impl Counted {
+    /// The counts as a tick that ends at `at_ms` (Unix milliseconds), and when the first of them arrived.
+    pub(super) fn tick(
+        self,
+        (at_ms, observed): (u64, Duration),
+        weight: Weight,
+        doubt: Option<Doubt>,
+    ) -> (Tick, Option<Instant>) {
+        let tick = Tick {
+            at_ms,
+            observed_ms: observed.as_millis() as u64,
+            weight,
+            stable: self.stable,
+            candidate: self.candidate,
+            assigned: self.assigned,
+            apart: self.apart,
+            doubt,
+            external: BTreeMap::new(),
+        };
+        (tick, self.first)
+    }
+}
+
+/// Names the evidence of a rollout's present step.
+pub(super) fn key(rollout: &Rollout) -> String {
+    format!("{}~{}", rollout.id, rollout.step)
+}
+
+/// The time for which a rollout's present step is observed, in milliseconds.
+fn length_ms(rollout: &Rollout) -> u64 {
+    rollout.current().map_or(0, |step| step.hold_ms.max(step.watch_ms))
 }
 
 #[derive(Debug)]
@@ -191,6 +239,11 @@ impl Intake {
         let mut counted = std::mem::take(&mut kept.counted);
         [counted.stable.units, counted.candidate.units] = kept.units.take(now_ms);
         Some(counted)
+    }
+
+    /// Something arrived from another replica.
+    pub(super) fn announce(&self) {
+        self.arrived.notify_one();
     }
 
     /// Resolves once something was counted since the last time it resolved.

@@ -5,6 +5,7 @@ use super::desk::Ticket;
 use super::emergency::Emergency;
 use super::unrecorded::Unrecorded;
 use super::{Inner, StoreAccessError};
+use crate::ports::Peers;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,8 +21,7 @@ impl Inner {
     /// When the store refuses; what it has not taken stays in force.
     pub(super) async fn record_unrecorded(self: &Arc<Self>) -> Result<(), StoreAccessError> {
         let mut any = false;
-        loop {
-            let Some(unrecorded) = self.desk().unrecorded.first().cloned() else { break };
+        while let Some(unrecorded) = self.next_unrecorded() {
             any = true;
             match &unrecorded {
                 Unrecorded::Workload(emergency) => self.record_late(emergency).await?,
@@ -33,6 +33,36 @@ impl Inner {
             drop(self.save_unrecorded());
         }
         Ok(())
+    }
+
+    /// The first change that may be recorded now. In a fleet a gate's change waits for the right of this
+    /// replica to act by itself. It is dropped where another one has it: that one decides anew, by the same
+    /// evidence.
+    fn next_unrecorded(&self) -> Option<Unrecorded> {
+        let may_act = self.right().is_ok();
+        let another = |peers: &Arc<dyn Peers>| {
+            peers.leader().is_some_and(|(leader, _)| leader != peers.name())
+        };
+        if !may_act && self.peers.get().is_some_and(another) {
+            self.drop_verdicts();
+        }
+        let desk = self.desk();
+        desk.unrecorded.iter().find(|it| may_act || !it.is_a_verdict()).cloned()
+    }
+
+    fn drop_verdicts(&self) {
+        let mut desk = self.desk();
+        let before = desk.unrecorded.len();
+        desk.unrecorded.retain(|it| !it.is_a_verdict());
+        if desk.unrecorded.len() == before {
+            return;
+        }
+        tracing::warn!(
+            "a gate's rollback that is not recorded is left to the replica that steers now"
+        );
+        self.put(&desk, None, None, true);
+        drop(desk);
+        self.steering.wake();
     }
 
     /// Records one emergency on top of whatever is recorded by now.
@@ -49,6 +79,11 @@ impl Inner {
         };
         let stepped = emergency.step_late(live.split.spec(), live.split.state());
         let decided = self.decide_emergency(&view, (place, live), emergency, stepped);
+        let right = match emergency.analysis() {
+            Some(_) => self.right()?,
+            None => None,
+        };
+        let decided = Decided { right, ..decided };
         let answer = emergency.answer.as_ref().map(super::emergency::Kept::recorded);
         let applied = match self.apply(&decided, answer, Some(&ticket)).await {
             // The key was used before. The change is in force all the same, so it is recorded.

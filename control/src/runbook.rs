@@ -247,7 +247,7 @@ impl Inner {
         let mut change = filed(name, rollout, note, Some(once));
         let notice = notice.map(|it| crate::tell::linked(it, view));
         change.attachments.extend(notice.iter().flat_map(|it| self.told(it)));
-        self.append_in_order::<StoreAccessError>(name.as_str(), change).await?;
+        self.append_by_itself(name.as_str(), change).await?;
         self.send_messages();
         Ok(())
     }

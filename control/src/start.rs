@@ -134,6 +134,7 @@ impl Control {
             sources: OnceLock::new(),
             flags: OnceLock::new(),
             replicas: OnceLock::new(),
+            peers: OnceLock::new(),
             unstarted: AtomicBool::new(unstarted),
         };
         let inner = Arc::new(inner);

@@ -2,7 +2,9 @@
 
 use super::costs::CostBook;
 use super::intake::Intake;
+use super::sharing::share::Message;
 use super::windows::Windows;
+use stagegate_fleet::ReplicaName;
 use stagegate_rollout::{Analysis, WorkloadName};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -14,6 +16,23 @@ const AT_MOST_EVERY: Duration = Duration::from_millis(200);
 /// Longest time between two looks.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(1);
 
+/// Most messages of other replicas that wait. They come again.
+const MOST_MESSAGES: usize = 4096;
+
+/// Whose evidence the newest analysis of a workload rests on, in a fleet.
+#[derive(Clone, Debug)]
+pub(super) struct Shown {
+    /// The replica that judged, and its term.
+    pub(super) leader: ReplicaName,
+    pub(super) term: u64,
+    /// The share of the fleet's traffic whose evidence had arrived, from 0 to 1.
+    pub(super) coverage: f64,
+    /// Replicas whose evidence had not.
+    pub(super) missing: Vec<ReplicaName>,
+    /// When it was judged, or heard of.
+    pub(super) at: Instant,
+}
+
 /// Data that the steering loop shares with other tasks.
 #[derive(Debug, Default)]
 pub(super) struct Steering {
@@ -22,6 +41,9 @@ pub(super) struct Steering {
     newest: RwLock<BTreeMap<WorkloadName, Arc<Analysis>>>,
     windows: Mutex<Windows>,
     changed: Notify,
+    /// What other replicas have said and the loop has not read yet.
+    inbox: Mutex<Vec<Message>>,
+    shown: RwLock<BTreeMap<WorkloadName, Shown>>,
 }
 
 impl Steering {
@@ -45,6 +67,37 @@ impl Steering {
     pub(super) fn set_newest(&self, workload: &WorkloadName, analysis: Arc<Analysis>) {
         let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
         newest.insert(workload.clone(), analysis);
+    }
+
+    /// Another replica has said something.
+    pub(super) fn hear(&self, message: Message) {
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        if inbox.len() < MOST_MESSAGES {
+            inbox.push(message);
+        }
+        drop(inbox);
+        self.intake.announce();
+    }
+
+    /// What other replicas have said since the last time.
+    pub(super) fn heard(&self) -> Vec<Message> {
+        std::mem::take(&mut self.inbox.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Shows whose evidence the newest analysis of a workload rests on.
+    pub(super) fn show(&self, workload: WorkloadName, shown: Shown) {
+        self.shown.write().unwrap_or_else(PoisonError::into_inner).insert(workload, shown);
+    }
+
+    /// Whose evidence the newest analysis of a workload rests on; none for a process on its own.
+    pub(super) fn shown(&self, workload: &str) -> Option<Shown> {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner).get(workload).cloned()
+    }
+
+    /// The latest term that anything was judged in.
+    pub(super) fn newest_term(&self) -> u64 {
+        let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
+        shown.values().map(|it| it.term).max().unwrap_or(0)
     }
 
     /// Resolves when it is time to look again after a look that ended at `last`.

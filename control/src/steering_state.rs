@@ -7,16 +7,18 @@
 
 use super::acts::Acts;
 use super::asking::Asking;
-use super::attached::stored;
-use super::intake::{Counted, Watch};
+use super::intake::{Watch, key};
 use super::recorder::{Recorder, Saving};
+use super::remembered::remembered;
+use super::sharing::Sharing;
+use super::stored_analyses::{HeardAnalyses, Stored};
 use super::{Inner, Live, StoreAccessError, View, now_ms};
 use crate::ports::{Event, RolloutFigures};
 use serde_json::json;
 use stagegate_rollout::{
-    Analysis, Evidence, Rollout, SpendBook, Surroundings, Tick, UnitClass, WorkloadName, Zone,
+    Analysis, Evidence, Rollout, SpendBook, Surroundings, Tick, WorkloadName, Zone,
 };
-use stagegate_store::{EvidenceSnapshot, NewAnalysis};
+use stagegate_store::EvidenceSnapshot;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,25 +26,23 @@ use tokio::task::JoinHandle;
 
 /// Counts that arrive within this time after a step began were counted before it: workers hand over
 /// every quarter of a second, and a busy one is late.
-const SETTLING: Duration = Duration::from_millis(600);
+pub(super) const SETTLING: Duration = Duration::from_millis(600);
 /// The longest observed time of one look. If a look comes later, the rest was not observed.
-const LONGEST_LOOK: Duration = Duration::from_secs(2);
+pub(super) const LONGEST_LOOK: Duration = Duration::from_secs(2);
 /// How often evidence is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
-/// How often an analysis whose id stays the same is stored again, with its newest figures.
-const STORE_EVERY: Duration = Duration::from_secs(60);
 /// How long saved evidence may take to be read.
 const READING: Duration = Duration::from_secs(2);
 /// How often old measurements are removed.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 
 /// One rollout in progress.
-struct Watched {
-    evidence: Evidence,
+pub(super) struct Watched {
+    pub(super) evidence: Evidence,
     /// The time of its last look.
-    looked: Instant,
-    /// The analysis that was stored last, and when.
-    stored: Option<(String, Instant)>,
+    pub(super) looked: Instant,
+    /// The analysis that was stored last.
+    pub(super) stored: Stored,
 }
 
 /// A question to the store about the evidence of a rollout.
@@ -53,11 +53,15 @@ struct Reading {
 
 /// The memory of the steering loop.
 pub(super) struct SteeringState {
-    watched: BTreeMap<WorkloadName, Watched>,
-    spending: BTreeMap<WorkloadName, SpendBook>,
-    recorder: Recorder,
-    acts: Acts,
-    asking: Asking,
+    pub(super) watched: BTreeMap<WorkloadName, Watched>,
+    pub(super) spending: BTreeMap<WorkloadName, SpendBook>,
+    pub(super) recorder: Recorder,
+    pub(super) acts: Acts,
+    pub(super) asking: Asking,
+    /// This replica's part in the evidence of its fleet; nothing for a process on its own.
+    pub(super) sharing: Sharing,
+    /// Analyses of the replica that steers.
+    pub(super) heard: HeardAnalyses,
     /// Evidence of a former process that is being read.
     reading: BTreeMap<WorkloadName, Reading>,
     saved: Instant,
@@ -81,6 +85,8 @@ impl SteeringState {
             recorder: Recorder::begin(inner),
             acts: Acts::default(),
             asking: Asking::default(),
+            sharing: Sharing::new(),
+            heard: HeardAnalyses::default(),
             reading: BTreeMap::new(),
             saved: now,
             forgot: now,
@@ -90,6 +96,13 @@ impl SteeringState {
 
     /// Takes in what was counted, judges it and begins what follows.
     pub(super) fn look(&mut self, inner: &Arc<Inner>) {
+        if inner.is_shared() {
+            // Before it has joined its fleet, a replica judges nothing.
+            if let Some(peers) = inner.peers.get() {
+                self.look_as_replica(inner, peers);
+            }
+            return;
+        }
         let view = inner.view();
         self.follow(inner, &view);
         let (now, at_ms) = (Instant::now(), now_ms());
@@ -102,24 +115,39 @@ impl SteeringState {
         for live in &view.live {
             let name = &live.split.spec().name;
             let Some(watched) = self.watched.get_mut(name) else { continue };
-            let Some((counted, mut tick)) = watched.tick(inner, live, now, at_ms) else { continue };
-            inner.steering.windows().add(live, &tick, view.config.measurements.ticks);
-            let spending = self.spending.entry(name.clone()).or_default();
-            let budget = view.config.workloads.iter().find(|it| it.spec.name == *name);
-            let zone = budget.map_or(&self.utc, |it| &it.cost.time_zone);
-            let daily_budget = budget.and_then(daily);
-            let surroundings = Surroundings { spending, daily_budget, zone };
+            let Some((tick, first)) = watched.tick(inner, live, now, at_ms) else { continue };
             let Some(rollout) = live.split.state().rollout.as_deref() else { continue };
-            tick.external = self.asking.look(inner, (live, rollout), &key(rollout), at_ms);
-            let analysis = Arc::new(watched.evidence.observe(rollout, &tick, &surroundings));
-            inner.steering.set_newest(name, Arc::clone(&analysis));
-            analyses.extend(watched.due_for_storing(name, &analysis, now));
-            self.acts.follow(inner, name, analysis, counted.first);
+            let Some(analysis) = self.judge(inner, &view, (live, rollout), tick) else { continue };
+            let Some(watched) = self.watched.get_mut(name) else { continue };
+            analyses.extend(watched.stored.due(name, &analysis, now));
+            self.acts.follow(inner, name, analysis, first, (None, true));
         }
         let figures = inner.view().live.iter().map(|live| figures(inner, live)).collect();
         inner.observer.on(&Event::Steered { rollouts: figures });
         self.recorder.keep(analyses, inner.steering.windows().complete(at_ms));
         self.keep(now, at_ms);
+    }
+
+    /// Adds a tick to the evidence of a rollout in progress, and judges it.
+    pub(super) fn judge(
+        &mut self,
+        inner: &Arc<Inner>,
+        view: &View,
+        (live, rollout): (&Live, &Rollout),
+        mut tick: Tick,
+    ) -> Option<Arc<Analysis>> {
+        let name = &live.split.spec().name;
+        let watched = self.watched.get_mut(name)?;
+        inner.steering.windows().add(live, &tick, view.config.measurements.ticks);
+        let spending = self.spending.entry(name.clone()).or_default();
+        let budget = view.config.workloads.iter().find(|it| it.spec.name == *name);
+        let zone = budget.map_or(&self.utc, |it| &it.cost.time_zone);
+        let daily_budget = budget.and_then(daily);
+        let surroundings = Surroundings { spending, daily_budget, zone };
+        tick.external = self.asking.look(inner, (live, rollout), &key(rollout), tick.at_ms);
+        let analysis = Arc::new(watched.evidence.observe(rollout, &tick, &surroundings));
+        inner.steering.set_newest(name, Arc::clone(&analysis));
+        Some(analysis)
     }
 
     /// Begins to watch what began, and forgets what ended.
@@ -146,26 +174,14 @@ impl SteeringState {
                 None => {
                     let Some(found) = self.remembered(inner, name, rollout) else { continue };
                     let evidence = Evidence::resume(found, rollout);
-                    let watched = Watched { evidence, looked: now + SETTLING, stored: None };
-                    self.watched.insert(name.clone(), watched);
+                    self.watched.insert(name.clone(), Watched::new(evidence, now + SETTLING));
                 }
             }
         }
-        let keeps = |name: &WorkloadName| {
-            let live = view.live.iter().find(|live| live.split.spec().name == *name);
-            live.is_some_and(|live| live.split.keeps_conversations())
-        };
-        inner.steering.intake.watch(active.iter().filter_map(|(name, rollout)| {
-            let from = self.watched.get(name)?.looked;
-            let watch = Watch {
-                evidence: key(rollout),
-                stable: rollout.from.shared(),
-                candidate: rollout.to.shared(),
-                units: (UnitClass::of_policy(&rollout.policy), length_ms(rollout)),
-                keeps: keeps(name),
-                from,
-            };
-            Some((name.shared(), watch))
+        inner.steering.intake.watch(view.live.iter().filter_map(|live| {
+            let name = &live.split.spec().name;
+            let (rollout, from) = (active.get(name)?, self.watched.get(name)?.looked);
+            Some((name.shared(), Watch::of_step(&live.split, rollout, from)))
         }));
     }
 
@@ -205,6 +221,11 @@ impl SteeringState {
             self.saved = now;
             self.save();
         }
+        self.forget(now, at_ms);
+    }
+
+    /// Removes old measurements now and then.
+    pub(super) fn forget(&mut self, now: Instant, at_ms: u64) {
         if now.duration_since(self.forgot) >= FORGET_EVERY {
             self.forgot = now;
             self.recorder.forget(at_ms);
@@ -215,6 +236,9 @@ impl SteeringState {
     pub(super) async fn end(self, inner: &Inner) {
         // The minute that has begun is worth keeping too.
         self.recorder.keep(Vec::new(), inner.steering.windows().finish());
+        if inner.is_shared() {
+            return self.end_as_replica(inner).await;
+        }
         self.save();
         self.acts.end().await;
         self.recorder.end().await;
@@ -245,90 +269,32 @@ impl SteeringState {
 }
 
 impl Watched {
-    /// Takes the counts since the last look; `None` while the workload is killed or a step has only
-    /// just begun.
+    pub(super) fn new(evidence: Evidence, looked: Instant) -> Self {
+        Self { evidence, looked, stored: Stored::default() }
+    }
+
+    /// Takes the counts since the last look, and when they began to arrive; `None` while the workload is
+    /// killed or a step has only just begun.
     fn tick(
         &mut self,
         inner: &Inner,
         live: &Live,
         now: Instant,
         at_ms: u64,
-    ) -> Option<(Counted, Tick)> {
+    ) -> Option<(Tick, Option<Instant>)> {
         let state = live.split.state();
         let rollout = state.rollout.as_deref()?;
         if !self.evidence.belongs_to(rollout) || now < self.looked {
             return None;
         }
-        let mut counted =
-            inner.steering.intake.take(live.split.spec().name.as_str(), &key(rollout), at_ms)?;
+        let name = live.split.spec().name.as_str();
+        let counted = inner.steering.intake.take(name, &key(rollout), at_ms)?;
         let observed = now.duration_since(self.looked).min(LONGEST_LOOK);
         self.looked = now;
         if state.killed.is_some() {
             return None;
         }
-        let tick = Tick {
-            at_ms,
-            observed_ms: observed.as_millis() as u64,
-            weight: state.weight,
-            stable: std::mem::take(&mut counted.stable),
-            candidate: std::mem::take(&mut counted.candidate),
-            assigned: std::mem::take(&mut counted.assigned),
-            apart: counted.apart,
-            doubt: inner.doubt(live.split.spec().name.as_str()),
-            external: BTreeMap::new(),
-        };
-        Some((counted, tick))
-    }
-
-    /// The analysis, if it is another one than was stored last, or newer by a while.
-    fn due_for_storing(
-        &mut self,
-        workload: &WorkloadName,
-        analysis: &Analysis,
-        now: Instant,
-    ) -> Option<NewAnalysis> {
-        let is_known = self.stored.as_ref().is_some_and(|(id, at)| {
-            *id == analysis.id.as_str() && now.duration_since(*at) < STORE_EVERY
-        });
-        if is_known {
-            return None;
-        }
-        self.stored = Some((analysis.id.to_string(), now));
-        Some(stored(workload, analysis))
-    }
-}
-
-/// The time for which a rollout's present step is observed, in milliseconds.
-fn length_ms(rollout: &Rollout) -> u64 {
-    rollout.current().map_or(0, |step| step.hold_ms.max(step.watch_ms))
-}
-
-/// Names the evidence of a rollout's present step.
-fn key(rollout: &Rollout) -> String {
-    format!("{}~{}", rollout.id, rollout.step)
-}
-
-/// The evidence a former process saved: of this step, or else of the one before, from which the
-/// last step takes stable's figures.
-async fn remembered(inner: &Inner, name: &WorkloadName, rollout: &Rollout) -> Option<Evidence> {
-    let (name, id, step) = (name.clone(), rollout.id.to_string(), rollout.step as u32);
-    let found = inner.with_store(move |store| {
-        let found = match store.evidence(&name, &id, step)? {
-            None if step > 0 => store.evidence(&name, &id, step - 1)?,
-            found => found,
-        };
-        Ok(found)
-    });
-    match found.await {
-        Ok(found) => serde_json::from_str(&found?.body)
-            .inspect_err(
-                |error| tracing::warn!(%error, "saved evidence is invalid; evidence starts empty"),
-            )
-            .ok(),
-        Err(error) => {
-            tracing::warn!(%error, "cannot read saved evidence; evidence starts empty");
-            None
-        }
+        Some(counted.tick((at_ms, observed), state.weight, inner.doubt(name)))
     }
 }
 
@@ -337,7 +303,7 @@ fn daily(workload: &stagegate_config::Workload) -> Option<f64> {
     workload.cost.daily_budget_nanos.map(|nanos| nanos as f64 / 1e9)
 }
 
-fn figures(inner: &Inner, live: &Live) -> RolloutFigures {
+pub(super) fn figures(inner: &Inner, live: &Live) -> RolloutFigures {
     let spec = live.split.spec();
     let rollout = live.split.state().rollout.as_deref();
     let analysis = inner.analysis_for(live);

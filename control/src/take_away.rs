@@ -31,6 +31,8 @@ pub(super) struct Wish {
     pub(super) precondition: Precondition,
     /// The caller's key.
     pub(super) key: Option<IdempotencyKey<Changed>>,
+    /// The term in which a gate of a fleet asks for it.
+    pub(super) right: Option<u64>,
 }
 
 /// What an emergency is about.
@@ -42,6 +44,8 @@ pub(super) struct Of<'a> {
     pub(super) takes_out: bool,
     /// A gate asked for it.
     pub(super) is_a_gate: bool,
+    /// The term in which it does, in a fleet.
+    pub(super) right: Option<u64>,
 }
 
 /// The outcome of an emergency.
@@ -64,6 +68,7 @@ impl Inner {
             workload: Some(&wish.emergency.workload),
             takes_out: wish.emergency.action().takes_a_release_out(),
             is_a_gate: matches!(wish.emergency.what, What::Verdict { .. }),
+            right: wish.right,
         };
         let recorded = wish.clone();
         let record = move |inner: Arc<Self>, ticket: Arc<Ticket>| async move {
@@ -106,12 +111,17 @@ impl Inner {
                 // Users are protected whether the store works or not. A person is told of a change
                 // that somebody else made in between; nobody is there to hear a gate's refusal.
                 Ok(Ok(Err(ExecuteError::Store(error))))
-                    if error.is_broken() || (of.is_a_gate && error.is_a_failure()) =>
+                    if error.is_broken()
+                        || (of.is_a_gate && error.is_a_failure() && !self.lost_a_race(&error)) =>
                 {
                     tracing::error!(%error, "a change that takes traffic away cannot be recorded");
                 }
                 Ok(Ok(done)) => return done,
             }
+        }
+        // Another replica decides now, by the same evidence.
+        if of.is_a_gate && !self.still_has(of.right) {
+            return Err(StoreAccessError::NotSteering.into());
         }
         let unrecorded = publish(&ticket);
         match (unrecorded, recording) {
@@ -162,6 +172,7 @@ impl Inner {
         let view = Arc::clone(&self.desk().recorded);
         let found = find(&view, wish)?;
         let decided = self.decide_wish(&view, found, &wish.emergency)?;
+        let decided = Decided { right: wish.right, ..decided };
         let answer = answer(wish, &decided, view.epoch, true);
         match self.apply(&decided, answer, Some(ticket)).await? {
             Applied::InForce(in_force) => Ok(Taken::InForce(Box::new(decided), in_force)),

@@ -88,6 +88,11 @@ impl Unrecorded {
         }
     }
 
+    /// Returns true if a gate asked for it.
+    pub(super) const fn is_a_verdict(&self) -> bool {
+        matches!(self, Self::Workload(it) if it.analysis().is_some())
+    }
+
     pub(super) const fn answer(&self) -> Option<&Kept> {
         match self {
             Self::Workload(it) => it.answer.as_ref(),

@@ -75,6 +75,12 @@ impl<D: Clone> Outgoing<D> {
         }
     }
 
+    /// The number of batches that no leader has saved yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Batches that were dropped before a leader saved them.
     #[must_use]
     pub const fn dropped(&self) -> u64 {
@@ -126,6 +132,11 @@ impl<D: Merge> Tally<D> {
     #[must_use]
     pub fn through(&self, replica: &ReplicaName) -> (u64, u64) {
         self.through.get(replica).copied().unwrap_or_default()
+    }
+
+    /// Process and number of the last batch of every replica that has evidence in the sums.
+    pub fn marks(&self) -> impl Iterator<Item = (&ReplicaName, (u64, u64))> {
+        self.through.iter().map(|(name, &mark)| (name, mark))
     }
 
     /// Every replica with evidence in the sums.

@@ -2,7 +2,8 @@
 //!
 //! The lease is one message on the ledger's servers, replaced by compare-and-set. Its holder may act
 //! for a part of the lease after it has sent a renewal that succeeded. Another replica takes the lease
-//! when it has seen no renewal for the whole lease by its own clock. A new holder first appends an entry
+//! when it has seen no renewal for the whole lease by its own clock, or when its holder gave it back. A
+//! new holder first appends an entry
 //! with its term. So what a former holder decided before cannot be appended any more: it names an
 //! older entry.
 
@@ -15,7 +16,7 @@ pub struct Seen {
     pub revision: u64,
     /// The term.
     pub term: u64,
-    /// The replica that has it.
+    /// The replica that has it; none if it was given back, or nobody ever had it.
     pub holder: Option<ReplicaName>,
 }
 
@@ -73,6 +74,28 @@ impl Lead {
         }
     }
 
+    /// Returns true if this replica has the lease of this term at `now`, announced or not.
+    #[must_use]
+    pub fn holds(&self, term: u64, now: Moment) -> bool {
+        matches!(self.role, Role::Holding { term: held, until, .. } if held == term && now < until)
+    }
+
+    /// The replica that has the lease and its term, unless nobody has renewed it for the whole lease.
+    #[must_use]
+    pub fn leads(&self, now: Moment) -> Option<(&ReplicaName, u64)> {
+        let (_, since) = self.seen.as_ref()?;
+        self.holder().filter(|_| now < *since + self.rules.lease)
+    }
+
+    /// Gives the lease back, if this replica has it: the revision to replace and its term. It does not
+    /// steer any more.
+    pub fn give_back(&mut self, now: Moment) -> Option<(u64, u64)> {
+        let Role::Holding { term, until, .. } = self.role else { return None };
+        self.role = Role::Watching;
+        let (seen, _) = self.seen.take()?;
+        (now < until).then_some((seen.revision, term))
+    }
+
     /// The replica that steers, as far as is known.
     #[must_use]
     pub fn holder(&self) -> Option<(&ReplicaName, u64)> {
@@ -98,7 +121,7 @@ impl Lead {
         let Some((seen, since)) = &self.seen else { return vec![LeadEffect::Look] };
         let effect = match self.role {
             Role::Holding { term, .. } => LeadEffect::Claim { revision: seen.revision, term },
-            Role::Watching if now >= *since + self.rules.lease => {
+            Role::Watching if seen.holder.is_none() || now >= *since + self.rules.lease => {
                 LeadEffect::Claim { revision: seen.revision, term: seen.term + 1 }
             }
             Role::Watching => LeadEffect::Look,
@@ -200,7 +223,7 @@ mod tests {
         lead.seen(held, s(0));
         for now in 1..5 {
             assert_eq!(lead.tick(s(now)), [LeadEffect::Look]);
-            lead.seen(Seen { revision: 4, term: 2, holder: None }, s(now));
+            lead.seen(Seen { revision: 4, term: 2, holder: Some("a".parse().unwrap()) }, s(now));
         }
         assert_eq!(lead.tick(s(5)), [LeadEffect::Claim { revision: 4, term: 3 }]);
         assert_eq!(lead.claimed(s(5), 5, 3, s(5)), [LeadEffect::Announce { term: 3 }]);
@@ -217,8 +240,26 @@ mod tests {
         let mut lead = lead("b");
         for now in 0..20 {
             assert_eq!(lead.tick(s(now)), [LeadEffect::Look]);
-            lead.seen(Seen { revision: now + 1, term: 2, holder: None }, s(now));
+            let holder = Some("a".parse().unwrap());
+            lead.seen(Seen { revision: now + 1, term: 2, holder }, s(now));
+            assert_eq!(lead.leads(s(now)).unwrap().1, 2);
         }
+        assert_eq!(lead.leads(s(19) + s(5)), None, "nobody renews it any more");
+    }
+
+    #[test]
+    fn a_lease_that_was_given_back_is_taken_at_once() {
+        let mut held = lead("a");
+        held.seen(Seen { revision: 0, term: 0, holder: None }, s(0));
+        assert_eq!(held.tick(s(1)), [LeadEffect::Claim { revision: 0, term: 1 }]);
+        held.claimed(s(1), 7, 1, s(1));
+        assert!(held.holds(1, s(2)) && held.steers(s(2)).is_none());
+        held.announced(1);
+        assert_eq!(held.give_back(s(2)), Some((7, 1)));
+        assert_eq!((held.steers(s(2)), held.give_back(s(2))), (None, None));
+        let mut next = lead("b");
+        next.seen(Seen { revision: 8, term: 1, holder: None }, s(2));
+        assert_eq!(next.tick(s(2)), [LeadEffect::Claim { revision: 8, term: 2 }]);
     }
 
     #[test]

@@ -97,6 +97,11 @@ impl Api {
         self.get(&json!({ "last_by_subj": self.names.ledger })).await
     }
 
+    /// The newest message of a subject, as the stream's leader knows it.
+    pub(crate) async fn last(&self, subject: &str) -> Result<Option<Stored>, ApiError> {
+        self.get(&json!({ "last_by_subj": subject })).await
+    }
+
     async fn get(&self, what: &Value) -> Result<Option<Stored>, ApiError> {
         let got: Got = self.api("STREAM.MSG.GET", what).await?;
         match (got.error, got.message) {

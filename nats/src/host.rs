@@ -17,6 +17,11 @@ pub trait Host: Send + Sync + 'static {
     /// The candidates of this replica have closed because it is not fresh, or are open again.
     fn fenced(&self, closed: bool);
 
+    /// Another replica has said something about evidence.
+    fn heard(&self, message: &[u8]) {
+        let _ = message;
+    }
+
     /// Puts the newest state of the local copy in force, and waits until all workers follow. The error
     /// is in words; it is tried again then.
     fn put_in_force(&self, epoch: u64) -> BoxFuture<'static, Result<(), String>>;

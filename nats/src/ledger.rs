@@ -2,11 +2,12 @@
 
 use crate::api::{Api, ApiError};
 use crate::client::Outgoing;
+use crate::host::{Seen, with};
 use crate::join::{self, JoinError};
 use crate::record::Record;
 use stagegate_control::StoreAccessError;
 use stagegate_control::ports::{BoxFuture, Epoch, Ledger, LocalLedger};
-use stagegate_fleet::{Completion, Entry, Moment, Place, ReplicaName, Rules};
+use stagegate_fleet::{Completion, Entry, Lead, Moment, Place, ReplicaName, Rules};
 use stagegate_store::{NewChange, Recorded, Saved};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,8 +42,32 @@ pub(crate) struct Inner {
     pub(crate) changed: watch::Sender<Place>,
     /// Entries that this replica has appended, for its protocol.
     own: mpsc::UnboundedSender<Entry<Arc<Record>>>,
+    /// This replica's part in steering.
+    lead: Mutex<Lead>,
+    /// What is known of this replica.
+    pub(crate) seen: Arc<Mutex<Seen>>,
     /// Own changes, by number, and what became of them elsewhere.
     pub(crate) completions: Mutex<BTreeMap<u64, Completion>>,
+}
+
+/// Whoever makes a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Maker {
+    /// A person, or the process for itself.
+    Anybody,
+    /// The replica that steers, by itself, in this term.
+    Steering(u64),
+    /// A replica that has just got the lease says so.
+    Announcing(u64),
+}
+
+impl Maker {
+    const fn term(self) -> Option<u64> {
+        match self {
+            Self::Anybody => None,
+            Self::Steering(term) | Self::Announcing(term) => Some(term),
+        }
+    }
 }
 
 /// Entries that this replica has appended.
@@ -59,6 +84,7 @@ impl JetLedger {
     ) -> (Self, Own) {
         let (changed, _) = watch::channel(Place::default());
         let (own, appended) = mpsc::unbounded_channel();
+        let lead = Mutex::new(Lead::new(name.clone(), rules, Moment::ZERO));
         let inner = Inner {
             api,
             local,
@@ -69,6 +95,8 @@ impl JetLedger {
             turn: tokio::sync::Mutex::new(()),
             changed,
             own,
+            lead,
+            seen: Arc::default(),
             completions: Mutex::default(),
         };
         (Self(Arc::new(inner)), appended)
@@ -103,6 +131,31 @@ impl Inner {
         self.origin.elapsed()
     }
 
+    /// This replica's part in steering. Held for moments.
+    pub(crate) fn lead(&self) -> MutexGuard<'_, Lead> {
+        self.lead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns true if this replica has found its place and is fresh.
+    pub(crate) fn is_fresh(&self) -> bool {
+        let now = self.now();
+        with(&self.seen, |it| it.joined && it.fresh_until.is_some_and(|until| now < until))
+    }
+
+    /// The term in which this replica steers now: it has the lease, and knows the newest entry.
+    pub(crate) fn term(&self) -> Option<u64> {
+        self.lead().steers(self.now()).filter(|_| self.is_fresh())
+    }
+
+    /// Returns true if this replica may make a change now.
+    fn may(&self, maker: Maker) -> bool {
+        match maker {
+            Maker::Anybody => true,
+            Maker::Steering(term) => self.term() == Some(term),
+            Maker::Announcing(term) => self.lead().holds(term, self.now()),
+        }
+    }
+
     pub(crate) fn completions(&self) -> MutexGuard<'_, BTreeMap<u64, Completion>> {
         self.completions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -135,6 +188,9 @@ impl Inner {
             let hash = record.hash.clone();
             self.local.take(record.epoch_before, change, hash, own).await?;
         }
+        if let Some(term) = entry.term {
+            self.lead().deposed(term);
+        }
         self.set(entry.place);
         Ok(())
     }
@@ -153,28 +209,41 @@ impl Inner {
         Ok(())
     }
 
-    async fn append(
+    /// Appends a change under the epoch `expected`; under the newest one if there is none.
+    pub(crate) async fn append(
         &self,
-        expected: Epoch,
+        expected: Option<Epoch>,
         change: NewChange,
+        maker: Maker,
     ) -> Result<Recorded, StoreAccessError> {
         let _turn = self.turn.lock().await;
         for _ in 0..RACES {
+            if !self.may(maker) {
+                return Err(StoreAccessError::NotSteering);
+            }
             let Some(place) = self.place() else {
                 let why = "the fleet's ledger has not answered since this replica began";
                 return Err(StoreAccessError::Store(why.to_owned()));
             };
+            let expected = expected.unwrap_or(place.epoch);
             let entry = match self.local.rehearse(expected, change.clone()).await? {
                 Recorded::Before(kept) => return Ok(Recorded::Before(kept)),
                 Recorded::Now(entry) => entry,
             };
-            let record = Record::of(&entry, change.clone(), self.name.as_str());
+            let record = Record::of(&entry, change.clone(), self.name.as_str(), maker.term());
             match self.write(&record, place).await {
                 Ok(position) => {
                     self.appended(record, position).await;
                     return Ok(Recorded::Now(entry));
                 }
-                Err(ApiError::Conflict) => self.catch_up().await?,
+                Err(ApiError::Conflict) => {
+                    self.catch_up().await?;
+                    // What it decided rests on what was known before. Another replica may steer by now.
+                    if matches!(maker, Maker::Steering(_)) {
+                        let latest = self.place().unwrap_or(place).epoch;
+                        return Err(StoreAccessError::Conflict { expected, latest });
+                    }
+                }
                 Err(error) => return Err(unavailable(&error)),
             }
         }
@@ -252,7 +321,18 @@ impl Ledger for JetLedger {
         change: NewChange,
     ) -> BoxFuture<'static, Result<Recorded, StoreAccessError>> {
         let inner = Arc::clone(&self.0);
-        Box::pin(async move { inner.append(expected, change).await })
+        Box::pin(async move { inner.append(Some(expected), change, Maker::Anybody).await })
+    }
+
+    fn append_in_term(
+        &self,
+        expected: Epoch,
+        term: u64,
+        change: NewChange,
+    ) -> BoxFuture<'static, Result<Recorded, StoreAccessError>> {
+        let inner = Arc::clone(&self.0);
+        let maker = Maker::Steering(term);
+        Box::pin(async move { inner.append(Some(expected), change, maker).await })
     }
 
     fn latest(&self) -> BoxFuture<'static, Result<Saved, StoreAccessError>> {

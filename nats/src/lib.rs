@@ -18,6 +18,7 @@ mod names;
 mod record;
 mod replica;
 mod status;
+mod steer;
 mod stream;
 
 pub use api::{Api, ApiError};
@@ -27,3 +28,4 @@ pub use ledger::JetLedger;
 pub use record::RecordError;
 pub use replica::Replica;
 pub use status::{Describe, Health};
+pub use steer::Steering;

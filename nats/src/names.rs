@@ -21,8 +21,28 @@ impl Names {
 
     /// Everything that the stream keeps.
     pub(crate) fn kept(&self) -> Vec<String> {
-        let kept = ["ledger", "lease", "live.*.*"];
+        let kept = ["ledger", "lease", "live.*.*", "evidence.>"];
         kept.iter().map(|it| format!("{}.{it}", self.root)).collect()
+    }
+
+    /// Subject of the steering lease.
+    pub(crate) fn lease(&self) -> String {
+        format!("{}.lease", self.root)
+    }
+
+    /// Subject of a workload's evidence.
+    pub(crate) fn evidence(&self, workload: &str) -> String {
+        format!("{}.evidence.{workload}", self.root)
+    }
+
+    /// Where a replica that steers gets reports; not kept.
+    pub(crate) fn reports(&self, leader: &ReplicaName) -> String {
+        format!("{}.reports.{leader}", self.news())
+    }
+
+    /// Where the replica that steers tells all others; not kept.
+    pub(crate) fn steered(&self) -> String {
+        format!("{}.steered", self.news())
     }
 
     /// Subject of a replica's renewals. Whether it closes by itself is part of the name, so that the

@@ -47,8 +47,13 @@ pub enum RecordError {
 }
 
 impl Record {
-    /// The record of a change that became `entry`.
-    pub(crate) fn of(entry: &AuditEntry, change: NewChange, author: &str) -> Self {
+    /// The record of a change that became `entry`. `term`: the author steers in it, and acted by itself.
+    pub(crate) fn of(
+        entry: &AuditEntry,
+        change: NewChange,
+        author: &str,
+        term: Option<u64>,
+    ) -> Self {
         Self {
             version: VERSION,
             number: entry.seq,
@@ -57,7 +62,7 @@ impl Record {
             prev_hash: entry.prev_hash.clone(),
             hash: entry.hash.clone(),
             author: author.to_owned(),
-            term: None,
+            term,
             change: Some(change),
         }
     }

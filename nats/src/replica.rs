@@ -6,6 +6,7 @@ use crate::client::{Message, Outgoing};
 use crate::host::{Event, Host, RETRY, Seen, with};
 use crate::ledger::{Inner, JetLedger, Own};
 use crate::record::Record;
+use crate::steer::Steering;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use stagegate_control::ports::LocalLedger;
@@ -45,7 +46,8 @@ impl Replica {
     ) -> Self {
         let (ledger, own) = JetLedger::new(api, local, name, rules);
         let own = Arc::new(tokio::sync::Mutex::new(own));
-        Self { ledger, own, on_stale, copies, seen: Arc::default() }
+        let seen = Arc::clone(&ledger.0.seen);
+        Self { ledger, own, on_stale, copies, seen }
     }
 
     /// The ledger, for the driver.
@@ -91,6 +93,12 @@ impl Replica {
         Loop::new(inner, host, *on_stale, Arc::clone(seen), place).run(&mut own).await;
     }
 
+    /// What steering needs of the fleet. It runs beside the replica, with [`Steering::run`].
+    #[must_use]
+    pub fn steering(&self) -> Steering {
+        Steering::new(Arc::clone(&self.ledger.0))
+    }
+
     /// Returns true if it has found its place in the ledger.
     #[must_use]
     pub fn has_joined_ledger(&self) -> bool {
@@ -103,6 +111,7 @@ impl Replica {
     /// When the ledger does not answer, in words.
     pub async fn leave(&self) -> Result<(), String> {
         let inner = &self.ledger.0;
+        self.steering().give_back().await;
         // A renewal may be on its way.
         for _ in 0..2 {
             let left = inner.api.forget(&inner.name, None).await;

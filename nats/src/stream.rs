@@ -2,13 +2,13 @@
 
 use crate::answer::Described;
 use crate::api::{Api, ApiError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 impl Api {
-    /// Makes the stream if there is none. An existing one stays as it is.
+    /// Makes the stream if there is none. An existing one gets the subjects that it lacks.
     pub(crate) async fn ensure_stream(&self, copies: u64) -> Result<(), ApiError> {
         match self.describe(&json!({})).await {
-            Ok(_) => return Ok(()),
+            Ok(_) => return self.add_subjects().await,
             Err(ApiError::NoStream) => {}
             Err(error) => return Err(error),
         }
@@ -41,6 +41,30 @@ impl Api {
             Some(_) if self.describe(&json!({})).await.is_ok() => Ok(()),
             Some(failure) => Err(ApiError::Refused(format!(
                 "the stream {} cannot be made: {}",
+                self.names.stream, failure.description
+            ))),
+        }
+    }
+
+    /// A stream that an older version made keeps fewer subjects.
+    async fn add_subjects(&self) -> Result<(), ApiError> {
+        let described: Value = self.api("STREAM.INFO", &json!({})).await?;
+        let mut config = described["config"].clone();
+        let Some(subjects) = config["subjects"].as_array_mut() else { return Ok(()) };
+        let before = subjects.len();
+        for subject in self.names.kept() {
+            if !subjects.iter().any(|it| *it == subject) {
+                subjects.push(subject.into());
+            }
+        }
+        if subjects.len() == before {
+            return Ok(());
+        }
+        let updated: Described = self.api("STREAM.UPDATE", &config).await?;
+        match updated.error {
+            None => Ok(()),
+            Some(failure) => Err(ApiError::Refused(format!(
+                "the stream {} cannot be changed: {}",
                 self.names.stream, failure.description
             ))),
         }

@@ -241,6 +241,12 @@ metrics! {
         "Replicas that did not answer this one. Only in a fleet";
     FLEET_CONFIGS = Gauge "stagegate_fleet_configurations" [] Count,
         "Different configurations among the replicas that answered; 1 if all have the same. Only in a fleet";
+    FLEET_STEERS = Gauge "stagegate_fleet_steers" [] Count,
+        "1 on the replica that steers: it judges gates and does what nobody asked for. Only in a fleet";
+    FLEET_TERM = Gauge "stagegate_fleet_term" [] Count,
+        "Term of the replica that steers, as this one sees it; 0 while none does. Only in a fleet";
+    FLEET_COVERAGE = Gauge "stagegate_fleet_evidence_coverage" [] Count,
+        "Smallest share of the fleet's traffic whose evidence was judged, among the rollouts in progress; 1 without one, 0 while nobody judges. Only in a fleet";
     CONNECTIONS = Gauge "stagegate_connections" ["worker"] Count,
         "Open client connections";
     WORKER_ALIVE = Gauge "stagegate_worker_alive" ["worker"] Count,

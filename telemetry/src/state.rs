@@ -18,6 +18,12 @@ pub struct FleetGauges {
     pub silent: u64,
     /// Different configurations among those that answered.
     pub configs: u64,
+    /// True if this replica steers.
+    pub steers: bool,
+    /// The term of the replica that steers; none if none does.
+    pub term: Option<u64>,
+    /// The share of the fleet's traffic whose evidence arrived where it is judged, from 0 to 1.
+    pub coverage: f64,
 }
 
 /// The figures of the queue of one workload.

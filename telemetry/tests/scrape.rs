@@ -112,6 +112,9 @@ fn busy() -> Telemetry {
         replicas: 3,
         silent: 1,
         configs: 2,
+        steers: true,
+        term: Some(4),
+        coverage: 0.5,
     });
     Loop::ALL.into_iter().for_each(|which| telemetry.looked(which));
     telemetry.set_notifications(3, &["pager".to_owned()], &["delivered", "refused"]);

@@ -22,6 +22,7 @@ mod eval_results;
 mod faults;
 mod flags;
 mod fleet;
+mod fleet_judges;
 mod forwarding;
 mod frameworks;
 mod framing;

@@ -255,6 +255,7 @@ impl From<StoreAccessError> for ApiError {
             | StoreAccessError::Conflict { .. }
             | StoreAccessError::Slow { .. }
             | StoreAccessError::Silent
+            | StoreAccessError::NotSteering
             | StoreAccessError::Busy
             | StoreAccessError::HandingOver => Kind::Unavailable,
             StoreAccessError::ReleaseChanged(_) | StoreAccessError::Refused(_) => Kind::Refused,

@@ -49,7 +49,8 @@ pub(super) fn status(app: &App) -> Status {
         Some(format!("workload {workload}: {}", app.control.unknown_cost(workload.as_str())?))
     });
     warnings.extend(unpriced);
-    let fleet = app.control.replicas().map(|replicas| describe::fleet_seen(&**replicas));
+    let fleet = app.control.replicas();
+    let fleet = fleet.map(|it| describe::fleet_seen(&**it, app.control.fleet_leader()));
     warnings.extend(fleet.iter().flat_map(|fleet| fleet.warnings.iter().cloned()));
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,6 +1,7 @@
 //! The fleet as it goes over the wire.
 
 use stagegate_api as api;
+use stagegate_control::FleetEvidence;
 use stagegate_control::ports::{FleetFinding, FleetOutcome, ReplicaRow, ReplicaStanding, Replicas};
 use std::collections::BTreeSet;
 
@@ -28,10 +29,21 @@ pub fn fleet_outcome(outcome: &FleetOutcome) -> api::FleetOutcome {
     }
 }
 
+/// The replica that steers, and its term.
+type Leader = Option<(String, u64)>;
+
+/// Whose evidence an analysis rests on.
+#[must_use]
+pub fn fleet_evidence(evidence: FleetEvidence) -> api::FleetEvidence {
+    let FleetEvidence { leader, term, age, coverage, missing } = evidence;
+    let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    api::FleetEvidence { leader, term, age_ms, coverage, missing }
+}
+
 /// The fleet as it was last seen: without what changes all the time.
 #[must_use]
-pub fn fleet_seen(replicas: &dyn Replicas) -> api::FleetStatus {
-    let mut fleet = fleet(replicas, &replicas.seen());
+pub fn fleet_seen(replicas: &dyn Replicas, leader: Leader) -> api::FleetStatus {
+    let mut fleet = fleet(replicas, &replicas.seen(), leader);
     for replica in &mut fleet.replicas {
         (replica.at_ms, replica.fresh_for_ms) = (None, None);
     }
@@ -40,11 +52,20 @@ pub fn fleet_seen(replicas: &dyn Replicas) -> api::FleetStatus {
 
 /// The fleet by the rows of its replicas.
 #[must_use]
-pub fn fleet(replicas: &dyn Replicas, rows: &[ReplicaRow]) -> api::FleetStatus {
+pub fn fleet(replicas: &dyn Replicas, rows: &[ReplicaRow], leader: Leader) -> api::FleetStatus {
+    let mut warnings = warnings(rows);
+    if leader.is_none() {
+        warnings.insert(
+            0,
+            "no replica steers the fleet: gates are not judged until one does, within seconds of NATS being well"
+                .to_owned(),
+        );
+    }
     api::FleetStatus {
         fleet: replicas.fleet(),
         replica: replicas.own().name,
-        warnings: warnings(rows),
+        leader: leader.map(|(replica, term)| api::FleetLeader { replica, term }),
+        warnings,
         replicas: rows.iter().map(replica).collect(),
     }
 }

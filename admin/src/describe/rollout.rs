@@ -106,6 +106,7 @@ pub fn analysis(analysis: &Analysis) -> AnalysisDetail {
             usd_per_day: forecast.usd_per_day,
             usd_per_day_now: forecast.usd_per_day_now,
         }),
+        fleet: None,
     }
 }
 

@@ -2,12 +2,15 @@
 
 use crate::output::{grouped, one_line, span};
 use stagegate_api::words::{bounds, figure};
-use stagegate_api::{AnalysisDetail, Estimated, GateReading, Verdict};
+use stagegate_api::{AnalysisDetail, Estimated, FleetEvidence, GateReading, Verdict};
 use std::fmt::Write;
 
 /// An analysis in full, each line indented by two.
 pub(crate) fn text(analysis: &AnalysisDetail) -> String {
     let mut text = format!("  {}\n", progress(analysis));
+    if let Some(fleet) = &analysis.fleet {
+        text.push_str(&coverage(fleet));
+    }
     for gate in &analysis.gates {
         text.push_str(&reading(gate));
     }
@@ -29,6 +32,22 @@ pub(crate) fn text(analysis: &AnalysisDetail) -> String {
     }
     for why in &analysis.blocks {
         let _ = writeln!(text, "  waits for: {}", one_line(why));
+    }
+    text
+}
+
+/// Whose evidence it is, in a fleet.
+fn coverage(fleet: &FleetEvidence) -> String {
+    let FleetEvidence { leader, age_ms, coverage, missing, .. } = fleet;
+    let share = (coverage * 100.0).floor();
+    let mut text = format!("  judged by replica {leader}, evidence of {share}% of the traffic");
+    if *age_ms >= 3000 {
+        let _ = write!(text, ", {} ago", span(*age_ms));
+    }
+    text.push('\n');
+    if !missing.is_empty() {
+        let missing = one_line(&missing.join(", "));
+        let _ = writeln!(text, "  ! no evidence of {missing}: no promotion without it");
     }
     text
 }
@@ -157,6 +176,21 @@ mod tests {
         });
         change(&mut value);
         serde_json::from_value(value).expect("the API's own shape")
+    }
+
+    #[test]
+    fn a_fleet_names_whose_evidence_is_missing() {
+        let text = text(&analysis(|value| {
+            value["fleet"] = json!({
+                "leader": "eu-7", "term": 3, "age_ms": 7000, "coverage": 0.876, "missing": ["us-3"],
+            });
+        }));
+        for wanted in [
+            "judged by replica eu-7, evidence of 87% of the traffic, 7s ago",
+            "! no evidence of us-3",
+        ] {
+            assert!(text.contains(wanted), "{wanted} is missing in\n{text}");
+        }
     }
 
     #[test]

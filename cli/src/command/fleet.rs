@@ -17,7 +17,7 @@ use ureq::http::Method;
 /// The commands below `fleet`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum FleetCommand {
-    /// Show every replica: fresh, stale, fenced or silent.
+    /// Show every replica: fresh, stale, fenced or silent, and the one that steers.
     #[command(after_help = examples!("fleet status"))]
     Status,
     /// Look at the NATS servers, the ledger and the replicas, and name the remedy of what is wrong.
@@ -65,6 +65,12 @@ fn status_text(fleet: &FleetStatus) -> String {
         counted(fleet.replicas.len() as u64, "replica"),
         fleet.replica
     );
+    match &fleet.leader {
+        Some(leader) => {
+            let _ = writeln!(text, "{} steers (term {})", leader.replica, leader.term);
+        }
+        None => text.push_str("no replica steers\n"),
+    }
     text.push_str(&rows(&fleet.replicas, true));
     for warning in &fleet.warnings {
         let _ = writeln!(text, "! {}", one_line(warning));
@@ -204,7 +210,7 @@ mod tests {
     #[test]
     fn a_silent_replica_and_a_remedy_are_shown() {
         let fleet = json!({
-            "fleet": "agents", "replica": "a", "warnings": ["replica b: it does not answer"],
+            "fleet": "agents", "replica": "a", "leader": { "replica": "b", "term": 7 }, "warnings": ["replica b: it does not answer"],
             "replicas": [
                 { "name": "a", "state": "fresh", "version": "1", "epoch": 4, "entry": 9, "fresh_for_ms": 2900, "holds": false, "config": "0123456789" },
                 { "name": "b", "state": "silent", "version": "", "epoch": 0, "entry": 0, "holds": false, "config": "" },
@@ -212,7 +218,10 @@ mod tests {
         });
         let text = status_text(&serde_json::from_value(fleet).expect("the API's own shape"));
         assert!(
-            text.contains("2 replicas") && text.contains("SILENT") && text.contains("01234567"),
+            text.contains("2 replicas")
+                && text.contains("b steers (term 7)")
+                && text.contains("SILENT")
+                && text.contains("01234567"),
             "{text}"
         );
         let examined = json!({ "ok": false, "findings": [

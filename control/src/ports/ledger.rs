@@ -26,6 +26,22 @@ pub trait Ledger: Send + Sync + 'static {
         change: NewChange,
     ) -> BoxFuture<'static, Result<Recorded, StoreAccessError>>;
 
+    /// As [`Ledger::append`], for a change that the steering replica of a fleet makes by itself in `term`.
+    /// It is not tried again when another replica was faster: what it rests on may be old.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`], and [`StoreAccessError::NotSteering`] when this replica does not steer in
+    /// that term any more.
+    fn append_in_term(
+        &self,
+        expected: Epoch,
+        term: u64,
+        change: NewChange,
+    ) -> BoxFuture<'static, Result<Recorded, StoreAccessError>> {
+        let _ = term;
+        self.append(expected, change)
+    }
+
     /// The newest epoch and the state of every workload.
     ///
     /// # Errors

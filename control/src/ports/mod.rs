@@ -8,6 +8,7 @@ mod flags;
 mod ledger;
 mod metrics;
 mod observer;
+mod peers;
 mod replicas;
 
 pub use data_plane::{
@@ -19,6 +20,7 @@ pub use flags::{FlagServer, FlagsAsked};
 pub use ledger::{Epoch, Ledger, LocalLedger};
 pub use metrics::{MetricQuestion, MetricSources};
 pub use observer::{Event, GateFigure, Observer, RolloutFigures};
+pub use peers::{Peers, SavedState};
 pub use replicas::{
     FleetFinding, FleetOutcome, ReplicaOutcome, ReplicaRow, ReplicaStanding, Replicas,
 };

@@ -181,7 +181,7 @@ impl Inner {
         let mut attachments = vec![Attachment::Fact(fact)];
         attachments.extend(self.told(&notice));
         let change = NewChange { attachments, ..NewChange::entry_only(entry) };
-        self.append_in_order::<StoreAccessError>(name.as_str(), change).await?;
+        self.append_by_itself(name.as_str(), change).await?;
         self.send_messages();
         Ok(())
     }

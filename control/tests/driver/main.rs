@@ -7,6 +7,7 @@ mod contract;
 mod flags;
 mod following;
 mod hang;
+mod lease;
 mod ledger;
 mod memory;
 mod passports;

@@ -5,6 +5,7 @@
 #[path = "../../../control/tests/driver/contract.rs"]
 mod contract;
 mod fleet;
+mod lease;
 mod measure;
 mod servers;
 mod trouble;

@@ -4,7 +4,7 @@ use crate::servers::Servers;
 use stagegate_control::local_ledger;
 use stagegate_control::ports::{BoxFuture, Ledger, LocalLedger};
 use stagegate_fleet::{OnStale, ReplicaName, Rules};
-use stagegate_nats::{Api, Health, Host, JetLedger, Replica};
+use stagegate_nats::{Api, Health, Host, JetLedger, Replica, Steering};
 use stagegate_settings::Fleet;
 use stagegate_store::{NewChange, Recorded, Store};
 use std::sync::{Arc, Mutex};
@@ -20,11 +20,16 @@ pub(crate) const FRESH_FOR: Duration = Duration::from_millis(1500);
 pub(crate) struct Told {
     closes_at: Mutex<Option<Instant>>,
     in_force: Mutex<Vec<u64>>,
+    heard: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Told {
     pub(crate) fn is_open(&self) -> bool {
         self.closes_at.lock().unwrap().is_some_and(|at| Instant::now() < at)
+    }
+
+    pub(crate) fn messages(&self) -> Vec<Vec<u8>> {
+        self.heard.lock().unwrap().clone()
     }
 
     pub(crate) fn epochs(&self) -> Vec<u64> {
@@ -39,6 +44,10 @@ impl Host for Told {
 
     fn fenced(&self, _closed: bool) {}
 
+    fn heard(&self, message: &[u8]) {
+        self.heard.lock().unwrap().push(message.to_vec());
+    }
+
     fn put_in_force(&self, epoch: u64) -> BoxFuture<'static, Result<(), String>> {
         self.in_force.lock().unwrap().push(epoch);
         Box::pin(async { Ok(()) })
@@ -52,7 +61,9 @@ pub(crate) struct Member {
     pub(crate) local: Arc<dyn LocalLedger>,
     pub(crate) health: Health,
     pub(crate) told: Arc<Told>,
+    pub(crate) steering: Steering,
     running: JoinHandle<()>,
+    steered: Option<JoinHandle<()>>,
 }
 
 impl Member {
@@ -82,7 +93,7 @@ impl Member {
         let name: ReplicaName = name.parse().unwrap();
         let with = (rules, OnStale::Stable, settings.copies);
         let replica = Replica::new(api, Arc::clone(&local), name, with);
-        let (ledger, health) = (replica.ledger(), replica.health());
+        let (ledger, health, steering) = (replica.ledger(), replica.health(), replica.steering());
         let told = Arc::new(Told::default());
         let (host, asked) = (Arc::clone(&told) as Arc<dyn Host>, health.clone());
         let describe = health.clone();
@@ -90,16 +101,33 @@ impl Member {
             let row = Arc::new(move || describe.own("test", "digest", 1));
             tokio::join!(replica.run(host), asked.answer(row));
         });
-        Self { dir, ledger, local, health, told, running }
+        Self { dir, ledger, local, health, told, steering, running, steered: None }
     }
 
     /// Stops without a word, as a process that was killed.
     pub(crate) async fn stop(self) -> TempDir {
         self.running.abort();
         let _ = self.running.await;
-        let Self { dir, ledger, local, health, told, .. } = self;
-        drop((ledger, local, health, told));
+        if let Some(steered) = self.steered {
+            steered.abort();
+            let _ = steered.await;
+        }
+        let Self { dir, ledger, local, health, told, steering, .. } = self;
+        drop((ledger, local, health, told, steering));
         dir
+    }
+
+    /// Takes part in steering from now on.
+    pub(crate) fn steer(&mut self) {
+        let (steering, host) = (self.steering.clone(), Arc::clone(&self.told) as Arc<dyn Host>);
+        self.steered = Some(tokio::spawn(async move { steering.run(host).await }));
+    }
+
+    /// Takes no part in steering any more, as a process that is paused.
+    pub(crate) fn pause_steering(&mut self) {
+        if let Some(steered) = self.steered.take() {
+            steered.abort();
+        }
     }
 
     /// The protocol does not run any more, and nothing is told to the process around it.

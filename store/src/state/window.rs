@@ -5,7 +5,7 @@ use rusqlite::{TransactionBehavior, params};
 use stagegate_rollout::{ReleaseName, WorkloadName};
 
 /// The counts of a workload's arms in a minute, or until its roles or weight changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RecordedWindow {
     /// The workload.
     pub workload: WorkloadName,

@@ -62,6 +62,9 @@ impl Telemetry {
             set(&names::FLEET_REPLICAS, fleet.replicas as f64);
             set(&names::FLEET_SILENT, fleet.silent as f64);
             set(&names::FLEET_CONFIGS, fleet.configs as f64);
+            set(&names::FLEET_STEERS, flag(fleet.steers));
+            set(&names::FLEET_TERM, fleet.term.unwrap_or(0) as f64);
+            set(&names::FLEET_COVERAGE, fleet.coverage);
         }
         if let Some(pending) = state.notifications_pending {
             set(&names::NOTIFICATIONS_PENDING, pending as f64);

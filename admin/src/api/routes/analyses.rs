@@ -1,6 +1,7 @@
 //! Recorded analyses of the gates.
 
 use super::reads::find;
+use super::rollouts::newest_analysis;
 use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Params, Segments};
@@ -70,7 +71,7 @@ pub(super) async fn analysis(
     // The newest one may not have been stored yet.
     let newest = app.control.analysis(&name).filter(|it| it.id.as_str() == id);
     if let (None, Some(newest)) = (&kept, newest) {
-        let analysis = describe::rollout::analysis(&newest);
+        let analysis = newest_analysis(&app, &name, &newest);
         return Ok(Json(KeptAnalysis { analysis, decisive: false }));
     }
     let kept = kept.filter(|kept| kept.analysis.workload == workload).ok_or_else(|| {

@@ -17,11 +17,12 @@ use std::sync::Arc;
     responses((status = 200, description = "One row for each replica.", body = FleetStatus)))]
 pub(super) async fn fleet(State(app): State<App>) -> Result<Json<FleetStatus>, ApiError> {
     let replicas = replicas(&app)?;
+    let leader = app.control.fleet_leader();
     let mut fleet = match replicas.rows().await {
-        Ok(rows) => describe::fleet(&*replicas, &rows),
+        Ok(rows) => describe::fleet(&*replicas, &rows, leader),
         // Without the ledger it is as it was last seen.
         Err(error) => {
-            let mut fleet = describe::fleet(&*replicas, &replicas.seen());
+            let mut fleet = describe::fleet(&*replicas, &replicas.seen(), leader);
             fleet.warnings.insert(0, format!("the replicas cannot be asked: {error}"));
             fleet
         }

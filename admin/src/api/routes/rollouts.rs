@@ -11,11 +11,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use stagegate_api::{
-    Changed, OptionalReason, PastRollout, Promote, Reason, RolloutDetail, Rollouts, StartRollout,
+    AnalysisDetail, Changed, OptionalReason, PastRollout, Promote, Reason, RolloutDetail, Rollouts,
+    StartRollout,
 };
 use stagegate_config::Role;
 use stagegate_control::{Answer, FlagRelease, NoFlagRelease, ReleaseChange, flag_release};
-use stagegate_rollout::{AnalysisId, Command, Policy, ReleaseName, Rollout};
+use stagegate_rollout::{Analysis, AnalysisId, Command, Policy, ReleaseName, Rollout};
 
 /// Most characters of a ticket.
 const LONGEST_TICKET: usize = 100;
@@ -150,7 +151,7 @@ pub(super) async fn promote(
     let order = change.order(workload.clone(), Command::Promote { expect, force }, reason);
     carry_out(&app, order).await.map_err(|error| {
         let newest = app.control.analysis(&workload);
-        error.with_analysis(newest.as_deref().map(describe::rollout::analysis))
+        error.with_analysis(newest.as_deref().map(|it| newest_analysis(&app, &workload, it)))
     })
 }
 
@@ -203,6 +204,12 @@ async fn plain(
     carry_out(app, change.order(workload, command, reason)).await
 }
 
+/// The newest analysis, with whose evidence it rests on.
+pub(super) fn newest_analysis(app: &App, workload: &str, analysis: &Analysis) -> AnalysisDetail {
+    let fleet = app.control.fleet_evidence(workload).map(describe::fleet_evidence);
+    AnalysisDetail { fleet, ..describe::rollout::analysis(analysis) }
+}
+
 /// Returns the reason, which is required if the caller overrides.
 fn reason_for(insists: bool, given: Option<&str>) -> Result<String, ApiError> {
     match given {
@@ -229,7 +236,10 @@ pub(super) async fn current(
     let analysis = app.control.analysis(&name).filter(|_| rollout.is_active());
     let stale = app.control.stale_checks(&name);
     let unknown = app.control.unknown_cost(&name);
-    let detail = describe::rollout::detail(live, rollout, analysis.as_deref(), &stale, unknown);
+    let mut detail = describe::rollout::detail(live, rollout, analysis.as_deref(), &stale, unknown);
+    if let Some(analysis) = &mut detail.analysis {
+        analysis.fleet = app.control.fleet_evidence(&name).map(describe::fleet_evidence);
+    }
     Ok(tagged(live, detail))
 }
 

@@ -71,10 +71,12 @@ pub(super) const ALLOWED: &[Arrow] = &[
     // Fleet.
     arrow("nats", "fleet", "the protocol decides, it carries out"),
     arrow("nats", "control", "it is the ledger behind the port"),
+    arrow("nats", "rollout", "evidence is kept by the name of its workload"),
     arrow("nats", "store", "entries are changes of the store"),
     arrow("nats", "settings", "it runs on them"),
     // Control plane.
     arrow("control", "config", "a reload reads the file, a release is prepared from it"),
+    arrow("control", "fleet", "evidence of many replicas is added up by its rules"),
     arrow("control", "flags", "changes of flags are decided by their own types"),
     arrow("control", "notify", "changes are told in the transaction that makes them"),
     arrow("control", "readiness", "it collects the facts of a checklist and keeps what people say"),
