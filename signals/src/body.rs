@@ -134,9 +134,9 @@ impl Kind {
             }
             Self::Events { events, collected } => {
                 events.end(collected);
-                (*collected, events.count)
+                (std::mem::take(collected), events.count)
             }
-            Self::EventStream { stream, collected } => (*collected, stream.count),
+            Self::EventStream { stream, collected } => (std::mem::take(collected), stream.count),
             Self::GrpcWeb(body) => {
                 (Collected { failure: body.failure(), ..Collected::default() }, 0)
             }

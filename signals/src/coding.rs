@@ -1,5 +1,6 @@
 //! Compressed bodies: decompressed on the way to the scanner, a few KiB at a time, never kept.
 
+use crate::layout::Layout;
 use brotli_decompressor::DecompressorWriter;
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use std::fmt;
@@ -71,6 +72,25 @@ impl Codings {
         self.count == 0
     }
 
+    /// Returns true if a body that begins with these bytes does not have its last coding, whatever its head
+    /// says: it lacks what every body of that coding begins with, and is text that is understood.
+    pub(crate) fn is_belied(self, bytes: &[u8]) -> bool {
+        let Some(last) = self.count.checked_sub(1).and_then(|last| self.list[last]) else {
+            return false;
+        };
+        let begins = match last {
+            // RFC 1952 2.3.1
+            Coding::Gzip => bytes.first() == Some(&0x1f),
+            // RFC 8878 3.1: a frame, or one to skip.
+            Coding::Zstd => {
+                matches!(bytes, [0x28, ..] | [0x50..=0x5f] | [0x50..=0x5f, 0x2a, ..])
+            }
+            // Nothing marks them.
+            Coding::Deflate | Coding::Brotli => true,
+        };
+        !begins && is_understood(bytes)
+    }
+
     /// A decompressor of these codings in front of a body.
     ///
     /// # Errors
@@ -85,6 +105,11 @@ impl Codings {
             To::Body(_) => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
+}
+
+/// Returns true if a body begins like JSON or events.
+pub(crate) fn is_understood(bytes: &[u8]) -> bool {
+    matches!(Layout::of_text(bytes), Some(Layout::Json | Layout::Events))
 }
 
 /// A scanner behind a decompressor. What comes out is bounded by what went in.

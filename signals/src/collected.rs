@@ -7,6 +7,7 @@ use crate::node::Node;
 use crate::protocol::Protocol;
 use crate::text::Text;
 use crate::tier::Tier;
+use crate::usage::Usage;
 
 /// The certainty that a usage is the last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,9 +22,13 @@ pub(crate) enum Sure {
 }
 
 /// The facts found in a body so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Collected {
     pub(crate) counts: Counts,
+    /// Of generations before the present one, in the same stream.
+    pub(crate) earlier: Option<Box<Usage>>,
+    /// The hash of the id of the generation that has the counts; 0 if it has none.
+    pub(crate) usage_id: u64,
     pub(crate) sure: Sure,
     pub(crate) model: Text<MAX_NAME>,
     pub(crate) id: Text<MAX_NAME>,
@@ -59,6 +64,13 @@ impl Collected {
 
     /// Takes over a usage; `last`: nothing will follow it.
     pub(crate) fn usage(&mut self, found: &Found, last: bool) {
+        if self.is_over(found) {
+            self.earlier = Some(Box::new(self.used()));
+            self.counts.clear();
+        }
+        if !found.id.is_empty() {
+            self.usage_id = hash(found.id.bytes());
+        }
         self.counts.update(&found.counts);
         self.tier = found.tier.unwrap_or(self.tier);
         self.sure = match found.usage_in {
@@ -68,6 +80,34 @@ impl Collected {
         };
         if let Some(shape) = shape(found) {
             self.shape = shape;
+        }
+    }
+
+    /// The tokens of all generations.
+    pub(crate) fn used(&self) -> Usage {
+        let last = self.counts.usage();
+        self.earlier.as_ref().map_or(last, |earlier| earlier.plus(&last))
+    }
+
+    /// Returns true if this usage is of another generation than the counts: agents pass on the streams of several
+    /// models in one. Only where it is beyond doubt, since usages of one generation complete each other: after
+    /// the end of one of Anthropic's messages another one begins, a Responses event names another response,
+    /// and a piece of a chat completion another completion with another prompt.
+    fn is_over(&self, found: &Found) -> bool {
+        if self.counts.is_empty() {
+            return false;
+        }
+        let is_other = || {
+            let known = !found.id.is_empty() && self.usage_id != 0;
+            known && hash(found.id.bytes()) != self.usage_id
+        };
+        match found.usage_in {
+            Some(Node::Message) => self.sure == Sure::Final,
+            Some(Node::Response) => is_other(),
+            Some(Node::Root) if found.is_chat_piece => {
+                is_other() && self.counts.has_another_prompt(&found.counts)
+            }
+            _ => false,
         }
     }
 
@@ -86,6 +126,12 @@ impl Collected {
     pub(crate) fn fail_with(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
     }
+}
+
+/// FNV-1a, 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>).
+fn hash(id: &[u8]) -> u64 {
+    let add = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    id.iter().fold(0xcbf2_9ce4_8422_2325, add)
 }
 
 /// Recognises the protocol of a document by its shape.

@@ -14,7 +14,8 @@ pub(crate) enum Count {
     Input,
     /// `inputTokens` (Bedrock): cached input not included.
     InputAlone,
-    /// `cached_tokens` in details, `cachedContentTokenCount`: a part of the prompt.
+    /// `cached_tokens` in details, `cachedContentTokenCount`: a part of the prompt, but for backends whose total says
+    /// otherwise.
     CachedPart,
     /// `cache_read_input_tokens`, `cacheReadInputTokens`.
     CacheRead,
@@ -96,6 +97,13 @@ impl Counts {
         self.present & (1 << count as u32) != 0
     }
 
+    /// Returns true if both have a prompt, and another one.
+    pub(crate) const fn has_another_prompt(&self, other: &Self) -> bool {
+        self.has(Count::Prompt)
+            && other.has(Count::Prompt)
+            && self.get(Count::Prompt) != other.get(Count::Prompt)
+    }
+
     /// Returns true if input, output and their total are there.
     pub(crate) const fn is_whole(&self) -> bool {
         self.has(Count::Prompt) && self.has(Count::Output) && self.has(Count::Total)
@@ -112,12 +120,15 @@ impl Counts {
         self.set(count, self.get(count).saturating_add(number));
     }
 
-    /// Takes over what a later usage says; what it leaves out stays.
+    /// Takes over what a later usage says; what it leaves out stays. Counts of one response only grow, so a zero after
+    /// a number says nothing: some backends fill in what they do not know.
     pub(crate) const fn update(&mut self, later: &Self) {
         let mut left = later.present;
         while left != 0 {
             let at = left.trailing_zeros() as usize;
-            self.numbers[at] = later.numbers[at];
+            if later.numbers[at] > 0 || self.present & (1 << at) == 0 {
+                self.numbers[at] = later.numbers[at];
+            }
             left &= left - 1;
         }
         self.present |= later.present;
@@ -143,26 +154,55 @@ impl Counts {
         let cache_read = get(Count::CacheRead);
         let cache_write = get(Count::CacheWrite).max(get(Count::Written5m) + get(Count::Written1h));
         let in_parts = self.has(Count::CachedPart) || self.has(Count::WrittenPart);
-        let includes_cached = self.has(Count::Prompt) || (self.has(Count::Input) && in_parts);
+        let is_input = self.has(Count::Input) || self.has(Count::InputAlone);
+        let includes_cached = self.has(Count::Prompt) || (is_input && in_parts);
         if !includes_cached {
-            return (get(Count::Input) + get(Count::InputAlone), cache_read, cache_write);
+            let input = get(Count::Input) + get(Count::InputAlone);
+            return (
+                if self.is_total_alone() { get(Count::Total) } else { input },
+                cache_read,
+                cache_write,
+            );
         }
         // Gateways that speak both tongues give the same figure under both names.
         let cache_read = cache_read.max(get(Count::CachedPart));
         let cache_write = cache_write.max(get(Count::WrittenPart));
-        let whole = if self.has(Count::Prompt) { get(Count::Prompt) } else { get(Count::Input) };
-        if !in_parts && self.is_cache_beside(whole, cache_read + cache_write) {
-            return (whole, cache_read, cache_write);
+        let whole = if self.has(Count::Prompt) {
+            get(Count::Prompt)
+        } else {
+            get(Count::Input) + get(Count::InputAlone)
+        };
+        if self.is_cache_beside(whole, cache_read + cache_write) {
+            return (whole + get(Count::ToolPrompt), cache_read, cache_write);
         }
         let cache_read = cache_read.min(whole);
         let cache_write = cache_write.min(whole - cache_read);
         (whole - cache_read - cache_write + get(Count::ToolPrompt), cache_read, cache_write)
     }
 
-    /// Returns true if a gateway counts the cached input beside the prompt: only then does the
-    /// total agree.
+    /// Returns true if a backend counts the cached input beside the prompt: only then does the total
+    /// agree. Vertex did so for a time, and gateways in front of Anthropic do.
     fn is_cache_beside(&self, prompt: u64, cached: u64) -> bool {
-        cached > 0 && self.get(Count::Total) == prompt + cached + self.get(Count::Output)
+        let get = |count| self.get(count);
+        let rest = prompt + get(Count::Output) + get(Count::ToolPrompt) + get(Count::Thoughts);
+        // Reasoning beside the output explains the total as well.
+        let reasoning = get(Count::ReasoningPart).max(get(Count::ReasoningAlone));
+        cached > 0 && cached != reasoning && get(Count::Total) == rest + cached
+    }
+
+    /// Returns true if there is nothing but a total: services of embeddings and rankings say no more, and all
+    /// that they read is input.
+    const fn is_total_alone(&self) -> bool {
+        let besides =
+            [Count::InputAlone, Count::Input, Count::Output, Count::CacheRead, Count::CacheWrite];
+        let mut at = 0;
+        while at < besides.len() {
+            if self.has(besides[at]) {
+                return false;
+            }
+            at += 1;
+        }
+        self.has(Count::Total)
     }
 
     /// Output and the reasoning in it. Where the protocol leaves open whether reasoning stands
@@ -340,6 +380,45 @@ mod tests {
             (Count::Total, 109),
         ]);
         assert_eq!((seen.input, seen.cache_read, seen.cache_write, seen.output), (10, 60, 30, 9));
+    }
+
+    #[test]
+    fn a_cache_beside_the_prompt_is_no_output_where_the_details_name_it() {
+        let gemini = usage(&[
+            (Count::Prompt, 100),
+            (Count::CachedPart, 5000),
+            (Count::ToolPrompt, 4),
+            (Count::Output, 50),
+            (Count::Thoughts, 7),
+            (Count::Total, 5161),
+        ]);
+        assert_eq!((gemini.input, gemini.cache_read, gemini.output), (104, 5000, 57));
+        let chat = usage(&[
+            (Count::Prompt, 10),
+            (Count::CachedPart, 60),
+            (Count::Output, 9),
+            (Count::Total, 79),
+        ]);
+        assert_eq!((chat.input, chat.cache_read, chat.output), (10, 60, 9));
+    }
+
+    #[test]
+    fn a_total_alone_is_input() {
+        let seen = usage(&[(Count::Total, 8)]);
+        assert_eq!((seen.input, seen.output), (8, 0));
+    }
+
+    #[test]
+    fn a_zero_after_a_number_says_nothing() {
+        let mut counts = Counts::default();
+        counts.set(Count::Input, 25);
+        let mut later = Counts::default();
+        later.set(Count::Input, 0);
+        later.set(Count::CacheRead, 0);
+        later.set(Count::Output, 15);
+        counts.update(&later);
+        let seen = counts.usage();
+        assert_eq!((seen.input, seen.cache_read, seen.output), (25, 0, 15));
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub(crate) struct Found {
     pub(crate) error: ErrorNames,
     /// The object the usage stood in, if there was one.
     pub(crate) usage_in: Option<Node>,
+    /// The document is a piece of a chat completion, by its `object`.
+    pub(crate) is_chat_piece: bool,
     /// The document has a `response` object.
     pub(crate) is_responses_event: bool,
     /// The answer is made later: it is queued or in progress.
@@ -58,6 +60,11 @@ pub(crate) struct Found {
     lists_errors: bool,
     /// The document has members that no answer of errors alone has.
     has_content: bool,
+    /// The document is about the end of a workflow of Dify, whose steps may fail; about something else; or says nothing.
+    ends_workflow: Option<bool>,
+    has_run: bool,
+    /// What `data` is about failed.
+    data_failed: bool,
     /// A modality, a life, or a tool call in progress, and its tokens.
     item: Item,
 }
@@ -140,10 +147,14 @@ impl Found {
         self.has_error = false;
         self.error.clear();
         self.usage_in = None;
+        self.is_chat_piece = false;
         self.is_responses_event = false;
         self.is_pending = false;
         self.lists_errors = false;
         self.has_content = false;
+        self.ends_workflow = None;
+        self.has_run = false;
+        self.data_failed = false;
     }
 
     /// A member of the document itself.
@@ -192,6 +203,7 @@ impl Found {
                 self.open_counts.clear();
                 self.has_error = self.has_error || (self.lists_errors && !self.has_content);
                 (self.lists_errors, self.has_content) = (false, false);
+                self.left_workflow();
             }
             Node::Item => self.left_item(),
             _ => {
@@ -200,6 +212,16 @@ impl Found {
                 }
             }
         }
+    }
+
+    /// A workflow's own end tells of the answer, the ends of its steps do not.
+    const fn left_workflow(&mut self) {
+        let ends = match self.ends_workflow {
+            Some(ends) => ends,
+            None => self.has_run,
+        };
+        self.has_error = self.has_error || (ends && self.data_failed);
+        (self.ends_workflow, self.has_run, self.data_failed) = (None, false, false);
     }
 
     const fn is_of_choice(&self) -> bool {
@@ -222,7 +244,12 @@ impl Found {
             Leaf::Model => {}
             Leaf::Id => self.id.set(text),
             Leaf::Kind => self.kind.set(text),
-            Leaf::Event => self.failed_if(is_failing_kind(text.as_bytes()), text),
+            Leaf::Event => {
+                self.ends_workflow = Some(text == "workflow_finished");
+                self.failed_if(is_failing_kind(text.as_bytes()), text);
+            }
+            Leaf::Run => self.has_run = !text.is_empty(),
+            Leaf::DataStatus => self.data_failed = text == "failed",
             Leaf::Code => self.code.set(text),
             Leaf::Tier => self.tier = Tier::of(text).or(self.tier),
             Leaf::Status => self.status(text),
@@ -239,7 +266,10 @@ impl Found {
                 text,
             ),
             Leaf::FinishWord => self.failed_if(is_failed_end(text), text),
-            Leaf::ObjectKind => self.failed_if(text == "error", text),
+            Leaf::ObjectKind => {
+                self.is_chat_piece = text == "chat.completion.chunk";
+                self.failed_if(text == "error", text);
+            }
             Leaf::Error if is_no_error(text) => {}
             // The document may be about errors: only its shape tells.
             Leaf::ErrorCode if self.lists_errors => {
@@ -339,14 +369,18 @@ pub(crate) fn is_failing_kind(kind: &[u8]) -> bool {
 }
 
 /// Returns true if an answer that ends for this reason failed: by an error, by a filter, or with a call of a tool
-/// that is none. A limit of the client or the model is no failure. Words of OpenAI and its imitators, Anthropic,
-/// Bedrock and Cohere.
+/// that is none. A limit of the client or the model is no failure. Words of OpenAI and its imitators (DeepSeek, Z.ai,
+/// SGLang), Anthropic, Bedrock and Cohere.
 fn is_failed_end(reason: &str) -> bool {
     reason.starts_with("ERROR")
         || matches!(
             reason,
             "error"
+                | "network_error"
+                | "insufficient_system_resource"
+                | "abort"
                 | "content_filter"
+                | "sensitive"
                 | "refusal"
                 | "guardrail_intervened"
                 | "content_filtered"

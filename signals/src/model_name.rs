@@ -100,13 +100,22 @@ fn of_name(
 
 /// The only provider that names its models so, where nothing else in the name says it.
 fn only_provider(name: &str) -> Option<&'static str> {
-    if name.starts_with("sonar") {
-        Some("perplexity")
-    } else if name.ends_with("-versatile") || name.ends_with("-instant") {
-        Some("groq")
-    } else {
-        None
-    }
+    const BEGINNINGS: [(&str, &str); 9] = [
+        ("sonar", "perplexity"),
+        ("text-embedding-3", "openai"),
+        ("text-embedding-ada", "openai"),
+        ("omni-moderation", "openai"),
+        ("computer-use", "openai"),
+        ("embed-v", "cohere"),
+        ("mistral-embed", "mistral"),
+        ("glm-", "zai"),
+        ("meta-llama/", "together"),
+    ];
+    let begins = |(beginning, provider): (&str, &'static str)| {
+        name.starts_with(beginning).then_some(provider)
+    };
+    let ends = name.ends_with("-versatile") || name.ends_with("-instant");
+    BEGINNINGS.into_iter().find_map(begins).or(ends.then_some("groq"))
 }
 
 /// The name at the end of an ARN or of a resource name.
@@ -145,7 +154,14 @@ fn shorter(name: &str) -> Vec<Cow<'_, str>> {
         current = model;
         forms.push(Cow::Borrowed(current));
     }
-    for strip in [without_revision, without_version, without_latest, without_date, without_build] {
+    for strip in [
+        without_variant,
+        without_revision,
+        without_version,
+        without_latest,
+        without_date,
+        without_build,
+    ] {
         if let Some(shorter) = strip(current) {
             current = shorter;
             forms.push(Cow::Borrowed(current));
@@ -156,6 +172,14 @@ fn shorter(name: &str) -> Vec<Cow<'_, str>> {
         forms.push(Cow::Owned(format!("gpt-3.5{rest}")));
     }
     forms
+}
+
+/// OpenRouter's way to a model, which has the model's price: `…:nitro`.
+fn without_variant(name: &str) -> Option<&str> {
+    let (model, variant) = name.rsplit_once(':')?;
+    ["nitro", "floor", "online", "exacto", "thinking", "extended"]
+        .contains(&variant)
+        .then_some(model)
 }
 
 /// `…-v1:0` without its revision.
@@ -252,6 +276,9 @@ mod tests {
             ("llama-3.3-70b-versatile", Some("groq"), "llama-3.3-70b-versatile"),
             ("llama-3.1-8b-instant", Some("groq"), "llama-3.1-8b-instant"),
             ("sonar-pro", Some("perplexity"), "sonar-pro"),
+            ("text-embedding-3-small", Some("openai"), "text-embedding-3-small"),
+            ("glm-4.6", Some("zai"), "glm-4.6"),
+            ("openai/gpt-4o:online", None, "gpt-4o"),
             ("gemini-2.5-flash-001", None, "gemini-2.5-flash"),
         ] {
             let seen = names(Protocol::OpenAiChat, model);

@@ -45,6 +45,8 @@ pub(crate) enum Node {
     Action,
     /// One of `candidates` (Gemini).
     Candidate,
+    /// One of `results` (Titan, watsonx).
+    Generated,
     /// One of `choices` (OpenAI chat): an error in the middle of an answer (OpenRouter), or the usage
     /// (Moonshot).
     Choice,
@@ -54,6 +56,10 @@ pub(crate) enum Node {
     Extension,
     /// `promptFeedback` (Gemini).
     Feedback,
+    /// What stands beside an answer: `metadata` (Dify), `meta` (Cohere), `response_metadata` (LangChain).
+    Beside,
+    /// `data` of an event of Dify: a workflow's end.
+    Data,
     /// One of `errors` (GraphQL, JSON:API).
     Listed,
     /// `extensions` of one of `errors` (GraphQL).
@@ -80,6 +86,10 @@ pub(crate) enum Leaf {
     Status,
     /// `state` of a task.
     State,
+    /// `status` of what an event of Dify tells.
+    DataStatus,
+    /// A workflow's run, in an answer of Dify.
+    Run,
     /// The reason why a response is incomplete.
     Reason,
     /// `isError` (MCP).
@@ -147,8 +157,13 @@ fn root(key: &[u8]) -> Member {
         // Dify's events.
         b"event" => Value(Leaf::Event),
         b"code" => Value(Leaf::Code),
-        b"usageMetadata" => Object(Node::UsageMetadata),
-        b"modelVersion" => Value(Leaf::Model),
+        // In snake case from the Python SDKs of Google, and from LangChain.
+        b"usageMetadata" | b"usage_metadata" => Object(Node::UsageMetadata),
+        b"meta" | b"metadata" | b"response_metadata" => Object(Node::Beside),
+        b"data" => Object(Node::Data),
+        b"workflow_run_id" => Value(Leaf::Run),
+        // The latter two: watsonx, AWS.
+        b"modelVersion" | b"model_version" | b"model_id" | b"modelId" => Value(Leaf::Model),
         b"responseId" => Value(Leaf::Id),
         b"serviceTier" => Either(Node::Tier, Leaf::Tier),
         b"candidates" => List(Node::Candidate),
@@ -161,6 +176,13 @@ fn root(key: &[u8]) -> Member {
         // Ollama says it beside everything else, Bedrock in the last chunk of any model.
         b"prompt_eval_count" => count(Count::Input),
         b"eval_count" => count(Count::Output),
+        // Bedrock's models in their own forms: Llama, Titan.
+        b"prompt_token_count" | b"inputTextTokenCount" => count(Count::Input),
+        b"generation_token_count" => count(Count::Output),
+        // llama.cpp
+        b"tokens_evaluated" => count(Count::Input),
+        b"tokens_predicted" => count(Count::Output),
+        b"results" => List(Node::Generated),
         b"amazon-bedrock-invocationMetrics" => Object(Node::Usage),
         b"promptFeedback" => Object(Node::Feedback),
         b"errors" => List(Node::Listed),
@@ -182,6 +204,7 @@ fn answer(node: Node, key: &[u8]) -> Member {
         b"usage" => Object(Node::Usage),
         b"service_tier" => Value(Leaf::Tier),
         b"stop_reason" => Value(Leaf::FinishWord),
+        b"meta" if node == Node::Response => Object(Node::Beside),
         _ if node == Node::Message => Nothing,
         b"error" => Either(Node::Error, Leaf::Error),
         b"status" => Either(Node::Status, Leaf::Status),
@@ -194,7 +217,8 @@ fn answer(node: Node, key: &[u8]) -> Member {
 fn usage(key: &[u8]) -> Member {
     use Member::{List, Nothing, Object, Value};
     match key {
-        b"prompt_tokens" | b"total_input_tokens" => count(Count::Prompt),
+        // In camel case from the AI SDK of Vercel, here and below.
+        b"prompt_tokens" | b"total_input_tokens" | b"promptTokens" => count(Count::Prompt),
         b"input_tokens" => count(Count::Input),
         b"inputTokens" => count(Count::InputAlone),
         b"inputTokenCount" => count(Count::Input),
@@ -203,27 +227,36 @@ fn usage(key: &[u8]) -> Member {
         b"cacheWriteInputTokenCount" => count(Count::CacheWrite),
         // Cohere: what is billed.
         b"billed_units" => Object(Node::Usage),
-        b"completion_tokens" | b"output_tokens" | b"outputTokens" | b"total_output_tokens" => {
-            count(Count::Output)
-        }
+        b"completion_tokens"
+        | b"output_tokens"
+        | b"outputTokens"
+        | b"completionTokens"
+        | b"total_output_tokens" => count(Count::Output),
         b"total_tokens" | b"totalTokens" => count(Count::Total),
         b"cache_read_input_tokens" | b"cacheReadInputTokens" => count(Count::CacheRead),
         b"cache_creation_input_tokens" | b"cacheWriteInputTokens" => count(Count::CacheWrite),
         b"cached_tokens"
         | b"total_cached_tokens"
         | b"prompt_cache_hit_tokens"
-        | b"cached_prompt_text_tokens" => count(Count::CachedPart),
+        | b"cached_prompt_text_tokens"
+        | b"cachedInputTokens"
+        // pydantic-ai
+        | b"cache_read_tokens" => count(Count::CachedPart),
+        b"cache_write_tokens" => count(Count::WrittenPart),
         b"total_thought_tokens" => count(Count::Thoughts),
         b"total_tool_use_tokens" => count(Count::ToolPrompt),
         b"reasoning_tokens" => count(Count::ReasoningAlone),
+        b"reasoningTokens" => count(Count::ReasoningPart),
         b"citation_tokens" => count(Count::Citation),
         b"num_search_queries" => count(Count::WebSearches),
-        b"prompt_tokens_details" | b"input_tokens_details" | b"input_token_details" => {
-            Object(Node::InputDetails)
-        }
-        b"completion_tokens_details" | b"output_tokens_details" | b"output_token_details" => {
-            Object(Node::OutputDetails)
-        }
+        b"prompt_tokens_details"
+        | b"input_tokens_details"
+        | b"input_token_details"
+        | b"inputTokenDetails" => Object(Node::InputDetails),
+        b"completion_tokens_details"
+        | b"output_tokens_details"
+        | b"output_token_details"
+        | b"outputTokenDetails" => Object(Node::OutputDetails),
         b"cache_creation" => Object(Node::CacheCreation),
         b"cacheDetails" => List(Node::CacheDetail),
         b"server_tool_use" | b"server_side_tool_usage_details" => Object(Node::ServerTools),
@@ -238,16 +271,31 @@ fn usage(key: &[u8]) -> Member {
 fn usage_metadata(key: &[u8]) -> Member {
     use Member::{List, Nothing, Value};
     match key {
-        b"promptTokenCount" => count(Count::Prompt),
-        b"candidatesTokenCount" | b"responseTokenCount" => count(Count::Output),
-        b"cachedContentTokenCount" => count(Count::CachedPart),
-        b"thoughtsTokenCount" => count(Count::Thoughts),
-        b"toolUsePromptTokenCount" => count(Count::ToolPrompt),
-        b"totalTokenCount" => count(Count::Total),
-        b"promptTokensDetails" | b"toolUsePromptTokensDetails" => List(Node::InputModality),
-        b"cacheTokensDetails" => List(Node::CachedModality),
-        b"candidatesTokensDetails" | b"responseTokensDetails" => List(Node::OutputModality),
-        b"trafficType" | b"serviceTier" => Value(Leaf::Tier),
+        b"promptTokenCount" | b"prompt_token_count" => count(Count::Prompt),
+        b"candidatesTokenCount"
+        | b"responseTokenCount"
+        | b"candidates_token_count"
+        | b"response_token_count" => count(Count::Output),
+        b"cachedContentTokenCount" | b"cached_content_token_count" => count(Count::CachedPart),
+        b"thoughtsTokenCount" | b"thoughts_token_count" => count(Count::Thoughts),
+        b"toolUsePromptTokenCount" | b"tool_use_prompt_token_count" => count(Count::ToolPrompt),
+        b"totalTokenCount" | b"total_token_count" => count(Count::Total),
+        b"promptTokensDetails"
+        | b"toolUsePromptTokensDetails"
+        | b"prompt_tokens_details"
+        | b"tool_use_prompt_tokens_details" => List(Node::InputModality),
+        b"cacheTokensDetails" | b"cache_tokens_details" => List(Node::CachedModality),
+        b"candidatesTokensDetails"
+        | b"responseTokensDetails"
+        | b"candidates_tokens_details"
+        | b"response_tokens_details" => List(Node::OutputModality),
+        b"trafficType" | b"serviceTier" | b"traffic_type" => Value(Leaf::Tier),
+        // LangChain: cached input is a part of the input.
+        b"input_tokens" => count(Count::Prompt),
+        b"output_tokens" => count(Count::Output),
+        b"total_tokens" => count(Count::Total),
+        b"input_token_details" => Member::Object(Node::InputDetails),
+        b"output_token_details" => Member::Object(Node::OutputDetails),
         _ => Nothing,
     }
 }
@@ -255,21 +303,38 @@ fn usage_metadata(key: &[u8]) -> Member {
 fn small(node: Node, key: &[u8]) -> Member {
     use Member::{Either, Nothing, Object, Value};
     use Node::{
-        Action, CacheCreation, CacheDetail, CachedDetails, CachedModality, Candidate, Choice,
-        Delta, Error, Extension, Extensions, Feedback, Incomplete, InputDetails, InputModality,
-        Item, Listed, OutputDetails, OutputModality, Result, ServerTools, Status, Task, Tier,
+        Action, Beside, CacheCreation, CacheDetail, CachedDetails, CachedModality, Candidate,
+        Choice, Data, Delta, Error, Extension, Extensions, Feedback, Generated, Incomplete,
+        InputDetails, InputModality, Item, Listed, OutputDetails, OutputModality, Result,
+        ServerTools, Status, Task, Tier,
     };
     match (node, key) {
-        (InputDetails, b"cached_tokens" | b"cache_read_input_tokens") => count(Count::CachedPart),
-        (InputDetails, b"cache_write_tokens") => count(Count::WrittenPart),
-        (InputDetails, b"audio_tokens") => count(Count::AudioIn),
+        (
+            InputDetails,
+            b"cached_tokens" | b"cache_read_input_tokens" | b"cacheReadTokens" | b"cache_read",
+        ) => count(Count::CachedPart),
+        // LiteLLM, DashScope.
+        (
+            InputDetails,
+            b"cache_write_tokens"
+            | b"cacheWriteTokens"
+            | b"cache_creation_tokens"
+            | b"cache_creation_input_tokens",
+        ) => count(Count::WrittenPart),
+        // DashScope has an object there, LangChain a number.
+        (InputDetails, b"cache_creation") => Either(CacheCreation, Leaf::Count(Count::WrittenPart)),
+        (InputDetails, b"cache_creation_token_details") => Object(CacheCreation),
+        (InputDetails, b"audio_tokens" | b"audio") => count(Count::AudioIn),
         (InputDetails, b"image_tokens") => count(Count::ImageIn),
         (InputDetails, b"video_tokens") => count(Count::VideoIn),
         (InputDetails, b"cached_tokens_details") => Object(CachedDetails),
         (CachedDetails, b"audio_tokens") => count(Count::AudioCached),
         (CachedDetails, b"image_tokens") => count(Count::ImageCached),
-        (OutputDetails, b"reasoning_tokens" | b"thinking_tokens") => count(Count::ReasoningPart),
-        (OutputDetails, b"audio_tokens") => count(Count::AudioOut),
+        (
+            OutputDetails,
+            b"reasoning_tokens" | b"thinking_tokens" | b"reasoningTokens" | b"reasoning",
+        ) => count(Count::ReasoningPart),
+        (OutputDetails, b"audio_tokens" | b"audio") => count(Count::AudioOut),
         (OutputDetails, b"image_tokens") => count(Count::ImageOut),
         (OutputDetails, b"video_tokens") => count(Count::VideoOut),
         (CacheCreation, b"ephemeral_5m_input_tokens") => count(Count::Written5m),
@@ -284,9 +349,10 @@ fn small(node: Node, key: &[u8]) -> Member {
             Value(Leaf::Which)
         }
         (CacheDetail, b"inputTokens")
-        | (InputModality | CachedModality | OutputModality, b"tokenCount" | b"tokens") => {
-            Value(Leaf::Tokens)
-        }
+        | (
+            InputModality | CachedModality | OutputModality,
+            b"tokenCount" | b"tokens" | b"token_count",
+        ) => Value(Leaf::Tokens),
         (Error, b"type") => Value(Leaf::ErrorKind),
         (Error, b"code") => Value(Leaf::ErrorCode),
         (Error, b"status") => Value(Leaf::ErrorStatus),
@@ -302,7 +368,12 @@ fn small(node: Node, key: &[u8]) -> Member {
         (Listed, b"status" | b"code") | (Extensions, b"code") => Value(Leaf::ErrorCode),
         (Choice | Delta | Extension, b"error") => Either(Error, Leaf::Error),
         // Of Cloudflare's Workers AI: `result`.
-        (Choice | Delta | Extension | Result, b"usage") => Object(Node::Usage),
+        (Choice | Delta | Extension | Result | Beside, b"usage") => Object(Node::Usage),
+        (Beside, b"billed_units") => Object(Node::Usage),
+        (Beside, b"model" | b"model_name") => Value(Leaf::Model),
+        (Data, b"status") => Value(Leaf::DataStatus),
+        (Generated, b"tokenCount" | b"generated_token_count") => count(Count::Output),
+        (Generated, b"input_token_count") => count(Count::Input),
         (Feedback, b"blockReason") => Value(Leaf::Blocked),
         (Result, b"isError") => Value(Leaf::IsError),
         (Result, b"task" | b"statusUpdate") => Object(Task),

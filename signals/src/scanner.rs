@@ -193,7 +193,7 @@ impl PlainScanner {
         let is_counted = is_generation && is_whole && !collected.counts.is_empty();
         Signals {
             protocol: shown,
-            usage: is_counted.then(|| collected.counts.usage()),
+            usage: is_counted.then(|| collected.used()),
             tier: collected.tier,
             is_generation,
             is_pending: collected.is_pending && events == 0,
@@ -230,12 +230,7 @@ impl Scanner {
     #[must_use]
     pub fn new(answer: &Answer<'_>) -> Option<Self> {
         let source = Uncoded::new(answer.content_encoding, PlainScanner::new(answer)?);
-        let unreadable = source.is_none();
-        let source = match source {
-            Some(source) => source,
-            None => Uncoded::Plain(Box::new(PlainScanner::new(answer)?)),
-        };
-        Some(Self { source, unreadable })
+        Some(Self { source, unreadable: false })
     }
 
     /// Takes the next bytes of the body, without transfer coding, in any cut.

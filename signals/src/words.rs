@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 use std::sync::LazyLock;
 
 /// The words: keys of usage and errors, and the ends of values that mean a failure.
-const WORDS: [&[u8]; 20] = [
+const WORDS: [&[u8]; 24] = [
     b"\"usage",
     b"\"error",
     b"\"__error",
@@ -30,6 +30,10 @@ const WORDS: [&[u8]; 20] = [
     b"guardrail_intervened\"",
     b"malformed_model_output\"",
     b"malformed_tool_use\"",
+    b"\"network_error\"",
+    b"\"insufficient_system_resource\"",
+    b"\"abort\"",
+    b"\"sensitive\"",
 ];
 const USAGE: usize = 0;
 const ERROR: usize = 1;
@@ -87,7 +91,9 @@ fn matters(word: usize, line: &[u8], at: usize) -> bool {
     match word {
         USAGE => {
             let after = &line[at + WORDS[word].len()..];
-            let after = after.strip_prefix(b"Metadata").unwrap_or(after);
+            let named =
+                after.strip_prefix(b"Metadata").or_else(|| after.strip_prefix(b"_metadata"));
+            let after = named.unwrap_or(after);
             !escaped && value_after_key(after) == Some(b'{')
         }
         // Not a key, it is the name of a kind or a status.
@@ -124,6 +130,9 @@ mod tests {
         for line in [
             r#"{"usage": {"input_tokens":1}}"#,
             r#"{"usageMetadata":{"promptTokenCount":1}}"#,
+            r#"{"usage_metadata":{"prompt_token_count":1}}"#,
+            r#"{"choices":[{"delta":{},"finish_reason":"network_error"}]}"#,
+            r#"{"event":"workflow_finished","data":{"status":"failed"}}"#,
             r#"{"usage":null,"error":{"code":1}}"#,
             r#"{"error":true}"#,
             r#"{"type":"error","message":"m"}"#,

@@ -159,13 +159,7 @@ impl Observed {
             return;
         }
         self.learns = learner.is_some();
-        self.readers = Uncoded::new(answer.content_encoding, Readers { scanner, learner });
-        if self.readers.is_none() {
-            // A coding that is not understood.
-            let readers = Readers { scanner: PlainScanner::new(answer), learner: None };
-            self.readers = Some(Uncoded::Plain(Box::new(readers)));
-            (self.learns, self.sealed) = (false, true);
-        }
+        self.readers = Some(Uncoded::new(answer.content_encoding, Readers { scanner, learner }));
     }
 
     /// A field that may stand in the head or in the trailers.

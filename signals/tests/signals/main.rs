@@ -8,5 +8,6 @@ mod dimensions;
 mod outcomes;
 mod protocols;
 mod rpc;
+mod shapes;
 mod sockets;
 mod streams;

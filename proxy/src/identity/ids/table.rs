@@ -80,7 +80,14 @@ pub(super) static KINDS: &[Kind] = &[
     Kind {
         name: "OpenAI Assistants and LangGraph thread",
         is_conversation: true,
-        issued: &[Top("id"), Of("data", "id"), Member("thread_id"), Path("threads")],
+        issued: &[
+            Top("id"),
+            Of("data", "id"),
+            Member("thread_id"),
+            // AG-UI
+            Member("threadId"),
+            Path("threads"),
+        ],
         used: &[Path("threads"), Member("thread_id"), Member("threadId"), Query("thread_id")],
     },
     Kind {

@@ -156,12 +156,12 @@ impl BodyScan {
         }
         let layout = Layout::of(content_type)?;
         let body = Body::new(rules, layout);
-        Some(Self(Uncoded::new(content_encoding, body).map_or(Source::Sealed, Source::Documents)))
+        Some(Self(Source::Documents(Uncoded::new(content_encoding, body))))
     }
 
     /// A scan of the messages of a WebSocket: each is a document of its own.
     pub(crate) fn of_messages(rules: &IdRules) -> Self {
-        Self(Source::Documents(Uncoded::Plain(Box::new(Body::new(rules, Layout::Json)))))
+        Self(Source::Documents(Uncoded::plain(Body::new(rules, Layout::Json))))
     }
 
     /// The body is over; adds what its end tells to `uses`.
