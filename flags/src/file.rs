@@ -108,6 +108,13 @@ fn unknown_operator(rule: &Value) -> Option<&str> {
     }
 }
 
+/// A comparison that is false where the engine gives up: `"abc" > 18` compares with NaN, and nothing is greater or
+/// less than NaN (JsonLogic, which is JavaScript in this). A context that nobody foresaw must not make a flag fail.
+fn or_false(comparison: OwnedDataValue) -> OwnedDataValue {
+    let tried = OwnedDataValue::Array(vec![comparison, OwnedDataValue::Bool(false)]);
+    OwnedDataValue::Object(vec![("try".to_owned(), tried)])
+}
+
 /// A rule as the engine takes it.
 fn owned(value: &Value) -> OwnedDataValue {
     match value {
@@ -122,8 +129,15 @@ fn owned(value: &Value) -> OwnedDataValue {
         }),
         Value::String(text) => OwnedDataValue::String(text.clone()),
         Value::Array(items) => OwnedDataValue::Array(items.iter().map(owned).collect()),
-        Value::Object(members) => OwnedDataValue::Object(
-            members.iter().map(|(name, value)| (name.clone(), owned(value))).collect(),
-        ),
+        Value::Object(members) => {
+            let rule = members.iter().map(|(name, value)| (name.clone(), owned(value))).collect();
+            let compares =
+                members.keys().any(|name| [">", ">=", "<", "<="].contains(&name.as_str()));
+            if compares {
+                or_false(OwnedDataValue::Object(rule))
+            } else {
+                OwnedDataValue::Object(rule)
+            }
+        }
     }
 }

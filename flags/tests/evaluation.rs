@@ -56,6 +56,28 @@ fn shares_are_kept() {
 }
 
 #[test]
+fn a_comparison_with_what_is_no_number_is_false() {
+    for operator in [">", ">=", "<", "<="] {
+        for (left, right) in [
+            (json!({"var": "age"}), json!(18)),
+            (json!(18), json!({"var": "age"})),
+            (json!({"+": [{"var": "age"}, 1]}), json!(18)),
+        ] {
+            let rule = json!({"if": [{operator: [left, right]}, "yes", "no"]});
+            let set = set_of(
+                &json!({"flags": {"grown": {"state": "ENABLED", "variants": {"yes": true, "no": false},
+                    "defaultVariant": "yes", "targeting": rule}}}),
+                Bucketing::V2,
+            );
+            let mut scratch = Scratch::new();
+            let context = scratch.of_fields(&[("age", "unknown")]);
+            let seen = set.evaluate("grown", &context, 0);
+            assert_eq!(seen.value(), Some(&json!(false)), "{rule}");
+        }
+    }
+}
+
+#[test]
 fn nobody_can_inject_what_is_injected() {
     let set = set_of(
         &json!({"flags": {"f": {
