@@ -82,8 +82,8 @@ pub(crate) struct Prepared {
     pub(crate) trace: Option<TraceSettings>,
     pub(crate) shadow: Option<Shadowing>,
     pub(crate) releases: HashMap<ReleaseName, Arc<Release>, FixedState>,
-    /// Fields that decide who is asking and where requests go, in lower case: they never come as
-    /// trailers.
+    /// Fields that decide who is asking and where requests go, and those that releases set or remove, in lower
+    /// case: they never come as trailers.
     pub(crate) never_late: Vec<Box<str>>,
     pub(crate) allowance: Option<Arc<Allowance>>,
     /// Counts copies for as long as the workload exists.
@@ -113,6 +113,7 @@ impl Prepared {
     async fn new(given: WorkloadSettings, old: Option<&Self>) -> Result<Self, PrepareError> {
         let WorkloadSettings { settings, jwt, releases, changes, signals, tap, trace, pairs } =
             given;
+        let never_late = never_late(&settings, changes.values());
         let mut ready = HashMap::default();
         for (name, addresses) in releases {
             let old = old.and_then(|old| old.releases.get(&name));
@@ -131,7 +132,7 @@ impl Prepared {
         Ok(Self {
             name: settings.name.shared(),
             shadow: shadow.map(|rule| Shadowing::new(&settings.name, rule, pairs)),
-            never_late: never_late(&settings),
+            never_late,
             allowance: allowance(settings.limits.tenant, old),
             lane: old.map(|old| Arc::clone(&old.lane)).unwrap_or_default(),
             began: old.map(|old| Arc::clone(&old.began)).unwrap_or_default(),
@@ -146,7 +147,10 @@ impl Prepared {
     }
 }
 
-fn never_late(settings: &Settings) -> Vec<Box<str>> {
+fn never_late<'a>(
+    settings: &'a Settings,
+    changes: impl Iterator<Item = &'a Arc<RequestChanges>>,
+) -> Vec<Box<str>> {
     let identity = &settings.identity;
     let sources = identity.sources().filter_map(|source| match source {
         Source::Header(name) => Some(name.as_str()),
@@ -156,7 +160,12 @@ fn never_late(settings: &Settings) -> Vec<Box<str>> {
     let matched = settings.matches.iter().flat_map(|rule| &rule.headers);
     let names = sources.chain(token).chain(matched.map(|(name, _)| name.as_str()));
     let learned = identity.learned.then_some("mcp-session-id");
-    names.chain(learned).map(|name| name.to_ascii_lowercase().into()).collect()
+    // What makes a request that of its release is set in the head.
+    let of_releases = changes.flat_map(|changes| {
+        let set = changes.set_headers.iter().map(|(name, _)| name.as_str());
+        set.chain(changes.remove_headers.iter().map(String::as_str))
+    });
+    names.chain(learned).chain(of_releases).map(|name| name.to_ascii_lowercase().into()).collect()
 }
 
 /// The tenant limits. The counts of `old` are kept if the limits are the same; `None` if there are

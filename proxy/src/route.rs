@@ -50,7 +50,9 @@ impl Routes {
         self.longest = self.longest.max(form.trim_end_matches('/').len());
         let entry = Entry { headers: rule.headers.clone(), workload };
         let mut readings = spelling::readings(&form, form.len());
-        readings.push(form.to_ascii_lowercase());
+        readings.extend([form.to_ascii_lowercase(), form.to_string()]);
+        readings.sort_unstable();
+        readings.dedup();
         for reading in readings {
             put(&mut paths.readings, &reading, entry.clone());
         }

@@ -3,7 +3,8 @@
 
 use crate::edit::{Edit, edit_of};
 use crate::http1::{
-    BodyLength, ForwardTo, Forwarding, RequestHead, own_fields, passed_fields, request_line,
+    BodyLength, ForwardTo, Forwarding, RequestHead, own_fields, passed_fields, release_target,
+    request_line,
 };
 use crate::shadow::InLane;
 use crate::tap::Tap;
@@ -113,7 +114,7 @@ impl Shadow {
             flags: flags.map(|flags| Box::new(flags.clone())),
             method: head.method(input).to_owned(),
             target: match changes {
-                Some(changes) => changes.target(head.target(input)),
+                Some(changes) => release_target(changes, head.target(input)),
                 None => head.target(input).to_owned(),
             },
             is_head: head.is_head,

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
 /// Most readings of one path.
-const MAX_READINGS: usize = 144;
+const MAX_READINGS: usize = 288;
 
 /// The name in `host[:port]`: lower case, without port, final dot and escapes; an IPv6 address in its
 /// canonical form without brackets (RFC 3986 6.2.2, RFC 9110 4.2.3). None when it is no name.
@@ -46,7 +46,7 @@ pub(crate) fn path(raw: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&resolved(&text, Climb::Merged)).into_owned())
 }
 
-/// What servers may make of the path, in lower case; nothing where it has one reading only.
+/// What servers may make of the path, as it is and in lower case; nothing where it has one reading only.
 /// `compared`: so many bytes of a path are compared, so that letters behind them do not matter.
 pub(crate) fn readings(raw: &str, compared: usize) -> Vec<String> {
     let mut found = Vec::new();
@@ -63,6 +63,8 @@ pub(crate) fn readings(raw: &str, compared: usize) -> Vec<String> {
                 .flat_map(|text| with_and_without(text, |b| b == b';', without_parameters))
                 .for_each(|text| climbings(&text, &mut found));
         }
+        let lower: Vec<String> = found.iter().map(|it| it.to_ascii_lowercase()).collect();
+        found.extend(lower);
         found.sort_unstable();
         found.dedup();
         debug_assert!(found.len() <= MAX_READINGS, "{}", found.len());
@@ -93,7 +95,7 @@ fn decodings(raw: &[u8]) -> Vec<String> {
         let next = decoded(&last, |_| true);
         all.push(std::mem::replace(&mut last, next));
     }
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).to_ascii_lowercase();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     all.into_iter().map(text).collect()
 }
 

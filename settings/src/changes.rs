@@ -46,17 +46,20 @@ impl RequestChanges {
         *self == Self::default()
     }
 
-    /// Whether a client's header does not go on; `name` may be in any case.
+    /// Whether a client's header does not go on; `name` may be in any case, and with `_` for `-`: servers in the
+    /// tradition of CGI take the two for one.
     #[must_use]
     pub fn drops(&self, name: &[u8]) -> bool {
-        let is = |other: &String| name.eq_ignore_ascii_case(other.as_bytes());
+        let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+        let is = |other: &String| name.iter().map(plain).eq(other.as_bytes().iter().map(plain));
         self.remove_headers.iter().any(is) || self.set_headers.iter().any(|(set, _)| is(set))
     }
 
-    /// The path and query that the endpoint sees, for those that the client sent. What is no path,
-    /// as `*`, stays.
+    /// The path and query that the endpoint sees, for those that the client sent. `normal` is the path in the form
+    /// in which paths are compared: however a client spells the path, it is that of the release. What is
+    /// no path, as `*`, stays.
     #[must_use]
-    pub fn target(&self, target: &str) -> String {
+    pub fn target(&self, target: &str, normal: &str) -> String {
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (target, None),
@@ -65,12 +68,12 @@ impl RequestChanges {
             return target.to_owned();
         }
         let mut changed = match &self.path_prefix {
-            Some(change) => change.path(path),
+            Some(change) => change.path(path, normal),
             None => path.to_owned(),
         };
         let is_set = |pair: &&str| {
-            let name = pair.split('=').next().unwrap_or(pair);
-            self.query.iter().any(|(set, _)| set == name)
+            let name = decoded(pair.split('=').next().unwrap_or(pair));
+            self.query.iter().any(|(set, _)| decoded(set) == name)
         };
         let kept = query.into_iter().flat_map(|query| query.split('&')).filter(|it| !is_set(it));
         let set = self.query.iter().map(|(name, value)| format!("{name}={value}"));
@@ -84,14 +87,44 @@ impl RequestChanges {
 }
 
 impl PathChange {
-    fn path(&self, path: &str) -> String {
-        let rest = match path.strip_prefix(self.from.as_str()) {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,
-            _ => return path.to_owned(),
-        };
-        let changed = format!("{}{rest}", self.to);
+    fn path(&self, path: &str, normal: &str) -> String {
+        let Some(rest_of_normal) = self.rest(normal) else { return path.to_owned() };
+        // As it came, where that begins so too and nothing in it leads back out.
+        let as_it_came = self.rest(path).filter(|_| !has_dots(path));
+        let changed = format!("{}{}", self.to, as_it_came.unwrap_or(rest_of_normal));
         if changed.is_empty() { "/".to_owned() } else { changed }
     }
+
+    /// What follows the beginning, if a path begins so.
+    fn rest<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let rest = path.strip_prefix(self.from.as_str())?;
+        (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+    }
+}
+
+/// Whether a segment of the path is `.` or `..`, escaped or not.
+fn has_dots(path: &str) -> bool {
+    path.split('/').any(|segment| matches!(&*decoded(segment), b"." | b".."))
+}
+
+/// A text without its percent encoding; what is no escape stays.
+fn decoded(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut parts = text.split('%');
+    bytes.extend_from_slice(parts.next().unwrap_or_default().as_bytes());
+    for part in parts {
+        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                bytes.extend_from_slice(&part.as_bytes()[2..]);
+            }
+            None => {
+                bytes.push(b'%');
+                bytes.extend_from_slice(part.as_bytes());
+            }
+        }
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -117,12 +150,33 @@ mod tests {
             ("/v10/chat", "/v10/chat?variant=b"),
             ("*", "*"),
         ] {
-            assert_eq!(moved.target(target), expected, "{target}");
+            assert_eq!(target_of(&moved, target), expected, "{target}");
         }
-        assert_eq!(of("", "/b", &[]).target("/chat?x"), "/b/chat?x");
-        assert_eq!(of("/a", "", &[]).target("/a"), "/");
-        assert_eq!(of("/a", "", &[]).target("/a/b"), "/b");
-        assert_eq!(RequestChanges::default().target("/a?"), "/a?");
+        assert_eq!(target_of(&of("", "/b", &[]), "/chat?x"), "/b/chat?x");
+        assert_eq!(target_of(&of("/a", "", &[]), "/a"), "/");
+        assert_eq!(target_of(&of("/a", "", &[]), "/a/b"), "/b");
+        assert_eq!(target_of(&RequestChanges::default(), "/a?"), "/a?");
+    }
+
+    /// Of a target whose path has one spelling.
+    fn target_of(changes: &RequestChanges, target: &str) -> String {
+        changes.target(target, target.split('?').next().unwrap_or(target))
+    }
+
+    #[test]
+    fn another_spelling_leads_nobody_around_the_release() {
+        let moved = of("/v1", "/b", &[("api-version", "2")]);
+        for (target, normal, expected) in [
+            ("/%76%31/chat", "/v1/chat", "/b/chat?api-version=2"),
+            ("//v1/chat", "/v1/chat", "/b/chat?api-version=2"),
+            ("/x/../v1/chat", "/v1/chat", "/b/chat?api-version=2"),
+            ("/v1/%61%2fc", "/v1/a%2Fc", "/b/%61%2fc?api-version=2"),
+            ("/v1/../z", "/z", "/v1/../z?api-version=2"),
+            ("/v1?api%2Dversion=9&%zz&api%2dversion", "/v1", "/b?%zz&api-version=2"),
+        ] {
+            assert_eq!(moved.target(target, normal), expected, "{target}");
+        }
+        assert_eq!(of("", "/b", &[]).target("/%2E%2e/other", "/other"), "/b/other");
     }
 
     #[test]
@@ -133,6 +187,7 @@ mod tests {
             ..RequestChanges::default()
         };
         assert!(changes.drops(b"X-Model") && changes.drops(b"x-debug") && !changes.drops(b"x-a"));
+        assert!(changes.drops(b"X_Model") && changes.drops(b"x_debug"));
         assert!(!changes.is_empty() && RequestChanges::default().is_empty());
     }
 }

@@ -20,6 +20,6 @@ pub(crate) use progress::Progress;
 pub(crate) use request::RequestHead;
 pub(crate) use response::ResponseHead;
 pub(crate) use rewrite::{
-    ForwardTo, Forwarding, ResponseFraming, client_head, own_fields, passed_fields, request_line,
-    upstream_head,
+    ForwardTo, Forwarding, ResponseFraming, client_head, own_fields, passed_fields, release_target,
+    request_line, upstream_head,
 };

@@ -163,7 +163,7 @@ impl RequestHead {
         let lower = target.get(..7).unwrap_or("").to_ascii_lowercase();
         let rest = match lower.as_str() {
             "http://" => &target[7..],
-            "https:/" if target.len() > 8 => &target[8..],
+            "https:/" if target[7..].starts_with('/') => &target[8..],
             _ => {
                 return Err(Problem::BadRequest(
                     "request target is neither a path nor an http URL",
@@ -175,10 +175,12 @@ impl RequestHead {
             return Err(Problem::BadRequest("request target has an invalid authority"));
         }
         self.host = place(head, authority.as_bytes());
-        let path = &rest[authority.len()..];
-        if !path.starts_with('/') {
-            return Err(Problem::BadRequest("absolute request target without a path"));
-        }
+        let path = match &rest[authority.len()..] {
+            // An empty path is `/` (RFC 9110 4.2.3): the scheme ends with one. For OPTIONS it is `*`.
+            "" if method != "OPTIONS" => &target[target.len() - rest.len() - 1..][..1],
+            path if path.starts_with('/') => path,
+            _ => return Err(Problem::BadRequest("absolute request target without a path")),
+        };
         self.target = place(head, path.as_bytes());
         Ok(())
     }

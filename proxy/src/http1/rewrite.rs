@@ -6,6 +6,7 @@ use super::forwarded::append_elements;
 use super::head::BodyLength;
 use super::request::RequestHead;
 use super::response::ResponseHead;
+use crate::spelling;
 use crate::trace::{Onward, write_baggage};
 use stagegate_flags::FlagsSent;
 use stagegate_settings::RequestChanges;
@@ -69,7 +70,7 @@ pub(crate) fn upstream_head(
     match to.changes {
         None => request_line(out, method, target, to.host),
         Some(changes) => {
-            let target = changes.target(request.target(head));
+            let target = release_target(changes, request.target(head));
             request_line(out, method, target.as_bytes(), to.host);
         }
     }
@@ -85,6 +86,20 @@ pub(crate) fn upstream_head(
         write_baggage(out, request.known(head, Known::Baggage), (to.arm, to.release), flags);
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// The path and query that the endpoints of a release see.
+pub(crate) fn release_target(changes: &RequestChanges, target: &str) -> String {
+    let path = target.split('?').next().unwrap_or(target);
+    changes.target(target, &spelling::path(path))
+}
+
+/// Returns whether a field says something of the bytes of a body: digests (RFC 9530 and the older forms). After a
+/// change of the body it would be wrong.
+fn is_of_bytes(name: &[u8]) -> bool {
+    ["content-digest", "repr-digest", "digest", "content-md5"]
+        .iter()
+        .any(|other| name.eq_ignore_ascii_case(other.as_bytes()))
 }
 
 /// The line that says what is asked for, and `Host`.
@@ -104,6 +119,7 @@ pub(crate) fn passed_fields(
     let keep = |field: &Field| match field.known {
         _ if field.withheld => false,
         Known::ContentLength => !field.nominated && !to.edits,
+        Known::Other if to.edits && is_of_bytes(field.name(head)) => false,
         Known::Other | Known::Trailer => !field.nominated && !drops(field),
         Known::ClientClaim => from.keep_client_values && !field.nominated && !drops(field),
         Known::Expect => to.expect,

@@ -49,6 +49,18 @@ fn an_absolute_target_becomes_a_path_and_a_host() {
 }
 
 #[test]
+fn an_absolute_target_without_a_path_means_the_root() {
+    for scheme in ["http", "HTTPS"] {
+        let sim = Sim::new();
+        sim.client().sends(&format!("GET {scheme}://agent HTTP/1.1\r\nHost: agent\r\n\r\n"));
+        sim.backend().receives("GET / HTTP/1.1\r\n");
+    }
+    refused("OPTIONS http://agent HTTP/1.1\r\nHost: agent\r\n\r\n", "400");
+    refused("GET http://agent?a HTTP/1.1\r\nHost: agent\r\n\r\n", "400");
+    refused("GET https:/xagent/ HTTP/1.1\r\nHost: agent\r\n\r\n", "400");
+}
+
+#[test]
 fn an_absolute_target_of_another_host_is_refused() {
     refused("GET http://one/ HTTP/1.1\r\nHost: two\r\n\r\n", "400");
 }

@@ -85,6 +85,31 @@ fn a_member_of_the_body_is_set_however_it_comes_and_the_length_is_framed_anew() 
 }
 
 #[test]
+fn a_client_spells_nothing_around_its_release() {
+    let head = "POST /%76%31/chat?vari%61nt=a HTTP/1.1\r\nHost: agent\r\nX_Prompt: a\r\nx_debug: 1\r\nTransfer-Encoding: chunked";
+    let (_sim, _client, backend) =
+        sent(head, &["2\r\nab\r\n0\r\nX-Prompt: a\r\nX-Debug: 1\r\nX-Sum: 7\r\n\r\n"]);
+    let head = backend.receives("POST /b/v1/chat?variant=b ");
+    assert_eq!((&*head.field("x_prompt"), &*head.field("x_debug")), ("", ""));
+    backend.receives_body("2\r\nab\r\n0\r\nX-Sum: 7\r\n\r\n");
+}
+
+#[test]
+fn digests_of_a_body_that_is_changed_stay_behind() {
+    let fields = "Content-Digest: sha-256=:x:\r\nContent-MD5: x\r\nDigest: x\r\nRepr-Digest: x";
+    for (kind, kept) in [("application/json", ""), ("text/plain", "x")] {
+        let head = format!(
+            "POST /v1 HTTP/1.1\r\nHost: agent\r\nContent-Type: {kind}\r\nContent-Length: 2\r\n{fields}"
+        );
+        let (_sim, _client, backend) = sent(&head, &["{}"]);
+        let head = backend.receives("POST /b/v1");
+        for name in ["content-md5", "digest", "repr-digest"] {
+            assert_eq!(head.field(name), kept, "{name}");
+        }
+    }
+}
+
+#[test]
 fn what_is_no_plain_json_goes_on_as_it_came() {
     for fields in [
         "Content-Type: text/plain",
