@@ -120,7 +120,15 @@ impl Denied {
 pub fn authenticate(tokens: &[Token], authorization: Option<&[u8]>) -> Result<Caller, Denied> {
     let header = authorization.ok_or(Denied::NoToken)?;
     let text = bearer(header).ok_or(Denied::Malformed)?;
-    let token = owner(tokens, |token| token.hash.as_bytes(), text).ok_or(Denied::UnknownToken)?;
+    authenticate_key(tokens, text)
+}
+
+/// The owner of the token `key`.
+///
+/// # Errors
+/// [`Denied::UnknownToken`] when it is none of `tokens`.
+pub fn authenticate_key(tokens: &[Token], key: &[u8]) -> Result<Caller, Denied> {
+    let token = owner(tokens, |token| token.hash.as_bytes(), key).ok_or(Denied::UnknownToken)?;
     Ok(Caller::owner(token))
 }
 

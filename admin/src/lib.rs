@@ -7,6 +7,7 @@ pub mod api;
 pub mod auth;
 pub mod describe;
 pub mod explain;
+mod flagger;
 pub mod people;
 mod report;
 pub mod sources;

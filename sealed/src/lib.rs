@@ -10,7 +10,7 @@ mod signing;
 
 pub use hidden::Hidden;
 pub use loopback::is_loopback_authority;
-pub use presented::{bearer, owner};
+pub use presented::{bearer, owner, password};
 pub use proof::ProofKey;
 pub use signature::{SIGNATURE_HEADER, signature};
 pub use signing::{SigningKey, verifies};

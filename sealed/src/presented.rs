@@ -1,5 +1,7 @@
 //! Keys that a caller presents. The configuration has only their hashes.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
@@ -8,6 +10,19 @@ use subtle::{ConditionallySelectable, ConstantTimeEq};
 pub fn bearer(authorization: &[u8]) -> Option<&[u8]> {
     let (scheme, key) = authorization.split_at_checked(7)?;
     scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
+}
+
+/// The password in the value of an `Authorization` header of the scheme `Basic` (RFC 7617 2): what HTTP clients
+/// send for an address like `http://name:password@host/`.
+#[must_use]
+pub fn password(authorization: &[u8]) -> Option<Vec<u8>> {
+    let (scheme, text) = authorization.split_at_checked(6)?;
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return None;
+    }
+    let both = BASE64_STANDARD.decode(text.trim_ascii()).ok()?;
+    let colon = both.iter().position(|byte| *byte == b':')?;
+    Some(both[colon + 1..].to_vec())
 }
 
 /// The owner of `key`: the one of `all` whose `hash` is the SHA-256 of it. Every owner is compared to
@@ -23,7 +38,7 @@ pub fn owner<'a, T>(all: &'a [T], hash: impl Fn(&T) -> &[u8; 32], key: &[u8]) ->
 
 #[cfg(test)]
 mod tests {
-    use super::{bearer, owner};
+    use super::{bearer, owner, password};
     use sha2::{Digest, Sha256};
 
     #[test]
@@ -34,6 +49,23 @@ mod tests {
             assert_eq!(found, index.map(|at: usize| &all[at]), "{key}");
         }
         assert_eq!(owner(&[], |hash: &[u8; 32]| hash, b"a"), None);
+    }
+
+    #[test]
+    fn a_password_comes_behind_a_name() {
+        for (value, found) in [
+            // `flagger:k`, `:k`, `a:b:c`, `nocolon`, no Base64.
+            ("Basic ZmxhZ2dlcjpr", Some("k")),
+            ("basic  Oms= ", Some("k")),
+            ("Basic YTpiOmM=", Some("b:c")),
+            ("Basic bm9jb2xvbg==", None),
+            ("Basic %", None),
+            ("Bearer k", None),
+            ("Basic", None),
+        ] {
+            let found = found.map(|it| it.as_bytes().to_vec());
+            assert_eq!(password(value.as_bytes()), found, "{value}");
+        }
     }
 
     #[test]

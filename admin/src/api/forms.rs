@@ -28,6 +28,8 @@ pub(super) fn of_path(operation: &mut Value) {
             Some("workload" | "release" | "cohort" | "group" | "channel") => {
                 parameter["schema"]["pattern"] = json!(NAME);
             }
+            // A closed set.
+            Some("hook") => {}
             Some("kind") => parameter["schema"]["enum"] = json!(["tenant", "user"]),
             _ => parameter["schema"]["minLength"] = json!(1),
         }

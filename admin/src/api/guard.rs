@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, Method, header};
 use serde_json::json;
 use stagegate_config::Role;
+use stagegate_sealed::password;
 use std::net::SocketAddr;
 
 /// The caller came by the Unix socket, which only programs of the same user can open.
@@ -30,15 +31,17 @@ const SHOWN: usize = 200;
 pub(super) struct Guard {
     pub(super) app: App,
     pub(super) needed: Role,
+    /// Whether a token may also be the password of the address.
+    pub(super) is_hook: bool,
 }
 
 /// Lets the request through with its [`Caller`], or refuses, logs and records it.
 pub(super) async fn guard(
-    State(Guard { app, needed }): State<Guard>,
+    State(Guard { app, needed, is_hook }): State<Guard>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = match identify(&app, &request) {
+    let caller = match identify(&app, &request, is_hook) {
         Ok(caller) => caller,
         Err(denied) => return refuse(&app, &request, None, denied),
     };
@@ -56,7 +59,7 @@ pub(super) async fn guard(
 /// The actor of a request without a valid token.
 const UNKNOWN: &str = "unknown";
 
-fn identify(app: &App, request: &Request) -> Result<Caller, Denied> {
+fn identify(app: &App, request: &Request, is_hook: bool) -> Result<Caller, Denied> {
     let view = app.control.view();
     let headers = request.headers();
     if view.config.admin.is_open() {
@@ -69,7 +72,11 @@ fn identify(app: &App, request: &Request) -> Result<Caller, Denied> {
     if let Some(key) = authorization.and_then(people::session_key) {
         return app.people.sessions.caller(key, &view.config.admin);
     }
-    auth::authenticate(&view.config.admin.tokens, authorization)
+    let tokens = &view.config.admin.tokens;
+    match authorization.filter(|_| is_hook).and_then(password) {
+        Some(token) => auth::authenticate_key(tokens, &token),
+        None => auth::authenticate(tokens, authorization),
+    }
 }
 
 /// The workload that the path of a request names.

@@ -75,8 +75,9 @@ fn table(app: &App) -> (OpenApiRouter<App>, openapi::Roles) {
         for methods in routes {
             group = group.routes(match access {
                 routes::Access::Open => methods,
-                routes::Access::Needs(needed) => {
-                    let guard = guard::Guard { app: app.clone(), needed };
+                routes::Access::Needs(needed) | routes::Access::Hook(needed) => {
+                    let is_hook = access == routes::Access::Hook(needed);
+                    let guard = guard::Guard { app: app.clone(), needed, is_hook };
                     let guard = from_fn_with_state(guard, guard::guard);
                     methods.map(|methods| methods.route_layer(guard))
                 }

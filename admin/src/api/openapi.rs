@@ -25,6 +25,7 @@ use utoipa::OpenApi;
         (name = "change", description = "Moving traffic. Role: operator."),
         (name = "records", description = "Decisions and audit. Role: viewer."),
         (name = "eval", description = "Sampled responses and their scores. Role: viewer; operator to score."),
+        (name = "hooks", description = "Questions of other deployment tools. Role: viewer; operator at the end."),
         (name = "system", description = "Probes, metrics, reload.")
     ),
     components(schemas(Problem))

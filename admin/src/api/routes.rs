@@ -7,6 +7,7 @@ mod checklists;
 mod drills;
 mod eval_reports;
 mod events;
+mod flagger;
 mod flags;
 mod fleet;
 mod handoffs;
@@ -43,6 +44,9 @@ pub(super) enum Access {
     Open,
     /// Callers with this role, or a higher one.
     Needs(Role),
+    /// The same for programs that can send an address and a body, and no header: a token may be the password of
+    /// the address.
+    Hook(Role),
 }
 
 impl Access {
@@ -50,7 +54,7 @@ impl Access {
     pub(super) const fn label(self) -> &'static str {
         match self {
             Self::Open => "none",
-            Self::Needs(role) => role.label(),
+            Self::Needs(role) | Self::Hook(role) => role.label(),
         }
     }
 }
@@ -60,11 +64,13 @@ pub(super) type Methods = UtoipaMethodRouter<App>;
 
 /// Every route, by the role that it needs. A viewer reads; explaining and replaying are reading,
 /// although they come with a body.
-pub(super) fn table() -> [(Access, Vec<Methods>); 3] {
+pub(super) fn table() -> [(Access, Vec<Methods>); 5] {
     [
         (Access::Open, open()),
         (Access::Needs(Role::Viewer), viewer()),
         (Access::Needs(Role::Operator), operator()),
+        (Access::Hook(Role::Viewer), vec![routes!(flagger::flagger_asks)]),
+        (Access::Hook(Role::Operator), vec![routes!(flagger::flagger_ended)]),
     ]
 }
 

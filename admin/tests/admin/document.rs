@@ -55,7 +55,7 @@ async fn every_documented_route_is_served_and_no_other_method() {
     let document = document(&world).await;
     let operations = operations(&document);
     let paths: BTreeSet<&String> = operations.iter().map(|(path, _, _)| path).collect();
-    assert_eq!((paths.len(), operations.len()), (79, 92), "{paths:#?}");
+    assert_eq!((paths.len(), operations.len()), (81, 94), "{paths:#?}");
     for path in paths {
         let concrete: String = path.replace("{workload}", "agent").replace(['{', '}'], "");
         for method in ["GET", "PUT", "POST", "DELETE", "PATCH"] {

@@ -10,6 +10,7 @@ mod document;
 mod drill;
 mod errors;
 mod events;
+mod flagger;
 mod flags;
 mod handover;
 mod idempotency;

@@ -4,10 +4,12 @@
 mod aa;
 pub(crate) mod agent;
 mod crashes;
+mod deploy_tools;
 mod external;
 mod flags;
 mod hard;
 pub(crate) mod hook;
+mod pictures;
 mod replayed;
 mod stories;
 mod traffic;
