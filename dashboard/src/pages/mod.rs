@@ -16,6 +16,7 @@ pub(crate) mod request;
 pub(crate) mod runbook;
 pub(crate) mod samples;
 pub(crate) mod settings;
+mod short;
 mod stages;
 pub(crate) mod taking_part;
 mod tiles;

@@ -1,6 +1,7 @@
 //! `/w/{workload}`: the page on which on-call decides.
 
 use super::controls::{Facts, controls};
+use super::short::{self, short};
 use super::{as_of, none, overview, stages, tabs, tiles, time};
 use crate::ask::{LATER, SOON, path, with_query};
 use crate::context::Dashboard;
@@ -16,7 +17,7 @@ use maud::{Markup, html};
 use stagegate_api::words::{counted, grouped, millis, percent, span};
 use stagegate_api::{
     AnalysisDetail, ArmStatus, Audit, AuditRecord, Decision, Decisions, ReleaseDiff, Releases,
-    RolloutDetail, Status, Window, WorkloadDetail, WorkloadStatus,
+    Role, RolloutDetail, Status, Window, WorkloadDetail, WorkloadStatus,
 };
 
 /// All that the page shows.
@@ -24,6 +25,8 @@ struct Shown {
     status: Status,
     workload: WorkloadDetail,
     rollout: Option<RolloutDetail>,
+    /// The analysis that ended it, if one did.
+    decisive: Option<AnalysisDetail>,
     difference: Option<ReleaseDiff>,
     releases: Releases,
     actors: Vec<AuditRecord>,
@@ -35,11 +38,17 @@ impl Shown {
         let api = &dashboard.api;
         let at = |rest: &[&str]| path(&[&["v1", "workloads", name], rest].concat());
         let workload: WorkloadDetail = api.look(visitor, &at(&[]), SOON).await?;
-        let rollout = match api.look(visitor, &at(&["rollouts", "current"]), SOON).await {
-            Ok(rollout) => Some(rollout),
-            // It has had none.
-            Err(refusal) if refusal.status == StatusCode::NOT_FOUND => None,
-            Err(refusal) => return Err(refusal),
+        let rollout: Option<RolloutDetail> =
+            match api.look(visitor, &at(&["rollouts", "current"]), SOON).await {
+                Ok(rollout) => Some(rollout),
+                // It has had none.
+                Err(refusal) if refusal.status == StatusCode::NOT_FOUND => None,
+                Err(refusal) => return Err(refusal),
+            };
+        let ended = rollout.as_ref().filter(|it| !it.summary.active);
+        let decisive = match ended.and_then(|it| it.history.last()?.analysis.as_deref()) {
+            Some(id) => api.look(visitor, &at(&["analyses", id]), LATER).await.ok(),
+            None => None,
         };
         let difference = match &workload.candidate {
             Some(candidate) => {
@@ -65,6 +74,7 @@ impl Shown {
             }),
             workload,
             rollout,
+            decisive,
             difference,
         })
     }
@@ -98,7 +108,7 @@ pub(crate) async fn page(
         (tabs(&name, ""))
         div #sentence data-live { (first_line(&shown)) }
         (controls(&facts))
-        div #live data-live { (live(&shown)) }
+        div #live data-live { (live(&shown, visitor.role_for(&name))) }
     };
     Ok(frame::page(&visitor, "/", &name, &body))
 }
@@ -113,9 +123,18 @@ fn first_line(shown: &Shown) -> Markup {
     }
 }
 
-fn live(shown: &Shown) -> Markup {
+fn live(shown: &Shown, role: Role) -> Markup {
     html! {
         (as_of(shown.status.now_ms))
+        @if let Some(status) = shown.its_status() {
+            (short(&short::Facts {
+                status,
+                rollout: shown.rollout.as_ref(),
+                decisive: shown.decisive.as_ref(),
+                newest: shown.actors.first(),
+                role,
+            }))
+        }
         (overview::remarks(&shown.status))
         @if let Some(rollout) = shown.running() {
             (track(rollout))

@@ -1,12 +1,13 @@
 // Stories of the dashboard in Chromium.
 //
-// Usage: dashboard.mjs PLAYWRIGHT CHROMIUM STORY URL TOKEN [PID]
+// Usage: dashboard.mjs PLAYWRIGHT CHROMIUM STORY URL TOKEN [PID [OTHER]]
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import { createRequire } from "node:module";
 
-const [playwright, executablePath, story, url, token, pid] = process.argv.slice(2);
+const [playwright, executablePath, story, url, token, pid, other] = process.argv.slice(2);
 const require = createRequire(import.meta.url);
 const { chromium } = require(playwright);
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
@@ -51,13 +52,14 @@ const PAGES = [
   "/request?workload=agent&tenant=acme", "/samples", "/flags", "/fleet", "/audit?verify=1", "/settings",
 ];
 
-// No violation of axe-core's rules in both themes, nor of the pages' own policy.
-async function accessible(paths) {
+// No violation of axe-core's rules in both themes, nor of the pages' own policy. Whoever has signed in already
+// hands over what the browser has stored.
+async function accessible(paths, storageState) {
   const axe = readFileSync(require.resolve(playwright + "/../axe-core/axe.min.js"), "utf8");
   for (const colorScheme of ["light", "dark"]) {
     // The rules are injected, which the policy of the pages rightly forbids to anybody else.
-    const page = await open({ colorScheme, bypassCSP: true });
-    await signIn(page);
+    const page = await open({ colorScheme, bypassCSP: true, storageState });
+    if (!storageState) await signIn(page);
     for (const path of paths) {
       await page.goto(url + path);
       await page.evaluate(axe);
@@ -66,9 +68,22 @@ async function accessible(paths) {
       assert.deepEqual(found, [], `${path} in ${colorScheme}`);
     }
   }
-  const page = await open();
-  await signIn(page);
+  const page = await open({ storageState });
+  if (!storageState) await signIn(page);
   for (const path of paths) await page.goto(url + path);
+}
+
+// The answers that a page of the documentation writes in the table below a picture, as patterns: `…` stands for any
+// text.
+function documented(file, picture) {
+  const rest = readFileSync(file, "utf8").split(`/${picture})`)[1] ?? "";
+  const rows = rest.split("\n![")[0].split("\n").filter((line) => line.startsWith("|"));
+  const cells = rows.slice(2).map((line) => line.split("|").map((cell) => cell.trim()));
+  return cells.map(([, question, answer]) => {
+    const parts = answer.replace(/^`|`$/g, "").split("…");
+    const escaped = parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    return { question, answer, pattern: new RegExp(escaped.join(".*")) };
+  });
 }
 
 const stories = {
@@ -285,12 +300,63 @@ const stories = {
     await accessible(["/w/agent/runbook", "/w/agent/handoff", report]);
   },
 
-  // The pictures of the documentation, of a server without tokens; TOKEN is the directory.
-  async pictures() {
+  // A page answers the five questions without a click, in the words of the documentation, and its picture is taken.
+  // TOKEN is the directory of the pictures, PID the name of this one, OTHER the page of the documentation.
+  async answers() {
     const page = await open({ colorScheme: "light" });
-    await page.goto(url + "/w/support-agent");
-    await page.getByText("Promote:").waitFor({ timeout: 120_000 });
-    await page.screenshot({ path: `${token}/workload.png` });
+    await page.goto(url + "/w/agent");
+    const answers = documented(other, pid);
+    assert.equal(answers.length, 5, `${other} has no five answers for ${pid}`);
+    const shown = (await page.locator("main").innerText()).replace(/\s+/g, " ");
+    for (const { question, answer, pattern } of answers) {
+      assert(pattern.test(shown), `${question} ${answer} does not stand in: ${shown}`);
+    }
+    // All of it without scrolling.
+    const end = await page.locator(".short").evaluate((it) => it.getBoundingClientRect().bottom);
+    assert(end < 900, `the answers end at ${end}`);
+    assert.equal(await page.locator(".controls summary").first().innerText(), "Roll back");
+    await page.screenshot({ path: `${token}/${pid}` });
+  },
+
+  // The page of a fleet, of replica a. PID is replica c, OTHER the nats-server.
+  async fleet() {
+    const page = await open();
+    await signIn(page, "/fleet");
+    const storageState = await page.context().storageState();
+    const row = (name) => page.locator("tbody tr").filter({ has: page.getByRole("rowheader", { name, exact: true }) });
+    const until = async (states) => {
+      for (let tries = 0; ; tries += 1) {
+        await page.goto(url + "/fleet");
+        const shown = await page.locator("tbody tr").allInnerTexts();
+        const right = await Promise.all(
+          Object.entries(states).map(async ([name, state]) => (await row(name).innerText()).includes(state)),
+        );
+        if (right.length > 0 && right.every(Boolean)) return;
+        assert(tries < 120, `not ${JSON.stringify(states)} but ${shown.join("; ")}`);
+        await pause(500);
+      }
+    };
+    await until({ a: "fresh", b: "fresh", c: "fresh" });
+    assert.equal(await page.locator("table").first().locator("tbody tr").count(), 3);
+    await accessible(["/fleet"], storageState);
+    // A replica that is paused says nothing.
+    process.kill(Number(pid), "SIGSTOP");
+    try {
+      await until({ a: "fresh", b: "fresh", c: "silent: it does not answer" });
+      await accessible(["/fleet"], storageState);
+    } finally {
+      process.kill(Number(pid), "SIGCONT");
+    }
+    await until({ a: "fresh", b: "fresh", c: "fresh" });
+    // Without the ledger a replica closes its candidates, and its own page says so.
+    process.kill(Number(other), "SIGSTOP");
+    try {
+      await until({ a: "fenced: everybody goes to stable" });
+      await accessible(["/fleet"], storageState);
+    } finally {
+      process.kill(Number(other), "SIGCONT");
+    }
+    await until({ a: "fresh", b: "fresh", c: "fresh" });
   },
 
   // A viewer reads and finds no button.
