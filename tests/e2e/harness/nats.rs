@@ -19,12 +19,22 @@ fn program() -> PathBuf {
     found.unwrap_or_else(|| "nats-server".into())
 }
 
+fn spawn(config: &Path) -> Child {
+    Command::new(program())
+        .arg("-c")
+        .arg(config)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}", program().display()))
+}
+
 /// A running nats-server.
 pub(crate) struct Nats {
     /// Where clients connect.
     pub(crate) address: SocketAddr,
     process: Child,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Nats {
@@ -38,17 +48,31 @@ impl Nats {
             dir.path().join("store").display().to_string()
         );
         std::fs::write(&config, text).expect("write the configuration");
-        let process = Command::new(program())
-            .arg("-c")
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", program().display()));
-        let nats = Self { address, process, _dir: dir };
-        let accepts = || std::net::TcpStream::connect(address).is_ok();
-        eventually("the nats-server to accept", accepts).await;
+        let nats = Self { address, process: spawn(&config), dir };
+        nats.accepts().await;
         nats
+    }
+
+    async fn accepts(&self) {
+        let accepts = || std::net::TcpStream::connect(self.address).is_ok();
+        eventually("the nats-server to accept", accepts).await;
+    }
+
+    /// Ends it for good; its files stay.
+    pub(crate) fn end(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
+    /// Starts it again after its end, with the files that are in its store now.
+    pub(crate) async fn again(&mut self) {
+        self.process = spawn(&self.dir.path().join("nats.conf"));
+        self.accepts().await;
+    }
+
+    /// The directory with its streams.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.dir.path().join("store")
     }
 
     /// Stops it where it is: connections stay open and nobody answers.
@@ -59,6 +83,11 @@ impl Nats {
     /// Lets it go on.
     pub(crate) fn thaw(&self) {
         self.signal(Signal::CONT);
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     fn signal(&self, signal: Signal) {
