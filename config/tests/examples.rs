@@ -38,6 +38,16 @@ fn load(name: &str) -> Loaded {
     Config::parse(&text, name, examples(), &env).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
+#[test]
+fn the_file_that_packages_install_is_right() {
+    let path = examples().join("../../deploy/packages/stagegate.yaml");
+    let text = std::fs::read_to_string(path).expect("the file exists");
+    let loaded = Config::parse(&text, "stagegate.yaml", examples(), &env);
+    let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(loaded.config.admin.address.ip().is_loopback(), "it has no tokens");
+    assert!(loaded.config.workload("agent").is_some());
+}
+
 /// Every secret of the full example, in everything that is made of the file.
 #[test]
 fn no_secret_of_a_configuration_is_in_debug_output() {

@@ -83,3 +83,64 @@ async fn everybody_sees_a_rollback_and_neither_it_nor_traffic_waits_for_them() {
     eventually("everybody to see the rollback", || told() == awake).await;
     drop(asleep);
 }
+
+/// Requests of one round, one after the other.
+const ASKED: usize = 1500;
+/// Rounds without and with viewers, in turn.
+const ROUNDS: usize = 6;
+
+/// The median and the 99th percentile of a round, in microseconds.
+async fn round(stagegate: &Stagegate) -> (f64, f64) {
+    let mut wire = stagegate.connect().await;
+    let mut took = Vec::with_capacity(ASKED);
+    for number in 0..ASKED {
+        let user = format!("u{number}");
+        let begun = std::time::Instant::now();
+        let answer = wire.ask(&request("GET /", &[("x-user-id", &user)])).await;
+        took.push(begun.elapsed().as_secs_f64() * 1e6);
+        assert_eq!(answer.status(), 200);
+    }
+    took.sort_by(f64::total_cmp);
+    (took[ASKED / 2], took[ASKED * 99 / 100])
+}
+
+/// What 500 viewers cost the data plane: rounds without and with them in turn, so that a busy machine troubles both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement: `cargo nextest run -p stagegate --test e2e viewers --run-ignored only --no-capture`"]
+async fn five_hundred_viewers_against_nobody() {
+    let backends = [Backend::start("stable"), Backend::start("candidate")];
+    let workload = Workload::canary(&backends[0], &backends[1]).with("weight", "50%");
+    let stagegate = Stagegate::start(&Setup::of(workload)).await;
+    round(&stagegate).await;
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        without.push(round(&stagegate).await);
+        let counts = Arc::new(Counts::default());
+        let mut watching = Vec::new();
+        for _ in 0..500 {
+            watching.push(tokio::spawn(watch(
+                open(stagegate.admin.address).await,
+                Arc::clone(&counts),
+            )));
+        }
+        let first = || counts.first.load(Ordering::Relaxed);
+        eventually("everybody to see the status", || first() == 500).await;
+        with.push(round(&stagegate).await);
+        watching.iter().for_each(tokio::task::JoinHandle::abort);
+        // Their places are free again when the server has seen that they left.
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    }
+    let median = |all: &[(f64, f64)], of: fn(&(f64, f64)) -> f64| {
+        let mut all: Vec<f64> = all.iter().map(of).collect();
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
+    };
+    for (name, of) in [("p50", (|it| it.0) as fn(&(f64, f64)) -> f64), ("p99", |it| it.1)] {
+        let (alone, watched) = (median(&without, of), median(&with, of));
+        println!(
+            "{name}: {alone:.0} us alone, {watched:.0} us with 500 viewers, ratio {:.2}",
+            watched / alone
+        );
+    }
+    println!("rounds without: {without:.0?}\nrounds with: {with:.0?}");
+}

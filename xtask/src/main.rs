@@ -1,5 +1,5 @@
 //! The project's chores, one command each: `cargo xtask test`, `bench`, `pgo`, `simulate`,
-//! `fuzz`, `soak`, `wire`, `docs`.
+//! `fuzz`, `soak`, `wire`, `package`, `docs`.
 //!
 //! It only starts other programs and reads what they print, so that it builds in
 //! seconds and never has to change when the product does.
@@ -9,6 +9,7 @@
 mod bench;
 mod docs;
 mod fuzz;
+mod package;
 mod pgo;
 mod process;
 mod project;
@@ -48,6 +49,8 @@ enum Chore {
     Soak(soak::Args),
     /// Try the built binary with curl, wrk, h2load, testssl.sh and slowhttptest
     Wire(wire::Args),
+    /// Build the Debian and the RPM package, and try the former
+    Package(package::Args),
     /// Write docs/reference from the code, check all links, build the book
     Docs(docs::Args),
 }
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Chore::Simulate(args) => simulate::run(&project, args),
         Chore::Soak(args) => soak::run(&project, args),
         Chore::Wire(args) => wire::run(&project, args),
+        Chore::Package(args) => package::run(&project, args),
         Chore::Docs(args) => docs::run(&project, args),
     });
     match done {
