@@ -3,21 +3,27 @@
 //! Usage is counted once for each answer made. Fetching, listing, polling, cancelling or resuming an
 //! answer repeats its usage, and is not counted.
 
-/// Collections whose members are answers or hold answers.
-const COLLECTIONS: [&str; 12] = [
-    "responses",
-    "completions",
-    "messages",
-    "interactions",
-    "threads",
-    "runs",
-    "batches",
-    "conversations",
-    "models",
-    "files",
-    "vector_stores",
-    "fine_tuning",
-];
+use crate::protocol::without_query;
+
+/// Returns true for collections whose members are answers or hold answers.
+const fn is_collection(part: &[u8]) -> bool {
+    matches!(
+        part,
+        b"responses"
+            | b"completions"
+            | b"messages"
+            | b"interactions"
+            | b"threads"
+            | b"runs"
+            | b"batches"
+            | b"conversations"
+            | b"models"
+            | b"files"
+            | b"vector_stores"
+            | b"fine_tuning"
+    )
+}
+
 /// Last parts of paths that make no answer.
 const ACTIONS: [&str; 7] =
     ["cancel", "count_tokens", "input_tokens", "tokenize", "detokenize", "input_items", "batches"];
@@ -36,33 +42,32 @@ pub(crate) enum Makes {
 /// Returns the result that a request of this method and path generates. A path of no known protocol
 /// generates an answer.
 pub(crate) fn makes(method: &[u8], path: &str) -> Makes {
-    let path = path.split(['?', '#']).next().unwrap_or("");
-    let path = path.strip_suffix('/').unwrap_or(path);
-    let last = path.rsplit('/').next().unwrap_or("");
-    let is_action = |name: &str| ACTIONS.iter().any(|action| name.eq_ignore_ascii_case(action));
-    if is_action(last) {
+    let path = without_query(path).as_bytes();
+    let path = path.strip_suffix(b"/").unwrap_or(path);
+    let mut from_the_end = memchr::memrchr_iter(b'/', path);
+    let (to, from) = (from_the_end.next(), from_the_end.next());
+    let last = to.map_or(path, |at| &path[at + 1..]);
+    if ACTIONS.iter().any(|action| last.eq_ignore_ascii_case(action.as_bytes())) {
         return Makes::Nothing;
     }
-    if let Some((_, verb)) = last.rsplit_once(':')
-        && ["countTokens", "cancel", "batchGenerateContent"].contains(&verb)
-    {
+    let verb = memchr::memrchr(b':', last).map(|at| &last[at + 1..]);
+    if matches!(verb, Some(b"countTokens" | b"cancel" | b"batchGenerateContent")) {
         return Makes::Nothing;
     }
-    let is_collection = |part: &str| COLLECTIONS.contains(&part);
-    let before = path.rsplit('/').nth(1).unwrap_or("");
     let is_nothing = if method == b"POST" {
-        is_collection(before) && before != "models" && is_id(last)
+        let before = to.map_or(&b""[..], |to| &path[from.map_or(0, |at| at + 1)..to]);
+        is_collection(before) && before != b"models" && is_id(last)
     } else if is_collection(last) {
         return Makes::AnswerIfUsed;
     } else {
-        path.split('/').any(is_collection)
+        path.split(|byte| *byte == b'/').any(is_collection)
     };
     if is_nothing { Makes::Nothing } else { Makes::Answer }
 }
 
 /// Returns true if a path segment looks like an id and not like an operation's name.
-fn is_id(part: &str) -> bool {
-    part.bytes().any(|b| b.is_ascii_digit() || b == b'_' || b == b'-')
+fn is_id(part: &[u8]) -> bool {
+    part.iter().any(|b| b.is_ascii_digit() || matches!(b, b'_' | b'-'))
 }
 
 #[cfg(test)]

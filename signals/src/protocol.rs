@@ -49,8 +49,7 @@ impl Protocol {
     /// The protocol a request path belongs to, [`Protocol::Auto`] where it tells nothing.
     #[must_use]
     pub fn of_path(path: &str) -> Self {
-        let path = path.as_bytes();
-        let path = &path[..memchr::memchr2(b'?', b'#', path).unwrap_or(path.len())];
+        let path = without_query(path).as_bytes();
         let path = path.strip_suffix(b"/").unwrap_or(path);
         let last = &path[memchr::memrchr(b'/', path).map_or(0, |at| at + 1)..];
         match last {
@@ -83,20 +82,33 @@ impl Protocol {
 /// characters are decoded.
 #[must_use]
 pub fn model_in_path(path: &str) -> Option<String> {
-    let path = path.split(['?', '#']).next().unwrap_or("");
-    let after = |mark: &str| path.split_once(mark).map(|(_, rest)| rest);
-    let part = if let Some(rest) = after("/models/") {
+    let path = without_query(path);
+    let [mut models, mut model, mut deployment] = [None; 3];
+    let mut rest = path;
+    // One pass, because every answer's path is looked at and few name a model.
+    while let Some(at) = memchr::memchr(b'/', rest.as_bytes()) {
+        let (part, after) = (&rest.as_bytes()[..at], &rest[at + 1..]);
+        let is_first_part = rest.len() == path.len();
+        match part {
+            b"models" if !is_first_part => models = models.or(Some(after)),
+            b"model" if !is_first_part => model = model.or(Some(after)),
+            b"deployments" if !is_first_part => deployment = deployment.or(Some(after)),
+            _ => {}
+        }
+        rest = after;
+    }
+    let part = match (models, model.or(deployment)) {
         // Only with a verb: a bare name is looked up, not asked.
-        let (name, _verb) = rest.split_once(':')?;
-        name
-    } else if let Some(rest) = after("/model/").or_else(|| after("/deployments/")) {
-        let (name, _action) = rest.split_once('/')?;
-        name
-    } else {
-        return None;
+        (Some(rest), _) => rest.split_once(':')?.0,
+        (None, rest) => rest?.split_once('/')?.0,
     };
     let model = percent_decoded(part)?;
     (!model.is_empty() && model.len() <= 256).then_some(model)
+}
+
+/// A path without what follows it.
+pub(crate) fn without_query(path: &str) -> &str {
+    memchr::memchr2(b'?', b'#', path.as_bytes()).map_or(path, |at| &path[..at])
 }
 
 /// A text without its percent encoding; none if it is not one.
@@ -145,7 +157,9 @@ impl Media {
             kind.len() >= name.len()
                 && kind[kind.len() - name.len()..].eq_ignore_ascii_case(name.as_bytes())
         };
-        if begins("application/connect+") {
+        if kind == b"application/json" {
+            Some(Self::Json)
+        } else if begins("application/connect+") {
             Some(Self::Connect)
         } else if ["/json", "+json", "ndjson", "jsonl", "jsonlines", "json-seq"]
             .iter()
