@@ -50,7 +50,7 @@ pub(crate) struct Events {
 impl Events {
     pub(crate) fn feed(&mut self, bytes: &[u8], collected: &mut Collected) {
         // One search for all lines that are whole in here; most reads have none of the words.
-        let plain = !words::are_in(bytes);
+        let first = words::first_in(bytes);
         let mut rest = bytes;
         while !rest.is_empty() {
             if std::mem::take(&mut self.after_cr) && rest[0] == b'\n' {
@@ -61,7 +61,10 @@ impl Events {
             let line = &rest[..end.unwrap_or(rest.len())];
             match end {
                 Some(_) if self.line == Line::Head && self.head.is_empty() => {
-                    self.whole(line, plain, collected);
+                    let start = bytes.len() - rest.len();
+                    let end = start + line.len();
+                    let at = first.filter(|at| *at < end);
+                    self.whole(line, at.map_or(0, |at| end - at.max(start)), collected);
                 }
                 Some(_) => {
                     self.part(line);
@@ -81,20 +84,20 @@ impl Events {
         self.dispatch(collected);
     }
 
-    /// A line that came in one piece. `plain`: none of the words that matter is in it.
-    fn whole(&mut self, line: &[u8], plain: bool, collected: &mut Collected) {
+    /// A line that came in one piece. The words that matter are in its last `tail` bytes, if any is.
+    fn whole(&mut self, line: &[u8], tail: usize, collected: &mut Collected) {
         let line = if std::mem::replace(&mut self.begun, true) { line } else { unmarked(line) };
         if line.is_empty() {
             self.dispatch(collected);
         } else if let Some(data) = data_of(line) {
             self.failed |= is_error(line);
-            self.data(data, plain, collected);
+            self.data(data, tail, collected);
         } else if let Some(name) = line.strip_prefix(b"event:") {
             self.failed = is_failing_kind(name.trim_ascii());
         }
     }
 
-    fn data(&mut self, data: &[u8], plain: bool, collected: &mut Collected) {
+    fn data(&mut self, data: &[u8], tail: usize, collected: &mut Collected) {
         let data = data.trim_ascii();
         if data == b"[DONE]" {
             collected.done();
@@ -107,7 +110,7 @@ impl Events {
                 && (self.count == 1
                     || self.failed
                     || data.last() != Some(&b'}')
-                    || !plain && words::matter_in(data)
+                    || tail > 0 && words::matter_in(data, data.len().saturating_sub(tail))
                     || collected.is_nameless() && words::may_name_a_model(data)));
         if wanted {
             self.read(data);
@@ -156,7 +159,9 @@ impl Events {
     fn end_line(&mut self, collected: &mut Collected) {
         let head = std::mem::take(&mut self.head);
         match std::mem::take(&mut self.line) {
-            Line::Head if !head.is_empty() => self.whole(head.bytes(), false, collected),
+            Line::Head if !head.is_empty() => {
+                self.whole(head.bytes(), head.bytes().len(), collected);
+            }
             Line::Data => self.read(b"\n"),
             _ => {}
         }

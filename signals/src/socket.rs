@@ -305,7 +305,7 @@ impl Message {
         if self.state == State::Fresh {
             // One search instead of reading: most messages are pieces of an answer.
             let matters =
-                || words::matter_in(payload) || nameless && words::may_name_a_model(payload);
+                || words::matter_in(payload, 0) || nameless && words::may_name_a_model(payload);
             self.state = if !whole || matters() { State::Read } else { State::Skipped };
         }
         let Self { reader, found, inflate, .. } = self;

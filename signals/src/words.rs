@@ -49,14 +49,13 @@ static SEARCHER: LazyLock<Option<Searcher>> = LazyLock::new(|| {
 });
 static MODEL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"model"));
 
-/// Returns true if `bytes` contains one of the words.
-pub(crate) fn are_in(bytes: &[u8]) -> bool {
-    next(bytes, 0).is_some()
+/// The place of the first word in `bytes`.
+pub(crate) fn first_in(bytes: &[u8]) -> Option<usize> {
+    next(bytes, 0).map(|(_, at)| at)
 }
 
-/// Returns true if a word in this line may mean usage or a failure.
-pub(crate) fn matter_in(line: &[u8]) -> bool {
-    let mut from = 0;
+/// Returns true if a word in this line, from a place on, may mean usage or a failure.
+pub(crate) fn matter_in(line: &[u8], mut from: usize) -> bool {
     while let Some((word, at)) = next(line, from) {
         from = at + WORDS[word].len();
         if matters(word, line, at) {
@@ -123,7 +122,7 @@ fn value_after_key(after: &[u8]) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{are_in, matter_in};
+    use super::{first_in, matter_in};
 
     #[test]
     fn lines_that_matter_are_told_from_lines_that_do_not() {
@@ -153,7 +152,8 @@ mod tests {
             r#"{"choices":[{"finish_reason":"content_filter"}]}"#,
             r#"{"type":"message_delta","delta":{"stop_reason":"refusal"}}"#,
         ] {
-            assert!(are_in(line.as_bytes()) && matter_in(line.as_bytes()), "{line}");
+            let first = first_in(line.as_bytes()).expect("a word");
+            assert!(matter_in(line.as_bytes(), 0) && matter_in(line.as_bytes(), first), "{line}");
         }
         for line in [
             r#"{"choices":[{"delta":{"content":"hi"},"finish_reason":null}],"usage":null}"#,
@@ -163,7 +163,7 @@ mod tests {
             r#"{"choices":[{"delta":{"refusal":null},"content_filter_results":{}}]}"#,
             "",
         ] {
-            assert!(!matter_in(line.as_bytes()), "{line}");
+            assert!(!matter_in(line.as_bytes(), 0), "{line}");
         }
     }
 }
