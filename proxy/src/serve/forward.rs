@@ -329,10 +329,14 @@ impl Client {
             reused: connected.reused,
             over_ms: attempts.over_ms,
             late_ms: attempts.over_ms,
+            patience_ms: u64::MAX,
             has_waited: false,
             sending,
             receiving: Receiving::new(&mut self.down),
         };
+        if attempts.expect && length != BodyLength::None {
+            exchange.client_waits();
+        }
         exchange.set_deadline();
         let end = poll_fn(|cx| exchange.poll(cx)).await;
         let consumed = exchange.sending.consumed();

@@ -36,26 +36,30 @@ impl Exchange<'_> {
     /// Sends a comment, and sets the time of the next one. The pause itself goes on.
     pub(super) fn comment(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         if self.may_comment() {
-            let receiving = &mut self.receiving;
-            receiving.out.extend_from_slice(COMMENT);
-            while receiving.written < receiving.out.len() {
-                let rest = &receiving.out[receiving.written..];
-                match Pin::new(&mut *self.client).poll_write(cx, rest) {
-                    Poll::Ready(Ok(n)) if n > 0 => receiving.written += n,
-                    Poll::Ready(_) => return Err(End::ClientGone),
-                    Poll::Pending => break,
-                }
-            }
-            if receiving.written == receiving.out.len() {
-                receiving.out.clear();
-                receiving.written = 0;
-                match Pin::new(&mut *self.client).poll_flush(cx) {
-                    Poll::Ready(Err(_)) => return Err(End::ClientGone),
-                    flushed => receiving.unflushed = flushed.is_pending(),
-                }
-            }
+            self.tell(COMMENT, cx)?;
         }
         self.watch.set_at(self.late_ms.min(self.next_comment_ms()));
+        Ok(())
+    }
+
+    /// Sends words of the proxy's own to the client, as far as they go out now.
+    pub(super) fn tell(&mut self, words: &[u8], cx: &mut Context<'_>) -> Result<(), End> {
+        let receiving = &mut self.receiving;
+        receiving.out.extend_from_slice(words);
+        while receiving.written < receiving.out.len() {
+            let rest = &receiving.out[receiving.written..];
+            match Pin::new(&mut *self.client).poll_write(cx, rest) {
+                Poll::Ready(Ok(n)) if n > 0 => receiving.written += n,
+                Poll::Ready(_) => return Err(End::ClientGone),
+                Poll::Pending => return Ok(()),
+            }
+        }
+        receiving.out.clear();
+        receiving.written = 0;
+        match Pin::new(&mut *self.client).poll_flush(cx) {
+            Poll::Ready(Err(_)) => return Err(End::ClientGone),
+            flushed => receiving.unflushed = flushed.is_pending(),
+        }
         Ok(())
     }
 }

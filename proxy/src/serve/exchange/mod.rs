@@ -4,6 +4,7 @@
 //! take them stops the other from being read.
 
 mod comments;
+mod expectation;
 mod gap;
 mod parts;
 mod receiving;
@@ -65,7 +66,12 @@ impl Exchange<'_> {
         if self.worker.watches.now_ms() >= self.late_ms {
             return Poll::Ready(self.late());
         }
-        match self.comment(cx) {
+        let done = if self.worker.watches.now_ms() >= self.asks_ms() {
+            self.ask_for_body(cx)
+        } else {
+            self.comment(cx)
+        };
+        match done {
             Ok(()) => Poll::Pending,
             Err(end) => Poll::Ready(end),
         }
@@ -113,7 +119,7 @@ impl Exchange<'_> {
             _ => self.timeouts.idle,
         });
         self.late_ms = step.min(self.over_ms);
-        self.watch.set_at(self.late_ms.min(self.next_comment_ms()));
+        self.watch.set_at(self.late_ms.min(self.next_comment_ms()).min(self.asks_ms()));
     }
 
     /// The end that a passed deadline stands for.

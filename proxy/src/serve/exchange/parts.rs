@@ -68,6 +68,8 @@ pub(in crate::serve) struct Exchange<'a> {
     pub(in crate::serve) over_ms: u64,
     /// The worker's time at which the present step is over.
     pub(in crate::serve) late_ms: u64,
+    /// The worker's time at which a client that waits for `100 Continue` has waited long enough.
+    pub(in crate::serve) patience_ms: u64,
     /// The worker's other tasks had their turn since the request was read.
     pub(in crate::serve) has_waited: bool,
     pub(in crate::serve) sending: Sending<'a>,

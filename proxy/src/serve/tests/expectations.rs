@@ -27,6 +27,40 @@ fn a_client_that_waits_for_100_gets_the_backends() {
 }
 
 #[test]
+fn a_client_that_waits_in_vain_is_told_by_the_proxy() {
+    let sim = Sim::new();
+    let client = sim.client();
+    client.sends(EXPECTS);
+    let backend = sim.backend();
+    backend.receives("POST / ");
+    sim.passes(std::time::Duration::from_millis(900));
+    client.waits();
+    sim.passes(std::time::Duration::from_millis(200));
+    client.receives_body(CONTINUE);
+    client.sends("abc");
+    backend.receives_body("abc");
+    backend.sends(OK);
+    client.receives("HTTP/1.1 200 OK\r\n");
+    client.receives_body("hi");
+    client.stays_open();
+}
+
+#[test]
+fn a_client_that_sends_its_body_without_waiting_is_told_nothing() {
+    let sim = Sim::new();
+    let client = sim.client();
+    client.sends(EXPECTS);
+    client.sends("abc");
+    let backend = sim.backend();
+    backend.receives("POST / ");
+    backend.receives_body("abc");
+    sim.passes(std::time::Duration::from_millis(1100));
+    client.waits();
+    backend.sends(OK);
+    client.receives("HTTP/1.1 200 OK\r\n");
+}
+
+#[test]
 fn a_final_answer_instead_of_100_ends_the_connection() {
     let sim = Sim::new();
     let client = sim.client();
