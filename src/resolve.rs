@@ -80,7 +80,10 @@ fn addresses(
         }
     };
     let tls = match endpoint {
-        config::Endpoint::Tcp { host, .. } if endpoint.is_tls() => Some(tls::upstream(tls, host)?),
+        // Certificates have names without the final dot (RFC 6066 3).
+        config::Endpoint::Tcp { host, .. } if endpoint.is_tls() => {
+            Some(tls::upstream(tls, host.strip_suffix('.').unwrap_or(host))?)
+        }
         _ => None,
     };
     let authority: Arc<str> = endpoint.authority().into();
@@ -154,5 +157,21 @@ workloads:
         let at = |n| Target::Ip(([10, 0, 0, n], 80).into());
         let targets: Vec<Target> = found[0].addresses.iter().map(|it| it.target.clone()).collect();
         assert_eq!(targets, [at(1), at(2), at(9)]);
+    }
+
+    #[test]
+    fn the_final_dot_of_a_name_is_for_resolving_alone() {
+        let file = FILE.replace("http://agent.internal:80", "http://agent.internal.:80");
+        let loaded = Config::parse(&file, "f", Path::new("."), &|_| None).expect("right");
+        let resolver = |host: &str, port: u16| -> io::Result<Vec<SocketAddr>> {
+            match host {
+                "agent.internal." => Ok(vec![SocketAddr::from(([10, 0, 0, 1], port))]),
+                "10.0.0.9" => Ok(vec![SocketAddr::from(([10, 0, 0, 9], port))]),
+                _ => Err(io::ErrorKind::NotFound.into()),
+            }
+        };
+        let found = look_up(&loaded.config, &resolver);
+        let first = found[0].addresses.iter().find(|it| it.name.starts_with("agent")).expect("one");
+        assert_eq!((&*first.authority, &*first.name), ("agent.internal:80", "agent.internal.:80"));
     }
 }

@@ -78,21 +78,24 @@ impl Endpoint {
         matches!(self.protocol(), EndpointProtocol::Https | EndpointProtocol::H2)
     }
 
-    /// `host:port`, with brackets around an IPv6 address: fit for `Host` and for resolving. A Unix
-    /// socket's is `localhost`.
+    /// `host:port`, with brackets around an IPv6 address: fit for `Host`. The final dot of a complete name is for
+    /// resolving alone. A Unix socket's is `localhost`.
     #[must_use]
     pub fn authority(&self) -> String {
         match self {
             Self::Tcp { host, port, .. } if host.contains(':') => format!("[{host}]:{port}"),
-            Self::Tcp { host, port, .. } => format!("{host}:{port}"),
+            Self::Tcp { host, port, .. } => {
+                format!("{}:{port}", host.strip_suffix('.').unwrap_or(host))
+            }
             Self::Unix { .. } => "localhost".to_owned(),
         }
     }
 
-    /// Returns the endpoint's name: `host:port`, or `unix:` and the path.
+    /// Returns the endpoint's name: `host:port` as it was configured, or `unix:` and the path.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
+            Self::Tcp { host, port, .. } if host.ends_with('.') => format!("{host}:{port}"),
             Self::Tcp { .. } => self.authority(),
             Self::Unix { path, .. } => format!("unix:{}", path.display()),
         }

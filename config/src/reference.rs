@@ -23,7 +23,7 @@ reports everything that is wrong with a file at once.
 | limit | what the measure is in: a share, a duration, dollars (`0.05`), or a number |
 | rate | requests a second: `100/s` |
 | name | 1 to 63 letters, digits, `.`, `_` or `-`, starting with a letter or digit |
-| endpoint | `http://host:port`, the host an IP address or a DNS name |
+| endpoint | `http://host:port`, the host an IP address or a DNS name; no search domain is added to a name that ends with a dot |
 | path of a file | absolute, or relative to the directory of the configuration file |
 | id or `file:` with a path | an id, or `file:ids.txt` for a file with one id a line; empty lines and lines that begin with `#` are skipped |
 

@@ -83,6 +83,13 @@ texts! {
 }
 
 impl HostName {
+    /// The same, where a name may end with a dot: it is complete, and no search domain is added when it is resolved.
+    fn parse_complete(text: &str) -> Option<Self> {
+        let Some(name) = text.strip_suffix('.') else { return Self::parse(text) };
+        let Self(name) = Self::parse(name)?;
+        name.parse::<std::net::IpAddr>().is_err().then(|| Self(format!("{name}.")))
+    }
+
     /// Reads what may stand before the port of a URL.
     pub(super) fn parse(text: &str) -> Option<Self> {
         if let Some(v6) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
@@ -177,8 +184,8 @@ impl FromText for Endpoint {
         let split =
             rest.rsplit_once(':').filter(|(host, _)| !host.starts_with('[') || host.ends_with(']'));
         let (host, port) = split.ok_or("has no port")?;
-        let HostName(host) =
-            HostName::parse(host).ok_or("has a host that is neither an IP address nor a name")?;
+        let HostName(host) = HostName::parse_complete(host)
+            .ok_or("has a host that is neither an IP address nor a name")?;
         let digits = port.bytes().all(|b| b.is_ascii_digit());
         match port.parse() {
             Ok(port) if digits && port > 0 => Ok(Self::Tcp { protocol, host, port }),
@@ -212,6 +219,7 @@ mod tests {
             ("http://Agent-Stable:8001", "http://agent-stable:8001"),
             ("http://[::1]:80", "http://[::1]:80"),
             ("https://Agent:443", "https://agent:443"),
+            ("http://Agent.ns.svc.cluster.local.:80", "http://agent.ns.svc.cluster.local.:80"),
             ("h2c://agent:50051", "h2c://agent:50051"),
             ("h2://agent:443", "h2://agent:443"),
             ("unix:/run/agent.sock", "unix:/run/agent.sock"),
@@ -242,6 +250,9 @@ mod tests {
             "http://[::1]",
             "http://10.0.0.300:80",
             "http://a..b:1",
+            "http://a..:1",
+            "http://.:1",
+            "http://10.0.0.1.:1",
             "http://-a:1",
             "ftp://a:1",
             "http://[::1:80",
