@@ -221,7 +221,21 @@ fn nature_of(name: &str) -> Option<Nature> {
         | "modelStreamErrorException"
         | "ModelStreamErrorException"
         | "modelTimeoutException"
-        | "ModelTimeoutException" => Some(Nature::Transient),
+        | "ModelTimeoutException"
+        // Imitators and gateways: Mistral, LiteLLM and the classes of OpenAI's SDK, Groq, Fireworks
+        | "rate_limited"
+        | "rate_limit"
+        | "too_many_requests"
+        | "TooManyRequestsException"
+        | "RateLimitError"
+        | "overloaded"
+        | "over_capacity"
+        | "service_unavailable"
+        | "service_unavailable_error"
+        | "ServiceUnavailableError"
+        | "APIConnectionError"
+        | "APITimeoutError"
+        | "gateway_timeout" => Some(Nature::Transient),
         "insufficient_quota"
         | "credit_balance_exhausted"
         | "billing_hard_limit_reached"

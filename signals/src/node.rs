@@ -56,8 +56,10 @@ pub(crate) enum Node {
     Extension,
     /// `promptFeedback` (Gemini).
     Feedback,
-    /// What stands beside an answer: `metadata` (Dify), `meta` (Cohere), `response_metadata` (LangChain).
+    /// What stands beside an answer: `metadata` (Dify), `meta` (Cohere). Clients may have a say in it.
     Beside,
+    /// `response_metadata` (LangChain): the model.
+    Origin,
     /// `data` of an event of Dify: a workflow's end.
     Data,
     /// One of `errors` (GraphQL, JSON:API).
@@ -159,7 +161,8 @@ fn root(key: &[u8]) -> Member {
         b"code" => Value(Leaf::Code),
         // In snake case from the Python SDKs of Google, and from LangChain.
         b"usageMetadata" | b"usage_metadata" => Object(Node::UsageMetadata),
-        b"meta" | b"metadata" | b"response_metadata" => Object(Node::Beside),
+        b"meta" | b"metadata" => Object(Node::Beside),
+        b"response_metadata" => Object(Node::Origin),
         b"data" => Object(Node::Data),
         b"workflow_run_id" => Value(Leaf::Run),
         // The latter two: watsonx, AWS.
@@ -305,7 +308,7 @@ fn small(node: Node, key: &[u8]) -> Member {
     use Node::{
         Action, Beside, CacheCreation, CacheDetail, CachedDetails, CachedModality, Candidate,
         Choice, Data, Delta, Error, Extension, Extensions, Feedback, Generated, Incomplete,
-        InputDetails, InputModality, Item, Listed, OutputDetails, OutputModality, Result,
+        InputDetails, InputModality, Item, Listed, Origin, OutputDetails, OutputModality, Result,
         ServerTools, Status, Task, Tier,
     };
     match (node, key) {
@@ -370,7 +373,7 @@ fn small(node: Node, key: &[u8]) -> Member {
         // Of Cloudflare's Workers AI: `result`.
         (Choice | Delta | Extension | Result | Beside, b"usage") => Object(Node::Usage),
         (Beside, b"billed_units") => Object(Node::Usage),
-        (Beside, b"model" | b"model_name") => Value(Leaf::Model),
+        (Origin, b"model" | b"model_name") => Value(Leaf::Model),
         (Data, b"status") => Value(Leaf::DataStatus),
         (Generated, b"tokenCount" | b"generated_token_count") => count(Count::Output),
         (Generated, b"input_token_count") => count(Count::Input),

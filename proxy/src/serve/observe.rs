@@ -79,6 +79,10 @@ pub(in crate::serve) struct Observed {
     is_grpc: bool,
     /// The failure in `grpc-status`, from the head or the trailers.
     grpc: Option<Failure>,
+    /// A `grpc-status` has come.
+    has_grpc: bool,
+    /// The answer must have a `grpc-status`, and none has come.
+    lacks_grpc: bool,
     /// The failure of a function that stands behind a good status.
     function: Option<Failure>,
     is_stream: bool,
@@ -129,6 +133,13 @@ impl Observed {
         let grpc = b"application/grpc";
         self.is_grpc = content_type.len() >= grpc.len()
             && content_type[..grpc.len()].eq_ignore_ascii_case(grpc);
+        // gRPC-Web has its status in the body.
+        let is_web = content_type.get(grpc.len()..).is_some_and(|rest| rest.starts_with(b"-"));
+        self.lacks_grpc = self.is_grpc
+            && !is_web
+            && !self.has_grpc
+            && head.status == 200
+            && asked.method == "POST";
         if head.body == BodyLength::None {
             return;
         }
@@ -174,6 +185,7 @@ impl Observed {
             self.stated = stated.or(self.stated);
         } else if name.eq_ignore_ascii_case(b"grpc-status") {
             self.grpc = Failure::of_grpc(value);
+            (self.has_grpc, self.lacks_grpc) = (true, false);
         }
     }
 
@@ -250,6 +262,10 @@ impl Observed {
 
     /// The answer is over; what its body said.
     pub(super) fn end(&mut self, end: End) -> Option<Signals> {
+        if self.lacks_grpc && end == End::Complete {
+            // What clients make of it (gRPC over HTTP2, "Responses"): UNKNOWN.
+            self.grpc = Failure::of_grpc(b"2");
+        }
         let mut readers = self.readers.take()?;
         let scanner = readers.reader()?.scanner.as_mut().filter(|it| !it.is_nothing())?;
         let mut signals = scanner.finish(end, self.sealed);

@@ -107,6 +107,16 @@ fn every_shape_of_usage_means_its_tokens() {
 }
 
 #[test]
+fn a_model_is_not_named_by_metadata_of_the_client() {
+    let usage = r#""usage":{"prompt_tokens":9,"completion_tokens":5}"#;
+    let body =
+        format!(r#"{{"metadata":{{"model":"cheap","model_name":"cheap"}},"model":"m",{usage}}}"#);
+    assert_eq!(scan(&answer(CHAT, JSON), body.as_bytes()).model(), Some("m"));
+    let body = format!(r#"{{"response_metadata":{{"model_name":"m"}},{usage}}}"#);
+    assert_eq!(scan(&answer(CHAT, JSON), body.as_bytes()).model(), Some("m"));
+}
+
+#[test]
 fn zeros_after_the_real_counts_change_nothing() {
     let chunk =
         |usage: &str| format!("data: {{\"model\":\"m\",\"choices\":[],\"usage\":{usage}}}\n\n");

@@ -144,6 +144,17 @@ fn a_grpc_status_is_read_from_the_head_and_from_the_trailers() {
             assert_eq!(seen, expected, "{kind} {code} in the trailers");
         }
     }
+    for (kind, status, expected) in [
+        ("application/grpc", "200 OK", Outcome::Permanent),
+        ("application/grpc-web+proto", "200 OK", Outcome::Ok),
+        ("application/grpc", "404 Not Found", Outcome::Ok),
+    ] {
+        let head = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
+        let seen = observed(&head, b"\0\0\0\0\0", b"").1;
+        assert_eq!(seen, expected, "{kind} {status} without a status");
+    }
     let other = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nGrpc-Status: 13\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(observed(other, b"", b"").1, Outcome::Ok, "not gRPC's");
 }
