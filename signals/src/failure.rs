@@ -229,7 +229,6 @@ fn nature_of(name: &str) -> Option<Nature> {
         | "TooManyRequestsException"
         | "RateLimitError"
         | "overloaded"
-        | "over_capacity"
         | "service_unavailable"
         | "service_unavailable_error"
         | "ServiceUnavailableError"
