@@ -3,11 +3,12 @@
 use crate::plane::Plane;
 use crate::supervise;
 use anyhow::Context as _;
+use stagegate_admin::App;
 use stagegate_config::Config;
 use stagegate_config::settings::{Fleet as Settings, OnStale};
 use stagegate_control::ports::{
-    BoxFuture, DataPlane as _, FleetFinding, FleetOutcome, Ledger, LocalLedger, ReplicaRow,
-    Replicas,
+    BoxFuture, DataPlane as _, FleetFinding, FleetOutcome, Ledger, LocalLedger, ReplicaAnswer,
+    ReplicaRow, Replicas,
 };
 use stagegate_control::{Control, now_ms};
 use stagegate_fleet::{OnStale as Stale, ReplicaName, Rules};
@@ -41,6 +42,8 @@ pub(crate) struct Fleet {
     replica: OnceLock<Replica>,
     running: Mutex<Option<JoinHandle<()>>>,
     member: OnceLock<Arc<Member>>,
+    /// What others are answered from.
+    app: OnceLock<App>,
 }
 
 /// The process around the protocol.
@@ -82,7 +85,8 @@ impl Fleet {
         let host = Arc::new(Hosting { plane: Arc::clone(plane), control });
         let (replica, member) = (OnceLock::new(), OnceLock::new());
         let running = Mutex::default();
-        Ok(Some(Self { name, settings, api, host, replica, running, member }))
+        let app = OnceLock::new();
+        Ok(Some(Self { name, settings, api, host, replica, running, member, app }))
     }
 
     /// Begins to take part, with the store's ledger as the local copy. Gives the fleet's ledger.
@@ -159,6 +163,11 @@ impl Fleet {
         }
     }
 
+    /// From now on other replicas are answered from `app`. Only the first call counts.
+    pub(crate) fn answer_from(&self, app: App) {
+        let _ = self.app.set(app);
+    }
+
     /// Answers other replicas and looks at them, for as long as it is polled.
     pub(crate) async fn watch(self: Arc<Self>) {
         let Some(member) = self.member.get().cloned() else { return };
@@ -173,7 +182,15 @@ impl Fleet {
                 tokio::time::sleep(LOOK_EVERY + Duration::from_millis(100) * replicas).await;
             }
         };
-        tokio::join!(answering, looking);
+        let questions = async {
+            let Some(app) = self.app.get().cloned() else { return };
+            let answering = move |question: Vec<u8>| -> BoxFuture<'static, Vec<u8>> {
+                let app = app.clone();
+                Box::pin(async move { stagegate_admin::answer(&app, &question).await })
+            };
+            member.health.clone().answer_questions(Arc::new(answering)).await;
+        };
+        tokio::join!(answering, looking, questions);
     }
 
     /// Takes this replica out of the fleet: it serves nobody any more.
@@ -290,6 +307,11 @@ impl Replicas for Member {
     fn examine(&self) -> BoxFuture<'static, Vec<FleetFinding>> {
         let health = self.health.clone();
         Box::pin(async move { health.examine().await })
+    }
+
+    fn ask(&self, question: Vec<u8>) -> BoxFuture<'static, Vec<ReplicaAnswer>> {
+        let health = self.health.clone();
+        Box::pin(async move { health.ask_others(&question).await })
     }
 
     fn forget(&self, name: String) -> BoxFuture<'static, Result<(), String>> {

@@ -167,6 +167,9 @@ async fn bring_up(
     let shown = flags.as_ref().map(|it| Arc::clone(&it.flags));
     let shows = (shown.clone(), fleet.clone(), queue.clone());
     let app = parts.app(&control, notifier.as_ref(), scoring.as_ref(), shows);
+    if let Some(fleet) = &fleet {
+        fleet.answer_from(app.clone());
+    }
     let local = listen::admin(&config.data_dir)
         .inspect_err(|error| tracing::warn!(%error, "the admin API has no socket in data_dir"))
         .ok();

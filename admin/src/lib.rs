@@ -12,4 +12,4 @@ pub mod people;
 mod report;
 pub mod sources;
 
-pub use api::{App, Doors, Events, Tls, router, serve, serve_doors};
+pub use api::{App, Doors, Events, Tls, answer, router, serve, serve_doors};

@@ -9,6 +9,9 @@ use utoipa::ToSchema;
 pub struct Decisions {
     /// Newest first.
     pub decisions: Vec<Decision>,
+    /// Replicas of the fleet that did not answer: theirs are missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<String>,
 }
 
 /// The record of one request.
@@ -100,6 +103,9 @@ pub struct DecisionExplained {
     /// Its stages, where traces of agents are received and its are still remembered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<RequestStage>,
+    /// The replica of the fleet that served it; absent where that is the one that answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica: Option<String>,
 }
 
 /// The decision that the current plan would make.

@@ -10,11 +10,13 @@
 mod answer;
 mod api;
 mod apply;
+mod ask;
 mod client;
 mod host;
 mod join;
 mod ledger;
 mod names;
+mod pack;
 mod record;
 mod replica;
 mod status;
@@ -22,6 +24,7 @@ mod steer;
 mod stream;
 
 pub use api::{Api, ApiError};
+pub use ask::Answering;
 pub use host::Host;
 pub use join::JoinError;
 pub use ledger::JetLedger;

@@ -35,6 +35,11 @@ impl Names {
         format!("{}.evidence.{workload}", self.root)
     }
 
+    /// Where replicas ask each other; not kept.
+    pub(crate) fn asks(&self) -> String {
+        format!("{}.ask", self.news())
+    }
+
     /// Where a replica that steers gets reports; not kept.
     pub(crate) fn reports(&self, leader: &ReplicaName) -> String {
         format!("{}.reports.{leader}", self.news())

@@ -7,6 +7,7 @@ use crate::api::ApiError;
 use crate::client::Outgoing;
 use crate::host::{Host, RETRY};
 use crate::ledger::{Inner, Maker};
+use crate::pack::{pack, unpack};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stagegate_control::now_ms;
@@ -19,10 +20,6 @@ use std::time::Duration;
 
 /// Pause between two looks at what is due.
 const TICK: Duration = Duration::from_millis(100);
-/// Largest message that is taken back.
-const LARGEST: usize = 64 << 20;
-/// Fast, and most of what there is to gain.
-const LEVEL: i32 = 3;
 
 /// The lease as it is written.
 #[derive(Debug, Serialize, Deserialize)]
@@ -168,9 +165,9 @@ impl Steering {
                     message = steered.recv() => message,
                 };
                 let Some(message) = message else { break };
-                match zstd::bulk::decompress(&message.payload, LARGEST) {
+                match unpack(&message.payload) {
                     Ok(message) => host.heard(&message),
-                    Err(error) => tracing::debug!(%error, "a message cannot be read"),
+                    Err(error) => tracing::debug!(error, "a message cannot be read"),
                 }
             }
             tokio::time::sleep(RETRY).await;
@@ -178,7 +175,7 @@ impl Steering {
     }
 
     fn send(&self, subject: String, message: &[u8]) {
-        let Ok(packed) = zstd::bulk::compress(message, LEVEL) else { return };
+        let Ok(packed) = pack(message) else { return };
         let inner = Arc::clone(&self.0);
         tokio::spawn(async move {
             let payload = packed.into();
@@ -223,10 +220,7 @@ impl Peers for Steering {
         let subject = inner.api.names.evidence(workload.as_str());
         Box::pin(async move {
             let found = inner.api.last(&subject).await.map_err(|error| error.to_string())?;
-            let unpacked = found.map(|found| {
-                let state = zstd::bulk::decompress(&found.payload, LARGEST);
-                state.map(|state| (found.position, state)).map_err(|error| error.to_string())
-            });
+            let unpacked = found.map(|it| Ok((it.position, unpack(&it.payload)?)));
             unpacked.transpose()
         })
     }
@@ -240,7 +234,7 @@ impl Peers for Steering {
         let inner = Arc::clone(&self.0);
         let subject = inner.api.names.evidence(workload.as_str());
         Box::pin(async move {
-            let packed = zstd::bulk::compress(&state, LEVEL).map_err(|error| error.to_string())?;
+            let packed = pack(&state)?;
             let written = inner.api.write(&subject, packed.into(), (&subject, replaces), true);
             written.await.map_err(|error| error.to_string())
         })

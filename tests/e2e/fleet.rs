@@ -254,3 +254,42 @@ async fn a_release_that_is_registered_at_one_replica_can_be_rolled_out_at_anothe
     })
     .await;
 }
+
+#[tokio::test]
+async fn any_replica_explains_a_request_and_says_who_did_not_answer() {
+    let world = World::new().await;
+    let [a, b, c] = world.three().await;
+    for (replica, id) in [(&a, "at-a"), (&b, "at-b"), (&c, "at-c")] {
+        let served = replica.get("/", &[("x-user-id", "ann"), ("x-request-id", id)]).await;
+        assert_eq!(served.status(), 200, "{}", served.text());
+    }
+    eventually_async("the others to be asked", async || {
+        let mut found = true;
+        for (id, replica) in [("at-a", None), ("at-b", Some("b")), ("at-c", Some("c"))] {
+            let told = a.admin.get(&format!("/v1/decisions/{id}")).await;
+            found &= told.status == 200 && told.json["replica"].as_str() == replica;
+        }
+        found
+    })
+    .await;
+    let all = b.admin.get("/v1/decisions?limit=10").await.ok().json;
+    assert_eq!(all["decisions"].as_array().map(Vec::len), Some(3), "{all}");
+    let here = b.admin.get("/v1/decisions?limit=10&here=true").await.ok().json;
+    assert_eq!(here["decisions"][0]["request_id"], "at-b", "{here}");
+    assert_eq!(here["decisions"].as_array().map(Vec::len), Some(1), "{here}");
+    let explained = a.cli(&["explain", "at-b"]);
+    let text = String::from_utf8_lossy(&explained.stdout).into_owned();
+    assert!(explained.status.success() && text.contains("replica       b"), "{text}");
+    c.signal(Signal::STOP);
+    let begun = Instant::now();
+    let shown = a.cli(&["decisions", "ls"]);
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(text.contains("at-a") && text.contains("at-b"), "{text}");
+    assert!(text.contains("! no answer from replica c"), "{text}");
+    let unknown = a.admin.get("/v1/decisions/at-c").await;
+    assert_eq!(unknown.status, 404, "{}", unknown.json);
+    let detail = unknown.json["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("replica c did not answer"), "{detail}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    c.signal(Signal::CONT);
+}

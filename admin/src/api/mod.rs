@@ -16,6 +16,7 @@ mod heavy;
 mod limits;
 mod oidc;
 mod openapi;
+mod others;
 mod patient;
 mod refusals;
 mod reply;
@@ -29,6 +30,7 @@ mod tls;
 pub use app::App;
 pub use events::Events;
 pub use refusals::Refusals;
+pub use routes::answer;
 pub use server::{Doors, serve, serve_doors};
 pub use tls::Tls;
 

@@ -31,6 +31,8 @@ pub(super) mod sessions;
 mod shadow;
 mod system;
 
+pub use records::answer;
+
 use super::App;
 use axum::routing::get;
 use stagegate_config::Role;

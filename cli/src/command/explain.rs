@@ -104,7 +104,7 @@ pub(crate) fn decisions(
     }
     let answer = client.get(&path)?;
     let found: Decisions = typed(&answer)?;
-    output::show(format, &answer, || list(&found.decisions));
+    output::show(format, &answer, || list(&found));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -128,6 +128,7 @@ fn recorded(explained: &DecisionExplained) -> String {
         .map_or_else(String::new, |bucket| format!("{bucket} of 100000, of the {}", decision.key));
     let pairs = [
         ("request", decision.request_id.clone()),
+        ("replica", explained.replica.clone().unwrap_or_default()),
         ("at", moment(decision.at_ms)),
         ("workload", decision.workload.clone()),
         ("went to", format!("{} ({})", decision.release, decision.arm)),
@@ -246,9 +247,9 @@ fn dry_run(explanation: &Explanation) -> String {
 }
 
 /// Two lines a decision: its id must stay whole, `explain` takes it.
-fn list(decisions: &[Decision]) -> String {
+fn list(found: &Decisions) -> String {
     let mut text = String::new();
-    for decision in decisions {
+    for decision in &found.decisions {
         let tenant = match decision.tenant.as_str() {
             "" => String::new(),
             tenant => format!(", tenant {}", clip(tenant)),
@@ -264,5 +265,12 @@ fn list(decisions: &[Decision]) -> String {
             millis(decision.duration_ms),
         );
     }
-    if text.is_empty() { "no decisions recorded\n".to_owned() } else { text }
+    if text.is_empty() {
+        text.push_str("no decisions recorded\n");
+    }
+    if !found.silent.is_empty() {
+        let silent = one_line(&found.silent.join(", "));
+        let _ = writeln!(text, "! no answer from replica {silent}: its decisions are missing");
+    }
+    text
 }

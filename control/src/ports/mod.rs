@@ -22,7 +22,8 @@ pub use metrics::{MetricQuestion, MetricSources};
 pub use observer::{Event, GateFigure, Observer, RolloutFigures};
 pub use peers::{Peers, SavedState};
 pub use replicas::{
-    FleetFinding, FleetOutcome, ReplicaOutcome, ReplicaRow, ReplicaStanding, Replicas,
+    FleetFinding, FleetOutcome, ReplicaAnswer, ReplicaOutcome, ReplicaRow, ReplicaStanding,
+    Replicas,
 };
 
 use std::future::Future;

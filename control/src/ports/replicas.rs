@@ -91,6 +91,15 @@ pub struct FleetFinding {
     pub remedy: String,
 }
 
+/// The answer of another replica to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaAnswer {
+    /// Its name.
+    pub replica: String,
+    /// None if it did not answer in time.
+    pub answer: Option<Vec<u8>>,
+}
+
 /// The fleet that this process is a replica of.
 pub trait Replicas: Send + Sync + 'static {
     /// Name of the fleet.
@@ -115,6 +124,13 @@ pub trait Replicas: Send + Sync + 'static {
 
     /// Looks at servers, stream and replicas.
     fn examine(&self) -> BoxFuture<'static, Vec<FleetFinding>>;
+
+    /// Asks every other replica of the roster something that each knows of itself, and waits for at most two
+    /// seconds.
+    fn ask(&self, question: Vec<u8>) -> BoxFuture<'static, Vec<ReplicaAnswer>> {
+        let _ = question;
+        Box::pin(async { Vec::new() })
+    }
 
     /// Takes a replica that is gone for good out of the roster.
     ///

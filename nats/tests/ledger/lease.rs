@@ -5,6 +5,8 @@ use crate::servers::Servers;
 use crate::world::Member;
 use stagegate_control::StoreAccessError;
 use stagegate_control::ports::{Ledger, Peers};
+use stagegate_nats::Answering;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 async fn steers(members: &[&Member]) -> usize {
@@ -99,6 +101,43 @@ async fn what_a_replica_does_by_itself_fails_when_another_one_steers() {
     assert!(matches!(late, StoreAccessError::NotSteering), "{late}");
     b.has(number + 1).await;
     assert_eq!(b.epoch().await, epoch + 2, "nothing else was recorded");
+}
+
+#[tokio::test]
+async fn every_replica_is_asked_and_the_silent_ones_are_named() {
+    let servers = Servers::start(1).await;
+    let (a, b, c) = tokio::join!(
+        Member::join(&servers, "a"),
+        Member::join(&servers, "b"),
+        Member::join(&servers, "c")
+    );
+    let answers = |name: &'static str| -> Answering {
+        Arc::new(move |question| {
+            let text = String::from_utf8(question).unwrap();
+            Box::pin(async move { format!("{name}: {text}").into_bytes() })
+        })
+    };
+    let answering = [
+        tokio::spawn(a.health.clone().answer_questions(answers("a"))),
+        tokio::spawn(b.health.clone().answer_questions(answers("b"))),
+    ];
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let begun = Instant::now();
+        let found = a.health.ask_others(b"who?").await;
+        let found: Vec<_> = found
+            .iter()
+            .map(|it| (it.replica.as_str(), it.answer.as_deref().map(String::from_utf8_lossy)))
+            .collect();
+        // Not the one that asks, and one that says nothing costs two seconds.
+        if found == [("b", Some("b: who?".into())), ("c", None)] {
+            assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+            break;
+        }
+        assert!(Instant::now() < deadline, "{found:?}");
+    }
+    answering.iter().for_each(tokio::task::JoinHandle::abort);
+    drop(c);
 }
 
 #[tokio::test]

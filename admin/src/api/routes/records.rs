@@ -4,12 +4,14 @@ use crate::api::App;
 use crate::api::error::{ApiError, Kind};
 use crate::api::extract::{Params, Segments, stored};
 use crate::api::heavy::{heavy, look};
+use crate::api::others::{self, Others};
 use crate::sources::{DecisionSource, DecisionsUnavailable};
 use crate::{describe, explain};
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
-use stagegate_api::{Audit, AuditCheck, AuditRecord, DecisionExplained, Decisions};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use stagegate_api::{Audit, AuditCheck, AuditRecord, Decision, DecisionExplained, Decisions};
 use stagegate_control::StoreAccessError;
 use stagegate_rollout::{Arm, Reason};
 use stagegate_store::{AuditEntry, AuditFilter, Filter, VerifyError};
@@ -20,7 +22,7 @@ use utoipa::IntoParams;
 const MAX_ROWS: usize = 1000;
 
 /// The filter for decisions.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct DecisionQuery {
@@ -39,9 +41,36 @@ pub(super) struct DecisionQuery {
     /// At most so many, 1 to 1000.
     #[param(minimum = 1, maximum = 1000, default = 50)]
     limit: Option<usize>,
+    /// Only those of the replica that is asked.
+    #[serde(default)]
+    #[param(default = false)]
+    here: bool,
+}
+
+/// A question to the decision logs of other replicas.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Question {
+    /// The decision for this request.
+    Decision(String),
+    /// The newest decisions.
+    Decisions(DecisionQuery),
+}
+
+/// Answers another replica from what this one has itself. The answer is empty if the question cannot be
+/// read or answered.
+pub async fn answer(app: &App, question: &[u8]) -> Vec<u8> {
+    let answer = match serde_json::from_slice(question) {
+        Ok(Question::Decision(id)) => own_decision(app, &id).await.ok().map(|it| json!(it)),
+        Ok(Question::Decisions(query)) => own_decisions(app, query).await.ok().map(|it| json!(it)),
+        Err(_) => None,
+    };
+    answer.map(|it| it.to_string().into_bytes()).unwrap_or_default()
 }
 
 /// The decision for one request, and its reason.
+///
+/// In a fleet the other replicas are asked if this one has not served it.
 #[utoipa::path(get, path = "/v1/decisions/{request_id}", tag = "records",
     params(("request_id" = String, Path, description = "The request's id")),
     responses((status = 200, description = "The record and its explanation.", body = DecisionExplained)))]
@@ -49,34 +78,65 @@ pub(super) async fn decision(
     State(app): State<App>,
     Segments(request_id): Segments<String>,
 ) -> Result<Json<DecisionExplained>, ApiError> {
-    let id = request_id.clone();
-    let found = ask(&app, move |log| log.get(&id)).await?;
-    let mut decision = found.map(describe::decision).ok_or_else(|| {
-        let detail = format!(
-            "no decision of request `{request_id}` is recorded: the id is wrong, the record has not been written yet (under a second), or its time is over"
-        );
-        ApiError::new(Kind::NotFound, detail)
-    })?;
+    if let Some(found) = own_decision(&app, &request_id).await? {
+        return Ok(Json(found));
+    }
+    let question = Question::Decision(request_id.clone());
+    let others: Others<Option<DecisionExplained>> = others::ask(&app, &question).await;
+    let found = others.answers.into_iter().find_map(|(replica, found)| Some((replica, found?)));
+    if let Some((replica, found)) = found {
+        return Ok(Json(DecisionExplained { replica: Some(replica), ..found }));
+    }
+    let mut detail = format!(
+        "no decision of request `{request_id}` is recorded: the id is wrong, the record has not been written yet (under a second), or its time is over"
+    );
+    if !others.silent.is_empty() {
+        detail = format!("{detail}; replica {} did not answer", others.silent.join(", "));
+    }
+    Err(ApiError::new(Kind::NotFound, detail))
+}
+
+async fn own_decision(app: &App, id: &str) -> Result<Option<DecisionExplained>, ApiError> {
+    let wanted = id.to_owned();
+    let found = ask(app, move |log| log.get(&wanted)).await?;
+    let Some(mut decision) = found.map(describe::decision) else { return Ok(None) };
     // What the proxy answered itself, no program has worked on.
     let flags = app.flags.as_ref().filter(|_| !decision.release.is_empty());
     let lasted = (decision.at_ms, decision.at_ms + decision.duration_ms.ceil() as u64);
-    let late = flags.map(|flags| flags.remote_of(&request_id, lasted)).unwrap_or_default();
+    let late = flags.map(|flags| flags.remote_of(id, lasted)).unwrap_or_default();
     describe::add_remote(&mut decision, late);
     let view = app.control.view();
     let workload = view.config.workload(&decision.workload);
     let request = explain::request_of(workload, &decision.release);
-    let stages = app.stages.as_ref().map(|stages| stages.of_request(&request_id));
+    let stages = app.stages.as_ref().map(|stages| stages.of_request(id));
     let stages = stages.into_iter().flatten().map(describe::request_stage).collect();
-    Ok(Json(DecisionExplained { words: explain::recorded(&decision), request, decision, stages }))
+    let words = explain::recorded(&decision);
+    Ok(Some(DecisionExplained { words, request, decision, stages, replica: None }))
 }
 
 /// The newest decisions.
+///
+/// In a fleet those of all replicas, unless `here` is true. `silent` names those that did not answer within
+/// two seconds.
 #[utoipa::path(get, path = "/v1/decisions", tag = "records", params(DecisionQuery),
     responses((status = 200, description = "Newest first.", body = Decisions)))]
 pub(super) async fn decisions(
     State(app): State<App>,
     Params(query): Params<DecisionQuery>,
 ) -> Result<Json<Decisions>, ApiError> {
+    let limit = rows(query.limit)?;
+    let mut decisions = own_decisions(&app, query.clone()).await?;
+    if query.here {
+        return Ok(Json(Decisions { decisions, silent: Vec::new() }));
+    }
+    let others: Others<Vec<Decision>> = others::ask(&app, &Question::Decisions(query)).await;
+    decisions.extend(others.answers.into_iter().flat_map(|(_, decisions)| decisions));
+    decisions.sort_by_key(|it| std::cmp::Reverse(it.at_ms));
+    decisions.truncate(limit);
+    Ok(Json(Decisions { decisions, silent: others.silent }))
+}
+
+async fn own_decisions(app: &App, query: DecisionQuery) -> Result<Vec<Decision>, ApiError> {
     let limit = rows(query.limit)?;
     let filter = Filter {
         workload: query.workload,
@@ -89,10 +149,9 @@ pub(super) async fn decisions(
         }),
     };
     // It may read a million records to find a few.
-    let log = log(&app)?;
+    let log = log(app)?;
     let records = heavy(move || log.recent(&filter, limit)).await?.map_err(unavailable)?;
-    let decisions = records.into_iter().map(describe::decision).collect();
-    Ok(Json(Decisions { decisions }))
+    Ok(records.into_iter().map(describe::decision).collect())
 }
 
 pub(super) fn arm(text: &str) -> Result<Arm, ApiError> {
