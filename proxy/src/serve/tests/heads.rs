@@ -52,7 +52,7 @@ fn an_absolute_target_becomes_a_path_and_a_host() {
 fn an_absolute_target_without_a_path_means_the_root() {
     for scheme in ["http", "HTTPS"] {
         let sim = Sim::new();
-        sim.client().sends(&format!("GET {scheme}://agent HTTP/1.1\r\nHost: agent\r\n\r\n"));
+        sim.client().sends(format!("GET {scheme}://agent HTTP/1.1\r\nHost: agent\r\n\r\n"));
         sim.backend().receives("GET / HTTP/1.1\r\n");
     }
     refused("OPTIONS http://agent HTTP/1.1\r\nHost: agent\r\n\r\n", "400");
