@@ -61,6 +61,10 @@ pub struct DemoArgs {
     /// The candidate's share at the start.
     #[arg(long, default_value = "10%", value_name = "SHARE")]
     pub weight: Weight,
+    /// Begin with a gated rollout instead of a weight, and let the candidate turn bad after this long: its gates take
+    /// it out.
+    #[arg(long, value_name = "DURATION", conflicts_with = "weight")]
+    pub bad_after: Option<Duration>,
     /// Requests a second, 1 to 2000.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2000))]
     pub rate: u32,

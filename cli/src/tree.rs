@@ -70,7 +70,7 @@ pub(crate) enum Command {
     #[command(after_help = examples!("serve -c stagegate.yaml", "serve -c stagegate.yaml --take-over  # replace the running process"))]
     Serve(ServeArgs),
     /// Run a demo on this machine: two agents, clients, 10% on the candidate.
-    #[command(after_help = examples!("demo", "demo --for 30s"))]
+    #[command(after_help = examples!("demo", "demo --for 30s", "demo --bad-after 30s  # watch a bad candidate being rolled back"))]
     Demo(DemoArgs),
     /// Run one demo agent: an OpenAI-compatible backend to experiment with.
     #[command(after_help = examples!("demo-agent --listen 127.0.0.1:9001 --name v1"))]

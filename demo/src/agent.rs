@@ -13,7 +13,8 @@ use bytes::Bytes;
 use futures_util::stream;
 use serde_json::{Value, json};
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Says which demo agent served.
@@ -42,11 +43,16 @@ pub(crate) struct Profile {
 pub(crate) struct Agent {
     pub(crate) profile: Profile,
     requests: AtomicU64,
+    is_bad: Arc<AtomicBool>,
 }
 
+/// Share of requests that a bad agent fails.
+const BAD: f64 = 0.4;
+
 impl Agent {
-    pub(crate) fn new(profile: Profile) -> Self {
-        Self { profile, requests: AtomicU64::new(0) }
+    /// An agent that fails many requests from the moment at which `is_bad` is true.
+    pub(crate) fn new(profile: Profile, is_bad: Arc<AtomicBool>) -> Self {
+        Self { profile, requests: AtomicU64::new(0), is_bad }
     }
 
     /// The number of this request, which seeds all its chance.
@@ -64,8 +70,15 @@ impl Agent {
 
     /// The failure this request meets, if it meets one.
     pub(crate) fn failure(&self, chance: &mut Seeded) -> Option<Response> {
-        if chance.unit() >= self.profile.error_rate {
+        let is_bad = self.is_bad.load(Ordering::Relaxed);
+        let error_rate = if is_bad { BAD } else { self.profile.error_rate };
+        if chance.unit() >= error_rate {
             return None;
+        }
+        if is_bad {
+            // A crash of the agent, in no form of a model's errors: those would be the provider's.
+            let said = "KeyError: 'order_id'\n";
+            return Some((StatusCode::INTERNAL_SERVER_ERROR, said).into_response());
         }
         Some(if chance.below(3) == 0 {
             refusal(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "the agent lost its thread")

@@ -22,7 +22,7 @@ use agent::Profile;
 use anyhow::{Context, bail};
 use now::{Now, call, look};
 use setup::Home;
-use stagegate_api::{Reason, SetWeight, WorkloadDetail};
+use stagegate_api::{Reason, SetWeight, StartRollout, WorkloadDetail};
 use stagegate_cli::client::{AdminClient, Conditions, typed};
 use stagegate_cli::{AgentArgs, DemoArgs, output};
 use stagegate_rollout::{Arm, Weight};
@@ -31,6 +31,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -86,8 +87,11 @@ async fn demo<S: Future<Output = anyhow::Result<Served>>>(
 ) -> anyhow::Result<bool> {
     let home = Home::open(args.data_dir.as_deref())?;
     let (stop, stopped) = watch::channel(false);
-    let (stable, stable_task) = start_agent(Arm::Stable, args.seed, &stopped).await?;
-    let (candidate, candidate_task) = start_agent(Arm::Candidate, args.seed, &stopped).await?;
+    let is_bad = Arc::<AtomicBool>::default();
+    let (stable, stable_task) =
+        start_agent(Arm::Stable, args.seed, Arc::default(), &stopped).await?;
+    let (candidate, candidate_task) =
+        start_agent(Arm::Candidate, args.seed, Arc::clone(&is_bad), &stopped).await?;
     let proxy = setup::free_port(args.port)?;
     let admin = setup::free_port(args.admin_port)?;
     home.write_config(&Places { proxy, admin, stable, candidate })?;
@@ -96,8 +100,19 @@ async fn demo<S: Future<Output = anyhow::Result<Served>>>(
     let admin = format!("http://{admin}");
     let client = AdminClient::new(&admin, None)?;
     await_ready(&client).await?;
-    open_candidate(&client, args.weight).await?;
-    output::answer(&show::intro(&home, proxy, &admin, args.weight));
+    let opening = match args.bad_after {
+        None => Opening::Weight(args.weight),
+        Some(_) => Opening::Rollout,
+    };
+    open_candidate(&client, opening).await?;
+    output::answer(&show::intro(&home, proxy, &admin, (args.weight, args.bad_after)));
+    if let Some(after) = args.bad_after {
+        let (after, is_bad) = (after.0, Arc::clone(&is_bad));
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            is_bad.store(true, Ordering::Relaxed);
+        });
+    }
 
     let tally = SharedTally::default();
     let (end_traffic, traffic_ends) = watch::channel(false);
@@ -126,6 +141,7 @@ async fn demo<S: Future<Output = anyhow::Result<Served>>>(
 async fn start_agent(
     arm: Arm,
     seed: u64,
+    is_bad: Arc<AtomicBool>,
     stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<(SocketAddr, JoinHandle<std::io::Result<()>>)> {
     let listener = TcpListener::bind("127.0.0.1:0").await.context("no port for a demo agent")?;
@@ -134,7 +150,7 @@ async fn start_agent(
     let until = async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
-    Ok((address, tokio::spawn(serve::serve(listener, setup::profile(arm, seed), until))))
+    Ok((address, tokio::spawn(serve::serve(listener, setup::profile(arm, seed), is_bad, until))))
 }
 
 /// Waits until every stable endpoint was found healthy.
@@ -152,8 +168,17 @@ async fn await_ready(client: &AdminClient) -> anyhow::Result<()> {
     }
 }
 
-/// Sets the demo's weight, whatever an earlier demo in the same directory left behind.
-async fn open_candidate(client: &AdminClient, weight: Weight) -> anyhow::Result<()> {
+/// How the candidate gets its first traffic.
+#[derive(Clone, Copy)]
+enum Opening {
+    /// By hand.
+    Weight(Weight),
+    /// By a gated rollout.
+    Rollout,
+}
+
+/// Opens the candidate, whatever an earlier demo in the same directory left behind.
+async fn open_candidate(client: &AdminClient, opening: Opening) -> anyhow::Result<()> {
     call(client, move |client| {
         let path = format!("/v1/workloads/{WORKLOAD}");
         let detail: WorkloadDetail = typed(&client.get(&path)?)?;
@@ -165,8 +190,23 @@ async fn open_candidate(client: &AdminClient, weight: Weight) -> anyhow::Result<
         }
         // A gate of an earlier demo may have rolled it back.
         let overriding = detail.condemned.iter().any(|it| it.let_in.is_none());
-        let body = SetWeight { weight: weight.to_string(), reason, overriding };
-        client.send(&Method::PUT, &format!("{path}/weight"), &body, always)
+        match opening {
+            Opening::Weight(weight) => {
+                let body = SetWeight { weight: weight.to_string(), reason, overriding };
+                client.send(&Method::PUT, &format!("{path}/weight"), &body, always)
+            }
+            Opening::Rollout => {
+                if detail.rollout.as_ref().is_some_and(|it| it.active) {
+                    let body = Reason { reason: reason.clone() };
+                    let abort = format!("{path}/rollouts/current/abort");
+                    client.send(&Method::POST, &abort, &body, always)?;
+                }
+                let (to, reason) = (Some(setup::CANDIDATE.to_owned()), Some(reason));
+                // No drill was held.
+                let body = StartRollout { to, reason, overriding: true, ..StartRollout::default() };
+                client.send(&Method::POST, &format!("{path}/rollouts"), &body, always)
+            }
+        }
     })
     .await?;
     Ok(())
@@ -221,7 +261,7 @@ pub fn run_agent(args: &AgentArgs, ended: impl Future<Output = ()> + Send + 'sta
             let listener = TcpListener::bind(args.listen).await?;
             let address = listener.local_addr()?;
             output::note(&format!("demo agent {} listens on http://{address}", profile.name));
-            serve::serve(listener, profile, ended).await
+            serve::serve(listener, profile, Arc::default(), ended).await
         })
     });
     match outcome {

@@ -10,6 +10,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tokio::net::TcpListener;
 
 /// Puts the agent's name and the plan's epoch on every answer, failures included, and on the others
@@ -41,11 +42,14 @@ fn router(agent: Arc<Agent>) -> Router {
         .with_state(agent)
 }
 
-/// Serves until `stop` resolves.
+/// Serves until `stop` resolves; badly while `is_bad`.
 pub(crate) async fn serve(
     listener: TcpListener,
     profile: Profile,
+    is_bad: Arc<AtomicBool>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(Arc::new(Agent::new(profile)))).with_graceful_shutdown(stop).await
+    axum::serve(listener, router(Arc::new(Agent::new(profile, is_bad))))
+        .with_graceful_shutdown(stop)
+        .await
 }

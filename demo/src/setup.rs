@@ -23,7 +23,7 @@ pub(crate) const USER_HEADER: &str = "x-user-id";
 pub(crate) const CONVERSATION_HEADER: &str = "x-session-id";
 
 const STABLE: &str = "v1";
-const CANDIDATE: &str = "v2";
+pub(crate) const CANDIDATE: &str = "v2";
 
 /// The behaviour of the two agents: the candidate has another model and is a little slower and
 /// dearer.

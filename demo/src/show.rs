@@ -4,6 +4,7 @@ use crate::now::Now;
 use crate::setup::{CONVERSATION_HEADER, FORCE_SECRET, Home, TENANT_HEADER, USER_HEADER, WORKLOAD};
 use crate::tally::{ArmTally, CONFIDENCE, Tally, share};
 use indicatif::{ProgressBar, ProgressStyle};
+use stagegate_cli::Duration as Lasting;
 use stagegate_cli::output::{self, grouped, millis, percent};
 use stagegate_rollout::{Arm, Weight};
 use std::ffi::OsStr;
@@ -36,16 +37,28 @@ fn named(here: &Path, path: &OsStr) -> String {
 }
 
 /// The introduction: addresses to open and commands to try.
-pub(crate) fn intro(home: &Home, proxy: SocketAddr, admin: &str, weight: Weight) -> String {
+pub(crate) fn intro(
+    home: &Home,
+    proxy: SocketAddr,
+    admin: &str,
+    (weight, bad_after): (Weight, Option<Lasting>),
+) -> String {
     let mut program = program();
     if admin != "http://127.0.0.1:9900" {
         let _ = write!(program, " --admin {admin}");
     }
+    let story = match bad_after {
+        None => format!("{weight} of conversations on the candidate."),
+        Some(after) => format!(
+            "a rollout of the candidate. In {} s it turns bad, and its gates take it out.",
+            after.0.as_secs()
+        ),
+    };
     let after = if home.is_kept() { "kept at the end" } else { "removed at the end" };
     format!(
-        "Stagegate demo: two agents behind one proxy, {weight} of conversations on the candidate.
+        "Stagegate demo: two agents behind one proxy, {story}
 
-  dashboard  {admin}
+  dashboard  {admin}/w/{WORKLOAD}
   proxy      http://{proxy}   (OpenAI chat completions and Responses)
   admin API  {admin}   ({admin}/docs, {admin}/metrics)
   config     {config}   ({after})
@@ -224,7 +237,7 @@ mod tests {
         let proxy = "127.0.0.1:8080".parse().expect("an address");
         let program = program();
         for admin in ["http://127.0.0.1:9900", "http://127.0.0.1:40001"] {
-            let text = intro(&home, proxy, admin, Weight::ZERO);
+            let text = intro(&home, proxy, admin, (Weight::ZERO, None));
             let commands: Vec<&str> =
                 text.lines().map(str::trim).filter(|line| line.starts_with(&program)).collect();
             assert_eq!(commands.len(), 13, "{text}");

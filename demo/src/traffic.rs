@@ -261,7 +261,8 @@ mod tests {
         let until = async move {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        let agent = tokio::spawn(serve::serve(listener, profile(Arm::Stable, 1), until));
+        let agent =
+            tokio::spawn(serve::serve(listener, profile(Arm::Stable, 1), Arc::default(), until));
 
         let tally = SharedTally::default();
         let (end, ends) = watch::channel(false);

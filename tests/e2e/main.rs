@@ -15,6 +15,7 @@ mod conversations_page;
 mod crash;
 mod dashboard;
 mod dashboard_more;
+mod demo;
 mod deploy;
 mod eval;
 mod eval_loop;
