@@ -228,7 +228,6 @@ fn nature_of(name: &str) -> Option<Nature> {
         | "too_many_requests"
         | "TooManyRequestsException"
         | "RateLimitError"
-        | "overloaded"
         | "service_unavailable"
         | "service_unavailable_error"
         | "ServiceUnavailableError"
