@@ -62,7 +62,8 @@ impl SteeringState {
         let mut stored = Vec::new();
         for (workload, Judged { analysis, coverage, missing }) in analyses {
             inner.steering.set_newest(&workload, Arc::clone(&analysis));
-            stored.extend(self.heard.due(&workload, &analysis, now));
+            let heard = self.heard.entry(workload.clone()).or_default();
+            stored.extend(heard.due(&workload, &analysis, now));
             let leader = leader.clone();
             inner.steering.show(workload, Shown { leader, term, coverage, missing, at: now });
         }

@@ -11,7 +11,7 @@ use super::intake::{Watch, key};
 use super::recorder::{Recorder, Saving};
 use super::remembered::remembered;
 use super::sharing::Sharing;
-use super::stored_analyses::{HeardAnalyses, Stored};
+use super::stored_analyses::Stored;
 use super::{Inner, Live, StoreAccessError, View, now_ms};
 use crate::ports::{Event, RolloutFigures};
 use serde_json::json;
@@ -60,8 +60,8 @@ pub(super) struct SteeringState {
     pub(super) asking: Asking,
     /// This replica's part in the evidence of its fleet; nothing for a process on its own.
     pub(super) sharing: Sharing,
-    /// Analyses of the replica that steers.
-    pub(super) heard: HeardAnalyses,
+    /// The analysis of each workload that was stored last, of those that the replica that steers made.
+    pub(super) heard: BTreeMap<WorkloadName, Stored>,
     /// Evidence of a former process that is being read.
     reading: BTreeMap<WorkloadName, Reading>,
     saved: Instant,
@@ -86,7 +86,7 @@ impl SteeringState {
             acts: Acts::default(),
             asking: Asking::default(),
             sharing: Sharing::new(),
-            heard: HeardAnalyses::default(),
+            heard: BTreeMap::new(),
             reading: BTreeMap::new(),
             saved: now,
             forgot: now,

@@ -3,7 +3,6 @@
 use super::attached::stored;
 use stagegate_rollout::{Analysis, WorkloadName};
 use stagegate_store::NewAnalysis;
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How often an analysis whose id stays the same is stored again, with its newest figures.
@@ -29,21 +28,5 @@ impl Stored {
         }
         self.0 = Some((analysis.id.to_string(), now));
         Some(stored(workload, analysis))
-    }
-}
-
-/// The same for analyses of another replica.
-#[derive(Debug, Default)]
-pub(super) struct HeardAnalyses(BTreeMap<WorkloadName, Stored>);
-
-impl HeardAnalyses {
-    /// As [`Stored::due`].
-    pub(super) fn due(
-        &mut self,
-        workload: &WorkloadName,
-        analysis: &Analysis,
-        now: Instant,
-    ) -> Option<NewAnalysis> {
-        self.0.entry(workload.clone()).or_default().due(workload, analysis, now)
     }
 }

@@ -8,6 +8,8 @@ use crate::protocol::Protocol;
 use crate::text::Text;
 use crate::tier::Tier;
 use crate::usage::Usage;
+use foldhash::fast::FixedState;
+use std::hash::BuildHasher as _;
 
 /// The certainty that a usage is the last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,10 +130,8 @@ impl Collected {
     }
 }
 
-/// FNV-1a, 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>).
 fn hash(id: &[u8]) -> u64 {
-    let add = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    id.iter().fold(0xcbf2_9ce4_8422_2325, add)
+    FixedState::with_seed(0).hash_one(id)
 }
 
 /// Recognises the protocol of a document by its shape.

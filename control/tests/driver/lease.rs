@@ -2,13 +2,12 @@
 
 use crate::following::{Shared, Two};
 use crate::plane::CONFIG;
+use crate::steer::{served, started};
 use crate::world::World;
 use stagegate_control::ports::{BoxFuture, Peers, ReplicaStanding, SavedState};
 use stagegate_control::{Control, ExecuteError};
 use stagegate_fleet::ReplicaName;
-use stagegate_rollout::{
-    Arm, Command, Delta, Outcome, Phase, Policy, Series, SeriesKey, Verdict, WorkloadName,
-};
+use stagegate_rollout::{Arm, Command, Outcome, Phase, Verdict, WorkloadName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -113,19 +112,7 @@ impl Replica {
         world.control.join_fleet(Arc::new(Two::of(ReplicaStanding::Acked)));
         hub.controls.lock().unwrap().insert(name, world.control.clone());
         world.control.share_evidence(Arc::new(Peer { name, hub: Arc::clone(hub) }));
-        let (stop, stopped) = oneshot::channel();
-        let control = world.control.clone();
-        let task = tokio::spawn(async move {
-            control
-                .steer(async {
-                    let _ = stopped.await;
-                })
-                .await;
-        });
-        let policy = world.control.view().policy("agent", None).unwrap();
-        let policy = Box::new(Policy::clone(&policy));
-        let start = Command::Start { to: "v2".parse().unwrap(), policy };
-        world.execute(start, None).await.unwrap();
+        let (stop, task) = started(&world).await;
         let replica = Self { world, stop, task };
         // What arrives right after the start was counted before it.
         tokio::time::sleep(Duration::from_millis(900)).await;
@@ -137,10 +124,7 @@ impl Replica {
             ("v1", Arm::Stable, Outcome::Ok, requests * 9),
             ("v2", Arm::Candidate, outcome, requests),
         ] {
-            let mut series = Series::default();
-            series.outcomes[outcome.index()] = requests;
-            let key = SeriesKey { workload: "agent".into(), release: release.into(), arm };
-            let delta = Delta { series: [(key, series)].into(), ..Delta::default() };
+            let delta = served(release, arm, outcome, requests);
             self.world.control.count(&delta, Instant::now());
         }
     }

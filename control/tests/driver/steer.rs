@@ -20,11 +20,29 @@ fn config() -> String {
 }
 
 /// Returns the delta of one worker.
-fn served(release: &str, arm: Arm, outcome: Outcome, requests: u64) -> Delta {
+pub(crate) fn served(release: &str, arm: Arm, outcome: Outcome, requests: u64) -> Delta {
     let mut series = Series::default();
     series.outcomes[outcome.index()] = requests;
     let key = SeriesKey { workload: "agent".into(), release: release.into(), arm };
     Delta { series: [(key, series)].into(), ..Delta::default() }
+}
+
+/// Begins the loop that steers, and a rollout of `v2`.
+pub(crate) async fn started(world: &World) -> (oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+    let (stop, stopped) = oneshot::channel();
+    let control = world.control.clone();
+    let task = tokio::spawn(async move {
+        control
+            .steer(async {
+                let _ = stopped.await;
+            })
+            .await;
+    });
+    let policy = world.control.view().policy("agent", None).unwrap();
+    let policy = Box::new(Policy::clone(&policy));
+    let start = Command::Start { to: "v2".parse().unwrap(), policy };
+    world.execute(start, None).await.unwrap();
+    (stop, task)
 }
 
 struct Steered {
@@ -42,19 +60,7 @@ impl Steered {
     /// The same over another ledger than the store's.
     async fn over(wrap: impl FnOnce(Arc<dyn Ledger>) -> Arc<dyn Ledger>) -> Self {
         let world = World::over(&config(), wrap).await;
-        let (stop, stopped) = oneshot::channel();
-        let control = world.control.clone();
-        let task = tokio::spawn(async move {
-            control
-                .steer(async {
-                    let _ = stopped.await;
-                })
-                .await;
-        });
-        let policy = world.control.view().policy("agent", None).unwrap();
-        let policy = Box::new(Policy::clone(&policy));
-        let start = Command::Start { to: "v2".parse().unwrap(), policy };
-        world.execute(start, None).await.unwrap();
+        let (stop, task) = started(&world).await;
         Self { world, stop, task }
     }
 

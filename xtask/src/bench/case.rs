@@ -243,6 +243,15 @@ impl Case {
         CASES
     }
 
+    /// True if it is run when no case is named.
+    pub(super) fn runs_unnamed(&self, quick: bool) -> bool {
+        match self.run {
+            Run::Quick => true,
+            Run::Whole => !quick,
+            Run::Named => false,
+        }
+    }
+
     /// The number of its measurements, if the command line asks for `rounds`.
     pub(super) fn rounds(&self, asked: u32) -> u32 {
         match (self.load, self.who) {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use crate::bench::ports::Ports;
 use crate::process::run;
@@ -23,6 +24,16 @@ impl Gateways {
     pub(super) fn get(project: &Project) -> Result<Self> {
         let python = tools::python(project, "bench/litellm", LITELLM)?;
         Ok(Self { litellm: python.join("bin/litellm"), portkey: portkey(project)? })
+    }
+
+    /// The version of Portkey's gateway, as its package states it.
+    pub(super) fn portkey_version(&self) -> Result<String> {
+        let program = self.portkey.canonicalize().context("finding Portkey's gateway")?;
+        let package = program.with_file_name("../package.json");
+        let text = fs::read_to_string(&package)
+            .with_context(|| format!("reading {}", package.display()))?;
+        let package: Value = serde_json::from_str(&text).context("reading its package.json")?;
+        Ok(package["version"].as_str().unwrap_or("(says nothing)").to_owned())
     }
 }
 

@@ -34,7 +34,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::builder::PossibleValuesParser;
 
-use crate::bench::case::{Case, Run, Who};
+use crate::bench::case::{Case, Who};
 use crate::bench::lab::Lab;
 use crate::bench::plan::{Plan, Wanted};
 use crate::bench::programs::Programs;
@@ -94,7 +94,7 @@ impl Args {
     fn cases(&self) -> Vec<&'static Case> {
         let named = |case: &Case| self.cases.iter().any(|name| name == case.name);
         let asked = |case: &Case| match self.cases.is_empty() {
-            true => case.run == Run::Quick || (case.run == Run::Whole && !self.quick),
+            true => case.runs_unnamed(self.quick),
             false => named(case),
         };
         Case::all().iter().filter(|case| asked(case)).collect()

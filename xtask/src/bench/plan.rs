@@ -216,10 +216,8 @@ mod tests {
     }
 
     fn plan(quick: bool, knows: Knows) -> Plan {
-        let cases: Vec<&Case> = Case::all()
-            .iter()
-            .filter(|case| case.run == Run::Quick || (case.run == Run::Whole && !quick))
-            .collect();
+        let cases: Vec<&Case> =
+            Case::all().iter().filter(|case| case.runs_unnamed(quick)).collect();
         let setups: Vec<Setup> =
             setups().into_iter().filter(|setup| setup.can_run(knows)).collect();
         let connections: &[u32] = if quick { &[64] } else { &[] };

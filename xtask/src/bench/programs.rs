@@ -82,7 +82,11 @@ impl Programs {
     pub(super) fn version(&self, kind: Kind) -> Result<String> {
         if kind == Kind::Portkey {
             // It takes every start for one that serves.
-            return Ok("1.15.2".to_owned());
+            return self
+                .gateways
+                .as_ref()
+                .context("Portkey's gateway is not installed")?
+                .portkey_version();
         }
         let program = self.of(kind)?;
         let said = Command::new(&program)
